@@ -1,0 +1,27 @@
+//! The one API: adding and deleting a callback at eSign, one attempt at a time.
+//!
+//! [`Api`] is what the applier calls. It never repeats a call by itself, because only the applier
+//! knows what was recorded before; it says for each attempt what is known afterwards.
+
+use crate::model::{AccountName, Call, Outcome, Timestamp};
+
+/// eSign, or something that stands for it.
+pub trait Api: Send + Sync {
+    /// Sends the call once, signed with this timestamp, and says how it ended.
+    fn attempt(&self, call: &Call, signed_at: Timestamp) -> impl Future<Output = Reply> + Send;
+
+    /// Asks for the server's clock without changing anything. `None` when it can't be had.
+    fn server_time(&self, account: &AccountName) -> impl Future<Output = Option<Timestamp>> + Send;
+
+    /// Gets new temporary credentials. `false` when these can't be renewed.
+    fn refresh(&self, account: &AccountName) -> impl Future<Output = bool> + Send;
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What is known of the call.
+    pub outcome: Outcome,
+    /// The answer's `Date`: the server's clock when it answered, to the second.
+    pub server_time: Option<Timestamp>,
+}

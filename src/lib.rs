@@ -1,0 +1,24 @@
+//! The library behind `ess-callbacks`: declarative callback URLs for Tencent eSign.
+//!
+//! Modules in layers; each may import from its own line and the lines above (`tests/it/layering.rs`
+//! checks it):
+//!
+//! | layer | modules |
+//! |---|---|
+//! | vocabulary | [`model`], [`diag`], [`secret`] |
+//! | pure | [`config`], [`plan`], [`render`], [`sign`] |
+//! | effects | [`client`], [`state`], [`apply`], [`sandbox`] |
+//! | program | [`cli`] |
+
+pub mod apply;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod diag;
+pub mod model;
+pub mod plan;
+pub mod render;
+pub mod sandbox;
+pub mod secret;
+pub mod sign;
+pub mod state;

@@ -1,0 +1,59 @@
+//! One call to eSign's API, and what of it is recorded.
+
+use std::sync::Arc;
+
+use super::{CallbackUrl, Fingerprints, OperatorId, Scope};
+use crate::secret::Secret;
+
+/// A call as it is sent: it holds the secrets themselves and is never stored.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Where the callback lives; chooses account, organization and application.
+    pub scope: Arc<Scope>,
+    /// In whose name.
+    pub operator: OperatorId,
+    /// Which URL.
+    pub url: CallbackUrl,
+    /// What to do.
+    pub operation: Operation,
+}
+
+/// What a call does, with everything eSign needs for it.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// `OperateType` 1.
+    Add {
+        /// `CallbackKey`: encrypts the messages.
+        key: Option<Secret>,
+        /// `CallbackToken`: signs them.
+        token: Option<Secret>,
+    },
+    /// `OperateType` 2.
+    Delete,
+}
+
+/// What a call does, as far as it is recorded: the secrets by their fingerprints only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Add the URL with these secrets.
+    Add(Fingerprints),
+    /// Delete the URL.
+    Delete,
+}
+
+/// Numbers the calls of one state, so that an outcome in the journal finds its intent.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct CallId(pub u64);

@@ -1,0 +1,195 @@
+//! What is recorded of one callback, and how calls and their outcomes change it.
+//!
+//! The life of a call: [`Entry::begin`] before it leaves, [`Entry::settle`] when its outcome is
+//! known, [`Entry::interrupt`] when the program died in between. Invariant: whatever call may still
+//! arrive at eSign is in `lost` (or, while we wait for its answer, in `pending`).
+
+use super::{Belief, CallId, Evidence, Handle, OperatorId, Outcome, RequestId, Timestamp, Write};
+
+/// One recorded callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The organization's handle when it was last declared.
+    pub handle: Handle,
+    /// In whose name it can be deleted after its organization left the file.
+    pub operator: OperatorId,
+    /// Never deleted by leaving it out of the file.
+    pub protect: bool,
+    /// What may be true at eSign.
+    pub belief: Belief,
+    /// The last call that got no answer. It may still arrive until its signature expires, even if
+    /// a repetition of it was answered.
+    pub lost: Option<LostCall>,
+    /// The call we are waiting for.
+    pub pending: Option<Pending>,
+    /// When the belief was last confirmed by an answer.
+    pub proof: Option<Proof>,
+}
+
+/// A call without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostCall {
+    /// What it would do.
+    pub write: Write,
+    /// Its signed timestamp, in the server's time: it is dead 300 s later.
+    pub signed_at: Timestamp,
+}
+
+/// A call on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its number in the journal.
+    pub id: CallId,
+    /// What it does, and when it was signed.
+    pub call: LostCall,
+}
+
+/// An answer that confirmed a belief.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// The answer's id.
+    pub request_id: RequestId,
+}
+
+/// What an answer revealed that our own calls don't explain: somebody else changed eSign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drift {
+    /// We believed it present, and a delete found nothing.
+    WasGone,
+    /// We believed it absent, and an add found it there.
+    WasThere,
+}
+
+impl Entry {
+    /// A callback that nothing is known of yet.
+    pub const fn untouched(handle: Handle, operator: OperatorId, protect: bool) -> Self {
+        Self {
+            handle,
+            operator,
+            protect,
+            belief: Belief::ANYTHING,
+            lost: None,
+            pending: None,
+            proof: None,
+        }
+    }
+
+    /// Whether there is nothing to remember.
+    pub fn is_untouched(&self) -> bool {
+        let Self {
+            handle: _,
+            operator: _,
+            protect: _,
+            belief,
+            lost,
+            pending,
+            proof: _,
+        } = self;
+        *belief == Belief::ANYTHING && lost.is_none() && pending.is_none()
+    }
+
+    /// Whether the outcome of a call is open: the belief is neither present nor absent.
+    pub fn is_open(&self) -> bool {
+        self.belief.evidence() == Evidence::Unknown
+    }
+
+    /// A call is about to leave.
+    ///
+    /// Only the applier calls this, and only when a lost call with another effect is dead: see
+    /// `apply`, *fence*.
+    pub fn begin(&mut self, id: CallId, call: LostCall) {
+        self.interrupt();
+        if self.lost.is_some_and(|lost| lost.write != call.write) {
+            self.lost = None;
+        }
+        self.pending = Some(Pending { id, call });
+    }
+
+    /// Nobody will ever see the pending call's answer.
+    pub fn interrupt(&mut self) {
+        if let Some(Pending { id: _, call }) = self.pending.take() {
+            self.lose(call);
+        }
+    }
+
+    /// The pending call ended with `outcome` at `at`.
+    pub fn settle(&mut self, outcome: &Outcome, at: Timestamp) -> Option<Drift> {
+        let Pending { id: _, call } = self.pending.take()?;
+        let before = self.belief;
+        match outcome {
+            Outcome::Applied(request_id) => {
+                self.confirm(before.after(call.write), at, request_id);
+                None
+            }
+            Outcome::NotThere(request_id) => match call.write {
+                Write::Delete => {
+                    self.confirm(Belief::ABSENT, at, request_id);
+                    (!before.may_be_absent()).then_some(Drift::WasGone)
+                }
+                Write::Add(_) => self.learn_nothing(call),
+            },
+            Outcome::AlreadyThere(request_id) => match call.write {
+                Write::Add(declared) => {
+                    self.confirm(before.given_present(declared), at, request_id);
+                    before.presumed().is_none().then_some(Drift::WasThere)
+                }
+                Write::Delete => self.learn_nothing(call),
+            },
+            Outcome::Unknown(_) => self.learn_nothing(call),
+            Outcome::Throttled(_)
+            | Outcome::NotSent(_)
+            | Outcome::ClockOff(_)
+            | Outcome::TokenExpired(_)
+            | Outcome::Rejected(..) => None,
+        }
+    }
+
+    /// Forgets a lost call that can't arrive any more: `server_now` is certainly past its life, and
+    /// a repetition of it was answered. An open one is kept, because it says what is open.
+    pub fn forget_dead(&mut self, server_now: Timestamp) {
+        if !self.is_open() && self.lost.is_some_and(|lost| lost.dead_at() <= server_now) {
+            self.lost = None;
+        }
+    }
+
+    fn confirm(&mut self, belief: Belief, at: Timestamp, request_id: &RequestId) {
+        self.belief = belief;
+        self.proof = Some(Proof {
+            at,
+            request_id: request_id.clone(),
+        });
+    }
+
+    /// No answer, or one that makes no sense for this call.
+    fn learn_nothing(&mut self, call: LostCall) -> Option<Drift> {
+        self.lose(call);
+        None
+    }
+
+    fn lose(&mut self, call: LostCall) {
+        self.belief = self.belief.or_after(call.write);
+        let earlier = self.lost.filter(|lost| lost.write == call.write);
+        let signed_at = earlier.map_or(call.signed_at, |lost| lost.signed_at.max(call.signed_at));
+        self.lost = Some(LostCall {
+            write: call.write,
+            signed_at,
+        });
+    }
+}
+
+impl LostCall {
+    /// How long eSign's gateway accepts a signature, in seconds after its timestamp.
+    pub const SIGNATURE_LIFE: i64 = 300;
+
+    /// Added to the life of a signature, in seconds: the server's clock is known to a second only,
+    /// and its machines may differ a little.
+    pub const CLOCK_MARGIN: i64 = 5;
+
+    /// From this moment of the *server's* clock on it can't arrive any more.
+    pub const fn dead_at(&self) -> Timestamp {
+        self.signed_at
+            .plus(Self::SIGNATURE_LIFE + Self::CLOCK_MARGIN)
+    }
+}

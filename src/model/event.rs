@@ -1,0 +1,145 @@
+//! What an apply tells while it runs and when it ends. Renderers turn these into text and JSON.
+
+use super::entry::Drift;
+use super::{AccountName, Action, Address, ApiError, RequestId, Steps, Timestamp};
+
+/// Something that happened during an apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The calls of a change begin.
+    Started {
+        address: Address,
+        action: Action,
+        steps: Steps,
+    },
+    /// A change is done.
+    Completed {
+        address: Address,
+        action: Action,
+        steps: Steps,
+        request_id: RequestId,
+        elapsed_ms: u64,
+    },
+    /// A change failed; certainly nothing more will happen to it in this run.
+    Failed {
+        address: Address,
+        action: Action,
+        error: ApiError,
+    },
+    /// The outcome of a call stays open.
+    Unknown {
+        address: Address,
+        action: Action,
+        error: ApiError,
+    },
+    /// A change was left out.
+    NotAttempted {
+        address: Address,
+        action: Action,
+        why: NotAttempted,
+    },
+    /// The same call will be sent again.
+    Retrying {
+        address: Address,
+        error: ApiError,
+        attempt: u32,
+        delay_ms: u64,
+    },
+    /// eSign refused calls because there were too many; the account goes slower for a while.
+    Throttled {
+        account: AccountName,
+        rate_per_minute: u32,
+    },
+    /// An opposite call waits for a lost one to die.
+    FenceWait {
+        address: Address,
+        until: Timestamp,
+        seconds: u64,
+    },
+    /// An answer revealed that somebody else changed eSign.
+    Drifted { address: Address, drift: Drift },
+    /// Our clock and eSign's differ by more than a few seconds (positive: ours is behind).
+    ClockOffset { account: AccountName, seconds: i64 },
+    /// No more calls will be made for these credentials.
+    AccountStopped {
+        account: AccountName,
+        error: ApiError,
+    },
+    /// The user asked to stop; calls in flight are awaited.
+    Interrupted { in_flight: usize },
+}
+
+/// Why a planned change was not attempted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAttempted {
+    /// The credentials were refused.
+    AccountStopped(AccountName),
+    /// eSign refuses every call for this organization.
+    OrganizationStopped,
+    /// A delete waits for all adds of its organization, and one failed.
+    AddsFailed,
+    /// The user pressed Ctrl-C.
+    Interrupted,
+    /// A lost call may still arrive until then, and `--no-wait` was given.
+    Fenced(Timestamp),
+    /// The journal can't be written, so no call may leave.
+    JournalFailed,
+}
+
+/// How many changes ended how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Callbacks added; a replace counts here and in `destroyed`.
+    pub added: usize,
+    /// Callbacks healed or settled without adding or deleting.
+    pub changed: usize,
+    /// Callbacks deleted.
+    pub destroyed: usize,
+    /// Changes that failed.
+    pub failed: usize,
+    /// Changes whose outcome is open.
+    pub unknown: usize,
+    /// Changes that were left out.
+    pub not_attempted: usize,
+}
+
+/// A change that is not done, for the summary at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Which callback.
+    pub address: Address,
+    /// What was planned.
+    pub action: Action,
+    /// What came of it.
+    pub how: HowUnfinished,
+}
+
+/// What came of a change that is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HowUnfinished {
+    /// eSign refused.
+    Failed(ApiError),
+    /// Nobody knows.
+    Unknown(ApiError),
+    /// It was left out.
+    NotAttempted(NotAttempted),
+}
+
+/// How an apply ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The counts.
+    pub tally: Tally,
+    /// Everything that is not done, in plan order.
+    pub unfinished: Vec<Unfinished>,
+    /// Drift that answers revealed.
+    pub drifted: Vec<(Address, Drift)>,
+    /// How many calls were sent.
+    pub calls: usize,
+    /// How many of them were refused for the rate limit.
+    pub throttled: usize,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// Whether a fenced change was left for the next run.
+    pub fenced: bool,
+}

@@ -1,0 +1,41 @@
+//! The vocabulary: plain values that every other module speaks in.
+//!
+//! Nothing here does I/O, reads a clock or knows a file format. The centre is [`Belief`]: the set of
+//! things that may be true of one callback at eSign, and how each call and its answer narrows or
+//! widens that set.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the vocabulary is pure: time, environment and files are arguments"
+)]
+
+mod action;
+mod belief;
+mod call;
+mod desired;
+mod entry;
+mod event;
+mod fingerprint;
+mod name;
+mod outcome;
+mod recorded;
+mod scope;
+mod time;
+
+pub use action::{Action, Steps};
+pub use belief::{Belief, Evidence, Presence, Presumed};
+pub use call::{Call, CallId, Operation, Write};
+pub use desired::{
+    AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired, Organization,
+    SecretIndex,
+};
+pub use entry::{Drift, Entry, LostCall, Pending, Proof};
+pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
+pub use fingerprint::{Fingerprint, Fingerprints, Salt};
+pub use name::{
+    AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId, RequestId,
+};
+pub use outcome::{ApiError, Blast, Outcome};
+pub use recorded::{Identity, Intent, Lineage, Recorded, Settled};
+pub use scope::{Environment, Scope};
+pub use time::Timestamp;

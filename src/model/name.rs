@@ -1,0 +1,110 @@
+//! Newtypes for everything that is a string to eSign but not the same string to us.
+//!
+//! Each holds an `Arc<str>`: the names are shared between the configuration, the state and the plan,
+//! and a million of them are cloned without copying. Validity is checked where text enters
+//! (`config`, `state`), so that the messages there can point at a place; a value of these types that
+//! came from there is valid.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes the text as it is; checking it is the business of whoever reads it from outside.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text, byte for byte as given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
+}
+
+name! {
+    /// The URL that eSign POSTs to. Part of a callback's identity, compared byte for byte.
+    CallbackUrl
+}
+name! {
+    /// What people call an organization in callbacks.yaml. Not part of any identity.
+    Handle
+}
+name! {
+    /// The eSign `UserId` of the employee in whose name a call is made.
+    OperatorId
+}
+name! {
+    /// The name of a set of credentials, a key under `accounts:`.
+    AccountName
+}
+name! {
+    /// `Agent.ProxyOrganizationId`: a member organization of a group.
+    OrganizationId
+}
+name! {
+    /// `Agent.AppId`: an application of the organization.
+    AppId
+}
+name! {
+    /// The id that eSign gives every answer; its support asks for it.
+    RequestId
+}
+
+impl AccountName {
+    /// The account that exists without being declared.
+    pub const DEFAULT: &'static str = "default";
+
+    /// The account `default`, on the default credential chain.
+    pub fn default_account() -> Self {
+        Self::new(Self::DEFAULT)
+    }
+}
+
+/// How people point at one callback: `handle/URL`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The organization's handle.
+    pub handle: Handle,
+    /// The callback's URL.
+    pub url: CallbackUrl,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.handle, self.url)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

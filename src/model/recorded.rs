@@ -1,0 +1,196 @@
+//! Everything recorded: what a state file and its journal say together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::Drift;
+use super::{
+    CallId, CallbackUrl, Entry, Environment, Handle, LostCall, OperatorId, Outcome, Salt, Scope,
+    Timestamp,
+};
+
+/// A callback's identity: scope and URL.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// Where it lives.
+    pub scope: Arc<Scope>,
+    /// Its URL, byte for byte.
+    pub url: CallbackUrl,
+}
+
+/// Tells one state's history from another's: minted by the first apply, never changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Lineage(pub uuid::Uuid);
+
+impl fmt::Display for Lineage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A call that is about to leave, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Which callback.
+    pub identity: Identity,
+    /// The organization's handle.
+    pub handle: Handle,
+    /// In whose name.
+    pub operator: OperatorId,
+    /// The callback's `protect`.
+    pub protect: bool,
+    /// What it does, and when it was signed.
+    pub call: LostCall,
+}
+
+/// What is known of one environment's callbacks.
+///
+/// Grouped by scope, because planning, guards and order are by organization; everything sorted, so
+/// that what is printed and saved is deterministic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// `None` until the first apply.
+    pub lineage: Option<Lineage>,
+    /// Grows by each saved change.
+    pub serial: u64,
+    /// Never mixed.
+    pub environment: Environment,
+    /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
+    pub salt: Option<Salt>,
+    /// The callbacks.
+    pub scopes: BTreeMap<Arc<Scope>, BTreeMap<CallbackUrl, Entry>>,
+    pending: BTreeMap<CallId, Identity>,
+    next_call: CallId,
+}
+
+impl Recorded {
+    /// What is known before the first apply: nothing.
+    pub const fn nothing(environment: Environment) -> Self {
+        Self {
+            lineage: None,
+            serial: 0,
+            environment,
+            salt: None,
+            scopes: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            next_call: CallId(1),
+        }
+    }
+
+    /// What is recorded of one callback.
+    pub fn get(&self, scope: &Scope, url: &CallbackUrl) -> Option<&Entry> {
+        self.scopes.get(scope)?.get(url)
+    }
+
+    /// The same, to change it.
+    pub fn get_mut(&mut self, scope: &Scope, url: &CallbackUrl) -> Option<&mut Entry> {
+        self.scopes.get_mut(scope)?.get_mut(url)
+    }
+
+    /// Puts an entry in its place, returning the one that was there.
+    pub fn insert(&mut self, identity: Identity, entry: Entry) -> Option<Entry> {
+        if let Some(pending) = entry.pending {
+            self.pending.insert(pending.id, identity.clone());
+            self.next_call = self.next_call.max(CallId(pending.id.0 + 1));
+        }
+        self.scopes
+            .entry(identity.scope)
+            .or_default()
+            .insert(identity.url, entry)
+    }
+
+    /// Forgets a callback.
+    pub fn remove(&mut self, scope: &Scope, url: &CallbackUrl) -> Option<Entry> {
+        let urls = self.scopes.get_mut(scope)?;
+        let entry = urls.remove(url);
+        if urls.is_empty() {
+            self.scopes.remove(scope);
+        }
+        entry
+    }
+
+    /// Every entry with its identity, in scope and URL order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<Scope>, &CallbackUrl, &Entry)> {
+        self.scopes
+            .iter()
+            .flat_map(|(scope, urls)| urls.iter().map(move |(url, entry)| (scope, url, entry)))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.scopes.values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// A number for the next call that no earlier one of this state's journal has.
+    pub fn next_call(&mut self) -> CallId {
+        let id = self.next_call;
+        self.next_call = CallId(id.0 + 1);
+        id
+    }
+
+    /// A call is about to leave.
+    pub fn begin(&mut self, id: CallId, intent: &Intent) {
+        let Intent {
+            identity,
+            handle,
+            operator,
+            protect,
+            call,
+        } = intent;
+        let entry = self
+            .scopes
+            .entry(Arc::clone(&identity.scope))
+            .or_default()
+            .entry(identity.url.clone())
+            .or_insert_with(|| Entry::untouched(handle.clone(), operator.clone(), *protect));
+        entry.handle = handle.clone();
+        entry.operator = operator.clone();
+        entry.protect = *protect;
+        entry.begin(id, *call);
+        self.pending.insert(id, identity.clone());
+        self.next_call = self.next_call.max(CallId(id.0 + 1));
+    }
+
+    /// The outcome of a call is known. `None` when no such call is pending.
+    ///
+    /// An entry about which nothing is known afterwards (its only call was refused) is forgotten.
+    pub fn settle(&mut self, id: CallId, outcome: &Outcome, at: Timestamp) -> Option<Settled> {
+        let identity = self.pending.remove(&id)?;
+        let entry = self.get_mut(&identity.scope, &identity.url)?;
+        if entry.pending.is_none_or(|pending| pending.id != id) {
+            return None;
+        }
+        let drift = entry.settle(outcome, at);
+        if entry.is_untouched() {
+            self.remove(&identity.scope, &identity.url);
+        }
+        Some(Settled { identity, drift })
+    }
+
+    /// No answer will come any more for any pending call: the program that waited for them is gone.
+    pub fn interrupt(&mut self) {
+        for identity in std::mem::take(&mut self.pending).into_values() {
+            if let Some(entry) = self.get_mut(&identity.scope, &identity.url) {
+                entry.interrupt();
+            }
+        }
+    }
+}
+
+/// What settling a call changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whose call it was.
+    pub identity: Identity,
+    /// What the answer revealed.
+    pub drift: Option<Drift>,
+}

@@ -1,0 +1,301 @@
+//! Planning: what has to be called so that eSign holds what callbacks.yaml declares.
+//!
+//! [`plan`] is a pure function of what is desired and what is recorded: no network, no credentials,
+//! no clock. A [`Plan`] holds everything its calls need, so that applying it makes no choices.
+//!
+//! Invariants: the same input gives the same plan, whatever order the file had; applying a plan and
+//! planning again gives a plan without changes; a change that does the opposite of a lost call
+//! carries a fence.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "planning is a pure function of desired and recorded"
+)]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{
+    AccountName, AccountSource, Action, Address, Belief, Environment, Fingerprints, Handle,
+    Identity, Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
+};
+use crate::secret::SecretReference;
+
+/// What will be done, in the order it will be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where.
+    pub environment: Environment,
+    /// The state it was made from; `None` when there was none yet.
+    pub lineage: Option<Lineage>,
+    /// The state's serial. A plan is stale when the state has another one.
+    pub serial: u64,
+    /// What its fingerprints were made with.
+    pub salt: Salt,
+    /// Every account its calls use.
+    pub accounts: BTreeMap<AccountName, AccountSource>,
+    /// Every secret its calls use, indexed by [`SecretIndex`].
+    pub secrets: Vec<SecretReference>,
+    /// In handle order. Organizations side by side, the changes of each in order.
+    pub organizations: Vec<OrganizationPlan>,
+    /// What is recorded but needs no call: renamed handles, changed operators, entries to forget.
+    pub bookkeeping: Vec<Bookkeeping>,
+    /// The counts.
+    pub summary: Summary,
+    /// Guards that refuse to apply it.
+    pub tripped: Vec<Tripped>,
+}
+
+/// The changes of one organization.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrganizationPlan {
+    /// Its handle.
+    pub handle: Handle,
+    /// Where its callbacks live.
+    pub scope: Arc<Scope>,
+    /// Nothing is called for it; its changes are all no-ops.
+    pub suspended: bool,
+    /// Adds, heals and settled adds first; then replaces; then deletes. No-ops last.
+    pub changes: Vec<Change>,
+}
+
+/// What will be done with one callback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// How people point at it.
+    pub address: Address,
+    /// In whose name.
+    pub operator: OperatorId,
+    /// The word for it.
+    pub action: Action,
+    /// Its calls.
+    pub steps: Steps,
+    /// Why.
+    pub reason: Reason,
+    /// A lost call that must be dead before the first of these calls leaves.
+    pub fence: Option<LostCall>,
+    /// What is believed now; `None` when nothing is recorded.
+    pub before: Option<Before>,
+    /// What will be there; `None` when nothing will.
+    pub after: Option<After>,
+}
+
+/// What is recorded of a callback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Before {
+    /// What may be true of it.
+    pub belief: Belief,
+    /// Whether it is protected.
+    pub protect: bool,
+    /// When the belief was last confirmed.
+    pub proved_at: Option<Timestamp>,
+}
+
+/// What is declared of a callback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct After {
+    /// Its `CallbackKey`, an index into [`Plan::secrets`].
+    pub key: Option<SecretIndex>,
+    /// Its `CallbackToken`.
+    pub token: Option<SecretIndex>,
+    /// Of their values; `None` when the secrets were not resolved.
+    pub fingerprints: Option<Fingerprints>,
+    /// Whether it is protected.
+    pub protect: bool,
+}
+
+/// Why a change is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum Reason {
+    /// Nothing is recorded of it.
+    NotRecorded,
+    /// It is proven absent.
+    ProvenAbsent,
+    /// Nothing is recorded of it, and `adoption: replace` asks for certainty.
+    Adoption,
+    /// The value of its key or token changed.
+    SecretChanged {
+        /// The key's.
+        key: bool,
+        /// The token's.
+        token: bool,
+    },
+    /// `--replace` names it.
+    Requested,
+    /// Its last proof is older than `--heal` allows.
+    HealDue,
+    /// It is not in callbacks.yaml.
+    NotDeclared,
+    /// Its organization is not in callbacks.yaml.
+    OrganizationNotDeclared,
+    /// `absent:` lists it.
+    ListedAbsent,
+    /// `--destroy`.
+    Destroy,
+    /// The outcome of an add of this value is open.
+    OpenAdd,
+    /// The outcome of an add of another value is open.
+    OpenAddOfAnotherValue,
+    /// The outcome of a delete is open.
+    OpenDelete,
+    /// Nothing to do.
+    Unchanged,
+    /// Nothing to do, but key and token are assumed only.
+    Unproven,
+    /// The secrets were not resolved, so a rotation would not be seen.
+    NotChecked,
+    /// Its organization is suspended.
+    Suspended,
+}
+
+/// A change of the record alone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bookkeeping {
+    /// The file says something new of a callback that eSign does not know about.
+    Refresh {
+        /// Which.
+        identity: Identity,
+        /// Its organization's handle.
+        handle: Handle,
+        /// In whose name it can be deleted.
+        operator: OperatorId,
+        /// Whether it is protected.
+        protect: bool,
+    },
+    /// Proven absent and no longer listed under `absent:`.
+    Forget(Identity),
+}
+
+/// How many callbacks get which action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Summary {
+    /// To be added.
+    pub add: usize,
+    /// To be deleted and added.
+    pub replace: usize,
+    /// To be deleted.
+    pub delete: usize,
+    /// To be added again.
+    pub heal: usize,
+    /// With an open outcome to settle.
+    pub finish: usize,
+    /// Nothing to do. Holds the unproven and the unchecked ones too.
+    pub unchanged: usize,
+    /// Unchanged, but only assumed.
+    pub unproven: usize,
+    /// Recorded with an open outcome.
+    pub unknown: usize,
+    /// Unchanged as far as can be told without the secrets.
+    pub not_checked: usize,
+    /// In suspended organizations.
+    pub suspended: usize,
+    /// Due for `--heal` but left for a later run by `--max-calls`.
+    pub heal_deferred: usize,
+    /// The earliest last proof of the unchanged ones.
+    pub oldest_proof: Option<Timestamp>,
+    /// How many calls that makes when nothing has to be repeated.
+    pub calls: usize,
+    /// What `added`, `changed` and `destroyed` will be.
+    pub to_add: usize,
+    /// See `to_add`.
+    pub to_change: usize,
+    /// See `to_add`.
+    pub to_destroy: usize,
+    /// How many are deleted because they are not declared: what the guards count.
+    pub deletes_by_omission: usize,
+}
+
+/// A guard that refuses the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tripped {
+    /// More than 30 % of an organization's callbacks, and more than one.
+    MostOfOrganization {
+        /// Which.
+        handle: Handle,
+        /// How many would be deleted.
+        deletes: usize,
+        /// Of how many.
+        recorded: usize,
+    },
+    /// An organization's last callback.
+    LastOfOrganization {
+        /// Which.
+        handle: Handle,
+        /// How many would be deleted.
+        deletes: usize,
+    },
+    /// More than 30 % of all, and more than ten.
+    MostOfAll {
+        /// How many would be deleted.
+        deletes: usize,
+        /// Of how many.
+        recorded: usize,
+    },
+    /// A protected callback.
+    Protected {
+        /// Which.
+        address: Address,
+    },
+    /// `--allow-deletes` names another number than the plan deletes.
+    WrongAllowance {
+        /// What the flag said.
+        allowed: usize,
+        /// What the plan deletes.
+        deletes: usize,
+    },
+}
+
+impl Plan {
+    /// Whether there is nothing to call.
+    pub fn is_empty(&self) -> bool {
+        self.summary.calls == 0
+    }
+
+    /// Every change with calls, in order.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.organizations
+            .iter()
+            .flat_map(|organization| &organization.changes)
+            .filter(|change| change.steps != Steps::Nothing)
+    }
+}
+
+impl fmt::Display for Reason {
+    /// The words after "because".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRecorded => "nothing is recorded of it",
+            Self::ProvenAbsent => "it is recorded as absent",
+            Self::Adoption => "it is new here and `adoption: replace` asks for proof",
+            Self::SecretChanged {
+                key: true,
+                token: true,
+            } => "its key and token changed",
+            Self::SecretChanged {
+                key: true,
+                token: false,
+            } => "its key changed",
+            Self::SecretChanged {
+                key: false,
+                token: _,
+            } => "its token changed",
+            Self::Requested => "--replace names it",
+            Self::HealDue => "--heal asserts it again",
+            Self::NotDeclared => "it is not in callbacks.yaml",
+            Self::OrganizationNotDeclared => "its organization is not in callbacks.yaml",
+            Self::ListedAbsent => "it is listed under `absent`",
+            Self::Destroy => "of --destroy",
+            Self::OpenAdd => "nobody knows whether an earlier add of it arrived",
+            Self::OpenAddOfAnotherValue => {
+                "nobody knows whether an earlier add with another key or token arrived"
+            }
+            Self::OpenDelete => "nobody knows whether an earlier delete of it arrived",
+            Self::Unchanged => "nothing changed",
+            Self::Unproven => "nothing changed, but its key and token are not proven",
+            Self::NotChecked => "nothing changed as far as can be told without its secrets",
+            Self::Suspended => "its organization is suspended",
+        })
+    }
+}

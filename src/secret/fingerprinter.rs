@@ -1,0 +1,103 @@
+//! Makes fingerprints: keyed, truncated hashes that tell one value from another and nothing else.
+//!
+//! A key is 32 random bytes, so HMAC-SHA256 with the state's salt is enough. A token may be weak;
+//! its hash is keyed by the callback key too, so that it can't be guessed from the state file alone.
+//! Without a key there is nothing secret to key it with, and only a slow hash makes guessing costly.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::Secret;
+use crate::model::{Fingerprint, Fingerprints, Salt};
+
+/// Rounds of PBKDF2 for a token without a key. About 10 ms each time; done once per value.
+const SLOW_ROUNDS: u32 = 50_000;
+
+/// Makes the fingerprints of one state.
+#[derive(Clone, Copy, Debug)]
+pub struct Fingerprinter {
+    salt: Salt,
+}
+
+impl Fingerprinter {
+    /// For the state with this salt.
+    pub const fn new(salt: Salt) -> Self {
+        Self { salt }
+    }
+
+    /// The fingerprints of one callback's secrets.
+    pub fn fingerprints(&self, key: Option<&Secret>, token: Option<&Secret>) -> Fingerprints {
+        Fingerprints {
+            key: key.map(|key| self.quick("key", &[key])),
+            token: token.map(|token| match key {
+                Some(key) => self.quick("token", &[key, token]),
+                None => self.slow(token),
+            }),
+        }
+    }
+
+    fn quick(&self, purpose: &str, secrets: &[&Secret]) -> Fingerprint {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.salt.0).expect("HMAC takes a key of any length");
+        mac.update(purpose.as_bytes());
+        for secret in secrets {
+            let value = secret.expose().as_bytes();
+            mac.update(&(value.len() as u64).to_be_bytes());
+            mac.update(value);
+        }
+        truncate(&mac.finalize().into_bytes())
+    }
+
+    fn slow(&self, token: &Secret) -> Fingerprint {
+        let mut salt = Vec::from(b"token".as_slice());
+        salt.extend_from_slice(&self.salt.0);
+        let bytes: [u8; 32] =
+            pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(token.expose().as_bytes(), &salt, SLOW_ROUNDS);
+        truncate(&bytes)
+    }
+}
+
+fn truncate(bytes: &[u8]) -> Fingerprint {
+    let mut short = [0; 16];
+    short.copy_from_slice(&bytes[..16]);
+    Fingerprint(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(salt: u8, key: Option<&str>, token: Option<&str>) -> Fingerprints {
+        let (key, token) = (key.map(Secret::new), token.map(Secret::new));
+        Fingerprinter::new(Salt([salt; 16])).fingerprints(key.as_ref(), token.as_ref())
+    }
+
+    #[test]
+    fn a_fingerprint_follows_the_value_and_the_salt() {
+        let one = made(1, Some("k"), Some("t"));
+        assert_eq!(one, made(1, Some("k"), Some("t")));
+        assert_ne!(one, made(2, Some("k"), Some("t")));
+        assert_ne!(one.key, made(1, Some("l"), Some("t")).key);
+        assert_ne!(one.token, made(1, Some("k"), Some("u")).token);
+    }
+
+    #[test]
+    fn a_token_is_hashed_with_the_key_where_there_is_one() {
+        assert_ne!(
+            made(1, Some("k"), Some("t")).token,
+            made(1, Some("l"), Some("t")).token
+        );
+        assert_ne!(
+            made(1, Some("k"), Some("t")).token,
+            made(1, None, Some("t")).token
+        );
+    }
+
+    #[test]
+    fn where_one_value_ends_and_the_next_begins_matters() {
+        assert_ne!(
+            made(1, Some("ab"), Some("c")).token,
+            made(1, Some("a"), Some("bc")).token
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! Where a secret's value comes from.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A reference as callbacks.yaml and a plan file hold it. It is not secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretReference {
+    /// The value of an environment variable.
+    Env(String),
+    /// The contents of a file, relative to the configuration's folder; one trailing newline is
+    /// dropped.
+    File(String),
+    /// What a command prints; one trailing newline is dropped. Runs only with `--allow-commands`.
+    Command(Vec<String>),
+}
+
+impl fmt::Display for SecretReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {path}"),
+            // Arguments may hold what should not be printed; the program's name is enough to find it.
+            Self::Command(words) => {
+                write!(f, "command {}", words.first().map_or("", String::as_str))
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Signing: TC3-HMAC-SHA256.
