@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`] |
-//! | pure | [`config`], [`plan`], [`render`], [`sign`] |
+//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
 //! | effects | [`client`], [`state`], [`apply`], [`sandbox`] |
 //! | program | [`cli`] |
 
@@ -15,6 +15,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod diag;
+pub mod envelope;
 pub mod model;
 pub mod plan;
 pub mod render;
@@ -22,3 +23,4 @@ pub mod sandbox;
 pub mod secret;
 pub mod sign;
 pub mod state;
+pub mod wire;

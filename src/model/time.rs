@@ -24,6 +24,12 @@ impl Timestamp {
         jiff::Timestamp::from_second(self.0).ok()
     }
 
+    /// `2026-11-23`, the date in UTC.
+    pub fn utc_date(self) -> String {
+        let text = self.to_string();
+        text.get(..10).unwrap_or(&text).to_owned()
+    }
+
     /// `HH:MM:SS` in UTC, for messages about the next minutes.
     pub fn clock_time(self) -> String {
         let seconds = self.0.rem_euclid(86_400);

@@ -1,0 +1,1 @@
+//! The envelope that eSign puts its callback messages in.

@@ -1,0 +1,130 @@
+//! What eSign's API says on the wire: request and answer bodies.
+//!
+//! Source: Tencent eSign API 2020-11-11, `ModifyApplicationCallbackInfo`
+//! (cloud.tencent.com/document/api/1323/86752). Shared by the client, which speaks it, and the
+//! sandbox, which answers it; nothing else is shared between the two but the signature.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "wire types are values"
+)]
+
+use serde::{Deserialize, Serialize};
+
+/// The service's name in the signature, in every environment.
+pub const SERVICE: &str = "ess";
+/// `X-TC-Version`.
+pub const VERSION: &str = "2020-11-11";
+/// `X-TC-Action` of the one call that changes callbacks.
+pub const MODIFY: &str = "ModifyApplicationCallbackInfo";
+/// `Content-Type`, byte-equal on the wire and in the signature.
+pub const CONTENT_TYPE: &str = "application/json";
+/// What eSign says when a delete finds nothing. Only together with `FailedOperation`.
+pub const NOT_CONFIGURED: &str = "当前配置不存在";
+
+/// `OperateType`.
+pub const OPERATE_ADD: u8 = 1;
+/// `OperateType`.
+pub const OPERATE_DELETE: u8 = 2;
+
+/// The body of `ModifyApplicationCallbackInfo`. `S` is how the two secrets are held: borrowed when
+/// sent, owned when received.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ModifyRequest<S> {
+    /// The employee in whose name the call is made.
+    pub operator: UserInfo,
+    /// 1 add, 2 delete.
+    pub operate_type: u8,
+    /// The callback.
+    pub callback_info: CallbackInfo<S>,
+    /// For whom, when not for the account's own organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
+}
+
+/// `UserInfo`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct UserInfo {
+    /// 32 characters.
+    pub user_id: String,
+}
+
+/// `CallbackInfo`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct CallbackInfo<S> {
+    /// The URL.
+    pub callback_url: String,
+    /// Encrypts the messages.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub callback_key: Option<S>,
+    /// Signs them.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub callback_token: Option<S>,
+}
+
+/// `Agent`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Agent {
+    /// A group's member organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_organization_id: Option<String>,
+    /// An application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+}
+
+/// Every answer, success and failure alike, with HTTP status 200.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Answer {
+    /// The only member.
+    pub response: Response,
+}
+
+/// The inside of an [`Answer`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Response {
+    /// Why not, when not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorBody>,
+    /// To quote to support.
+    pub request_id: String,
+}
+
+/// An error in eSign's words.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ErrorBody {
+    /// Like `AuthFailure.SignatureFailure`.
+    pub code: String,
+    /// In Chinese or English.
+    pub message: String,
+}
+
+fn none<S>() -> Option<S> {
+    None
+}
+
+impl<S> std::fmt::Debug for ModifyRequest<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModifyRequest")
+            .field("operator", &self.operator)
+            .field("operate_type", &self.operate_type)
+            .field("callback_info", &self.callback_info)
+            .field("agent", &self.agent)
+            .finish()
+    }
+}
+
+impl<S> std::fmt::Debug for CallbackInfo<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallbackInfo")
+            .field("callback_url", &self.callback_url)
+            .finish_non_exhaustive()
+    }
+}
