@@ -12,6 +12,14 @@
     reason = "planning is a pure function of desired and recorded"
 )]
 
+mod build;
+mod decide;
+mod guards;
+mod order;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +29,9 @@ use crate::model::{
     Identity, Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
 use crate::secret::SecretReference;
+
+pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
+pub use pattern::{Pattern, PatternError};
 
 /// What will be done, in the order it will be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,10 +258,40 @@ pub enum Tripped {
     },
 }
 
+impl Bookkeeping {
+    /// Which callback it is about.
+    pub const fn identity(&self) -> &Identity {
+        match self {
+            Self::Refresh {
+                identity,
+                handle: _,
+                operator: _,
+                protect: _,
+            }
+            | Self::Forget(identity) => identity,
+        }
+    }
+}
+
 impl Plan {
     /// Whether there is nothing to call.
     pub fn is_empty(&self) -> bool {
         self.summary.calls == 0
+    }
+
+    /// Accounts that recorded callbacks belong to but the file no longer declares: their calls can't
+    /// be signed.
+    pub fn missing_accounts(&self) -> impl Iterator<Item = (&AccountName, &Handle)> {
+        self.organizations
+            .iter()
+            .filter(|organization| {
+                organization
+                    .changes
+                    .iter()
+                    .any(|change| change.steps != Steps::Nothing)
+            })
+            .map(|organization| (&organization.scope.account, &organization.handle))
+            .filter(|(account, _)| !self.accounts.contains_key(*account))
     }
 
     /// Every change with calls, in order.

@@ -1,0 +1,468 @@
+//! Builds a plan: walks desired and recorded side by side, scope by scope and URL by URL, and puts
+//! the decisions in order.
+//!
+//! Linear in the size of both: the two are sorted the same way and merged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::decide::{Value, Verdict, Wanted, decide};
+use super::guards::{self, Census};
+use super::order::{join, merge, order};
+use super::{After, Before, Bookkeeping, Change, OrganizationPlan, Pattern, Plan, Reason, Summary};
+use crate::model::{
+    Action, Address, Callback, CallbackUrl, Desired, Entry, Fingerprints, Handle, Identity,
+    OperatorId, Organization, Presence, Recorded, Salt, Scope, SecretIndex, Steps, Timestamp,
+};
+
+/// The fingerprints of every pair of key and token that is declared.
+pub type FingerprintTable = BTreeMap<(Option<SecretIndex>, Option<SecretIndex>), Fingerprints>;
+
+/// What is asked of the planner beside making desired and recorded equal.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Delete everything recorded instead.
+    pub destroy: bool,
+    /// Assert again what is there.
+    pub heal: Option<Heal>,
+    /// Only these; empty means all.
+    pub targets: Vec<Pattern>,
+    /// Delete and add these, whatever is recorded.
+    pub replace: Vec<Pattern>,
+    /// Lifts the guards when exactly so many are deleted by omission.
+    pub allow_deletes: Option<usize>,
+}
+
+/// Which callbacks to assert again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heal {
+    /// Those whose last proof is from before this moment; `None` means all.
+    pub proved_before: Option<Timestamp>,
+    /// At most so many calls for the whole plan; heals beyond that are left for a later run.
+    pub max_calls: Option<usize>,
+}
+
+/// What can be told of the declared secrets' values.
+#[derive(Clone, Copy, Debug)]
+pub struct Secrets<'a> {
+    /// What the fingerprints were made with.
+    pub salt: Salt,
+    /// `None` when the references were not resolved (`--no-secrets`).
+    pub fingerprints: Option<&'a FingerprintTable>,
+}
+
+/// Plans what has to be called so that what is recorded becomes what is desired.
+pub fn plan(
+    desired: &Desired,
+    recorded: &Recorded,
+    secrets: Secrets<'_>,
+    options: &Options,
+) -> Plan {
+    let mut builder = Builder {
+        desired,
+        recorded,
+        secrets,
+        options,
+        organizations: Vec::new(),
+        census: Vec::new(),
+        bookkeeping: Vec::new(),
+        summary: Summary::default(),
+    };
+    let mut declared_scopes = BTreeSet::new();
+    for organization in &desired.organizations {
+        declared_scopes.insert(&organization.scope);
+        builder.declared(organization);
+    }
+    for (scope, entries) in &recorded.scopes {
+        if !declared_scopes.contains(scope) {
+            builder.orphaned(scope, entries);
+        }
+    }
+    builder.finish()
+}
+
+struct Builder<'a> {
+    desired: &'a Desired,
+    recorded: &'a Recorded,
+    secrets: Secrets<'a>,
+    options: &'a Options,
+    organizations: Vec<OrganizationPlan>,
+    census: Vec<Census>,
+    bookkeeping: Vec<Bookkeeping>,
+    summary: Summary,
+}
+
+/// What the file says about one URL of an organization.
+enum Declaration<'a> {
+    Callback(&'a Callback),
+    Absent,
+    Nothing,
+}
+
+impl<'a> Builder<'a> {
+    fn declared(&mut self, organization: &'a Organization) {
+        static NONE: BTreeMap<CallbackUrl, Entry> = BTreeMap::new();
+        let entries = self
+            .recorded
+            .scopes
+            .get(&organization.scope)
+            .unwrap_or(&NONE);
+        let mut changes = Vec::with_capacity(organization.callbacks.len());
+        let mut census = Census::default();
+        let declared = merge(
+            organization
+                .callbacks
+                .iter()
+                .map(|callback| (&callback.url, Declaration::Callback(callback))),
+            organization
+                .absent
+                .iter()
+                .map(|url| (url, Declaration::Absent)),
+        );
+        join(declared, entries.iter(), |url, declaration, entry| {
+            let declaration = declaration.unwrap_or(Declaration::Nothing);
+            changes.extend(self.change(organization, url, &declaration, entry, &mut census));
+        });
+        self.push(
+            organization.handle.clone(),
+            &organization.scope,
+            organization.suspend,
+            changes,
+            census,
+        );
+    }
+
+    fn change(
+        &mut self,
+        organization: &Organization,
+        url: &CallbackUrl,
+        declaration: &Declaration<'_>,
+        entry: Option<&Entry>,
+        census: &mut Census,
+    ) -> Option<Change> {
+        let address = Address {
+            handle: organization.handle.clone(),
+            url: url.clone(),
+        };
+        if let Some(entry) = entry {
+            census.recorded += usize::from(guards::counts(entry.belief.presence()));
+            self.summary.unknown += usize::from(entry.is_open());
+        }
+        if !self.targeted(&address) {
+            census.remaining +=
+                usize::from(entry.is_some_and(|entry| guards::counts(entry.belief.presence())));
+            return None;
+        }
+        let (wanted, after) = self.wanted(organization, &address, declaration);
+        let mut verdict = decide(entry, wanted);
+        if organization.suspend {
+            verdict = Verdict {
+                action: Action::NoOp,
+                steps: Steps::Nothing,
+                reason: Reason::Suspended,
+                fenced: false,
+            };
+        } else {
+            self.note(organization, url, declaration, entry);
+        }
+        if matches!(wanted, Wanted::Gone(_))
+            && !organization.suspend
+            && verdict.steps == Steps::Nothing
+        {
+            return None;
+        }
+        let change = assemble(
+            address,
+            organization.operator.clone(),
+            verdict,
+            entry,
+            after,
+        );
+        census.omitted += usize::from(guards::by_omission(&change));
+        census.remaining += usize::from(change.after.is_some() || change.steps != Steps::Delete);
+        Some(change)
+    }
+
+    fn wanted(
+        &self,
+        organization: &Organization,
+        address: &Address,
+        declaration: &Declaration<'_>,
+    ) -> (Wanted, Option<After>) {
+        match declaration {
+            _ if self.options.destroy => (Wanted::Gone(Reason::Destroy), None),
+            Declaration::Callback(callback) => {
+                let Callback {
+                    url: _,
+                    key,
+                    token,
+                    protect,
+                    description: _,
+                    place: _,
+                } = **callback;
+                let fingerprints = match (key, token) {
+                    (None, None) => Some(Fingerprints::default()),
+                    pair => self
+                        .secrets
+                        .fingerprints
+                        .and_then(|table| table.get(&pair).copied()),
+                };
+                let value = fingerprints.map_or(
+                    Value::Shape {
+                        key: key.is_some(),
+                        token: token.is_some(),
+                    },
+                    Value::Known,
+                );
+                let forced = self
+                    .options
+                    .replace
+                    .iter()
+                    .any(|pattern| pattern.matches(address));
+                let after = After {
+                    key,
+                    token,
+                    fingerprints,
+                    protect,
+                };
+                (
+                    Wanted::Declared {
+                        value,
+                        adoption: organization.adoption,
+                        forced,
+                    },
+                    Some(after),
+                )
+            }
+            Declaration::Absent => (Wanted::Gone(Reason::ListedAbsent), None),
+            Declaration::Nothing => (Wanted::Gone(Reason::NotDeclared), None),
+        }
+    }
+
+    /// What the record alone has to learn.
+    fn note(
+        &mut self,
+        organization: &Organization,
+        url: &CallbackUrl,
+        declaration: &Declaration<'_>,
+        entry: Option<&Entry>,
+    ) {
+        let Some(entry) = entry else { return };
+        let identity = || Identity {
+            scope: Arc::clone(&organization.scope),
+            url: url.clone(),
+        };
+        let protect = match declaration {
+            Declaration::Callback(callback) => callback.protect,
+            // Taking protection back needs an apply of its own, while the callback is still declared:
+            // were it lifted by the plan that deletes the callback, it would protect nothing.
+            Declaration::Absent => entry.protect,
+            Declaration::Nothing => {
+                if entry.belief.presence() == Presence::Absent {
+                    self.bookkeeping.push(Bookkeeping::Forget(identity()));
+                }
+                return;
+            }
+        };
+        if entry.handle != organization.handle
+            || entry.operator != organization.operator
+            || entry.protect != protect
+        {
+            self.bookkeeping.push(Bookkeeping::Refresh {
+                identity: identity(),
+                handle: organization.handle.clone(),
+                operator: organization.operator.clone(),
+                protect,
+            });
+        }
+    }
+
+    /// Entries whose organization left the file.
+    fn orphaned(&mut self, scope: &Arc<Scope>, entries: &BTreeMap<CallbackUrl, Entry>) {
+        let mut census = Census::default();
+        let mut changes = Vec::new();
+        let reason = if self.options.destroy {
+            Reason::Destroy
+        } else {
+            Reason::OrganizationNotDeclared
+        };
+        for (url, entry) in entries {
+            let counted = guards::counts(entry.belief.presence());
+            census.recorded += usize::from(counted);
+            self.summary.unknown += usize::from(entry.is_open());
+            let address = Address {
+                handle: entry.handle.clone(),
+                url: url.clone(),
+            };
+            if !self.targeted(&address) {
+                census.remaining += usize::from(counted);
+                continue;
+            }
+            if !counted {
+                let identity = Identity {
+                    scope: Arc::clone(scope),
+                    url: url.clone(),
+                };
+                self.bookkeeping.push(Bookkeeping::Forget(identity));
+                continue;
+            }
+            let verdict = decide(Some(entry), Wanted::Gone(reason));
+            let change = assemble(address, entry.operator.clone(), verdict, Some(entry), None);
+            census.omitted += usize::from(guards::by_omission(&change));
+            changes.push(change);
+        }
+        let handle = entries
+            .values()
+            .next()
+            .map_or_else(|| Handle::new(""), |entry| entry.handle.clone());
+        self.push(handle, scope, false, changes, census);
+    }
+
+    fn targeted(&self, address: &Address) -> bool {
+        let targets = &self.options.targets;
+        targets.is_empty() || targets.iter().any(|pattern| pattern.matches(address))
+    }
+
+    fn push(
+        &mut self,
+        handle: Handle,
+        scope: &Arc<Scope>,
+        suspended: bool,
+        changes: Vec<Change>,
+        census: Census,
+    ) {
+        self.organizations.push(OrganizationPlan {
+            handle,
+            scope: Arc::clone(scope),
+            suspended,
+            changes,
+        });
+        self.census.push(census);
+    }
+
+    fn finish(mut self) -> Plan {
+        self.heal();
+        self.bookkeeping
+            .sort_by(|one, two| one.identity().cmp(two.identity()));
+        for organization in &mut self.organizations {
+            organization
+                .changes
+                .sort_by(|one, two| order(one).cmp(&order(two)));
+            for change in &organization.changes {
+                self.summary.count(change);
+            }
+        }
+        let mut paired: Vec<_> = self.organizations.into_iter().zip(self.census).collect();
+        paired.sort_by(|(one, _), (two, _)| {
+            (&one.handle, &one.scope).cmp(&(&two.handle, &two.scope))
+        });
+        let (organizations, census): (Vec<_>, Vec<_>) = paired.into_iter().unzip();
+        let used: BTreeSet<_> = organizations
+            .iter()
+            .filter(|organization| {
+                organization
+                    .changes
+                    .iter()
+                    .any(|change| change.steps != Steps::Nothing)
+            })
+            .map(|organization| organization.scope.account.clone())
+            .collect();
+        let accounts = self
+            .desired
+            .accounts
+            .iter()
+            .filter(|(name, _)| used.contains(*name));
+        let mut plan = Plan {
+            environment: self.desired.environment,
+            lineage: self.recorded.lineage,
+            serial: self.recorded.serial,
+            salt: self.secrets.salt,
+            accounts: accounts
+                .map(|(name, source)| (name.clone(), source.clone()))
+                .collect(),
+            secrets: self
+                .desired
+                .secrets
+                .iter()
+                .map(|secret| secret.reference.clone())
+                .collect(),
+            organizations,
+            bookkeeping: self.bookkeeping,
+            summary: self.summary,
+            tripped: Vec::new(),
+        };
+        plan.tripped = guards::tripped(&plan, &census, self.options.allow_deletes);
+        plan
+    }
+
+    /// Turns unchanged callbacks into heals, the one whose proof is oldest first, as far as the
+    /// budget of calls goes.
+    fn heal(&mut self) {
+        let Some(Heal {
+            proved_before,
+            max_calls,
+        }) = self.options.heal
+        else {
+            return;
+        };
+        let calls: usize = self
+            .organizations
+            .iter()
+            .flat_map(|organization| &organization.changes)
+            .map(|c| c.steps.calls())
+            .sum();
+        let mut due = Vec::new();
+        for (at, organization) in self.organizations.iter().enumerate() {
+            for (position, change) in organization.changes.iter().enumerate() {
+                let unchanged = matches!(change.reason, Reason::Unchanged | Reason::Unproven);
+                let proved_at = change.before.as_ref().and_then(|before| before.proved_at);
+                let old = proved_before.is_none_or(|limit| proved_at.is_none_or(|at| at < limit));
+                if unchanged && old {
+                    due.push((proved_at, &change.address, at, position));
+                }
+            }
+        }
+        due.sort_unstable();
+        let budget = max_calls.map_or(due.len(), |most| most.saturating_sub(calls).min(due.len()));
+        self.summary.heal_deferred = due.len() - budget;
+        let chosen: Vec<_> = due[..budget]
+            .iter()
+            .map(|(_, _, at, position)| (*at, *position))
+            .collect();
+        for (at, position) in chosen {
+            let change = &mut self.organizations[at].changes[position];
+            change.action = Action::Heal;
+            change.steps = Steps::Add;
+            change.reason = Reason::HealDue;
+        }
+    }
+}
+
+fn assemble(
+    address: Address,
+    operator: OperatorId,
+    verdict: Verdict,
+    entry: Option<&Entry>,
+    after: Option<After>,
+) -> Change {
+    let Verdict {
+        action,
+        steps,
+        reason,
+        fenced,
+    } = verdict;
+    Change {
+        address,
+        operator,
+        action,
+        steps,
+        reason,
+        fence: entry.and_then(|entry| entry.lost).filter(|_| fenced),
+        before: entry.map(|entry| Before {
+            belief: entry.belief,
+            protect: entry.protect,
+            proved_at: entry.proof.as_ref().map(|proof| proof.at),
+        }),
+        after,
+    }
+}

@@ -1,0 +1,557 @@
+//! Guards by example, and the planner's laws as properties.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::diag::Place;
+use crate::model::{
+    Adoption, Callback, CallbackUrl, DeclaredSecret, Desired, Entry, Fingerprint, Intent,
+    Organization, OrganizationId, Outcome, Presence, Presumed, Proof, Recorded, RequestId, Write,
+};
+
+const OPERATOR: &str = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8";
+const SALT: Salt = Salt([7; 16]);
+
+fn scope(organization: &str) -> Arc<Scope> {
+    Arc::new(Scope {
+        environment: Environment::Test,
+        account: AccountName::default_account(),
+        organization: Some(OrganizationId::new(organization)),
+        app_id: None,
+    })
+}
+
+fn url(number: usize) -> CallbackUrl {
+    CallbackUrl::new(format!("https://hooks.example/{number}"))
+}
+
+fn value(number: u8) -> Fingerprints {
+    Fingerprints {
+        key: (number > 0).then_some(Fingerprint([number; 16])),
+        token: None,
+    }
+}
+
+/// Secret number n has the value whose fingerprint is n + 1.
+fn table() -> FingerprintTable {
+    (0..3)
+        .map(|n: u8| ((Some(SecretIndex(u32::from(n))), None), value(n + 1)))
+        .collect()
+}
+
+fn callback(number: usize, secret: u8) -> Callback {
+    Callback {
+        url: url(number),
+        key: secret.checked_sub(1).map(|n| SecretIndex(u32::from(n))),
+        token: None,
+        protect: false,
+        description: None,
+        place: Place::default(),
+    }
+}
+
+fn organization(handle: &str, callbacks: Vec<Callback>, absent: Vec<CallbackUrl>) -> Organization {
+    Organization {
+        handle: Handle::new(handle),
+        scope: scope(handle),
+        operator: OperatorId::new(OPERATOR),
+        adoption: Adoption::Keep,
+        suspend: false,
+        callbacks,
+        absent,
+        place: Place::default(),
+    }
+}
+
+fn desired(organizations: Vec<Organization>) -> Desired {
+    let secret = |n: u32| DeclaredSecret {
+        reference: SecretReference::Env(format!("SECRET_{n}")),
+        place: Place::default(),
+    };
+    Desired {
+        environment: Environment::Test,
+        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        organizations,
+        secrets: (0..3).map(secret).collect(),
+    }
+}
+
+fn entry(handle: &str, belief: Belief) -> Entry {
+    let mut entry = Entry::untouched(Handle::new(handle), OperatorId::new(OPERATOR), false);
+    entry.belief = belief;
+    entry
+}
+
+fn recorded(entries: impl IntoIterator<Item = (&'static str, usize, Entry)>) -> Recorded {
+    let mut recorded = Recorded::nothing(Environment::Test);
+    for (handle, number, entry) in entries {
+        recorded.insert(
+            Identity {
+                scope: scope(handle),
+                url: url(number),
+            },
+            entry,
+        );
+    }
+    recorded
+}
+
+fn planned(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
+    let table = table();
+    plan(
+        desired,
+        recorded,
+        Secrets {
+            salt: SALT,
+            fingerprints: Some(&table),
+        },
+        options,
+    )
+}
+
+/// Applies a plan to the record as if every call succeeded and every fence had been waited for.
+fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
+    let now = Timestamp(1_800_000_000);
+    for organization in &plan.organizations {
+        for change in &organization.changes {
+            let add = change
+                .after
+                .as_ref()
+                .map(|after| Write::Add(after.fingerprints.unwrap()));
+            let writes = match change.steps {
+                Steps::Nothing => vec![],
+                Steps::Add => vec![add.unwrap()],
+                Steps::Delete => vec![Write::Delete],
+                Steps::DeleteThenAdd => vec![Write::Delete, add.unwrap()],
+            };
+            for write in writes {
+                let id = recorded.next_call();
+                let identity = Identity {
+                    scope: Arc::clone(&organization.scope),
+                    url: change.address.url.clone(),
+                };
+                let intent = Intent {
+                    identity,
+                    handle: change.address.handle.clone(),
+                    operator: change.operator.clone(),
+                    protect: false,
+                    call: LostCall {
+                        write,
+                        signed_at: now,
+                    },
+                };
+                recorded.begin(id, &intent);
+                recorded.settle(id, &Outcome::Applied(RequestId::new("r")), now);
+            }
+        }
+    }
+    for item in &plan.bookkeeping {
+        match item {
+            Bookkeeping::Forget(identity) => {
+                recorded.remove(&identity.scope, &identity.url);
+            }
+            Bookkeeping::Refresh {
+                identity,
+                handle,
+                operator,
+                protect,
+            } => {
+                let entry = recorded.get_mut(&identity.scope, &identity.url).unwrap();
+                entry.handle = handle.clone();
+                entry.operator = operator.clone();
+                entry.protect = *protect;
+            }
+        }
+    }
+}
+
+fn five_of_acme() -> Recorded {
+    recorded((0..5).map(|n| ("acme", n, entry("acme", Belief::proven(value(1))))))
+}
+
+fn acme_with(numbers: impl IntoIterator<Item = usize>) -> Desired {
+    let callbacks = numbers.into_iter().map(|n| callback(n, 1)).collect();
+    desired(vec![organization("acme", callbacks, vec![])])
+}
+
+#[test]
+fn one_of_five_passes_the_guards() {
+    assert_eq!(
+        planned(&acme_with(0..4), &five_of_acme(), &Options::default()).tripped,
+        []
+    );
+}
+
+#[test]
+fn two_of_five_trip_a_guard_that_the_exact_number_lifts() {
+    let (desired, recorded) = (acme_with(0..3), five_of_acme());
+    let with = |allow_deletes| Options {
+        allow_deletes,
+        ..Options::default()
+    };
+    let acme = Tripped::MostOfOrganization {
+        handle: Handle::new("acme"),
+        deletes: 2,
+        recorded: 5,
+    };
+    assert_eq!(
+        planned(&desired, &recorded, &with(None)).tripped,
+        std::slice::from_ref(&acme)
+    );
+    assert_eq!(planned(&desired, &recorded, &with(Some(2))).tripped, []);
+    let wrong = Tripped::WrongAllowance {
+        allowed: 3,
+        deletes: 2,
+    };
+    assert_eq!(
+        planned(&desired, &recorded, &with(Some(3))).tripped,
+        [acme, wrong]
+    );
+}
+
+#[test]
+fn an_organizations_last_callback_is_guarded_unless_another_takes_its_place() {
+    let recorded = recorded([("acme", 0, entry("acme", Belief::proven(value(1))))]);
+    let last = Tripped::LastOfOrganization {
+        handle: Handle::new("acme"),
+        deletes: 1,
+    };
+    assert_eq!(
+        planned(&acme_with([]), &recorded, &Options::default()).tripped,
+        std::slice::from_ref(&last)
+    );
+    assert_eq!(
+        planned(&desired(vec![]), &recorded, &Options::default()).tripped,
+        [last]
+    );
+    assert_eq!(
+        planned(&acme_with([1]), &recorded, &Options::default()).tripped,
+        []
+    );
+}
+
+#[test]
+fn more_than_ten_and_thirty_percent_of_all_are_guarded() {
+    static HANDLES: [&str; 30] = [
+        "o00", "o01", "o02", "o03", "o04", "o05", "o06", "o07", "o08", "o09", "o10", "o11", "o12",
+        "o13", "o14", "o15", "o16", "o17", "o18", "o19", "o20", "o21", "o22", "o23", "o24", "o25",
+        "o26", "o27", "o28", "o29",
+    ];
+    let all = HANDLES.iter().flat_map(|h| [(*h, 0), (*h, 1)]);
+    let recorded = recorded(all.map(|(h, n)| (h, n, entry(h, Belief::proven(value(1))))));
+    let keep = |dropping: usize| {
+        let each = HANDLES.iter().enumerate().map(|(at, handle)| {
+            let callbacks = if at < dropping {
+                vec![callback(0, 1)]
+            } else {
+                vec![callback(0, 1), callback(1, 1)]
+            };
+            organization(handle, callbacks, vec![])
+        });
+        desired(each.collect())
+    };
+    assert_eq!(
+        planned(&keep(18), &recorded, &Options::default()).tripped,
+        []
+    );
+    let all = Tripped::MostOfAll {
+        deletes: 19,
+        recorded: 60,
+    };
+    assert_eq!(
+        planned(&keep(19), &recorded, &Options::default()).tripped,
+        [all]
+    );
+}
+
+#[test]
+fn what_absent_lists_passes_the_guards_but_not_when_protected() {
+    let mut protected = entry("acme", Belief::proven(value(1)));
+    protected.protect = true;
+    let recorded = recorded([
+        ("acme", 0, entry("acme", Belief::proven(value(1)))),
+        ("acme", 1, protected),
+    ]);
+    let listing = |urls: Vec<_>| desired(vec![organization("acme", vec![], urls)]);
+    let options = Options {
+        allow_deletes: Some(1),
+        ..Options::default()
+    };
+    let tripped = planned(&listing(vec![url(0), url(1)]), &recorded, &options).tripped;
+    let address = Address {
+        handle: Handle::new("acme"),
+        url: url(1),
+    };
+    assert_eq!(
+        tripped,
+        [Tripped::Protected {
+            address: address.clone()
+        }]
+    );
+    assert_eq!(
+        planned(
+            &desired(vec![]),
+            &recorded,
+            &Options {
+                allow_deletes: Some(2),
+                ..Options::default()
+            }
+        )
+        .tripped,
+        [Tripped::Protected { address }]
+    );
+}
+
+#[test]
+fn replaces_are_no_deletes() {
+    let callbacks = (0..5).map(|n| callback(n, 2)).collect();
+    let plan = planned(
+        &desired(vec![organization("acme", callbacks, vec![])]),
+        &five_of_acme(),
+        &Options::default(),
+    );
+    assert_eq!((plan.summary.replace, plan.tripped), (5, vec![]));
+}
+
+#[test]
+fn destroy_deletes_everything_recorded_and_is_guarded() {
+    let options = Options {
+        destroy: true,
+        ..Options::default()
+    };
+    let plan = planned(&acme_with(0..5), &five_of_acme(), &options);
+    assert_eq!((plan.summary.delete, plan.summary.add), (5, 0));
+    assert_eq!(
+        plan.tripped,
+        [Tripped::LastOfOrganization {
+            handle: Handle::new("acme"),
+            deletes: 5
+        }]
+    );
+}
+
+#[test]
+fn a_suspended_organization_is_left_alone() {
+    let mut suspended = organization("acme", vec![callback(9, 1)], vec![]);
+    suspended.suspend = true;
+    let plan = planned(
+        &desired(vec![suspended]),
+        &five_of_acme(),
+        &Options::default(),
+    );
+    assert!(plan.is_empty());
+    assert_eq!((plan.summary.suspended, plan.tripped), (6, vec![]));
+}
+
+#[test]
+fn targets_leave_all_else_alone() {
+    let options = Options {
+        targets: vec![Pattern::parse("acme/https://hooks.example/9").unwrap()],
+        ..Options::default()
+    };
+    let plan = planned(&acme_with([9]), &five_of_acme(), &options);
+    assert_eq!(
+        (
+            plan.summary.add,
+            plan.summary.delete,
+            plan.changes().count()
+        ),
+        (1, 0, 1)
+    );
+}
+
+#[test]
+fn heals_are_oldest_first_and_bounded() {
+    let proved = |at: i64| {
+        let mut entry = entry("acme", Belief::proven(value(1)));
+        entry.proof = Some(Proof {
+            at: Timestamp(at),
+            request_id: RequestId::new("r"),
+        });
+        entry
+    };
+    let recorded = recorded([
+        ("acme", 0, proved(300)),
+        ("acme", 1, proved(100)),
+        ("acme", 2, proved(200)),
+        ("acme", 3, proved(900)),
+    ]);
+    let heal = Heal {
+        proved_before: Some(Timestamp(500)),
+        max_calls: Some(2),
+    };
+    let options = Options {
+        heal: Some(heal),
+        ..Options::default()
+    };
+    let plan = planned(&acme_with(0..4), &recorded, &options);
+    let healed: Vec<_> = plan
+        .changes()
+        .map(|change| change.address.url.as_str().to_owned())
+        .collect();
+    assert_eq!(
+        healed,
+        ["https://hooks.example/1", "https://hooks.example/2"]
+    );
+    assert_eq!(
+        (
+            plan.summary.heal,
+            plan.summary.heal_deferred,
+            plan.summary.to_change
+        ),
+        (2, 1, 2)
+    );
+}
+
+#[test]
+fn adds_come_before_replaces_and_deletes_last() {
+    let recorded = recorded([
+        ("acme", 0, entry("acme", Belief::proven(value(1)))),
+        ("acme", 1, entry("acme", Belief::proven(value(1)))),
+        ("acme", 2, entry("acme", Belief::proven(value(1)))),
+        ("acme", 3, entry("acme", Belief::proven(value(1)))),
+    ]);
+    let callbacks = vec![
+        callback(1, 2),
+        callback(2, 1),
+        callback(3, 1),
+        callback(9, 1),
+    ];
+    let plan = planned(
+        &desired(vec![organization("acme", callbacks, vec![])]),
+        &recorded,
+        &Options::default(),
+    );
+    let actions: Vec<_> = plan.changes().map(|change| change.action).collect();
+    assert_eq!(actions, [Action::Add, Action::Replace, Action::Delete]);
+}
+
+const HANDLES: [&str; 3] = ["acme", "beta", "gamma"];
+
+fn any_belief() -> impl Strategy<Value = (Belief, Option<Write>)> {
+    let write = prop_oneof![
+        Just(Write::Delete),
+        (0..4_u8).prop_map(|n| Write::Add(value(n)))
+    ];
+    let presumed = (0..4_u8, any::<bool>()).prop_map(|(n, exact)| Presumed {
+        fingerprints: value(n),
+        exact,
+    });
+    prop_oneof![
+        Just((Belief::ABSENT, None)),
+        Just((Belief::ABSENT, Some(Write::Delete))),
+        (0..4_u8).prop_map(|n| (Belief::proven(value(n)), None)),
+        (0..4_u8).prop_map(|n| (Belief::proven(value(n)), Some(Write::Add(value(n))))),
+        (0..4_u8).prop_map(|n| (Belief::assumed(value(n)), None)),
+        (presumed, write).prop_map(|(presumed, write)| (Belief::unknown(presumed), Some(write))),
+    ]
+}
+
+fn any_recorded() -> impl Strategy<Value = Recorded> {
+    let one = (0..3_usize, 0..5_usize, any_belief());
+    prop::collection::vec(one, 0..12).prop_map(|entries| {
+        let entries = entries.into_iter().map(|(at, number, (belief, lost))| {
+            let mut entry = entry(HANDLES[at], belief);
+            entry.lost = lost.map(|write| LostCall {
+                write,
+                signed_at: Timestamp(1_700_000_000),
+            });
+            (HANDLES[at], number, entry)
+        });
+        recorded(entries)
+    })
+}
+
+fn any_desired() -> impl Strategy<Value = Desired> {
+    // For each URL of an organization: not mentioned, absent, or declared with one of four values.
+    let urls = prop::collection::vec(
+        prop_oneof![
+            Just(None),
+            Just(Some(None)),
+            (0..4_u8).prop_map(|n| Some(Some(n)))
+        ],
+        5,
+    );
+    let one = (urls, any::<bool>());
+    prop::collection::vec(prop::option::of(one), 3).prop_map(|organizations| {
+        let organizations = organizations
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, declared)| {
+                let (urls, adopt) = declared?;
+                let absent = |(n, wanted): (usize, &Option<Option<u8>>)| {
+                    (*wanted == Some(None)).then(|| url(n))
+                };
+                let declare = |(n, wanted): (usize, &Option<Option<u8>>)| {
+                    Some(callback(n, wanted.flatten()?))
+                };
+                let mut organization = organization(
+                    HANDLES[at],
+                    urls.iter().enumerate().filter_map(declare).collect(),
+                    urls.iter().enumerate().filter_map(absent).collect(),
+                );
+                organization.adoption = if adopt {
+                    Adoption::Replace
+                } else {
+                    Adoption::Keep
+                };
+                Some(organization)
+            });
+        desired(organizations.collect())
+    })
+}
+
+proptest! {
+    #[test]
+    fn planning_after_applying_changes_nothing(desired in any_desired(), mut recorded in any_recorded()) {
+        let options = Options::default();
+        apply_perfectly(&planned(&desired, &recorded, &options), &mut recorded);
+        let again = planned(&desired, &recorded, &options);
+        prop_assert!(again.is_empty(), "{:?}", again.changes().collect::<Vec<_>>());
+        for organization in &desired.organizations {
+            for callback in &organization.callbacks {
+                let entry = recorded.get(&organization.scope, &callback.url).unwrap();
+                prop_assert_eq!(entry.belief.presence(), Presence::Present);
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_file_does_not_matter(desired in any_desired(), recorded in any_recorded()) {
+        let mut reversed = desired.clone();
+        reversed.organizations.reverse();
+        let options = Options::default();
+        prop_assert_eq!(planned(&desired, &recorded, &options), planned(&reversed, &recorded, &options));
+    }
+
+    #[test]
+    fn whatever_is_not_the_lost_call_again_is_fenced(desired in any_desired(), recorded in any_recorded()) {
+        for organization in &planned(&desired, &recorded, &Options::default()).organizations {
+            for change in &organization.changes {
+                let lost = recorded.get(&organization.scope, &change.address.url).and_then(|entry| entry.lost);
+                let same = match (change.steps, lost.map(|lost| lost.write)) {
+                    (Steps::Nothing, _) | (_, None) | (Steps::Delete, Some(Write::Delete)) => true,
+                    (Steps::Add, Some(Write::Add(value))) => {
+                        change.after.as_ref().unwrap().fingerprints == Some(value)
+                    }
+                    _ => false,
+                };
+                prop_assert_eq!(change.fence, lost.filter(|_| !same));
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_the_file_or_the_record_names_is_touched(desired in any_desired(), recorded in any_recorded()) {
+        for organization in &planned(&desired, &recorded, &Options::default()).organizations {
+            for change in &organization.changes {
+                let recorded = recorded.get(&organization.scope, &change.address.url).is_some();
+                let named = desired.organizations.iter().any(|declared| {
+                    declared.callbacks.iter().any(|callback| callback.url == change.address.url)
+                        || declared.absent.contains(&change.address.url)
+                });
+                prop_assert!(recorded || named);
+            }
+        }
+    }
+}
