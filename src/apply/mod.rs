@@ -1,1 +1,102 @@
-//! Applying.
+//! Applying: makes the calls of a [`Plan`] and records what becomes of them.
+//!
+//! [`apply`] takes no decisions about *what* to call, only about *when*: it keeps to the rate limit,
+//! waits for fences, repeats what may be repeated and stops what must be stopped.
+//!
+//! Invariants, each checked by the simulation:
+//! * a call leaves only after its intent is durable in the journal;
+//! * a call that is the opposite of a lost one leaves only when the lost one is dead by the *server's*
+//!   clock;
+//! * an organization's deletes begin only when all its adds succeeded;
+//! * every wait is bounded, and Ctrl-C ends all of them;
+//! * dropping the future at any point loses nothing: the journal has it.
+
+mod attempt;
+mod clock;
+mod context;
+mod ledger;
+mod organization;
+mod replace;
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+use tokio::sync::watch;
+
+pub use self::clock::WallClock;
+pub use self::context::Settings;
+
+use self::context::{Account, Context};
+use crate::client::{Api, Pace};
+use crate::model::{AccountName, Event, Report, SecretIndex};
+use crate::plan::{OrganizationPlan, Plan};
+use crate::secret::Secret;
+use crate::state::{Files, Locked};
+
+/// Takes the events of a run as they happen.
+pub trait Sink: Send {
+    /// Something happened.
+    fn event(&mut self, event: Event);
+}
+
+/// What an apply works with, beside its plan.
+#[derive(Debug)]
+pub struct Tools<'a, A, F: Files, W> {
+    /// Makes the calls.
+    pub api: &'a A,
+    /// Records them.
+    pub state: &'a Locked<F>,
+    /// Tells our time of day, for the record; fences go by the server's.
+    pub wall: &'a W,
+    /// The values of the secrets the plan's adds use.
+    pub secrets: &'a BTreeMap<SecretIndex, Secret>,
+    /// One for each account of the plan.
+    pub paces: &'a BTreeMap<AccountName, Pace>,
+    /// Becomes true when the user asks to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Makes the calls of `plan`.
+///
+/// Returns when everything is done, given up or stopped. The record is complete then, but not saved:
+/// that is the caller's to do, so that a failure to save has an error of its own.
+pub async fn apply<A: Api, F: Files, W: WallClock>(
+    plan: &Plan,
+    tools: Tools<'_, A, F, W>,
+    settings: &Settings,
+    sink: &mut dyn Sink,
+) -> Report {
+    let context = Context::new(tools, settings, sink);
+    let accounts = by_account(plan).into_iter().map(|(name, organizations)| {
+        let context = &context;
+        async move {
+            let Some(account) = context.account(name) else { return };
+            stream::iter(organizations)
+                .map(|(position, organization)| organization::run(context, account, position, organization))
+                .buffer_unordered(settings.parallelism.max(1))
+                .collect::<()>()
+                .await;
+        }
+    });
+    join_all(accounts).await;
+    context.close(plan)
+}
+
+/// The organizations with something to call, by account; within each those first that need not wait
+/// for a fence, so that no wait holds up another organization's calls.
+fn by_account(plan: &Plan) -> BTreeMap<&AccountName, Vec<(usize, &OrganizationPlan)>> {
+    let mut accounts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (position, organization) in plan.organizations.iter().enumerate() {
+        if organization.changes.iter().any(|change| change.steps.calls() > 0) {
+            accounts.entry(&organization.scope.account).or_default().push((position, organization));
+        }
+    }
+    for organizations in accounts.values_mut() {
+        organizations.sort_by_key(|(_, organization)| {
+            organization.changes.iter().any(|change| change.fence.is_some())
+        });
+    }
+    accounts
+}

@@ -1,1 +1,95 @@
-//! Command line.
+//! The program: composes everything, and alone reads the environment, the clock and the terminal.
+//!
+//! One command is one file. [`args`] is the command line word for word, `exit` the table of exit codes,
+//! `ui` the only place that prints.
+
+mod apply;
+mod args;
+mod credentials;
+mod duration;
+mod exit;
+mod import;
+mod logging;
+mod owner;
+mod plan;
+mod progress;
+mod remote;
+mod sandbox;
+mod secrets;
+mod show;
+mod sources;
+mod state;
+mod stop;
+mod texts;
+mod ui;
+mod unlock;
+mod validate;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use tokio::runtime::{Builder, Runtime};
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+use ui::Ui;
+
+/// Runs the command line of this process to its end.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let mut ui = Ui::new(&cli.global);
+    logging::start(&cli.global);
+    let ended = run(cli, &mut ui);
+    let exit = ended.unwrap_or_else(|failure| {
+        ui.failure(&failure);
+        failure.exit
+    });
+    ui.flush();
+    exit.into()
+}
+
+fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Validate(args) => validate::run(&global, &args, ui),
+        Command::Plan(args) => runtime(1)?.block_on(plan::run(&global, args, ui)),
+        Command::Apply(args) => runtime(2)?.block_on(apply::run(&global, args, ui)),
+        Command::Show(args) => runtime(1)?.block_on(show::run(&global, args, ui)),
+        Command::Import(args) => runtime(1)?.block_on(import::run(&global, args, ui)),
+        Command::State(args) => runtime(1)?.block_on(state::run(&global, args, ui)),
+        Command::Unlock(args) => runtime(1)?.block_on(unlock::run(&global, &args, ui)),
+        Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
+        Command::Schema => Ok(texts::schema(ui)),
+        Command::Completions { shell } => Ok(texts::completions(shell, ui)),
+        Command::Man => Ok(texts::man(ui)),
+    }
+}
+
+/// One thread is enough to read files, and starts faster; calls and serving get two.
+fn runtime(threads: usize) -> Result<Runtime, Failure> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder
+        .enable_all()
+        .worker_threads(threads)
+        .build()
+        .map_err(|error| Failure::error(format!("the program can't start its threads: {error}")))
+}
+
+/// A command line that makes no sense, or asks for help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // Nobody to tell when printing fails.
+    let _ = error.print();
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that may grow")]
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
+        _ => Exit::Usage.into(),
+    }
+}

@@ -142,4 +142,6 @@ pub struct Report {
     pub interrupted: bool,
     /// Whether a fenced change was left for the next run.
     pub fenced: bool,
+    /// Why no more calls could be made, when the journal could not be written.
+    pub journal_error: Option<String>,
 }

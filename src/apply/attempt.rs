@@ -1,0 +1,239 @@
+//! One call until it has an outcome: journal, slot, attempt, record, and again where that is safe.
+
+use std::time::Duration;
+
+use super::clock::WallClock;
+use super::context::{Account, Context};
+use super::ledger::End;
+use super::organization::State;
+use crate::client::{Api, Reservation, SentAt, Slot, delay};
+use crate::model::{
+    ApiError, Blast, CallId, Event, LostCall, NotAttempted, Outcome, RequestId, Timestamp, Write,
+};
+use crate::plan::{Change, OrganizationPlan};
+use crate::state::Files;
+
+/// A call that eSign throttles so often in a row is given up: somebody else uses up the limit.
+const MAX_THROTTLES: u32 = 100;
+
+/// How often eSign is asked for its clock before a fenced change is left for the next run.
+const CLOCK_QUESTIONS: u32 = 5;
+
+/// Sends the calls of one change.
+pub(super) struct Sender<'a, A, F: Files, W> {
+    pub(super) context: &'a Context<'a, A, F, W>,
+    pub(super) account: &'a Account,
+    pub(super) organization: &'a OrganizationPlan,
+    pub(super) change: &'a Change,
+    pub(super) state: &'a State,
+    /// Whether Ctrl-C no longer stops it: the delete of a replace is done, and leaving now would
+    /// leave the callback deleted.
+    pub(super) committed: bool,
+}
+
+/// What has been tried for one call so far.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    retries: u32,
+    throttles: u32,
+    clock_corrected: bool,
+    refreshed: bool,
+    /// The last error that left the outcome open.
+    opened: Option<ApiError>,
+}
+
+/// Where in the rate a call has its place.
+enum Place {
+    Slot(Slot),
+    Reserved(Reservation),
+}
+
+/// What follows from an outcome.
+#[derive(Debug)]
+pub(super) enum Next {
+    Done(RequestId),
+    Again(Duration),
+    Over(End),
+}
+
+impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
+    /// Sends the call until it has an outcome or must be given up.
+    pub(super) async fn send(&self, write: Write, first: Option<Reservation>) -> Result<RequestId, End> {
+        let mut tries = Tries::default();
+        let mut reserved = first;
+        loop {
+            let ended = async {
+                self.fence(Some(write)).await?;
+                self.attempt(write, reserved.take()).await
+            };
+            let (outcome, sent) = ended.await.map_err(|why| self.left(&tries, why))?;
+            match self.judge(outcome, sent, &mut tries).await {
+                Next::Done(request_id) => return Ok(request_id),
+                Next::Over(end) => return Err(end),
+                Next::Again(pause) => {
+                    self.sleep(pause).await.map_err(|why| self.left(&tries, why))?;
+                }
+            }
+        }
+    }
+
+    /// Waits until no lost call but `same` can arrive on this URL any more.
+    pub(super) async fn fence(&self, same: Option<Write>) -> Result<(), NotAttempted> {
+        let mut told = false;
+        let mut questions = 0;
+        loop {
+            let Some(lost) = self.context.lost(self.organization, self.change) else { return Ok(()) };
+            if Some(lost.write) == same {
+                return Ok(());
+            }
+            match self.account.clock.until_dead(&lost) {
+                Some(0) => return Ok(()),
+                _ if !self.context.settings.wait => return Err(NotAttempted::Fenced(lost.dead_at())),
+                Some(wait_ms) => {
+                    if !told {
+                        told = true;
+                        let seconds = wait_ms.div_ceil(1000);
+                        let (address, until) = (self.change.address.clone(), lost.dead_at());
+                        self.context.tell(Event::FenceWait { address, until, seconds });
+                    }
+                    self.sleep(Duration::from_millis(wait_ms)).await?;
+                }
+                None if questions == CLOCK_QUESTIONS => return Err(NotAttempted::Fenced(lost.dead_at())),
+                None => {
+                    if questions > 0 {
+                        self.sleep(delay(questions, self.context.jitter())).await?;
+                    }
+                    questions += 1;
+                    self.ask_the_time().await?;
+                }
+            }
+        }
+    }
+
+    async fn ask_the_time(&self) -> Result<(), NotAttempted> {
+        let slot = self.unless_barred(self.account.pace.acquire()).await?;
+        slot.start().await;
+        let time = self.context.api().server_time(&self.account.name).await;
+        self.context.learn_time(self.account, time);
+        Ok(())
+    }
+
+    /// One attempt in a slot of its own, or in one reserved for it.
+    async fn attempt(
+        &self,
+        write: Write,
+        reserved: Option<Reservation>,
+    ) -> Result<(Outcome, SentAt), NotAttempted> {
+        let _in_flight = self.unless_barred(self.account.in_flight.acquire()).await?;
+        let slot = match reserved {
+            Some(reservation) => Place::Reserved(reservation),
+            None => Place::Slot(self.unless_barred(self.account.pace.acquire()).await?),
+        };
+        let signed_at = self.context.signing_time(self.account);
+        let id = self.begin(write, signed_at).await?;
+        let sent = match slot {
+            Place::Reserved(reservation) => reservation.use_now().await,
+            Place::Slot(slot) => slot.start().await,
+        };
+        let outcome = self.call(id, write, signed_at).await;
+        self.context.flush().await;
+        Ok((outcome, sent))
+    }
+
+    pub(super) async fn begin(&self, write: Write, signed_at: Timestamp) -> Result<CallId, NotAttempted> {
+        self.context.begin(self.organization, self.change, LostCall { write, signed_at }).await
+    }
+
+    /// The call itself, and what its answer teaches. Nothing interrupts it.
+    pub(super) async fn call(&self, id: CallId, write: Write, signed_at: Timestamp) -> Outcome {
+        let call = self.context.call(self.organization, self.change, write);
+        self.context.ledger.call();
+        let reply = self.context.api().attempt(&call, signed_at).await;
+        self.context.learn_time(self.account, reply.server_time);
+        let settled = self.context.settle(id, &reply.outcome);
+        if let Some(drift) = settled.and_then(|settled| settled.drift) {
+            self.context.ledger.drifted(&self.change.address, drift);
+            self.context.tell(Event::Drifted { address: self.change.address.clone(), drift });
+        }
+        reply.outcome
+    }
+
+    /// What follows from an outcome.
+    pub(super) async fn judge(&self, outcome: Outcome, sent: SentAt, tries: &mut Tries) -> Next {
+        match outcome {
+            Outcome::Applied(request_id) | Outcome::AlreadyThere(request_id) | Outcome::NotThere(request_id) => {
+                Next::Done(request_id)
+            }
+            Outcome::Throttled(error) => {
+                self.context.ledger.throttled();
+                if let Some(rate_per_minute) = self.account.pace.throttled(sent) {
+                    self.context.tell(Event::Throttled { account: self.account.name.clone(), rate_per_minute });
+                }
+                tries.throttles += 1;
+                if tries.throttles > MAX_THROTTLES { self.over(error) } else { Next::Again(Duration::ZERO) }
+            }
+            Outcome::NotSent(error) => self.retry(tries, error),
+            Outcome::Unknown(error) => {
+                tries.opened = Some(error.clone());
+                self.retry(tries, error)
+            }
+            Outcome::ClockOff(_) if !tries.clock_corrected => {
+                tries.clock_corrected = true;
+                Next::Again(Duration::ZERO)
+            }
+            Outcome::TokenExpired(_) if !tries.refreshed && self.context.api().refresh(&self.account.name).await => {
+                tries.refreshed = true;
+                Next::Again(Duration::ZERO)
+            }
+            Outcome::ClockOff(error) | Outcome::TokenExpired(error) | Outcome::Rejected(Blast::Account, error) => {
+                self.context.stop_account(self.account, &error);
+                self.over(error)
+            }
+            Outcome::Rejected(Blast::Organization, error) => {
+                self.state.stop();
+                self.over(error)
+            }
+            Outcome::Rejected(Blast::Call, error) => self.over(error),
+        }
+    }
+
+    fn retry(&self, tries: &mut Tries, error: ApiError) -> Next {
+        if tries.retries >= self.context.settings.max_retries {
+            return self.over(error);
+        }
+        tries.retries += 1;
+        let pause = delay(tries.retries, self.context.jitter());
+        self.context.tell(Event::Retrying {
+            address: self.change.address.clone(),
+            error,
+            attempt: tries.retries,
+            delay_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+        });
+        Next::Again(pause)
+    }
+
+    /// Given up. Whatever the last answer was, an earlier attempt without one leaves it open.
+    fn over(&self, error: ApiError) -> Next {
+        let open = self.context.is_open(self.organization, self.change);
+        Next::Over(if open { End::Unknown(error) } else { End::Failed(error) })
+    }
+
+    /// Left before it was done.
+    pub(super) fn left(&self, tries: &Tries, why: NotAttempted) -> End {
+        match &tries.opened {
+            Some(error) if self.context.is_open(self.organization, self.change) => End::Unknown(error.clone()),
+            Some(_) | None => End::NotAttempted(why),
+        }
+    }
+
+    pub(super) async fn unless_barred<T>(
+        &self,
+        wait: impl Future<Output = T> + Send,
+    ) -> Result<T, NotAttempted> {
+        self.context.unless_barred(self.account, self.committed, wait).await
+    }
+
+    async fn sleep(&self, pause: Duration) -> Result<(), NotAttempted> {
+        self.unless_barred(tokio::time::sleep(pause)).await
+    }
+}

@@ -1,0 +1,100 @@
+//! The server's clock, as far as its answers tell it.
+//!
+//! Two questions need it. *When is a lost call dead?* must never be answered too early, so the
+//! earliest reading counts: an answer's `Date` is from before we saw it, and of all offsets seen the
+//! smallest is the safe one. *What time to sign with?* wants the latest reading.
+
+use std::sync::Mutex;
+
+use tokio::time::Instant;
+
+use crate::model::{LostCall, Timestamp};
+
+/// Our own time of day.
+pub trait WallClock: Send + Sync {
+    /// Now, by this machine's clock.
+    fn now(&self) -> Timestamp;
+}
+
+/// What is known of one account's server's clock.
+#[derive(Debug)]
+pub(super) struct ServerClock {
+    started: Instant,
+    readings: Mutex<Option<Readings>>,
+}
+
+/// Offsets between the server's clock and the time since `started`, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+struct Readings {
+    smallest: i64,
+    latest: i64,
+}
+
+impl ServerClock {
+    pub(super) fn new(started: Instant) -> Self {
+        Self { started, readings: Mutex::new(None) }
+    }
+
+    /// An answer that just arrived carried this `Date`.
+    pub(super) fn learn(&self, server: Timestamp) {
+        let offset = server.0.saturating_mul(1000).saturating_sub(self.elapsed_ms());
+        let mut readings = self.readings.lock().expect("no panic while held");
+        *readings = Some(match *readings {
+            Some(Readings { smallest, latest: _ }) => Readings { smallest: smallest.min(offset), latest: offset },
+            None => Readings { smallest: offset, latest: offset },
+        });
+    }
+
+    /// The server's time to sign with; `None` before its first answer.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        self.at(|readings| readings.latest)
+    }
+
+    /// A time that the server's clock has certainly reached; `None` before its first answer.
+    pub(super) fn reached(&self) -> Option<Timestamp> {
+        self.at(|readings| readings.smallest)
+    }
+
+    /// How many milliseconds until this call is certainly dead; zero when it is. `None` while the
+    /// server's clock is not known.
+    pub(super) fn until_dead(&self, lost: &LostCall) -> Option<u64> {
+        let readings = *self.readings.lock().expect("no panic while held");
+        let now = readings?.smallest.saturating_add(self.elapsed_ms());
+        let dead = lost.dead_at().0.saturating_mul(1000);
+        Some(u64::try_from(dead.saturating_sub(now)).unwrap_or(0))
+    }
+
+    fn at(&self, offset: impl FnOnce(&Readings) -> i64) -> Option<Timestamp> {
+        let readings = *self.readings.lock().expect("no panic while held");
+        let now = offset(&readings?).saturating_add(self.elapsed_ms());
+        Some(Timestamp(now.div_euclid(1000)))
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::Write;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_call_is_dead_when_the_slowest_reading_says_so() {
+        let clock = ServerClock::new(Instant::now());
+        let lost = LostCall { write: Write::Delete, signed_at: Timestamp(1000) };
+        assert_eq!(clock.until_dead(&lost), None);
+        clock.learn(Timestamp(1010));
+        clock.learn(Timestamp(1000));
+        assert_eq!(clock.until_dead(&lost), Some(305_000));
+        clock.learn(Timestamp(2000));
+        assert_eq!(clock.until_dead(&lost), Some(305_000));
+        assert_eq!(clock.now(), Some(Timestamp(2000)));
+        tokio::time::advance(Duration::from_secs(305)).await;
+        assert_eq!(clock.until_dead(&lost), Some(0));
+        assert_eq!(clock.reached(), Some(Timestamp(1305)));
+    }
+}

@@ -1,0 +1,318 @@
+//! What all parts of a run share: the tools, what each account has learnt, and what stops whom.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::clock::{ServerClock, WallClock};
+use super::ledger::Ledger;
+use super::{Sink, Tools};
+use crate::client::{Api, Pace, Random};
+use crate::model::{
+    AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall, NotAttempted, Operation,
+    Outcome, Report, Settled, Timestamp, Write,
+};
+use crate::plan::{After, Bookkeeping, Change, OrganizationPlan, Plan, Reason};
+use crate::state::Files;
+
+/// How to apply.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// At most so many calls in flight for one account.
+    pub parallelism: usize,
+    /// How often one call is sent again when its outcome is unknown.
+    pub max_retries: u32,
+    /// Whether to wait for fences; else what they hold back is left for the next run.
+    pub wait: bool,
+    /// Seeds the jitter of back-offs.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { parallelism: 900, max_retries: 5, wait: true, seed: 0 }
+    }
+}
+
+/// One account's share of a run.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) name: AccountName,
+    pub(super) pace: Pace,
+    pub(super) clock: ServerClock,
+    /// Calls in flight.
+    pub(super) in_flight: Semaphore,
+    stopped: Mutex<Option<ApiError>>,
+    told_offset: Mutex<bool>,
+}
+
+/// A server's clock this far from ours is worth a line, in seconds.
+const WORTH_TELLING: i64 = 5;
+
+pub(super) struct Context<'a, A, F: Files, W> {
+    pub(super) settings: &'a Settings,
+    pub(super) ledger: Ledger,
+    tools: Tools<'a, A, F, W>,
+    accounts: BTreeMap<AccountName, Account>,
+    sink: Mutex<&'a mut dyn Sink>,
+    random: Random,
+    journal_error: Mutex<Option<String>>,
+    /// Ends every wait when the journal fails, as the user's wish does.
+    halt: watch::Sender<bool>,
+}
+
+impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
+    pub(super) fn new(
+        tools: Tools<'a, A, F, W>,
+        settings: &'a Settings,
+        sink: &'a mut dyn Sink,
+    ) -> Self {
+        let started = Instant::now();
+        let accounts = tools.paces.iter().map(|(name, pace)| {
+            let account = Account {
+                name: name.clone(),
+                pace: pace.clone(),
+                clock: ServerClock::new(started),
+                in_flight: Semaphore::new(settings.parallelism.max(1)),
+                stopped: Mutex::new(None),
+                told_offset: Mutex::new(false),
+            };
+            (name.clone(), account)
+        });
+        Self {
+            accounts: accounts.collect(),
+            ledger: Ledger::default(),
+            random: Random::new(settings.seed),
+            settings,
+            tools,
+            sink: Mutex::new(sink),
+            journal_error: Mutex::new(None),
+            halt: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn account(&self, name: &AccountName) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.sink.lock().expect("no panic while held").event(event);
+    }
+
+    /// Why nothing more may be sent for this account, if so.
+    /// `committed` calls are not stopped by the user's wish.
+    pub(super) fn barred(&self, account: &Account, committed: bool) -> Option<NotAttempted> {
+        if self.journal_error.lock().expect("no panic while held").is_some() {
+            return Some(NotAttempted::JournalFailed);
+        }
+        if !committed && *self.tools.stop.borrow() {
+            return Some(NotAttempted::Interrupted);
+        }
+        let stopped = account.stopped.lock().expect("no panic while held").is_some();
+        stopped.then(|| NotAttempted::AccountStopped(account.name.clone()))
+    }
+
+    /// Nothing more for this account. The first reason is told.
+    pub(super) fn stop_account(&self, account: &Account, error: &ApiError) {
+        let mut stopped = account.stopped.lock().expect("no panic while held");
+        if stopped.is_none() {
+            *stopped = Some(error.clone());
+            drop(stopped);
+            self.tell(Event::AccountStopped { account: account.name.clone(), error: error.clone() });
+            self.halt.send_replace(true);
+        }
+    }
+
+    /// Waits for `wait`, but no longer than until this account is barred. `None` when it was.
+    pub(super) async fn unless_barred<T>(
+        &self,
+        account: &Account,
+        committed: bool,
+        wait: impl Future<Output = T> + Send,
+    ) -> Result<T, NotAttempted> {
+        let mut stop = self.tools.stop.clone();
+        let mut halt = self.halt.subscribe();
+        tokio::pin!(wait);
+        loop {
+            if let Some(why) = self.barred(account, committed) {
+                return Err(why);
+            }
+            tokio::select! {
+                biased;
+                done = &mut wait => return Ok(done),
+                changed = stop.changed() => if changed.is_err() {
+                    // Nobody is left who could ask to stop.
+                    return Ok(wait.await);
+                },
+                changed = halt.changed() => changed.expect("the sender is ours"),
+            }
+        }
+    }
+
+    /// A number in `0.0..1.0`.
+    pub(super) fn jitter(&self) -> f64 {
+        self.random.fraction()
+    }
+
+    pub(super) const fn api(&self) -> &A {
+        self.tools.api
+    }
+
+    /// What time to sign a call with.
+    pub(super) fn signing_time(&self, account: &Account) -> Timestamp {
+        account.clock.now().unwrap_or_else(|| self.tools.wall.now())
+    }
+
+    /// Notes the server's clock, and tells once when ours is off.
+    pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>) {
+        let Some(server) = server else { return };
+        account.clock.learn(server);
+        let seconds = server.seconds_since(self.tools.wall.now());
+        let mut told = account.told_offset.lock().expect("no panic while held");
+        if seconds.abs() > WORTH_TELLING && !*told {
+            *told = true;
+            drop(told);
+            self.tell(Event::ClockOffset { account: account.name.clone(), seconds });
+        }
+    }
+
+    /// Makes an intent durable. On failure no call may leave any more.
+    pub(super) async fn begin(
+        &self,
+        organization: &OrganizationPlan,
+        change: &Change,
+        call: LostCall,
+    ) -> Result<CallId, NotAttempted> {
+        let intent = Intent {
+            identity: Identity { scope: Arc::clone(&organization.scope), url: change.address.url.clone() },
+            handle: change.address.handle.clone(),
+            operator: change.operator.clone(),
+            protect: change.after.as_ref().map_or_else(
+                || change.before.as_ref().is_some_and(|before| before.protect),
+                |after| after.protect,
+            ),
+            call,
+        };
+        match self.tools.state.begin(vec![intent]).await {
+            Ok(ids) => ids.first().copied().ok_or(NotAttempted::JournalFailed),
+            Err(error) => {
+                self.journal_failed(&error);
+                Err(NotAttempted::JournalFailed)
+            }
+        }
+    }
+
+    /// Records an outcome. It is durable with the next intent or flush; a crash before that leaves
+    /// the call open, which is safe.
+    pub(super) fn settle(&self, id: CallId, outcome: &Outcome) -> Option<Settled> {
+        self.tools.state.settle(id, outcome, self.tools.wall.now())
+    }
+
+    pub(super) async fn flush(&self) {
+        if let Err(error) = self.tools.state.flush().await {
+            self.journal_failed(&error);
+        }
+    }
+
+    fn journal_failed(&self, error: &dyn std::fmt::Display) {
+        self.journal_error.lock().expect("no panic while held").get_or_insert_with(|| error.to_string());
+        self.halt.send_replace(true);
+    }
+
+    /// Whether the outcome of some call on this URL is open.
+    pub(super) fn is_open(&self, organization: &OrganizationPlan, change: &Change) -> bool {
+        self.tools.state.read(|recorded| {
+            recorded.get(&organization.scope, &change.address.url).is_some_and(crate::model::Entry::is_open)
+        })
+    }
+
+    /// The lost call on this URL, as recorded now.
+    pub(super) fn lost(&self, organization: &OrganizationPlan, change: &Change) -> Option<LostCall> {
+        self.tools
+            .state
+            .read(|recorded| recorded.get(&organization.scope, &change.address.url).and_then(|entry| entry.lost))
+    }
+
+    /// The call as it is sent.
+    pub(super) fn call(&self, organization: &OrganizationPlan, change: &Change, write: Write) -> Call {
+        let secret = |index| self.tools.secrets.get(&index).cloned();
+        let operation = match (write, &change.after) {
+            (Write::Delete, _) | (Write::Add(_), None) => Operation::Delete,
+            (Write::Add(_), Some(After { key, token, fingerprints: _, protect: _ })) => {
+                Operation::Add { key: key.and_then(secret), token: token.and_then(secret) }
+            }
+        };
+        Call {
+            scope: Arc::clone(&organization.scope),
+            operator: change.operator.clone(),
+            url: change.address.url.clone(),
+            operation,
+        }
+    }
+
+    /// The end of the run: the record's bookkeeping, and the report.
+    pub(super) fn close(self, plan: &Plan) -> Report {
+        let reached = |account: &AccountName| {
+            let clock = self.accounts.get(account).and_then(|account| account.clock.reached());
+            // Without a word from the server, a day by our clock is more than any skew.
+            clock.unwrap_or_else(|| self.tools.wall.now().plus(-86_400))
+        };
+        self.tools.state.edit(|recorded| {
+            let mut changed = false;
+            for (scope, urls) in &mut recorded.scopes {
+                let now = reached(&scope.account);
+                for entry in urls.values_mut().filter(|entry| entry.lost.is_some()) {
+                    let before = entry.lost;
+                    entry.forget_dead(now);
+                    changed |= entry.lost != before;
+                }
+            }
+            changed | keep_books(plan, recorded)
+        });
+        let interrupted = *self.tools.stop.borrow();
+        let journal_error = self.journal_error.into_inner().expect("no panic while held");
+        Report { interrupted, journal_error, ..self.ledger.report() }
+    }
+}
+
+/// What the record has to learn or forget without a call.
+fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
+    let mut changed = false;
+    for item in &plan.bookkeeping {
+        match item {
+            Bookkeeping::Refresh { identity, handle, operator, protect } => {
+                if let Some(entry) = recorded.get_mut(&identity.scope, &identity.url) {
+                    entry.handle = handle.clone();
+                    entry.operator = operator.clone();
+                    entry.protect = *protect;
+                    changed = true;
+                }
+            }
+            Bookkeeping::Forget(identity) => changed |= forget(recorded, &identity.scope, &identity.url),
+        }
+    }
+    for organization in &plan.organizations {
+        for change in &organization.changes {
+            if change.after.is_none() && change.reason != Reason::ListedAbsent && change.steps.calls() > 0 {
+                changed |= forget(recorded, &organization.scope, &change.address.url);
+            }
+        }
+    }
+    changed
+}
+
+/// Forgets what is proven absent and what no lost call can bring back.
+fn forget(recorded: &mut crate::model::Recorded, scope: &crate::model::Scope, url: &crate::model::CallbackUrl) -> bool {
+    let gone = recorded
+        .get(scope, url)
+        .is_some_and(|entry| entry.belief == crate::model::Belief::ABSENT && entry.lost.is_none());
+    gone && recorded.remove(scope, url).is_some()
+}
+
+/// What an add of this change writes. Planning resolved the secrets, else it would not be applied.
+pub(super) fn add_of(change: &Change) -> Write {
+    let fingerprints = change.after.as_ref().and_then(|after| after.fingerprints);
+    Write::Add(fingerprints.unwrap_or(Fingerprints { key: None, token: None }))
+}

@@ -1,0 +1,255 @@
+//! `apply`: makes eSign hold what is declared.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{self, Format, Global};
+use super::exit::{Exit, Failure};
+use super::plan::print;
+use super::remote::{self, Remote};
+use super::secrets::{Resolver, fingerprints};
+use super::stop;
+use super::ui::{SystemClock, Ui};
+use super::workspace::{Loaded, Locations, lock, random, uses_of};
+use crate::apply::{self, Settings, Sink as _, Tools};
+use crate::client::{Pace, Rate};
+use crate::model::{Environment, Event, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
+use crate::plan::{Change, Plan, read_document};
+use crate::render;
+use crate::secret::{Fingerprinter, Secret};
+use crate::state::{Locked, RealFiles};
+
+/// What is applied: a saved plan, or what the configuration says now.
+enum Wish {
+    Saved(Box<Plan>),
+    Configuration(Box<Loaded>),
+}
+
+impl Wish {
+    const fn environment(&self) -> Environment {
+        match self {
+            Self::Saved(plan) => plan.environment,
+            Self::Configuration(loaded) => loaded.desired.environment,
+        }
+    }
+}
+
+pub(super) async fn run(global: &Global, args: args::Apply, ui: &mut Ui) -> Result<Exit, Failure> {
+    if let Some(path) = &args.json_into {
+        ui.json_into(path)?;
+    }
+    let ended = locked(global, &args, ui).await;
+    if let Err(failure) = &ended {
+        ui.record_failure(failure);
+    }
+    ended
+}
+
+async fn locked(global: &Global, args: &args::Apply, ui: &mut Ui) -> Result<Exit, Failure> {
+    let approved = args.auto_approve || args.plan.is_some();
+    if !approved && !ui.interactive() {
+        let message = "apply asks before it calls anything, and there is no terminal to ask on";
+        return Err(Failure::usage(message)
+            .advice("Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed."));
+    }
+    let locations = Locations::of(global)?;
+    let wish = match &args.plan {
+        Some(path) => Wish::Saved(Box::new(saved(path)?)),
+        None => {
+            let allow_commands = args.planning.allow_commands;
+            Wish::Configuration(Box::new(Loaded::read(global, &locations, allow_commands, true, ui)?))
+        }
+    };
+    let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;
+    let ended = with_state(global, args, &locations, &wish, approved, &state, ui).await;
+    let released = state.release().await;
+    let exit = ended?;
+    released?;
+    Ok(exit)
+}
+
+async fn with_state(
+    global: &Global,
+    args: &args::Apply,
+    locations: &Locations,
+    wish: &Wish,
+    approved: bool,
+    state: &Locked<RealFiles>,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let (plan, secrets) = match wish {
+        Wish::Configuration(loaded) => {
+            let salt = Salt(random()?);
+            let plan = state.read(|recorded| loaded.plan(recorded, salt, &args.planning))?;
+            print(&plan, &loaded.warnings, Format::Text, args.rate, ui);
+            let values = loaded.values.as_ref().map(|values| values.values.clone());
+            (plan, values.unwrap_or_default())
+        }
+        Wish::Saved(plan) => {
+            state.read(|recorded| check_fresh(plan, recorded))?;
+            let secrets = resolve_saved(global, args, plan)?;
+            (Plan::clone(plan), secrets)
+        }
+    };
+    if !plan.tripped.is_empty() {
+        return Ok(Exit::Guarded);
+    }
+    if plan.is_empty() {
+        return record_only(&plan, state, ui).await;
+    }
+    let remote = Remote::connect(global, locations, &plan, args.rate).await?;
+    let ended = match approved || approve(ui)? {
+        true => calls(args, &plan, &secrets, &remote, state, ui).await,
+        false => Err(Failure::error("apply was not approved; nothing was called")),
+    };
+    remote.shutdown().await;
+    ended
+}
+
+/// Makes the calls, and saves what became of them.
+async fn calls(
+    args: &args::Apply,
+    plan: &Plan,
+    secrets: &BTreeMap<SecretIndex, Secret>,
+    remote: &Remote,
+    state: &Locked<RealFiles>,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
+    state.initialize(lineage, plan.salt).await?;
+    let rate = Rate::per_second(f64::from(args.rate))
+        .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
+    let paces = plan.accounts.keys().map(|account| (account.clone(), Pace::new(rate))).collect();
+    let settings = Settings {
+        parallelism: usize::try_from(args.parallelism).unwrap_or(usize::MAX),
+        max_retries: args.max_retries,
+        wait: !args.no_wait,
+        seed: u64::from_be_bytes(random()?),
+    };
+    let stop = stop::listen();
+    let tools = Tools {
+        api: &remote.api,
+        state,
+        wall: &SystemClock,
+        secrets,
+        paces: &paces,
+        stop: stop.asked.clone(),
+    };
+    ui.start_progress(plan.changes().count());
+    let report = apply::apply(plan, tools, &settings, ui).await;
+    ui.finish_progress();
+    let saved = state.save().await;
+    conclude(&report, ui);
+    saved.map_err(|error| {
+        let failure = Failure::from(error);
+        let advice = failure.advice.unwrap_or_default();
+        Failure::new(Exit::Incomplete, format!("the calls were made, but {}", failure.message)).advice(format!(
+            "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it. \
+             {advice}"
+        ))
+    })?;
+    Ok(exit_of(&report))
+}
+
+/// Nothing to call; the record may still have something to learn.
+async fn record_only(plan: &Plan, state: &Locked<RealFiles>, ui: &mut Ui) -> Result<Exit, Failure> {
+    state.edit(|recorded| apply::keep_books(plan, recorded));
+    state.save().await?;
+    conclude(&Report::default(), ui);
+    Ok(Exit::Done)
+}
+
+fn conclude(report: &Report, ui: &mut Ui) {
+    ui.json_line(&render::report_json(report, apply::WallClock::now(&SystemClock)));
+    if !ui.json() {
+        let style = ui.style(0);
+        ui.stream(|out| render::report_text(report, &style, out));
+    }
+    ui.flush();
+}
+
+/// What a finished run exits with. Ctrl-C before all, then an unknown outcome, then the rest.
+fn exit_of(report: &Report) -> Exit {
+    let Report { tally, unfinished, drifted: _, calls: _, throttled: _, interrupted, fenced, journal_error } = report;
+    if *interrupted {
+        Exit::Interrupted
+    } else if tally.unknown > 0 || *fenced {
+        Exit::Unknown
+    } else if !unfinished.is_empty() || journal_error.is_some() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+fn approve(ui: &mut Ui) -> Result<bool, Failure> {
+    let question = "\nDo you want to perform these actions?\n  ess-callbacks will make the calls described above.\n  \
+                    Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
+    let answer = ui
+        .ask(question)
+        .map_err(|error| Failure::error(format!("the answer can't be read: {error}; nothing was called")))?;
+    ui.print(format_args!("\n"));
+    Ok(answer == "yes")
+}
+
+fn saved(path: &Path) -> Result<Plan, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::error(format!("the plan `{}` can't be read: {error}", path.display())))?;
+    read_document(&text).map_err(|error| {
+        Failure::new(Exit::Stale, format!("the plan `{}` can't be applied: {error}", path.display()))
+            .advice("Make a new one with `plan --out`.")
+    })
+}
+
+/// A plan is for the very state it was made from.
+fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
+    let stale = |message: String| {
+        Err(Failure::new(Exit::Stale, message).advice("Make a new plan with `plan --out`, and review it again."))
+    };
+    let name = |lineage: Option<Lineage>| lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string());
+    if plan.lineage != recorded.lineage {
+        return stale(format!(
+            "the plan was made for another state (lineage {}, but this one has {})",
+            name(plan.lineage),
+            name(recorded.lineage)
+        ));
+    }
+    if plan.serial != recorded.serial {
+        return stale(format!(
+            "the plan is stale: it was made from serial {} of the state, which is now at {}; either it was applied \
+             already, or something else was",
+            plan.serial, recorded.serial
+        ));
+    }
+    Ok(())
+}
+
+/// The values for a saved plan's adds, which must be those it was made with.
+fn resolve_saved(
+    global: &Global,
+    args: &args::Apply,
+    plan: &Plan,
+) -> Result<BTreeMap<SecretIndex, Secret>, Failure> {
+    let resolver = Resolver {
+        folder: super::sources::folder(&global.config),
+        allow_commands: args.planning.allow_commands,
+        sandbox: global.sandbox,
+    };
+    let adds = || plan.changes().filter(|change| matches!(change.steps, Steps::Add | Steps::DeleteThenAdd));
+    let pair = |change: &Change| change.after.as_ref().map(|after| (after.key, after.token));
+    let uses = uses_of(adds().filter_map(pair));
+    let resolved = resolver.resolve(&uses, |index| plan.secrets[index.0 as usize].clone()).map_err(|problems| {
+        Failure::invalid(problems.into_iter().map(|(_, problem)| problem.at(None)).collect())
+    })?;
+    let table = fingerprints(Fingerprinter::new(plan.salt), adds().filter_map(pair), &resolved.values);
+    for change in adds() {
+        let Some(after) = &change.after else { continue };
+        if after.fingerprints.as_ref() != table.get(&(after.key, after.token)) {
+            let message =
+                format!("the key or token of {} has another value now than when the plan was made", change.address);
+            return Err(Failure::new(Exit::Stale, message).advice("Make a new plan with `plan --out`."));
+        }
+    }
+    Ok(resolved.values)
+}

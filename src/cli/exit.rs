@@ -1,0 +1,129 @@
+//! How a command ends: its exit code, and its error in words.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::diag::Diagnostic;
+use crate::state::{ErrorKind, StateError};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done, or nothing to do.
+    Done,
+    /// An error before any call.
+    Error,
+    /// Changes are pending; only `plan --detailed-exitcode`.
+    Pending,
+    /// An apply did not do all of its plan.
+    Incomplete,
+    /// The outcome of a call is not known.
+    Unknown,
+    /// A guard refused the plan.
+    Guarded,
+    /// Another program holds the lock.
+    Locked,
+    /// The saved plan is not for this state, or no longer.
+    Stale,
+    /// The command line makes no sense.
+    Usage,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number that scripts see.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Pending => 2,
+            Self::Incomplete => 3,
+            Self::Unknown => 4,
+            Self::Guarded => 5,
+            Self::Locked => 6,
+            Self::Stale => 7,
+            Self::Usage => 64,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    /// What was tried and what is wrong, in one sentence without a full stop.
+    pub(super) message: String,
+    /// What to do next, in sentences.
+    pub(super) advice: Option<String>,
+    /// The problems in the configuration, when that is what is wrong.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), advice: None, diagnostics: Vec::new() }
+    }
+
+    pub(super) fn error(message: impl Into<String>) -> Self {
+        Self::new(Exit::Error, message)
+    }
+
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    #[must_use]
+    pub(super) fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    pub(super) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
+        let failure = Self::error("the configuration has errors; nothing was done");
+        Self { diagnostics, ..failure }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        let exit = match error.kind() {
+            ErrorKind::Locked => Exit::Locked,
+            ErrorKind::Io
+            | ErrorKind::Corrupt
+            | ErrorKind::NewerVersion
+            | ErrorKind::Environment
+            | ErrorKind::Unlock
+            | ErrorKind::Internal => Exit::Error,
+        };
+        Self::new(exit, with_causes(&error)).advice(error.advice())
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

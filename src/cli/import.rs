@@ -1,0 +1,90 @@
+//! `import`: records declared callbacks that eSign already has, as assumed. Makes no call.
+
+use std::sync::Arc;
+
+use super::args::{self, Global};
+use super::exit::{Exit, Failure};
+use super::ui::Ui;
+use super::workspace::{Loaded, Locations, lock, random};
+use crate::model::{Address, Belief, Entry, Identity, Lineage, Recorded, Salt};
+use crate::plan::{FingerprintTable, Pattern};
+use crate::render::counted;
+
+pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Result<Exit, Failure> {
+    let locations = Locations::of(global)?;
+    let loaded = Loaded::read(global, &locations, args.allow_commands, true, ui)?;
+    let texts = if args.all { vec!["*/*".to_owned()] } else { args.addresses };
+    let patterns = texts
+        .iter()
+        .map(|text| Pattern::parse(text).map_err(|error| Failure::usage(error.to_string())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let undeclared = patterns.iter().find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));
+    if let Some(pattern) = undeclared.filter(|_| !args.all) {
+        return Err(Failure::error(format!("`{pattern}` names no declared callback, so its key and token are unknown"))
+            .advice("Declare it in the configuration first; import records what is declared."));
+    }
+    let state = lock(&locations, loaded.desired.environment, args.lock_timeout, ui).await?;
+    let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
+    let salt = state.read(|recorded| recorded.salt).map_or_else(|| random().map(Salt), Ok)?;
+    let table = loaded.fingerprints(salt).unwrap_or_default();
+    let chosen = |address: &Address| patterns.iter().any(|pattern| pattern.matches(address));
+    let mut tally = (0, 0);
+    let new = state.read(|recorded| news(&loaded, recorded, &table, &chosen, &mut tally));
+    if !new.is_empty() {
+        state.initialize(lineage, salt).await?;
+        state.edit(|recorded| {
+            for (identity, entry) in new {
+                recorded.insert(identity, entry);
+            }
+            true
+        });
+        state.save().await?;
+    }
+    state.release().await?;
+    let (imported, known) = tally;
+    let known = match known {
+        0 => String::new(),
+        known => format!(" {} recorded already.", counted(known, "was", "were")),
+    };
+    ui.print(format_args!(
+        "Import complete! {} recorded as assumed, without a call.{known}\n",
+        counted(imported, "callback", "callbacks")
+    ));
+    if imported > 0 {
+        ui.note(format_args!(
+            "eSign can't be asked whether they are there, or with which key and token. `apply --replace ADDRESS` \
+             proves it, at the price of a gap of about one round trip."
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn news(
+    loaded: &Loaded,
+    recorded: &Recorded,
+    table: &FingerprintTable,
+    chosen: &dyn Fn(&Address) -> bool,
+    (imported, known): &mut (usize, usize),
+) -> Vec<(Identity, Entry)> {
+    let mut new = Vec::new();
+    for organization in &loaded.desired.organizations {
+        for callback in &organization.callbacks {
+            let address = Address { handle: organization.handle.clone(), url: callback.url.clone() };
+            if !chosen(&address) {
+                continue;
+            }
+            if recorded.get(&organization.scope, &callback.url).is_some() {
+                *known += 1;
+                continue;
+            }
+            *imported += 1;
+            let fingerprints = table.get(&(callback.key, callback.token)).copied().unwrap_or_default();
+            let entry = Entry {
+                belief: Belief::assumed(fingerprints),
+                ..Entry::untouched(organization.handle.clone(), organization.operator.clone(), callback.protect)
+            };
+            new.push((Identity { scope: Arc::clone(&organization.scope), url: callback.url.clone() }, entry));
+        }
+    }
+    new
+}

@@ -1,0 +1,68 @@
+//! `plan`: shows what apply would change.
+
+use std::path::Path;
+
+use super::args::{self, Format, Global};
+use super::exit::{Exit, Failure};
+use super::ui::{SystemClock, Ui};
+use super::workspace::{Loaded, Locations, random};
+use crate::apply::WallClock as _;
+use crate::diag::Diagnostic;
+use crate::model::Salt;
+use crate::plan::{Plan, write_document};
+use crate::render;
+
+pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Result<Exit, Failure> {
+    let args::Plan { planning, no_secrets, out, detailed_exitcode, format, rate } = args;
+    let locations = Locations::of(global)?;
+    let loaded = Loaded::read(global, &locations, planning.allow_commands, !no_secrets, ui)?;
+    let recorded = locations.store().read(loaded.desired.environment).await?;
+    let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
+    print(&plan, &loaded.warnings, format, rate, ui);
+    if !plan.tripped.is_empty() {
+        return Ok(Exit::Guarded);
+    }
+    if let Some(path) = out {
+        save(&plan, &loaded.warnings, &path)?;
+        ui.note(format_args!(
+            "Saved the plan to {path}. To apply exactly this:\n\n    ess-callbacks apply {path}\n",
+            path = path.display()
+        ));
+    }
+    let pending = detailed_exitcode && !(plan.is_empty() && plan.bookkeeping.is_empty());
+    Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// Prints a plan, as text, as the document, or as events.
+pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: u32, ui: &mut Ui) {
+    for line in render::plan_json_lines(plan, SystemClock.now()) {
+        ui.json_line(&line);
+    }
+    if ui.json() {
+        return;
+    }
+    match format {
+        Format::Text => {
+            let style = ui.style(rate);
+            ui.stream(|out| render::plan_text(plan, &style, out));
+        }
+        Format::Json => ui.bytes(|out| write_document(plan, warnings, out)),
+    }
+    ui.flush();
+}
+
+/// Writes the file whole or not at all.
+fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        write_document(plan, warnings, std::io::BufWriter::new(file.as_file_mut()))?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| Failure::error(format!("the plan can't be saved to `{}`: {error}", path.display())))
+}

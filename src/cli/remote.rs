@@ -1,0 +1,77 @@
+//! What the calls go to: eSign, an address of the user's, or the embedded sandbox.
+
+use std::collections::BTreeMap;
+
+use super::args::Global;
+use super::credentials;
+use super::exit::{Failure, with_causes};
+use super::sandbox::clock;
+use super::workspace::{Locations, random};
+use crate::client::{Endpoint, HttpApi, HttpOptions};
+use crate::plan::Plan;
+use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
+
+/// The other side.
+pub(super) struct Remote {
+    pub(super) api: HttpApi,
+    sandbox: Option<Running>,
+}
+
+impl Remote {
+    /// Finds the credentials and makes ready to call. Sends nothing yet.
+    pub(super) async fn connect(
+        global: &Global,
+        locations: &Locations,
+        plan: &Plan,
+        rate: u32,
+    ) -> Result<Self, Failure> {
+        let Some(cloud) = &locations.cloud else {
+            let credentials = credentials::find(&plan.accounts)?;
+            let endpoint = match &global.endpoint {
+                Some(url) => Endpoint::parse(url).map_err(|error| Failure::usage(format!("--endpoint: {error}")))?,
+                None => Endpoint::of(plan.environment),
+            };
+            return Ok(Self { api: api(global, endpoint, credentials)?, sandbox: None });
+        };
+        let customers: Vec<Customer> = plan
+            .accounts
+            .keys()
+            .map(|account| Ok(Customer::fresh(account.as_str(), u64::from_be_bytes(random()?))))
+            .collect::<Result<_, Failure>>()?;
+        let credentials = plan.accounts.keys().cloned().zip(customers.iter().map(|c| c.credential.clone()));
+        let credentials = credentials.collect::<BTreeMap<_, _>>();
+        let options = Options {
+            customers,
+            cloud: Some(CloudFile { path: cloud.clone(), keep_secrets: false }),
+            limit: rate,
+            seed: u64::from_be_bytes(random()?),
+            ..Options::default()
+        };
+        let sandbox = Sandbox::embedded(options, clock()).await.map_err(|error| Failure::error(with_causes(&error)))?;
+        let endpoint = Endpoint::parse(&sandbox.endpoint()).map_err(|error| Failure::error(error.to_string()))?;
+        Ok(Self { api: api(global, endpoint, credentials)?, sandbox: Some(sandbox) })
+    }
+
+    /// Ends the embedded sandbox. What it answered is in its file already.
+    pub(super) async fn shutdown(self) {
+        if let Some(sandbox) = self.sandbox {
+            if let Err(error) = sandbox.shutdown().await {
+                tracing::warn!("{}", with_causes(&error));
+            }
+        }
+    }
+}
+
+fn api(
+    global: &Global,
+    endpoint: Endpoint,
+    credentials: BTreeMap<crate::model::AccountName, crate::sign::Credential>,
+) -> Result<HttpApi, Failure> {
+    let ca_pem = match &global.ca_file {
+        Some(path) => Some(std::fs::read(path).map_err(|error| {
+            Failure::error(format!("the certificates `{}` can't be read: {error}", path.display()))
+        })?),
+        None => None,
+    };
+    HttpApi::new(HttpOptions { endpoint, credentials, ca_pem }).map_err(|error| Failure::error(with_causes(&error)))
+}

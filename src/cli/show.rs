@@ -1,0 +1,58 @@
+//! `show`: a saved plan, or what is recorded.
+
+use std::path::Path;
+
+use super::args::{self, Format, Global};
+use super::exit::{Exit, Failure};
+use super::plan;
+use super::ui::Ui;
+use super::workspace::Locations;
+use crate::model::Recorded;
+use crate::plan::{Plan, read_document};
+use crate::render;
+use crate::state::{RealFiles, Store};
+
+pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Result<Exit, Failure> {
+    let args::Show { file, format } = args;
+    if let Some(path) = &file
+        && let Some(plan) = saved_plan(path)?
+    {
+        plan::print(&plan, &[], format, 20, ui);
+        return Ok(Exit::Done);
+    }
+    let recorded = match file {
+        Some(path) => peek(&path).await?.ok_or_else(|| missing(&path))?,
+        None => {
+            let path = Locations::of(global)?.state;
+            peek(&path).await?.ok_or_else(|| missing(&path))?
+        }
+    };
+    if ui.json() || format == Format::Json {
+        ui.bytes(|out| render::state_json(&recorded, out));
+    } else {
+        let style = ui.style(20);
+        ui.stream(|out| render::state_text(&recorded, &style, out));
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn missing(path: &Path) -> Failure {
+    Failure::error(format!("there is no state `{}`", path.display()))
+        .advice("The first apply or import makes it. Name another with --state.")
+}
+
+pub(super) async fn peek(path: &Path) -> Result<Option<Recorded>, Failure> {
+    Ok(Store::new(RealFiles, path).peek().await?)
+}
+
+/// The plan in this file; `None` when it holds something else, which must be a state then.
+fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::error(format!("`{}` can't be read: {error}", path.display())))?;
+    if !text.get(..200.min(text.len())).unwrap_or(&text).contains("\"format_version\"") {
+        return Ok(None);
+    }
+    let plan = read_document(&text)
+        .map_err(|error| Failure::error(format!("the plan `{}` can't be shown: {error}", path.display())))?;
+    Ok(Some(plan))
+}

@@ -1,0 +1,90 @@
+//! Reads the configuration's bytes: a file, a directory of files, or standard input.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::exit::Failure;
+use crate::config::{self, Parsed, Source};
+
+/// The configuration as read.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    pub(super) sources: Vec<Source>,
+    /// Relative secret files start here.
+    pub(super) folder: PathBuf,
+}
+
+/// Reads what `-f` names.
+pub(super) fn read(path: &Path) -> Result<Configuration, Failure> {
+    if path == Path::new("-") {
+        let source = limited("<stdin>", io::stdin().lock()).map_err(|error| failed(path, &error))?;
+        return Ok(Configuration { sources: vec![source], folder: PathBuf::from(".") });
+    }
+    let files = if path.is_dir() { listing(path)? } else { vec![path.to_owned()] };
+    let read = |file: &PathBuf| {
+        let opened = File::open(file).map_err(|error| failed(file, &error))?;
+        limited(&file.display().to_string(), opened).map_err(|error| failed(file, &error))
+    };
+    let sources = files.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(Configuration { sources, folder: folder(path) })
+}
+
+/// Reads and checks. Warnings are in the result, errors in the failure.
+pub(super) fn parse(path: &Path) -> Result<(Configuration, Parsed), Failure> {
+    let configuration = read(path)?;
+    let parsed = config::parse(&configuration.sources).map_err(Failure::invalid)?;
+    Ok((configuration, parsed))
+}
+
+/// The folder that belongs to a configuration: itself, or the one its file is in.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    if path == Path::new("-") {
+        return PathBuf::from(".");
+    }
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+/// The YAML files of a directory, by name. Hidden ones are left out, as editors make them.
+fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for entry in path.read_dir().map_err(|error| failed(path, &error))? {
+        let file = entry.map_err(|error| failed(path, &error))?.path();
+        let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let yaml = file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if yaml && !hidden && file.is_file() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        let message = format!("the directory `{}` holds no *.yaml or *.yml file", path.display());
+        return Err(Failure::error(message).advice("Name the configuration with -f."));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads to the end, but no further than one byte past the limit: the parser then says that it is
+/// too large, without the memory for it.
+fn limited(name: &str, from: impl Read) -> io::Result<Source> {
+    let mut text = Vec::new();
+    from.take(config::MAX_BYTES + 1).read_to_end(&mut text)?;
+    Ok(Source { name: Arc::from(name), text })
+}
+
+fn failed(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::error(format!("the configuration `{}` can't be read: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            failure.advice("Name another with -f, or copy callbacks.yaml.example to callbacks.yaml to begin.")
+        }
+        _ => failure,
+    }
+}

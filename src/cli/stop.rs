@@ -1,0 +1,66 @@
+//! Ctrl-C and SIGTERM: the first asks the run to stop, the second leaves at once.
+
+use tokio::sync::watch;
+
+use super::exit::Exit;
+
+/// Listens until it is dropped.
+pub(super) struct Stop {
+    /// Becomes true at the first signal.
+    pub(super) asked: watch::Receiver<bool>,
+    listener: tokio::task::JoinHandle<()>,
+}
+
+/// Begins to listen. From then on a signal does not end the program by itself.
+pub(super) fn listen() -> Stop {
+    let (sender, asked) = watch::channel(false);
+    let listener = tokio::spawn(async move {
+        let mut signals = Signals::new();
+        signals.next().await;
+        sender.send_replace(true);
+        signals.next().await;
+        leave();
+    });
+    Stop { asked, listener }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+#[expect(clippy::exit, reason = "the second Ctrl-C means now; the journal has everything")]
+fn leave() {
+    std::process::exit(i32::from(Exit::Interrupted.code()));
+}
+
+struct Signals {
+    #[cfg(unix)]
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(terminate) = &mut self.terminate {
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+        // An error here means that signals can't be listened to: they end the program then, as ever.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `schema`, `completions` and `man`: texts that follow from the program itself.
+
+use clap::CommandFactory as _;
+
+use super::args::Cli;
+use super::exit::Exit;
+use super::ui::Ui;
+use crate::config;
+
+/// The JSON Schema of callbacks.yaml.
+pub(super) fn schema(ui: &mut Ui) -> Exit {
+    ui.print(format_args!("{:#}\n", config::schema()));
+    Exit::Done
+}
+
+/// A completion script.
+pub(super) fn completions(shell: clap_complete::Shell, ui: &mut Ui) -> Exit {
+    ui.bytes(|out| {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "ess-callbacks", &mut script);
+        out.write_all(&script)
+    });
+    Exit::Done
+}
+
+/// The manual page, all commands in one.
+pub(super) fn man(ui: &mut Ui) -> Exit {
+    ui.bytes(|out| {
+        let command = Cli::command();
+        clap_mangen::Man::new(command.clone()).render(out)?;
+        for subcommand in command.get_subcommands() {
+            let name = format!("ess-callbacks-{}", subcommand.get_name());
+            clap_mangen::Man::new(subcommand.clone().name(name)).render(out)?;
+        }
+        Ok(())
+    });
+    Exit::Done
+}

@@ -1,0 +1,254 @@
+//! The only place that prints. Data goes to standard output, everything else to standard error.
+//!
+//! A reader that goes away (`| head`) ends the printing, never the work: an apply whose output nobody
+//! reads still finishes.
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::args::Global;
+use super::exit::Failure;
+use super::progress::Progress;
+use crate::apply::{Sink, WallClock};
+use crate::diag::Diagnostic;
+use crate::model::{Event, Timestamp};
+use crate::render::{self, Style};
+
+/// The terminal, or what stands in its place.
+pub(super) struct Ui {
+    json: bool,
+    out: Stream<io::Stdout>,
+    err: Stream<io::Stderr>,
+    into: Option<BufWriter<File>>,
+    progress: Option<Progress>,
+}
+
+/// One of the two streams.
+struct Stream<W: Write> {
+    to: BufWriter<W>,
+    style: Style,
+    terminal: bool,
+    /// Nobody reads it any more.
+    closed: bool,
+}
+
+/// This machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SystemClock;
+
+impl WallClock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Ui {
+    pub(super) fn new(global: &Global) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colour = !global.no_color && !global.json && !set("NO_COLOR") && !dumb;
+        Self {
+            json: global.json,
+            out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
+            err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
+            into: None,
+            progress: None,
+        }
+    }
+
+    /// Whether events are printed instead of text.
+    pub(super) const fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody can be asked.
+    pub(super) fn interactive(&self) -> bool {
+        !self.json && self.err.terminal && io::stdin().is_terminal()
+    }
+
+    /// How text on standard output is to look.
+    pub(super) fn style(&self, rate: u32) -> Style {
+        Style { now: SystemClock.now(), rate, ..self.out.style }
+    }
+
+    /// Writes JSON events to a file too.
+    pub(super) fn json_into(&mut self, path: &Path) -> Result<(), Failure> {
+        let file = File::create(path)
+            .map_err(|error| Failure::error(format!("the file `{}` can't be written: {error}", path.display())))?;
+        self.into = Some(BufWriter::new(file));
+        self.record(&render::version_json(SystemClock.now()));
+        Ok(())
+    }
+
+    /// Prints data.
+    pub(super) fn print(&mut self, text: fmt::Arguments<'_>) {
+        self.out.write(text);
+    }
+
+    /// Prints data that is rendered piece by piece.
+    pub(super) fn stream(&mut self, render: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
+        // The only error a stream gives is that nobody reads it.
+        self.out.closed |= render(&mut self.out).is_err();
+    }
+
+    /// Data as bytes.
+    pub(super) fn bytes(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if !self.out.closed {
+            self.out.closed = write(&mut self.out.to).is_err();
+        }
+    }
+
+    /// A line for the person who watches; in JSON mode left out.
+    pub(super) fn note(&mut self, text: fmt::Arguments<'_>) {
+        if !self.json {
+            self.err.write(format_args!("{text}\n"));
+            self.err.flush();
+        }
+    }
+
+    /// Problems in the configuration. Many warnings of one kind are cut short in text, never in JSON.
+    pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        const SHOWN: usize = 20;
+        for diagnostic in diagnostics {
+            self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
+        }
+        if self.json {
+            return;
+        }
+        let mut shown = std::collections::BTreeMap::<_, usize>::new();
+        for diagnostic in diagnostics {
+            let count = shown.entry(diagnostic.code).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                let text = render::diagnostic::diagnostic(diagnostic, self.err.style.colour);
+                self.err.write(format_args!("{text}\n"));
+            }
+        }
+        for (code, count) in shown.into_iter().filter(|(_, count)| *count > SHOWN) {
+            let more = render::counted(count - SHOWN, "more problem", "more problems");
+            self.err.write(format_args!("… and {more} of the kind {code} (`--json` shows all)\n\n"));
+        }
+        self.err.flush();
+    }
+
+    /// An error that ends the command.
+    pub(super) fn failure(&mut self, failure: &Failure) {
+        self.finish_progress();
+        self.flush();
+        self.diagnostics(&failure.diagnostics);
+        let Failure { exit, message, advice, diagnostics: _ } = failure;
+        self.json_line(&render::error_json(message, advice.as_deref(), exit.code(), SystemClock.now()));
+        if self.json {
+            self.flush();
+            return;
+        }
+        let (style, mut text) = (self.err.style, String::new());
+        // Writing to a String does not fail.
+        let _ = render::error_text(message, advice.as_deref(), &style, &mut text);
+        self.err.write(format_args!("{text}"));
+        self.err.flush();
+    }
+
+    /// An event line, in JSON mode and into the file.
+    pub(super) fn json_line(&mut self, line: &str) {
+        self.record(line);
+        if self.json {
+            self.out.write(format_args!("{line}\n"));
+            self.out.flush();
+        }
+    }
+
+    fn record(&mut self, line: &str) {
+        if let Some(into) = &mut self.into {
+            // A full disk must not stop an apply; the text on the terminal says the same.
+            let _ = writeln!(into, "{line}").and_then(|()| into.flush());
+        }
+    }
+
+    /// Asks a question on the terminal and gives the answer's line.
+    pub(super) fn ask(&mut self, question: &str) -> io::Result<String> {
+        self.flush();
+        self.err.write(format_args!("{question}"));
+        self.err.flush();
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(answer.trim().to_owned())
+    }
+
+    /// Shows a progress bar for so many calls, where somebody watches.
+    pub(super) fn start_progress(&mut self, changes: usize) {
+        if !self.json && self.out.terminal && self.err.terminal {
+            self.progress = Some(Progress::new(changes));
+        }
+    }
+
+    pub(super) fn finish_progress(&mut self) {
+        if let Some(progress) = self.progress.take() {
+            progress.finish();
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        self.out.flush();
+        self.err.flush();
+    }
+}
+
+impl Sink for Ui {
+    fn event(&mut self, event: Event) {
+        let now = SystemClock.now();
+        if self.json || self.into.is_some() {
+            self.json_line(&render::event_json(&event, now));
+        }
+        if self.json {
+            return;
+        }
+        let style = Style { now, ..self.out.style };
+        match &mut self.progress {
+            Some(progress) => progress.event(&event, &style),
+            None => {
+                if let Some(text) = render::event_text(&event, &style) {
+                    self.out.write(format_args!("{text}\n"));
+                    self.out.flush();
+                }
+            }
+        }
+    }
+}
+
+impl<W: Write> Stream<W> {
+    fn new(to: W, terminal: bool, colour: bool) -> Self {
+        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+        let style = Style {
+            colour: colour && terminal,
+            width: if terminal { width } else { 0 },
+            now: SystemClock.now(),
+            rate: 20,
+        };
+        Self { to: BufWriter::with_capacity(1 << 16, to), style, terminal, closed: false }
+    }
+
+    fn write(&mut self, text: fmt::Arguments<'_>) {
+        let _ = self.write_fmt(text);
+    }
+
+    fn flush(&mut self) {
+        if !self.closed {
+            self.closed = self.to.flush().is_err();
+        }
+    }
+}
+
+impl<W: Write> fmt::Write for Stream<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.closed || self.to.write_all(text.as_bytes()).is_err() {
+            self.closed = true;
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! What plan, apply and import have in common: the configuration, its secrets, the state, the plan.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::{Global, Planning};
+use super::exit::Failure;
+use super::owner;
+use super::secrets::{Resolver, Use, Values, fingerprints};
+use super::sources::{self, Configuration};
+use super::ui::{SystemClock, Ui};
+use crate::apply::WallClock as _;
+use crate::config;
+use crate::model::{Address, Desired, Environment, Recorded, Salt, SecretIndex};
+use crate::plan::{self, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
+use crate::secret::Fingerprinter;
+use crate::state::{LockOwner, Locked, RealFiles, Store};
+
+/// The sandbox's files, in the folder of the configuration.
+const SANDBOX_FOLDER: &str = ".ess-callbacks";
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub(super) struct Locations {
+    /// The configuration, as named.
+    pub(super) config: PathBuf,
+    /// The state file.
+    pub(super) state: PathBuf,
+    /// The embedded sandbox's cloud, when `--sandbox` was given.
+    pub(super) cloud: Option<PathBuf>,
+}
+
+impl Locations {
+    pub(super) fn of(global: &Global) -> Result<Self, Failure> {
+        let folder = sources::folder(&global.config);
+        if global.sandbox && (global.state.is_some() || global.endpoint.is_some()) {
+            let message = "--sandbox works on a state and an eSign of its own, so it can't be given together \
+                           with --state or --endpoint";
+            return Err(Failure::usage(message).advice(
+                "Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.",
+            ));
+        }
+        let (state, cloud) = if global.sandbox {
+            let folder = folder.join(SANDBOX_FOLDER);
+            (folder.join("sandbox.state.json"), Some(folder.join("sandbox.json")))
+        } else {
+            (global.state.clone().unwrap_or_else(|| folder.join("callbacks.state.json")), None)
+        };
+        Ok(Self { config: global.config.clone(), state, cloud })
+    }
+
+    pub(super) fn store(&self) -> Store<RealFiles> {
+        Store::new(RealFiles, &self.state)
+    }
+}
+
+/// A configuration that was read, checked and, where asked, resolved.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) desired: Desired,
+    pub(super) configuration: Configuration,
+    pub(super) warnings: Vec<crate::diag::Diagnostic>,
+    /// `None` when the secrets were not asked for.
+    pub(super) values: Option<Values>,
+}
+
+impl Loaded {
+    /// Reads and checks the configuration, and resolves its secrets unless told not to.
+    pub(super) fn read(
+        global: &Global,
+        locations: &Locations,
+        allow_commands: bool,
+        resolve: bool,
+        ui: &mut Ui,
+    ) -> Result<Self, Failure> {
+        let (configuration, parsed) = sources::parse(&locations.config)?;
+        let config::Parsed { desired, warnings } = parsed;
+        ui.diagnostics(&warnings);
+        let mut loaded = Self { desired, configuration, warnings, values: None };
+        if resolve {
+            let resolver = Resolver {
+                folder: loaded.configuration.folder.clone(),
+                allow_commands,
+                sandbox: global.sandbox,
+            };
+            loaded.values = Some(loaded.resolve(&resolver)?);
+            loaded.tell_made_up(ui);
+        }
+        Ok(loaded)
+    }
+
+    fn resolve(&self, resolver: &Resolver) -> Result<Values, Failure> {
+        let uses = uses_of(self.pairs());
+        let desired = &self.desired;
+        let secret = |index: SecretIndex| &desired.secrets[index.0 as usize];
+        resolver.resolve(&uses, |index| secret(index).reference.clone()).map_err(|problems| {
+            let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
+                let place = secret(index).place;
+                problem.at(Some(config::snippet(&self.configuration.sources, place, 1)))
+            };
+            Failure::invalid(problems.into_iter().map(at).collect())
+        })
+    }
+
+    fn tell_made_up(&self, ui: &mut Ui) {
+        let made_up = self.values.as_ref().map_or(0, |values| values.made_up);
+        if made_up > 0 {
+            let secrets = crate::render::counted(made_up, "secret is", "secrets are");
+            ui.note(format_args!("Note: {secrets} not set; the sandbox uses throw-away values."));
+        }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
+        let callbacks = self.desired.organizations.iter().flat_map(|organization| &organization.callbacks);
+        callbacks.map(|callback| (callback.key, callback.token))
+    }
+
+    /// The fingerprints of every declared pair; `None` when the secrets were not resolved.
+    pub(super) fn fingerprints(&self, salt: Salt) -> Option<FingerprintTable> {
+        let values = &self.values.as_ref()?.values;
+        let distinct: BTreeSet<_> = self.pairs().collect();
+        Some(fingerprints(Fingerprinter::new(salt), distinct, values))
+    }
+
+    /// Every declared address.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.desired.organizations.iter().flat_map(|organization| {
+            let urls = organization.callbacks.iter().map(|callback| &callback.url).chain(&organization.absent);
+            urls.map(|url| Address { handle: organization.handle.clone(), url: url.clone() })
+        })
+    }
+
+    /// Plans against what is recorded. `fresh_salt` is for a state that has none yet.
+    pub(super) fn plan(
+        &self,
+        recorded: &Recorded,
+        fresh_salt: Salt,
+        planning: &Planning,
+    ) -> Result<Plan, Failure> {
+        let salt = recorded.salt.unwrap_or(fresh_salt);
+        let table = self.fingerprints(salt);
+        let options = self.options(recorded, planning)?;
+        let plan =
+            plan::plan(&self.desired, recorded, Secrets { salt, fingerprints: table.as_ref() }, &options);
+        let missing = plan.missing_accounts().next();
+        if let Some((account, handle)) = missing {
+            let message = format!(
+                "the callbacks recorded for `{handle}` belong to the account `{account}`, which the configuration \
+                 does not declare, so nothing can be called for them"
+            );
+            let advice = format!(
+                "Declare `{account}` under `accounts:` until they are deleted, or forget them with \
+                 `ess-callbacks state rm '{handle}/*'`."
+            );
+            return Err(Failure::error(message).advice(advice));
+        }
+        Ok(plan)
+    }
+
+    fn options(&self, recorded: &Recorded, planning: &Planning) -> Result<Options, Failure> {
+        if !planning.heal && (planning.older_than.is_some() || planning.max_calls.is_some()) {
+            return Err(Failure::usage("--older-than and --max-calls say what --heal does; give it too"));
+        }
+        let heal = planning.heal.then(|| Heal {
+            proved_before: planning.older_than.map(|age| {
+                SystemClock.now().plus(-i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+            }),
+            max_calls: planning.max_calls,
+        });
+        Ok(Options {
+            destroy: planning.destroy,
+            heal,
+            targets: self.patterns("--target", &planning.target, recorded)?,
+            replace: self.patterns("--replace", &planning.replace, recorded)?,
+            allow_deletes: planning.allow_deletes,
+        })
+    }
+
+    /// Patterns that each mean something: a misspelt target must not look like "nothing to do".
+    fn patterns(&self, flag: &str, texts: &[String], recorded: &Recorded) -> Result<Vec<Pattern>, Failure> {
+        let mut patterns = Vec::new();
+        for text in texts {
+            let pattern = Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))?;
+            let declared = || self.addresses().any(|address| pattern.matches(&address));
+            let known = || recorded.iter().any(|(_, url, entry)| {
+                pattern.matches(&Address { handle: entry.handle.clone(), url: url.clone() })
+            });
+            if !declared() && !known() {
+                let message = format!("{flag}: no callback is called `{text}`, neither declared nor recorded");
+                return Err(Failure::error(message)
+                    .advice("An address is `handle/URL`; `handle/*` means all of an organization."));
+            }
+            patterns.push(pattern);
+        }
+        Ok(patterns)
+    }
+}
+
+/// What each secret of these pairs is used as.
+pub(super) fn uses_of(
+    pairs: impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)>,
+) -> BTreeSet<Use> {
+    let mut uses = BTreeSet::new();
+    for (key, token) in pairs {
+        uses.extend(key.map(|index| Use { index, token: false }));
+        uses.extend(token.map(|index| Use { index, token: true }));
+    }
+    uses
+}
+
+/// Random bytes from the system.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::error(format!("the system gives no random numbers: {error}")))?;
+    Ok(bytes)
+}
+
+/// Takes the state's lock for a command that writes.
+pub(super) async fn lock(
+    locations: &Locations,
+    environment: Environment,
+    timeout: Option<Duration>,
+    ui: &mut Ui,
+) -> Result<Locked<RealFiles>, Failure> {
+    let owner = owner::this_process()?;
+    let waiting = |holder: Option<&LockOwner>| {
+        let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
+        ui.note(format_args!("Waiting for the state's lock, held by {holder} …"));
+    };
+    let store = locations.store();
+    let state = store.lock(environment, &owner, timeout.unwrap_or_default(), waiting).await?;
+    if let Some(gone) = state.taken_over() {
+        ui.note(format_args!("Note: the last owner of the lock ended without freeing it: {gone}"));
+    }
+    Ok(state)
+}
