@@ -3,6 +3,16 @@
 //! [`Api`] is what the applier calls. It never repeats a call by itself, because only the applier
 //! knows what was recorded before; it says for each attempt what is known afterwards.
 
+mod body;
+mod classify;
+mod codes;
+pub mod pace;
+mod random;
+mod redact;
+pub mod retry;
+
+pub use random::Random;
+
 use crate::model::{AccountName, Call, Outcome, Timestamp};
 
 /// eSign, or something that stands for it.
