@@ -1,6 +1,7 @@
 //! The body of a call: the one place where a callback's secrets leave their custody.
 
 use crate::model::{Call, Operation};
+use crate::secret::Secret;
 use crate::wire::{Agent, CallbackInfo, ModifyRequest, OPERATE_ADD, OPERATE_DELETE, UserInfo};
 
 /// The JSON of `ModifyApplicationCallbackInfo` for this call. It holds the secrets in clear: hand it
@@ -23,8 +24,8 @@ pub(super) fn modify(call: &Call) -> Vec<u8> {
         operate_type,
         callback_info: CallbackInfo {
             callback_url: call.url.to_string(),
-            callback_key: key.map(|key| key.expose()),
-            callback_token: token.map(|token| token.expose()),
+            callback_key: key.map(Secret::expose),
+            callback_token: token.map(Secret::expose),
         },
         agent: needs_agent.then_some(agent),
     };
@@ -39,7 +40,6 @@ mod tests {
     use crate::model::{
         AccountName, AppId, CallbackUrl, Environment, OperatorId, OrganizationId, Scope,
     };
-    use crate::secret::Secret;
 
     fn body(organization: Option<&str>, app: Option<&str>, operation: Operation) -> String {
         let call = Call {

@@ -6,12 +6,22 @@
 mod body;
 mod classify;
 mod codes;
+mod credentials;
+mod endpoint;
+pub mod fake;
+mod http;
 pub mod pace;
 mod random;
 mod redact;
 pub mod retry;
+mod transport;
 
+pub use credentials::{CredentialSource, Credentials};
+pub use endpoint::{Endpoint, EndpointError};
+pub use http::HttpApi;
+pub use pace::{Pace, Rate};
 pub use random::Random;
+pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
 use crate::model::{AccountName, Call, Outcome, Timestamp};
 

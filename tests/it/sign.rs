@@ -50,7 +50,8 @@ struct Expected {
 }
 
 fn vectors() -> Vec<Vector> {
-    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/tc3.json")).unwrap();
+    let vectors: Vectors = serde_json::from_str(include_str!("../vectors/tc3.json"))
+        .expect("the vectors are JSON of this shape");
     vectors.vectors
 }
 

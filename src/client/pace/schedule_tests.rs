@@ -140,7 +140,7 @@ fn fullest_second(sends: &[At]) -> usize {
     let mut fullest = 0;
     let mut first = 0;
     for (last, &at) in sends.iter().enumerate() {
-        while at - sends[first] >= Duration::from_secs(1) {
+        while at.abs_diff(sends[first]) >= Duration::from_secs(1) {
             first += 1;
         }
         fullest = fullest.max(last - first + 1);
@@ -177,7 +177,7 @@ proptest! {
 fn calls_are_spaced_evenly() {
     let sends = play(20.0, &vec![Step::Single { pause: 0, late: 0 }; 100]);
     for pair in sends.windows(2) {
-        let distance = pair[1] - pair[0];
+        let distance = pair[1].abs_diff(pair[0]);
         assert_eq!(distance, Duration::from_micros(50_250));
     }
 }
