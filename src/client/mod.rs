@@ -3,6 +3,26 @@
 //! [`Api`] is what the applier calls. It never repeats a call by itself, because only the applier
 //! knows what was recorded before; it says for each attempt what is known afterwards.
 
+mod body;
+mod classify;
+mod codes;
+mod credentials;
+mod endpoint;
+pub mod fake;
+mod http;
+pub mod pace;
+mod random;
+mod redact;
+pub mod retry;
+mod transport;
+
+pub use credentials::{CredentialSource, Credentials};
+pub use endpoint::{Endpoint, EndpointError};
+pub use http::HttpApi;
+pub use pace::{Pace, Rate};
+pub use random::Random;
+pub use transport::{ExtraRoots, HttpError, HttpOptions};
+
 use crate::model::{AccountName, Call, Outcome, Timestamp};
 
 /// eSign, or something that stands for it.

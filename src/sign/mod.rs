@@ -9,6 +9,10 @@
     reason = "signing is a pure function of request, credential and time"
 )]
 
+mod credential;
+
+pub use credential::{Credential, CredentialProblem};
+
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -19,17 +23,6 @@ use crate::secret::Secret;
 
 /// The algorithm's name, as it stands in the string to sign and in `Authorization`.
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
-
-/// What signs a request.
-#[derive(Clone)]
-pub struct Credential {
-    /// Public part: it is sent, and may be logged.
-    pub secret_id: String,
-    /// Never leaves this machine.
-    pub secret_key: Secret,
-    /// `X-TC-Token` of temporary credentials. Sent, not signed.
-    pub token: Option<Secret>,
-}
 
 /// What of a request takes part in its signature.
 #[derive(Clone, Copy, Debug)]
@@ -134,14 +127,6 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(message);
     mac.finalize().into_bytes().into()
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential")
-            .field("secret_id", &self.secret_id)
-            .finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Signed {

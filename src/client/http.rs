@@ -1,0 +1,221 @@
+//! [`HttpApi`]: eSign over HTTP.
+//!
+//! One attempt is one request: no redirects are followed, nothing is sent again. What is known after
+//! a failure depends on how far it got: only when no connection could be made did certainly nothing
+//! arrive.
+
+use std::borrow::Cow;
+
+use reqwest::Client;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, InvalidHeaderValue,
+};
+
+use super::classify::{classify, no_credentials};
+use super::redact::Redactor;
+use super::transport::{self, HttpError, HttpOptions, LARGEST_ANSWER, TIMEOUT, Unread};
+use super::{Api, Credentials, Endpoint, Reply, body};
+use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp};
+use crate::sign::{Credential, Unsigned, sign};
+use crate::wire;
+
+/// eSign's API, for all accounts.
+#[derive(Debug)]
+pub struct HttpApi {
+    client: Client,
+    endpoint: Endpoint,
+    region: Option<HeaderValue>,
+    credentials: Credentials,
+}
+
+impl HttpApi {
+    /// Prepares to call this endpoint; opens no connection.
+    pub fn new(
+        endpoint: Endpoint,
+        credentials: Credentials,
+        options: &HttpOptions,
+    ) -> Result<Self, HttpError> {
+        for (account, source) in &credentials {
+            source
+                .current()
+                .check()
+                .map_err(|problem| HttpError::Credential {
+                    account: account.clone(),
+                    problem,
+                })?;
+        }
+        let region = options
+            .region
+            .as_deref()
+            .map(transport::region)
+            .transpose()?;
+        Ok(Self {
+            client: transport::client(&endpoint, options.extra_roots.as_ref())?,
+            endpoint,
+            region,
+            credentials,
+        })
+    }
+
+    /// The headers of a signed request.
+    fn headers(
+        &self,
+        action: &'static str,
+        body: &[u8],
+        credential: &Credential,
+        at: Timestamp,
+    ) -> Result<HeaderMap, InvalidHeaderValue> {
+        let request = Unsigned {
+            service: wire::SERVICE,
+            host: self.endpoint.host(),
+            content_type: wire::CONTENT_TYPE,
+            body,
+        };
+        let signed = sign(&request, credential, at);
+        let sensitive = |value: &str| {
+            HeaderValue::from_str(value).map(|mut value| {
+                value.set_sensitive(true);
+                value
+            })
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_str(self.endpoint.host())?);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::CONTENT_TYPE));
+        headers.insert(AUTHORIZATION, sensitive(&signed.authorization)?);
+        headers.insert("X-TC-Action", HeaderValue::from_static(action));
+        headers.insert("X-TC-Version", HeaderValue::from_static(wire::VERSION));
+        headers.insert("X-TC-Timestamp", HeaderValue::from_str(&signed.timestamp)?);
+        // Keeps the one message that is understood, "not configured", in one language.
+        headers.insert("X-TC-Language", HeaderValue::from_static("zh-CN"));
+        if let Some(region) = &self.region {
+            headers.insert("X-TC-Region", region.clone());
+        }
+        if let Some(token) = &credential.token {
+            headers.insert("X-TC-Token", sensitive(token.expose())?);
+        }
+        Ok(headers)
+    }
+}
+
+impl Api for HttpApi {
+    async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
+        let account = &call.scope.account;
+        let unsent = |outcome| Reply {
+            outcome,
+            server_time: None,
+        };
+        let Some(source) = self.credentials.get(account) else {
+            return unsent(no_credentials(account));
+        };
+        let credential = source.current();
+        let redactor = redactor(call, credential);
+        let body = body::modify(call);
+        let Ok(headers) = self.headers(wire::MODIFY, &body, credential, signed_at) else {
+            // `new` checked the credentials, so this takes a source that was renewed with rubbish.
+            return unsent(no_credentials(account));
+        };
+        let request = self
+            .client
+            .post(self.endpoint.url().clone())
+            .headers(headers)
+            .body(body);
+        match request.send().await {
+            Err(error) => unsent(self.lost(&error, &redactor)),
+            Ok(response) => {
+                let server_time = transport::server_time(&response);
+                let status = response.status().as_u16();
+                let outcome = match transport::read(response).await {
+                    Ok(body) => classify(status, &body, &call.operation, &redactor),
+                    Err(Unread::TooLarge) => Outcome::Unknown(too_large(status)),
+                    Err(Unread::Lost(error)) => self.lost(&error, &redactor),
+                };
+                Reply {
+                    outcome,
+                    server_time,
+                }
+            }
+        }
+    }
+
+    async fn server_time(&self, _account: &AccountName) -> Option<Timestamp> {
+        // Neither signed nor an action: it can change nothing, and any answer has a date.
+        let request = self.client.get(self.endpoint.url().clone());
+        transport::server_time(&request.send().await.ok()?)
+    }
+
+    async fn refresh(&self, account: &AccountName) -> bool {
+        self.credentials
+            .get(account)
+            .is_some_and(super::CredentialSource::refresh)
+    }
+}
+
+impl HttpApi {
+    /// What is known when no whole answer came.
+    fn lost(&self, error: &reqwest::Error, redactor: &Redactor) -> Outcome {
+        let host = self.endpoint.host();
+        let reason = redactor.clean(&transport::reasons(error));
+        if error.is_connect() {
+            return Outcome::NotSent(ApiError {
+                code: None,
+                message: format!("could not connect to {host}: {reason}"),
+                request_id: None,
+                meaning: Cow::Borrowed(
+                    "no connection could be made, so nothing was sent and nothing changed",
+                ),
+                advice: Cow::Borrowed(
+                    "check the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; then run apply again",
+                ),
+            });
+        }
+        let message = if error.is_timeout() {
+            format!(
+                "no answer from {host} within {} s: {reason}",
+                TIMEOUT.as_secs()
+            )
+        } else {
+            format!("the connection to {host} was lost before its answer: {reason}")
+        };
+        Outcome::Unknown(ApiError {
+            code: None,
+            message,
+            request_id: None,
+            meaning: Cow::Borrowed(
+                "nobody knows whether the call arrived; it may have been carried out",
+            ),
+            advice: Cow::Borrowed("run apply again: it settles the open call before anything else"),
+        })
+    }
+}
+
+fn too_large(status: u16) -> ApiError {
+    ApiError {
+        code: None,
+        message: format!("HTTP status {status} with a body of more than {LARGEST_ANSWER} bytes"),
+        request_id: None,
+        meaning: Cow::Borrowed(
+            "an answer that is not eSign's; the call may have been carried out all the same",
+        ),
+        advice: Cow::Borrowed(
+            "check --endpoint and the proxy; then run apply again: it settles the open call",
+        ),
+    }
+}
+
+/// Knows everything secret that an answer to this call could echo.
+fn redactor(call: &Call, credential: &Credential) -> Redactor {
+    let (key, token) = match &call.operation {
+        Operation::Add { key, token } => (key.as_ref(), token.as_ref()),
+        Operation::Delete => (None, None),
+    };
+    Redactor::new(
+        [
+            Some(&credential.secret_key),
+            credential.token.as_ref(),
+            key,
+            token,
+        ]
+        .into_iter()
+        .flatten(),
+    )
+}

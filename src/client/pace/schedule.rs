@@ -1,0 +1,238 @@
+//! When calls may leave: the decisions of the rate limiter, free of waiting.
+//!
+//! Two rules hold together. The *plan*: calls are due a little more than 1/rate apart, so that the
+//! limit is used in full and without bursts. The *log*: whatever the plan says, a call leaves only
+//! when fewer than `rate` calls left in the second before it, counted from when they really left. A
+//! call that left late may be followed a little faster, until the plan is caught up with.
+//!
+//! Invariant: no half-open window of one second ever holds more than [`Schedule::places`] sends.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A moment, counted from when the pace began.
+pub(super) type At = Duration;
+
+/// What the log calls a second: a little longer, for the jitter of the way to eSign.
+const WINDOW: Duration = Duration::from_millis(1002);
+/// How much longer than 1/rate the planned distance is. Together with [`WINDOW`] this leaves 3 ms for
+/// timers that fire late, and makes 1000 calls at 20/s take 50.2 s.
+const SLACK: f64 = 1.005;
+/// How close calls may follow each other while the plan is caught up with, in planned distances.
+const CLOSEST: f64 = 0.8;
+/// How far behind the plan may be before the rest is given up.
+const LONGEST_DEBT: Duration = Duration::from_millis(500);
+/// How long nothing leaves after eSign said that there were too many.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How much of the full rate comes back each second after that.
+const RECOVERY: f64 = 0.1;
+/// However often it is halved.
+const SLOWEST: f64 = 1.0;
+
+/// When something may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Then, if nothing else changes.
+    At(At),
+    /// Not before a reservation is used or given up.
+    WhenReleased,
+}
+
+/// The rate limiter's memory.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// Calls a second; `None` when there is no limit.
+    full: Option<f64>,
+    /// When the next call is planned.
+    next: At,
+    /// When the last calls left, oldest first; as many as a second may hold.
+    log: VecDeque<At>,
+    /// The last call that followed the plan.
+    last_start: Option<At>,
+    /// Calls that may leave at any moment.
+    reserved: usize,
+    /// Whether the second call of a pair without a place waits for the next one.
+    asking: bool,
+    cut: Option<Cut>,
+}
+
+/// The last time the rate was halved.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    resume: At,
+    rate: f64,
+}
+
+impl Schedule {
+    pub(super) const fn new(full: Option<f64>) -> Self {
+        Self {
+            full,
+            next: At::ZERO,
+            log: VecDeque::new(),
+            last_start: None,
+            reserved: 0,
+            asking: false,
+            cut: None,
+        }
+    }
+
+    /// How many calls a second may hold.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is positive, and a cast that saturates is as good as no limit"
+    )]
+    pub(super) fn places(&self) -> usize {
+        self.full.map_or(usize::MAX, |full| (full as usize).max(1))
+    }
+
+    /// Calls a second that are allowed now; `None` when there is no limit.
+    pub(super) fn rate(&self, now: At) -> Option<f64> {
+        let full = self.full?;
+        Some(match self.cut {
+            None => full,
+            Some(cut) => {
+                let recovered = now.saturating_sub(cut.resume).as_secs_f64() * full * RECOVERY;
+                (cut.rate + recovered).min(full)
+            }
+        })
+    }
+
+    /// When the next call is due for somebody who has been waiting since `since`.
+    pub(super) fn due(&self, since: At, now: At) -> At {
+        let planned = if since > self.next + self.distance(now) {
+            // Nobody wanted to call for a while: there is nothing to catch up with.
+            since
+        } else {
+            self.next.max(now.saturating_sub(LONGEST_DEBT))
+        };
+        planned.max(self.resume())
+    }
+
+    /// Plans `calls` calls at `due`.
+    pub(super) fn book(&mut self, due: At, calls: u32, now: At) {
+        self.next = due + self.distance(now) * calls;
+    }
+
+    /// Takes back the plan of that many calls.
+    pub(super) fn unbook(&mut self, calls: u32, now: At) {
+        self.next = self.next.saturating_sub(self.distance(now) * calls);
+    }
+
+    /// Whether the second call of a pair can be promised a place that nobody else takes. Some places
+    /// are never promised, so that single calls always get on.
+    pub(super) fn can_reserve(&self) -> bool {
+        self.reserved < self.places() / 4 * 3 + self.places() % 4 * 3 / 4
+    }
+
+    /// When a call that was planned for `due` may leave. With `reserve`, only when there is a place
+    /// for a second one too.
+    pub(super) fn earliest_start(&self, due: At, reserve: bool, now: At) -> Next {
+        if self.full.is_none() {
+            return Next::At(self.resume());
+        }
+        let after_last = self
+            .last_start
+            .map_or(At::ZERO, |last| last + self.distance(now).mul_f64(CLOSEST));
+        match self.room(self.reserved + usize::from(self.asking) + 1 + usize::from(reserve)) {
+            Next::At(room) => Next::At(room.max(due).max(after_last).max(self.resume())),
+            Next::WhenReleased => Next::WhenReleased,
+        }
+    }
+
+    /// A call leaves.
+    pub(super) fn start(&mut self, reserve: bool, now: At) {
+        self.record(now);
+        self.last_start = Some(now);
+        if reserve {
+            self.reserved += 1;
+        }
+    }
+
+    /// When a call with a reserved place may leave. Always at once: its place was kept.
+    pub(super) fn earliest_reserved(&self) -> Next {
+        self.room(1)
+    }
+
+    /// A call with a reserved place leaves.
+    pub(super) fn use_reserved(&mut self, now: At) {
+        self.release();
+        self.record(now);
+    }
+
+    /// A call with a reserved place will not be made.
+    pub(super) const fn release(&mut self) {
+        self.reserved = self.reserved.saturating_sub(1);
+    }
+
+    /// Asks for the next place that comes free, before everybody else. One at a time.
+    pub(super) const fn ask(&mut self, asking: bool) {
+        self.asking = asking;
+    }
+
+    /// When the call that asks may leave.
+    pub(super) fn earliest_asked(&self) -> Next {
+        self.room(self.reserved + 1)
+    }
+
+    /// The call that asks leaves.
+    pub(super) fn use_asked(&mut self, now: At) {
+        self.asking = false;
+        self.record(now);
+    }
+
+    /// eSign refused a call that left at `sent` because there were too many. Gives the new rate, or
+    /// `None` when the rate was lowered already and that call left before anything could come of it.
+    pub(super) fn throttled(&mut self, sent: At, now: At) -> Option<f64> {
+        if self.cut.is_some_and(|cut| sent < cut.resume) {
+            return None;
+        }
+        let rate = self
+            .rate(now)
+            .zip(self.full)
+            .map(|(rate, full)| (rate / 2.0).max(SLOWEST.min(full)));
+        self.cut = Some(Cut {
+            resume: now + PAUSE,
+            rate: rate.unwrap_or_default(),
+        });
+        rate
+    }
+
+    /// Until when nothing leaves.
+    fn resume(&self) -> At {
+        self.cut.map_or(At::ZERO, |cut| cut.resume)
+    }
+
+    /// The planned distance between calls.
+    fn distance(&self, now: At) -> Duration {
+        self.rate(now)
+            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(SLACK / rate))
+    }
+
+    /// From when on this many more calls fit into the second before.
+    fn room(&self, calls: usize) -> Next {
+        let Some(others) = self.places().checked_sub(calls) else {
+            return Next::WhenReleased;
+        };
+        let must_have_passed = self
+            .log
+            .len()
+            .checked_sub(others + 1)
+            .and_then(|index| self.log.get(index));
+        Next::At(must_have_passed.map_or(At::ZERO, |&sent| sent + WINDOW))
+    }
+
+    fn record(&mut self, now: At) {
+        if self.full.is_none() {
+            return;
+        }
+        self.log.push_back(now);
+        if self.log.len() > self.places() {
+            self.log.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;
