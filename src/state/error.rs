@@ -1,0 +1,288 @@
+//! What can go wrong with a state, in words: what was tried, on which file, and what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::LockOwner;
+use crate::model::{Environment, Lineage};
+
+/// Why a state can't be read or written. Whenever one of these comes back, every file that could not
+/// be understood is as it was.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StateError {
+    /// The operating system refused.
+    #[error("{doing} `{}` failed", path.display())]
+    Io {
+        /// Like `writing`.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// A file is not what this program writes.
+    #[error("`{}`{}: {problem}", path.display(), at_line(*line))]
+    Corrupt {
+        /// Which.
+        path: PathBuf,
+        /// From 1, where it is known.
+        line: Option<u64>,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Git could not merge the state and left its marks in it.
+    #[error("`{}` line {line}: there is an unresolved merge conflict", path.display())]
+    MergeConflict {
+        /// Which file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+    },
+    /// A later version of this program wrote it.
+    #[error("`{}` was written by a newer version of ess-callbacks (format {found}; this one knows {known})", path.display())]
+    NewerVersion {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+        /// The latest format known here.
+        known: u64,
+    },
+    /// Production and test are never mixed.
+    #[error("`{}` records the {recorded} environment, but the configuration says {configured}", path.display())]
+    Environment {
+        /// The state file.
+        path: PathBuf,
+        /// What it says.
+        recorded: Environment,
+        /// What was asked for.
+        configured: Environment,
+    },
+    /// There is a journal, but not the state it continues.
+    #[error("there is a journal `{}`, but the state file `{}` it belongs to is missing", journal.display(), state.display())]
+    StateMissing {
+        /// The state file.
+        state: PathBuf,
+        /// The journal.
+        journal: PathBuf,
+    },
+    /// Somebody put back an old state file.
+    #[error("the state file `{}` (serial {serial}) is older than its journal `{}`, which continues serial {base}", state.display(), journal.display())]
+    StateOlder {
+        /// The state file.
+        state: PathBuf,
+        /// Its serial.
+        serial: u64,
+        /// The journal.
+        journal: PathBuf,
+        /// What it continues.
+        base: u64,
+    },
+    /// The journal continues another state.
+    #[error("the journal `{}` belongs to another state (lineage {found}, not {expected})", journal.display())]
+    ForeignJournal {
+        /// The journal.
+        journal: PathBuf,
+        /// Its lineage.
+        found: Lineage,
+        /// The state's.
+        expected: Lineage,
+    },
+    /// Another program holds the lock.
+    #[error("the state is locked{}", by(owner.as_deref()))]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who; `None` when the lock file does not tell (yet).
+        owner: Option<Box<LockOwner>>,
+    },
+    /// Somebody broke our lock.
+    #[error("the lock `{}` was broken while this program held it", path.display())]
+    LockLost {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// There is no lock to remove.
+    #[error("the state is not locked: `{}` names no owner", path.display())]
+    NotLocked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The lock has another id than the one to remove.
+    #[error("the lock has the id `{}`, not `{given}`", owner.id)]
+    OtherLock {
+        /// What was given.
+        given: String,
+        /// Whose lock it is.
+        owner: Box<LockOwner>,
+    },
+    /// The owner of the lock is running on this machine.
+    #[error("the state is in use{}", by(Some(owner)))]
+    OwnerAlive {
+        /// Who.
+        owner: Box<LockOwner>,
+    },
+    /// Something is to be recorded in a state that has no lineage yet.
+    #[error("`{}` has no lineage yet, so nothing can be recorded in it", path.display())]
+    Uninitialized {
+        /// The state file.
+        path: PathBuf,
+    },
+    /// A call can't be recorded, because the record could not be read again.
+    #[error("`{address}` can't be recorded: {problem}")]
+    Unrecordable {
+        /// Of the callback.
+        address: String,
+        /// Why not.
+        problem: String,
+    },
+}
+
+/// The kinds of failure that callers tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Reading or writing failed.
+    Io,
+    /// Files that are not what they should be, or don't belong together.
+    Corrupt,
+    /// Written by a newer version.
+    NewerVersion,
+    /// Of another environment.
+    Environment,
+    /// Locked by somebody else.
+    Locked,
+    /// `unlock` was refused.
+    Unlock,
+    /// A mistake of this program.
+    Internal,
+}
+
+impl StateError {
+    /// Which kind it is.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { .. } => ErrorKind::Io,
+            Self::Corrupt { .. }
+            | Self::MergeConflict { .. }
+            | Self::StateMissing { .. }
+            | Self::StateOlder { .. }
+            | Self::ForeignJournal { .. } => ErrorKind::Corrupt,
+            Self::NewerVersion { .. } => ErrorKind::NewerVersion,
+            Self::Environment { .. } => ErrorKind::Environment,
+            Self::Locked { .. } | Self::LockLost { .. } => ErrorKind::Locked,
+            Self::NotLocked { .. } | Self::OtherLock { .. } | Self::OwnerAlive { .. } => {
+                ErrorKind::Unlock
+            }
+            Self::Uninitialized { .. } | Self::Unrecordable { .. } => ErrorKind::Internal,
+        }
+    }
+
+    /// What to do next, as sentences.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Io { source, .. } => io_advice(source.kind()).into(),
+            Self::Corrupt { .. } => {
+                "The file was left as it is. Restore it from version control or from the \
+                 `.backup` beside the state file, or mend the line by hand; then run `plan`."
+                    .into()
+            }
+            Self::MergeConflict { .. } => {
+                "Resolve it so that each callback has one line, keep the larger serial, and run \
+                 `plan`. Of two lines for one callback, keep the one of the later apply."
+                    .into()
+            }
+            Self::NewerVersion { .. } => {
+                "Use at least the version that wrote it. The file was left as it is.".into()
+            }
+            Self::Environment { .. } => {
+                "Use a state file of its own for each environment (--state), or correct \
+                 `environment:` in the configuration."
+                    .into()
+            }
+            Self::StateMissing { state, .. } => format!(
+                "Restore `{}` from version control or its `.backup`. Only if you are sure that \
+                 this is a new start, move the journal away.",
+                state.display()
+            ),
+            Self::StateOlder { .. } => {
+                "Put the newer state file back. If the older one is meant, move the journal away \
+                 first; what it says of calls whose outcome is open is lost then."
+                    .into()
+            }
+            Self::ForeignJournal { .. } => {
+                "Put the state file and the journal together that belong together, or move the \
+                 journal away."
+                    .into()
+            }
+            Self::Locked { path, owner } => match owner {
+                Some(owner) => format!(
+                    "Wait for it, or give --lock-timeout a longer time. A lock frees itself when \
+                     its owner dies; if it does not, run `ess-callbacks unlock {}`.",
+                    owner.id
+                ),
+                None => format!(
+                    "Wait for its owner, or give --lock-timeout a longer time. `{}` does not say \
+                     who that is.",
+                    path.display()
+                ),
+            },
+            Self::LockLost { .. } => {
+                "Somebody ran `unlock`, or removed the lock file. Nothing more was written. Make \
+                 sure that only one apply runs, then run `plan`: it shows what is open."
+                    .into()
+            }
+            Self::NotLocked { .. } => "There is nothing to do.".into(),
+            Self::OtherLock { owner, .. } => format!(
+                "Another program took the lock meanwhile. If that one is gone too, run \
+                 `ess-callbacks unlock {}`.",
+                owner.id
+            ),
+            Self::OwnerAlive { owner } => format!(
+                "Wait for it or end process {}: the lock is free when it has ended.",
+                owner.pid
+            ),
+            Self::Uninitialized { .. } | Self::Unrecordable { .. } => {
+                "This is a bug: please report it.".into()
+            }
+        }
+    }
+}
+
+/// Turns an [`io::Error`] into a [`StateError`] that says what was done on which file.
+pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |source| StateError::Io {
+        doing,
+        path,
+        source: Arc::new(source),
+    }
+}
+
+fn io_advice(kind: io::ErrorKind) -> &'static str {
+    if matches!(
+        kind,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    ) {
+        "Make room on the disk and run the command again; nothing recorded is lost."
+    } else if matches!(
+        kind,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    ) {
+        "Make the state file and its folder readable and writable for this user, or name another \
+         with --state."
+    } else if kind == io::ErrorKind::Unsupported {
+        "This file system can't lock files. Keep the state on a local disk, or in one of the \
+         remote backends."
+    } else {
+        "Run the command again when the cause is mended; nothing recorded is lost."
+    }
+}
+
+fn at_line(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!(" line {line}"))
+}
+
+fn by(owner: Option<&LockOwner>) -> String {
+    owner.map_or_else(String::new, |owner| format!(" by {owner}"))
+}

@@ -1,0 +1,205 @@
+//! The file operations a state is made of, and the real ones.
+//!
+//! [`Files`] is as small as a crash-safe state allows: files are written once from beginning to end
+//! under a temporary name, synced and renamed into place; the journal is appended to through the
+//! handle that made it. Nothing is ever overwritten in place, except the lock file, whose contents
+//! don't matter for safety.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write};
+use std::path::{Path, PathBuf};
+
+use super::paths::folder_of;
+
+/// A file that is being written.
+pub trait DurableFile: Write + Send + 'static {
+    /// Returns when everything written so far survives a power cut.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A file system. All operations block; [`Files::run`] takes them off the executor.
+pub trait Files: Clone + Send + Sync + 'static {
+    /// Reads a file from its beginning.
+    type Reader: io::Read + Send;
+    /// Writes a new file.
+    type File: DurableFile;
+    /// An exclusive lock. Freed when it is dropped or its process dies.
+    type Lock: Send + Sync + 'static;
+
+    /// Runs blocking work to its end, even if the returned future is dropped once the work has begun.
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
+
+    /// Opens a file for reading; `None` when there is none.
+    fn open(&self, path: &Path) -> io::Result<Option<Self::Reader>>;
+
+    /// Creates a file, in the place of any leftover of that name, with the permissions of `like`
+    /// where that exists.
+    fn create(&self, path: &Path, like: &Path) -> io::Result<Self::File>;
+
+    /// Puts `from` in the place of `to`, at once. Durable after [`Files::sync_folder`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives the contents of `from` the name `to` too, in the place of any leftover of that name.
+    fn duplicate(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file if it is there.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Returns when all names in a folder are durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Locks a file, creating it where necessary, and writes `contents` into it for others to read.
+    /// Returns what a dead owner left in it. `None` when somebody holds it.
+    fn try_lock(&self, path: &Path, contents: &[u8]) -> io::Result<Option<(Self::Lock, Vec<u8>)>>;
+
+    /// Whether the locked file is still the one of that name. It is not after somebody broke the
+    /// lock by replacing the file.
+    fn still_locked(&self, lock: &Self::Lock) -> io::Result<bool>;
+
+    /// Empties the locked file and frees it. The file itself stays: removing it could leave two
+    /// owners, one of a file that has no name any more.
+    fn unlock(&self, lock: Self::Lock) -> io::Result<()>;
+}
+
+/// The operating system's files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealFiles;
+
+/// A lock on a real file.
+#[derive(Debug)]
+pub struct RealLock {
+    path: PathBuf,
+    file: File,
+}
+
+impl DurableFile for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl Files for RealFiles {
+    type Reader = File;
+    type File = File;
+    type Lock = RealLock;
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is being shut down; nobody will poll this again.
+                Err(_cancelled) => std::future::pending().await,
+            },
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<File>> {
+        match File::open(path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn create(&self, path: &Path, like: &Path) -> io::Result<File> {
+        self.remove(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+        let file = options.open(path)?;
+        match fs::metadata(like) {
+            Ok(metadata) => file.set_permissions(metadata.permissions())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn duplicate(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.remove(to)?;
+        if fs::hard_link(from, to).is_ok() {
+            return Ok(());
+        }
+        // Some file systems have no hard links.
+        fs::copy(from, to)?;
+        File::open(to)?.sync_all()
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        // Elsewhere folders can't be opened, and renames are durable by themselves.
+        if cfg!(unix) {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn try_lock(&self, path: &Path, contents: &[u8]) -> io::Result<Option<(RealLock, Vec<u8>)>> {
+        fs::create_dir_all(folder_of(path))?;
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            if !has_name(&file, path)? {
+                continue;
+            }
+            let mut left = Vec::new();
+            file.read_to_end(&mut left)?;
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(contents)?;
+            let path = path.to_owned();
+            return Ok(Some((RealLock { path, file }, left)));
+        }
+    }
+
+    fn still_locked(&self, lock: &RealLock) -> io::Result<bool> {
+        has_name(&lock.file, &lock.path)
+    }
+
+    fn unlock(&self, lock: RealLock) -> io::Result<()> {
+        lock.file.set_len(0)
+    }
+}
+
+/// Whether `path` still leads to this open file.
+#[cfg(unix)]
+fn has_name(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere a file that is open can't be replaced.
+#[cfg(not(unix))]
+fn has_name(_file: &File, _path: &Path) -> io::Result<bool> {
+    Ok(true)
+}

@@ -1,0 +1,163 @@
+//! Puts the lines of a state file together again.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::sync::Arc;
+
+use super::line::{CallbackLine, Text, check_number};
+use crate::model::{
+    AccountName, AppId, CallbackUrl, Entry, Environment, Handle, Identity, Lineage, OperatorId,
+    OrganizationId, Recorded, Salt, Scope,
+};
+
+/// What stands before the callbacks.
+pub(super) struct Head {
+    pub(super) lineage: Lineage,
+    pub(super) serial: u64,
+    pub(super) environment: Environment,
+    pub(super) salt: Salt,
+}
+
+/// A [`Recorded`] in the making. Names that repeat from line to line are kept once.
+pub(super) struct Builder {
+    recorded: Recorded,
+    /// The scope of the last line, and its callbacks so far.
+    scope: Option<Arc<Scope>>,
+    urls: BTreeMap<CallbackUrl, Entry>,
+    handle: Option<Handle>,
+    operators: BTreeMap<Box<str>, OperatorId>,
+    in_flight: Vec<Identity>,
+}
+
+impl Builder {
+    pub(super) fn new(head: &Head) -> Result<Self, String> {
+        check_number("serial", head.serial)?;
+        let mut recorded = Recorded::nothing(head.environment);
+        recorded.lineage = Some(head.lineage);
+        recorded.serial = head.serial;
+        recorded.salt = Some(head.salt);
+        Ok(Self {
+            recorded,
+            scope: None,
+            urls: BTreeMap::new(),
+            handle: None,
+            operators: BTreeMap::new(),
+            in_flight: Vec::new(),
+        })
+    }
+
+    /// Takes one line.
+    pub(super) fn add(&mut self, line: &CallbackLine<'_>) -> Result<(), String> {
+        line.check_names()?;
+        let belief = line.belief()?;
+        let proof = line.proof()?;
+        let (lost, pending) = line.open()?;
+        let scope = self.scope(line);
+        let entry = Entry {
+            handle: self.handle(&line.handle),
+            operator: self.operator(&line.operator),
+            protect: line.protect,
+            belief,
+            lost,
+            pending,
+            proof,
+        };
+        let url = CallbackUrl::new(&*line.url.0);
+        match self.urls.entry(url) {
+            btree_map::Entry::Occupied(_) => {
+                return Err(format!(
+                    "`{}` stands here a second time for the same organization",
+                    line.url.0
+                ));
+            }
+            btree_map::Entry::Vacant(place) => {
+                if pending.is_some() {
+                    let url = place.key().clone();
+                    self.in_flight.push(Identity { scope, url });
+                }
+                place.insert(entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// No more lines.
+    pub(super) fn finish(mut self) -> Recorded {
+        self.close_scope();
+        // Inserting tells the record which calls are on their way.
+        for identity in self.in_flight {
+            if let Some(entry) = self.recorded.get(&identity.scope, &identity.url).cloned() {
+                self.recorded.insert(identity, entry);
+            }
+        }
+        self.recorded
+    }
+
+    /// The line's scope, which becomes the current one.
+    fn scope(&mut self, line: &CallbackLine<'_>) -> Arc<Scope> {
+        if let Some(scope) = &self.scope
+            && is_scope_of(scope, line)
+        {
+            return Arc::clone(scope);
+        }
+        self.close_scope();
+        let scope = Arc::new(Scope {
+            environment: self.recorded.environment,
+            account: AccountName::new(&*line.account.0),
+            organization: optional(line.proxy_organization_id.as_ref()).map(OrganizationId::new),
+            app_id: optional(line.app_id.as_ref()).map(AppId::new),
+        });
+        // A file that is not sorted comes back to a scope.
+        let (scope, urls) = self
+            .recorded
+            .scopes
+            .remove_entry(&scope)
+            .unwrap_or((scope, BTreeMap::new()));
+        self.urls = urls;
+        Arc::clone(self.scope.insert(scope))
+    }
+
+    fn close_scope(&mut self) {
+        let urls = std::mem::take(&mut self.urls);
+        if let Some(scope) = self.scope.take()
+            && !urls.is_empty()
+        {
+            self.recorded.scopes.insert(scope, urls);
+        }
+    }
+
+    fn handle(&mut self, Text(text): &Text<'_>) -> Handle {
+        if let Some(handle) = &self.handle
+            && handle.as_str() == &**text
+        {
+            return handle.clone();
+        }
+        self.handle.insert(Handle::new(&**text)).clone()
+    }
+
+    fn operator(&mut self, Text(text): &Text<'_>) -> OperatorId {
+        if let Some(operator) = self.operators.get(&**text) {
+            return operator.clone();
+        }
+        let operator = OperatorId::new(&**text);
+        self.operators.insert((&**text).into(), operator.clone());
+        operator
+    }
+}
+
+fn optional<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+    text.map(|Text(text)| &**text)
+}
+
+fn is_scope_of(scope: &Scope, line: &CallbackLine<'_>) -> bool {
+    let Scope {
+        environment: _,
+        account,
+        organization,
+        app_id,
+    } = scope;
+    account.as_str() == line.account.0
+        && organization.as_ref().map(OrganizationId::as_str)
+            == optional(line.proxy_organization_id.as_ref())
+        && app_id.as_ref().map(AppId::as_str) == optional(line.app_id.as_ref())
+}

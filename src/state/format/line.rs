@@ -1,0 +1,318 @@
+//! One callback as the state file has it, and its way to and from an [`Entry`].
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Belief, CallId, CallbackUrl, Entry, Evidence, Fingerprint, Fingerprints, LostCall, Pending,
+    Presence, Presumed, Proof, RequestId, Scope, Timestamp, Write,
+};
+
+/// A text, borrowed from the line where the JSON has no escapes in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(in crate::state) struct Text<'a>(#[serde(borrow)] pub(in crate::state) Cow<'a, str>);
+
+/// One line under `callbacks`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallbackLine<'a> {
+    #[serde(borrow)]
+    pub(super) handle: Text<'a>,
+    #[serde(borrow)]
+    pub(super) account: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) proxy_organization_id: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) app_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) url: Text<'a>,
+    #[serde(borrow)]
+    pub(super) operator: Text<'a>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) protect: bool,
+    status: Status,
+    evidence: Grade,
+    /// Of an unknown one: whether it has exactly these fingerprints if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exact: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proved_at: Option<Timestamp>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open: Option<Open>,
+}
+
+/// The calls whose outcome is open.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    /// Nobody will ever see its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<CallRecord>,
+    /// On its way when the file was written; the journal may have its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<PendingRecord>,
+}
+
+/// A call, by what it does and when it was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::state) struct CallRecord {
+    call: Verb,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<Fingerprint>,
+    signed_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PendingRecord {
+    id: CallId,
+    call: CallRecord,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Verb {
+    Add,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Present,
+    Absent,
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Grade {
+    Proven,
+    Assumed,
+    Unknown,
+}
+
+impl<'a> CallbackLine<'a> {
+    /// How an entry is written.
+    pub(super) fn of(scope: &'a Scope, url: &'a CallbackUrl, entry: &'a Entry) -> Self {
+        let Scope {
+            environment: _,
+            account,
+            organization,
+            app_id,
+        } = scope;
+        let Entry {
+            handle,
+            operator,
+            protect,
+            belief,
+            lost,
+            pending,
+            proof,
+        } = entry;
+        let presumed = belief.presumed();
+        let open = Open {
+            lost: lost.map(CallRecord::of),
+            pending: pending.map(|Pending { id, call }| PendingRecord {
+                id,
+                call: CallRecord::of(call),
+            }),
+        };
+        Self {
+            handle: Text::of(handle.as_str()),
+            account: Text::of(account.as_str()),
+            proxy_organization_id: organization.as_ref().map(|id| Text::of(id.as_str())),
+            app_id: app_id.as_ref().map(|id| Text::of(id.as_str())),
+            url: Text::of(url.as_str()),
+            operator: Text::of(operator.as_str()),
+            protect: *protect,
+            status: match belief.presence() {
+                Presence::Present => Status::Present,
+                Presence::Absent => Status::Absent,
+                Presence::Unknown => Status::Unknown,
+            },
+            evidence: match belief.evidence() {
+                Evidence::Proven => Grade::Proven,
+                Evidence::Assumed => Grade::Assumed,
+                Evidence::Unknown => Grade::Unknown,
+            },
+            exact: presumed
+                .filter(|_| belief.may_be_absent())
+                .map(|there| there.exact),
+            key: presumed.and_then(|there| there.fingerprints.key),
+            token: presumed.and_then(|there| there.fingerprints.token),
+            proved_at: proof.as_ref().map(|proof| proof.at),
+            request_id: proof
+                .as_ref()
+                .map(|proof| Text::of(proof.request_id.as_str())),
+            open: (open.lost.is_some() || open.pending.is_some()).then_some(open),
+        }
+    }
+
+    /// See [`check_names`].
+    pub(super) fn check_names(&self) -> Result<(), String> {
+        check_names(
+            &self.url.0,
+            &self.handle.0,
+            &self.account.0,
+            &self.operator.0,
+        )
+    }
+
+    /// The belief that status, evidence and fingerprints stand for.
+    pub(super) fn belief(&self) -> Result<Belief, String> {
+        let fingerprints = Fingerprints {
+            key: self.key,
+            token: self.token,
+        };
+        let none = fingerprints == Fingerprints::default();
+        match (self.status, self.evidence, self.exact) {
+            (Status::Present, Grade::Proven, None) => Ok(Belief::proven(fingerprints)),
+            (Status::Present, Grade::Assumed, None) => Ok(Belief::assumed(fingerprints)),
+            (Status::Absent, Grade::Proven, None) if none => Ok(Belief::ABSENT),
+            (Status::Absent, Grade::Proven, None) => {
+                Err("an absent callback has no `key` and no `token`".into())
+            }
+            (Status::Unknown, Grade::Unknown, Some(exact)) => Ok(Belief::unknown(Presumed {
+                fingerprints,
+                exact,
+            })),
+            (Status::Unknown, Grade::Unknown, None) => {
+                Err("`exact` is missing, which an unknown callback needs".into())
+            }
+            (
+                Status::Present | Status::Absent,
+                Grade::Proven | Grade::Assumed | Grade::Unknown,
+                Some(_),
+            ) => Err("`exact` stands only where the status is `unknown`".into()),
+            (Status::Present, Grade::Unknown, None)
+            | (Status::Absent, Grade::Assumed | Grade::Unknown, None)
+            | (Status::Unknown, Grade::Proven | Grade::Assumed, _) => {
+                Err("`status` and `evidence` contradict each other".into())
+            }
+        }
+    }
+
+    /// The answer that last confirmed the belief.
+    pub(super) fn proof(&self) -> Result<Option<Proof>, String> {
+        match (self.proved_at, &self.request_id) {
+            (Some(at), Some(Text(id))) => Ok(Some(Proof {
+                at,
+                request_id: RequestId::new(&**id),
+            })),
+            (None, None) => Ok(None),
+            (Some(_), None) | (None, Some(_)) => {
+                Err("`proved_at` and `request_id` go together".into())
+            }
+        }
+    }
+
+    /// The calls whose outcome is open.
+    pub(super) fn open(&self) -> Result<(Option<LostCall>, Option<Pending>), String> {
+        let Some(Open { lost, pending }) = self.open else {
+            return Ok((None, None));
+        };
+        if lost.is_none() && pending.is_none() {
+            return Err("`open` is empty".into());
+        }
+        let lost = lost.map(CallRecord::call).transpose()?;
+        let pending = pending
+            .map(|PendingRecord { id, call }| {
+                check_number("id", id.0)?;
+                let call = call.call()?;
+                Ok::<_, String>(Pending { id, call })
+            })
+            .transpose()?;
+        Ok((lost, pending))
+    }
+}
+
+impl CallRecord {
+    /// How a call is written.
+    pub(in crate::state) fn of(call: LostCall) -> Self {
+        let LostCall { write, signed_at } = call;
+        match write {
+            Write::Add(Fingerprints { key, token }) => Self {
+                call: Verb::Add,
+                key,
+                token,
+                signed_at,
+            },
+            Write::Delete => Self {
+                call: Verb::Delete,
+                key: None,
+                token: None,
+                signed_at,
+            },
+        }
+    }
+
+    /// The call that was written.
+    pub(in crate::state) fn call(self) -> Result<LostCall, String> {
+        let Self {
+            call,
+            key,
+            token,
+            signed_at,
+        } = self;
+        let write = match call {
+            Verb::Add => Write::Add(Fingerprints { key, token }),
+            Verb::Delete if key.is_none() && token.is_none() => Write::Delete,
+            Verb::Delete => return Err("a delete has no `key` and no `token`".into()),
+        };
+        Ok(LostCall { write, signed_at })
+    }
+}
+
+impl<'a> Text<'a> {
+    /// Borrows it.
+    pub(in crate::state) const fn of(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+/// The largest number that JSON tools keep exactly.
+const LARGEST: u64 = 1 << 53;
+
+/// Checks a serial or a call's number.
+pub(in crate::state) fn check_number(field: &str, number: u64) -> Result<(), String> {
+    if number > LARGEST {
+        return Err(format!("`{field}` is too large"));
+    }
+    Ok(())
+}
+
+/// Checks what stands for a callback. Reading refuses what writing refuses, and the other way round,
+/// so that nothing can be written which can't be read.
+pub(in crate::state) fn check_names(
+    url: &str,
+    handle: &str,
+    account: &str,
+    operator: &str,
+) -> Result<(), String> {
+    for (field, text) in [
+        ("handle", handle),
+        ("account", account),
+        ("operator", operator),
+    ] {
+        if text.is_empty() {
+            return Err(format!("`{field}` is empty"));
+        }
+    }
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
+        return Err("`url` is not an http or https URL".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! The state file: JSON, one callback a line, so that a diff of it reads well.
+//!
+//! ```json
+//! {
+//!   "version": 1,
+//!   "lineage": "0192f0c1-7b5e-7c3a-9d4e-5f6a7b8c9d0e",
+//!   "serial": 12,
+//!   "environment": "production",
+//!   "fingerprint_salt": "00112233445566778899aabbccddeeff",
+//!   "callbacks": [
+//!     {"handle":"acme","account":"default","url":"https://…","operator":"yD…","status":"present","evidence":"proven",…}
+//!   ]
+//! }
+//! ```
+//!
+//! Sorted by account, organization, application and URL. It holds no secret. There is no checksum
+//! over it, because people resolve merge conflicts in it; instead every line is checked strictly.
+//! [`read`] goes line by line, so a million callbacks need no more memory than the [`Recorded`] they
+//! become; a file that some tool has laid out anew is read too, as a whole.
+//!
+//! # Changes of the format
+//!
+//! * 1: the first.
+//!
+//! [`Recorded`]: crate::model::Recorded
+
+mod build;
+mod line;
+mod read;
+mod write;
+
+pub(super) use line::{CallRecord, Text, check_names, check_number};
+pub use read::read;
+pub use write::write;
+
+/// The format that [`write()`] writes, and the newest that [`read`] reads.
+pub const VERSION: u64 = 1;

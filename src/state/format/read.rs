@@ -1,0 +1,246 @@
+//! Reads a state file.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::VERSION;
+use super::build::{Builder, Head};
+use super::line::CallbackLine;
+use crate::model::{Environment, Lineage, Recorded, Salt};
+use crate::state::StateError;
+use crate::state::error::io;
+
+/// The line after which the callbacks follow.
+const OPENING: &[u8] = b"\"callbacks\": [";
+
+/// How much may stand before it. Ours is about 200 bytes.
+const LONGEST_HEAD: usize = 4096;
+
+/// Just enough to tell whether the rest can be understood.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<'a> {
+    #[serde(rename = "version")]
+    _version: u64,
+    lineage: Lineage,
+    serial: u64,
+    environment: Environment,
+    fingerprint_salt: Salt,
+    #[serde(borrow)]
+    callbacks: Vec<CallbackLine<'a>>,
+}
+
+/// Reads a state file. `path` is for messages only.
+///
+/// # Errors
+///
+/// [`StateError::NewerVersion`], [`StateError::MergeConflict`], [`StateError::Corrupt`] with the line,
+/// or [`StateError::Io`].
+pub fn read(path: &Path, input: impl Read) -> Result<Recorded, StateError> {
+    let mut lines = Lines {
+        path,
+        input: BufReader::with_capacity(1 << 16, input),
+        number: 0,
+        line: Vec::new(),
+    };
+    let mut start = Vec::new();
+    let Some(mut builder) = lines.head(&mut start)? else {
+        return whole(path, start, lines.input);
+    };
+    let mut first = true;
+    let mut comma = true;
+    while lines.next()? {
+        let text = lines.line.trim_ascii();
+        if text == b"]" {
+            if comma && !first {
+                return Err(lines.problem("a comma stands before the end of the list"));
+            }
+            return lines.end(builder);
+        }
+        if !comma {
+            return Err(lines.problem("the line before this one has no comma at its end"));
+        }
+        let (object, has_comma) = match text.strip_suffix(b",") {
+            Some(object) => (object, true),
+            None => (text, false),
+        };
+        match serde_json::from_slice::<CallbackLine<'_>>(object) {
+            Ok(callback) => builder
+                .add(&callback)
+                .map_err(|problem| lines.problem(problem))?,
+            // Perhaps a tool has laid the file out anew.
+            Err(_) if first => {
+                start.extend_from_slice(&lines.line);
+                return whole(path, start, lines.input);
+            }
+            Err(error) => return Err(lines.misread(&error)),
+        }
+        comma = has_comma;
+        first = false;
+    }
+    lines.number += 1;
+    Err(lines.problem("the file ends in the middle"))
+}
+
+struct Lines<'p, R> {
+    path: &'p Path,
+    input: R,
+    /// Of the line read last, from 1.
+    number: u64,
+    line: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<'_, R> {
+    /// Reads one more line; `false` at the end.
+    fn next(&mut self) -> Result<bool, StateError> {
+        self.line.clear();
+        let length = self
+            .input
+            .read_until(b'\n', &mut self.line)
+            .map_err(io("reading", self.path))?;
+        self.number += u64::from(length > 0);
+        Ok(length > 0)
+    }
+
+    /// Reads up to the first callback, keeping the text in `start`. `None` when it is laid out in
+    /// another way than [`super::write()`] does.
+    fn head(&mut self, start: &mut Vec<u8>) -> Result<Option<Builder>, StateError> {
+        while start.len() < LONGEST_HEAD && self.next()? {
+            start.extend_from_slice(&self.line);
+            if self.line.trim_ascii() != OPENING {
+                continue;
+            }
+            let mut closed = start.clone();
+            closed.extend_from_slice(b"]}");
+            check_version(self.path, &closed)?;
+            let Ok(document) = serde_json::from_slice::<Document<'_>>(&closed) else {
+                return Ok(None);
+            };
+            let builder = Builder::new(&document.head());
+            return builder.map(Some).map_err(|problem| self.problem(problem));
+        }
+        Ok(None)
+    }
+
+    /// Reads what follows the callbacks.
+    fn end(mut self, builder: Builder) -> Result<Recorded, StateError> {
+        let mut closed = false;
+        while self.next()? {
+            match (self.line.trim_ascii(), closed) {
+                (b"", _) => {}
+                (b"}", false) => closed = true,
+                _ => return Err(self.problem("something stands after the callbacks")),
+            }
+        }
+        if !closed {
+            self.number += 1;
+            return Err(self.problem("the file ends before its last brace"));
+        }
+        Ok(builder.finish())
+    }
+
+    fn problem(&self, problem: impl Into<String>) -> StateError {
+        if is_conflict_mark(&self.line) {
+            return StateError::MergeConflict {
+                path: self.path.to_owned(),
+                line: self.number,
+            };
+        }
+        StateError::Corrupt {
+            path: self.path.to_owned(),
+            line: Some(self.number),
+            problem: problem.into(),
+        }
+    }
+
+    fn misread(&self, error: &serde_json::Error) -> StateError {
+        self.problem(words_of(error))
+    }
+}
+
+impl Document<'_> {
+    const fn head(&self) -> Head {
+        Head {
+            lineage: self.lineage,
+            serial: self.serial,
+            environment: self.environment,
+            salt: self.fingerprint_salt,
+        }
+    }
+}
+
+/// Reads a file that is laid out in another way, or not a state file at all.
+fn whole(path: &Path, mut text: Vec<u8>, mut rest: impl Read) -> Result<Recorded, StateError> {
+    rest.read_to_end(&mut text).map_err(io("reading", path))?;
+    for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+        if is_conflict_mark(line) {
+            return Err(StateError::MergeConflict {
+                path: path.to_owned(),
+                line: number,
+            });
+        }
+    }
+    let corrupt = |line: Option<usize>, problem: String| StateError::Corrupt {
+        path: path.to_owned(),
+        line: line.map(|line| line as u64),
+        problem,
+    };
+    if text.trim_ascii().is_empty() {
+        return Err(corrupt(None, "the file is empty".into()));
+    }
+    check_version(path, &text)?;
+    let document: Document<'_> = serde_json::from_slice(&text)
+        .map_err(|error| corrupt(Some(error.line()), words_of(&error)))?;
+    let mut builder = Builder::new(&document.head()).map_err(|problem| corrupt(None, problem))?;
+    for (callback, number) in document.callbacks.iter().zip(1_u64..) {
+        builder
+            .add(callback)
+            .map_err(|problem| corrupt(None, format!("callback number {number}: {problem}")))?;
+    }
+    Ok(builder.finish())
+}
+
+/// Refuses a newer format before its unknown parts are complained about.
+fn check_version(path: &Path, text: &[u8]) -> Result<(), StateError> {
+    let Ok(Versioned { version }) = serde_json::from_slice(text) else {
+        return Ok(());
+    };
+    if version > VERSION {
+        return Err(StateError::NewerVersion {
+            path: path.to_owned(),
+            found: version,
+            known: VERSION,
+        });
+    }
+    if version == 0 {
+        return Err(StateError::Corrupt {
+            path: path.to_owned(),
+            line: None,
+            problem: "`version` is 0".into(),
+        });
+    }
+    Ok(())
+}
+
+fn is_conflict_mark(line: &[u8]) -> bool {
+    [b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||"]
+        .iter()
+        .any(|mark| line.starts_with(*mark))
+}
+
+/// serde's words without the place, which is told in its own way.
+fn words_of(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(place) => text[..place].to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,64 @@
+//! Writes a state file.
+
+use std::io::{self, Write};
+
+use super::VERSION;
+use super::line::CallbackLine;
+use crate::model::{Lineage, Recorded, Salt};
+
+/// Writes everything recorded, but what is not worth remembering. Streams: needs no memory of its
+/// own. The serial is written as it is.
+///
+/// # Errors
+///
+/// Those of `out`; and [`io::ErrorKind::InvalidInput`] when there is no lineage or salt yet, or an entry that [`read`]
+/// would refuse.
+///
+/// [`read`]: super::read()
+pub fn write(recorded: &Recorded, out: &mut impl Write) -> io::Result<()> {
+    let (Some(lineage), Some(salt)) = (recorded.lineage, recorded.salt) else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a state without lineage or salt",
+        ));
+    };
+    write_head(recorded, lineage, salt, out)?;
+    let mut line = Vec::new();
+    let mut end = "";
+    for (scope, url, entry) in recorded.iter() {
+        if entry.is_untouched() {
+            continue;
+        }
+        let callback = CallbackLine::of(scope, url, entry);
+        callback
+            .check_names()
+            .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
+        line.clear();
+        serde_json::to_writer(&mut line, &callback)?;
+        out.write_all(end.as_bytes())?;
+        out.write_all(b"\n    ")?;
+        out.write_all(&line)?;
+        end = ",";
+    }
+    out.write_all(b"\n  ]\n}\n")
+}
+
+fn write_head(
+    recorded: &Recorded,
+    lineage: Lineage,
+    salt: Salt,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let salt = serde_json::to_string(&salt)?;
+    write!(
+        out,
+        r#"{{
+  "version": {VERSION},
+  "lineage": "{lineage}",
+  "serial": {},
+  "environment": "{}",
+  "fingerprint_salt": {salt},
+  "callbacks": ["#,
+        recorded.serial, recorded.environment
+    )
+}

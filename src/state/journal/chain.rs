@@ -1,0 +1,47 @@
+//! The sums that tell a whole line from a damaged one.
+
+use sha2::{Digest as _, Sha256};
+
+/// Between a line's contents and its sum.
+const SUM: &[u8] = br#","sum":""#;
+
+/// After the sum.
+const END: &[u8] = br#""}"#;
+
+/// What the sum of the next line depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::state) struct Chain([u8; 8]);
+
+impl Chain {
+    /// Completes a line that ends before its sum.
+    pub(super) fn seal(&mut self, line: &mut Vec<u8>) {
+        *self = self.over(line);
+        line.extend_from_slice(SUM);
+        line.extend_from_slice(hex::encode(self.0).as_bytes());
+        line.extend_from_slice(END);
+        line.push(b'\n');
+    }
+
+    /// The contents of a line as an object of their own. `None` when it is not whole.
+    pub(super) fn open(&mut self, line: &[u8]) -> Option<Vec<u8>> {
+        let line = line.strip_suffix(b"\n")?;
+        let (start, sum) = line.strip_suffix(END)?.split_last_chunk::<16>()?;
+        let start = start.strip_suffix(SUM)?;
+        *self = self.over(start);
+        if hex::encode(self.0).as_bytes() != sum {
+            return None;
+        }
+        let mut object = start.to_vec();
+        object.push(b'}');
+        Some(object)
+    }
+
+    fn over(self, line: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(self.0);
+        hasher.update(line);
+        let mut sum = [0; 8];
+        sum.copy_from_slice(&hasher.finalize()[..8]);
+        Self(sum)
+    }
+}

@@ -1,0 +1,238 @@
+//! The one writer of a state.
+//!
+//! What happens is folded into memory at once and queued for the journal. A call's intent waits for
+//! the queue to be durable; whoever finds the disk free writes for all that wait (group commit). When
+//! the journal has outgrown the snapshot, a new snapshot takes its place, so that a call costs the
+//! same however large the state is.
+//!
+//! Dropping any of the futures here is safe: work on the disk that has begun runs to its end, and an
+//! intent whose caller is gone is recorded as never sent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::lock::LockOwner;
+use super::store::Snapshot;
+use super::writer::{Disk, Inner};
+use super::{Files, Paths, StateError, format};
+use crate::model::{
+    ApiError, CallId, Identity, Intent, Lineage, Outcome, Recorded, Salt, Settled, Timestamp,
+};
+
+/// A state, locked for writing. Shared by reference among everything that makes calls.
+pub struct Locked<F: Files> {
+    inner: Arc<Inner<F>>,
+    taken_over: Option<LockOwner>,
+}
+
+impl<F: Files> Locked<F> {
+    pub(super) fn new(
+        files: F,
+        paths: Paths,
+        checkpoint_floor: u64,
+        (lock, taken_over): (F::Lock, Option<LockOwner>),
+        recorded: Recorded,
+        (snapshot, has_journal): (Snapshot, bool),
+    ) -> Self {
+        let disk = Disk::found(lock, snapshot, has_journal);
+        Self {
+            inner: Arc::new(Inner::new(files, paths, checkpoint_floor, recorded, disk)),
+            taken_over,
+        }
+    }
+
+    /// Whom this lock belonged to before, if that owner died without freeing it.
+    pub const fn taken_over(&self) -> Option<&LockOwner> {
+        self.taken_over.as_ref()
+    }
+
+    /// Looks at what is recorded, with everything that happened so far.
+    pub fn read<T>(&self, look: impl FnOnce(&Recorded) -> T) -> T {
+        look(&self.inner.memory().recorded)
+    }
+
+    /// Gives a new state its lineage and salt, durably. A state that has them keeps them.
+    ///
+    /// Must come before anything else is recorded.
+    pub async fn initialize(&self, lineage: Lineage, salt: Salt) -> Result<(), StateError> {
+        {
+            let mut memory = self.inner.memory();
+            if memory.recorded.lineage.is_some() {
+                return Ok(());
+            }
+            memory.recorded.lineage = Some(lineage);
+            memory.recorded.salt = Some(salt);
+            memory.recorded.serial += 1;
+        }
+        self.save().await.map(drop)
+    }
+
+    /// Records that these calls are about to leave, and returns when that is durable. They may leave
+    /// only then. Many callers at once share one write.
+    ///
+    /// # Errors
+    ///
+    /// The journal could not be written: the calls must not leave. After one such failure there will
+    /// be no other kind of answer; [`Locked::save`] may still succeed.
+    pub async fn begin(&self, intents: Vec<Intent>) -> Result<Vec<CallId>, StateError> {
+        let Some(at) = intents.first().map(|intent| intent.call.signed_at) else {
+            return Ok(Vec::new());
+        };
+        let (ids, number) = {
+            let mut memory = self.inner.memory();
+            if memory.recorded.lineage.is_none() {
+                return Err(self.inner.uninitialized());
+            }
+            if let Some(failure) = &memory.failure {
+                return Err(failure.clone());
+            }
+            for intent in &intents {
+                check_recordable(intent)?;
+            }
+            let ids = intents.iter().map(|intent| memory.begin(intent)).collect();
+            (ids, memory.queued)
+        };
+        let mut unsent = Unsent {
+            inner: &self.inner,
+            ids,
+            at,
+        };
+        self.commit(number).await?;
+        Ok(std::mem::take(&mut unsent.ids))
+    }
+
+    /// Records how a call ended. Durable with the next intent, [`Locked::flush`] or
+    /// [`Locked::save`]; a crash before that leaves the call's outcome open. `None` when no such call
+    /// is on its way.
+    pub fn settle(&self, id: CallId, outcome: &Outcome, at: Timestamp) -> Option<Settled> {
+        self.inner.memory().settle(id, outcome, at)
+    }
+
+    /// Changes the record itself. `change` returns whether it changed anything. Durable with
+    /// [`Locked::save`]. Lineage, salt and environment can't be changed here.
+    pub fn edit(&self, change: impl FnOnce(&mut Recorded) -> bool) {
+        let mut memory = self.inner.memory();
+        let recorded = &mut memory.recorded;
+        let (lineage, salt) = (recorded.lineage, recorded.salt);
+        let (serial, environment) = (recorded.serial, recorded.environment);
+        let changed = change(recorded);
+        recorded.lineage = lineage;
+        recorded.salt = salt;
+        recorded.environment = environment;
+        recorded.serial = serial + u64::from(changed);
+    }
+
+    /// Puts another record in the place of this one, durably, with a serial higher than both had.
+    pub async fn replace(&self, new: Recorded) -> Result<(), StateError> {
+        self.inner.check_replacement(&new)?;
+        // No journal of the old record may be left beside the new one, which it does not continue.
+        self.on_disk(|inner, disk| {
+            inner.save(disk)?;
+            inner.forget_journal(disk)
+        })
+        .await?;
+        {
+            let mut memory = self.inner.memory();
+            let serial = memory.recorded.serial.max(new.serial) + 1;
+            memory.recorded = new;
+            memory.recorded.serial = serial;
+        }
+        self.save().await.map(drop)
+    }
+
+    /// Returns when everything that happened is durable in the journal.
+    pub async fn flush(&self) -> Result<(), StateError> {
+        let number = self.inner.memory().queued;
+        self.commit(number).await
+    }
+
+    /// Writes the snapshot and removes the journal, when anything has changed. Returns whether.
+    pub async fn save(&self) -> Result<bool, StateError> {
+        self.on_disk(Inner::save).await
+    }
+
+    /// Makes durable what happened and frees the lock. The lock is free even if that fails. Edits
+    /// need [`Locked::save`] before.
+    pub async fn release(self) -> Result<(), StateError> {
+        let flushed = self.flush().await;
+        let freed = self.on_disk(Inner::release).await;
+        flushed.and(freed)
+    }
+
+    /// Returns when the change with this number is durable.
+    async fn commit(&self, number: u64) -> Result<(), StateError> {
+        if let Some(known) = self.inner.memory().durability(number) {
+            return known;
+        }
+        let inner = Arc::clone(&self.inner);
+        let mut disk = Arc::clone(&inner.disk).lock_owned().await;
+        // Most find here that somebody wrote for them while they waited.
+        if let Some(known) = inner.memory().durability(number) {
+            return known;
+        }
+        let files = inner.files.clone();
+        files.run(move || inner.write_queue(&mut disk)).await
+    }
+
+    /// Works on the disk alone.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner<F>, &mut Disk<F>) -> T + Send + 'static,
+    ) -> T {
+        let inner = Arc::clone(&self.inner);
+        let mut disk = Arc::clone(&inner.disk).lock_owned().await;
+        let files = inner.files.clone();
+        files.run(move || work(&inner, &mut disk)).await
+    }
+}
+
+impl<F: Files> fmt::Debug for Locked<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locked")
+            .field("paths", &self.inner.paths)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses what could be written but not read again.
+fn check_recordable(intent: &Intent) -> Result<(), StateError> {
+    let Identity { scope, url } = &intent.identity;
+    format::check_names(
+        url.as_str(),
+        intent.handle.as_str(),
+        scope.account.as_str(),
+        intent.operator.as_str(),
+    )
+    .map_err(|problem| StateError::Unrecordable {
+        address: format!("{}/{url}", intent.handle),
+        problem,
+    })
+}
+
+/// Calls that have not left. When it is dropped with ids in it, they never will: the journal failed,
+/// or the caller is gone.
+struct Unsent<'a, F: Files> {
+    inner: &'a Inner<F>,
+    ids: Vec<CallId>,
+    at: Timestamp,
+}
+
+impl<F: Files> Drop for Unsent<'_, F> {
+    fn drop(&mut self) {
+        if self.ids.is_empty() {
+            return;
+        }
+        let outcome = Outcome::NotSent(ApiError {
+            code: None,
+            message: "the call was not sent".into(),
+            request_id: None,
+            meaning: "Its intent was not recorded, or nobody waited for that.".into(),
+            advice: "".into(),
+        });
+        let mut memory = self.inner.memory();
+        for id in std::mem::take(&mut self.ids) {
+            // Its entry may be gone already.
+            drop(memory.settle(id, &outcome, self.at));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Which files belong to a state.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The files of one state, all in one folder.
+///
+/// Of a state `x.state.json` they are `x.state.journal`, `x.state.lock` and `x.state.json.backup`;
+/// of any other name `n` they are `n.journal`, `n.lock` and `n.backup`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The snapshot.
+    pub state: PathBuf,
+    /// What happened since the snapshot.
+    pub journal: PathBuf,
+    /// Who may write.
+    pub lock: PathBuf,
+    /// The snapshot as it was before the last run.
+    pub backup: PathBuf,
+}
+
+impl Paths {
+    /// The files beside the state file `state`.
+    pub fn beside(state: impl Into<PathBuf>) -> Self {
+        let state = state.into();
+        let stem = if state.to_string_lossy().ends_with(".state.json") {
+            state.with_extension("")
+        } else {
+            state.clone()
+        };
+        Self {
+            journal: with_suffix(&stem, ".journal"),
+            lock: with_suffix(&stem, ".lock"),
+            backup: with_suffix(&state, ".backup"),
+            state,
+        }
+    }
+
+    /// The folder they are in.
+    pub fn folder(&self) -> &Path {
+        folder_of(&self.state)
+    }
+}
+
+/// Where a new version of `path` is written before it takes its place. The name is always the same,
+/// so that crashes leave no litter; only the holder of the lock uses it.
+pub(super) fn temporary(path: &Path) -> PathBuf {
+    with_suffix(path, ".tmp")
+}
+
+/// The folder a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(state: &str) -> [String; 3] {
+        let Paths {
+            state: _,
+            journal,
+            lock,
+            backup,
+        } = Paths::beside(state);
+        [journal, lock, backup].map(|path| path.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn the_files_stand_beside_the_state() {
+        assert_eq!(
+            names("a/callbacks.state.json"),
+            [
+                "a/callbacks.state.journal",
+                "a/callbacks.state.lock",
+                "a/callbacks.state.json.backup"
+            ]
+        );
+        assert_eq!(
+            names("prod.json"),
+            ["prod.json.journal", "prod.json.lock", "prod.json.backup"]
+        );
+    }
+
+    #[test]
+    fn a_bare_name_is_in_the_current_folder() {
+        assert_eq!(
+            Paths::beside("callbacks.state.json").folder(),
+            Path::new(".")
+        );
+        assert_eq!(Paths::beside("/a/b").folder(), Path::new("/a"));
+    }
+}
