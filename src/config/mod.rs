@@ -1,1 +1,106 @@
-//! Configuration.
+//! callbacks.yaml: text in, a checked [`Desired`] out, or everything that is wrong with it.
+//!
+//! Reading has three stages. `raw` turns each file into a tree that may hold wrong things, `merge`
+//! (with `organization`, `values`, `keys`) makes one configuration of all trees and reports what is
+//! wrong, `warn` looks at the good configuration for what is seldom meant. `source` alone knows the
+//! YAML crate.
+//!
+//! Invariants: a [`Desired`] from here passed every check; its content does not depend on the order
+//! of organizations, callbacks and files; no diagnostic shows a secret that stands in the file; the
+//! time is linear (but for sorting) in the size of the files.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the configuration is a pure function of its text; files and variables are read by `cli`"
+)]
+
+mod code;
+mod conceal;
+mod excerpt;
+mod file;
+mod keys;
+mod merge;
+mod name;
+mod organization;
+mod raw;
+mod report;
+mod schema;
+mod secret;
+mod source;
+mod url;
+mod values;
+mod warn;
+
+pub use code::{CODES, CodeDoc};
+pub use report::snippet;
+pub use schema::schema;
+pub use secret::{SecretProblem, SecretRole, check_secret};
+
+use std::sync::Arc;
+
+use crate::diag::{Diagnostic, Severity};
+use crate::model::Desired;
+
+/// One file as it was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What to call it in messages: its path as the user gave it, or `<stdin>`.
+    pub name: Arc<str>,
+    /// Its bytes. UTF-8, with or without a byte order mark.
+    pub text: Vec<u8>,
+}
+
+/// A configuration without errors.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// What is declared.
+    pub desired: Desired,
+    /// What is allowed but seldom meant, in the order of the files.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a configuration: one file, or all files of a directory merged.
+///
+/// Of several files, each may say anything, but what two of them say must be equal; an organization
+/// lives in one file. `defaults` and `accounts` hold for all files.
+///
+/// # Errors
+/// All errors and warnings, in the order of the files, when there is at least one error.
+pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
+    if sources.is_empty() {
+        return Err(vec![no_files()]);
+    }
+    let files: Vec<_> = (0..)
+        .zip(sources)
+        .map(|(number, source)| file::open(number, source))
+        .collect();
+    let texts: Vec<_> = files.iter().map(|file| file.text).collect();
+    let mut merge = merge::Merge::new(sources);
+    for (number, file) in (0..).zip(files) {
+        merge.report.absorb(file.report);
+        merge.add(number, file.text, file.root);
+    }
+    let (desired, mut report) = merge.finish();
+    warn::check(&desired, &mut report);
+    let good = !report.has_errors();
+    let diagnostics = report.finish(sources, &texts);
+    if good {
+        Ok(Parsed {
+            desired,
+            warnings: diagnostics,
+        })
+    } else {
+        Err(diagnostics)
+    }
+}
+
+fn no_files() -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: code::NO_FILES,
+        message: "there is no configuration file: the directory holds no `*.yaml` or `*.yml`"
+            .to_owned(),
+        snippet: None,
+        help: Some("`ess-callbacks init` writes one to begin with".to_owned()),
+    }
+}

@@ -51,6 +51,8 @@ pub struct Snippet {
     pub length: u32,
     /// The whole line, without its end. Shortened around the marked text when it is very long.
     pub text: String,
+    /// The column of the first character of `text`: 1 unless the line was shortened.
+    pub text_column: u32,
 }
 
 /// One problem.

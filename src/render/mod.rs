@@ -1,1 +1,3 @@
 //! Rendering.
+
+pub mod diagnostic;

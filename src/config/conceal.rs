@@ -1,0 +1,101 @@
+//! What to blank out of a file that could not be read: there it is not known what is a secret, so
+//! everything is hidden but what certainly is none.
+
+use super::excerpt::Cursor;
+
+/// Keys whose values are never secret.
+const OPEN: [&str; 13] = [
+    "version",
+    "environment",
+    "defaults",
+    "adoption",
+    "operator",
+    "accounts",
+    "organizations",
+    "proxy_organization_id",
+    "account",
+    "app_id",
+    "suspend",
+    "callbacks",
+    "protect",
+];
+
+/// The bytes to hide of the line with this number (from 1): values of keys that may be secret, and
+/// text that may continue one.
+pub(super) fn around(text: &str, line: u32) -> (u32, u32) {
+    let offset = Cursor::new(text).seek(line, 1);
+    let rest = &text[offset..];
+    let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+    let small = |at: usize| u32::try_from(offset + at).unwrap_or(u32::MAX);
+    (small(first_secret(&rest[..end])), small(end))
+}
+
+/// Where the part of a line begins that may be secret; its end when there is none.
+fn first_secret(line: &str) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = line[at..].trim_start_matches([' ', '\t', '-', '{', '[', ',']);
+        at = line.len() - rest.len();
+        if is_open_url(rest) || rest.is_empty() {
+            return line.len();
+        }
+        let Some((key, value)) = rest.split_once(':') else {
+            return at;
+        };
+        let value = value.trim_start();
+        let key = key.trim().trim_matches(['"', '\'']);
+        let value_at = line.len() - value.len();
+        if value.is_empty() || (key == "url" && is_open_url(value)) {
+            return line.len();
+        }
+        if value.starts_with(['{', '[']) {
+            at = value_at;
+        } else if OPEN.contains(&key) {
+            match value.find(',') {
+                Some(comma) => at = value_at + comma,
+                None => return line.len(),
+            }
+        } else {
+            return value_at;
+        }
+    }
+}
+
+/// Whether this is a URL that holds no password, and nothing after it.
+fn is_open_url(text: &str) -> bool {
+    let text = text.trim_matches(['"', '\'', ' ']);
+    text.starts_with("http") && !text.contains(['@', '{', ',', ' '])
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("    callbacks: [", "    callbacks: [")]
+    #[case("  acme:", "  acme:")]
+    #[case("      - https://a.example/x", "      - https://a.example/x")]
+    #[case("      - https://u:SECRET@a.example/x", "      - https:")]
+    #[case("        key: SECRET", "        key: ")]
+    #[case("        kye: \"SECRET", "        kye: \"")]
+    #[case("        SECRET", "        ")]
+    #[case("  - {url: https://a.example, key: SECRET", "  - {url: ")]
+    #[case(
+        "acme: {account: x, callbacks: [{key: SECRET}",
+        "acme: {account: x, callbacks: [{key: "
+    )]
+    #[case("  operator: x y: z", "  operator: x y: z")]
+    fn only_what_is_surely_open_is_shown(#[case] line: &str, #[case] shown: &str) {
+        let text = format!("first\n{line}\nlast");
+        let (from, to) = around(&text, 2);
+        assert_eq!(to as usize, 6 + line.len());
+        let kept = &text[6..from as usize];
+        assert!(!kept.contains("SECRET"), "{kept}");
+        assert!(
+            kept.starts_with(shown.trim_end_matches('"').trim_end()),
+            "{kept}"
+        );
+    }
+}

@@ -1,0 +1,501 @@
+//! All files together: one environment, one set of defaults and accounts, and every organization.
+//!
+//! A key at the top may stand in any file. What stands in several must be equal; `accounts` and
+//! `organizations` are united, an organization lives in one file. `version`, `environment` and
+//! `organizations` must be in at least one file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::file::Root;
+use super::keys::{listed, mistyped};
+use super::name::{closest, shown};
+use super::organization::{Defaults, Draft, Secrets};
+use super::raw::{self, Document, Entries, Fields, Key, Kind, Loose};
+use super::report::{Reader, Report};
+use super::source::{At, Span};
+use super::{Source, code};
+use crate::diag::Place;
+use crate::model::{AccountName, AccountSource, Desired, Environment, Handle, Organization, Scope};
+
+/// The version of the format this program reads.
+const VERSION: f64 = 1.0;
+
+type Organizations<'s> = Entries<'s, Fields<'s, raw::Organization<'s>>>;
+
+/// What the files have said so far.
+#[derive(Debug)]
+pub(super) struct Merge<'s> {
+    sources: &'s [Source],
+    pub(super) report: Report,
+    /// Every file could be read, so that what was not found is not there.
+    complete: bool,
+    /// Where the first file begins.
+    first: Option<Place>,
+    has_version: bool,
+    has_environment: bool,
+    has_organizations: bool,
+    has_operator: bool,
+    environment: Option<(Environment, Place)>,
+    defaults: Defaults,
+    accounts: BTreeMap<AccountName, (Option<AccountSource>, Place)>,
+    organizations: Vec<(u32, &'s str, At<Organizations<'s>>)>,
+}
+
+impl<'s> Merge<'s> {
+    pub(super) const fn new(sources: &'s [Source]) -> Self {
+        Self {
+            sources,
+            report: Report::EMPTY,
+            complete: true,
+            first: None,
+            has_version: false,
+            has_environment: false,
+            has_organizations: false,
+            has_operator: false,
+            environment: None,
+            defaults: Defaults {
+                operator: None,
+                adoption: None,
+            },
+            accounts: BTreeMap::new(),
+            organizations: Vec::new(),
+        }
+    }
+
+    /// Takes in one file; `None` when it could not be read.
+    pub(super) fn add(&mut self, file: u32, text: &'s str, root: Option<Root<'s>>) {
+        let Some(root) = root else {
+            self.complete = false;
+            return;
+        };
+        let start = Place {
+            file,
+            line: root.span.line.max(1),
+            column: root.span.column.max(1),
+        };
+        self.first.get_or_insert(start);
+        let mut reader = Reader {
+            report: &mut self.report,
+            file,
+            text,
+        };
+        // An empty file has nothing to say, which is no mistake in a directory.
+        if matches!(root.value, Loose::Not(Kind::Nothing)) {
+            return;
+        }
+        let Some(root) = reader.expect("a configuration", root) else {
+            self.complete = false;
+            return;
+        };
+        let document = reader.fields("a configuration", root.value);
+        self.document(file, text, document);
+    }
+
+    fn document(&mut self, file: u32, text: &'s str, document: Document<'s>) {
+        let Document {
+            version,
+            environment,
+            defaults,
+            accounts,
+            organizations,
+        } = document;
+        self.has_version |= version.is_some();
+        self.has_environment |= environment.is_some();
+        self.has_organizations |= organizations.is_some();
+        let mut reader = Reader {
+            report: &mut self.report,
+            file,
+            text,
+        };
+        if let Some(version) = reader.field("version", version)
+            && (version.value.0 - VERSION).abs() > f64::EPSILON
+        {
+            reader.error(
+                version.span,
+                code::VERSION,
+                "this version of the format is not known; this program reads version 1",
+                Some("write `version: 1`, or use a newer ess-callbacks".to_owned()),
+            );
+        }
+        let environment = reader.environment(environment);
+        let defaults = reader
+            .field("defaults", defaults)
+            .map(|defaults| {
+                self.has_operator |= mistyped(&defaults.value.strays, "operator");
+                reader.fields("`defaults`", defaults.value)
+            })
+            .unwrap_or_default();
+        self.has_operator |= defaults.operator.is_some();
+        let operator = reader.operator(defaults.operator);
+        let adoption = reader.adoption(defaults.adoption);
+        let accounts = reader.field("accounts", accounts);
+        let organizations = reader.field("organizations", organizations);
+
+        self.agree("environment", environment, |merge| &mut merge.environment);
+        self.agree("operator", operator, |merge| &mut merge.defaults.operator);
+        self.agree("adoption", adoption, |merge| &mut merge.defaults.adoption);
+        for (name, account) in accounts.map(|at| at.value.0).unwrap_or_default() {
+            self.account(file, text, name, account);
+        }
+        if let Some(organizations) = organizations {
+            self.organizations.push((file, text, organizations));
+        }
+    }
+
+    /// Keeps a value, or reports that another file has another.
+    fn agree<T: PartialEq>(
+        &mut self,
+        name: &str,
+        value: Option<(T, Place)>,
+        slot: impl FnOnce(&mut Self) -> &mut Option<(T, Place)>,
+    ) {
+        let Some((value, place)) = value else {
+            return;
+        };
+        let slot = slot(self);
+        let earlier = match slot {
+            None => {
+                *slot = Some((value, place));
+                return;
+            }
+            Some((earlier, _)) if *earlier == value => return,
+            Some((_, earlier)) => *earlier,
+        };
+        self.conflict(&format!("`{name}`"), place, earlier);
+    }
+
+    fn conflict(&mut self, what: &str, place: Place, earlier: Place) {
+        self.report.error(
+            place,
+            1,
+            code::CONFLICT,
+            format!("{what} is different in {}", self.name_of(earlier)),
+            Some("say it in one file only, or the same in all".to_owned()),
+        );
+    }
+
+    /// `file:line`, for messages.
+    fn name_of(&self, place: Place) -> String {
+        let source = self.sources.get(place.file as usize);
+        let name = source.map_or("", |source| &source.name);
+        format!("{name}:{}", place.line)
+    }
+
+    fn account(
+        &mut self,
+        file: u32,
+        text: &str,
+        name: At<Key<'_>>,
+        value: At<Loose<Fields<'_, raw::Account<'_>>>>,
+    ) {
+        let mut reader = Reader {
+            report: &mut self.report,
+            file,
+            text,
+        };
+        let name = At {
+            value: name.value.0,
+            span: name.span,
+            text: name.text,
+        };
+        let place = reader.place(name.span);
+        let source = reader.account(value);
+        let Some(name) = reader.name("the name of an account", &name) else {
+            return;
+        };
+        let length = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
+        let name = AccountName::new(name);
+        match self.accounts.get(&name) {
+            None => {
+                self.accounts.insert(name, (source, place));
+            }
+            Some((_, earlier)) if earlier.file == file => {
+                let message = format!("the account `{name}` stands here for the second time");
+                let help = Some("remove one of the two".to_owned());
+                self.report
+                    .error(place, length, code::DUPLICATE_KEY, message, help);
+            }
+            Some((earlier, earlier_place)) if *earlier != source => {
+                let earlier_place = *earlier_place;
+                self.conflict(&format!("the account `{name}`"), place, earlier_place);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The whole configuration, once every file was added. What it lacks is reported; it is only
+    /// good when the report has no errors.
+    pub(super) fn finish(mut self) -> (Desired, Report) {
+        self.missing_keys();
+        let default_account = AccountName::default_account();
+        let mut secrets = Secrets::default();
+        let mut handles = BTreeMap::new();
+        let mut organizations = Vec::new();
+        for (file, text, entries) in std::mem::take(&mut self.organizations) {
+            organizations.reserve(entries.value.0.len());
+            for (key, value) in entries.value.0 {
+                let mut reader = Reader {
+                    report: &mut self.report,
+                    file,
+                    text,
+                };
+                let key = At {
+                    value: key.value.0,
+                    span: key.span,
+                    text: key.text,
+                };
+                let place = reader.place(key.span);
+                let handle = reader.name("the handle of an organization", &key);
+                let what = handle.as_deref().unwrap_or("an organization");
+                let Some(value) = reader.expect(&format!("`{what}`"), value) else {
+                    continue;
+                };
+                let draft = reader.organization(value.value, &default_account, &mut secrets);
+                let Some(handle) = handle.map(Handle::new) else {
+                    continue;
+                };
+                if let Some(earlier) = handles.get(&handle) {
+                    self.organization_twice(&handle, place, key.span, *earlier);
+                    continue;
+                }
+                handles.insert(handle.clone(), place);
+                organizations.extend(self.complete(handle, place, key.span, draft));
+            }
+        }
+        organizations.sort_by(|one: &Organization, other| one.handle.cmp(&other.handle));
+        self.distinct_scopes(&organizations);
+        let secrets = secrets.renumber(&mut organizations);
+        self.accounts
+            .entry(default_account)
+            .or_insert((Some(AccountSource::Default {}), Place::default()));
+        let desired = Desired {
+            environment: self.environment(),
+            accounts: self
+                .accounts
+                .into_iter()
+                .filter_map(|(name, (source, _))| Some((name, source?)))
+                .collect(),
+            organizations,
+            secrets,
+        };
+        (desired, self.report)
+    }
+
+    fn environment(&self) -> Environment {
+        self.environment
+            .map_or(Environment::Production, |(environment, _)| environment)
+    }
+
+    fn missing_keys(&mut self) {
+        let Some(first) = self.first.filter(|_| self.complete) else {
+            return;
+        };
+        let keys = [
+            ("version", self.has_version, "write `version: 1`"),
+            (
+                "environment",
+                self.has_environment,
+                "write `environment: production` or `environment: test`",
+            ),
+            (
+                "organizations",
+                self.has_organizations,
+                "write `organizations: {}` if there shall be none",
+            ),
+        ];
+        for (key, present, help) in keys {
+            if !present {
+                let message = format!("the configuration needs `{key}`");
+                let help = Some(help.to_owned());
+                self.report
+                    .error(first, 1, code::MISSING_KEY, message, help);
+            }
+        }
+    }
+
+    fn organization_twice(&mut self, handle: &Handle, place: Place, span: Span, earlier: Place) {
+        let (code, message, help) = if earlier.file == place.file {
+            (
+                code::DUPLICATE_KEY,
+                format!("the organization `{handle}` stands here for the second time"),
+                "put its callbacks together, or give one of the two another handle",
+            )
+        } else {
+            (
+                code::ORGANIZATION_TWICE,
+                format!(
+                    "the organization `{handle}` is also in {}",
+                    self.name_of(earlier)
+                ),
+                "an organization lives in one file; move its callbacks together",
+            )
+        };
+        self.report
+            .error(place, span.length, code, message, Some(help.to_owned()));
+    }
+
+    /// Adds to an organization what the others say.
+    fn complete(
+        &mut self,
+        handle: Handle,
+        place: Place,
+        span: Span,
+        draft: Draft,
+    ) -> Option<Organization> {
+        let Draft {
+            account,
+            account_span,
+            organization,
+            app_id,
+            operator,
+            names_operator,
+            adoption,
+            suspend,
+            callbacks,
+            absent,
+        } = draft;
+        let known = self.known_account(&account, account_span, place);
+        if !names_operator && !self.has_operator && self.complete {
+            self.report.error(
+                place,
+                span.length,
+                code::NO_OPERATOR,
+                format!("nobody is named to make the calls for `{handle}`"),
+                Some(
+                    "write `operator:` with an employee's UserId here or under `defaults:`"
+                        .to_owned(),
+                ),
+            );
+        }
+        let default = self.defaults.operator.as_ref();
+        let operator = operator.or_else(|| default.map(|(operator, _)| operator.clone()))?;
+        let default = self.defaults.adoption.map(|(adoption, _)| adoption);
+        known.then_some(())?;
+        Some(Organization {
+            handle,
+            scope: Arc::new(Scope {
+                environment: self.environment(),
+                account,
+                organization,
+                app_id,
+            }),
+            operator,
+            adoption: adoption.or(default).unwrap_or_default(),
+            suspend,
+            callbacks,
+            absent,
+            place,
+        })
+    }
+
+    fn known_account(&mut self, account: &AccountName, span: Option<Span>, place: Place) -> bool {
+        let Some(span) = span else {
+            return true;
+        };
+        if account.as_str() == AccountName::DEFAULT
+            || self.accounts.contains_key(account)
+            || !self.complete
+        {
+            return true;
+        }
+        let mut known: Vec<_> = self.accounts.keys().map(AccountName::as_str).collect();
+        known.push(AccountName::DEFAULT);
+        known.sort_unstable();
+        known.dedup();
+        let help = closest(account.as_str(), &known).map_or_else(
+            || format!("declare it under `accounts:`; known are {}", listed(&known)),
+            |close| format!("did you mean `{close}`?"),
+        );
+        let place = Place {
+            file: place.file,
+            line: span.line,
+            column: span.column,
+        };
+        self.report.error(
+            place,
+            span.length,
+            code::UNKNOWN_ACCOUNT,
+            format!("there is no account `{}`", shown(account.as_str())),
+            Some(help),
+        );
+        false
+    }
+
+    fn distinct_scopes(&mut self, organizations: &[Organization]) {
+        let mut by_place: Vec<_> = organizations.iter().collect();
+        by_place.sort_by_key(|organization| organization.place);
+        let mut scopes: BTreeMap<&Scope, &Organization> = BTreeMap::new();
+        let mut shared = Vec::new();
+        for organization in by_place {
+            match scopes.get(&*organization.scope) {
+                Some(first) => shared.push((organization, *first)),
+                None => {
+                    scopes.insert(&organization.scope, organization);
+                }
+            }
+        }
+        for (second, first) in shared {
+            let length = u32::try_from(second.handle.as_str().chars().count());
+            self.report.error(
+                second.place,
+                length.unwrap_or(u32::MAX),
+                code::SAME_SCOPE,
+                format!(
+                    "`{}` and `{}` ({}) are the same organization to eSign",
+                    second.handle,
+                    first.handle,
+                    self.name_of(first.place)
+                ),
+                Some(
+                    "put their callbacks together, or set a different `proxy_organization_id`, \
+                     `app_id` or `account`"
+                        .to_owned(),
+                ),
+            );
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Where an account's credentials come from.
+    fn account(&mut self, value: At<Loose<Fields<'_, raw::Account<'_>>>>) -> Option<AccountSource> {
+        let value = self.expect("an account", value)?;
+        let span = value.span;
+        let raw::Account {
+            profile,
+            env,
+            assume_role,
+        } = self.fields("an account", value.value);
+        if let Some(assume_role) = assume_role {
+            for bytes in assume_role.scalars() {
+                self.hide(bytes);
+            }
+            self.error(
+                assume_role.span,
+                code::NOT_SUPPORTED,
+                "`assume_role` is not supported yet",
+                Some("use `profile` or `env` with credentials of that role".to_owned()),
+            );
+            return None;
+        }
+        match (profile, env) {
+            (None, None) => Some(AccountSource::Default {}),
+            (Some(profile), None) => {
+                let profile = self.text("profile", Some(profile))?;
+                self.name("the name of a profile", &profile)
+                    .map(|name| AccountSource::Profile(name.to_string()))
+            }
+            (None, Some(env)) => self.credentials(env).map(AccountSource::Env),
+            (Some(_), Some(_)) => {
+                self.error(
+                    span,
+                    code::SEVERAL_SOURCES,
+                    "an account has one source of credentials, but this one has two",
+                    Some("keep `profile` or `env`".to_owned()),
+                );
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! One organization: from what is written to what is declared.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::keys::mistyped;
+use super::raw::{self, Callback, CallbackFields, Fields, List, Text};
+use super::report::Reader;
+use super::source::{At, Span};
+use super::{code, url};
+use crate::diag::Place;
+use crate::model::{
+    self, AccountName, Adoption, AppId, CallbackUrl, DeclaredSecret, OperatorId, OrganizationId,
+    SecretIndex,
+};
+use crate::secret::SecretReference;
+
+/// What holds for every organization that does not say otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Defaults {
+    pub(super) operator: Option<(OperatorId, Place)>,
+    pub(super) adoption: Option<(Adoption, Place)>,
+}
+
+/// Every distinct secret reference so far, in order of first sight.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    numbers: BTreeMap<SecretReference, SecretIndex>,
+    places: Vec<Place>,
+}
+
+impl Secrets {
+    fn number(&mut self, reference: SecretReference, place: Place) -> SecretIndex {
+        if let Some(number) = self.numbers.get(&reference) {
+            return *number;
+        }
+        let number = SecretIndex(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+        self.places.push(place);
+        self.numbers.insert(reference, number);
+        number
+    }
+
+    /// Numbers the references anew, in the order of the (sorted) organizations, so that the order of
+    /// the file does not matter.
+    pub(super) fn renumber(self, organizations: &mut [model::Organization]) -> Vec<DeclaredSecret> {
+        let mut by_number: Vec<_> = self.numbers.into_iter().collect();
+        by_number.sort_unstable_by_key(|(_, number)| *number);
+        let mut left: Vec<_> = by_number
+            .into_iter()
+            .zip(self.places)
+            .map(|((reference, _), place)| Some(DeclaredSecret { reference, place }))
+            .collect();
+        let mut new_numbers = vec![SecretIndex(0); left.len()];
+        let mut declared = Vec::with_capacity(left.len());
+        let uses = organizations
+            .iter_mut()
+            .flat_map(|organization| &mut organization.callbacks)
+            .flat_map(|callback| [&mut callback.key, &mut callback.token])
+            .flatten();
+        for number in uses {
+            let old = number.0 as usize;
+            if let Some(secret) = left[old].take() {
+                new_numbers[old] = SecretIndex(u32::try_from(declared.len()).unwrap_or(u32::MAX));
+                declared.push(secret);
+            }
+            *number = new_numbers[old];
+        }
+        declared
+    }
+}
+
+/// An organization without what only all files together tell.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) account: AccountName,
+    /// Where the account is named, if it is.
+    pub(super) account_span: Option<Span>,
+    pub(super) organization: Option<OrganizationId>,
+    pub(super) app_id: Option<AppId>,
+    pub(super) operator: Option<OperatorId>,
+    /// It names an operator, right or wrong.
+    pub(super) names_operator: bool,
+    pub(super) adoption: Option<Adoption>,
+    pub(super) suspend: bool,
+    pub(super) callbacks: Vec<model::Callback>,
+    pub(super) absent: Vec<CallbackUrl>,
+}
+
+impl Reader<'_> {
+    /// Reads an organization; what is wrong with it is reported and left out.
+    pub(super) fn organization(
+        &mut self,
+        fields: Fields<'_, raw::Organization<'_>>,
+        default_account: &AccountName,
+        secrets: &mut Secrets,
+    ) -> Draft {
+        let mistyped = mistyped(&fields.strays, "operator");
+        let raw::Organization {
+            proxy_organization_id,
+            operator,
+            account,
+            app_id,
+            adoption,
+            suspend,
+            callbacks,
+            absent,
+        } = self.fields("an organization", fields);
+        let names_operator = operator.is_some() || mistyped;
+        let account = self.text("account", account);
+        let account_span = account.as_ref().map(|account| account.span);
+        let callbacks = self.callbacks(callbacks, secrets);
+        let absent = self.absent(absent, &callbacks);
+        Draft {
+            account: account.map_or_else(
+                || default_account.clone(),
+                |account| AccountName::new(account.value),
+            ),
+            account_span,
+            organization: self
+                .id("proxy_organization_id", proxy_organization_id)
+                .map(OrganizationId::new),
+            app_id: self.id("app_id", app_id).map(AppId::new),
+            operator: self.operator(operator).map(|(operator, _)| operator),
+            names_operator,
+            adoption: self.adoption(adoption).map(|(adoption, _)| adoption),
+            suspend: self
+                .field("suspend", suspend)
+                .is_some_and(|flag| flag.value.0),
+            callbacks,
+            absent,
+        }
+    }
+
+    fn callbacks(
+        &mut self,
+        list: Option<At<raw::Loose<List<Callback<'_>>>>>,
+        secrets: &mut Secrets,
+    ) -> Vec<model::Callback> {
+        let Some(list) = self.field("callbacks", list) else {
+            return Vec::new();
+        };
+        let mut callbacks = Vec::with_capacity(list.value.0.len());
+        for item in list.value.0 {
+            callbacks.extend(
+                self.expect("a callback", item)
+                    .and_then(|item| self.callback(item, secrets)),
+            );
+        }
+        callbacks.sort_by(|one, other| (&one.url, one.place).cmp(&(&other.url, other.place)));
+        callbacks.dedup_by(|again, first| {
+            let same = again.url == first.url;
+            if same {
+                self.twice(&again.url, again.place, first.place);
+            }
+            same
+        });
+        callbacks
+    }
+
+    fn callback(
+        &mut self,
+        item: At<Callback<'_>>,
+        secrets: &mut Secrets,
+    ) -> Option<model::Callback> {
+        let At { value, span, text } = item;
+        let fields = match value {
+            Callback::Short(url) => {
+                return self.url(url, span, text).map(|url| model::Callback {
+                    url,
+                    key: None,
+                    token: None,
+                    protect: false,
+                    description: None,
+                    place: self.place(span),
+                });
+            }
+            Callback::Full(fields) => fields,
+        };
+        let mistyped = mistyped(&fields.strays, "url");
+        let CallbackFields {
+            url,
+            key,
+            token,
+            protect,
+            description,
+        } = self.fields("a callback", fields);
+        if url.is_none() && !mistyped {
+            let help = Some("write `url: https://…`".to_owned());
+            self.error(span, code::MISSING_KEY, "a callback needs `url`", help);
+        }
+        let url = self.field("url", url);
+        let key = self.reference("key", key);
+        let token = self.reference("token", token);
+        let protect = self.field("protect", protect);
+        let description = self.text("description", description);
+        let At { value, span, text } = url?;
+        Some(model::Callback {
+            url: self.url(value, span, text)?,
+            key: key.map(|(reference, place)| secrets.number(reference, place)),
+            token: token.map(|(reference, place)| secrets.number(reference, place)),
+            protect: protect.is_some_and(|flag| flag.value.0),
+            description: description.map(|text| Arc::from(text.value)),
+            place: self.place(span),
+        })
+    }
+
+    fn url(&mut self, url: Text<'_>, span: Span, text: (u32, u32)) -> Option<CallbackUrl> {
+        let Text(url) = url;
+        let faults = url::faults(&url);
+        if faults.is_empty() {
+            return Some(CallbackUrl::new(url));
+        }
+        for fault in faults {
+            if fault.code == code::USER_INFO {
+                self.hide_user_info(text);
+            }
+            let help = fault.help.map(str::to_owned);
+            self.error(span, fault.code, fault.message, help);
+        }
+        None
+    }
+
+    /// Hides all but the scheme and what follows the authority of a URL in the text.
+    fn hide_user_info(&mut self, (start, end): (u32, u32)) {
+        let written = self.text.get(start as usize..end as usize);
+        match written.and_then(url::authority) {
+            Some((at, authority)) => {
+                let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                self.hide((small(at), small(at + authority.len())));
+            }
+            None => self.hide((start, end)),
+        }
+    }
+
+    fn absent(
+        &mut self,
+        list: Option<At<raw::Loose<List<Text<'_>>>>>,
+        declared: &[model::Callback],
+    ) -> Vec<CallbackUrl> {
+        let Some(list) = self.field("absent", list) else {
+            return Vec::new();
+        };
+        let mut absent: Vec<(CallbackUrl, Place)> = Vec::with_capacity(list.value.0.len());
+        for item in list.value.0 {
+            let Some(At { value, span, text }) = self.expect("an absent URL", item) else {
+                continue;
+            };
+            let Some(url) = self.url(value, span, text) else {
+                continue;
+            };
+            let place = self.place(span);
+            if let Ok(at) = declared.binary_search_by(|callback| callback.url.cmp(&url)) {
+                self.report.error(
+                    place,
+                    span.length,
+                    code::DECLARED_AND_ABSENT,
+                    "this URL shall be absent, but it is declared as well",
+                    Some(format!(
+                        "remove it here or in line {}",
+                        declared[at].place.line
+                    )),
+                );
+            } else {
+                absent.push((url, place));
+            }
+        }
+        absent.sort();
+        absent.dedup_by(|again, first| {
+            let same = again.0 == first.0;
+            if same {
+                self.twice(&again.0, again.1, first.1);
+            }
+            same
+        });
+        absent.into_iter().map(|(url, _)| url).collect()
+    }
+
+    fn twice(&mut self, url: &CallbackUrl, again: Place, first: Place) {
+        let length = u32::try_from(url.as_str().len()).unwrap_or(u32::MAX);
+        self.report.error(
+            again,
+            length,
+            code::DUPLICATE_URL,
+            format!("this URL already stands in line {}", first.line),
+            Some("remove one of the two".to_owned()),
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! Collects problems while a configuration is read and turns them into diagnostics at the end, when
+//! everything that must not be shown is known.
+
+use std::sync::Arc;
+
+use super::Source;
+use super::excerpt::{Cursor, disjoint, excerpt};
+use super::source::Span;
+use crate::diag::{Code, Diagnostic, Place, Severity, Snippet};
+
+/// How many errors are kept. A file that has more is not a configuration, and the first ones say so.
+const MOST_ERRORS: usize = 10_000;
+
+/// A problem before its line is cut out.
+#[derive(Clone, Debug)]
+struct Found {
+    place: Place,
+    length: u32,
+    code: Code,
+    severity: Severity,
+    message: String,
+    help: Option<String>,
+}
+
+/// Problems found so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    found: Vec<Found>,
+    errors: usize,
+    /// File, and bytes from the beginning of its text.
+    hidden: Vec<(u32, (u32, u32))>,
+}
+
+impl Report {
+    pub(super) const EMPTY: Self = Self {
+        found: Vec::new(),
+        errors: 0,
+        hidden: Vec::new(),
+    };
+
+    pub(super) fn error(
+        &mut self,
+        place: Place,
+        length: u32,
+        code: Code,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.errors += 1;
+        if self.errors <= MOST_ERRORS {
+            self.add(Severity::Error, place, length, code, message.into(), help);
+        }
+    }
+
+    pub(super) fn warning(
+        &mut self,
+        place: Place,
+        length: usize,
+        code: Code,
+        message: impl Into<String>,
+        help: &str,
+    ) {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let help = Some(help.to_owned());
+        self.add(Severity::Warning, place, length, code, message.into(), help);
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        place: Place,
+        length: u32,
+        code: Code,
+        message: String,
+        help: Option<String>,
+    ) {
+        self.found.push(Found {
+            place,
+            length,
+            code,
+            severity,
+            message,
+            help,
+        });
+    }
+
+    /// Keeps some bytes of a file's text out of every excerpt.
+    pub(super) fn hide(&mut self, file: u32, bytes: (u32, u32)) {
+        if bytes.0 < bytes.1 {
+            self.hidden.push((file, bytes));
+        }
+    }
+
+    pub(super) const fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Adds what was found in another file.
+    pub(super) fn absorb(&mut self, other: Self) {
+        let Self {
+            found,
+            errors,
+            hidden,
+        } = other;
+        self.found.extend(found);
+        self.errors += errors;
+        self.hidden.extend(hidden);
+    }
+
+    /// Everything found, in the order of the files. `texts` are the files' texts in that order.
+    pub(super) fn finish(mut self, sources: &[Source], texts: &[&str]) -> Vec<Diagnostic> {
+        self.found
+            .sort_by(|a, b| (a.place, a.severity, a.code).cmp(&(b.place, b.severity, b.code)));
+        let mut hidden = vec![Vec::new(); texts.len()];
+        for (file, bytes) in self.hidden {
+            if let Some(of_file) = hidden.get_mut(file as usize) {
+                of_file.push(bytes);
+            }
+        }
+        let hidden: Vec<_> = hidden.into_iter().map(disjoint).collect();
+        let mut cursor: Option<(u32, Cursor<'_>)> = None;
+        let mut diagnostics = Vec::with_capacity(self.found.len());
+        for found in self.found {
+            let file = found.place.file as usize;
+            let snippet = match (sources.get(file), texts.get(file)) {
+                (Some(source), Some(text)) if found.place.line > 0 => {
+                    let cursor = match &mut cursor {
+                        Some((of, cursor)) if *of == found.place.file => cursor,
+                        slot => &mut slot.insert((found.place.file, Cursor::new(text))).1,
+                    };
+                    let offset = cursor.seek(found.place.line, found.place.column);
+                    let (place, length) = (found.place, found.length);
+                    Some(excerpt(
+                        &source.name,
+                        text,
+                        offset,
+                        place,
+                        length,
+                        &hidden[file],
+                    ))
+                }
+                _ => None,
+            };
+            diagnostics.push(Diagnostic {
+                severity: found.severity,
+                code: found.code,
+                message: found.message,
+                snippet,
+                help: found.help,
+            });
+        }
+        if self.errors > MOST_ERRORS
+            && let Some(last) = diagnostics
+                .iter_mut()
+                .rev()
+                .find(|found| found.severity == Severity::Error)
+        {
+            let more = self.errors - MOST_ERRORS;
+            last.message = format!(
+                "{} (and {more} more errors that are not shown)",
+                last.message
+            );
+        }
+        diagnostics
+    }
+}
+
+/// Problems of one file.
+#[derive(Debug)]
+pub(super) struct Reader<'r> {
+    pub(super) report: &'r mut Report,
+    pub(super) file: u32,
+    pub(super) text: &'r str,
+}
+
+impl Reader<'_> {
+    pub(super) const fn place(&self, span: Span) -> Place {
+        Place {
+            file: self.file,
+            line: span.line,
+            column: span.column,
+        }
+    }
+
+    pub(super) fn error(
+        &mut self,
+        span: Span,
+        code: Code,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let place = self.place(span);
+        self.report.error(place, span.length, code, message, help);
+    }
+
+    pub(super) fn hide(&mut self, bytes: (u32, u32)) {
+        self.report.hide(self.file, bytes);
+    }
+
+    /// Hides what follows on the line of this byte.
+    pub(super) fn hide_line_from(&mut self, start: u32) {
+        let rest = self.text.get(start as usize..).unwrap_or_default();
+        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        self.hide((start, start.saturating_add(length)));
+    }
+}
+
+/// A diagnostic's line for a place in a file that was read without errors; for problems that only
+/// show later, such as a secret that is not there.
+///
+/// `length` is in characters. A place that is in none of the files gives the first line of the
+/// first, or an empty one when there is none.
+pub fn snippet(sources: &[Source], place: Place, length: u32) -> Snippet {
+    let source = sources.get(place.file as usize).or_else(|| sources.first());
+    let (name, text) = source.map_or_else(
+        || (Arc::from(""), ""),
+        |source| (Arc::clone(&source.name), source.decoded()),
+    );
+    let offset = Cursor::new(text).seek(place.line, place.column);
+    excerpt(&name, text, offset, place, length, &[])
+}

@@ -1,0 +1,96 @@
+//! callbacks.schema.json, made from the types that read callbacks.yaml.
+//!
+//! It accepts and rejects what the parser does, but for what a JSON Schema can't say: that an
+//! account exists, that an operator is named at all, that URLs, handles and scopes are distinct,
+//! whether a port or an IP address is in range, and that in a directory `version`, `environment` and
+//! `organizations` may stand in another file.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform as _};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::raw::{
+    Anything, Callback, CallbackFields, Document, Entries, Fields, Flag, Integer, List, Loose,
+    Secretive, Text,
+};
+use super::source::At;
+use super::url;
+
+/// The JSON Schema of callbacks.yaml.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft07();
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<Document<'_>>();
+    RecursiveTransform(not_null).transform(&mut schema);
+    schema.insert("title".to_owned(), json!("callbacks.yaml"));
+    schema.to_value()
+}
+
+/// A key that may be missing may not be null.
+fn not_null(schema: &mut Schema) {
+    let null = json!("null");
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| *kind != null);
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&null));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            for (key, value) in only {
+                schema.ensure_object().entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+/// A type that looks in the schema like another.
+macro_rules! like {
+    (for<$($generics:ident)?> $name:ty => $other:ty) => {
+        impl$(<$generics: JsonSchema>)? JsonSchema for $name {
+            fn inline_schema() -> bool {
+                <$other>::inline_schema()
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                <$other>::schema_name()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                <$other>::json_schema(generator)
+            }
+        }
+    };
+}
+
+like!(for<T> At<T> => T);
+like!(for<T> Loose<T> => T);
+like!(for<R> Fields<'_, R> => R);
+like!(for<R> Secretive<'_, R> => R);
+like!(for<T> List<T> => Vec<T>);
+like!(for<T> Entries<'_, T> => std::collections::BTreeMap<String, T>);
+like!(for<> Text<'_> => String);
+like!(for<> Flag => bool);
+like!(for<> Integer => f64);
+like!(for<> Anything => Value);
+
+impl JsonSchema for Callback<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "Callback".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A callback: its URL alone, or a mapping.",
+            "anyOf": [url::schema(), generator.subschema_for::<CallbackFields<'_>>()],
+        })
+    }
+}

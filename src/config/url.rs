@@ -1,0 +1,360 @@
+//! What a callback URL may look like.
+//!
+//! A URL is compared byte for byte at eSign as far as anybody knows, so it is checked and never
+//! changed: what stands in the file is what is sent.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde_json::{Value, json};
+use url::{Host, Url};
+
+use super::code;
+use crate::diag::Code;
+
+/// In characters. A sibling field of the API documents this limit.
+pub(super) const MAX_LENGTH: usize = 1000;
+
+/// What [`faults`] accepts, as far as a pattern can tell: whether a port or an IP address is in
+/// range, it can't.
+pub(super) const PATTERN: &str = r#"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[!"$-.0-9;->A-Z^-~]*[!"$-\-0-9;->A-Z^-~])(:[0-9]*)?([/?][!"$-\[\]-~]*)?$"#;
+
+/// Something wrong with a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) help: Option<&'static str>,
+}
+
+impl Fault {
+    fn new(code: Code, message: impl Into<String>, help: &'static str) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: Some(help),
+        }
+    }
+}
+
+/// The checks of the text itself. Those of the parsed URL follow when all of these pass.
+const CHECKS: &[fn(&str) -> Option<Fault>] = &[
+    white_space,
+    ascii,
+    scheme,
+    user_info,
+    fragment,
+    length,
+    backslash,
+];
+
+/// Everything that is wrong with `url`. No message quotes it, because it may hold a password.
+pub(super) fn faults(url: &str) -> Vec<Fault> {
+    let found: Vec<_> = CHECKS.iter().filter_map(|check| check(url)).collect();
+    if found.is_empty() {
+        structure(url).into_iter().collect()
+    } else {
+        found
+    }
+}
+
+/// The schema of a URL.
+pub(super) fn schema() -> Value {
+    json!({ "type": "string", "pattern": PATTERN, "maxLength": MAX_LENGTH })
+}
+
+/// The part with user name, password, host and port, in bytes from the beginning of `url`.
+pub(super) fn authority(url: &str) -> Option<(usize, &str)> {
+    let start = url.find("://")? + 3;
+    let rest = &url[start..];
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    Some((start, &rest[..end]))
+}
+
+fn white_space(url: &str) -> Option<Fault> {
+    url.chars()
+        .any(|c| c.is_whitespace() || c.is_control())
+        .then(|| {
+            Fault::new(
+                code::WHITE_SPACE,
+                "this URL holds white space or a control character",
+                "remove it, or write a space as `%20`",
+            )
+        })
+}
+
+fn ascii(url: &str) -> Option<Fault> {
+    url.chars()
+        .find(|c| !c.is_ascii() && !c.is_whitespace() && !c.is_control())
+        .map(|c| {
+            Fault::new(
+                code::NON_ASCII,
+                format!(
+                    "this URL holds `{}`, which is not ASCII",
+                    c.escape_default()
+                ),
+                "write a host name in Punycode (`xn--…`) and a path percent-encoded (`%E4…`)",
+            )
+        })
+}
+
+fn scheme(url: &str) -> Option<Fault> {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    match scheme {
+        Some(scheme)
+            if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") =>
+        {
+            None
+        }
+        Some(_) | None => Some(Fault::new(
+            code::SCHEME,
+            "a callback URL begins with `https://` (or `http://`)",
+            "write it in full: `https://host/path`",
+        )),
+    }
+}
+
+fn user_info(url: &str) -> Option<Fault> {
+    authority(url)
+        .is_some_and(|(_, authority)| authority.contains('@'))
+        .then(|| {
+            Fault::new(
+                code::USER_INFO,
+                "this URL holds a user name or password",
+                "remove it up to and including the `@`; protect the receiver with `token` instead",
+            )
+        })
+}
+
+fn fragment(url: &str) -> Option<Fault> {
+    url.contains('#').then(|| {
+        Fault::new(
+            code::FRAGMENT,
+            "this URL has a fragment (`#…`), which is never sent to a server",
+            "remove the `#` and what follows it",
+        )
+    })
+}
+
+fn length(url: &str) -> Option<Fault> {
+    let length = url.chars().count();
+    (length > MAX_LENGTH).then(|| {
+        Fault::new(
+            code::TOO_LONG,
+            format!("this URL has {length} characters; at most {MAX_LENGTH} are allowed"),
+            "shorten it",
+        )
+    })
+}
+
+fn backslash(url: &str) -> Option<Fault> {
+    url.contains('\\').then(|| {
+        Fault::new(
+            code::NOT_A_URL,
+            "this is not a valid URL: it holds a backslash, which programs read differently",
+            "write `/`, or `%5C` where a backslash is meant",
+        )
+    })
+}
+
+fn structure(url: &str) -> Option<Fault> {
+    let invalid = |why: String| Fault {
+        code: code::NOT_A_URL,
+        message: format!("this is not a valid URL: {why}"),
+        help: None,
+    };
+    let Some((_, authority)) = authority(url).filter(|(_, authority)| !authority.is_empty()) else {
+        return Some(invalid("it has no host".to_owned()));
+    };
+    let parsed = match Url::parse(url) {
+        Ok(parsed) => parsed,
+        Err(error) => return Some(invalid(error.to_string())),
+    };
+    let host = parsed.host_str().unwrap_or_default();
+    let written = authority
+        .split_once(':')
+        .map_or(authority, |(host, _)| host);
+    (host.ends_with('.') || written.ends_with('.')).then(|| {
+        Fault::new(
+            code::TRAILING_DOT,
+            "the host name ends in a dot",
+            "remove the dot: many servers and certificates do not know the name with it",
+        )
+    })
+}
+
+/// Whether messages to this URL go in clear.
+pub(super) fn is_http(url: &str) -> bool {
+    url.get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("http:"))
+}
+
+/// Whether the host is one that eSign can't reach from the internet. Decided on the parsed address,
+/// because `0x7f.1` is 127.0.0.1.
+pub(super) fn is_private(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            !name.contains('.')
+                || [".localhost", ".local", ".internal"]
+                    .iter()
+                    .any(|suffix| name.ends_with(suffix))
+        }
+        Some(Host::Ipv4(address)) => is_private_v4(address),
+        Some(Host::Ipv6(address)) => is_private_v6(address),
+        None => false,
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || first == 0
+        // Shared by carriers and clouds (RFC 6598).
+        || (first == 100 && (64..128).contains(&second))
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    address.to_ipv4_mapped().map_or_else(
+        || {
+            address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+        },
+        is_private_v4,
+    )
+}
+
+/// What `url` has in common with all URLs that are easily taken for it: equal for those that differ
+/// only in case, default port, trailing slash, or http and https.
+pub(super) fn blurred(url: &str) -> String {
+    let mut blurred = url.to_ascii_lowercase();
+    let port = if is_http(url) { ":80" } else { ":443" };
+    if let Some((start, authority)) = authority(&blurred)
+        && let Some(host) = authority.strip_suffix(port)
+    {
+        let end = start + host.len();
+        blurred.replace_range(end..end + port.len(), "");
+    }
+    let after_scheme = blurred.find("://").map_or(0, |at| at + 3);
+    let path_end = blurred.find('?').unwrap_or(blurred.len());
+    let kept = blurred[..path_end].trim_end_matches('/').len();
+    blurred.replace_range(kept.max(after_scheme)..path_end, "");
+    blurred.replace_range(..after_scheme, "");
+    blurred
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn codes(url: &str) -> Vec<&'static str> {
+        faults(url).iter().map(|fault| fault.code.0).collect()
+    }
+
+    #[rstest]
+    #[case("https://hooks.acme.example/esign", &[])]
+    #[case("HTTPS://Hooks.acme.example:443/a?b=c@d", &[])]
+    #[case("https://[2001:db8::1]:8443/x", &[])]
+    #[case("https://a_b.example?x", &[])]
+    #[case("ftp://a.example/", &["E031"])]
+    #[case("a.example/x", &["E031"])]
+    #[case("", &["E031"])]
+    #[case("https:a.example", &["E031"])]
+    #[case("https://", &["E030"])]
+    #[case("https:///a", &["E030"])]
+    #[case("https://a.example:99999/", &["E030"])]
+    #[case("https://300.1.1.1/", &["E030"])]
+    #[case("https://a\\b.example/", &["E030"])]
+    #[case("https://user:word@a.example/", &["E032"])]
+    #[case("https://@a.example/", &["E032"])]
+    #[case("https://a.example/#x", &["E033"])]
+    #[case("https://中国.example/", &["E034"])]
+    #[case("https://a.example/a b", &["E035"])]
+    #[case("https://a.example/\u{3000}", &["E035"])]
+    #[case("https://a.example./", &["E037"])]
+    #[case("https://a.example.:443/", &["E037"])]
+    #[case("https://a.example%2e/", &["E037"])]
+    #[case("ftp://u@ä.example/ #", &["E035", "E034", "E031", "E032", "E033"])]
+    fn each_fault_has_its_code(#[case] url: &str, #[case] expected: &[&str]) {
+        assert_eq!(codes(url), expected);
+    }
+
+    #[test]
+    fn a_thousand_characters_are_enough() {
+        let url = format!("https://a.example/{}", "x".repeat(MAX_LENGTH - 18));
+        assert_eq!(codes(&url), [""; 0]);
+        assert_eq!(codes(&(url + "x")), ["E036"]);
+    }
+
+    #[rstest]
+    #[case("https://127.0.0.1/", true)]
+    #[case("https://0x7f.1/", true)]
+    #[case("https://10.1.2.3/", true)]
+    #[case("https://100.64.0.1/", true)]
+    #[case("https://[::1]/", true)]
+    #[case("https://[fd00::1]/", true)]
+    #[case("https://[::ffff:192.168.0.1]/", true)]
+    #[case("https://LOCALHOST:8080/", true)]
+    #[case("https://erp/", true)]
+    #[case("https://erp.internal/", true)]
+    #[case("https://1.1.1.1/", false)]
+    #[case("https://[2606:4700::1]/", false)]
+    #[case("https://local.example/", false)]
+    fn private_hosts_are_seen_through_their_spelling(#[case] url: &str, #[case] private: bool) {
+        assert_eq!(is_private(url), private);
+    }
+
+    #[rstest]
+    #[case("https://a.example/x", "http://A.EXAMPLE:80/X/")]
+    #[case("https://a.example/x?y", "https://a.example:443/x/?y")]
+    #[case("https://a.example", "https://a.example/")]
+    fn what_looks_alike_blurs_into_one(#[case] one: &str, #[case] other: &str) {
+        assert_eq!(blurred(one), blurred(other));
+    }
+
+    #[test]
+    fn what_differs_stays_apart() {
+        assert_ne!(
+            blurred("https://a.example/x"),
+            blurred("https://a.example/y")
+        );
+        assert_ne!(
+            blurred("https://a.example:80/"),
+            blurred("https://a.example/")
+        );
+        assert_ne!(
+            blurred("https://a.example/?x/"),
+            blurred("https://a.example/?x")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn checking_never_panics(url in "(https?://)?\\PC*") {
+            faults(&url);
+            blurred(&url);
+            is_private(&url);
+        }
+
+        #[test]
+        fn the_pattern_accepts_what_the_code_accepts(
+            url in "https?://[a-z.@:/?#\\[\\]0-9 é\\\\]{0,12}|https://[!-~]{0,12}"
+        ) {
+            let matches = jsonschema::is_valid(&schema(), &json!(url));
+            let found = faults(&url);
+            if found.is_empty() {
+                prop_assert!(matches, "{url}");
+            } else if found.iter().all(|fault| fault.code != code::NOT_A_URL && fault.code != code::TRAILING_DOT) {
+                prop_assert!(!matches, "{url}");
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Single values: ids, names, words from a fixed list, and references to secrets.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::code;
+use super::keys::listed;
+use super::name::{closest, is_id, is_name, shown};
+use super::raw::{EnvironmentVariables, Kind, List, Loose, Reference, Secretive, Text};
+use super::report::Reader;
+use super::secret::{is_reserved, is_variable};
+use super::source::At;
+use crate::diag::Place;
+use crate::model::{Adoption, CredentialVariables, Environment, OperatorId};
+use crate::secret::SecretReference;
+
+/// How long the ids are that eSign gives out.
+const USER_ID_LENGTH: usize = 32;
+
+impl Reader<'_> {
+    /// The id of something at eSign.
+    pub(super) fn id(
+        &mut self,
+        name: &str,
+        value: Option<At<Loose<Text<'_>>>>,
+    ) -> Option<Arc<str>> {
+        let At { value, span, .. } = self.text(name, value)?;
+        if is_id(&value) {
+            return Some(Arc::from(value));
+        }
+        self.error(
+            span,
+            code::ID,
+            format!("`{name}` must be one or more visible ASCII characters"),
+            Some("copy the id from the eSign console, without spaces".to_owned()),
+        );
+        None
+    }
+
+    /// The employee in whose name calls are made, with its place.
+    pub(super) fn operator(
+        &mut self,
+        value: Option<At<Loose<Text<'_>>>>,
+    ) -> Option<(OperatorId, Place)> {
+        let place = self.place(value.as_ref()?.span);
+        let id = self.id("operator", value)?;
+        if id.len() != USER_ID_LENGTH {
+            self.report.warning(
+                place,
+                id.len(),
+                code::OPERATOR_LENGTH,
+                format!(
+                    "this operator has {} characters, but the UserIds of eSign have \
+                     {USER_ID_LENGTH}",
+                    id.len()
+                ),
+                "copy the UserId of the employee from the eSign console; a phone number or name \
+                 does not work",
+            );
+        }
+        Some((OperatorId::new(id), place))
+    }
+
+    /// A name that people choose.
+    pub(super) fn name(&mut self, what: &str, value: &At<Cow<'_, str>>) -> Option<Arc<str>> {
+        if is_name(&value.value) {
+            return Some(Arc::from(value.value.as_ref()));
+        }
+        let message = if value.value.is_empty() {
+            format!("{what} may not be empty")
+        } else {
+            format!("{what} may not be `{}`", shown(&value.value))
+        };
+        let help = "leave out white space, invisible characters, and `/ \\ * ? [ ]`, which have a \
+                    meaning in addresses";
+        self.error(value.span, code::NAME, message, Some(help.to_owned()));
+        None
+    }
+
+    /// One of a few words.
+    fn word<T: Copy>(
+        &mut self,
+        name: &str,
+        value: Option<At<Loose<Text<'_>>>>,
+        words: &[(&str, T)],
+    ) -> Option<(T, Place)> {
+        let At { value, span, .. } = self.text(name, value)?;
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == value) {
+            return Some((*meaning, self.place(span)));
+        }
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let help = closest(&value, &known).map_or_else(
+            || format!("write one of {}", listed(&known)),
+            |close| format!("did you mean `{close}`?"),
+        );
+        self.error(
+            span,
+            code::UNKNOWN_VALUE,
+            format!("`{}` is not a known value of `{name}`", shown(&value)),
+            Some(help),
+        );
+        None
+    }
+
+    pub(super) fn environment(
+        &mut self,
+        value: Option<At<Loose<Text<'_>>>>,
+    ) -> Option<(Environment, Place)> {
+        let words = [Environment::Production, Environment::Test];
+        self.word(
+            "environment",
+            value,
+            &words.map(|word| (word.as_str(), word)),
+        )
+    }
+
+    pub(super) fn adoption(
+        &mut self,
+        value: Option<At<Loose<Text<'_>>>>,
+    ) -> Option<(Adoption, Place)> {
+        let words = [("keep", Adoption::Keep), ("replace", Adoption::Replace)];
+        self.word("adoption", value, &words)
+    }
+
+    /// Where the value of `name` (`key` or `token`) comes from.
+    pub(super) fn reference(
+        &mut self,
+        name: &str,
+        value: Option<At<Loose<Secretive<'_, Reference<'_>>>>>,
+    ) -> Option<(SecretReference, Place)> {
+        let At { value, span, text } = self.field(name, value)?;
+        let fields = match value {
+            Secretive::Is(fields) => fields,
+            Secretive::Not(literal) => {
+                for bytes in literal.scalars(text) {
+                    self.hide(bytes);
+                }
+                let (code, message) = if literal.scalar {
+                    let message = format!("`{name}` holds a secret in clear text");
+                    (code::LITERAL_SECRET, message)
+                } else {
+                    let message = format!("`{name}` must say where the secret comes from");
+                    (code::SECRET_REFERENCE, message)
+                };
+                self.error(span, code, message, Some(write_a_reference(name)));
+                return None;
+            }
+        };
+        let strays = fields.strays.len();
+        let Reference { env, file, command } = self.fields("a secret reference", fields);
+        let given = [env.is_some(), file.is_some(), command.is_some()];
+        let reference = match given.iter().filter(|given| **given).count() {
+            1 => self
+                .variable_reference(env)
+                .or_else(|| self.file_reference(file))
+                .or_else(|| self.command_reference(command))?,
+            0 if strays > 0 => return None,
+            _ => {
+                let message = format!("`{name}` must have exactly one of `env`, `file`, `command`");
+                let help = Some(write_a_reference(name));
+                self.error(span, code::SECRET_REFERENCE, message, help);
+                return None;
+            }
+        };
+        Some((reference, self.place(span)))
+    }
+
+    fn variable_reference(
+        &mut self,
+        value: Option<At<Loose<Text<'_>>>>,
+    ) -> Option<SecretReference> {
+        let At { value, span, .. } = self.variable("env", value)?;
+        if is_reserved(&value) {
+            self.error(
+                span,
+                code::RESERVED_VARIABLE,
+                format!(
+                    "`{value}` holds credentials for the API and may not become a callback's secret"
+                ),
+                Some("use a variable of another name".to_owned()),
+            );
+            return None;
+        }
+        Some(SecretReference::Env(value.into_owned()))
+    }
+
+    /// The name of an environment variable. What is none may be the secret itself.
+    fn variable<'de>(
+        &mut self,
+        name: &str,
+        value: Option<At<Loose<Text<'de>>>>,
+    ) -> Option<At<Cow<'de, str>>> {
+        let value = value?;
+        let (bytes, span) = (value.text, value.span);
+        match value.value {
+            Loose::Not(Kind::Nothing) => {
+                self.text(name, Some(value));
+                return None;
+            }
+            Loose::Is(Text(value)) if is_variable(&value) => {
+                return Some(At {
+                    value,
+                    span,
+                    text: bytes,
+                });
+            }
+            Loose::Is(_) => self.hide(bytes),
+            // Of a list or mapping, only the beginning is known.
+            Loose::Not(_) => self.hide_line_from(bytes.0),
+        }
+        self.error(
+            span,
+            code::VARIABLE_NAME,
+            format!("`{name}` must be the name of an environment variable, not a value"),
+            Some(
+                "a name is made of letters, digits and `_`, and does not begin with a digit"
+                    .to_owned(),
+            ),
+        );
+        None
+    }
+
+    fn file_reference(&mut self, value: Option<At<Loose<Text<'_>>>>) -> Option<SecretReference> {
+        let At { value, span, .. } = self.text("file", value)?;
+        if value.is_empty() {
+            let message = "`file` must be the path of a file";
+            self.error(span, code::SECRET_REFERENCE, message, None);
+            return None;
+        }
+        Some(SecretReference::File(value.into_owned()))
+    }
+
+    fn command_reference(
+        &mut self,
+        value: Option<At<Loose<List<Text<'_>>>>>,
+    ) -> Option<SecretReference> {
+        let At { value, span, .. } = self.field("command", value)?;
+        let count = value.0.len();
+        let words: Vec<_> = value
+            .0
+            .into_iter()
+            .filter_map(|word| self.expect("a word of `command`", word))
+            .map(|word| word.value.0.into_owned())
+            .collect();
+        if words.len() < count {
+            return None;
+        }
+        if words.first().is_none_or(String::is_empty) {
+            let message = "`command` must be a program and its arguments";
+            let help = "write `command: [vault, kv, get, -field=key, secret/acme]`".to_owned();
+            self.error(span, code::SECRET_REFERENCE, message, Some(help));
+            return None;
+        }
+        Some(SecretReference::Command(words))
+    }
+
+    /// The variables that hold an account's credentials.
+    pub(super) fn credentials(
+        &mut self,
+        value: At<Loose<Secretive<'_, EnvironmentVariables<'_>>>>,
+    ) -> Option<CredentialVariables> {
+        let At { value, span, text } = self.field("env", Some(value))?;
+        let fields = match value {
+            Secretive::Is(fields) => fields,
+            Secretive::Not(other) => {
+                for bytes in other.scalars(text) {
+                    self.hide(bytes);
+                }
+                self.error(
+                    span,
+                    code::WRONG_TYPE,
+                    "`env` of an account must be a mapping of variable names",
+                    Some("write `env: { secret_id: ACME_ID, secret_key: ACME_KEY }`".to_owned()),
+                );
+                return None;
+            }
+        };
+        let EnvironmentVariables {
+            secret_id,
+            secret_key,
+            token,
+        } = self.fields("`env` of an account", fields);
+        if let Some(At {
+            value: Loose::Is(Text(id)),
+            span,
+            ..
+        }) = &secret_id
+            && id.starts_with("AKID")
+            && id.len() > 20
+        {
+            let span = *span;
+            for value in [&secret_id, &secret_key, &token].into_iter().flatten() {
+                self.hide(value.text);
+            }
+            self.error(
+                span,
+                code::CREDENTIAL_LITERAL,
+                "this looks like a SecretId itself, not like the name of a variable that holds it",
+                Some(
+                    "put the credentials into environment variables and write their names"
+                        .to_owned(),
+                ),
+            );
+            return None;
+        }
+        for (name, missing) in [
+            ("secret_id", secret_id.is_none()),
+            ("secret_key", secret_key.is_none()),
+        ] {
+            if missing {
+                let message = format!("`env` of an account needs `{name}`");
+                self.error(span, code::MISSING_KEY, message, None);
+            }
+        }
+        let has_token = token.is_some();
+        let secret_id = self.variable("secret_id", secret_id);
+        let secret_key = self.variable("secret_key", secret_key);
+        let token = self.variable("token", token);
+        if has_token && token.is_none() {
+            return None;
+        }
+        Some(CredentialVariables {
+            secret_id: secret_id?.value.into_owned(),
+            secret_key: secret_key?.value.into_owned(),
+            token: token.map(|token| token.value.into_owned()),
+        })
+    }
+}
+
+fn write_a_reference(name: &str) -> String {
+    format!(
+        "write `{name}: {{ env: NAME }}`, `{name}: {{ file: PATH }}` or `{name}: {{ command: \
+         [PROGRAM, ARGUMENT] }}`; a secret that was in a file should be replaced by a new one"
+    )
+}

@@ -1,0 +1,147 @@
+//! Warnings: what is allowed but seldom meant. Each looks at the whole configuration once.
+
+use std::collections::BTreeMap;
+
+use super::report::Report;
+use super::{code, url};
+use crate::model::{Callback, Desired, Organization};
+
+/// Every check, in the order of its code.
+const CHECKS: &[fn(&Desired, &mut Report)] = &[
+    http,
+    without_key,
+    without_token,
+    near_duplicates,
+    private_hosts,
+    shared_secrets,
+];
+
+/// Adds all warnings about `desired`.
+pub(super) fn check(desired: &Desired, report: &mut Report) {
+    for check in CHECKS {
+        check(desired, report);
+    }
+}
+
+fn callbacks(desired: &Desired) -> impl Iterator<Item = &Callback> {
+    desired
+        .organizations
+        .iter()
+        .flat_map(|organization| &organization.callbacks)
+}
+
+fn length(callback: &Callback) -> usize {
+    callback.url.as_str().len()
+}
+
+fn http(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired).filter(|callback| url::is_http(callback.url.as_str())) {
+        report.warning(
+            callback.place,
+            length(callback),
+            code::HTTP,
+            "this URL is http: whoever is on the way sees and can change what eSign sends",
+            "use https; mind that a redirect from http to https turns the POST into a GET",
+        );
+    }
+}
+
+fn without_key(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired).filter(|callback| callback.key.is_none()) {
+        report.warning(
+            callback.place,
+            length(callback),
+            code::NO_KEY,
+            "this callback has no key: eSign sends its messages unencrypted",
+            "add `key: { env: NAME }`; `ess-callbacks secret new` makes a key",
+        );
+    }
+}
+
+fn without_token(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired).filter(|callback| callback.token.is_none()) {
+        report.warning(
+            callback.place,
+            length(callback),
+            code::NO_TOKEN,
+            "this callback has no token: the receiver can't tell eSign's messages from forged ones",
+            "add `token: { env: NAME }`; `ess-callbacks secret new` makes a token",
+        );
+    }
+}
+
+fn near_duplicates(desired: &Desired, report: &mut Report) {
+    for Organization { callbacks, .. } in &desired.organizations {
+        if callbacks.len() < 2 {
+            continue;
+        }
+        let mut blurred: Vec<_> = callbacks
+            .iter()
+            .map(|callback| {
+                (
+                    url::blurred(callback.url.as_str()),
+                    callback.place,
+                    callback,
+                )
+            })
+            .collect();
+        blurred.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+        for alike in blurred.chunk_by(|one, other| one.0 == other.0) {
+            let Some(((_, place, first), rest)) = alike.split_first() else {
+                continue;
+            };
+            let line = place.line;
+            for (_, place, callback) in rest {
+                report.warning(
+                    *place,
+                    length(callback),
+                    code::NEAR_DUPLICATE,
+                    format!("this URL is nearly {} in line {line}", first.url),
+                    "eSign takes them for two and sends every message to both; keep one",
+                );
+            }
+        }
+    }
+}
+
+fn private_hosts(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired).filter(|callback| url::is_private(callback.url.as_str())) {
+        report.warning(
+            callback.place,
+            length(callback),
+            code::PRIVATE_HOST,
+            "eSign can't reach this host: it is private to a machine or network",
+            "use a host name or address that is reachable from the internet",
+        );
+    }
+}
+
+fn shared_secrets(desired: &Desired, report: &mut Report) {
+    // Of each secret: the first organization that uses it, and whether it was warned about.
+    let mut owners: BTreeMap<u32, (usize, bool)> = BTreeMap::new();
+    for (number, organization) in desired.organizations.iter().enumerate() {
+        for callback in &organization.callbacks {
+            for (name, secret) in [("key", callback.key), ("token", callback.token)] {
+                let Some(secret) = secret else {
+                    continue;
+                };
+                let (owner, warned) = owners.entry(secret.0).or_insert((number, false));
+                if *owner == number || *warned {
+                    continue;
+                }
+                *warned = true;
+                report.warning(
+                    callback.place,
+                    length(callback),
+                    code::SHARED_SECRET,
+                    format!(
+                        "the {name} of this callback ({}) is also used by `{}`",
+                        desired.secrets[secret.0 as usize].reference,
+                        desired.organizations[*owner].handle
+                    ),
+                    "give each organization secrets of its own, so that a leak concerns one only",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A diagnostic as text, in the manner of rustc: what, where, the line with a caret, and help.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer};
+
+use crate::diag::{Diagnostic, Severity, Snippet};
+
+/// Draws one diagnostic, without a line break at its end. Reads the same without `colour`.
+pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {
+    let Diagnostic {
+        severity,
+        code,
+        message,
+        snippet,
+        help,
+    } = diagnostic;
+    let level = match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(message.as_str()).id(code.0);
+    let excerpt = snippet.as_ref().map(Excerpt::new);
+    let mut group = match &excerpt {
+        Some(excerpt) => title.element(excerpt.draw()),
+        None => Group::with_title(title),
+    };
+    if let Some(help) = help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.render(&[group])
+}
+
+/// The line of a snippet and which bytes of it to mark.
+struct Excerpt<'d> {
+    snippet: &'d Snippet,
+    line: String,
+    mark: std::ops::Range<usize>,
+}
+
+impl<'d> Excerpt<'d> {
+    fn new(snippet: &'d Snippet) -> Self {
+        let Snippet {
+            file: _,
+            line: _,
+            column,
+            length,
+            text,
+            text_column,
+        } = snippet;
+        let cut = if *text_column > 1 { "…" } else { "" };
+        let line = format!("{cut}{text}");
+        let before = column.saturating_sub(*text_column) as usize;
+        let byte = |characters: usize| {
+            text.char_indices()
+                .nth(characters)
+                .map_or(line.len(), |(at, _)| cut.len() + at)
+        };
+        let mark = byte(before)..byte(before.saturating_add(*length as usize));
+        Self {
+            snippet,
+            line,
+            mark,
+        }
+    }
+
+    fn draw(&self) -> annotate_snippets::Snippet<'_, annotate_snippets::Annotation<'_>> {
+        annotate_snippets::Snippet::source(self.line.as_str())
+            .line_start(self.snippet.line as usize)
+            .path(&*self.snippet.file)
+            .annotation(AnnotationKind::Primary.span(self.mark.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diag::Code;
+
+    fn example(text: &str, column: u32, length: u32, text_column: u32) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code: Code("E010"),
+            message: "a callback has no key `kye`".to_owned(),
+            snippet: Some(Snippet {
+                file: Arc::from("teams/callbacks.yaml"),
+                line: 12,
+                column,
+                length,
+                text: text.to_owned(),
+                text_column,
+            }),
+            help: Some("did you mean `key`?".to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_where_the_line_and_help() {
+        insta::assert_snapshot!(diagnostic(&example("        kye: x", 9, 3, 1), false), @"");
+    }
+
+    #[test]
+    fn a_caret_stands_below_wide_characters() {
+        insta::assert_snapshot!(
+            diagnostic(&example("{ 描述: 合同事件, kye: x }", 13, 3, 1), false), @"");
+    }
+
+    #[test]
+    fn a_long_line_says_that_it_was_cut() {
+        insta::assert_snapshot!(diagnostic(&example("b, kye: x", 1004, 3, 1001), false), @"");
+    }
+
+    #[test]
+    fn without_a_place_the_message_stands_alone() {
+        let alone = Diagnostic {
+            severity: Severity::Warning,
+            snippet: None,
+            ..example("", 1, 1, 1)
+        };
+        insta::assert_snapshot!(diagnostic(&alone, false), @"");
+    }
+
+    #[test]
+    fn colour_adds_nothing_but_colour() {
+        let example = example("kye: \u{1b}[31mx", 1, 3, 1);
+        let plain = diagnostic(&example, false);
+        let coloured = diagnostic(&example, true);
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+        assert_ne!(coloured, plain);
+    }
+
+    #[test]
+    fn any_snippet_is_drawn() {
+        for (text, column, length) in [
+            ("", 1, 1),
+            ("é", 2, 9),
+            ("é", 99, 1),
+            ("a\tb", 3, 1),
+            ("", 0, 0),
+        ] {
+            assert!(diagnostic(&example(text, column, length, 1), false).contains("E010"));
+        }
+    }
+}
