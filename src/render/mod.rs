@@ -14,6 +14,8 @@
 )]
 
 mod escape;
+#[cfg(test)]
+mod fixtures;
 mod style;
 mod text;
 mod words;
@@ -21,5 +23,5 @@ mod wrap;
 
 pub use escape::{Clean, Quoted};
 pub use style::{Style, Tone};
-pub use text::{Symbol, change_text, guards_text, plan_text, symbol};
+pub use text::{Symbol, change_text, guards_text, plan_text};
 pub use words::{ago, counted, plural, span};

@@ -10,11 +10,6 @@ use crate::render::style::{Style, Tone};
 use crate::render::words;
 use crate::render::wrap::write_wrapped;
 
-/// The symbol of a change; `None` when it calls nothing.
-pub const fn symbol(change: &Change) -> Option<Symbol> {
-    Symbol::of(change)
-}
-
 /// Writes one change. A change without calls writes nothing.
 ///
 /// # Errors

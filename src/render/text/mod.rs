@@ -10,7 +10,8 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use change::{change_text, symbol};
+pub use change::change_text;
+pub(super) use change::{lost_word, shortened};
 pub use guards::guards_text;
 
 use std::fmt;
@@ -100,7 +101,8 @@ impl Symbol {
         }
     }
 
-    const fn of(change: &Change) -> Option<Self> {
+    /// The symbol of a change; `None` when it calls nothing.
+    pub const fn of(change: &Change) -> Option<Self> {
         match (change.action, change.steps) {
             (_, Steps::Nothing) | (Action::NoOp, _) => None,
             (Action::Add, Steps::DeleteThenAdd) | (Action::Replace, _) => Some(Self::Replace),
