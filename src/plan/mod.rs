@@ -12,6 +12,12 @@
     reason = "planning is a pure function of desired and recorded"
 )]
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+mod document;
+
+pub use document::{DocumentError, FORMAT_VERSION, applyable, read_document, write_document};
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
