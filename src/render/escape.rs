@@ -5,6 +5,7 @@
 //! about to approve.
 
 use std::fmt::{self, Display, Write as _};
+use std::io;
 
 /// Shows a value with its control characters escaped (`\u{1b}`).
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +69,29 @@ impl fmt::Write for Escaping<'_, '_> {
     }
 }
 
+/// Compact JSON in which the same characters are escaped. Readers see no difference; a terminal or a
+/// CI log that shows the JSON does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HarmlessJson;
+
+impl serde_json::ser::Formatter for HarmlessJson {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut clean_from = 0;
+        for (at, c) in fragment.char_indices().filter(|(_, c)| is_treacherous(*c)) {
+            writer.write_all(&fragment.as_bytes()[clean_from..at])?;
+            clean_from = at + c.len_utf8();
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+        }
+        writer.write_all(&fragment.as_bytes()[clean_from..])
+    }
+}
+
 /// Characters that act on a terminal, or on the text around them, instead of being seen. Joiners
 /// (U+200C, U+200D) stay: some scripts can't be written without them.
 pub(crate) fn is_treacherous(c: char) -> bool {
@@ -101,6 +125,17 @@ mod tests {
     fn quotes_can_not_be_closed_from_inside() {
         assert_eq!(Quoted("a\"b\\c\n").to_string(), r#""a\"b\\c\u{a}""#);
         assert_eq!(Clean("a\"b\\c").to_string(), "a\"b\\c");
+    }
+
+    #[test]
+    fn json_means_the_same_with_and_without_escapes() {
+        let mut out = Vec::new();
+        let text = "a\u{9b}\u{e0041}中\n\"";
+        let mut serializer = serde_json::Serializer::with_formatter(&mut out, HarmlessJson);
+        serde::Serialize::serialize(text, &mut serializer).unwrap();
+        let json = String::from_utf8(out).unwrap();
+        assert_eq!(json, r#""a\u009b\udb40\udc41中\n\"""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
     proptest::proptest! {

@@ -14,14 +14,21 @@
 )]
 
 mod escape;
+mod events;
 #[cfg(test)]
 mod fixtures;
+mod report;
 mod style;
 mod text;
 mod words;
 mod wrap;
 
 pub use escape::{Clean, Quoted};
+pub use events::{
+    apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
+    planned_change_json, version_json,
+};
+pub use report::{is_complete, report_json, report_text};
 pub use style::{Style, Tone};
 pub use text::{Symbol, change_text, guards_text, plan_text};
 pub use words::{ago, counted, plural, span};

@@ -79,6 +79,18 @@ pub(crate) const fn future(action: Action, steps: Steps) -> &'static str {
     }
 }
 
+/// The verb after "plan to".
+pub(crate) const fn plan_to(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "leave as it is",
+        Action::Add => "add",
+        Action::Delete => "delete",
+        Action::Replace => "replace",
+        Action::Heal => "heal",
+        Action::Finish => "finish",
+    }
+}
+
 /// What is happening: `Adding`.
 pub(crate) const fn doing(action: Action, steps: Steps) -> &'static str {
     match (action, steps) {

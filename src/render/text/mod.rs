@@ -13,6 +13,7 @@ mod tests;
 pub use change::change_text;
 pub(super) use change::{lost_word, shortened};
 pub use guards::guards_text;
+pub(super) use summary::summary_line;
 
 use std::fmt;
 
