@@ -17,7 +17,10 @@ mod escape;
 mod events;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod properties;
 mod report;
+mod state;
 mod style;
 mod text;
 mod words;
@@ -29,6 +32,7 @@ pub use events::{
     planned_change_json, version_json,
 };
 pub use report::{is_complete, report_json, report_text};
+pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};
 pub use text::{Symbol, change_text, guards_text, plan_text};
 pub use words::{ago, counted, plural, span};

@@ -13,7 +13,6 @@ fn written(plan: &Plan, diagnostics: &[Diagnostic]) -> String {
 fn some_plan() -> Plan {
     use crate::model::*;
     use crate::plan::*;
-    use crate::secret::SecretReference;
     let fingerprints = |key| Fingerprints {
         key: Some(Fingerprint([key; 16])),
         token: None,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::model::{ApiError, Event, NotAttempted};
+use crate::model::{AccountName, ApiError, Event, NotAttempted};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{self, counted, elapsed, span};
@@ -68,13 +68,7 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
         Event::Throttled {
             account,
             rate_per_minute,
-        } => format!(
-            "{} Account {}: eSign refuses calls for being too many; going on at {} calls/s for a \
-             while. Something else may be using the same credentials.",
-            style.paint(Tone::Warning, "Throttled."),
-            Clean(account),
-            per_second(*rate_per_minute)
-        ),
+        } => throttled(account, *rate_per_minute, style),
         Event::FenceWait {
             address,
             until,
@@ -92,22 +86,8 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
             style.paint(Tone::Warning, "Drift:"),
             words::drift(*drift)
         ),
-        Event::ClockOffset { account, seconds } => format!(
-            "{} Account {}: this machine's clock is {} {} eSign's; calls are signed with eSign's \
-             time. Set the clock (NTP).",
-            style.paint(Tone::Warning, "Clock off."),
-            Clean(account),
-            span(seconds.unsigned_abs()),
-            if *seconds >= 0 { "behind" } else { "ahead of" }
-        ),
-        Event::AccountStopped { account, error } => format!(
-            "{} Account {}: no more calls with its credentials: {}. It means: {}. What to do: {}.",
-            style.paint(Tone::Error, "Stopped."),
-            Clean(account),
-            ErrorWords(error),
-            Clean(&error.meaning),
-            Clean(&error.advice)
-        ),
+        Event::ClockOffset { account, seconds } => clock_offset(account, *seconds, style),
+        Event::AccountStopped { account, error } => account_stopped(account, error, style),
         Event::Interrupted { in_flight } => format!(
             "{} No new calls; waiting for {} in flight. Press Ctrl-C once more to leave at \
              once: the journal has the rest.",
@@ -116,6 +96,38 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
         ),
     };
     Some(line)
+}
+
+fn throttled(account: &AccountName, rate_per_minute: u32, style: &Style) -> String {
+    format!(
+        "{} Account {}: eSign refuses calls for being too many; going on at {} calls/s for a \
+         while. Something else may be using the same credentials.",
+        style.paint(Tone::Warning, "Throttled."),
+        Clean(account),
+        per_second(rate_per_minute)
+    )
+}
+
+fn clock_offset(account: &AccountName, seconds: i64, style: &Style) -> String {
+    format!(
+        "{} Account {}: this machine's clock is {} {} eSign's; calls are signed with eSign's \
+         time. Set the clock (NTP).",
+        style.paint(Tone::Warning, "Clock off."),
+        Clean(account),
+        span(seconds.unsigned_abs()),
+        if seconds >= 0 { "behind" } else { "ahead of" }
+    )
+}
+
+fn account_stopped(account: &AccountName, error: &ApiError, style: &Style) -> String {
+    format!(
+        "{} Account {}: no more calls with its credentials: {}. It means: {}. What to do: {}.",
+        style.paint(Tone::Error, "Stopped."),
+        Clean(account),
+        ErrorWords(error),
+        Clean(&error.meaning),
+        Clean(&error.advice)
+    )
 }
 
 fn strong(style: &Style, what: impl Display) -> impl Display {

@@ -11,7 +11,7 @@ mod summary;
 mod tests;
 
 pub use change::change_text;
-pub(super) use change::{lost_word, shortened};
+pub(super) use change::shortened;
 pub use guards::guards_text;
 pub(super) use summary::summary_line;
 
