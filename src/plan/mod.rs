@@ -12,8 +12,11 @@
     reason = "planning is a pure function of desired and recorded"
 )]
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod build;
 mod decide;
+mod document;
 mod guards;
 mod order;
 mod pattern;
@@ -31,6 +34,7 @@ use crate::model::{
 use crate::secret::SecretReference;
 
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
+pub use document::{DocumentError, FORMAT_VERSION, applyable, read_document, write_document};
 pub use pattern::{Pattern, PatternError};
 
 /// What will be done, in the order it will be done.

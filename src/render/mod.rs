@@ -1,3 +1,39 @@
-//! Rendering.
+//! Rendering: plans, events, reports and state as text and JSON.
+//!
+//! Everything here is a pure function of a value and a [`Style`]; it never looks at the terminal,
+//! the clock or stdout. Text goes to a [`std::fmt::Write`], piece by piece, so that a plan of a
+//! hundred thousand changes costs no more memory than one.
+//!
+//! Invariants: colour never carries meaning alone; control characters in anything that came from
+//! outside (handles, URLs, eSign's messages) are written as escapes; no secret can get here, only
+//! fingerprints.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "rendering is a pure function; `now` comes with the style"
+)]
 
 pub mod diagnostic;
+mod escape;
+mod events;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod properties;
+mod report;
+mod state;
+mod style;
+mod text;
+mod words;
+mod wrap;
+
+pub use escape::{Clean, Quoted};
+pub use events::{
+    apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
+    planned_change_json, version_json,
+};
+pub use report::{is_complete, report_json, report_text};
+pub use state::{entry_json, entry_text, state_json, state_list, state_text};
+pub use style::{Style, Tone};
+pub use text::{Symbol, change_text, guards_text, plan_text};
+pub use words::{ago, counted, plural, span};

@@ -1,0 +1,337 @@
+//! Strategies for arbitrary plans, for the property tests of everything that shows or stores them.
+//!
+//! They are wider than what planning makes: any text in any name, any belief beside any action.
+//! What they keep is what the types' documentation promises: scopes are distinct, and secret
+//! indices point at secrets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+
+use super::{After, Before, Bookkeeping, Change, OrganizationPlan, Plan, Reason, Summary, Tripped};
+use crate::model::{
+    AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl, CredentialVariables,
+    Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage, LostCall, OperatorId,
+    OrganizationId, Presumed, Salt, Scope, SecretIndex, Steps, Timestamp, Write,
+};
+use crate::secret::SecretReference;
+
+/// Text as hostile as it comes: quotes, control characters, East Asian characters, nothing.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[a-z]{1,8}",
+        1 => "https://[a-z]{1,8}\\.example/[a-z/]{0,8}",
+        1 => "[ \"\\\\/\u{1b}\r\n\t\u{202e}\u{7f}\u{85}中文é]{0,6}",
+        1 => any::<String>(),
+    ]
+}
+
+pub(crate) fn fingerprints() -> impl Strategy<Value = Fingerprints> {
+    let one = || proptest::option::of(any::<[u8; 16]>().prop_map(Fingerprint));
+    (one(), one()).prop_map(|(key, token)| Fingerprints { key, token })
+}
+
+/// Between 1970 and 2243.
+pub(crate) fn timestamp() -> impl Strategy<Value = Timestamp> {
+    (0_i64..1 << 33).prop_map(Timestamp)
+}
+
+pub(crate) fn belief() -> impl Strategy<Value = Belief> {
+    prop_oneof![
+        Just(Belief::ABSENT),
+        Just(Belief::ANYTHING),
+        fingerprints().prop_map(Belief::proven),
+        fingerprints().prop_map(Belief::assumed),
+        (fingerprints(), any::<bool>()).prop_map(|(fingerprints, exact)| {
+            Belief::unknown(Presumed {
+                fingerprints,
+                exact,
+            })
+        }),
+    ]
+}
+
+pub(crate) fn lost_call() -> impl Strategy<Value = LostCall> {
+    let write = prop_oneof![Just(Write::Delete), fingerprints().prop_map(Write::Add)];
+    (write, timestamp()).prop_map(|(write, signed_at)| LostCall { write, signed_at })
+}
+
+fn environment() -> impl Strategy<Value = Environment> {
+    prop_oneof![Just(Environment::Production), Just(Environment::Test)]
+}
+
+pub(crate) fn scope() -> impl Strategy<Value = Scope> {
+    (
+        environment(),
+        text(),
+        proptest::option::of(text()),
+        proptest::option::of(text()),
+    )
+        .prop_map(|(environment, account, organization, app_id)| Scope {
+            environment,
+            account: AccountName::new(account),
+            organization: organization.map(OrganizationId::new),
+            app_id: app_id.map(AppId::new),
+        })
+}
+
+pub(crate) fn address() -> impl Strategy<Value = Address> {
+    (text(), text()).prop_map(|(handle, url)| Address {
+        handle: Handle::new(handle),
+        url: CallbackUrl::new(url),
+    })
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        Just(Action::NoOp),
+        Just(Action::Add),
+        Just(Action::Delete),
+        Just(Action::Replace),
+        Just(Action::Heal),
+        Just(Action::Finish),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Steps> {
+    prop_oneof![
+        Just(Steps::Nothing),
+        Just(Steps::Add),
+        Just(Steps::Delete),
+        Just(Steps::DeleteThenAdd),
+    ]
+}
+
+fn reason() -> impl Strategy<Value = Reason> {
+    prop_oneof![
+        (any::<bool>(), any::<bool>())
+            .prop_map(|(key, token)| Reason::SecretChanged { key, token }),
+        proptest::sample::select(vec![
+            Reason::NotRecorded,
+            Reason::ProvenAbsent,
+            Reason::Adoption,
+            Reason::Requested,
+            Reason::HealDue,
+            Reason::NotDeclared,
+            Reason::OrganizationNotDeclared,
+            Reason::ListedAbsent,
+            Reason::Destroy,
+            Reason::OpenAdd,
+            Reason::OpenAddOfAnotherValue,
+            Reason::OpenDelete,
+            Reason::Unchanged,
+            Reason::Unproven,
+            Reason::NotChecked,
+            Reason::Suspended,
+        ]),
+    ]
+}
+
+fn before() -> impl Strategy<Value = Before> {
+    (belief(), any::<bool>(), proptest::option::of(timestamp())).prop_map(
+        |(belief, protect, proved_at)| Before {
+            belief,
+            protect,
+            proved_at,
+        },
+    )
+}
+
+fn after(secrets: u32) -> impl Strategy<Value = After> {
+    let index = || proptest::option::of((0..secrets).prop_map(SecretIndex));
+    (
+        index(),
+        index(),
+        proptest::option::of(fingerprints()),
+        any::<bool>(),
+    )
+        .prop_map(|(key, token, fingerprints, protect)| After {
+            key,
+            token,
+            fingerprints,
+            protect,
+        })
+}
+
+fn change(secrets: u32) -> impl Strategy<Value = Change> {
+    (
+        (address(), text(), action(), steps()),
+        (
+            reason(),
+            proptest::option::of(lost_call()),
+            proptest::option::of(before()),
+            proptest::option::of(after(secrets)),
+        ),
+    )
+        .prop_map(
+            |((address, operator, action, steps), (reason, fence, before, after))| Change {
+                address,
+                operator: OperatorId::new(operator),
+                action,
+                steps,
+                reason,
+                fence,
+                before,
+                after,
+            },
+        )
+}
+
+fn reference() -> impl Strategy<Value = SecretReference> {
+    prop_oneof![
+        text().prop_map(SecretReference::Env),
+        text().prop_map(SecretReference::File),
+        vec(text(), 0..3).prop_map(SecretReference::Command),
+    ]
+}
+
+fn source() -> impl Strategy<Value = AccountSource> {
+    prop_oneof![
+        Just(AccountSource::Default {}),
+        text().prop_map(AccountSource::Profile),
+        (text(), text(), proptest::option::of(text())).prop_map(
+            |(secret_id, secret_key, token)| AccountSource::Env(CredentialVariables {
+                secret_id,
+                secret_key,
+                token,
+            })
+        ),
+    ]
+}
+
+fn bookkeeping() -> impl Strategy<Value = Bookkeeping> {
+    let identity = || {
+        (scope(), text()).prop_map(|(scope, url)| Identity {
+            scope: Arc::new(scope),
+            url: CallbackUrl::new(url),
+        })
+    };
+    prop_oneof![
+        identity().prop_map(Bookkeeping::Forget),
+        (identity(), text(), text(), any::<bool>()).prop_map(
+            |(identity, handle, operator, protect)| Bookkeeping::Refresh {
+                identity,
+                handle: Handle::new(handle),
+                operator: OperatorId::new(operator),
+                protect,
+            }
+        ),
+    ]
+}
+
+fn tripped() -> impl Strategy<Value = Tripped> {
+    let count = || 0_usize..100;
+    prop_oneof![
+        (text(), count(), count()).prop_map(|(handle, deletes, recorded)| {
+            Tripped::MostOfOrganization {
+                handle: Handle::new(handle),
+                deletes,
+                recorded,
+            }
+        }),
+        (text(), count()).prop_map(|(handle, deletes)| Tripped::LastOfOrganization {
+            handle: Handle::new(handle),
+            deletes,
+        }),
+        (count(), count()).prop_map(|(deletes, recorded)| Tripped::MostOfAll { deletes, recorded }),
+        address().prop_map(|address| Tripped::Protected { address }),
+        (count(), count())
+            .prop_map(|(allowed, deletes)| Tripped::WrongAllowance { allowed, deletes }),
+    ]
+}
+
+fn summary() -> impl Strategy<Value = Summary> {
+    (vec(0_usize..1000, 16), proptest::option::of(timestamp())).prop_map(|(n, oldest_proof)| {
+        Summary {
+            add: n[0],
+            replace: n[1],
+            delete: n[2],
+            heal: n[3],
+            finish: n[4],
+            unchanged: n[5],
+            unproven: n[6],
+            unknown: n[7],
+            not_checked: n[8],
+            suspended: n[9],
+            heal_deferred: n[10],
+            oldest_proof,
+            calls: n[11],
+            to_add: n[12],
+            to_change: n[13],
+            to_destroy: n[14],
+            deletes_by_omission: n[15],
+        }
+    })
+}
+
+fn organizations(secrets: u32) -> impl Strategy<Value = Vec<OrganizationPlan>> {
+    btree_map(
+        scope(),
+        (text(), any::<bool>(), vec(change(secrets), 0..4)),
+        0..4,
+    )
+    .prop_map(|organizations| {
+        organizations
+            .into_iter()
+            .map(|(scope, (handle, suspended, changes))| OrganizationPlan {
+                handle: Handle::new(handle),
+                scope: Arc::new(scope),
+                suspended,
+                changes,
+            })
+            .collect()
+    })
+}
+
+/// Any plan.
+pub(crate) fn plan() -> impl Strategy<Value = Plan> {
+    vec(reference(), 1..4)
+        .prop_flat_map(|secrets| {
+            let count = u32::try_from(secrets.len()).expect("there are at most three");
+            (Just(secrets), organizations(count))
+        })
+        .prop_flat_map(|(secrets, organizations)| {
+            (
+                (
+                    environment(),
+                    proptest::option::of(any::<u128>()),
+                    any::<u64>(),
+                    any::<[u8; 16]>(),
+                ),
+                btree_map(text().prop_map(AccountName::new), source(), 0..3),
+                (Just(secrets), Just(organizations)),
+                (vec(bookkeeping(), 0..3), summary(), vec(tripped(), 0..4)),
+            )
+        })
+        .prop_map(assemble)
+}
+
+type Parts = (
+    (Environment, Option<u128>, u64, [u8; 16]),
+    BTreeMap<AccountName, AccountSource>,
+    (Vec<SecretReference>, Vec<OrganizationPlan>),
+    (Vec<Bookkeeping>, Summary, Vec<Tripped>),
+);
+
+fn assemble(parts: Parts) -> Plan {
+    let (
+        (environment, lineage, serial, salt),
+        accounts,
+        (secrets, organizations),
+        (bookkeeping, summary, tripped),
+    ) = parts;
+    Plan {
+        environment,
+        lineage: lineage.map(|bits| Lineage(uuid::Uuid::from_u128(bits))),
+        serial,
+        salt: Salt(salt),
+        accounts,
+        secrets,
+        organizations,
+        bookkeeping,
+        summary,
+        tripped,
+    }
+}

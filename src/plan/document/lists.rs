@@ -1,0 +1,162 @@
+//! The document's lists beside the changes: what happens to the record alone, and what refuses the
+//! plan.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::rows::ScopeRow;
+use crate::model::{Address, CallbackUrl, Handle, Identity, OperatorId, Scope};
+use crate::plan::{Bookkeeping, Tripped};
+
+/// One of `bookkeeping`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "record", deny_unknown_fields)]
+pub(super) enum BookkeepingRow {
+    Refresh {
+        scope: ScopeRow,
+        url: CallbackUrl,
+        organization: Handle,
+        operator: OperatorId,
+        protect: bool,
+    },
+    Forget {
+        scope: ScopeRow,
+        url: CallbackUrl,
+    },
+}
+
+impl From<&Bookkeeping> for BookkeepingRow {
+    fn from(item: &Bookkeeping) -> Self {
+        match item.clone() {
+            Bookkeeping::Refresh {
+                identity,
+                handle,
+                operator,
+                protect,
+            } => Self::Refresh {
+                scope: ScopeRow::from(&*identity.scope),
+                url: identity.url,
+                organization: handle,
+                operator,
+                protect,
+            },
+            Bookkeeping::Forget(identity) => Self::Forget {
+                scope: ScopeRow::from(&*identity.scope),
+                url: identity.url,
+            },
+        }
+    }
+}
+
+impl From<BookkeepingRow> for Bookkeeping {
+    fn from(row: BookkeepingRow) -> Self {
+        let identity = |scope, url| Identity {
+            scope: Arc::new(Scope::from(scope)),
+            url,
+        };
+        match row {
+            BookkeepingRow::Refresh {
+                scope,
+                url,
+                organization,
+                operator,
+                protect,
+            } => Self::Refresh {
+                identity: identity(scope, url),
+                handle: organization,
+                operator,
+                protect,
+            },
+            BookkeepingRow::Forget { scope, url } => Self::Forget(identity(scope, url)),
+        }
+    }
+}
+
+/// One of `tripped`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "guard", deny_unknown_fields)]
+pub(super) enum TrippedRow {
+    MostOfOrganization {
+        organization: Handle,
+        deletes: usize,
+        recorded: usize,
+    },
+    LastOfOrganization {
+        organization: Handle,
+        deletes: usize,
+    },
+    MostOfAll {
+        deletes: usize,
+        recorded: usize,
+    },
+    Protected {
+        organization: Handle,
+        url: CallbackUrl,
+    },
+    WrongAllowance {
+        allowed: usize,
+        deletes: usize,
+    },
+}
+
+impl From<&Tripped> for TrippedRow {
+    fn from(tripped: &Tripped) -> Self {
+        match tripped.clone() {
+            Tripped::MostOfOrganization {
+                handle,
+                deletes,
+                recorded,
+            } => Self::MostOfOrganization {
+                organization: handle,
+                deletes,
+                recorded,
+            },
+            Tripped::LastOfOrganization { handle, deletes } => Self::LastOfOrganization {
+                organization: handle,
+                deletes,
+            },
+            Tripped::MostOfAll { deletes, recorded } => Self::MostOfAll { deletes, recorded },
+            Tripped::Protected { address } => Self::Protected {
+                organization: address.handle,
+                url: address.url,
+            },
+            Tripped::WrongAllowance { allowed, deletes } => {
+                Self::WrongAllowance { allowed, deletes }
+            }
+        }
+    }
+}
+
+impl From<TrippedRow> for Tripped {
+    fn from(row: TrippedRow) -> Self {
+        match row {
+            TrippedRow::MostOfOrganization {
+                organization,
+                deletes,
+                recorded,
+            } => Self::MostOfOrganization {
+                handle: organization,
+                deletes,
+                recorded,
+            },
+            TrippedRow::LastOfOrganization {
+                organization,
+                deletes,
+            } => Self::LastOfOrganization {
+                handle: organization,
+                deletes,
+            },
+            TrippedRow::MostOfAll { deletes, recorded } => Self::MostOfAll { deletes, recorded },
+            TrippedRow::Protected { organization, url } => Self::Protected {
+                address: Address {
+                    handle: organization,
+                    url,
+                },
+            },
+            TrippedRow::WrongAllowance { allowed, deletes } => {
+                Self::WrongAllowance { allowed, deletes }
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The plan document: what `plan --format json` prints and `plan --out` saves.
+//!
+//! [`write_document`] streams it; [`read_document`] gives back the very [`Plan`], so that
+//! `apply PLAN` needs no callbacks.yaml. It holds secret references and fingerprints, never a
+//! secret.
+//!
+//! Invariants: what was written reads back equal; a document that was cut off, edited or made by
+//! another version is refused, never half understood. The digest protects against accidents and
+//! hasty editing; it is no signature.
+//!
+//! Format history: 1.0, the first.
+
+mod layout;
+mod lists;
+mod read;
+mod rows;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use read::{DocumentError, read_document};
+pub use write::{applyable, write_document};
+
+/// The version written, and the only one read.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// Begins the last line of a document; everything before this line's comma is digested. In the
+/// text of a JSON string a line break can't stand, so nothing else looks like it.
+const DIGEST_LINE: &str = "\n  \"digest\": \"sha256:";

@@ -1,0 +1,187 @@
+//! Reading the document back, or saying why not.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sha2::{Digest as _, Sha256};
+
+use super::lists::{BookkeepingRow, TrippedRow};
+use super::rows::{ChangeRow, OrganizationRow};
+use super::{DIGEST_LINE, FORMAT_VERSION};
+use crate::model::{AccountName, AccountSource, Environment, Lineage, Salt, Scope};
+use crate::plan::{Bookkeeping, OrganizationPlan, Plan, Summary, Tripped};
+use crate::secret::SecretReference;
+
+/// Why a text is no plan that can be applied. The caller knows which file it was.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// The text ends too early.
+    #[error("the plan is cut off: it ends in the middle. Make a new one with `plan --out`")]
+    CutOff,
+    /// It is no JSON, or no plan.
+    #[error("this is no plan document (line {line}, column {column})")]
+    NotAPlan {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What the parser says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Another version of the program made it.
+    #[error(
+        "the plan has format version `{found}`, and this program reads `{FORMAT_VERSION}` only. \
+         Make a new one with `plan --out`, or use the program that made it"
+    )]
+    Version {
+        /// What it says.
+        found: String,
+    },
+    /// It is not what was written.
+    #[error(
+        "the plan was changed after it was written (edited, reformatted, or its line ends \
+         converted): its digest does not fit. What was reviewed must be what is applied, so make \
+         a new one with `plan --out`"
+    )]
+    Changed,
+    /// It is whole, but its parts contradict each other.
+    #[error("the plan contradicts itself: {what}. Make a new one with `plan --out`")]
+    Inconsistent {
+        /// What does.
+        what: String,
+    },
+}
+
+/// Reads a plan that [`write_document`](super::write_document) wrote.
+///
+/// # Errors
+/// When the text is cut off, edited, of another version, or no plan at all.
+pub fn read_document(text: &str) -> Result<Plan, DocumentError> {
+    // The version first: a newer document deserves that answer, and not one about its digest.
+    let version: Version = serde_json::from_str(text).map_err(broken)?;
+    if version.format_version != FORMAT_VERSION {
+        return Err(DocumentError::Version {
+            found: version.format_version,
+        });
+    }
+    if !is_as_written(text) {
+        return Err(DocumentError::Changed);
+    }
+    let document: Document = serde_json::from_str(text).map_err(broken)?;
+    document.into_plan()
+}
+
+fn broken(source: serde_json::Error) -> DocumentError {
+    if source.is_eof() {
+        return DocumentError::CutOff;
+    }
+    DocumentError::NotAPlan {
+        line: source.line(),
+        column: source.column(),
+        source,
+    }
+}
+
+fn is_as_written(text: &str) -> bool {
+    let Some((digested, end)) = text.rsplit_once(DIGEST_LINE) else {
+        return false;
+    };
+    let Some(digested) = digested.strip_suffix(',') else {
+        return false;
+    };
+    let digest = hex::encode(Sha256::digest(digested.as_bytes()));
+    // Some editors and mailers take the last line break away; nothing is lost with it.
+    end.strip_prefix(digest.as_str()).map(str::trim_end) == Some("\"\n}")
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format_version: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(rename = "format_version")]
+    _format_version: IgnoredAny,
+    environment: Environment,
+    lineage: Option<Lineage>,
+    serial: u64,
+    fingerprint_salt: Salt,
+    summary: Summary,
+    #[serde(rename = "applyable")]
+    _applyable: IgnoredAny,
+    #[serde(rename = "errored")]
+    _errored: IgnoredAny,
+    tripped: Vec<TrippedRow>,
+    accounts: BTreeMap<AccountName, AccountSource>,
+    secrets: Vec<SecretReference>,
+    organizations: Vec<OrganizationRow>,
+    changes: Vec<ChangeRow>,
+    bookkeeping: Vec<BookkeepingRow>,
+    #[serde(rename = "diagnostics")]
+    _diagnostics: IgnoredAny,
+    #[serde(rename = "digest")]
+    _digest: IgnoredAny,
+}
+
+impl Document {
+    fn into_plan(self) -> Result<Plan, DocumentError> {
+        let organizations = organizations(self.organizations, self.changes, self.secrets.len())
+            .map_err(|what| DocumentError::Inconsistent { what })?;
+        Ok(Plan {
+            environment: self.environment,
+            lineage: self.lineage,
+            serial: self.serial,
+            salt: self.fingerprint_salt,
+            accounts: self.accounts,
+            secrets: self.secrets,
+            organizations,
+            bookkeeping: self
+                .bookkeeping
+                .into_iter()
+                .map(Bookkeeping::from)
+                .collect(),
+            summary: self.summary,
+            tripped: self.tripped.into_iter().map(Tripped::from).collect(),
+        })
+    }
+}
+
+/// Gives each organization its changes, which stand in the same order.
+fn organizations(
+    rows: Vec<OrganizationRow>,
+    changes: Vec<ChangeRow>,
+    secrets: usize,
+) -> Result<Vec<OrganizationPlan>, String> {
+    let mut rest = changes.into_iter();
+    let mut organizations = Vec::with_capacity(rows.len());
+    for row in rows {
+        let own = rest
+            .by_ref()
+            .take(row.changes)
+            .map(|change| change.into_change(&row, secrets))
+            .collect::<Result<Vec<_>, _>>()?;
+        if own.len() != row.changes {
+            return Err(format!(
+                "`{}` has {} changes and {} are there",
+                row.organization,
+                row.changes,
+                own.len()
+            ));
+        }
+        organizations.push(OrganizationPlan {
+            handle: row.organization,
+            scope: Arc::new(Scope::from(row.scope)),
+            suspended: row.suspended,
+            changes: own,
+        });
+    }
+    match rest.len() {
+        0 => Ok(organizations),
+        left => Err(format!("{left} changes belong to no organization")),
+    }
+}

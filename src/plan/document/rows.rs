@@ -1,0 +1,431 @@
+//! The parts of the document as JSON has them, and their way from and to a plan's values.
+//!
+//! Each is written and read by the same type, so the two can't drift apart. Names are shared, so a
+//! row costs a few reference counts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AccountName, Action, Address, AppId, Belief, CallbackUrl, Environment, Evidence, Fingerprints,
+    Handle, LostCall, OperatorId, OrganizationId, Presence, Presumed, Scope, SecretIndex, Steps,
+    Timestamp, Write,
+};
+use crate::plan::{After, Before, Change, OrganizationPlan, Reason};
+
+/// `scope`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopeRow {
+    environment: Environment,
+    account: AccountName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proxy_organization_id: Option<OrganizationId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    app_id: Option<AppId>,
+}
+
+impl From<&Scope> for ScopeRow {
+    fn from(scope: &Scope) -> Self {
+        let Scope {
+            environment,
+            account,
+            organization,
+            app_id,
+        } = scope.clone();
+        Self {
+            environment,
+            account,
+            proxy_organization_id: organization,
+            app_id,
+        }
+    }
+}
+
+impl From<ScopeRow> for Scope {
+    fn from(row: ScopeRow) -> Self {
+        let ScopeRow {
+            environment,
+            account,
+            proxy_organization_id,
+            app_id,
+        } = row;
+        Self {
+            environment,
+            account,
+            organization: proxy_organization_id,
+            app_id,
+        }
+    }
+}
+
+/// One of `organizations`: it owns the next so many of `changes`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrganizationRow {
+    pub(super) organization: Handle,
+    pub(super) scope: ScopeRow,
+    pub(super) suspended: bool,
+    pub(super) changes: usize,
+}
+
+impl From<&OrganizationPlan> for OrganizationRow {
+    fn from(plan: &OrganizationPlan) -> Self {
+        let OrganizationPlan {
+            handle,
+            scope,
+            suspended,
+            changes,
+        } = plan;
+        Self {
+            organization: handle.clone(),
+            scope: ScopeRow::from(&**scope),
+            suspended: *suspended,
+            changes: changes.len(),
+        }
+    }
+}
+
+/// One word of `actions`, or one of `calls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    NoOp,
+    Add,
+    Delete,
+    Heal,
+    Finish,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Word>", into = "Vec<Word>")]
+struct Actions(Action);
+
+impl From<Actions> for Vec<Word> {
+    fn from(actions: Actions) -> Self {
+        match actions.0 {
+            Action::NoOp => vec![Word::NoOp],
+            Action::Add => vec![Word::Add],
+            Action::Delete => vec![Word::Delete],
+            Action::Replace => vec![Word::Delete, Word::Add],
+            Action::Heal => vec![Word::Heal],
+            Action::Finish => vec![Word::Finish],
+        }
+    }
+}
+
+impl TryFrom<Vec<Word>> for Actions {
+    type Error = &'static str;
+
+    fn try_from(words: Vec<Word>) -> Result<Self, Self::Error> {
+        Ok(Self(match words.as_slice() {
+            [Word::NoOp] => Action::NoOp,
+            [Word::Add] => Action::Add,
+            [Word::Delete] => Action::Delete,
+            [Word::Delete, Word::Add] => Action::Replace,
+            [Word::Heal] => Action::Heal,
+            [Word::Finish] => Action::Finish,
+            _ => return Err("these `actions` don't go together"),
+        }))
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Word>", into = "Vec<Word>")]
+struct Calls(Steps);
+
+impl From<Calls> for Vec<Word> {
+    fn from(calls: Calls) -> Self {
+        match calls.0 {
+            Steps::Nothing => Self::new(),
+            Steps::Add => vec![Word::Add],
+            Steps::Delete => vec![Word::Delete],
+            Steps::DeleteThenAdd => vec![Word::Delete, Word::Add],
+        }
+    }
+}
+
+impl TryFrom<Vec<Word>> for Calls {
+    type Error = &'static str;
+
+    fn try_from(words: Vec<Word>) -> Result<Self, Self::Error> {
+        Ok(Self(match words.as_slice() {
+            [] => Steps::Nothing,
+            [Word::Add] => Steps::Add,
+            [Word::Delete] => Steps::Delete,
+            [Word::Delete, Word::Add] => Steps::DeleteThenAdd,
+            _ => return Err("these `calls` don't go together"),
+        }))
+    }
+}
+
+/// One of `changes`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeRow {
+    address: String,
+    organization: Handle,
+    scope: ScopeRow,
+    url: CallbackUrl,
+    operator: OperatorId,
+    actions: Actions,
+    calls: Calls,
+    reason: Reason,
+    before: Option<BeforeRow>,
+    after: Option<AfterRow>,
+    fence: Option<FenceRow>,
+}
+
+impl ChangeRow {
+    pub(super) fn new(organization: &OrganizationPlan, change: &Change) -> Self {
+        let Change {
+            address,
+            operator,
+            action,
+            steps,
+            reason,
+            fence,
+            before,
+            after,
+        } = change;
+        Self {
+            address: address.to_string(),
+            organization: organization.handle.clone(),
+            scope: ScopeRow::from(&*organization.scope),
+            url: address.url.clone(),
+            operator: operator.clone(),
+            actions: Actions(*action),
+            calls: Calls(*steps),
+            reason: *reason,
+            before: before.as_ref().map(BeforeRow::from),
+            after: after.as_ref().map(AfterRow::from),
+            fence: fence.map(FenceRow::from),
+        }
+    }
+
+    /// The change of this organization, whose secrets are so many.
+    pub(super) fn into_change(
+        self,
+        organization: &OrganizationRow,
+        secrets: usize,
+    ) -> Result<Change, String> {
+        let Self {
+            address,
+            organization: handle,
+            scope,
+            url,
+            operator,
+            actions,
+            calls,
+            reason,
+            before,
+            after,
+            fence,
+        } = self;
+        if handle != organization.organization || scope != organization.scope {
+            return Err(format!(
+                "`{address}` stands among the changes of `{}`",
+                organization.organization
+            ));
+        }
+        let Some(handle) = address
+            .strip_suffix(url.as_str())
+            .and_then(|rest| rest.strip_suffix('/'))
+        else {
+            return Err(format!("`{address}` is not the address of {url}"));
+        };
+        Ok(Change {
+            address: Address {
+                handle: Handle::new(handle),
+                url,
+            },
+            operator,
+            action: actions.0,
+            steps: calls.0,
+            reason,
+            fence: fence.map(FenceRow::into_lost).transpose()?,
+            before: before.map(BeforeRow::into_before).transpose()?,
+            after: after.map(|row| row.into_after(secrets)).transpose()?,
+        })
+    }
+}
+
+/// `before`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BeforeRow {
+    presence: PresenceWord,
+    evidence: EvidenceWord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<Fingerprints>,
+    /// Whether the key and token, if it is present, are exactly these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exact: Option<bool>,
+    protect: bool,
+    proved_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", remote = "Presence")]
+enum PresenceRow {
+    Present,
+    Absent,
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PresenceWord(#[serde(with = "PresenceRow")] Presence);
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", remote = "Evidence")]
+enum EvidenceRow {
+    Proven,
+    Assumed,
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct EvidenceWord(#[serde(with = "EvidenceRow")] Evidence);
+
+impl From<&Before> for BeforeRow {
+    fn from(before: &Before) -> Self {
+        let Before {
+            belief,
+            protect,
+            proved_at,
+        } = before;
+        let presumed = belief.presumed();
+        Self {
+            presence: PresenceWord(belief.presence()),
+            evidence: EvidenceWord(belief.evidence()),
+            fingerprints: presumed.map(|presumed| presumed.fingerprints),
+            exact: presumed.map(|presumed| presumed.exact),
+            protect: *protect,
+            proved_at: *proved_at,
+        }
+    }
+}
+
+impl BeforeRow {
+    fn into_before(self) -> Result<Before, String> {
+        let Self {
+            presence,
+            evidence,
+            fingerprints,
+            exact,
+            protect,
+            proved_at,
+        } = self;
+        let belief = match (presence.0, fingerprints, exact) {
+            (Presence::Absent, None, None) => Belief::ABSENT,
+            (Presence::Present, Some(fingerprints), Some(true)) => Belief::proven(fingerprints),
+            (Presence::Present, Some(fingerprints), Some(false)) => Belief::assumed(fingerprints),
+            (Presence::Unknown, Some(fingerprints), Some(exact)) => Belief::unknown(Presumed {
+                fingerprints,
+                exact,
+            }),
+            (Presence::Absent | Presence::Present | Presence::Unknown, _, _) => {
+                return Err("a `before` contradicts itself".to_owned());
+            }
+        };
+        if belief.evidence() != evidence.0 {
+            return Err("a `before` has evidence that does not fit it".to_owned());
+        }
+        Ok(Before {
+            belief,
+            protect,
+            proved_at,
+        })
+    }
+}
+
+/// `after`. `key` and `token` are indices into `secrets`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AfterRow {
+    key: Option<u32>,
+    token: Option<u32>,
+    /// `None` when the secrets were not resolved.
+    fingerprints: Option<Fingerprints>,
+    protect: bool,
+}
+
+impl From<&After> for AfterRow {
+    fn from(after: &After) -> Self {
+        let After {
+            key,
+            token,
+            fingerprints,
+            protect,
+        } = after;
+        Self {
+            key: key.map(|index| index.0),
+            token: token.map(|index| index.0),
+            fingerprints: *fingerprints,
+            protect: *protect,
+        }
+    }
+}
+
+impl AfterRow {
+    fn into_after(self, secrets: usize) -> Result<After, String> {
+        let Self {
+            key,
+            token,
+            fingerprints,
+            protect,
+        } = self;
+        for index in [key, token].into_iter().flatten() {
+            if index as usize >= secrets {
+                return Err(format!("there is no secret number {index}"));
+            }
+        }
+        Ok(After {
+            key: key.map(SecretIndex),
+            token: token.map(SecretIndex),
+            fingerprints,
+            protect,
+        })
+    }
+}
+
+/// `fence`: the lost call, and when it can't arrive any more.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FenceRow {
+    lost: Word,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<Fingerprints>,
+    signed_at: Timestamp,
+    until: Timestamp,
+}
+
+impl From<LostCall> for FenceRow {
+    fn from(lost: LostCall) -> Self {
+        let (word, fingerprints) = match lost.write {
+            Write::Add(fingerprints) => (Word::Add, Some(fingerprints)),
+            Write::Delete => (Word::Delete, None),
+        };
+        Self {
+            lost: word,
+            fingerprints,
+            signed_at: lost.signed_at,
+            until: lost.dead_at(),
+        }
+    }
+}
+
+impl FenceRow {
+    fn into_lost(self) -> Result<LostCall, String> {
+        let write = match (self.lost, self.fingerprints) {
+            (Word::Add, Some(fingerprints)) => Write::Add(fingerprints),
+            (Word::Delete, None) => Write::Delete,
+            (Word::NoOp | Word::Add | Word::Delete | Word::Heal | Word::Finish, _) => {
+                return Err("a `fence` contradicts itself".to_owned());
+            }
+        };
+        Ok(LostCall {
+            write,
+            signed_at: self.signed_at,
+        })
+    }
+}

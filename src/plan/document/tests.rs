@@ -1,0 +1,249 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::diag::{Code, Diagnostic, Severity};
+use crate::plan::{Plan, arbitrary};
+
+fn written(plan: &Plan, diagnostics: &[Diagnostic]) -> String {
+    let mut out = Vec::new();
+    write_document(plan, diagnostics, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn some_plan() -> Plan {
+    use crate::model::*;
+    use crate::plan::*;
+    let fingerprints = |key| Fingerprints {
+        key: Some(Fingerprint([key; 16])),
+        token: None,
+    };
+    let scope = Arc::new(Scope {
+        environment: Environment::Production,
+        account: AccountName::default_account(),
+        organization: Some(OrganizationId::new("yDtwEUUckp7f87yrUygaLZxYk2SEodS7")),
+        app_id: None,
+    });
+    let change = Change {
+        address: Address {
+            handle: Handle::new("acme"),
+            url: CallbackUrl::new("https://a.example/cb"),
+        },
+        operator: OperatorId::new("yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"),
+        action: Action::Replace,
+        steps: Steps::DeleteThenAdd,
+        reason: Reason::SecretChanged {
+            key: true,
+            token: false,
+        },
+        fence: Some(LostCall {
+            write: Write::Add(fingerprints(3)),
+            signed_at: Timestamp(1_795_435_200),
+        }),
+        before: Some(Before {
+            belief: Belief::proven(fingerprints(1)),
+            protect: false,
+            proved_at: Some(Timestamp(1_795_000_000)),
+        }),
+        after: Some(After {
+            key: Some(SecretIndex(0)),
+            token: None,
+            fingerprints: Some(fingerprints(2)),
+            protect: true,
+        }),
+    };
+    let summary = Summary {
+        replace: 1,
+        calls: 2,
+        to_add: 1,
+        to_destroy: 1,
+        ..Summary::default()
+    };
+    Plan {
+        environment: Environment::Production,
+        lineage: Some(Lineage(uuid::Uuid::from_u128(7))),
+        serial: 12,
+        salt: Salt([5; 16]),
+        accounts: [(AccountName::default_account(), AccountSource::Default {})].into(),
+        secrets: vec![SecretReference::Env("ACME_CALLBACK_KEY".to_owned())],
+        organizations: vec![OrganizationPlan {
+            handle: Handle::new("acme"),
+            scope,
+            suspended: false,
+            changes: vec![change],
+        }],
+        bookkeeping: Vec::new(),
+        summary,
+        tripped: vec![Tripped::LastOfOrganization {
+            handle: Handle::new("acme"),
+            deletes: 1,
+        }],
+    }
+}
+
+#[test]
+fn the_document_has_this_shape() {
+    let warning = Diagnostic {
+        severity: Severity::Warning,
+        code: Code("W001"),
+        message: "no token".to_owned(),
+        snippet: None,
+        help: None,
+    };
+    insta::assert_snapshot!(written(&some_plan(), &[warning]), @r#"
+        {
+          "format_version": "1.0",
+          "environment": "production",
+          "lineage": "00000000-0000-0000-0000-000000000007",
+          "serial": 12,
+          "fingerprint_salt": "05050505050505050505050505050505",
+          "summary": {
+            "add": 0,
+            "replace": 1,
+            "delete": 0,
+            "heal": 0,
+            "finish": 0,
+            "unchanged": 0,
+            "unproven": 0,
+            "unknown": 0,
+            "not_checked": 0,
+            "suspended": 0,
+            "heal_deferred": 0,
+            "oldest_proof": null,
+            "calls": 2,
+            "to_add": 1,
+            "to_change": 0,
+            "to_destroy": 1,
+            "deletes_by_omission": 0
+          },
+          "applyable": false,
+          "errored": false,
+          "tripped": [
+            {"guard":"last_of_organization","organization":"acme","deletes":1}
+          ],
+          "accounts": {
+            "default": {"default":{}}
+          },
+          "secrets": [
+            {"env":"ACME_CALLBACK_KEY"}
+          ],
+          "organizations": [
+            {"organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"suspended":false,"changes":1}
+          ],
+          "changes": [
+            {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:05Z"}}
+          ],
+          "bookkeeping": [],
+          "diagnostics": [
+            {"severity":"warning","code":"W001","message":"no token"}
+          ],
+          "digest": "sha256:4b78fc983cadc000b84a9b20a8faf1bd18be3604b7d30f257d93da762304697e"
+        }
+        "#);
+}
+
+#[test]
+fn a_document_that_is_not_whole_is_refused_wherever_it_was_cut() {
+    let whole = written(&some_plan(), &[]);
+    assert_eq!(read_document(&whole).unwrap(), some_plan());
+    assert_eq!(read_document(whole.trim_end()).unwrap(), some_plan());
+    for end in 0..whole.trim_end().len() {
+        let error = read_document(&whole[..end]).expect_err("it is cut off");
+        assert!(
+            matches!(error, DocumentError::CutOff),
+            "cut at {end}: {error}"
+        );
+    }
+}
+
+#[test]
+fn an_edited_document_is_refused() {
+    let whole = written(&some_plan(), &[]);
+    for (from, to) in [
+        ("\"serial\": 12", "\"serial\": 13"),
+        ("https://a.example/cb", "https://b.example/cb"),
+        ("\"tripped\": [\n", "\"tripped\": [ \n"),
+        ("\n", "\r\n"),
+    ] {
+        let edited = whole.replace(from, to);
+        assert_ne!(edited, whole);
+        let error = read_document(&edited).expect_err("it was edited");
+        assert!(matches!(error, DocumentError::Changed), "{to:?}: {error}");
+    }
+    let without_digest = format!("{}\n}}\n", whole.rsplit_once(",\n").unwrap().0);
+    assert!(matches!(
+        read_document(&without_digest),
+        Err(DocumentError::Changed)
+    ));
+}
+
+#[test]
+fn another_version_is_named_before_anything_else_is_looked_at() {
+    let newer = r#"{"format_version": "2.0", "unheard_of": []}"#;
+    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.0` only. Make a new one with `plan --out`, or use the program that made it");
+    insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is no plan document (line 1, column 15)");
+}
+
+#[test]
+fn a_plan_without_its_secrets_or_with_a_guard_tripped_can_not_be_applied() {
+    let mut plan = some_plan();
+    assert!(!applyable(&plan));
+    plan.tripped.clear();
+    assert!(applyable(&plan));
+    if let Some(after) = &mut plan.organizations[0].changes[0].after {
+        after.fingerprints = None;
+    }
+    assert!(!applyable(&plan));
+}
+
+/// Puts the digest that fits, as somebody who means to deceive could.
+fn resealed(text: &str) -> String {
+    use sha2::Digest as _;
+    let (body, _) = text.rsplit_once(DIGEST_LINE).unwrap();
+    let body = body.strip_suffix(',').unwrap();
+    let digest = hex::encode(sha2::Sha256::digest(body.as_bytes()));
+    format!("{body},{DIGEST_LINE}{digest}\"\n}}\n")
+}
+
+#[test]
+fn contradictions_are_refused_even_under_a_fitting_digest() {
+    let whole = written(&some_plan(), &[]);
+    for (from, to) in [
+        ("\"key\":0", "\"key\":9"),
+        ("\"exact\":true", "\"exact\":false"),
+        ("\"changes\":1", "\"changes\":2"),
+        ("\"changes\":1", "\"changes\":0"),
+        ("\"address\":\"acme/", "\"address\":\"acme"),
+        ("\"lost\":\"add\"", "\"lost\":\"delete\""),
+    ] {
+        let edited = resealed(&whole.replace(from, to));
+        let error = read_document(&edited).expect_err("it contradicts itself");
+        assert!(
+            matches!(error, DocumentError::Inconsistent { .. }),
+            "{to}: {error}"
+        );
+    }
+    let unknown_field = resealed(&whole.replacen("\"serial\"", "\"cereal\"", 1));
+    assert!(matches!(
+        read_document(&unknown_field),
+        Err(DocumentError::NotAPlan { .. })
+    ));
+}
+
+proptest! {
+    #[test]
+    fn every_plan_reads_back_equal(plan in arbitrary::plan()) {
+        let text = written(&plan, &[]);
+        prop_assert_eq!(read_document(&text).unwrap(), plan);
+    }
+
+    #[test]
+    fn reading_never_panics(text in any::<String>(), plan in arbitrary::plan(), at in any::<prop::sample::Index>()) {
+        drop(read_document(&text));
+        let mut bytes = written(&plan, &[]).into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = b'x';
+        if let Ok(text) = String::from_utf8(bytes) {
+            drop(read_document(&text));
+        }
+    }
+}

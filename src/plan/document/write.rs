@@ -1,0 +1,120 @@
+//! Writing the document, change by change.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
+
+use super::layout::{Digesting, Lines};
+use super::lists::{BookkeepingRow, TrippedRow};
+use super::rows::{ChangeRow, OrganizationRow};
+use super::{DIGEST_LINE, FORMAT_VERSION};
+use crate::diag::{Diagnostic, Severity};
+use crate::model::{AccountName, AccountSource, Environment, Lineage, Salt, Steps};
+use crate::plan::{Plan, Summary};
+use crate::secret::SecretReference;
+
+/// Writes the plan and the diagnostics of the run that made it. Memory does not grow with the plan;
+/// `out` should be buffered.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn write_document(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
+    let mut digesting = Digesting::new(out);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut digesting, Lines::default());
+    Document::new(plan, diagnostics)
+        .serialize(&mut serializer)
+        .map_err(io::Error::from)?;
+    let (mut out, digest) = digesting.finish();
+    out.write_all(b",")?;
+    out.write_all(DIGEST_LINE.as_bytes())?;
+    out.write_all(digest.as_bytes())?;
+    out.write_all(b"\"\n}\n")?;
+    out.flush()
+}
+
+/// Whether `apply` has something to do with this plan and may do it: no guard refuses it, and the
+/// secrets that its calls need were resolved.
+pub fn applyable(plan: &Plan) -> bool {
+    let something_to_do = !plan.is_empty() || !plan.bookkeeping.is_empty();
+    something_to_do && plan.tripped.is_empty() && plan.changes().all(is_resolved)
+}
+
+fn is_resolved(change: &crate::plan::Change) -> bool {
+    match change.steps {
+        Steps::Nothing | Steps::Delete => true,
+        Steps::Add | Steps::DeleteThenAdd => change
+            .after
+            .as_ref()
+            .is_none_or(|after| after.fingerprints.is_some()),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    format_version: &'static str,
+    environment: Environment,
+    lineage: Option<Lineage>,
+    serial: u64,
+    fingerprint_salt: Salt,
+    summary: Summary,
+    applyable: bool,
+    errored: bool,
+    #[serde(serialize_with = "tripped")]
+    tripped: &'a Plan,
+    accounts: &'a BTreeMap<AccountName, AccountSource>,
+    secrets: &'a [SecretReference],
+    #[serde(serialize_with = "organizations")]
+    organizations: &'a Plan,
+    #[serde(serialize_with = "changes")]
+    changes: &'a Plan,
+    #[serde(serialize_with = "bookkeeping")]
+    bookkeeping: &'a Plan,
+    diagnostics: &'a [Diagnostic],
+}
+
+impl<'a> Document<'a> {
+    fn new(plan: &'a Plan, diagnostics: &'a [Diagnostic]) -> Self {
+        let errored = diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error);
+        Self {
+            format_version: FORMAT_VERSION,
+            environment: plan.environment,
+            lineage: plan.lineage,
+            serial: plan.serial,
+            fingerprint_salt: plan.salt,
+            summary: plan.summary,
+            applyable: !errored && applyable(plan),
+            errored,
+            tripped: plan,
+            accounts: &plan.accounts,
+            secrets: &plan.secrets,
+            organizations: plan,
+            changes: plan,
+            bookkeeping: plan,
+            diagnostics,
+        }
+    }
+}
+
+fn tripped<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(plan.tripped.iter().map(TrippedRow::from))
+}
+
+fn organizations<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(plan.organizations.iter().map(OrganizationRow::from))
+}
+
+fn changes<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(plan.organizations.iter().flat_map(|organization| {
+        organization
+            .changes
+            .iter()
+            .map(|change| ChangeRow::new(organization, change))
+    }))
+}
+
+fn bookkeeping<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(plan.bookkeeping.iter().map(BookkeepingRow::from))
+}

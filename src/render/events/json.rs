@@ -1,0 +1,329 @@
+//! Events as JSON.
+
+use serde::Serialize;
+
+use super::text::{event_text, not_attempted};
+use crate::model::{
+    AccountName, Action, Address, ApiError, CallbackUrl, Drift, Event, Handle, NotAttempted,
+    RequestId, Timestamp,
+};
+use crate::render::escape::{Clean, HarmlessJson};
+use crate::render::style::Style;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::render) enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+/// Every line begins with these.
+#[derive(Serialize)]
+struct Line<'a, P> {
+    #[serde(rename = "@level")]
+    level: Level,
+    #[serde(rename = "@message")]
+    message: &'a str,
+    #[serde(rename = "@module")]
+    module: &'static str,
+    #[serde(rename = "@timestamp")]
+    timestamp: Timestamp,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(flatten)]
+    payload: P,
+}
+
+/// One line, without its end.
+pub(in crate::render) fn line(
+    (level, kind): (Level, &str),
+    message: &str,
+    timestamp: Timestamp,
+    payload: impl Serialize,
+) -> String {
+    let mut bytes = Vec::new();
+    Line {
+        level,
+        message,
+        module: "ess-callbacks",
+        timestamp,
+        kind,
+        payload,
+    }
+    .serialize(&mut serde_json::Serializer::with_formatter(
+        &mut bytes,
+        HarmlessJson,
+    ))
+    .expect("names, numbers and times are always JSON");
+    String::from_utf8(bytes).expect("JSON is UTF-8")
+}
+
+#[derive(Serialize)]
+struct HookPayload<'a> {
+    hook: Hook<'a>,
+}
+
+/// What an event is about. Each type has some of these.
+#[derive(Default, Serialize)]
+struct Hook<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<ResourceJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a AccountName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a RequestId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<WhyJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_per_minute: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_flight: Option<usize>,
+}
+
+/// A callback.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct ResourceJson<'a> {
+    addr: &'a Address,
+    organization: &'a Handle,
+    url: &'a CallbackUrl,
+}
+
+impl<'a> From<&'a Address> for ResourceJson<'a> {
+    fn from(address: &'a Address) -> Self {
+        let Address { handle, url } = address;
+        Self {
+            addr: address,
+            organization: handle,
+            url,
+        }
+    }
+}
+
+/// An error.
+#[derive(Debug, Serialize)]
+pub(in crate::render) struct ErrorJson<'a> {
+    code: Option<&'a str>,
+    message: &'a str,
+    request_id: Option<&'a RequestId>,
+    meaning: &'a str,
+    advice: &'a str,
+}
+
+impl<'a> From<&'a ApiError> for ErrorJson<'a> {
+    fn from(error: &'a ApiError) -> Self {
+        let ApiError {
+            code,
+            message,
+            request_id,
+            meaning,
+            advice,
+        } = error;
+        Self {
+            code: code.as_deref(),
+            message,
+            request_id: request_id.as_ref(),
+            meaning,
+            advice,
+        }
+    }
+}
+
+/// Why a change was left out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub(in crate::render) enum WhyJson<'a> {
+    AccountStopped { account: &'a AccountName },
+    OrganizationStopped,
+    AddsFailed,
+    Interrupted,
+    Fenced { until: Timestamp },
+    JournalFailed,
+}
+
+impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
+    fn from(why: &'a NotAttempted) -> Self {
+        match why {
+            NotAttempted::AccountStopped(account) => Self::AccountStopped { account },
+            NotAttempted::OrganizationStopped => Self::OrganizationStopped,
+            NotAttempted::AddsFailed => Self::AddsFailed,
+            NotAttempted::Interrupted => Self::Interrupted,
+            NotAttempted::Fenced(until) => Self::Fenced { until: *until },
+            NotAttempted::JournalFailed => Self::JournalFailed,
+        }
+    }
+}
+
+/// The name of a drift.
+pub(in crate::render) const fn drift_name(drift: Drift) -> &'static str {
+    match drift {
+        Drift::WasGone => "was_gone",
+        Drift::WasThere => "was_there",
+    }
+}
+
+/// The JSON of an event that happened at `at`: one line, without its end.
+pub fn event_json(event: &Event, at: Timestamp) -> String {
+    let (level, kind) = class(event);
+    line(
+        (level, kind),
+        &message(event, at),
+        at,
+        HookPayload { hook: hook(event) },
+    )
+}
+
+const fn class(event: &Event) -> (Level, &'static str) {
+    match event {
+        Event::Started { .. } => (Level::Info, "apply_start"),
+        Event::Completed { .. } => (Level::Info, "apply_complete"),
+        Event::Failed { .. } => (Level::Error, "apply_errored"),
+        Event::Unknown { .. } => (Level::Error, "apply_unknown"),
+        Event::NotAttempted { .. } => (Level::Warn, "not_attempted"),
+        Event::Retrying { .. } => (Level::Warn, "retry"),
+        Event::Throttled { .. } => (Level::Warn, "throttled"),
+        Event::FenceWait { .. } => (Level::Info, "fence_wait"),
+        Event::Drifted { .. } => (Level::Warn, "drift"),
+        Event::ClockOffset { .. } => (Level::Warn, "clock_offset"),
+        Event::AccountStopped { .. } => (Level::Error, "account_stopped"),
+        Event::Interrupted { .. } => (Level::Warn, "interrupted"),
+    }
+}
+
+fn message(event: &Event, at: Timestamp) -> String {
+    match event {
+        Event::NotAttempted {
+            address,
+            action,
+            why,
+        } => format!(
+            "{}: Not attempted ({action}): {}",
+            Clean(address),
+            not_attempted(why).0
+        ),
+        Event::Started { .. }
+        | Event::Completed { .. }
+        | Event::Failed { .. }
+        | Event::Unknown { .. }
+        | Event::Retrying { .. }
+        | Event::Throttled { .. }
+        | Event::FenceWait { .. }
+        | Event::Drifted { .. }
+        | Event::ClockOffset { .. }
+        | Event::AccountStopped { .. }
+        | Event::Interrupted { .. } => event_text(event, &Style::plain(at)).unwrap_or_default(),
+    }
+}
+
+fn hook(event: &Event) -> Hook<'_> {
+    let of = |address, action: &Action| Hook {
+        resource: Some(ResourceJson::from(address)),
+        action: Some(*action),
+        ..Hook::default()
+    };
+    match event {
+        Event::Started {
+            address,
+            action,
+            steps: _,
+        } => of(address, action),
+        Event::Completed {
+            address,
+            action,
+            steps: _,
+            request_id,
+            elapsed_ms,
+        } => Hook {
+            request_id: Some(request_id),
+            elapsed_ms: Some(*elapsed_ms),
+            ..of(address, action)
+        },
+        Event::Failed {
+            address,
+            action,
+            error,
+        }
+        | Event::Unknown {
+            address,
+            action,
+            error,
+        } => Hook {
+            error: Some(ErrorJson::from(error)),
+            ..of(address, action)
+        },
+        Event::NotAttempted {
+            address,
+            action,
+            why,
+        } => Hook {
+            why: Some(WhyJson::from(why)),
+            ..of(address, action)
+        },
+        Event::Retrying {
+            address,
+            error,
+            attempt,
+            delay_ms,
+        } => Hook {
+            resource: Some(ResourceJson::from(address)),
+            error: Some(ErrorJson::from(error)),
+            attempt: Some(*attempt),
+            delay_ms: Some(*delay_ms),
+            ..Hook::default()
+        },
+        Event::Throttled {
+            account,
+            rate_per_minute,
+        } => Hook {
+            account: Some(account),
+            rate_per_minute: Some(*rate_per_minute),
+            ..Hook::default()
+        },
+        Event::FenceWait {
+            address,
+            until,
+            seconds,
+        } => Hook {
+            resource: Some(ResourceJson::from(address)),
+            until: Some(*until),
+            seconds: i64::try_from(*seconds).ok(),
+            ..Hook::default()
+        },
+        Event::Drifted { address, drift } => Hook {
+            resource: Some(ResourceJson::from(address)),
+            drift: Some(drift_name(*drift)),
+            ..Hook::default()
+        },
+        Event::ClockOffset { account, seconds } => Hook {
+            account: Some(account),
+            seconds: Some(*seconds),
+            ..Hook::default()
+        },
+        Event::AccountStopped { account, error } => Hook {
+            account: Some(account),
+            error: Some(ErrorJson::from(error)),
+            ..Hook::default()
+        },
+        Event::Interrupted { in_flight } => Hook {
+            in_flight: Some(*in_flight),
+            ..Hook::default()
+        },
+    }
+}

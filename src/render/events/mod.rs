@@ -1,0 +1,20 @@
+//! What an apply tells while it runs: lines for people, and one JSON object a line for machines.
+//!
+//! The JSON has Terraform's shape: `@level`, `@message`, `@module`, `@timestamp` and `type`, then
+//! one object with the rest, whose name depends on the type (`hook`, `change`, `changes`,
+//! `diagnostic`, `report`).
+
+mod json;
+mod plan_json;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use json::event_json;
+pub(super) use json::{ErrorJson, Level, ResourceJson, WhyJson, drift_name, line};
+pub use plan_json::{
+    apply_summary_json, change_summary_json, diagnostic_json, planned_change_json, version_json,
+};
+pub use text::event_text;
+pub(super) use text::{ErrorWords, not_attempted};

@@ -1,0 +1,132 @@
+//! The JSON lines that stand before and after an apply's events.
+
+use serde::Serialize;
+
+use super::json::{Level, ResourceJson, line};
+use crate::diag::{Diagnostic, Severity};
+use crate::model::{Action, Tally, Timestamp};
+use crate::plan::{Change, Plan, Reason, Summary};
+use crate::render::escape::Clean;
+use crate::render::{report, text, words};
+
+/// The version of the lines' shape.
+const UI_VERSION: &str = "1.0";
+
+/// The first line: which program speaks, and in which version of this format.
+pub fn version_json(program: &str, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        ess_callbacks: &'a str,
+        ui: &'static str,
+    }
+    line(
+        (Level::Info, "version"),
+        &format!("ess-callbacks {program}"),
+        at,
+        Payload {
+            ess_callbacks: program,
+            ui: UI_VERSION,
+        },
+    )
+}
+
+/// A problem in what the user wrote.
+pub fn diagnostic_json(diagnostic: &Diagnostic, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        diagnostic: &'a Diagnostic,
+    }
+    let level = match diagnostic.severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warn,
+    };
+    line(
+        (level, "diagnostic"),
+        &format!("{}: {}", diagnostic.severity, Clean(&diagnostic.message)),
+        at,
+        Payload { diagnostic },
+    )
+}
+
+/// One change of a plan.
+pub fn planned_change_json(change: &Change, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        change: Planned<'a>,
+    }
+    #[derive(Serialize)]
+    struct Planned<'a> {
+        resource: ResourceJson<'a>,
+        action: Action,
+        reason: Reason,
+    }
+    line(
+        (Level::Info, "planned_change"),
+        &format!(
+            "{}: Plan to {}",
+            Clean(&change.address),
+            words::plan_to(change.action)
+        ),
+        at,
+        Payload {
+            change: Planned {
+                resource: ResourceJson::from(&change.address),
+                action: change.action,
+                reason: change.reason,
+            },
+        },
+    )
+}
+
+/// Counts, by Terraform's names.
+#[derive(Serialize)]
+struct Changes {
+    add: usize,
+    change: usize,
+    remove: usize,
+    operation: &'static str,
+}
+
+/// The counts of a plan.
+pub fn change_summary_json(plan: &Plan, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        changes: Changes,
+        summary: &'a Summary,
+    }
+    line(
+        (Level::Info, "change_summary"),
+        &text::summary_line(plan),
+        at,
+        Payload {
+            changes: Changes {
+                add: plan.summary.to_add,
+                change: plan.summary.to_change,
+                remove: plan.summary.to_destroy,
+                operation: "plan",
+            },
+            summary: &plan.summary,
+        },
+    )
+}
+
+/// The counts of an apply, in the shape of a plan's.
+pub fn apply_summary_json(tally: &Tally, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload {
+        changes: Changes,
+    }
+    line(
+        (Level::Info, "change_summary"),
+        &report::headline(tally),
+        at,
+        Payload {
+            changes: Changes {
+                add: tally.added,
+                change: tally.changed,
+                remove: tally.destroyed,
+                operation: "apply",
+            },
+        },
+    )
+}

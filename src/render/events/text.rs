@@ -1,0 +1,202 @@
+//! Events as lines, in Terraform's manner.
+
+use std::fmt::{self, Display};
+
+use crate::model::{AccountName, ApiError, Event, NotAttempted};
+use crate::render::escape::Clean;
+use crate::render::style::{Style, Tone};
+use crate::render::words::{self, counted, elapsed, span};
+
+/// The line for an event, without a line end; `None` for one that is told at the end only (changes
+/// that were left out can be thousands, and the report lists them).
+pub fn event_text(event: &Event, style: &Style) -> Option<String> {
+    let line = match event {
+        Event::Started {
+            address,
+            action,
+            steps,
+        } => format!(
+            "{}: {}...",
+            strong(style, address),
+            words::doing(*action, *steps)
+        ),
+        Event::Completed {
+            address,
+            action,
+            steps: _,
+            request_id,
+            elapsed_ms,
+        } => format!(
+            "{}: {} after {} [request id {}]",
+            strong(style, address),
+            words::done(*action),
+            elapsed(*elapsed_ms),
+            Clean(request_id)
+        ),
+        Event::Failed {
+            address,
+            action,
+            error,
+        } => format!(
+            "{}: {} ({action}): {}",
+            strong(style, address),
+            style.paint(Tone::Error, "Failed"),
+            ErrorWords(error)
+        ),
+        Event::Unknown {
+            address,
+            action,
+            error,
+        } => format!(
+            "{}: {} ({action}): nobody knows whether it arrived; it stays open in the state: {}",
+            strong(style, address),
+            style.paint(Tone::Warning, "Unknown"),
+            ErrorWords(error)
+        ),
+        Event::NotAttempted { .. } => return None,
+        Event::Retrying {
+            address,
+            error,
+            attempt,
+            delay_ms,
+        } => format!(
+            "{}: Trying again in {} (attempt {attempt}): {}",
+            strong(style, address),
+            elapsed(*delay_ms),
+            ErrorWords(error)
+        ),
+        Event::Throttled {
+            account,
+            rate_per_minute,
+        } => throttled(account, *rate_per_minute, style),
+        Event::FenceWait {
+            address,
+            until,
+            seconds,
+        } => format!(
+            "{}: Waiting until {} UTC ({}): an earlier call that got no answer may still arrive \
+             until then, and would undo this one",
+            strong(style, address),
+            until.clock_time(),
+            span(*seconds)
+        ),
+        Event::Drifted { address, drift } => format!(
+            "{}: {} {}",
+            strong(style, address),
+            style.paint(Tone::Warning, "Drift:"),
+            words::drift(*drift)
+        ),
+        Event::ClockOffset { account, seconds } => clock_offset(account, *seconds, style),
+        Event::AccountStopped { account, error } => account_stopped(account, error, style),
+        Event::Interrupted { in_flight } => format!(
+            "{} No new calls; waiting for {} in flight. Press Ctrl-C once more to leave at \
+             once: the journal has the rest.",
+            style.paint(Tone::Warning, "Interrupted."),
+            counted(*in_flight, "call", "calls")
+        ),
+    };
+    Some(line)
+}
+
+fn throttled(account: &AccountName, rate_per_minute: u32, style: &Style) -> String {
+    format!(
+        "{} Account {}: eSign refuses calls for being too many; going on at {} calls/s for a \
+         while. Something else may be using the same credentials.",
+        style.paint(Tone::Warning, "Throttled."),
+        Clean(account),
+        per_second(rate_per_minute)
+    )
+}
+
+fn clock_offset(account: &AccountName, seconds: i64, style: &Style) -> String {
+    format!(
+        "{} Account {}: this machine's clock is {} {} eSign's; calls are signed with eSign's \
+         time. Set the clock (NTP).",
+        style.paint(Tone::Warning, "Clock off."),
+        Clean(account),
+        span(seconds.unsigned_abs()),
+        if seconds >= 0 { "behind" } else { "ahead of" }
+    )
+}
+
+fn account_stopped(account: &AccountName, error: &ApiError, style: &Style) -> String {
+    format!(
+        "{} Account {}: no more calls with its credentials: {}. It means: {}. What to do: {}.",
+        style.paint(Tone::Error, "Stopped."),
+        Clean(account),
+        ErrorWords(error),
+        Clean(&error.meaning),
+        Clean(&error.advice)
+    )
+}
+
+fn strong(style: &Style, what: impl Display) -> impl Display {
+    style.paint(Tone::Strong, Clean(what))
+}
+
+/// Shows an error in eSign's words: code, message and request id.
+#[derive(Clone, Copy)]
+pub(in crate::render) struct ErrorWords<'a>(pub(in crate::render) &'a ApiError);
+
+impl Display for ErrorWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ApiError {
+            code,
+            message,
+            request_id,
+            meaning: _,
+            advice: _,
+        } = self.0;
+        if let Some(code) = code {
+            write!(f, "{}: ", Clean(code))?;
+        }
+        write!(f, "{}", Clean(message))?;
+        match request_id {
+            Some(id) => write!(f, " [request id {}]", Clean(id)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a change was left out, and what to do, as one sentence each.
+pub(in crate::render) fn not_attempted(why: &NotAttempted) -> (String, &'static str) {
+    match why {
+        NotAttempted::AccountStopped(account) => (
+            format!("the credentials of account {} were refused", Clean(account)),
+            "mend the account, then run apply again",
+        ),
+        NotAttempted::OrganizationStopped => (
+            "eSign refuses every call for this organization".to_owned(),
+            "see the error of its other callbacks, then run apply again",
+        ),
+        NotAttempted::AddsFailed => (
+            "an add of its organization is not done, and nothing is deleted before all adds are"
+                .to_owned(),
+            "mend what is said about that add, then run apply again",
+        ),
+        NotAttempted::Interrupted => (
+            "the run was interrupted".to_owned(),
+            "run apply again to go on",
+        ),
+        NotAttempted::Fenced(until) => (
+            format!(
+                "an earlier call that got no answer may still arrive until {} UTC",
+                until.clock_time()
+            ),
+            "run apply again; it finishes by itself, not before then",
+        ),
+        NotAttempted::JournalFailed => (
+            "the journal can't be written, and no call leaves without it".to_owned(),
+            "make room or mend the permissions beside the state, then run apply again",
+        ),
+    }
+}
+
+/// Calls a second, to a tenth.
+fn per_second(rate_per_minute: u32) -> String {
+    let tenths = rate_per_minute / 6;
+    match tenths % 10 {
+        0 => (tenths / 10).to_string(),
+        tenth => format!("{}.{tenth}", tenths / 10),
+    }
+}

@@ -1,0 +1,185 @@
+//! Recorded state as JSON, for `--json`.
+
+use std::io;
+
+use serde::{Serialize, Serializer};
+
+use crate::model::{
+    AccountName, Address, AppId, CallbackUrl, Entry, Environment, Fingerprints, Handle, Lineage,
+    LostCall, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope, Timestamp, Write,
+};
+use crate::render::escape::HarmlessJson;
+
+/// Writes everything recorded as one JSON object on one line: `format_version`, `environment`,
+/// `lineage`, `serial` and `callbacks`, each as [`entry_json`] gives it. Memory does not grow with
+/// the state.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn state_json(recorded: &Recorded, mut out: impl io::Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        format_version: &'static str,
+        environment: Environment,
+        lineage: Option<Lineage>,
+        serial: u64,
+        callbacks: Callbacks<'a>,
+    }
+    Document {
+        format_version: "1.0",
+        environment: recorded.environment,
+        lineage: recorded.lineage,
+        serial: recorded.serial,
+        callbacks: Callbacks(recorded),
+    }
+    .serialize(&mut serde_json::Serializer::with_formatter(
+        &mut out,
+        HarmlessJson,
+    ))
+    .map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+/// One entry as a JSON object, without a line end.
+pub fn entry_json(scope: &Scope, url: &CallbackUrl, entry: &Entry) -> String {
+    let mut bytes = Vec::new();
+    EntryJson::new(scope, url, entry)
+        .serialize(&mut serde_json::Serializer::with_formatter(
+            &mut bytes,
+            HarmlessJson,
+        ))
+        .expect("names, numbers and times are always JSON");
+    String::from_utf8(bytes).expect("JSON is UTF-8")
+}
+
+struct Callbacks<'a>(&'a Recorded);
+
+impl Serialize for Callbacks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.0.iter();
+        serializer.collect_seq(entries.map(|(scope, url, entry)| EntryJson::new(scope, url, entry)))
+    }
+}
+
+#[derive(Serialize)]
+struct EntryJson<'a> {
+    address: Address,
+    organization: &'a Handle,
+    scope: ScopeJson<'a>,
+    url: &'a CallbackUrl,
+    operator: &'a OperatorId,
+    protect: bool,
+    status: String,
+    evidence: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<Fingerprints>,
+    /// Whether key and token, if it is present, are exactly these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exact: Option<bool>,
+    proof: Option<ProofJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<CallJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<CallJson>,
+}
+
+impl<'a> EntryJson<'a> {
+    fn new(scope: &'a Scope, url: &'a CallbackUrl, entry: &'a Entry) -> Self {
+        let Entry {
+            handle,
+            operator,
+            protect,
+            belief,
+            lost,
+            pending,
+            proof,
+        } = entry;
+        let presumed = belief.presumed();
+        Self {
+            address: Address {
+                handle: handle.clone(),
+                url: url.clone(),
+            },
+            organization: handle,
+            scope: ScopeJson::from(scope),
+            url,
+            operator,
+            protect: *protect,
+            status: belief.presence().to_string(),
+            evidence: belief.evidence().to_string(),
+            fingerprints: presumed.map(|presumed| presumed.fingerprints),
+            exact: presumed.map(|presumed| presumed.exact),
+            proof: proof.as_ref().map(ProofJson::from),
+            pending: pending.map(|pending| CallJson::from(pending.call)),
+            lost: lost.map(CallJson::from),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ScopeJson<'a> {
+    environment: Environment,
+    account: &'a AccountName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_organization_id: Option<&'a OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_id: Option<&'a AppId>,
+}
+
+impl<'a> From<&'a Scope> for ScopeJson<'a> {
+    fn from(scope: &'a Scope) -> Self {
+        let Scope {
+            environment,
+            account,
+            organization,
+            app_id,
+        } = scope;
+        Self {
+            environment: *environment,
+            account,
+            proxy_organization_id: organization.as_ref(),
+            app_id: app_id.as_ref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ProofJson<'a> {
+    at: Timestamp,
+    request_id: &'a RequestId,
+}
+
+impl<'a> From<&'a Proof> for ProofJson<'a> {
+    fn from(proof: &'a Proof) -> Self {
+        let Proof { at, request_id } = proof;
+        Self {
+            at: *at,
+            request_id,
+        }
+    }
+}
+
+/// A call without an answer, and when it can't arrive any more.
+#[derive(Serialize)]
+struct CallJson {
+    operation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprints: Option<Fingerprints>,
+    signed_at: Timestamp,
+    until: Timestamp,
+}
+
+impl From<LostCall> for CallJson {
+    fn from(call: LostCall) -> Self {
+        let (operation, fingerprints) = match call.write {
+            Write::Add(fingerprints) => ("add", Some(fingerprints)),
+            Write::Delete => ("delete", None),
+        };
+        Self {
+            operation,
+            fingerprints,
+            signed_at: call.signed_at,
+            until: call.dead_at(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Recorded state as people read it.
+
+use std::fmt;
+
+use crate::model::{
+    Address, CallbackUrl, Entry, Evidence, LostCall, Presence, Presumed, Recorded, Scope, Write,
+};
+use crate::render::escape::{Clean, Quoted};
+use crate::render::style::{Style, Tone};
+use crate::render::text::shortened;
+use crate::render::words::{ago, counted};
+
+/// How wide the names of a block are.
+const NAMES: usize = 12;
+
+/// Writes the address of every entry, one a line, in state order.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn state_list(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result {
+    for (_, url, entry) in recorded.iter() {
+        writeln!(out, "{}", Clean(address(url, entry)))?;
+    }
+    Ok(())
+}
+
+/// Writes every entry and the counts.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn state_text(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    if recorded.is_empty() {
+        return writeln!(out, "Nothing is recorded.");
+    }
+    for (scope, url, entry) in recorded.iter() {
+        entry_text(scope, url, entry, style, out)?;
+        out.write_char('\n')?;
+    }
+    counts(recorded, style, out)
+}
+
+fn counts(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let counted_as = |evidence| {
+        recorded
+            .iter()
+            .filter(|(_, _, entry)| entry.belief.evidence() == evidence)
+            .count()
+    };
+    let kinds: Vec<String> = [Evidence::Proven, Evidence::Assumed, Evidence::Unknown]
+        .into_iter()
+        .map(|evidence| (counted_as(evidence), evidence))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, evidence)| format!("{count} {evidence}"))
+        .collect();
+    writeln!(
+        out,
+        "{} in {}: {}.",
+        style.paint(
+            Tone::Strong,
+            counted(recorded.len(), "callback", "callbacks")
+        ),
+        counted(recorded.scopes.len(), "organization", "organizations"),
+        kinds.join(", ")
+    )?;
+    write!(out, "Environment {}", recorded.environment)?;
+    if let Some(lineage) = recorded.lineage {
+        write!(out, ", lineage {lineage}")?;
+    }
+    writeln!(out, ", serial {}.", recorded.serial)
+}
+
+/// Writes one entry.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn entry_text(
+    scope: &Scope,
+    url: &CallbackUrl,
+    entry: &Entry,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let Entry {
+        handle: _,
+        operator,
+        protect,
+        belief,
+        lost,
+        pending,
+        proof,
+    } = entry;
+    writeln!(
+        out,
+        "{}",
+        style.paint(
+            Tone::Strong,
+            format_args!("# {}", Clean(address(url, entry)))
+        )
+    )?;
+    out.write_str("callback {\n")?;
+    row(out, "url", &Quoted(url))?;
+    row(out, "status", &status(belief.presence()))?;
+    row(out, "evidence", &evidence(belief.evidence()))?;
+    if let Some(presumed) = belief.presumed() {
+        secrets(presumed, out)?;
+    }
+    scope_rows(scope, out)?;
+    row(out, "operator", &Quoted(operator))?;
+    if *protect {
+        row(out, "protect", &true)?;
+    }
+    match proof {
+        Some(proof) => row(
+            out,
+            "proved",
+            &format_args!(
+                "{} ({}, request id {})",
+                ago(style.now, proof.at),
+                proof.at,
+                Clean(&proof.request_id)
+            ),
+        )?,
+        None => row(out, "proved", &"never")?,
+    }
+    if let Some(pending) = pending {
+        open_call(pending.call, "on its way", style, out)?;
+    }
+    if let Some(lost) = lost {
+        open_call(*lost, "without an answer", style, out)?;
+    }
+    out.write_str("}\n")
+}
+
+fn row(out: &mut dyn fmt::Write, name: &str, value: &dyn fmt::Display) -> fmt::Result {
+    writeln!(out, "    {name:NAMES$} = {value}")
+}
+
+fn secrets(presumed: Presumed, out: &mut dyn fmt::Write) -> fmt::Result {
+    let Presumed {
+        fingerprints,
+        exact,
+    } = presumed;
+    let doubt = if exact { "" } else { ", assumed" };
+    for (name, fingerprint) in [("key", fingerprints.key), ("token", fingerprints.token)] {
+        if let Some(fingerprint) = fingerprint {
+            row(
+                out,
+                name,
+                &format_args!("(secret, fp {}{doubt})", shortened(fingerprint, 4)),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn scope_rows(scope: &Scope, out: &mut dyn fmt::Write) -> fmt::Result {
+    let Scope {
+        environment,
+        account,
+        organization,
+        app_id,
+    } = scope;
+    row(out, "environment", environment)?;
+    row(out, "account", &Quoted(account))?;
+    match organization {
+        Some(id) => row(out, "organization", &Quoted(id))?,
+        None => row(out, "organization", &"the account's own")?,
+    }
+    match app_id {
+        Some(id) => row(out, "app_id", &Quoted(id)),
+        None => Ok(()),
+    }
+}
+
+/// Tells of a call that may still arrive, or of the last one that got no answer.
+fn open_call(call: LostCall, how: &str, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let dead_at = call.dead_at();
+    let arrival = if dead_at > style.now {
+        format!("it may still arrive until {} UTC", dead_at.clock_time())
+    } else {
+        "it can't arrive any more".to_owned()
+    };
+    let word = match call.write {
+        Write::Add(_) => "an add",
+        Write::Delete => "a delete",
+    };
+    row(
+        out,
+        "open call",
+        &format_args!("{word} {how}, signed {}; {arrival}", call.signed_at),
+    )
+}
+
+const fn status(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Present => "present",
+        Presence::Absent => "absent",
+        Presence::Unknown => "present or absent",
+    }
+}
+
+const fn evidence(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Proven => "proven",
+        Evidence::Assumed => "assumed (perhaps with another key or token)",
+        Evidence::Unknown => "unknown (the outcome of a call is open)",
+    }
+}
+
+fn address(url: &CallbackUrl, entry: &Entry) -> Address {
+    Address {
+        handle: entry.handle.clone(),
+        url: url.clone(),
+    }
+}

@@ -1,0 +1,312 @@
+//! One change: what will happen to a callback, why, and what of it changes.
+
+use std::fmt;
+
+use super::Symbol;
+use crate::model::{Fingerprint, LostCall, Presumed, Steps, Write};
+use crate::plan::{After, Before, Change, Reason};
+use crate::render::escape::{Clean, Quoted};
+use crate::render::style::{Style, Tone};
+use crate::render::words;
+use crate::render::wrap::write_wrapped;
+
+/// Writes one change. A change without calls writes nothing.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn change_text(change: &Change, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let Some(symbol) = Symbol::of(change) else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "{}",
+        style.paint(
+            Tone::Strong,
+            format_args!(
+                "  # {} {}",
+                Clean(&change.address),
+                words::future(change.action, change.steps)
+            )
+        )
+    )?;
+    for remark in remarks(change, style) {
+        write_wrapped(out, ("  # ", "  #  "), &remark, style.width)?;
+    }
+    writeln!(
+        out,
+        "{} callback {{",
+        style.paint(symbol.tone(), symbol.text())
+    )?;
+    attributes(change, style, out)?;
+    out.write_str("    }\n")
+}
+
+/// The comment lines under the heading.
+fn remarks(change: &Change, style: &Style) -> Vec<String> {
+    let mut remarks = Vec::new();
+    // A new callback needs no reason: the file says so.
+    if change.reason != Reason::NotRecorded {
+        remarks.push(format!("(because {})", change.reason));
+    }
+    if let Some(lost) = change.fence
+        && let dead_at = lost.dead_at()
+        && dead_at > style.now
+    {
+        remarks.push(format!(
+            "(waits until {} UTC: an earlier {} may still arrive until then)",
+            dead_at.clock_time(),
+            lost_word(lost),
+        ));
+    }
+    if matches!(
+        change.reason,
+        Reason::OrganizationNotDeclared | Reason::Destroy
+    ) {
+        remarks.push(format!(
+            "(in the name of operator {}, as recorded)",
+            Clean(&change.operator)
+        ));
+    }
+    remarks
+}
+
+/// What a lost call would do, as a noun.
+pub(crate) const fn lost_word(lost: LostCall) -> &'static str {
+    match lost.write {
+        Write::Add(_) => "add",
+        Write::Delete => "delete",
+    }
+}
+
+/// One line of a block.
+struct Attribute {
+    sign: Sign,
+    name: &'static str,
+    value: String,
+}
+
+#[derive(Clone, Copy)]
+enum Sign {
+    Comes,
+    Goes,
+    Changes,
+    Stays,
+}
+
+fn attributes(change: &Change, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let attributes = collect(change);
+    let width = attributes
+        .iter()
+        .map(|attribute| attribute.name.len())
+        .max()
+        .unwrap_or(0);
+    for Attribute { sign, name, value } in attributes {
+        let (mark, tone) = match sign {
+            Sign::Comes => ("+", Some(Tone::Add)),
+            Sign::Goes => ("-", Some(Tone::Delete)),
+            Sign::Changes => ("~", Some(Tone::Change)),
+            Sign::Stays => (" ", None),
+        };
+        match tone {
+            Some(tone) => write!(out, "      {}", style.paint(tone, mark))?,
+            None => write!(out, "      {mark}")?,
+        }
+        writeln!(out, " {name:width$} = {value}")?;
+    }
+    Ok(())
+}
+
+fn collect(change: &Change) -> Vec<Attribute> {
+    let before = change.before.as_ref();
+    let there = before.and_then(|before| before.belief.presumed());
+    let sides = match (there, &change.after) {
+        (_, None) => Sides::Goes(there),
+        (None, Some(after)) => Sides::Comes(after),
+        (Some(there), Some(after)) => Sides::Both(there, after),
+    };
+    let whole = match sides {
+        Sides::Goes(_) => Sign::Goes,
+        Sides::Comes(_) => Sign::Comes,
+        Sides::Both(..) => Sign::Stays,
+    };
+    let mut attributes = vec![Attribute {
+        sign: whole,
+        name: "url",
+        value: Quoted(&change.address.url).to_string(),
+    }];
+    for which in [Which::Key, Which::Token] {
+        attributes.extend(secret(which, &sides, change.steps));
+    }
+    attributes.extend(protect(before, change.after.as_ref(), &sides));
+    attributes
+}
+
+enum Sides<'a> {
+    Comes(&'a After),
+    Goes(Option<Presumed>),
+    Both(Presumed, &'a After),
+}
+
+#[derive(Clone, Copy)]
+enum Which {
+    Key,
+    Token,
+}
+
+impl Which {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Token => "token",
+        }
+    }
+
+    fn had(self, there: Presumed) -> Option<Fingerprint> {
+        match self {
+            Self::Key => there.fingerprints.key,
+            Self::Token => there.fingerprints.token,
+        }
+    }
+
+    fn gets(self, after: &After) -> Option<Declared> {
+        let declared = match self {
+            Self::Key => after.key.is_some(),
+            Self::Token => after.token.is_some(),
+        };
+        match after.fingerprints {
+            None => declared.then_some(Declared::NotChecked),
+            Some(fingerprints) => match self {
+                Self::Key => fingerprints.key,
+                Self::Token => fingerprints.token,
+            }
+            .map(Declared::Value),
+        }
+    }
+}
+
+/// A declared secret.
+#[derive(Clone, Copy)]
+enum Declared {
+    Value(Fingerprint),
+    NotChecked,
+}
+
+fn secret(which: Which, sides: &Sides<'_>, steps: Steps) -> Option<Attribute> {
+    let (sign, value) = match *sides {
+        Sides::Goes(there) => (Sign::Goes, recorded(which.had(there?)?, there?.exact, 4)),
+        Sides::Comes(after) => (Sign::Comes, declared(which.gets(after)?, 4)),
+        Sides::Both(there, after) => match (which.had(there), which.gets(after)) {
+            (None, None) => return None,
+            (None, Some(new)) => (Sign::Comes, declared(new, 4)),
+            (Some(old), None) => (
+                Sign::Goes,
+                format!("{} -> (none)", recorded(old, there.exact, 4)),
+            ),
+            (Some(old), Some(new)) => compared(old, there.exact, new, steps),
+        },
+    };
+    Some(Attribute {
+        sign,
+        name: which.name(),
+        value,
+    })
+}
+
+fn compared(old: Fingerprint, exact: bool, new: Declared, steps: Steps) -> (Sign, String) {
+    // A delete and an add set the secret whatever it was; an add alone leaves the one that is there.
+    let certain_after = exact || steps != Steps::DeleteThenAdd;
+    match new {
+        Declared::Value(new) if new == old && certain_after => {
+            (Sign::Stays, recorded(old, exact, 4))
+        }
+        Declared::Value(new) => {
+            let digits = telling_digits(old, new);
+            (
+                Sign::Changes,
+                format!(
+                    "{} -> {}",
+                    recorded(old, exact, digits),
+                    declared(Declared::Value(new), digits)
+                ),
+            )
+        }
+        Declared::NotChecked => (
+            Sign::Stays,
+            format!("(secret, fp {}, not checked)", shortened(old, 4)),
+        ),
+    }
+}
+
+fn recorded(fingerprint: Fingerprint, exact: bool, digits: usize) -> String {
+    let doubt = if exact { "" } else { ", assumed" };
+    format!("(secret, fp {}{doubt})", shortened(fingerprint, digits))
+}
+
+fn declared(secret: Declared, digits: usize) -> String {
+    match secret {
+        Declared::Value(fingerprint) => {
+            format!("(secret, fp {})", shortened(fingerprint, digits))
+        }
+        Declared::NotChecked => "(secret, not checked)".to_owned(),
+    }
+}
+
+/// The beginning of a fingerprint, as long as asked for.
+pub(crate) fn shortened(fingerprint: Fingerprint, digits: usize) -> String {
+    let mut text = fingerprint.to_string();
+    if digits < text.len() {
+        text.truncate(digits);
+        text.push('…');
+    }
+    text
+}
+
+/// How many digits it takes to see that two fingerprints differ; at least four.
+fn telling_digits(one: Fingerprint, two: Fingerprint) -> usize {
+    let (one, two) = (one.to_string(), two.to_string());
+    let common = one.bytes().zip(two.bytes()).take_while(|(a, b)| a == b);
+    match common.count() {
+        // Equal: there is nothing to tell apart.
+        common if common == one.len() => 4,
+        common => (common + 1).max(4),
+    }
+}
+
+fn protect(before: Option<&Before>, after: Option<&After>, sides: &Sides<'_>) -> Option<Attribute> {
+    let was = before.is_some_and(|before| before.protect);
+    let will = after.is_some_and(|after| after.protect);
+    let (sign, value) = match (sides, was, will) {
+        (Sides::Goes(_), true, _) => (Sign::Goes, "true"),
+        (Sides::Comes(_), _, true) => (Sign::Comes, "true"),
+        (Sides::Both(..), false, true) => (Sign::Changes, "false -> true"),
+        (Sides::Both(..), true, false) => (Sign::Changes, "true -> false"),
+        (Sides::Both(..), true, true) => (Sign::Stays, "true"),
+        (Sides::Goes(_), false, _)
+        | (Sides::Comes(_), _, false)
+        | (Sides::Both(..), false, false) => {
+            return None;
+        }
+    };
+    Some(Attribute {
+        sign,
+        name: "protect",
+        value: value.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_fingerprints_are_shown_far_enough_to_differ() {
+        let mut other = [7; 16];
+        other[4] = 8;
+        let (one, two) = (Fingerprint([7; 16]), Fingerprint(other));
+        let digits = telling_digits(one, two);
+        assert_eq!(shortened(one, digits), "0707070707…");
+        assert_eq!(shortened(two, digits), "0707070708…");
+        assert_eq!(shortened(one, telling_digits(one, one)), "0707…");
+    }
+}

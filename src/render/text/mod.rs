@@ -1,0 +1,136 @@
+//! A plan as people read it, in Terraform's manner.
+//!
+//! [`plan_text`] writes the legend, the changes, the counts and, where a guard refuses, why and what
+//! to write. [`change_text`] writes one change alone.
+
+mod change;
+mod guards;
+mod summary;
+
+#[cfg(test)]
+mod tests;
+
+pub use change::change_text;
+pub(super) use change::shortened;
+pub use guards::guards_text;
+pub(super) use summary::summary_line;
+
+use std::fmt;
+
+use super::style::{Style, Tone};
+use crate::model::{Action, Steps};
+use crate::plan::{Change, Plan};
+
+/// Writes a whole plan.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    if plan.is_empty() {
+        summary::no_changes(plan, style, out)?;
+    } else {
+        legend(plan, style, out)?;
+        writeln!(
+            out,
+            "{}\n",
+            style.paint(
+                Tone::Strong,
+                "ess-callbacks will perform the following actions:"
+            )
+        )?;
+        for change in plan.changes() {
+            change_text(change, style, out)?;
+            out.write_char('\n')?;
+        }
+        summary::counts(plan, style, out)?;
+    }
+    guards_text(plan, style, out)
+}
+
+/// The symbol that stands before a change's block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Symbol {
+    /// `+`
+    Add,
+    /// `-`
+    Delete,
+    /// `-/+`
+    Replace,
+    /// `*`
+    Heal,
+    /// `!`
+    Finish,
+}
+
+impl Symbol {
+    const ALL: [Self; 5] = [
+        Self::Add,
+        Self::Delete,
+        Self::Replace,
+        Self::Heal,
+        Self::Finish,
+    ];
+
+    /// The symbol itself, three columns wide.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Add => "  +",
+            Self::Delete => "  -",
+            Self::Replace => "-/+",
+            Self::Heal => "  *",
+            Self::Finish => "  !",
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Delete => "delete",
+            Self::Replace => "replace (delete, then add)",
+            Self::Heal => "heal (add again)",
+            Self::Finish => "finish (settle an open call)",
+        }
+    }
+
+    const fn tone(self) -> Tone {
+        match self {
+            Self::Add => Tone::Add,
+            Self::Delete => Tone::Delete,
+            Self::Replace => Tone::Change,
+            Self::Heal => Tone::Heal,
+            Self::Finish => Tone::Finish,
+        }
+    }
+
+    /// The symbol of a change; `None` when it calls nothing.
+    pub const fn of(change: &Change) -> Option<Self> {
+        match (change.action, change.steps) {
+            (_, Steps::Nothing) | (Action::NoOp, _) => None,
+            (Action::Add, Steps::DeleteThenAdd) | (Action::Replace, _) => Some(Self::Replace),
+            (Action::Add, _) => Some(Self::Add),
+            (Action::Delete, _) => Some(Self::Delete),
+            (Action::Heal, _) => Some(Self::Heal),
+            (Action::Finish, _) => Some(Self::Finish),
+        }
+    }
+}
+
+/// Explains the symbols that this plan uses.
+fn legend(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let mut used = [false; Symbol::ALL.len()];
+    for symbol in plan.changes().filter_map(Symbol::of) {
+        used[symbol as usize] = true;
+    }
+    out.write_str("Actions are indicated with the following symbols:\n")?;
+    for symbol in Symbol::ALL {
+        if used[symbol as usize] {
+            writeln!(
+                out,
+                "{} {}",
+                style.paint(symbol.tone(), symbol.text()),
+                symbol.meaning()
+            )?;
+        }
+    }
+    out.write_char('\n')
+}

@@ -1,0 +1,237 @@
+//! The lines under a plan: counts, an estimate, and what "no changes" means over an API that can't
+//! be read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::{AccountName, Steps};
+use crate::plan::{Bookkeeping, Plan};
+use crate::render::escape::Clean;
+use crate::render::style::{Style, Tone};
+use crate::render::words::{ago, counted, plural, span};
+use crate::render::wrap::write_wrapped;
+
+/// Of how many suspended organizations the handles are given.
+const NAMED_SUSPENDED: usize = 5;
+
+/// `Plan: 2 to add, 0 to change, 2 to destroy.` and what belongs to it.
+pub(super) fn counts(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    writeln!(out, "{}", style.paint(Tone::Strong, summary_line(plan)))?;
+    let mut line = format!("{}.", estimate(plan, style));
+    if let Some(kept) = unchanged(plan) {
+        line.push(' ');
+        line.push_str(&kept);
+    }
+    write_wrapped(out, ("", ""), &line, style.width)?;
+    notes(plan, style, out)
+}
+
+/// The first line under a plan, without its end.
+pub(in crate::render) fn summary_line(plan: &Plan) -> String {
+    let summary = &plan.summary;
+    format!(
+        "Plan: {} to add, {} to change, {} to destroy.",
+        summary.to_add, summary.to_change, summary.to_destroy
+    )
+}
+
+/// `No changes.` and what that is worth.
+pub(super) fn no_changes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    writeln!(
+        out,
+        "{} Your configuration matches the recorded state.\n",
+        style.paint(Tone::Strong, "No changes.")
+    )?;
+    let proof = match plan.summary.oldest_proof {
+        Some(at) => format!("Oldest proof {}.", ago(style.now, at)),
+        None => "Nothing has been proven yet.".to_owned(),
+    };
+    let text = format!(
+        "eSign can't be read back: what somebody changed in its console would not show here. {proof}"
+    );
+    write_wrapped(out, ("", ""), &text, style.width)?;
+    if let Some(kept) = unchanged(plan) {
+        write_wrapped(out, ("", ""), &kept, style.width)?;
+    }
+    notes(plan, style, out)
+}
+
+/// `4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip`
+fn estimate(plan: &Plan, style: &Style) -> String {
+    let calls = counted(plan.summary.calls, "call", "calls");
+    let mut parts = vec![if style.rate == 0 {
+        format!("{calls}, without a rate limit")
+    } else {
+        let seconds = busiest_account(plan).div_ceil(style.rate as usize).max(1);
+        format!(
+            "{calls}, about {} at {}/s",
+            span(seconds as u64),
+            style.rate
+        )
+    }];
+    let wait = plan
+        .changes()
+        .filter_map(|change| change.fence)
+        .map(|lost| lost.dead_at().seconds_since(style.now))
+        .max()
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .filter(|seconds| *seconds > 0);
+    if let Some(seconds) = wait {
+        parts.push(format!("up to {} of waiting for lost calls", span(seconds)));
+    }
+    let gaps = plan
+        .changes()
+        .filter(|change| change.steps == Steps::DeleteThenAdd)
+        .count();
+    if gaps > 0 {
+        parts.push(format!(
+            "{} with a gap of about 1 round trip{}",
+            counted(gaps, "replace", "replaces"),
+            plural(gaps, "", " each")
+        ));
+    }
+    parts.join("; ")
+}
+
+/// The calls of the account that has most: accounts have separate limits and run side by side.
+fn busiest_account(plan: &Plan) -> usize {
+    let mut calls: BTreeMap<&AccountName, usize> = BTreeMap::new();
+    for organization in &plan.organizations {
+        let own: usize = organization
+            .changes
+            .iter()
+            .map(|change| change.steps.calls())
+            .sum();
+        *calls.entry(&organization.scope.account).or_default() += own;
+    }
+    calls.into_values().max().unwrap_or(0)
+}
+
+/// `14 unchanged, 3 unproven.`
+fn unchanged(plan: &Plan) -> Option<String> {
+    let summary = &plan.summary;
+    let parts: Vec<String> = [
+        (summary.unchanged, "unchanged"),
+        (summary.unproven, "unproven"),
+        (summary.unknown, "unknown"),
+        (summary.not_checked, "not checked"),
+        (summary.suspended, "suspended"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    (!parts.is_empty()).then(|| format!("{}.", parts.join(", ")))
+}
+
+/// What some of the counts mean, each on a line of its own.
+fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    for note in [
+        unproven(plan),
+        unknown(plan),
+        not_checked(plan),
+        suspended(plan),
+        heals(plan),
+        deferred(plan),
+        refreshed(plan),
+        forgotten(plan),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        write_wrapped(out, ("", "  "), &note, style.width)?;
+    }
+    Ok(())
+}
+
+fn unproven(plan: &Plan) -> Option<String> {
+    // Beside changes the count is enough; here it is all there is to say.
+    (plan.is_empty() && plan.summary.unproven > 0).then(|| {
+        "Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one."
+            .to_owned()
+    })
+}
+
+fn unknown(plan: &Plan) -> Option<String> {
+    (plan.is_empty() && plan.summary.unknown > 0).then(|| {
+        "Unknown: the outcome of a call was lost, so the callback may be there or not.".to_owned()
+    })
+}
+
+fn not_checked(plan: &Plan) -> Option<String> {
+    (plan.summary.not_checked > 0).then(|| {
+        "Not checked: the secrets were not read, so a changed key or token would not show. Adds \
+         and deletes are exact."
+            .to_owned()
+    })
+}
+
+fn suspended(plan: &Plan) -> Option<String> {
+    let mut handles = plan
+        .organizations
+        .iter()
+        .filter(|organization| organization.suspended)
+        .map(|organization| Clean(&organization.handle).to_string());
+    let named: Vec<String> = handles.by_ref().take(NAMED_SUSPENDED).collect();
+    let more = handles.count();
+    let count = named.len() + more;
+    let others = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    (count > 0).then(|| {
+        format!(
+            "{} suspended, nothing is called for {}: {}{others}.",
+            counted(count, "organization is", "organizations are"),
+            plural(count, "it", "them"),
+            named.join(", "),
+        )
+    })
+}
+
+fn heals(plan: &Plan) -> Option<String> {
+    (plan.summary.heal > 0).then(|| {
+        "Healing adds again what may have been deleted behind our back. It can't see whether it \
+         was, nor whether a key or token was changed."
+            .to_owned()
+    })
+}
+
+fn deferred(plan: &Plan) -> Option<String> {
+    let count = plan.summary.heal_deferred;
+    (count > 0).then(|| {
+        format!(
+            "{} left for a later run by --max-calls.",
+            counted(count, "heal is", "heals are")
+        )
+    })
+}
+
+fn refreshed(plan: &Plan) -> Option<String> {
+    let count = plan
+        .bookkeeping
+        .iter()
+        .filter(|item| matches!(item, Bookkeeping::Refresh { .. }))
+        .count();
+    (count > 0).then(|| {
+        format!(
+            "{} will be updated (handle, operator, protect), without a call.",
+            counted(count, "recorded detail", "recorded details")
+        )
+    })
+}
+
+fn forgotten(plan: &Plan) -> Option<String> {
+    let count = plan
+        .bookkeeping
+        .iter()
+        .filter(|item| matches!(item, Bookkeeping::Forget(_)))
+        .count();
+    (count > 0).then(|| {
+        format!(
+            "{} will be forgotten: absent, and no longer listed under `absent`.",
+            counted(count, "recorded callback", "recorded callbacks")
+        )
+    })
+}

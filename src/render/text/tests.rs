@@ -1,0 +1,488 @@
+use insta::assert_snapshot;
+
+use super::*;
+use crate::model::{Belief, Handle, Presumed, Write};
+use crate::plan::{After, Before, Bookkeeping, Reason, Tripped};
+use crate::render::fixtures::*;
+
+fn text(plan: &Plan, style: &Style) -> String {
+    let mut out = String::new();
+    plan_text(plan, style, &mut out).unwrap();
+    out
+}
+
+fn one(change: &Change) -> String {
+    let mut out = String::new();
+    change_text(change, &plain(), &mut out).unwrap();
+    out
+}
+
+#[test]
+fn a_plan_reads_like_terraforms() {
+    let mut plan = plan(vec![
+        add("acme", "https://hooks.acme.example/esign"),
+        replace("acme-shanghai", "https://sh.acme.example/cb"),
+        delete("beta", "https://old.beta.example/cb"),
+    ]);
+    plan.summary.unchanged = 14;
+    plan.summary.unproven = 3;
+    assert_snapshot!(text(&plan, &plain()), @r#"
+        Actions are indicated with the following symbols:
+          + add
+          - delete
+        -/+ replace (delete, then add)
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.acme.example/esign will be added
+          + callback {
+              + url   = "https://hooks.acme.example/esign"
+              + key   = (secret, fp 9c9c…)
+              + token = (secret, fp 7777…)
+            }
+
+          # acme-shanghai/https://sh.acme.example/cb must be replaced
+          # (because its key changed)
+        -/+ callback {
+                url   = "https://sh.acme.example/cb"
+              ~ key   = (secret, fp 0202…) -> (secret, fp 8181…)
+                token = (secret, fp 7777…)
+            }
+
+          # beta/https://old.beta.example/cb will be deleted
+          # (because it is not in callbacks.yaml)
+          - callback {
+              - url   = "https://old.beta.example/cb"
+              - key   = (secret, fp 9c9c…)
+              - token = (secret, fp 7777…)
+            }
+
+        Plan: 2 to add, 0 to change, 2 to destroy.
+        4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged, 3 unproven.
+        "#);
+}
+
+#[test]
+fn the_legend_explains_healing_and_finishing() {
+    let url = "https://a.example/cb";
+    let there = Some(before(Belief::assumed(secrets(1, 2))));
+    let same = Some(after(Some(secrets(1, 2))));
+    let plan = plan(vec![
+        change(
+            address("acme", url),
+            Action::Heal,
+            Steps::Add,
+            Reason::HealDue,
+            (there.clone(), same.clone()),
+        ),
+        change(
+            address("beta", url),
+            Action::Finish,
+            Steps::Add,
+            Reason::OpenAdd,
+            (
+                Some(before(Belief::ABSENT.or_after(Write::Add(secrets(1, 2))))),
+                same.clone(),
+            ),
+        ),
+    ]);
+    assert_snapshot!(text(&plan, &plain()), @r#"
+        Actions are indicated with the following symbols:
+          * heal (add again)
+          ! finish (settle an open call)
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://a.example/cb will be healed (added again)
+          # (because --heal asserts it again)
+          * callback {
+                url   = "https://a.example/cb"
+                key   = (secret, fp 0101…, assumed)
+                token = (secret, fp 0202…, assumed)
+            }
+
+          # beta/https://a.example/cb has an open call, which adding it will finish
+          # (because nobody knows whether an earlier add of it arrived)
+          ! callback {
+                url   = "https://a.example/cb"
+                key   = (secret, fp 0101…)
+                token = (secret, fp 0202…)
+            }
+
+        Plan: 0 to add, 2 to change, 0 to destroy.
+        2 calls, about 1 s at 20/s.
+        Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
+        "#);
+}
+
+#[test]
+fn an_opposite_call_waits_until_the_lost_one_is_dead() {
+    let lost_delete = Belief::proven(secrets(1, 2)).or_after(Write::Delete);
+    let mut waiting = change(
+        address("acme", "https://a.example/cb"),
+        Action::Finish,
+        Steps::DeleteThenAdd,
+        Reason::OpenDelete,
+        (Some(before(lost_delete)), Some(after(Some(secrets(3, 2))))),
+    );
+    waiting.fence = Some(lost(Write::Delete, 121));
+    assert_snapshot!(text(&plan(vec![waiting.clone()]), &plain()), @r#"
+        Actions are indicated with the following symbols:
+          ! finish (settle an open call)
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://a.example/cb has an open call, which replacing it will finish
+          # (because nobody knows whether an earlier delete of it arrived)
+          # (waits until 12:03:04 UTC: an earlier delete may still arrive until then)
+          ! callback {
+                url   = "https://a.example/cb"
+              ~ key   = (secret, fp 0101…) -> (secret, fp 0303…)
+                token = (secret, fp 0202…)
+            }
+
+        Plan: 0 to add, 1 to change, 0 to destroy.
+        2 calls, about 1 s at 20/s; up to 3 min 4 s of waiting for lost calls; 1 replace with a gap of about 1 round trip.
+        "#);
+    waiting.fence = Some(lost(Write::Delete, 305));
+    let past = text(&plan(vec![waiting]), &plain());
+    assert!(!past.contains("wait"), "{past}");
+}
+
+#[test]
+fn every_reason_is_given_except_that_a_new_callback_is_new() {
+    let url = "https://a.example/cb";
+    let mut shown = String::new();
+    for reason in [
+        Reason::NotRecorded,
+        Reason::ProvenAbsent,
+        Reason::Adoption,
+        Reason::Requested,
+        Reason::OpenAddOfAnotherValue,
+        Reason::ListedAbsent,
+        Reason::OrganizationNotDeclared,
+        Reason::Destroy,
+    ] {
+        let mut change = add("acme", url);
+        change.reason = reason;
+        let text = one(&change);
+        let remarks = text.lines().filter(|line| line.starts_with("  #")).skip(1);
+        shown.extend(remarks.flat_map(|line| [line, "\n"]));
+    }
+    assert_snapshot!(shown, @"
+        # (because it is recorded as absent)
+        # (because it is new here and `adoption: replace` asks for proof)
+        # (because --replace names it)
+        # (because nobody knows whether an earlier add with another key or token arrived)
+        # (because it is listed under `absent`)
+        # (because its organization is not in callbacks.yaml)
+        # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+        # (because of --destroy)
+        # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+        ");
+}
+
+#[test]
+fn a_first_contact_by_replacement_says_so() {
+    let mut change = add("acme", "https://a.example/cb");
+    change.steps = Steps::DeleteThenAdd;
+    change.reason = Reason::Adoption;
+    assert_snapshot!(one(&change), @r#"
+          # acme/https://a.example/cb will be added, after a delete of what may be there
+          # (because it is new here and `adoption: replace` asks for proof)
+        -/+ callback {
+              + url   = "https://a.example/cb"
+              + key   = (secret, fp 9c9c…)
+              + token = (secret, fp 7777…)
+            }
+        "#);
+}
+
+#[test]
+fn assumed_secrets_are_not_shown_as_known() {
+    let change = change(
+        address("acme", "https://a.example/cb"),
+        Action::Replace,
+        Steps::DeleteThenAdd,
+        Reason::Requested,
+        (
+            Some(before(Belief::assumed(secrets(1, 2)))),
+            Some(after(Some(secrets(1, 2)))),
+        ),
+    );
+    assert_snapshot!(one(&change), @r#"
+          # acme/https://a.example/cb must be replaced
+          # (because --replace names it)
+        -/+ callback {
+                url   = "https://a.example/cb"
+              ~ key   = (secret, fp 0101…, assumed) -> (secret, fp 0101…)
+              ~ token = (secret, fp 0202…, assumed) -> (secret, fp 0202…)
+            }
+        "#);
+}
+
+#[test]
+fn secrets_that_come_go_or_were_not_read() {
+    let there = crate::model::Fingerprints {
+        key: None,
+        ..secrets(1, 2)
+    };
+    let mut change = replace("acme", "https://a.example/cb");
+    change.before = Some(Before {
+        protect: true,
+        ..before(Belief::proven(there))
+    });
+    change.after = Some(After {
+        token: None,
+        fingerprints: Some(crate::model::Fingerprints {
+            token: None,
+            ..secrets(3, 4)
+        }),
+        ..after(None)
+    });
+    let mut shown = one(&change);
+    change.before = Some(before(Belief::unknown(Presumed {
+        fingerprints: there,
+        exact: false,
+    })));
+    change.after = Some(After {
+        protect: true,
+        ..after(None)
+    });
+    shown.push_str(&one(&change));
+    assert_snapshot!(shown, @r#"
+          # acme/https://a.example/cb must be replaced
+          # (because its key changed)
+        -/+ callback {
+                url     = "https://a.example/cb"
+              + key     = (secret, fp 0303…)
+              - token   = (secret, fp 0202…) -> (none)
+              ~ protect = true -> false
+            }
+          # acme/https://a.example/cb must be replaced
+          # (because its key changed)
+        -/+ callback {
+                url     = "https://a.example/cb"
+              + key     = (secret, not checked)
+                token   = (secret, fp 0202…, not checked)
+              ~ protect = false -> true
+            }
+        "#);
+}
+
+#[test]
+fn no_changes_says_what_that_is_worth() {
+    let mut plan = plan(Vec::new());
+    plan.summary.unchanged = 14;
+    plan.summary.unproven = 3;
+    plan.summary.oldest_proof = Some(NOW.plus(-3 * 86_400 - 100));
+    assert_snapshot!(text(&plan, &plain()), @"
+        No changes. Your configuration matches the recorded state.
+
+        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof 3 days ago.
+        14 unchanged, 3 unproven.
+        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+        ");
+}
+
+#[test]
+fn no_changes_tells_what_was_left_out() {
+    let mut plan = plan(Vec::new());
+    plan.summary.unchanged = 9;
+    plan.summary.not_checked = 4;
+    plan.summary.unknown = 1;
+    plan.summary.suspended = 2;
+    plan.summary.heal_deferred = 1;
+    for handle in ["b", "c", "d", "e", "f", "g"] {
+        plan.organizations.push(crate::plan::OrganizationPlan {
+            handle: Handle::new(handle),
+            scope: scope(Some(handle)),
+            suspended: true,
+            changes: Vec::new(),
+        });
+    }
+    let identity = crate::model::Identity {
+        scope: scope(None),
+        url: url("https://a.example/cb"),
+    };
+    plan.bookkeeping = vec![
+        Bookkeeping::Forget(identity.clone()),
+        Bookkeeping::Refresh {
+            identity,
+            handle: Handle::new("b"),
+            operator: crate::model::OperatorId::new("o"),
+            protect: true,
+        },
+    ];
+    assert_snapshot!(text(&plan, &plain()), @"
+        No changes. Your configuration matches the recorded state.
+
+        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+        9 unchanged, 1 unknown, 4 not checked, 2 suspended.
+        Unknown: the outcome of a call was lost, so the callback may be there or not.
+        Not checked: the secrets were not read, so a changed key or token would not show. Adds and deletes are exact.
+        6 organizations are suspended, nothing is called for them: b, c, d, e, f and 1 more.
+        1 heal is left for a later run by --max-calls.
+        1 recorded detail will be updated (handle, operator, protect), without a call.
+        1 recorded callback will be forgotten: absent, and no longer listed under `absent`.
+        ");
+}
+
+#[test]
+fn guards_name_what_tripped_and_what_to_write() {
+    let mut plan = plan(vec![delete("acme", "https://a.example/cb")]);
+    plan.summary.deletes_by_omission = 13;
+    plan.tripped = vec![
+        Tripped::MostOfOrganization {
+            handle: Handle::new("acme"),
+            deletes: 12,
+            recorded: 14,
+        },
+        Tripped::LastOfOrganization {
+            handle: Handle::new("beta"),
+            deletes: 1,
+        },
+        Tripped::MostOfAll {
+            deletes: 13,
+            recorded: 40,
+        },
+        Tripped::Protected {
+            address: address("acme", "https://a.example/cb"),
+        },
+    ];
+    let mut shown = String::new();
+    guards_text(&plan, &plain(), &mut shown).unwrap();
+    assert!(text(&plan, &plain()).ends_with(&shown));
+    assert_snapshot!(shown, @"
+
+        Error: this plan deletes more than the guards allow and will not be applied
+
+          acme: 12 of its 14 callbacks, more than 30 %
+          beta: its last callback; none would be left
+          all organizations together: 13 of 40 callbacks, more than 30 % and more than ten
+
+        These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 13
+
+        Error: this plan deletes what is protected and will not be applied
+
+          acme/https://a.example/cb
+
+        No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
+        ");
+}
+
+#[test]
+fn a_wrong_allowance_is_refused_with_the_right_number() {
+    let mut plan = plan(Vec::new());
+    plan.summary.deletes_by_omission = 13;
+    plan.tripped = vec![Tripped::WrongAllowance {
+        allowed: 12,
+        deletes: 13,
+    }];
+    let mut shown = String::new();
+    guards_text(&plan, &plain(), &mut shown).unwrap();
+    assert_snapshot!(shown, @"
+
+        Error: --allow-deletes does not fit this plan, which will not be applied
+
+          --allow-deletes 12, but the plan deletes 13
+
+        The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 13
+        ");
+}
+
+#[test]
+fn narrow_terminals_get_wrapped_prose_and_whole_urls() {
+    let mut change = delete("测试公司", "https://old.beta.example/a/rather/long/path/cb");
+    change.reason = Reason::OpenAddOfAnotherValue;
+    change.fence = Some(lost(Write::Add(secrets(1, 2)), 10));
+    let mut plan = plan(vec![change]);
+    plan.summary.unchanged = 3;
+    let narrow = Style {
+        width: 40,
+        ..plain()
+    };
+    assert_snapshot!(text(&plan, &narrow), @r#"
+        Actions are indicated with the following symbols:
+          - delete
+
+        ess-callbacks will perform the following actions:
+
+          # 测试公司/https://old.beta.example/a/rather/long/path/cb will be deleted
+          # (because nobody knows whether an
+          #  earlier add with another key or
+          #  token arrived)
+          # (waits until 12:04:55 UTC: an
+          #  earlier add may still arrive until
+          #  then)
+          - callback {
+              - url   = "https://old.beta.example/a/rather/long/path/cb"
+              - key   = (secret, fp 9c9c…)
+              - token = (secret, fp 7777…)
+            }
+
+        Plan: 0 to add, 0 to change, 1 to destroy.
+        1 call, about 1 s at 20/s; up to 4 min
+        55 s of waiting for lost calls. 3
+        unchanged.
+        "#);
+}
+
+#[test]
+fn colours_mark_symbols_and_headings_and_change_no_word() {
+    let plan = plan(vec![replace("acme", "https://a.example/cb")]);
+    let coloured = Style {
+        colour: true,
+        ..plain()
+    };
+    let shown = text(&plan, &coloured);
+    assert_snapshot!(shown.replace('\x1b', "␛"), @r#"
+        Actions are indicated with the following symbols:
+        ␛[33m-/+␛[0m replace (delete, then add)
+
+        ␛[1mess-callbacks will perform the following actions:␛[0m
+
+        ␛[1m  # acme/https://a.example/cb must be replaced␛[0m
+          # (because its key changed)
+        ␛[33m-/+␛[0m callback {
+                url   = "https://a.example/cb"
+              ␛[33m~␛[0m key   = (secret, fp 0202…) -> (secret, fp 8181…)
+                token = (secret, fp 7777…)
+            }
+
+        ␛[1mPlan: 1 to add, 0 to change, 1 to destroy.␛[0m
+        2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
+        "#);
+    let mut stripped = String::new();
+    let mut rest = shown.as_str();
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        stripped.push_str(before);
+        rest = after.split_once('m').unwrap().1;
+    }
+    stripped.push_str(rest);
+    assert_eq!(stripped, text(&plan, &plain()));
+}
+
+#[test]
+fn several_replaces_and_accounts_are_estimated_side_by_side() {
+    let mut plan = plan(Vec::new());
+    for (account, count) in [("default", 200_usize), ("partner", 100)] {
+        let changes: Vec<Change> = (0..count)
+            .map(|n| replace("acme", &format!("https://{account}.example/{n}")))
+            .collect();
+        plan.summary.calls += 2 * count;
+        plan.organizations.push(crate::plan::OrganizationPlan {
+            handle: Handle::new(account),
+            scope: std::sync::Arc::new(crate::model::Scope {
+                account: crate::model::AccountName::new(account),
+                ..(*scope(None)).clone()
+            }),
+            suspended: false,
+            changes,
+        });
+    }
+    let last = |style: &Style| text(&plan, style).lines().last().unwrap().to_owned();
+    assert_snapshot!(last(&plain()), @"600 calls, about 20 s at 20/s; 300 replaces with a gap of about 1 round trip each.");
+    let unlimited = Style { rate: 0, ..plain() };
+    assert_snapshot!(last(&unlimited), @"600 calls, without a rate limit; 300 replaces with a gap of about 1 round trip each.");
+}

@@ -1,0 +1,84 @@
+//! Prose, wrapped at spaces. A word is never broken, so a URL can be copied whole.
+
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// Narrower than this, wrapping makes a column of single words that nobody can read.
+const NARROWEST: usize = 30;
+
+/// Writes `text` as lines that begin with `first` (the first one) or `rest`, at most `width`
+/// columns wide where words allow it. A `width` of 0 never wraps.
+///
+/// Widths are columns of a terminal: an East Asian character takes two.
+pub(crate) fn write_wrapped(
+    out: &mut dyn fmt::Write,
+    (first, rest): (&str, &str),
+    text: &str,
+    width: usize,
+) -> fmt::Result {
+    let width = if width == 0 {
+        usize::MAX
+    } else {
+        width.max(NARROWEST)
+    };
+    out.write_str(first)?;
+    let mut column = first.width();
+    let mut at_start = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let needed = word.width();
+        if !at_start && column.saturating_add(1 + needed) > width {
+            write!(out, "\n{rest}")?;
+            column = rest.width();
+            at_start = true;
+        }
+        if !at_start {
+            out.write_char(' ')?;
+            column += 1;
+        }
+        out.write_str(word)?;
+        column += needed;
+        at_start = false;
+    }
+    out.write_char('\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrapped(text: &str, width: usize) -> String {
+        let mut out = String::new();
+        write_wrapped(&mut out, ("# ", "#   "), text, width).unwrap();
+        out
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_a_url_stays_whole() {
+        insta::assert_snapshot!(
+            wrapped("see https://hooks.acme.example/a/very/long/path for what it means, and why", 30),
+            @r"
+        # see
+        #   https://hooks.acme.example/a/very/long/path
+        #   for what it means, and why
+        "
+        );
+    }
+
+    #[test]
+    fn east_asian_characters_take_two_columns() {
+        insta::assert_snapshot!(
+            wrapped("当前配置不存在 当前配置不存在 当前配置不存在", 32),
+            @r"
+        # 当前配置不存在 当前配置不存在
+        #   当前配置不存在
+        "
+        );
+    }
+
+    #[test]
+    fn without_a_width_nothing_is_wrapped() {
+        let text = "word ".repeat(100);
+        assert_eq!(wrapped(&text, 0).lines().count(), 1);
+    }
+}
