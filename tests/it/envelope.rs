@@ -5,7 +5,7 @@ use ess_callbacks::secret::Secret;
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../vectors/callback.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/callback.json")).expect("the vectors are JSON")
 }
 
 #[test]
