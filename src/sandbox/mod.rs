@@ -1,1 +1,194 @@
-//! Sandbox.
+//! Their side: a faithful eSign to try things out on.
+//!
+//! [`run`] serves a [`Sandbox`] on a listener, to any client that speaks eSign's API;
+//! [`Sandbox::embedded`] starts one inside the command. Requests are verified from the raw bytes, so
+//! a client that signs wrongly fails here as it would there. It knows nothing of the rest of this
+//! program but the wire types, the signature and the envelope. Time and chance are passed in
+//! ([`Clock`], [`Options::seed`]); the only things it does on its own are its cloud file and, when
+//! told to, sending callbacks.
+
+mod actions;
+mod arrivals;
+mod auth;
+mod clock;
+mod cloud;
+mod control;
+mod emit;
+mod failure;
+mod fault;
+mod faults;
+mod limit;
+mod line;
+mod options;
+mod parameters;
+mod quantity;
+mod random;
+mod routes;
+mod service;
+mod spec;
+mod store;
+
+pub use arrivals::{Arrival, Effect};
+pub use clock::Clock;
+pub use control::CallbackView;
+pub use fault::{Fault, SpecError};
+pub use options::{CloudFile, Customer, Member, OnExists, OptionError, Options};
+pub use spec::{FaultSpec, Script};
+pub use store::CloudError;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use line::{CuttableListener, Line};
+use service::Service;
+
+/// How long calls in flight may take after the shutdown was asked for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the sandbox does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// Its file can't be used.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// The address is for others to reach.
+    #[error(
+        "{0} is not a loopback address: anybody who reaches it could read the sandbox's log and \
+         make it send requests. Listen on 127.0.0.1, or allow it explicitly"
+    )]
+    NotLoopback(String),
+    /// The address can't be had.
+    #[error("can't listen on {address}")]
+    Listen {
+        /// As given.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It stopped by itself.
+    #[error("the sandbox stopped")]
+    Stopped(#[source] io::Error),
+}
+
+/// An eSign with its cloud. Cloning gives another handle to the same one.
+#[derive(Clone, Debug)]
+pub struct Sandbox(Arc<Service>);
+
+impl Sandbox {
+    /// Makes one, and reads its cloud file when it has one.
+    pub fn new(options: Options, clock: Clock) -> Result<Self, SandboxError> {
+        Ok(Self(Arc::new(Service::new(options, clock)?)))
+    }
+
+    /// Starts one on a free port of 127.0.0.1, on the current runtime.
+    pub async fn embedded(options: Options, clock: Clock) -> Result<Running, SandboxError> {
+        let sandbox = Self::new(options, clock)?;
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = bind(&loopback.to_string(), false).await?;
+        let address = listener.local_addr().map_err(SandboxError::Stopped)?;
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            // An error means that the handle was dropped, which also ends it.
+            drop(stopped.await);
+        };
+        let task = tokio::spawn(run(listener, sandbox.clone(), shutdown));
+        Ok(Running {
+            sandbox,
+            address,
+            stop,
+            task,
+        })
+    }
+
+    /// Every configured callback, in order.
+    pub fn callbacks(&self) -> Vec<CallbackView> {
+        control::callbacks(&self.0)
+    }
+
+    /// The requests that arrived, in the order in which they were dealt with. Only the last
+    /// 100,000 are remembered.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.0.inner().arrivals.after(0)
+    }
+}
+
+/// A sandbox that runs inside this program. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct Running {
+    sandbox: Sandbox,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), SandboxError>>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same, as an endpoint: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it holds.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Lets calls in flight finish, closes the cloud file and ends. Every answered call is in the
+    /// file already.
+    pub async fn shutdown(self) -> Result<(), SandboxError> {
+        // An error means that it has ended already; the task says why.
+        self.stop.send(()).ok();
+        match self.task.await {
+            Ok(ended) => ended,
+            Err(panicked) => Err(SandboxError::Stopped(io::Error::other(panicked))),
+        }
+    }
+}
+
+/// Listens on `HOST:PORT`. Addresses that other machines can reach are refused unless `allow_remote`.
+pub async fn bind(address: &str, allow_remote: bool) -> Result<TcpListener, SandboxError> {
+    let failed = |source| SandboxError::Listen {
+        address: address.to_owned(),
+        source,
+    };
+    let resolved: Vec<SocketAddr> = lookup_host(address).await.map_err(failed)?.collect();
+    if !allow_remote && !resolved.iter().all(|it| it.ip().is_loopback()) {
+        return Err(SandboxError::NotLoopback(address.to_owned()));
+    }
+    TcpListener::bind(&*resolved).await.map_err(failed)
+}
+
+/// Serves until `shutdown` completes; calls in flight then have five seconds to finish.
+pub async fn run(
+    listener: TcpListener,
+    sandbox: Sandbox,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), SandboxError> {
+    let (asked, was_asked) = oneshot::channel();
+    let service = routes::router(sandbox.0).into_make_service_with_connect_info::<Line>();
+    let serve = axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+        shutdown.await;
+        asked.send(()).ok();
+    });
+    let grace = async {
+        if was_asked.await.is_ok() {
+            tokio::time::sleep(GRACE).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = serve.into_future() => ended.map_err(SandboxError::Stopped),
+        () = grace => Ok(()),
+    }
+}

@@ -1,5 +1,6 @@
 //! Integration tests.
 
 mod client;
-mod sign;
+mod envelope;
 mod render;
+mod sign;

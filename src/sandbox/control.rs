@@ -1,0 +1,237 @@
+//! `/_sandbox/`: the sandbox's own API, for tests and for trying things out. eSign has none of it.
+//!
+//! It is for programs on this machine: a browser's requests are refused, so that no web page can
+//! read the log or send callbacks.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{HOST, ORIGIN};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::arrivals::Arrival;
+use super::cloud::Held;
+use super::emit::{self, Emission};
+use super::fault::SpecError;
+use super::faults::Faults;
+use super::service::Service;
+
+/// A configured callback, as the sandbox shows it. The digests are SHA-256 in hexadecimal, to
+/// compare with; they are missing where there is no such secret, or the cloud file did not keep it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallbackView {
+    /// Whose credentials it was configured with.
+    pub account: String,
+    /// The member organization acted for.
+    pub organization: Option<String>,
+    /// The application.
+    pub app_id: Option<String>,
+    /// The URL.
+    pub url: String,
+    /// Whether messages to it are encrypted.
+    pub has_key: bool,
+    /// Whether they are signed.
+    pub has_token: bool,
+    /// Of the key.
+    pub key_sha256: Option<String>,
+    /// Of the token.
+    pub token_sha256: Option<String>,
+}
+
+/// What to send where, all of it optional.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultsRequest {
+    #[serde(default)]
+    fault: String,
+    #[serde(default)]
+    script: String,
+    seed: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockRequest {
+    skew: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogQuery {
+    #[serde(default)]
+    after: u64,
+}
+
+type Shared = State<Arc<Service>>;
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+pub(super) fn router() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/callbacks", get(show_callbacks))
+        .route("/log", get(show_log))
+        .route("/faults", get(show_faults).post(set_faults))
+        .route("/clock", get(show_clock).post(set_clock))
+        .route("/emit", post(emit_to))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "no such path in the sandbox's API"))
+        .layer(from_fn(refuse_browsers))
+}
+
+async fn refuse_browsers(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
+    let known = host.is_some_and(is_no_name);
+    if request.headers().contains_key(ORIGIN) || !known {
+        let why = "the sandbox's API is for programs on this machine, addressed by number";
+        return problem(StatusCode::FORBIDDEN, why);
+    }
+    next.run(request).await
+}
+
+/// A web page can make a name of its own point at this machine, but not a number.
+fn is_no_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let number = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || number.parse::<IpAddr>().is_ok()
+}
+
+fn problem(status: StatusCode, what: &str) -> Response {
+    (status, Json(json!({ "error": what }))).into_response()
+}
+
+fn bad_request(what: &impl ToString) -> Response {
+    problem(StatusCode::BAD_REQUEST, &what.to_string())
+}
+
+/// Every configured callback, in order.
+pub(super) fn callbacks(service: &Service) -> Vec<CallbackView> {
+    let digest = |held: &Held| match held {
+        Held::Value(secret) => Some(hex::encode(Sha256::digest(secret.expose().as_bytes()))),
+        Held::Nothing | Held::Forgotten => None,
+    };
+    let inner = service.inner();
+    let all = inner.cloud.iter();
+    all.map(|(place, secrets)| CallbackView {
+        account: place.account.clone(),
+        organization: place.organization.clone(),
+        app_id: place.app_id.clone(),
+        url: place.url.clone(),
+        has_key: secrets.key.is_set(),
+        has_token: secrets.token.is_set(),
+        key_sha256: digest(&secrets.key),
+        token_sha256: digest(&secrets.token),
+    })
+    .collect()
+}
+
+async fn show_callbacks(State(service): Shared) -> Json<Vec<CallbackView>> {
+    Json(callbacks(&service))
+}
+
+async fn show_log(State(service): Shared, Query(query): Query<LogQuery>) -> Json<Vec<Arrival>> {
+    Json(service.inner().arrivals.after(query.after))
+}
+
+async fn show_faults(State(service): Shared) -> Json<Value> {
+    Json(faults_shown(&service))
+}
+
+fn faults_shown(service: &Service) -> Value {
+    let inner = service.inner();
+    json!({
+        "fault": inner.faults.spec().to_string(),
+        "script": inner.faults.script().to_string(),
+        "seed": inner.faults.seed(),
+    })
+}
+
+/// Replaces all faults; what is left out is none.
+fn replace_faults(service: &Service, request: &FaultsRequest) -> Result<(), SpecError> {
+    let spec = request.fault.parse()?;
+    let script = request.script.parse()?;
+    let mut inner = service.inner();
+    let seed = request.seed.unwrap_or(inner.faults.seed());
+    inner.faults = Faults::new(spec, script, seed);
+    service.clock.set_skew(inner.faults.spec().skew);
+    Ok(())
+}
+
+async fn set_faults(State(service): Shared, request: Body<FaultsRequest>) -> Response {
+    let request = match request {
+        Ok(Json(request)) => request,
+        Err(rejection) => return bad_request(&rejection),
+    };
+    match replace_faults(&service, &request) {
+        Ok(()) => Json(faults_shown(&service)).into_response(),
+        Err(error) => bad_request(&error),
+    }
+}
+
+fn clock_shown(service: &Service) -> Json<Value> {
+    Json(json!({
+        "skew": service.clock.skew(),
+        "shown": service.clock.shown().0,
+        "true_micros": service.clock.micros(),
+    }))
+}
+
+async fn show_clock(State(service): Shared) -> Json<Value> {
+    clock_shown(&service)
+}
+
+async fn set_clock(State(service): Shared, request: Body<ClockRequest>) -> Response {
+    match request {
+        Ok(Json(ClockRequest { skew })) => {
+            service.clock.set_skew(skew);
+            clock_shown(&service).into_response()
+        }
+        Err(rejection) => bad_request(&rejection),
+    }
+}
+
+async fn emit_to(State(service): Shared, request: Body<Emission>) -> Response {
+    match request {
+        Ok(Json(emission)) => match emit::emit(&service, emission).await {
+            Ok(report) => Json(report).into_response(),
+            Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        },
+        Err(rejection) => bad_request(&rejection),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_and_localhost_are_let_in() {
+        for good in [
+            "127.0.0.1:8901",
+            "127.0.0.1",
+            "localhost:1",
+            "[::1]:8901",
+            "[::1]",
+        ] {
+            assert!(is_no_name(good), "{good}");
+        }
+        for bad in [
+            "evil.example",
+            "evil.example:8901",
+            "localhost.evil.example",
+            "",
+            ":80",
+        ] {
+            assert!(!is_no_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The HTTP side: what goes in and out of the listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{CONTENT_TYPE, DATE};
+use axum::http::{Response, StatusCode};
+use axum::routing::any;
+
+use super::auth::RawRequest;
+use super::control;
+use super::failure::Failure;
+use super::fault::Fault;
+use super::line::Line;
+use super::service::{Receipt, Service};
+use crate::wire::CONTENT_TYPE as JSON;
+
+/// What the vendor's gateway takes, in bytes.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+
+pub(super) fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/", any(call))
+        .nest("/_sandbox", control::router())
+        .with_state(service)
+}
+
+async fn call(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let mut request = RawRequest {
+        method: parts.method.as_str().to_owned(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body: Bytes::new(),
+    };
+    let Ok(bytes) = to_bytes(body, LARGEST_BODY).await else {
+        let answer = service.refuse(&request, &Failure::too_large());
+        return respond(&service, StatusCode::OK, JSON, answer);
+    };
+    request.body = bytes;
+    let receipt = service.receive(&request);
+    let response = react(&service, &line, request, receipt);
+    if !receipt.delay.is_zero() {
+        tokio::time::sleep(receipt.delay).await;
+    }
+    response
+}
+
+/// Deals with the request at once, as its fault has it; only the answer may be late.
+fn react(
+    service: &Arc<Service>,
+    line: &Line,
+    request: RawRequest,
+    receipt: Receipt,
+) -> Response<Body> {
+    let reach = |applied: bool| {
+        if applied {
+            drop(service.process(&request, receipt));
+        } else {
+            service.lose(&request, receipt);
+        }
+    };
+    match receipt.fault {
+        Fault::None | Fault::Throttle | Fault::InternalError { .. } => {
+            let answer = service.process(&request, receipt);
+            respond(service, StatusCode::OK, JSON, answer)
+        }
+        Fault::Lost { applied } => {
+            reach(applied);
+            silence(line)
+        }
+        Fault::Late(delay) => {
+            service.lose(&request, receipt);
+            let service = Arc::clone(service);
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                drop(service.process(&request, receipt));
+            });
+            silence(line)
+        }
+        Fault::BadGateway { applied } => {
+            reach(applied);
+            let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+            respond(service, StatusCode::BAD_GATEWAY, "text/html", page)
+        }
+        Fault::Garbage { applied } => {
+            reach(applied);
+            respond(service, StatusCode::OK, JSON, r#"{"Response":{"Req"#)
+        }
+    }
+}
+
+/// Ends the connection. The response is only there to be thrown away.
+fn silence(line: &Line) -> Response<Body> {
+    line.cut();
+    Response::new(Body::empty())
+}
+
+fn respond(
+    service: &Service,
+    status: StatusCode,
+    content_type: &str,
+    body: impl Into<Body>,
+) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, content_type)
+        .header(DATE, service.clock.date())
+        .body(body.into())
+        .expect("these headers are always valid")
+}

@@ -1,0 +1,250 @@
+//! The service behind the listener: what eSign does with one request.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::actions::{Action, describe, modify};
+use super::arrivals::{Arrival, Arrivals, Effect};
+use super::auth::{RawRequest, authenticate};
+use super::clock::{Clock, SkewedClock};
+use super::cloud::{Cloud, Verdict};
+use super::failure::Failure;
+use super::fault::Fault;
+use super::faults::Faults;
+use super::limit::Limiter;
+use super::options::{Customer, Member, OnExists, Options};
+use super::random::Random;
+use super::store::{CloudError, Store};
+use crate::wire::{Answer, ErrorBody, MODIFY, Response, VERSION};
+
+/// One eSign. All of it is behind one lock, which is never held across an await: the cloud sees one
+/// call at a time.
+#[derive(Debug)]
+pub(super) struct Service {
+    customers: Vec<Customer>,
+    members: Vec<Member>,
+    exists: OnExists,
+    pub(super) clock: SkewedClock,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) cloud: Cloud,
+    store: Option<Store>,
+    limiter: Limiter,
+    pub(super) faults: Faults,
+    pub(super) arrivals: Arrivals,
+    received: u64,
+    pub(super) ids: Random,
+}
+
+/// What was decided about a request when it arrived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receipt {
+    sequence: u64,
+    at_micros: i64,
+    pub(super) fault: Fault,
+    /// How long to wait before the answer goes out.
+    pub(super) delay: Duration,
+}
+
+/// A request that its customer signed.
+struct Call<'a> {
+    request: &'a RawRequest,
+    customer: &'a Customer,
+    action: Action,
+    fault: Fault,
+    now: i64,
+}
+
+impl Service {
+    pub(super) fn new(options: Options, clock: Clock) -> Result<Self, CloudError> {
+        let Options {
+            customers,
+            members,
+            cloud,
+            limit,
+            exists,
+            faults,
+            script,
+            seed,
+        } = options;
+        let (store, cloud) = match cloud {
+            Some(file) => Store::open(&file).map(|(store, cloud)| (Some(store), cloud))?,
+            None => (None, Cloud::default()),
+        };
+        Ok(Self {
+            customers,
+            members,
+            exists,
+            clock: SkewedClock::new(clock, faults.skew),
+            inner: Mutex::new(Inner {
+                cloud,
+                store,
+                limiter: Limiter::new(limit),
+                faults: Faults::new(faults, script, seed),
+                arrivals: Arrivals::default(),
+                received: 0,
+                ids: Random::keyed(seed, b"ids", 0),
+            }),
+        })
+    }
+
+    /// Everything that changes. A panic elsewhere leaves it whole: each change is one assignment.
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a request in. Faults meet only those that would change something; all are slow alike.
+    pub(super) fn receive(&self, request: &RawRequest) -> Receipt {
+        let mut inner = self.inner();
+        inner.received += 1;
+        let sequence = inner.received;
+        let fault = match request.header("x-tc-action") {
+            Some(MODIFY) => inner.faults.choose(&request.body),
+            _ => Fault::None,
+        };
+        Receipt {
+            sequence,
+            at_micros: self.clock.micros(),
+            fault,
+            delay: inner.faults.delay(sequence),
+        }
+    }
+
+    /// Remembers a request that never reached the service.
+    pub(super) fn lose(&self, request: &RawRequest, receipt: Receipt) {
+        let Receipt {
+            sequence,
+            at_micros,
+            fault,
+            ..
+        } = receipt;
+        let arrival = Arrival::of(request, sequence, at_micros, fault);
+        self.inner().arrivals.push(arrival);
+    }
+
+    /// Deals with a request now, and gives the answer's body.
+    pub(super) fn process(&self, request: &RawRequest, receipt: Receipt) -> Vec<u8> {
+        let now = self.clock.micros();
+        let mut arrival = Arrival::of(request, receipt.sequence, now, receipt.fault);
+        arrival.effect = Effect::Nothing;
+        let checked = self.check(request);
+        let mut inner = self.inner();
+        let outcome = checked.and_then(|(customer, action)| {
+            let call = Call {
+                request,
+                customer,
+                action,
+                fault: receipt.fault,
+                now,
+            };
+            self.perform(&mut inner, &call, &mut arrival.effect)
+        });
+        let id = inner.ids.uuid();
+        arrival.request_id = Some(id.clone());
+        let body = match outcome {
+            Ok(members) => success(members, id),
+            Err(failure) => {
+                arrival.code = Some(failure.code);
+                refusal(&failure, request, id)
+            }
+        };
+        inner.arrivals.push(arrival);
+        body
+    }
+
+    /// The answer to a request that is too large to be looked at.
+    pub(super) fn refuse(&self, request: &RawRequest, failure: &Failure) -> Vec<u8> {
+        refusal(failure, request, self.inner().ids.uuid())
+    }
+
+    /// All that can be checked without the lock: protocol, action, version and signature.
+    fn check(&self, request: &RawRequest) -> Result<(&Customer, Action), Failure> {
+        let content_type = request.header("content-type").unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if request.method != "POST" || !media_type.eq_ignore_ascii_case("application/json") {
+            return Err(Failure::unsupported_protocol());
+        }
+        let header = |header, parameter| {
+            request
+                .header(header)
+                .ok_or_else(|| Failure::missing(parameter))
+        };
+        let name = header("x-tc-action", "Action")?;
+        let version = header("x-tc-version", "Version")?;
+        let customer = authenticate(request, &self.customers, self.clock.shown())?;
+        if version != VERSION {
+            return Err(Failure::no_such_version(version));
+        }
+        let action = Action::named(name).ok_or_else(|| Failure::invalid_action(name))?;
+        Ok((customer, action))
+    }
+
+    fn perform(
+        &self,
+        inner: &mut Inner,
+        call: &Call<'_>,
+        effect: &mut Effect,
+    ) -> Result<Map<String, Value>, Failure> {
+        let Call {
+            request,
+            customer,
+            action,
+            fault,
+            now,
+        } = *call;
+        let name = request.header("x-tc-action").unwrap_or_default();
+        let admitted = inner
+            .limiter
+            .admit(&customer.credential.secret_id, name, now);
+        if !admitted || fault == Fault::Throttle {
+            return Err(Failure::throttled(inner.limiter.shown()));
+        }
+        if fault == (Fault::InternalError { applied: false }) {
+            return Err(Failure::internal());
+        }
+        let account = &customer.account;
+        if action != Action::Modify {
+            let cloud = &inner.cloud;
+            return describe(action, &request.body, account, &self.members, cloud);
+        }
+        let change = modify(&request.body, account, &self.members)?;
+        let verdict = inner.cloud.consider(&change, self.exists)?;
+        if verdict == Verdict::Change {
+            if let Some(store) = &mut inner.store {
+                store.append(&change).map_err(|error| {
+                    tracing::error!(%error, "the sandbox's cloud can't be written");
+                    Failure::internal()
+                })?;
+            }
+            inner.cloud.apply(change);
+            *effect = Effect::Changed;
+        }
+        if fault == (Fault::InternalError { applied: true }) {
+            return Err(Failure::internal());
+        }
+        Ok(Map::new())
+    }
+}
+
+fn success(mut members: Map<String, Value>, id: String) -> Vec<u8> {
+    members.insert("RequestId".to_owned(), Value::String(id));
+    json!({ "Response": members }).to_string().into_bytes()
+}
+
+fn refusal(failure: &Failure, request: &RawRequest, request_id: String) -> Vec<u8> {
+    let answer = Answer {
+        response: Response {
+            error: Some(ErrorBody {
+                code: failure.code.to_owned(),
+                message: failure.message(request.language()).to_owned(),
+            }),
+            request_id,
+        },
+    };
+    serde_json::to_vec(&answer).expect("strings are JSON")
+}
