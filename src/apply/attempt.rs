@@ -6,7 +6,9 @@ use super::clock::WallClock;
 use super::context::{Account, Context};
 use super::ledger::End;
 use super::organization::State;
-use crate::client::{Api, Reservation, SentAt, Slot, delay};
+use crate::client::Api;
+use crate::client::pace::{Reservation, SentAt, Slot};
+use crate::client::retry::delay;
 use crate::model::{
     ApiError, Blast, CallId, Event, LostCall, NotAttempted, Outcome, RequestId, Timestamp, Write,
 };
@@ -20,8 +22,8 @@ const MAX_THROTTLES: u32 = 100;
 const CLOCK_QUESTIONS: u32 = 5;
 
 /// Sends the calls of one change.
-pub(super) struct Sender<'a, A, F: Files, W> {
-    pub(super) context: &'a Context<'a, A, F, W>,
+pub(super) struct Sender<'a, 'c, A, F: Files, W> {
+    pub(super) context: &'a Context<'c, A, F, W>,
     pub(super) account: &'a Account,
     pub(super) organization: &'a OrganizationPlan,
     pub(super) change: &'a Change,
@@ -56,9 +58,13 @@ pub(super) enum Next {
     Over(End),
 }
 
-impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
+impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     /// Sends the call until it has an outcome or must be given up.
-    pub(super) async fn send(&self, write: Write, first: Option<Reservation>) -> Result<RequestId, End> {
+    pub(super) async fn send(
+        &self,
+        write: Write,
+        first: Option<Reservation>,
+    ) -> Result<RequestId, End> {
         let mut tries = Tries::default();
         let mut reserved = first;
         loop {
@@ -71,7 +77,9 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
                 Next::Done(request_id) => return Ok(request_id),
                 Next::Over(end) => return Err(end),
                 Next::Again(pause) => {
-                    self.sleep(pause).await.map_err(|why| self.left(&tries, why))?;
+                    self.sleep(pause)
+                        .await
+                        .map_err(|why| self.left(&tries, why))?;
                 }
             }
         }
@@ -82,23 +90,33 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
         let mut told = false;
         let mut questions = 0;
         loop {
-            let Some(lost) = self.context.lost(self.organization, self.change) else { return Ok(()) };
+            let Some(lost) = self.context.lost(self.organization, self.change) else {
+                return Ok(());
+            };
             if Some(lost.write) == same {
                 return Ok(());
             }
             match self.account.clock.until_dead(&lost) {
                 Some(0) => return Ok(()),
-                _ if !self.context.settings.wait => return Err(NotAttempted::Fenced(lost.dead_at())),
+                _ if !self.context.settings.wait => {
+                    return Err(NotAttempted::Fenced(lost.dead_at()));
+                }
                 Some(wait_ms) => {
                     if !told {
                         told = true;
                         let seconds = wait_ms.div_ceil(1000);
                         let (address, until) = (self.change.address.clone(), lost.dead_at());
-                        self.context.tell(Event::FenceWait { address, until, seconds });
+                        self.context.tell(Event::FenceWait {
+                            address,
+                            until,
+                            seconds,
+                        });
                     }
                     self.sleep(Duration::from_millis(wait_ms)).await?;
                 }
-                None if questions == CLOCK_QUESTIONS => return Err(NotAttempted::Fenced(lost.dead_at())),
+                None if questions == CLOCK_QUESTIONS => {
+                    return Err(NotAttempted::Fenced(lost.dead_at()));
+                }
                 None => {
                     if questions > 0 {
                         self.sleep(delay(questions, self.context.jitter())).await?;
@@ -140,8 +158,18 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
         Ok((outcome, sent))
     }
 
-    pub(super) async fn begin(&self, write: Write, signed_at: Timestamp) -> Result<CallId, NotAttempted> {
-        self.context.begin(self.organization, self.change, LostCall { write, signed_at }).await
+    pub(super) async fn begin(
+        &self,
+        write: Write,
+        signed_at: Timestamp,
+    ) -> Result<CallId, NotAttempted> {
+        self.context
+            .begin(
+                self.organization,
+                self.change,
+                LostCall { write, signed_at },
+            )
+            .await
     }
 
     /// The call itself, and what its answer teaches. Nothing interrupts it.
@@ -153,7 +181,10 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
         let settled = self.context.settle(id, &reply.outcome);
         if let Some(drift) = settled.and_then(|settled| settled.drift) {
             self.context.ledger.drifted(&self.change.address, drift);
-            self.context.tell(Event::Drifted { address: self.change.address.clone(), drift });
+            self.context.tell(Event::Drifted {
+                address: self.change.address.clone(),
+                drift,
+            });
         }
         reply.outcome
     }
@@ -161,16 +192,23 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
     /// What follows from an outcome.
     pub(super) async fn judge(&self, outcome: Outcome, sent: SentAt, tries: &mut Tries) -> Next {
         match outcome {
-            Outcome::Applied(request_id) | Outcome::AlreadyThere(request_id) | Outcome::NotThere(request_id) => {
-                Next::Done(request_id)
-            }
+            Outcome::Applied(request_id)
+            | Outcome::AlreadyThere(request_id)
+            | Outcome::NotThere(request_id) => Next::Done(request_id),
             Outcome::Throttled(error) => {
                 self.context.ledger.throttled();
                 if let Some(rate_per_minute) = self.account.pace.throttled(sent) {
-                    self.context.tell(Event::Throttled { account: self.account.name.clone(), rate_per_minute });
+                    self.context.tell(Event::Throttled {
+                        account: self.account.name.clone(),
+                        rate_per_minute,
+                    });
                 }
                 tries.throttles += 1;
-                if tries.throttles > MAX_THROTTLES { self.over(error) } else { Next::Again(Duration::ZERO) }
+                if tries.throttles > MAX_THROTTLES {
+                    self.over(error)
+                } else {
+                    Next::Again(Duration::ZERO)
+                }
             }
             Outcome::NotSent(error) => self.retry(tries, error),
             Outcome::Unknown(error) => {
@@ -181,11 +219,15 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
                 tries.clock_corrected = true;
                 Next::Again(Duration::ZERO)
             }
-            Outcome::TokenExpired(_) if !tries.refreshed && self.context.api().refresh(&self.account.name).await => {
+            Outcome::TokenExpired(_)
+                if !tries.refreshed && self.context.api().refresh(&self.account.name).await =>
+            {
                 tries.refreshed = true;
                 Next::Again(Duration::ZERO)
             }
-            Outcome::ClockOff(error) | Outcome::TokenExpired(error) | Outcome::Rejected(Blast::Account, error) => {
+            Outcome::ClockOff(error)
+            | Outcome::TokenExpired(error)
+            | Outcome::Rejected(Blast::Account, error) => {
                 self.context.stop_account(self.account, &error);
                 self.over(error)
             }
@@ -215,13 +257,19 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
     /// Given up. Whatever the last answer was, an earlier attempt without one leaves it open.
     fn over(&self, error: ApiError) -> Next {
         let open = self.context.is_open(self.organization, self.change);
-        Next::Over(if open { End::Unknown(error) } else { End::Failed(error) })
+        Next::Over(if open {
+            End::Unknown(error)
+        } else {
+            End::Failed(error)
+        })
     }
 
     /// Left before it was done.
     pub(super) fn left(&self, tries: &Tries, why: NotAttempted) -> End {
         match &tries.opened {
-            Some(error) if self.context.is_open(self.organization, self.change) => End::Unknown(error.clone()),
+            Some(error) if self.context.is_open(self.organization, self.change) => {
+                End::Unknown(error.clone())
+            }
             Some(_) | None => End::NotAttempted(why),
         }
     }
@@ -230,7 +278,9 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, A, F, W> {
         &self,
         wait: impl Future<Output = T> + Send,
     ) -> Result<T, NotAttempted> {
-        self.context.unless_barred(self.account, self.committed, wait).await
+        self.context
+            .unless_barred(self.account, self.committed, wait)
+            .await
     }
 
     async fn sleep(&self, pause: Duration) -> Result<(), NotAttempted> {

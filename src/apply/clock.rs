@@ -32,16 +32,31 @@ struct Readings {
 
 impl ServerClock {
     pub(super) fn new(started: Instant) -> Self {
-        Self { started, readings: Mutex::new(None) }
+        Self {
+            started,
+            readings: Mutex::new(None),
+        }
     }
 
     /// An answer that just arrived carried this `Date`.
     pub(super) fn learn(&self, server: Timestamp) {
-        let offset = server.0.saturating_mul(1000).saturating_sub(self.elapsed_ms());
+        let offset = server
+            .0
+            .saturating_mul(1000)
+            .saturating_sub(self.elapsed_ms());
         let mut readings = self.readings.lock().expect("no panic while held");
         *readings = Some(match *readings {
-            Some(Readings { smallest, latest: _ }) => Readings { smallest: smallest.min(offset), latest: offset },
-            None => Readings { smallest: offset, latest: offset },
+            Some(Readings {
+                smallest,
+                latest: _,
+            }) => Readings {
+                smallest: smallest.min(offset),
+                latest: offset,
+            },
+            None => Readings {
+                smallest: offset,
+                latest: offset,
+            },
         });
     }
 
@@ -85,7 +100,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_lost_call_is_dead_when_the_slowest_reading_says_so() {
         let clock = ServerClock::new(Instant::now());
-        let lost = LostCall { write: Write::Delete, signed_at: Timestamp(1000) };
+        let lost = LostCall {
+            write: Write::Delete,
+            signed_at: Timestamp(1000),
+        };
         assert_eq!(clock.until_dead(&lost), None);
         clock.learn(Timestamp(1010));
         clock.learn(Timestamp(1000));

@@ -11,8 +11,8 @@ use super::ledger::Ledger;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random};
 use crate::model::{
-    AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall, NotAttempted, Operation,
-    Outcome, Report, Settled, Timestamp, Write,
+    AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
+    NotAttempted, Operation, Outcome, Report, Settled, Timestamp, Write,
 };
 use crate::plan::{After, Bookkeeping, Change, OrganizationPlan, Plan, Reason};
 use crate::state::Files;
@@ -32,7 +32,12 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { parallelism: 900, max_retries: 5, wait: true, seed: 0 }
+        Self {
+            parallelism: 900,
+            max_retries: 5,
+            wait: true,
+            seed: 0,
+        }
     }
 }
 
@@ -104,13 +109,22 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     /// Why nothing more may be sent for this account, if so.
     /// `committed` calls are not stopped by the user's wish.
     pub(super) fn barred(&self, account: &Account, committed: bool) -> Option<NotAttempted> {
-        if self.journal_error.lock().expect("no panic while held").is_some() {
+        if self
+            .journal_error
+            .lock()
+            .expect("no panic while held")
+            .is_some()
+        {
             return Some(NotAttempted::JournalFailed);
         }
         if !committed && *self.tools.stop.borrow() {
             return Some(NotAttempted::Interrupted);
         }
-        let stopped = account.stopped.lock().expect("no panic while held").is_some();
+        let stopped = account
+            .stopped
+            .lock()
+            .expect("no panic while held")
+            .is_some();
         stopped.then(|| NotAttempted::AccountStopped(account.name.clone()))
     }
 
@@ -120,7 +134,10 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         if stopped.is_none() {
             *stopped = Some(error.clone());
             drop(stopped);
-            self.tell(Event::AccountStopped { account: account.name.clone(), error: error.clone() });
+            self.tell(Event::AccountStopped {
+                account: account.name.clone(),
+                error: error.clone(),
+            });
             self.halt.send_replace(true);
         }
     }
@@ -174,7 +191,10 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         if seconds.abs() > WORTH_TELLING && !*told {
             *told = true;
             drop(told);
-            self.tell(Event::ClockOffset { account: account.name.clone(), seconds });
+            self.tell(Event::ClockOffset {
+                account: account.name.clone(),
+                seconds,
+            });
         }
     }
 
@@ -186,7 +206,10 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         call: LostCall,
     ) -> Result<CallId, NotAttempted> {
         let intent = Intent {
-            identity: Identity { scope: Arc::clone(&organization.scope), url: change.address.url.clone() },
+            identity: Identity {
+                scope: Arc::clone(&organization.scope),
+                url: change.address.url.clone(),
+            },
             handle: change.address.handle.clone(),
             operator: change.operator.clone(),
             protect: change.after.as_ref().map_or_else(
@@ -217,32 +240,57 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     }
 
     fn journal_failed(&self, error: &dyn std::fmt::Display) {
-        self.journal_error.lock().expect("no panic while held").get_or_insert_with(|| error.to_string());
+        self.journal_error
+            .lock()
+            .expect("no panic while held")
+            .get_or_insert_with(|| error.to_string());
         self.halt.send_replace(true);
     }
 
     /// Whether the outcome of some call on this URL is open.
     pub(super) fn is_open(&self, organization: &OrganizationPlan, change: &Change) -> bool {
         self.tools.state.read(|recorded| {
-            recorded.get(&organization.scope, &change.address.url).is_some_and(crate::model::Entry::is_open)
+            recorded
+                .get(&organization.scope, &change.address.url)
+                .is_some_and(crate::model::Entry::is_open)
         })
     }
 
     /// The lost call on this URL, as recorded now.
-    pub(super) fn lost(&self, organization: &OrganizationPlan, change: &Change) -> Option<LostCall> {
-        self.tools
-            .state
-            .read(|recorded| recorded.get(&organization.scope, &change.address.url).and_then(|entry| entry.lost))
+    pub(super) fn lost(
+        &self,
+        organization: &OrganizationPlan,
+        change: &Change,
+    ) -> Option<LostCall> {
+        self.tools.state.read(|recorded| {
+            recorded
+                .get(&organization.scope, &change.address.url)
+                .and_then(|entry| entry.lost)
+        })
     }
 
     /// The call as it is sent.
-    pub(super) fn call(&self, organization: &OrganizationPlan, change: &Change, write: Write) -> Call {
+    pub(super) fn call(
+        &self,
+        organization: &OrganizationPlan,
+        change: &Change,
+        write: Write,
+    ) -> Call {
         let secret = |index| self.tools.secrets.get(&index).cloned();
         let operation = match (write, &change.after) {
             (Write::Delete, _) | (Write::Add(_), None) => Operation::Delete,
-            (Write::Add(_), Some(After { key, token, fingerprints: _, protect: _ })) => {
-                Operation::Add { key: key.and_then(secret), token: token.and_then(secret) }
-            }
+            (
+                Write::Add(_),
+                Some(After {
+                    key,
+                    token,
+                    fingerprints: _,
+                    protect: _,
+                }),
+            ) => Operation::Add {
+                key: key.and_then(secret),
+                token: token.and_then(secret),
+            },
         };
         Call {
             scope: Arc::clone(&organization.scope),
@@ -255,7 +303,10 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     /// The end of the run: the record's bookkeeping, and the report.
     pub(super) fn close(self, plan: &Plan) -> Report {
         let reached = |account: &AccountName| {
-            let clock = self.accounts.get(account).and_then(|account| account.clock.reached());
+            let clock = self
+                .accounts
+                .get(account)
+                .and_then(|account| account.clock.reached());
             // Without a word from the server, a day by our clock is more than any skew.
             clock.unwrap_or_else(|| self.tools.wall.now().plus(-86_400))
         };
@@ -272,17 +323,29 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             changed | keep_books(plan, recorded)
         });
         let interrupted = *self.tools.stop.borrow();
-        let journal_error = self.journal_error.into_inner().expect("no panic while held");
-        Report { interrupted, journal_error, ..self.ledger.report() }
+        let journal_error = self
+            .journal_error
+            .into_inner()
+            .expect("no panic while held");
+        Report {
+            interrupted,
+            journal_error,
+            ..self.ledger.report()
+        }
     }
 }
 
-/// What the record has to learn or forget without a call.
-fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
+/// What the record has to learn or forget without a call. Whether anything changed.
+pub fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
     let mut changed = false;
     for item in &plan.bookkeeping {
         match item {
-            Bookkeeping::Refresh { identity, handle, operator, protect } => {
+            Bookkeeping::Refresh {
+                identity,
+                handle,
+                operator,
+                protect,
+            } => {
                 if let Some(entry) = recorded.get_mut(&identity.scope, &identity.url) {
                     entry.handle = handle.clone();
                     entry.operator = operator.clone();
@@ -290,12 +353,17 @@ fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
                     changed = true;
                 }
             }
-            Bookkeeping::Forget(identity) => changed |= forget(recorded, &identity.scope, &identity.url),
+            Bookkeeping::Forget(identity) => {
+                changed |= forget(recorded, &identity.scope, &identity.url);
+            }
         }
     }
     for organization in &plan.organizations {
         for change in &organization.changes {
-            if change.after.is_none() && change.reason != Reason::ListedAbsent && change.steps.calls() > 0 {
+            if change.after.is_none()
+                && change.reason != Reason::ListedAbsent
+                && change.steps.calls() > 0
+            {
                 changed |= forget(recorded, &organization.scope, &change.address.url);
             }
         }
@@ -304,7 +372,11 @@ fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
 }
 
 /// Forgets what is proven absent and what no lost call can bring back.
-fn forget(recorded: &mut crate::model::Recorded, scope: &crate::model::Scope, url: &crate::model::CallbackUrl) -> bool {
+fn forget(
+    recorded: &mut crate::model::Recorded,
+    scope: &crate::model::Scope,
+    url: &crate::model::CallbackUrl,
+) -> bool {
     let gone = recorded
         .get(scope, url)
         .is_some_and(|entry| entry.belief == crate::model::Belief::ABSENT && entry.lost.is_none());
@@ -314,5 +386,8 @@ fn forget(recorded: &mut crate::model::Recorded, scope: &crate::model::Scope, ur
 /// What an add of this change writes. Planning resolved the secrets, else it would not be applied.
 pub(super) fn add_of(change: &Change) -> Write {
     let fingerprints = change.after.as_ref().and_then(|after| after.fingerprints);
-    Write::Add(fingerprints.unwrap_or(Fingerprints { key: None, token: None }))
+    Write::Add(fingerprints.unwrap_or(Fingerprints {
+        key: None,
+        token: None,
+    }))
 }

@@ -68,15 +68,25 @@ impl Ledger {
                     HowUnfinished::NotAttempted(why)
                 }
             };
-            let unfinished = Unfinished { address: change.address.clone(), action: change.action, how };
+            let unfinished = Unfinished {
+                address: change.address.clone(),
+                action: change.action,
+                how,
+            };
             inner.unfinished.insert(position, unfinished);
         });
     }
 
     /// Everything but what the ledger does not know: why the run ended.
     pub(super) fn report(self) -> Report {
-        let Inner { tally, unfinished, mut drifted, calls, throttled, fenced } =
-            self.0.into_inner().expect("no panic while held");
+        let Inner {
+            tally,
+            unfinished,
+            mut drifted,
+            calls,
+            throttled,
+            fenced,
+        } = self.0.into_inner().expect("no panic while held");
         drifted.sort_by(|(one, _), (two, _)| one.cmp(two));
         Report {
             tally,

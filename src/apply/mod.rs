@@ -28,7 +28,8 @@ use tokio::sync::watch;
 pub use self::clock::WallClock;
 pub use self::context::Settings;
 
-use self::context::{Account, Context};
+use self::context::Context;
+pub use self::context::keep_books;
 use crate::client::{Api, Pace};
 use crate::model::{AccountName, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};
@@ -72,9 +73,13 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
     let accounts = by_account(plan).into_iter().map(|(name, organizations)| {
         let context = &context;
         async move {
-            let Some(account) = context.account(name) else { return };
+            let Some(account) = context.account(name) else {
+                return;
+            };
             stream::iter(organizations)
-                .map(|(position, organization)| organization::run(context, account, position, organization))
+                .map(|(position, organization)| {
+                    organization::run(context, account, position, organization)
+                })
                 .buffer_unordered(settings.parallelism.max(1))
                 .collect::<()>()
                 .await;
@@ -89,13 +94,23 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
 fn by_account(plan: &Plan) -> BTreeMap<&AccountName, Vec<(usize, &OrganizationPlan)>> {
     let mut accounts: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (position, organization) in plan.organizations.iter().enumerate() {
-        if organization.changes.iter().any(|change| change.steps.calls() > 0) {
-            accounts.entry(&organization.scope.account).or_default().push((position, organization));
+        if organization
+            .changes
+            .iter()
+            .any(|change| change.steps.calls() > 0)
+        {
+            accounts
+                .entry(&organization.scope.account)
+                .or_default()
+                .push((position, organization));
         }
     }
     for organizations in accounts.values_mut() {
         organizations.sort_by_key(|(_, organization)| {
-            organization.changes.iter().any(|change| change.fence.is_some())
+            organization
+                .changes
+                .iter()
+                .any(|change| change.fence.is_some())
         });
     }
     accounts

@@ -25,11 +25,22 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
     position: usize,
     organization: &OrganizationPlan,
 ) {
-    let run = Run { context, account, position, organization, state: State::default() };
+    let run = Run {
+        context,
+        account,
+        position,
+        organization,
+        state: State::default(),
+    };
     let of = |steps: Steps, fenced: Option<bool>| {
-        organization.changes.iter().enumerate().filter(move |(_, change)| {
-            change.steps == steps && fenced.is_none_or(|fenced| change.fence.is_some() == fenced)
-        })
+        organization
+            .changes
+            .iter()
+            .enumerate()
+            .filter(move |(_, change)| {
+                change.steps == steps
+                    && fenced.is_none_or(|fenced| change.fence.is_some() == fenced)
+            })
     };
     let unfenced = async {
         run.phase(of(Steps::Add, Some(false))).await;
@@ -43,8 +54,8 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
     run.phase(of(Steps::Delete, None)).await;
 }
 
-struct Run<'a, A, F: Files, W> {
-    context: &'a Context<'a, A, F, W>,
+struct Run<'a, 'c, A, F: Files, W> {
+    context: &'a Context<'c, A, F, W>,
     account: &'a Account,
     position: usize,
     organization: &'a OrganizationPlan,
@@ -78,14 +89,9 @@ impl State {
     pub(super) fn stop(&self) {
         self.set(|flags| flags.stopped = true);
     }
-
-    /// Whether it does.
-    pub(super) fn stopped(&self) -> bool {
-        self.get().stopped
-    }
 }
 
-impl<A: Api, F: Files, W: WallClock> Run<'_, A, F, W> {
+impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
     async fn phase(&self, changes: impl Iterator<Item = (usize, &Change)> + Send) {
         stream::iter(changes)
             .map(|(at, change)| self.change(at, change))
@@ -102,7 +108,8 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, A, F, W> {
         match &end {
             End::Done => {}
             End::Failed(_) | End::Unknown(_) | End::NotAttempted(_) => {
-                self.state.set(|flags| flags.adds_failed |= change.steps != Steps::Delete);
+                self.state
+                    .set(|flags| flags.adds_failed |= change.steps != Steps::Delete);
             }
         }
         self.tell(change, &end);
@@ -110,7 +117,10 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, A, F, W> {
     }
 
     fn barred(&self, change: &Change) -> Option<NotAttempted> {
-        let Flags { stopped, adds_failed } = self.state.get();
+        let Flags {
+            stopped,
+            adds_failed,
+        } = self.state.get();
         if let Some(why) = self.context.barred(self.account, false) {
             return Some(why);
         }
@@ -130,7 +140,11 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, A, F, W> {
             committed: false,
         };
         let (address, action, steps) = (change.address.clone(), change.action, change.steps);
-        self.context.tell(Event::Started { address: address.clone(), action, steps });
+        self.context.tell(Event::Started {
+            address: address.clone(),
+            action,
+            steps,
+        });
         let started = Instant::now();
         let done = match steps {
             Steps::Nothing => return End::Done,
@@ -141,7 +155,13 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, A, F, W> {
         match done {
             Ok(request_id) => {
                 let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                self.context.tell(Event::Completed { address, action, steps, request_id, elapsed_ms });
+                self.context.tell(Event::Completed {
+                    address,
+                    action,
+                    steps,
+                    request_id,
+                    elapsed_ms,
+                });
                 End::Done
             }
             Err(end) => end,
@@ -152,10 +172,22 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, A, F, W> {
         let (address, action) = (change.address.clone(), change.action);
         match end {
             End::Done => {}
-            End::Failed(error) => self.context.tell(Event::Failed { address, action, error: error.clone() }),
-            End::Unknown(error) => self.context.tell(Event::Unknown { address, action, error: error.clone() }),
+            End::Failed(error) => self.context.tell(Event::Failed {
+                address,
+                action,
+                error: error.clone(),
+            }),
+            End::Unknown(error) => self.context.tell(Event::Unknown {
+                address,
+                action,
+                error: error.clone(),
+            }),
             End::NotAttempted(why) => {
-                self.context.tell(Event::NotAttempted { address, action, why: why.clone() });
+                self.context.tell(Event::NotAttempted {
+                    address,
+                    action,
+                    why: why.clone(),
+                });
             }
         }
     }

@@ -9,18 +9,28 @@ use super::attempt::{Next, Sender, Tries};
 use super::clock::WallClock;
 use super::context::add_of;
 use super::ledger::End;
-use crate::client::{Api, Reservation, SentAt};
+use crate::client::Api;
+use crate::client::pace::{Reservation, SentAt};
 use crate::model::{NotAttempted, Outcome, RequestId, Write};
 use crate::state::Files;
 
-pub(super) async fn run<A: Api, F: Files, W: WallClock>(sender: &Sender<'_, A, F, W>) -> Result<RequestId, End> {
+pub(super) async fn run<A: Api, F: Files, W: WallClock>(
+    sender: &Sender<'_, '_, A, F, W>,
+) -> Result<RequestId, End> {
     let mut tries = Tries::default();
     loop {
-        let (outcome, sent, reservation) = delete(sender).await.map_err(|why| sender.left(&tries, why))?;
+        let (outcome, sent, reservation) = delete(sender)
+            .await
+            .map_err(|why| sender.left(&tries, why))?;
         match sender.judge(outcome, sent, &mut tries).await {
             Next::Done(_) => {
-                let committed = Sender { committed: true, ..*sender };
-                return committed.send(add_of(sender.change), Some(reservation)).await;
+                let committed = Sender {
+                    committed: true,
+                    ..*sender
+                };
+                return committed
+                    .send(add_of(sender.change), Some(reservation))
+                    .await;
             }
             Next::Over(end) => return Err(end),
             Next::Again(pause) => {
@@ -33,7 +43,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(sender: &Sender<'_, A, F
 }
 
 async fn delete<A: Api, F: Files, W: WallClock>(
-    sender: &Sender<'_, A, F, W>,
+    sender: &Sender<'_, '_, A, F, W>,
 ) -> Result<(Outcome, SentAt, Reservation), NotAttempted> {
     sender.fence(None).await?;
     let account = sender.account;
@@ -42,5 +52,9 @@ async fn delete<A: Api, F: Files, W: WallClock>(
     let signed_at = sender.context.signing_time(account);
     let id = sender.begin(Write::Delete, signed_at).await?;
     let (sent, reservation) = slot.start().await;
-    Ok((sender.call(id, Write::Delete, signed_at).await, sent, reservation))
+    Ok((
+        sender.call(id, Write::Delete, signed_at).await,
+        sent,
+        reservation,
+    ))
 }

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
 use super::plan::print;
-use super::remote::{self, Remote};
+use super::remote::Remote;
 use super::secrets::{Resolver, fingerprints};
 use super::stop;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Loaded, Locations, lock, random, uses_of};
-use crate::apply::{self, Settings, Sink as _, Tools};
+use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
-use crate::model::{Environment, Event, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
+use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
 use crate::plan::{Change, Plan, read_document};
 use crate::render;
 use crate::secret::{Fingerprinter, Secret};
@@ -39,27 +38,29 @@ pub(super) async fn run(global: &Global, args: args::Apply, ui: &mut Ui) -> Resu
     if let Some(path) = &args.json_into {
         ui.json_into(path)?;
     }
-    let ended = locked(global, &args, ui).await;
-    if let Err(failure) = &ended {
-        ui.record_failure(failure);
-    }
-    ended
+    locked(global, &args, ui).await
 }
 
 async fn locked(global: &Global, args: &args::Apply, ui: &mut Ui) -> Result<Exit, Failure> {
     let approved = args.auto_approve || args.plan.is_some();
     if !approved && !ui.interactive() {
         let message = "apply asks before it calls anything, and there is no terminal to ask on";
-        return Err(Failure::usage(message)
-            .advice("Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed."));
+        return Err(Failure::usage(message).advice(
+            "Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed.",
+        ));
     }
     let locations = Locations::of(global)?;
-    let wish = match &args.plan {
-        Some(path) => Wish::Saved(Box::new(saved(path)?)),
-        None => {
-            let allow_commands = args.planning.allow_commands;
-            Wish::Configuration(Box::new(Loaded::read(global, &locations, allow_commands, true, ui)?))
-        }
+    let wish = if let Some(path) = &args.plan {
+        Wish::Saved(Box::new(saved(path)?))
+    } else {
+        let allow_commands = args.planning.allow_commands;
+        Wish::Configuration(Box::new(Loaded::read(
+            global,
+            &locations,
+            allow_commands,
+            true,
+            ui,
+        )?))
     };
     let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;
     let ended = with_state(global, args, &locations, &wish, approved, &state, ui).await;
@@ -99,9 +100,10 @@ async fn with_state(
         return record_only(&plan, state, ui).await;
     }
     let remote = Remote::connect(global, locations, &plan, args.rate).await?;
-    let ended = match approved || approve(ui)? {
-        true => calls(args, &plan, &secrets, &remote, state, ui).await,
-        false => Err(Failure::error("apply was not approved; nothing was called")),
+    let ended = if approved || approve(ui)? {
+        calls(args, &plan, &secrets, &remote, state, ui).await
+    } else {
+        Err(Failure::error("apply was not approved; nothing was called"))
     };
     remote.shutdown().await;
     ended
@@ -120,7 +122,11 @@ async fn calls(
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))
         .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
-    let paces = plan.accounts.keys().map(|account| (account.clone(), Pace::new(rate))).collect();
+    let paces = plan
+        .accounts
+        .keys()
+        .map(|account| (account.clone(), Pace::new(rate)))
+        .collect();
     let settings = Settings {
         parallelism: usize::try_from(args.parallelism).unwrap_or(usize::MAX),
         max_retries: args.max_retries,
@@ -161,7 +167,10 @@ async fn record_only(plan: &Plan, state: &Locked<RealFiles>, ui: &mut Ui) -> Res
 }
 
 fn conclude(report: &Report, ui: &mut Ui) {
-    ui.json_line(&render::report_json(report, apply::WallClock::now(&SystemClock)));
+    ui.json_line(&render::report_json(
+        report,
+        apply::WallClock::now(&SystemClock),
+    ));
     if !ui.json() {
         let style = ui.style(0);
         ui.stream(|out| render::report_text(report, &style, out));
@@ -171,7 +180,16 @@ fn conclude(report: &Report, ui: &mut Ui) {
 
 /// What a finished run exits with. Ctrl-C before all, then an unknown outcome, then the rest.
 fn exit_of(report: &Report) -> Exit {
-    let Report { tally, unfinished, drifted: _, calls: _, throttled: _, interrupted, fenced, journal_error } = report;
+    let Report {
+        tally,
+        unfinished,
+        drifted: _,
+        calls: _,
+        throttled: _,
+        interrupted,
+        fenced,
+        journal_error,
+    } = report;
     if *interrupted {
         Exit::Interrupted
     } else if tally.unknown > 0 || *fenced {
@@ -186,28 +204,40 @@ fn exit_of(report: &Report) -> Exit {
 fn approve(ui: &mut Ui) -> Result<bool, Failure> {
     let question = "\nDo you want to perform these actions?\n  ess-callbacks will make the calls described above.\n  \
                     Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
-    let answer = ui
-        .ask(question)
-        .map_err(|error| Failure::error(format!("the answer can't be read: {error}; nothing was called")))?;
+    let answer = ui.ask(question).map_err(|error| {
+        Failure::error(format!(
+            "the answer can't be read: {error}; nothing was called"
+        ))
+    })?;
     ui.print(format_args!("\n"));
     Ok(answer == "yes")
 }
 
 fn saved(path: &Path) -> Result<Plan, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::error(format!("the plan `{}` can't be read: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::error(format!(
+            "the plan `{}` can't be read: {error}",
+            path.display()
+        ))
+    })?;
     read_document(&text).map_err(|error| {
-        Failure::new(Exit::Stale, format!("the plan `{}` can't be applied: {error}", path.display()))
-            .advice("Make a new one with `plan --out`.")
+        Failure::new(
+            Exit::Stale,
+            format!("the plan `{}` can't be applied: {error}", path.display()),
+        )
+        .advice("Make a new one with `plan --out`.")
     })
 }
 
 /// A plan is for the very state it was made from.
 fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
     let stale = |message: String| {
-        Err(Failure::new(Exit::Stale, message).advice("Make a new plan with `plan --out`, and review it again."))
+        Err(Failure::new(Exit::Stale, message)
+            .advice("Make a new plan with `plan --out`, and review it again."))
     };
-    let name = |lineage: Option<Lineage>| lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string());
+    let name = |lineage: Option<Lineage>| {
+        lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string())
+    };
     if plan.lineage != recorded.lineage {
         return stale(format!(
             "the plan was made for another state (lineage {}, but this one has {})",
@@ -236,19 +266,37 @@ fn resolve_saved(
         allow_commands: args.planning.allow_commands,
         sandbox: global.sandbox,
     };
-    let adds = || plan.changes().filter(|change| matches!(change.steps, Steps::Add | Steps::DeleteThenAdd));
+    let adds = || {
+        plan.changes()
+            .filter(|change| matches!(change.steps, Steps::Add | Steps::DeleteThenAdd))
+    };
     let pair = |change: &Change| change.after.as_ref().map(|after| (after.key, after.token));
     let uses = uses_of(adds().filter_map(pair));
-    let resolved = resolver.resolve(&uses, |index| plan.secrets[index.0 as usize].clone()).map_err(|problems| {
-        Failure::invalid(problems.into_iter().map(|(_, problem)| problem.at(None)).collect())
-    })?;
-    let table = fingerprints(Fingerprinter::new(plan.salt), adds().filter_map(pair), &resolved.values);
+    let resolved = resolver
+        .resolve(&uses, |index| plan.secrets[index.0 as usize].clone())
+        .map_err(|problems| {
+            Failure::invalid(
+                problems
+                    .into_iter()
+                    .map(|(_, problem)| problem.at(None))
+                    .collect(),
+            )
+        })?;
+    let table = fingerprints(
+        Fingerprinter::new(plan.salt),
+        adds().filter_map(pair),
+        &resolved.values,
+    );
     for change in adds() {
         let Some(after) = &change.after else { continue };
         if after.fingerprints.as_ref() != table.get(&(after.key, after.token)) {
-            let message =
-                format!("the key or token of {} has another value now than when the plan was made", change.address);
-            return Err(Failure::new(Exit::Stale, message).advice("Make a new plan with `plan --out`."));
+            let message = format!(
+                "the key or token of {} has another value now than when the plan was made",
+                change.address
+            );
+            return Err(
+                Failure::new(Exit::Stale, message).advice("Make a new plan with `plan --out`.")
+            );
         }
     }
     Ok(resolved.values)

@@ -12,52 +12,87 @@ use crate::sandbox::{FaultSpec, Member, OnExists, Script};
 /// `apply` changes it, and a state file remembers what is proven, assumed and unknown of an API that
 /// can't be read back.
 #[derive(Debug, Parser)]
-#[command(name = "ess-callbacks", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "ess-callbacks",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 #[command(max_term_width = 100, arg_required_else_help = true)]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(flatten)]
-    pub global: Global,
+    pub(super) global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// Flags that every command takes.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(super) struct Global {
     /// The configuration: a file, a directory of *.yaml files, or - for standard input.
-    #[arg(short = 'f', long, global = true, env = "ESS_CALLBACKS_CONFIG", value_name = "PATH")]
+    #[arg(
+        short = 'f',
+        long,
+        global = true,
+        env = "ESS_CALLBACKS_CONFIG",
+        value_name = "PATH"
+    )]
     #[arg(default_value = "callbacks.yaml", hide_env_values = true)]
-    pub config: PathBuf,
+    pub(super) config: PathBuf,
     /// The state file [default: callbacks.state.json beside the configuration].
-    #[arg(long, global = true, env = "ESS_CALLBACKS_STATE", value_name = "PATH", hide_env_values = true)]
-    pub state: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        env = "ESS_CALLBACKS_STATE",
+        value_name = "PATH",
+        hide_env_values = true
+    )]
+    pub(super) state: Option<PathBuf>,
     /// Work on the embedded sandbox instead of eSign, with a state of its own.
     #[arg(long, global = true, env = "ESS_CALLBACKS_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
-    pub sandbox: bool,
+    pub(super) sandbox: bool,
     /// Call this address instead of eSign's (https, or http to this machine only).
-    #[arg(long, global = true, env = "ESS_CALLBACKS_ENDPOINT", value_name = "URL", hide_env_values = true)]
-    pub endpoint: Option<String>,
+    #[arg(
+        long,
+        global = true,
+        env = "ESS_CALLBACKS_ENDPOINT",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub(super) endpoint: Option<String>,
     /// Trust the certificates in this PEM file too.
-    #[arg(long, global = true, env = "ESS_CALLBACKS_CA_FILE", value_name = "FILE", hide_env_values = true)]
-    pub ca_file: Option<PathBuf>,
+    #[arg(
+        long,
+        global = true,
+        env = "ESS_CALLBACKS_CA_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub(super) ca_file: Option<PathBuf>,
     /// Print without colour. `NO_COLOR` does the same.
     #[arg(long, global = true, env = "ESS_CALLBACKS_NO_COLOR", value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_color: bool,
+    pub(super) no_color: bool,
     /// Print one JSON event a line instead of text.
     #[arg(long, global = true, env = "ESS_CALLBACKS_JSON", value_parser = clap::builder::FalseyValueParser::new())]
-    pub json: bool,
+    pub(super) json: bool,
     /// Say more on standard error; twice for debugging.
     #[arg(short, long, global = true, env = "ESS_CALLBACKS_VERBOSE", action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub(super) verbose: u8,
     /// How log lines on standard error look.
-    #[arg(long, global = true, env = "ESS_CALLBACKS_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
+    #[arg(
+        long,
+        global = true,
+        env = "ESS_CALLBACKS_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(super) log_format: LogFormat,
 }
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(super) enum LogFormat {
     /// For people.
     Text,
     /// One object a line.
@@ -66,7 +101,7 @@ pub enum LogFormat {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Check the configuration, reporting every problem at once.
     Validate(Validate),
     /// Show what apply would change. Needs no credentials and no network.
@@ -97,71 +132,96 @@ pub enum Command {
 
 /// `validate`.
 #[derive(Debug, Args)]
-pub struct Validate {
+pub(super) struct Validate {
     /// Resolve the secret references too, and check their values.
     #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub secrets: bool,
+    pub(super) secrets: bool,
     /// Allow `command` secret references to run.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub allow_commands: bool,
+    pub(super) allow_commands: bool,
 }
 
 /// What plan and apply have in common.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Planning options")]
-pub struct Planning {
+pub(super) struct Planning {
     /// Only these callbacks: handle/URL, with * for any text. Repeatable.
-    #[arg(long, env = "ESS_CALLBACKS_TARGET", value_name = "ADDRESS", value_delimiter = ' ')]
-    pub target: Vec<String>,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_TARGET",
+        value_name = "ADDRESS",
+        value_delimiter = ' '
+    )]
+    pub(super) target: Vec<String>,
     /// Delete these and add them again, which proves their key and token. Repeatable.
-    #[arg(long, env = "ESS_CALLBACKS_REPLACE", value_name = "ADDRESS", value_delimiter = ' ')]
-    pub replace: Vec<String>,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_REPLACE",
+        value_name = "ADDRESS",
+        value_delimiter = ' '
+    )]
+    pub(super) replace: Vec<String>,
     /// Add again what is recorded as present, in case it was deleted behind our back.
     #[arg(long, env = "ESS_CALLBACKS_HEAL", value_parser = clap::builder::FalseyValueParser::new())]
-    pub heal: bool,
+    pub(super) heal: bool,
     /// With --heal: only what was last proven longer ago than this (90m, 24h, 7d).
     #[arg(long, env = "ESS_CALLBACKS_OLDER_THAN", value_name = "DURATION", value_parser = super::duration::parse)]
-    pub older_than: Option<std::time::Duration>,
+    pub(super) older_than: Option<std::time::Duration>,
     /// With --heal: no more than so many calls; the oldest proofs first.
     #[arg(long, env = "ESS_CALLBACKS_MAX_CALLS", value_name = "N")]
-    pub max_calls: Option<usize>,
+    pub(super) max_calls: Option<usize>,
     /// Delete everything that is recorded.
     #[arg(long, env = "ESS_CALLBACKS_DESTROY", value_parser = clap::builder::FalseyValueParser::new())]
     #[arg(conflicts_with_all = ["heal", "replace"])]
-    pub destroy: bool,
+    pub(super) destroy: bool,
     /// Allow exactly so many deletes by omission that a guard refuses.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_DELETES", value_name = "N")]
-    pub allow_deletes: Option<usize>,
+    pub(super) allow_deletes: Option<usize>,
     /// Allow `command` secret references to run.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub allow_commands: bool,
+    pub(super) allow_commands: bool,
 }
 
 /// `plan`.
 #[derive(Debug, Args)]
-pub struct Plan {
+pub(super) struct Plan {
     #[command(flatten)]
-    pub planning: Planning,
+    pub(super) planning: Planning,
     /// Leave the secrets unresolved: a changed key or token is then not seen.
     #[arg(long, env = "ESS_CALLBACKS_NO_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_secrets: bool,
+    pub(super) no_secrets: bool,
     /// Save the plan to this file, for `apply FILE`.
-    #[arg(long, env = "ESS_CALLBACKS_OUT", value_name = "FILE", conflicts_with = "no_secrets")]
-    pub out: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_OUT",
+        value_name = "FILE",
+        conflicts_with = "no_secrets"
+    )]
+    pub(super) out: Option<PathBuf>,
     /// Exit with 2 when there are changes.
     #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub detailed_exitcode: bool,
+    pub(super) detailed_exitcode: bool,
     /// How to print the plan.
-    #[arg(long, env = "ESS_CALLBACKS_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(super) format: Format,
     /// Plan for this many requests a second; used for the estimate only.
-    #[arg(long, env = "ESS_CALLBACKS_RATE", value_name = "N", default_value_t = 20)]
-    pub rate: u32,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_RATE",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    pub(super) rate: u32,
 }
 
 /// How to print a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people.
     Text,
     /// The plan document.
@@ -170,67 +230,87 @@ pub enum Format {
 
 /// `apply`.
 #[derive(Debug, Args)]
-pub struct Apply {
+pub(super) struct Apply {
     /// A plan saved by `plan --out`; without it, apply plans anew and asks.
     #[arg(value_name = "PLAN", conflicts_with_all = ["target", "replace", "heal", "destroy", "allow_deletes"])]
-    pub plan: Option<PathBuf>,
+    pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
-    pub planning: Planning,
+    pub(super) planning: Planning,
     /// Apply without asking.
     #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub auto_approve: bool,
+    pub(super) auto_approve: bool,
     /// Requests a second for each set of credentials; 0 lifts the limit (for a sandbox).
-    #[arg(long, env = "ESS_CALLBACKS_RATE", value_name = "N", default_value_t = 20)]
-    pub rate: u32,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_RATE",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    pub(super) rate: u32,
     /// At most so many calls in flight for each set of credentials.
-    #[arg(long, env = "ESS_CALLBACKS_PARALLELISM", value_name = "N", default_value_t = 900)]
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_PARALLELISM",
+        value_name = "N",
+        default_value_t = 900
+    )]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub parallelism: u32,
+    pub(super) parallelism: u32,
     /// How often a call is sent again when its outcome is unknown.
-    #[arg(long, env = "ESS_CALLBACKS_MAX_RETRIES", value_name = "N", default_value_t = 5)]
-    pub max_retries: u32,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_MAX_RETRIES",
+        value_name = "N",
+        default_value_t = 5
+    )]
+    pub(super) max_retries: u32,
     /// Leave what must wait for a lost call to the next run (exit code 4).
     #[arg(long, env = "ESS_CALLBACKS_NO_WAIT", value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_wait: bool,
+    pub(super) no_wait: bool,
     /// Wait so long for another apply to finish (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = super::duration::parse)]
-    pub lock_timeout: Option<std::time::Duration>,
+    pub(super) lock_timeout: Option<std::time::Duration>,
     /// Write JSON events to this file, beside the text.
     #[arg(long, env = "ESS_CALLBACKS_JSON_INTO", value_name = "FILE")]
-    pub json_into: Option<PathBuf>,
+    pub(super) json_into: Option<PathBuf>,
 }
 
 /// `show`.
 #[derive(Debug, Args)]
-pub struct Show {
+pub(super) struct Show {
     /// A saved plan or a state file; without it, the state.
     #[arg(value_name = "PLAN|STATE")]
-    pub file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     /// How to print it.
-    #[arg(long, env = "ESS_CALLBACKS_FORMAT", value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(super) format: Format,
 }
 
 /// `import`.
 #[derive(Debug, Args)]
-pub struct Import {
+pub(super) struct Import {
     /// Declared callbacks that eSign already has: handle/URL, with * for any text.
     #[arg(value_name = "ADDRESS", required_unless_present = "all")]
-    pub addresses: Vec<String>,
+    pub(super) addresses: Vec<String>,
     /// Every declared callback that is not recorded yet.
     #[arg(long, conflicts_with = "addresses")]
-    pub all: bool,
+    pub(super) all: bool,
     /// Allow `command` secret references to run.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub allow_commands: bool,
+    pub(super) allow_commands: bool,
     /// Wait so long for an apply to finish (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = super::duration::parse)]
-    pub lock_timeout: Option<std::time::Duration>,
+    pub(super) lock_timeout: Option<std::time::Duration>,
 }
 
 /// `state …`.
 #[derive(Debug, Subcommand)]
-pub enum State {
+pub(super) enum State {
     /// List what is recorded, an address a line.
     List {
         /// Only these; * stands for any text.
@@ -265,45 +345,75 @@ pub enum State {
 
 /// `unlock`.
 #[derive(Debug, Args)]
-pub struct Unlock {
+pub(super) struct Unlock {
     /// The lock's id, as the error that names it prints it.
     #[arg(value_name = "ID")]
-    pub id: String,
+    pub(super) id: String,
 }
 
 /// `sandbox`.
 #[derive(Debug, Args)]
-pub struct Sandbox {
+pub(super) struct Sandbox {
     /// Where to listen. Only this machine can reach it, unless --allow-remote is given.
-    #[arg(long, env = "ESS_CALLBACKS_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8901")]
-    pub listen: String,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8901"
+    )]
+    pub(super) listen: String,
     /// Let other machines reach it. Anybody who does can read its log and make it send requests.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub allow_remote: bool,
+    pub(super) allow_remote: bool,
     /// Accept this key pair, of an account of its own or of the one named. Repeatable [default: the
     /// pair in the environment, else a fresh one, which is printed].
-    #[arg(long, env = "ESS_CALLBACKS_CREDENTIAL", value_name = "[ACCOUNT=]ID:KEY", value_delimiter = ' ')]
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_CREDENTIAL",
+        value_name = "[ACCOUNT=]ID:KEY",
+        value_delimiter = ' '
+    )]
     #[arg(hide_env_values = true)]
-    pub credential: Vec<String>,
+    pub(super) credential: Vec<String>,
     /// A member organization of the group. Repeatable; without any, every organization is a member.
-    #[arg(long, env = "ESS_CALLBACKS_MEMBER", value_name = "ID[:NAME[:STATUS]]", value_delimiter = ' ')]
-    pub member: Vec<Member>,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_MEMBER",
+        value_name = "ID[:NAME[:STATUS]]",
+        value_delimiter = ' '
+    )]
+    pub(super) member: Vec<Member>,
     /// Keep the sandbox's callbacks in this file.
     #[arg(long, env = "ESS_CALLBACKS_CLOUD", value_name = "FILE")]
-    pub cloud: Option<PathBuf>,
+    pub(super) cloud: Option<PathBuf>,
     /// Requests a second for each key pair; 0 lifts the limit.
-    #[arg(long, env = "ESS_CALLBACKS_LIMIT", value_name = "N", default_value_t = 20)]
-    pub limit: u32,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_LIMIT",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    pub(super) limit: u32,
     /// Faults by chance: lost-after=0.1,throttle=0.05,slow=800ms,skew=+400 …
     #[arg(long, env = "ESS_CALLBACKS_FAULT", value_name = "SPEC")]
-    pub fault: Option<FaultSpec>,
+    pub(super) fault: Option<FaultSpec>,
     /// Faults in order: ok,lost-before,lost-after,ok …
     #[arg(long, env = "ESS_CALLBACKS_SCRIPT", value_name = "SPEC")]
-    pub script: Option<Script>,
+    pub(super) script: Option<Script>,
     /// Makes the faults repeatable.
-    #[arg(long, env = "ESS_CALLBACKS_SEED", value_name = "N", default_value_t = 0)]
-    pub seed: u64,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_SEED",
+        value_name = "N",
+        default_value_t = 0
+    )]
+    pub(super) seed: u64,
     /// What an add of an existing URL answers: success or error. The vendor does not say.
-    #[arg(long, env = "ESS_CALLBACKS_EXISTS", value_name = "ANSWER", default_value = "success")]
-    pub exists: OnExists,
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_EXISTS",
+        value_name = "ANSWER",
+        default_value = "success"
+    )]
+    pub(super) exists: OnExists,
 }

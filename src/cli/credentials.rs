@@ -27,7 +27,10 @@ pub(super) fn find(
     if problems.is_empty() {
         return Ok(found);
     }
-    let message = format!("the credentials to sign calls with are not usable: {}", problems.join("; "));
+    let message = format!(
+        "the credentials to sign calls with are not usable: {}",
+        problems.join("; ")
+    );
     Err(Failure::error(message).advice(
         "Set them in the environment of this command. `--sandbox` needs none. eSign's console shows \
          them under access management (CAM); production and test have different ones.",
@@ -55,12 +58,22 @@ fn one(source: &AccountSource) -> Result<Credential, String> {
 }
 
 fn from_environment(variables: &CredentialVariables) -> Result<Credential, String> {
-    let CredentialVariables { secret_id, secret_key, token } = variables;
+    let CredentialVariables {
+        secret_id,
+        secret_key,
+        token,
+    } = variables;
     let read = |name: &str| match std::env::var(name) {
-        Ok(value) if !value.is_empty() => checked(value, &format!("the environment variable {name}")),
+        Ok(value) if !value.is_empty() => {
+            checked(value, &format!("the environment variable {name}"))
+        }
         Ok(_) => Err(format!("the environment variable {name} is empty")),
-        Err(std::env::VarError::NotPresent) => Err(format!("the environment variable {name} is not set")),
-        Err(std::env::VarError::NotUnicode(_)) => Err(format!("the environment variable {name} is not UTF-8")),
+        Err(std::env::VarError::NotPresent) => {
+            Err(format!("the environment variable {name} is not set"))
+        }
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(format!("the environment variable {name} is not UTF-8"))
+        }
     };
     let (id, key) = match (read(secret_id), read(secret_key)) {
         (Ok(id), Ok(key)) => (id, key),
@@ -68,7 +81,11 @@ fn from_environment(variables: &CredentialVariables) -> Result<Credential, Strin
         (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => return Err(problem),
     };
     let token = token.as_deref().map(read).transpose()?;
-    Ok(Credential { secret_id: id, secret_key: Secret::new(key), token: token.map(Secret::new) })
+    Ok(Credential {
+        secret_id: id,
+        secret_key: Secret::new(key),
+        token: token.map(Secret::new),
+    })
 }
 
 /// A profile of the vendor's command line, `tccli`.
@@ -84,17 +101,26 @@ struct Profile {
 fn from_profile(name: &str) -> Result<Credential, String> {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
     let home = home.ok_or("there is no home directory to look for the profile in")?;
-    let path = PathBuf::from(home).join(".tccli").join(format!("{name}.credential"));
+    let path = PathBuf::from(home)
+        .join(".tccli")
+        .join(format!("{name}.credential"));
     let shown = path.display().to_string();
-    let text = std::fs::read(&path).map_err(|error| format!("the profile `{shown}` can't be read: {error}"))?;
+    let text = std::fs::read(&path)
+        .map_err(|error| format!("the profile `{shown}` can't be read: {error}"))?;
     // The reason is left out: it could quote the file.
     let profile: Profile = serde_json::from_slice(&text)
         .map_err(|_| format!("the profile `{shown}` is not JSON with secretId and secretKey"))?;
     let token = profile.token.filter(|token| !token.is_empty());
     Ok(Credential {
         secret_id: checked(profile.secret_id, &format!("secretId in `{shown}`"))?,
-        secret_key: Secret::new(checked(profile.secret_key, &format!("secretKey in `{shown}`"))?),
-        token: token.map(|token| checked(token, &format!("token in `{shown}`"))).transpose()?.map(Secret::new),
+        secret_key: Secret::new(checked(
+            profile.secret_key,
+            &format!("secretKey in `{shown}`"),
+        )?),
+        token: token
+            .map(|token| checked(token, &format!("token in `{shown}`")))
+            .transpose()?
+            .map(Secret::new),
     })
 }
 
@@ -102,10 +128,14 @@ fn from_profile(name: &str) -> Result<Credential, String> {
 /// wrong signature.
 fn checked(value: String, place: &str) -> Result<String, String> {
     if value.trim() != value {
-        return Err(format!("{place} has white space or a line break around its value; remove it"));
+        return Err(format!(
+            "{place} has white space or a line break around its value; remove it"
+        ));
     }
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("{place} is empty or holds characters that no credential has"));
+        return Err(format!(
+            "{place} is empty or holds characters that no credential has"
+        ));
     }
     Ok(value)
 }

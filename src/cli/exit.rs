@@ -69,7 +69,12 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), advice: None, diagnostics: Vec::new() }
+        Self {
+            exit,
+            message: message.into(),
+            advice: None,
+            diagnostics: Vec::new(),
+        }
     }
 
     pub(super) fn error(message: impl Into<String>) -> Self {
@@ -88,7 +93,10 @@ impl Failure {
 
     pub(super) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let failure = Self::error("the configuration has errors; nothing was done");
-        Self { diagnostics, ..failure }
+        Self {
+            diagnostics,
+            ..failure
+        }
     }
 }
 

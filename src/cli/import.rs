@@ -13,19 +13,35 @@ use crate::render::counted;
 pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
     let loaded = Loaded::read(global, &locations, args.allow_commands, true, ui)?;
-    let texts = if args.all { vec!["*/*".to_owned()] } else { args.addresses };
+    let texts = if args.all {
+        vec!["*/*".to_owned()]
+    } else {
+        args.addresses
+    };
     let patterns = texts
         .iter()
         .map(|text| Pattern::parse(text).map_err(|error| Failure::usage(error.to_string())))
         .collect::<Result<Vec<_>, _>>()?;
-    let undeclared = patterns.iter().find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));
+    let undeclared = patterns
+        .iter()
+        .find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));
     if let Some(pattern) = undeclared.filter(|_| !args.all) {
-        return Err(Failure::error(format!("`{pattern}` names no declared callback, so its key and token are unknown"))
-            .advice("Declare it in the configuration first; import records what is declared."));
+        return Err(Failure::error(format!(
+            "`{pattern}` names no declared callback, so its key and token are unknown"
+        ))
+        .advice("Declare it in the configuration first; import records what is declared."));
     }
-    let state = lock(&locations, loaded.desired.environment, args.lock_timeout, ui).await?;
+    let state = lock(
+        &locations,
+        loaded.desired.environment,
+        args.lock_timeout,
+        ui,
+    )
+    .await?;
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
-    let salt = state.read(|recorded| recorded.salt).map_or_else(|| random().map(Salt), Ok)?;
+    let salt = state
+        .read(|recorded| recorded.salt)
+        .map_or_else(|| random().map(Salt), Ok)?;
     let table = loaded.fingerprints(salt).unwrap_or_default();
     let chosen = |address: &Address| patterns.iter().any(|pattern| pattern.matches(address));
     let mut tally = (0, 0);
@@ -69,7 +85,10 @@ fn news(
     let mut new = Vec::new();
     for organization in &loaded.desired.organizations {
         for callback in &organization.callbacks {
-            let address = Address { handle: organization.handle.clone(), url: callback.url.clone() };
+            let address = Address {
+                handle: organization.handle.clone(),
+                url: callback.url.clone(),
+            };
             if !chosen(&address) {
                 continue;
             }
@@ -78,12 +97,25 @@ fn news(
                 continue;
             }
             *imported += 1;
-            let fingerprints = table.get(&(callback.key, callback.token)).copied().unwrap_or_default();
+            let fingerprints = table
+                .get(&(callback.key, callback.token))
+                .copied()
+                .unwrap_or_default();
             let entry = Entry {
                 belief: Belief::assumed(fingerprints),
-                ..Entry::untouched(organization.handle.clone(), organization.operator.clone(), callback.protect)
+                ..Entry::untouched(
+                    organization.handle.clone(),
+                    organization.operator.clone(),
+                    callback.protect,
+                )
             };
-            new.push((Identity { scope: Arc::clone(&organization.scope), url: callback.url.clone() }, entry));
+            new.push((
+                Identity {
+                    scope: Arc::clone(&organization.scope),
+                    url: callback.url.clone(),
+                },
+                entry,
+            ));
         }
     }
     new

@@ -44,6 +44,7 @@ pub fn main() -> ExitCode {
     };
     let mut ui = Ui::new(&cli.global);
     logging::start(&cli.global);
+    ui.begin();
     let ended = run(cli, &mut ui);
     let exit = ended.unwrap_or_else(|failure| {
         ui.failure(&failure);
@@ -86,8 +87,11 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
 /// A command line that makes no sense, or asks for help.
 fn refuse(error: &clap::Error) -> ExitCode {
     // Nobody to tell when printing fails.
-    let _ = error.print();
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum that may grow")]
+    drop(error.print());
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a foreign enum that may grow"
+    )]
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
         _ => Exit::Usage.into(),

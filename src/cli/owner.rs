@@ -7,12 +7,21 @@ use crate::apply::WallClock as _;
 use crate::state::LockOwner;
 
 /// Where the usual CI systems put the address of the running job.
-const JOB_URLS: [&str; 4] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"];
+const JOB_URLS: [&str; 4] = [
+    "CI_JOB_URL",
+    "BUILD_URL",
+    "BUILDKITE_BUILD_URL",
+    "CIRCLE_BUILD_URL",
+];
 
 /// This process, with a fresh lock id.
 pub(super) fn this_process() -> Result<LockOwner, Failure> {
     let id: [u8; 6] = random()?;
-    let words: Vec<String> = std::env::args().skip(1).take_while(|word| !word.starts_with('-')).take(2).collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'))
+        .take(2)
+        .collect();
     Ok(LockOwner {
         id: hex::encode(id),
         who: variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".to_owned()),
@@ -27,7 +36,9 @@ pub(super) fn this_process() -> Result<LockOwner, Failure> {
 /// The name of this machine.
 pub(super) fn host() -> String {
     let file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = file().or_else(|| variable(&["HOSTNAME", "COMPUTERNAME"])).unwrap_or_default();
+    let name = file()
+        .or_else(|| variable(&["HOSTNAME", "COMPUTERNAME"]))
+        .unwrap_or_default();
     match name.trim() {
         "" => "this machine".to_owned(),
         name => name.to_owned(),
@@ -45,5 +56,7 @@ fn job_url() -> Option<String> {
 }
 
 fn variable(names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    names
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }

@@ -13,7 +13,14 @@ use crate::plan::{Plan, write_document};
 use crate::render;
 
 pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Result<Exit, Failure> {
-    let args::Plan { planning, no_secrets, out, detailed_exitcode, format, rate } = args;
+    let args::Plan {
+        planning,
+        no_secrets,
+        out,
+        detailed_exitcode,
+        format,
+        rate,
+    } = args;
     let locations = Locations::of(global)?;
     let loaded = Loaded::read(global, &locations, planning.allow_commands, !no_secrets, ui)?;
     let recorded = locations.store().read(loaded.desired.environment).await?;
@@ -35,8 +42,12 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
 
 /// Prints a plan, as text, as the document, or as events.
 pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: u32, ui: &mut Ui) {
-    for line in render::plan_json_lines(plan, SystemClock.now()) {
-        ui.json_line(&line);
+    let now = SystemClock.now();
+    if ui.takes_json() {
+        for change in plan.changes() {
+            ui.json_line(&render::planned_change_json(change, now));
+        }
+        ui.json_line(&render::change_summary_json(plan, now));
     }
     if ui.json() {
         return;
@@ -64,5 +75,10 @@ fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    write().map_err(|error| Failure::error(format!("the plan can't be saved to `{}`: {error}", path.display())))
+    write().map_err(|error| {
+        Failure::error(format!(
+            "the plan can't be saved to `{}`: {error}",
+            path.display()
+        ))
+    })
 }

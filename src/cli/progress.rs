@@ -19,7 +19,9 @@ impl Progress {
             ProgressDrawTarget::stderr(),
         );
         let template = "{bar:30} {pos}/{len} changes, {per_sec}, about {eta} left {msg}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar.enable_steady_tick(Duration::from_millis(250));
         Self { bar }
     }
@@ -27,12 +29,26 @@ impl Progress {
     pub(super) fn event(&self, event: &Event, style: &Style) {
         match event {
             // The bar shows that something is under way.
-            Event::Started { address: _, action: _, steps: _ } => return,
-            Event::Completed { .. } | Event::Failed { .. } | Event::Unknown { .. } | Event::NotAttempted { .. } => {
+            Event::Started {
+                address: _,
+                action: _,
+                steps: _,
+            } => return,
+            Event::Completed { .. }
+            | Event::Failed { .. }
+            | Event::Unknown { .. }
+            | Event::NotAttempted { .. } => {
                 self.bar.inc(1);
             }
-            Event::FenceWait { address: _, until, seconds: _ } => {
-                self.bar.set_message(format!("(waiting until {} UTC for a lost call)", until.clock_time()));
+            Event::FenceWait {
+                address: _,
+                until,
+                seconds: _,
+            } => {
+                self.bar.set_message(format!(
+                    "(waiting until {} UTC for a lost call)",
+                    until.clock_time()
+                ));
             }
             Event::Retrying { .. }
             | Event::Throttled { .. }

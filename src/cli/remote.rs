@@ -7,9 +7,11 @@ use super::credentials;
 use super::exit::{Failure, with_causes};
 use super::sandbox::clock;
 use super::workspace::{Locations, random};
-use crate::client::{Endpoint, HttpApi, HttpOptions};
+use crate::client::{CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpOptions};
+use crate::model::AccountName;
 use crate::plan::Plan;
 use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
+use crate::sign::Credential;
 
 /// The other side.
 pub(super) struct Remote {
@@ -28,28 +30,50 @@ impl Remote {
         let Some(cloud) = &locations.cloud else {
             let credentials = credentials::find(&plan.accounts)?;
             let endpoint = match &global.endpoint {
-                Some(url) => Endpoint::parse(url).map_err(|error| Failure::usage(format!("--endpoint: {error}")))?,
+                Some(url) => Endpoint::parse(url)
+                    .map_err(|error| Failure::usage(format!("--endpoint: {error}")))?,
                 None => Endpoint::of(plan.environment),
             };
-            return Ok(Self { api: api(global, endpoint, credentials)?, sandbox: None });
+            return Ok(Self {
+                api: api(global, endpoint, credentials)?,
+                sandbox: None,
+            });
         };
         let customers: Vec<Customer> = plan
             .accounts
             .keys()
-            .map(|account| Ok(Customer::fresh(account.as_str(), u64::from_be_bytes(random()?))))
+            .map(|account| {
+                Ok(Customer::fresh(
+                    account.as_str(),
+                    u64::from_be_bytes(random()?),
+                ))
+            })
             .collect::<Result<_, Failure>>()?;
-        let credentials = plan.accounts.keys().cloned().zip(customers.iter().map(|c| c.credential.clone()));
+        let credentials = plan
+            .accounts
+            .keys()
+            .cloned()
+            .zip(customers.iter().map(|c| c.credential.clone()));
         let credentials = credentials.collect::<BTreeMap<_, _>>();
         let options = Options {
             customers,
-            cloud: Some(CloudFile { path: cloud.clone(), keep_secrets: false }),
+            cloud: Some(CloudFile {
+                path: cloud.clone(),
+                keep_secrets: false,
+            }),
             limit: rate,
             seed: u64::from_be_bytes(random()?),
             ..Options::default()
         };
-        let sandbox = Sandbox::embedded(options, clock()).await.map_err(|error| Failure::error(with_causes(&error)))?;
-        let endpoint = Endpoint::parse(&sandbox.endpoint()).map_err(|error| Failure::error(error.to_string()))?;
-        Ok(Self { api: api(global, endpoint, credentials)?, sandbox: Some(sandbox) })
+        let sandbox = Sandbox::embedded(options, clock())
+            .await
+            .map_err(|error| Failure::error(with_causes(&error)))?;
+        let endpoint = Endpoint::parse(&sandbox.endpoint())
+            .map_err(|error| Failure::error(error.to_string()))?;
+        Ok(Self {
+            api: api(global, endpoint, credentials)?,
+            sandbox: Some(sandbox),
+        })
     }
 
     /// Ends the embedded sandbox. What it answered is in its file already.
@@ -65,13 +89,26 @@ impl Remote {
 fn api(
     global: &Global,
     endpoint: Endpoint,
-    credentials: BTreeMap<crate::model::AccountName, crate::sign::Credential>,
+    credentials: BTreeMap<AccountName, Credential>,
 ) -> Result<HttpApi, Failure> {
-    let ca_pem = match &global.ca_file {
-        Some(path) => Some(std::fs::read(path).map_err(|error| {
-            Failure::error(format!("the certificates `{}` can't be read: {error}", path.display()))
-        })?),
+    let extra_roots = match &global.ca_file {
+        Some(path) => {
+            let file = path.display().to_string();
+            let pem = std::fs::read(path).map_err(|error| {
+                Failure::error(format!("the certificates `{file}` can't be read: {error}"))
+            })?;
+            Some(ExtraRoots { file, pem })
+        }
         None => None,
     };
-    HttpApi::new(HttpOptions { endpoint, credentials, ca_pem }).map_err(|error| Failure::error(with_causes(&error)))
+    let credentials = credentials
+        .into_iter()
+        .map(|(account, one)| (account, CredentialSource::Static(one)))
+        .collect();
+    let options = HttpOptions {
+        region: None,
+        extra_roots,
+    };
+    HttpApi::new(endpoint, credentials, &options)
+        .map_err(|error| Failure::error(with_causes(&error)))
 }

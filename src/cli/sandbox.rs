@@ -12,12 +12,26 @@ use crate::secret::Secret;
 use crate::sign::Credential;
 
 pub(super) async fn run(args: args::Sandbox, ui: &mut Ui) -> Result<Exit, Failure> {
-    let args::Sandbox { listen, allow_remote, credential, member, cloud, limit, fault, script, seed, exists } = args;
+    let args::Sandbox {
+        listen,
+        allow_remote,
+        credential,
+        member,
+        cloud,
+        limit,
+        fault,
+        script,
+        seed,
+        exists,
+    } = args;
     let (customers, fresh) = customers(&credential)?;
     let options = Options {
         customers: customers.clone(),
         members: member,
-        cloud: cloud.map(|path| CloudFile { path, keep_secrets: true }),
+        cloud: cloud.map(|path| CloudFile {
+            path,
+            keep_secrets: true,
+        }),
         limit,
         exists,
         faults: fault.unwrap_or_default(),
@@ -26,7 +40,9 @@ pub(super) async fn run(args: args::Sandbox, ui: &mut Ui) -> Result<Exit, Failur
     };
     let failed = |error: SandboxError| Failure::error(with_causes(&error));
     let listener = sandbox::bind(&listen, allow_remote).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(|error| Failure::error(error.to_string()))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::error(error.to_string()))?;
     let served = Sandbox::new(options, clock()).map_err(failed)?;
     ui.print(format_args!("Listening on http://{address}\n"));
     if let Some(fresh) = fresh {
@@ -46,20 +62,38 @@ pub(super) async fn run(args: args::Sandbox, ui: &mut Ui) -> Result<Exit, Failur
             std::future::pending::<()>().await;
         }
     };
-    sandbox::run(listener, served, shutdown).await.map_err(failed)?;
+    sandbox::run(listener, served, shutdown)
+        .await
+        .map_err(failed)?;
     Ok(Exit::Done)
 }
 
 /// Who may call: those given, else the pair in the environment, else a fresh one.
 fn customers(given: &[String]) -> Result<(Vec<Customer>, Option<Customer>), Failure> {
     if !given.is_empty() {
-        let parse = |text: &String| text.parse().map_err(|error| Failure::usage(format!("--credential: {error}")));
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|error| Failure::usage(format!("--credential: {error}")))
+        };
         return Ok((given.iter().map(parse).collect::<Result<_, _>>()?, None));
     }
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if let (Some(secret_id), Some(key)) = (set("TENCENTCLOUD_SECRET_ID"), set("TENCENTCLOUD_SECRET_KEY")) {
-        let credential = Credential { secret_id, secret_key: Secret::new(key), token: None };
-        return Ok((vec![Customer { account: "default".to_owned(), credential }], None));
+    if let (Some(secret_id), Some(key)) = (
+        set("TENCENTCLOUD_SECRET_ID"),
+        set("TENCENTCLOUD_SECRET_KEY"),
+    ) {
+        let credential = Credential {
+            secret_id,
+            secret_key: Secret::new(key),
+            token: None,
+        };
+        return Ok((
+            vec![Customer {
+                account: "default".to_owned(),
+                credential,
+            }],
+            None,
+        ));
     }
     let fresh = Customer::fresh("default", u64::from_be_bytes(random()?));
     Ok((vec![fresh.clone()], Some(fresh)))
@@ -68,7 +102,9 @@ fn customers(given: &[String]) -> Result<(Vec<Customer>, Option<Customer>), Fail
 /// This machine's clock, as the sandbox wants it.
 pub(super) fn clock() -> Clock {
     Clock::new(|| {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     })
 }

@@ -60,20 +60,36 @@ impl Resolver {
                     }
                 }
             }
-            let role = if *token { SecretRole::Token } else { SecretRole::Key };
-            if let Some(Err(problem)) = values.values.get(index).map(|value| check_secret(role, value)) {
+            let role = if *token {
+                SecretRole::Token
+            } else {
+                SecretRole::Key
+            };
+            if let Some(Err(problem)) = values
+                .values
+                .get(index)
+                .map(|value| check_secret(role, value))
+            {
                 problems.push((*index, problem));
             }
         }
-        if problems.is_empty() { Ok(values) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(values)
+        } else {
+            Err(problems)
+        }
     }
 
     fn value(&self, reference: &SecretReference) -> Result<(Secret, bool), SecretProblem> {
         let found = match reference {
             SecretReference::Env(name) => variable(name, reference),
             SecretReference::File(path) => file(&self.folder.join(path), path, reference),
-            SecretReference::Command(words) if self.allow_commands => command(words, &self.folder, reference),
-            SecretReference::Command(words) => Err(SecretProblem::command_not_allowed(program(words))),
+            SecretReference::Command(words) if self.allow_commands => {
+                command(words, &self.folder, reference)
+            }
+            SecretReference::Command(words) => {
+                Err(SecretProblem::command_not_allowed(program(words)))
+            }
         };
         match found {
             Err(_) if self.sandbox => Ok((throw_away(reference), true)),
@@ -107,15 +123,22 @@ fn variable(name: &str, reference: &SecretReference) -> Result<Secret, SecretPro
 }
 
 fn file(path: &Path, shown: &str, reference: &SecretReference) -> Result<Secret, SecretProblem> {
-    let bytes = std::fs::read(path).map_err(|error| SecretProblem::unreadable(shown, &error.to_string()))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| SecretProblem::unreadable(shown, &error.to_string()))?;
     text(bytes, reference)
 }
 
 /// Runs a command without a shell. What it prints on standard error is the user's to see; what it
 /// prints on standard output is the secret.
-fn command(words: &[String], folder: &Path, reference: &SecretReference) -> Result<Secret, SecretProblem> {
+fn command(
+    words: &[String],
+    folder: &Path,
+    reference: &SecretReference,
+) -> Result<Secret, SecretProblem> {
     let failed = |why: &str| SecretProblem::command_failed(program(words), why);
-    let (name, arguments) = words.split_first().ok_or_else(|| failed("it has no name"))?;
+    let (name, arguments) = words
+        .split_first()
+        .ok_or_else(|| failed("it has no name"))?;
     let output = Command::new(name)
         .args(arguments)
         .current_dir(folder)

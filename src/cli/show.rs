@@ -20,13 +20,11 @@ pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Resul
         plan::print(&plan, &[], format, 20, ui);
         return Ok(Exit::Done);
     }
-    let recorded = match file {
-        Some(path) => peek(&path).await?.ok_or_else(|| missing(&path))?,
-        None => {
-            let path = Locations::of(global)?.state;
-            peek(&path).await?.ok_or_else(|| missing(&path))?
-        }
+    let path = match file {
+        Some(path) => path,
+        None => Locations::of(global)?.state,
     };
+    let recorded = peek(&path).await?.ok_or_else(|| missing(&path))?;
     if ui.json() || format == Format::Json {
         ui.bytes(|out| render::state_json(&recorded, out));
     } else {
@@ -49,10 +47,18 @@ pub(super) async fn peek(path: &Path) -> Result<Option<Recorded>, Failure> {
 fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::error(format!("`{}` can't be read: {error}", path.display())))?;
-    if !text.get(..200.min(text.len())).unwrap_or(&text).contains("\"format_version\"") {
+    if !text
+        .get(..200.min(text.len()))
+        .unwrap_or(&text)
+        .contains("\"format_version\"")
+    {
         return Ok(None);
     }
-    let plan = read_document(&text)
-        .map_err(|error| Failure::error(format!("the plan `{}` can't be shown: {error}", path.display())))?;
+    let plan = read_document(&text).map_err(|error| {
+        Failure::error(format!(
+            "the plan `{}` can't be shown: {error}",
+            path.display()
+        ))
+    })?;
     Ok(Some(plan))
 }

@@ -19,16 +19,27 @@ pub(super) struct Configuration {
 /// Reads what `-f` names.
 pub(super) fn read(path: &Path) -> Result<Configuration, Failure> {
     if path == Path::new("-") {
-        let source = limited("<stdin>", io::stdin().lock()).map_err(|error| failed(path, &error))?;
-        return Ok(Configuration { sources: vec![source], folder: PathBuf::from(".") });
+        let source =
+            limited("<stdin>", io::stdin().lock()).map_err(|error| failed(path, &error))?;
+        return Ok(Configuration {
+            sources: vec![source],
+            folder: PathBuf::from("."),
+        });
     }
-    let files = if path.is_dir() { listing(path)? } else { vec![path.to_owned()] };
+    let files = if path.is_dir() {
+        listing(path)?
+    } else {
+        vec![path.to_owned()]
+    };
     let read = |file: &PathBuf| {
         let opened = File::open(file).map_err(|error| failed(file, &error))?;
         limited(&file.display().to_string(), opened).map_err(|error| failed(file, &error))
     };
     let sources = files.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Configuration { sources, folder: folder(path) })
+    Ok(Configuration {
+        sources,
+        folder: folder(path),
+    })
 }
 
 /// Reads and checks. Warnings are in the result, errors in the failure.
@@ -57,14 +68,21 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(|error| failed(path, &error))? {
         let file = entry.map_err(|error| failed(path, &error))?.path();
-        let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let yaml = file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let hidden = file
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let yaml = file
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
         if yaml && !hidden && file.is_file() {
             files.push(file);
         }
     }
     if files.is_empty() {
-        let message = format!("the directory `{}` holds no *.yaml or *.yml file", path.display());
+        let message = format!(
+            "the directory `{}` holds no *.yaml or *.yml file",
+            path.display()
+        );
         return Err(Failure::error(message).advice("Name the configuration with -f."));
     }
     files.sort();
@@ -75,16 +93,23 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// too large, without the memory for it.
 fn limited(name: &str, from: impl Read) -> io::Result<Source> {
     let mut text = Vec::new();
-    from.take(config::MAX_BYTES + 1).read_to_end(&mut text)?;
-    Ok(Source { name: Arc::from(name), text })
+    from.take(config::MAX_BYTES as u64 + 1)
+        .read_to_end(&mut text)?;
+    Ok(Source {
+        name: Arc::from(name),
+        text,
+    })
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::error(format!("the configuration `{}` can't be read: {error}", path.display()));
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            failure.advice("Name another with -f, or copy callbacks.yaml.example to callbacks.yaml to begin.")
-        }
-        _ => failure,
+    let failure = Failure::error(format!(
+        "the configuration `{}` can't be read: {error}",
+        path.display()
+    ));
+    if error.kind() == io::ErrorKind::NotFound {
+        return failure.advice(
+            "Name another with -f, or copy callbacks.yaml.example to callbacks.yaml to begin.",
+        );
     }
+    failure
 }

@@ -14,11 +14,15 @@ use crate::render::{self, counted};
 
 pub(super) async fn run(global: &Global, args: args::State, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
-    let recorded = peek(&locations.state).await?.ok_or_else(|| missing(&locations.state))?;
+    let recorded = peek(&locations.state)
+        .await?
+        .ok_or_else(|| missing(&locations.state))?;
     match args {
         args::State::List { addresses } => list(&recorded, &addresses, ui),
         args::State::Show { addresses } => show(&recorded, &addresses, ui),
-        args::State::Rm { addresses, dry_run } => remove(&locations, &recorded, &addresses, dry_run, ui).await,
+        args::State::Rm { addresses, dry_run } => {
+            remove(&locations, &recorded, &addresses, dry_run, ui).await
+        }
         args::State::Mv { from, to } => rename(&locations, &recorded, &from, &to, ui).await,
     }
 }
@@ -38,7 +42,10 @@ fn find(recorded: &Recorded, texts: &[String]) -> Result<Vec<Found>, Failure> {
     let mut used = vec![false; patterns.len()];
     let mut found = Vec::new();
     for (scope, url, entry) in recorded.iter() {
-        let address = Address { handle: entry.handle.clone(), url: url.clone() };
+        let address = Address {
+            handle: entry.handle.clone(),
+            url: url.clone(),
+        };
         let mut wanted = patterns.is_empty();
         for (pattern, used) in patterns.iter().zip(&mut used) {
             let matches = pattern.matches(&address);
@@ -46,12 +53,21 @@ fn find(recorded: &Recorded, texts: &[String]) -> Result<Vec<Found>, Failure> {
             wanted |= matches;
         }
         if wanted {
-            found.push(Found { identity: Identity { scope: Arc::clone(scope), url: url.clone() }, address });
+            found.push(Found {
+                identity: Identity {
+                    scope: Arc::clone(scope),
+                    url: url.clone(),
+                },
+                address,
+            });
         }
     }
     match used.iter().position(|used| !used) {
-        Some(at) => Err(Failure::error(format!("no recorded callback is called `{}`", patterns[at]))
-            .advice("`ess-callbacks state list` shows them all.")),
+        Some(at) => Err(Failure::error(format!(
+            "no recorded callback is called `{}`",
+            patterns[at]
+        ))
+        .advice("`ess-callbacks state list` shows them all.")),
         None => Ok(found),
     }
 }
@@ -68,12 +84,21 @@ fn list(recorded: &Recorded, addresses: &[String], ui: &mut Ui) -> Result<Exit, 
 }
 
 fn show(recorded: &Recorded, addresses: &[String], ui: &mut Ui) -> Result<Exit, Failure> {
-    for (position, Found { identity, address: _ }) in find(recorded, addresses)?.into_iter().enumerate() {
+    for (
+        position,
+        Found {
+            identity,
+            address: _,
+        },
+    ) in find(recorded, addresses)?.into_iter().enumerate()
+    {
         if ui.json() {
             print_json(recorded, &identity, ui);
             continue;
         }
-        let Some(entry) = recorded.get(&identity.scope, &identity.url) else { continue };
+        let Some(entry) = recorded.get(&identity.scope, &identity.url) else {
+            continue;
+        };
         let style = ui.style(20);
         let gap = if position > 0 { "\n" } else { "" };
         ui.print(format_args!("{gap}"));
@@ -84,7 +109,10 @@ fn show(recorded: &Recorded, addresses: &[String], ui: &mut Ui) -> Result<Exit, 
 
 fn print_json(recorded: &Recorded, identity: &Identity, ui: &mut Ui) {
     if let Some(entry) = recorded.get(&identity.scope, &identity.url) {
-        ui.print(format_args!("{}\n", render::entry_json(&identity.scope, &identity.url, entry)));
+        ui.print(format_args!(
+            "{}\n",
+            render::entry_json(&identity.scope, &identity.url, entry)
+        ));
     }
 }
 
@@ -108,7 +136,11 @@ async fn remove(
         state.save().await?;
         state.release().await?;
     }
-    for Found { identity: _, address } in &found {
+    for Found {
+        identity: _,
+        address,
+    } in &found
+    {
         ui.print(format_args!("{would} {}\n", render::Clean(address)));
     }
     ui.note(format_args!(
@@ -127,33 +159,75 @@ async fn rename(
 ) -> Result<Exit, Failure> {
     let found = find(recorded, &[from.to_owned()])?;
     let (_, parsed) = sources::parse(&locations.config)?;
-    let (handle, url) = to.split_once('/').map_or((to, None), |(handle, url)| (handle, Some(url)));
+    let (handle, url) = to
+        .split_once('/')
+        .map_or((to, None), |(handle, url)| (handle, Some(url)));
     let organizations = &parsed.desired.organizations;
-    let Some(organization) = organizations.iter().find(|organization| organization.handle.as_str() == handle) else {
-        return Err(Failure::error(format!("the configuration has no organization called `{handle}`"))
-            .advice("mv records a callback under an organization that is declared; declare it first."));
+    let Some(organization) = organizations
+        .iter()
+        .find(|organization| organization.handle.as_str() == handle)
+    else {
+        return Err(Failure::error(format!(
+            "the configuration has no organization called `{handle}`"
+        ))
+        .advice(
+            "mv records a callback under an organization that is declared; declare it first.",
+        ));
     };
-    if let Some(other) = found.iter().find(|found| url.is_some_and(|url| url != found.address.url.as_str())) {
-        let message = format!("mv can't change a URL: `{}` and `{to}` differ", other.address.url);
+    if let Some(other) = found
+        .iter()
+        .find(|found| url.is_some_and(|url| url != found.address.url.as_str()))
+    {
+        let message = format!(
+            "mv can't change a URL: `{}` and `{to}` differ",
+            other.address.url
+        );
         return Err(Failure::usage(message)
             .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));
     }
     let state = lock(locations, recorded.environment, None, ui).await?;
     let moved = state.read(|recorded| {
-        found.iter().map(|Found { identity, .. }| relocate(recorded, identity, &organization.scope, &organization.handle)).collect::<Result<Vec<_>, _>>()
+        found
+            .iter()
+            .map(|Found { identity, .. }| {
+                relocate(
+                    recorded,
+                    identity,
+                    &organization.scope,
+                    &organization.handle,
+                )
+            })
+            .collect::<Result<Vec<_>, _>>()
     })?;
     state.edit(|recorded| {
         for (identity, url, entry) in moved {
             recorded.remove(&identity.scope, &url);
-            recorded.insert(Identity { scope: Arc::clone(&organization.scope), url }, entry);
+            recorded.insert(
+                Identity {
+                    scope: Arc::clone(&organization.scope),
+                    url,
+                },
+                entry,
+            );
         }
         true
     });
     state.save().await?;
     state.release().await?;
-    for Found { identity: _, address } in &found {
-        let to = Address { handle: organization.handle.clone(), url: address.url.clone() };
-        ui.print(format_args!("Moved {} to {}\n", render::Clean(address), render::Clean(to)));
+    for Found {
+        identity: _,
+        address,
+    } in &found
+    {
+        let to = Address {
+            handle: organization.handle.clone(),
+            url: address.url.clone(),
+        };
+        ui.print(format_args!(
+            "Moved {} to {}\n",
+            render::Clean(address),
+            render::Clean(to)
+        ));
     }
     Ok(Exit::Done)
 }
@@ -166,10 +240,18 @@ fn relocate<'a>(
     handle: &Handle,
 ) -> Result<(&'a Identity, CallbackUrl, Entry), Failure> {
     let entry = recorded.get(&identity.scope, &identity.url);
-    let entry = entry.ok_or_else(|| Failure::error("the state changed meanwhile; run the command again"))?;
+    let entry = entry
+        .ok_or_else(|| Failure::error("the state changed meanwhile; run the command again"))?;
     if *identity.scope != *scope && recorded.get(scope, &identity.url).is_some() {
         let message = format!("`{handle}/{}` is recorded already", identity.url);
         return Err(Failure::error(message).advice("Forget one of the two with `state rm` first."));
     }
-    Ok((identity, identity.url.clone(), Entry { handle: handle.clone(), ..entry.clone() }))
+    Ok((
+        identity,
+        identity.url.clone(),
+        Entry {
+            handle: handle.clone(),
+            ..entry.clone()
+        },
+    ))
 }

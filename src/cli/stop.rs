@@ -30,7 +30,10 @@ impl Drop for Stop {
     }
 }
 
-#[expect(clippy::exit, reason = "the second Ctrl-C means now; the journal has everything")]
+#[expect(
+    clippy::exit,
+    reason = "the second Ctrl-C means now; the journal has everything"
+)]
 fn leave() {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
@@ -44,7 +47,8 @@ impl Signals {
     fn new() -> Self {
         Self {
             #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .ok(),
         }
     }
 

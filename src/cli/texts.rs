@@ -29,8 +29,10 @@ pub(super) fn man(ui: &mut Ui) -> Exit {
         let command = Cli::command();
         clap_mangen::Man::new(command.clone()).render(out)?;
         for subcommand in command.get_subcommands() {
-            let name = format!("ess-callbacks-{}", subcommand.get_name());
-            clap_mangen::Man::new(subcommand.clone().name(name)).render(out)?;
+            let title = format!("ess-callbacks {}", subcommand.get_name());
+            clap_mangen::Man::new(subcommand.clone())
+                .title(title)
+                .render(out)?;
         }
         Ok(())
     });

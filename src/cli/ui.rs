@@ -17,6 +17,10 @@ use crate::diag::Diagnostic;
 use crate::model::{Event, Timestamp};
 use crate::render::{self, Style};
 
+fn version_line() -> String {
+    render::version_json(env!("CARGO_PKG_VERSION"), SystemClock.now())
+}
+
 /// The terminal, or what stands in its place.
 pub(super) struct Ui {
     json: bool,
@@ -41,7 +45,9 @@ pub(super) struct SystemClock;
 
 impl WallClock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
 }
@@ -65,6 +71,11 @@ impl Ui {
         self.json
     }
 
+    /// Whether events go anywhere.
+    pub(super) const fn takes_json(&self) -> bool {
+        self.json || self.into.is_some()
+    }
+
     /// Whether somebody can be asked.
     pub(super) fn interactive(&self) -> bool {
         !self.json && self.err.terminal && io::stdin().is_terminal()
@@ -72,16 +83,31 @@ impl Ui {
 
     /// How text on standard output is to look.
     pub(super) fn style(&self, rate: u32) -> Style {
-        Style { now: SystemClock.now(), rate, ..self.out.style }
+        Style {
+            now: SystemClock.now(),
+            rate,
+            ..self.out.style
+        }
     }
 
     /// Writes JSON events to a file too.
     pub(super) fn json_into(&mut self, path: &Path) -> Result<(), Failure> {
-        let file = File::create(path)
-            .map_err(|error| Failure::error(format!("the file `{}` can't be written: {error}", path.display())))?;
+        let file = File::create(path).map_err(|error| {
+            Failure::error(format!(
+                "the file `{}` can't be written: {error}",
+                path.display()
+            ))
+        })?;
         self.into = Some(BufWriter::new(file));
-        self.record(&render::version_json(SystemClock.now()));
+        self.record(&version_line());
         Ok(())
+    }
+
+    /// The first line of JSON output.
+    pub(super) fn begin(&mut self) {
+        if self.json {
+            self.out.write(format_args!("{}\n", version_line()));
+        }
     }
 
     /// Prints data.
@@ -130,7 +156,9 @@ impl Ui {
         }
         for (code, count) in shown.into_iter().filter(|(_, count)| *count > SHOWN) {
             let more = render::counted(count - SHOWN, "more problem", "more problems");
-            self.err.write(format_args!("… and {more} of the kind {code} (`--json` shows all)\n\n"));
+            self.err.write(format_args!(
+                "… and {more} of the kind {code} (`--json` shows all)\n\n"
+            ));
         }
         self.err.flush();
     }
@@ -140,8 +168,18 @@ impl Ui {
         self.finish_progress();
         self.flush();
         self.diagnostics(&failure.diagnostics);
-        let Failure { exit, message, advice, diagnostics: _ } = failure;
-        self.json_line(&render::error_json(message, advice.as_deref(), exit.code(), SystemClock.now()));
+        let Failure {
+            exit,
+            message,
+            advice,
+            diagnostics: _,
+        } = failure;
+        self.json_line(&render::error_json(
+            message,
+            advice.as_deref(),
+            exit.code(),
+            SystemClock.now(),
+        ));
         if self.json {
             self.flush();
             return;
@@ -165,7 +203,7 @@ impl Ui {
     fn record(&mut self, line: &str) {
         if let Some(into) = &mut self.into {
             // A full disk must not stop an apply; the text on the terminal says the same.
-            let _ = writeln!(into, "{line}").and_then(|()| into.flush());
+            drop(writeln!(into, "{line}").and_then(|()| into.flush()));
         }
     }
 
@@ -207,7 +245,10 @@ impl Sink for Ui {
         if self.json {
             return;
         }
-        let style = Style { now, ..self.out.style };
+        let style = Style {
+            now,
+            ..self.out.style
+        };
         match &mut self.progress {
             Some(progress) => progress.event(&event, &style),
             None => {
@@ -229,7 +270,12 @@ impl<W: Write> Stream<W> {
             now: SystemClock.now(),
             rate: 20,
         };
-        Self { to: BufWriter::with_capacity(1 << 16, to), style, terminal, closed: false }
+        Self {
+            to: BufWriter::with_capacity(1 << 16, to),
+            style,
+            terminal,
+            closed: false,
+        }
     }
 
     fn write(&mut self, text: fmt::Arguments<'_>) {

@@ -6,8 +6,15 @@ use super::owner;
 use super::ui::Ui;
 use super::workspace::Locations;
 
-pub(super) async fn run(global: &Global, args: &args::Unlock, ui: &mut Ui) -> Result<Exit, Failure> {
-    let gone = Locations::of(global)?.store().unlock(&args.id, &owner::host()).await?;
+pub(super) async fn run(
+    global: &Global,
+    args: &args::Unlock,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let gone = Locations::of(global)?
+        .store()
+        .unlock(&args.id, &owner::host())
+        .await?;
     ui.print(format_args!("Unlocked. The owner was {gone}.\n"));
     Ok(Exit::Done)
 }

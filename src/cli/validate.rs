@@ -10,7 +10,10 @@ pub(super) fn run(global: &Global, args: &args::Validate, ui: &mut Ui) -> Result
     let locations = Locations::of(global)?;
     let loaded = Loaded::read(global, &locations, args.allow_commands, args.secrets, ui)?;
     let organizations = &loaded.desired.organizations;
-    let callbacks = organizations.iter().map(|organization| organization.callbacks.len()).sum();
+    let callbacks = organizations
+        .iter()
+        .map(|organization| organization.callbacks.len())
+        .sum();
     let warnings = match loaded.warnings.len() {
         0 => String::new(),
         count => format!(", {}", counted(count, "warning", "warnings")),

@@ -43,11 +43,24 @@ impl Locations {
         }
         let (state, cloud) = if global.sandbox {
             let folder = folder.join(SANDBOX_FOLDER);
-            (folder.join("sandbox.state.json"), Some(folder.join("sandbox.json")))
+            (
+                folder.join("sandbox.state.json"),
+                Some(folder.join("sandbox.json")),
+            )
         } else {
-            (global.state.clone().unwrap_or_else(|| folder.join("callbacks.state.json")), None)
+            (
+                global
+                    .state
+                    .clone()
+                    .unwrap_or_else(|| folder.join("callbacks.state.json")),
+                None,
+            )
         };
-        Ok(Self { config: global.config.clone(), state, cloud })
+        Ok(Self {
+            config: global.config.clone(),
+            state,
+            cloud,
+        })
     }
 
     pub(super) fn store(&self) -> Store<RealFiles> {
@@ -77,7 +90,12 @@ impl Loaded {
         let (configuration, parsed) = sources::parse(&locations.config)?;
         let config::Parsed { desired, warnings } = parsed;
         ui.diagnostics(&warnings);
-        let mut loaded = Self { desired, configuration, warnings, values: None };
+        let mut loaded = Self {
+            desired,
+            configuration,
+            warnings,
+            values: None,
+        };
         if resolve {
             let resolver = Resolver {
                 folder: loaded.configuration.folder.clone(),
@@ -94,25 +112,33 @@ impl Loaded {
         let uses = uses_of(self.pairs());
         let desired = &self.desired;
         let secret = |index: SecretIndex| &desired.secrets[index.0 as usize];
-        resolver.resolve(&uses, |index| secret(index).reference.clone()).map_err(|problems| {
-            let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
-                let place = secret(index).place;
-                problem.at(Some(config::snippet(&self.configuration.sources, place, 1)))
-            };
-            Failure::invalid(problems.into_iter().map(at).collect())
-        })
+        resolver
+            .resolve(&uses, |index| secret(index).reference.clone())
+            .map_err(|problems| {
+                let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
+                    let place = secret(index).place;
+                    problem.at(Some(config::snippet(&self.configuration.sources, place, 1)))
+                };
+                Failure::invalid(problems.into_iter().map(at).collect())
+            })
     }
 
     fn tell_made_up(&self, ui: &mut Ui) {
         let made_up = self.values.as_ref().map_or(0, |values| values.made_up);
         if made_up > 0 {
             let secrets = crate::render::counted(made_up, "secret is", "secrets are");
-            ui.note(format_args!("Note: {secrets} not set; the sandbox uses throw-away values."));
+            ui.note(format_args!(
+                "Note: {secrets} not set; the sandbox uses throw-away values."
+            ));
         }
     }
 
     fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
-        let callbacks = self.desired.organizations.iter().flat_map(|organization| &organization.callbacks);
+        let callbacks = self
+            .desired
+            .organizations
+            .iter()
+            .flat_map(|organization| &organization.callbacks);
         callbacks.map(|callback| (callback.key, callback.token))
     }
 
@@ -126,8 +152,15 @@ impl Loaded {
     /// Every declared address.
     pub(super) fn addresses(&self) -> impl Iterator<Item = Address> {
         self.desired.organizations.iter().flat_map(|organization| {
-            let urls = organization.callbacks.iter().map(|callback| &callback.url).chain(&organization.absent);
-            urls.map(|url| Address { handle: organization.handle.clone(), url: url.clone() })
+            let urls = organization
+                .callbacks
+                .iter()
+                .map(|callback| &callback.url)
+                .chain(&organization.absent);
+            urls.map(|url| Address {
+                handle: organization.handle.clone(),
+                url: url.clone(),
+            })
         })
     }
 
@@ -141,8 +174,15 @@ impl Loaded {
         let salt = recorded.salt.unwrap_or(fresh_salt);
         let table = self.fingerprints(salt);
         let options = self.options(recorded, planning)?;
-        let plan =
-            plan::plan(&self.desired, recorded, Secrets { salt, fingerprints: table.as_ref() }, &options);
+        let plan = plan::plan(
+            &self.desired,
+            recorded,
+            Secrets {
+                salt,
+                fingerprints: table.as_ref(),
+            },
+            &options,
+        );
         let missing = plan.missing_accounts().next();
         if let Some((account, handle)) = missing {
             let message = format!(
@@ -160,11 +200,15 @@ impl Loaded {
 
     fn options(&self, recorded: &Recorded, planning: &Planning) -> Result<Options, Failure> {
         if !planning.heal && (planning.older_than.is_some() || planning.max_calls.is_some()) {
-            return Err(Failure::usage("--older-than and --max-calls say what --heal does; give it too"));
+            return Err(Failure::usage(
+                "--older-than and --max-calls say what --heal does; give it too",
+            ));
         }
         let heal = planning.heal.then(|| Heal {
             proved_before: planning.older_than.map(|age| {
-                SystemClock.now().plus(-i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+                SystemClock
+                    .now()
+                    .plus(-i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
             }),
             max_calls: planning.max_calls,
         });
@@ -178,18 +222,32 @@ impl Loaded {
     }
 
     /// Patterns that each mean something: a misspelt target must not look like "nothing to do".
-    fn patterns(&self, flag: &str, texts: &[String], recorded: &Recorded) -> Result<Vec<Pattern>, Failure> {
+    fn patterns(
+        &self,
+        flag: &str,
+        texts: &[String],
+        recorded: &Recorded,
+    ) -> Result<Vec<Pattern>, Failure> {
         let mut patterns = Vec::new();
         for text in texts {
-            let pattern = Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))?;
+            let pattern =
+                Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))?;
             let declared = || self.addresses().any(|address| pattern.matches(&address));
-            let known = || recorded.iter().any(|(_, url, entry)| {
-                pattern.matches(&Address { handle: entry.handle.clone(), url: url.clone() })
-            });
+            let known = || {
+                recorded.iter().any(|(_, url, entry)| {
+                    pattern.matches(&Address {
+                        handle: entry.handle.clone(),
+                        url: url.clone(),
+                    })
+                })
+            };
             if !declared() && !known() {
-                let message = format!("{flag}: no callback is called `{text}`, neither declared nor recorded");
-                return Err(Failure::error(message)
-                    .advice("An address is `handle/URL`; `handle/*` means all of an organization."));
+                let message = format!(
+                    "{flag}: no callback is called `{text}`, neither declared nor recorded"
+                );
+                return Err(Failure::error(message).advice(
+                    "An address is `handle/URL`; `handle/*` means all of an organization.",
+                ));
             }
             patterns.push(pattern);
         }
@@ -203,7 +261,10 @@ pub(super) fn uses_of(
 ) -> BTreeSet<Use> {
     let mut uses = BTreeSet::new();
     for (key, token) in pairs {
-        uses.extend(key.map(|index| Use { index, token: false }));
+        uses.extend(key.map(|index| Use {
+            index,
+            token: false,
+        }));
         uses.extend(token.map(|index| Use { index, token: true }));
     }
     uses
@@ -227,12 +288,18 @@ pub(super) async fn lock(
     let owner = owner::this_process()?;
     let waiting = |holder: Option<&LockOwner>| {
         let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
-        ui.note(format_args!("Waiting for the state's lock, held by {holder} …"));
+        ui.note(format_args!(
+            "Waiting for the state's lock, held by {holder} …"
+        ));
     };
     let store = locations.store();
-    let state = store.lock(environment, &owner, timeout.unwrap_or_default(), waiting).await?;
+    let state = store
+        .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
+        .await?;
     if let Some(gone) = state.taken_over() {
-        ui.note(format_args!("Note: the last owner of the lock ended without freeing it: {gone}"));
+        ui.note(format_args!(
+            "Note: the last owner of the lock ended without freeing it: {gone}"
+        ));
     }
     Ok(state)
 }

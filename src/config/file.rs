@@ -8,7 +8,7 @@ use super::{Source, code, conceal};
 use crate::diag::Place;
 
 /// The largest file that is read, in bytes.
-pub(super) const MAX_BYTES: usize = 64 << 20;
+pub const MAX_BYTES: usize = 64 << 20;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 

@@ -32,6 +32,7 @@ mod values;
 mod warn;
 
 pub use code::{CODES, CodeDoc};
+pub use file::MAX_BYTES;
 pub use report::snippet;
 pub use schema::schema;
 pub use secret::{SecretProblem, SecretRole, check_secret};

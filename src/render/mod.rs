@@ -16,6 +16,7 @@
 pub mod diagnostic;
 mod escape;
 mod events;
+mod failure;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
     planned_change_json, version_json,
 };
+pub use failure::{error_json, error_text};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};

@@ -41,6 +41,8 @@ struct ReportJson<'a> {
     throttled: usize,
     interrupted: bool,
     fenced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_error: Option<&'a str>,
     unfinished: Vec<UnfinishedJson<'a>>,
     drifted: Vec<DriftJson<'a>>,
 }
@@ -72,6 +74,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
             throttled,
             interrupted,
             fenced,
+            journal_error,
         } = report;
         let Tally {
             added,
@@ -93,6 +96,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
             throttled: *throttled,
             interrupted: *interrupted,
             fenced: *fenced,
+            journal_error: journal_error.as_deref(),
             unfinished: unfinished.iter().map(UnfinishedJson::from).collect(),
             drifted: drifted
                 .iter()

@@ -162,6 +162,13 @@ fn drift_text(
 
 fn remarks(report: &Report) -> Vec<String> {
     let mut remarks = Vec::new();
+    if let Some(error) = &report.journal_error {
+        remarks.push(format!(
+            "The journal could not be written, so no further call was made: {}. Every call that was made \
+             is in it. Mend the cause and run apply again.",
+            Clean(error)
+        ));
+    }
     if report.interrupted {
         remarks.push(
             "Interrupted: no further calls were made, and the state holds every outcome so far. \

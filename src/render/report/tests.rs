@@ -59,6 +59,7 @@ fn incomplete() -> Report {
         throttled: 1,
         interrupted: true,
         fenced: true,
+        journal_error: None,
     }
 }
 
