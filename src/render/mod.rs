@@ -13,6 +13,7 @@
     reason = "rendering is a pure function; `now` comes with the style"
 )]
 
+mod diff;
 mod escape;
 mod events;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod text;
 mod words;
 mod wrap;
 
+pub use diff::plan_diff;
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
