@@ -1,8 +1,8 @@
 //! A plan as a unified diff of what is recorded and what is desired, for tools that show diffs.
 //!
 //! Each organization with changes is a file of its own. Secrets are told apart by their whole
-//! fingerprints. What is asserted again without a change (`heal`) is no difference and does not
-//! show.
+//! fingerprints. What is called without a difference in the record does not show: a `heal`, and the
+//! delete of an `absent:` URL of which nothing is recorded.
 
 use std::fmt;
 

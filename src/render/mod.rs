@@ -18,6 +18,7 @@ mod escape;
 mod events;
 #[cfg(test)]
 mod fixtures;
+mod markdown;
 #[cfg(test)]
 mod properties;
 mod report;
@@ -33,6 +34,7 @@ pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
     planned_change_json, version_json,
 };
+pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};
