@@ -344,4 +344,65 @@ mod tests {
         +    token: fp 02020202020202020202020202020202
         ");
     }
+
+    /// The lines that `patch` makes of `old` with these hunks.
+    fn patched(old: &[&str], hunks: &str) -> Vec<String> {
+        let start = |range: &str| -> (usize, usize) {
+            let (first, count) = range.split_once(',').unwrap_or((range, "1"));
+            (first.parse().unwrap(), count.parse().unwrap())
+        };
+        let (mut new, mut at, mut lines) = (Vec::new(), 0, hunks.lines());
+        while let Some(header) = lines.next() {
+            let ranges: Vec<&str> = header.split(' ').collect();
+            let (old_first, mut old_count) = start(&ranges[1][1..]);
+            let (new_first, mut new_count) = start(&ranges[2][1..]);
+            let copy_to = old_first - usize::from(old_count > 0);
+            new.extend(old[at..copy_to].iter().map(ToString::to_string));
+            at = copy_to;
+            assert_eq!(new.len(), new_first - usize::from(new_count > 0));
+            while old_count + new_count > 0 {
+                let (sign, text) = lines.next().unwrap().split_at(1);
+                if sign != "+" {
+                    assert_eq!(old[at], text);
+                    (at, old_count) = (at + 1, old_count - 1);
+                }
+                if sign != "-" {
+                    new.push(text.to_owned());
+                    new_count -= 1;
+                }
+            }
+        }
+        new.extend(old[at..].iter().map(ToString::to_string));
+        new
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_hunks_make_the_one_side_of_the_other(
+            tags in proptest::collection::vec(0_u8..12, 0..80),
+        ) {
+            let lines: Vec<Line> = tags
+                .iter()
+                .enumerate()
+                .map(|(number, tag)| Line {
+                    tag: match tag {
+                        0 => ChangeTag::Delete,
+                        1 => ChangeTag::Insert,
+                        _ => ChangeTag::Equal,
+                    },
+                    text: number.to_string(),
+                })
+                .collect();
+            let side = |other: ChangeTag| -> Vec<&str> {
+                let own = lines.iter().filter(|line| line.tag != other);
+                own.map(|line| line.text.as_str()).collect()
+            };
+            let mut shown = String::new();
+            hunks(&lines, &plain(), &mut shown).unwrap();
+            proptest::prop_assert_eq!(
+                patched(&side(ChangeTag::Insert), &shown),
+                side(ChangeTag::Delete)
+            );
+        }
+    }
 }

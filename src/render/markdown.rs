@@ -114,10 +114,12 @@ fn overview_line(symbol: Symbol, change: &Change) -> String {
     };
     let action = words::plan_to(change.action);
     let address = Clean(&change.address);
-    match change.reason {
-        Reason::NotRecorded => format!("{sign} {address} ({action})\n"),
-        reason => format!("{sign} {address} ({action}, because {reason})\n"),
-    }
+    let why = if change.reason == Reason::NotRecorded {
+        String::new()
+    } else {
+        format!(", because {}", change.reason)
+    };
+    format!("{sign} {address} ({action}{why})\n")
 }
 
 /// What `write` writes.
