@@ -14,11 +14,13 @@
 )]
 
 pub mod diagnostic;
+mod diff;
 mod escape;
 mod events;
 mod failure;
 #[cfg(test)]
 mod fixtures;
+mod markdown;
 #[cfg(test)]
 mod properties;
 mod report;
@@ -28,12 +30,14 @@ mod text;
 mod words;
 mod wrap;
 
+pub use diff::plan_diff;
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
     planned_change_json, version_json,
 };
 pub use failure::{error_json, error_text};
+pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};

@@ -1,6 +1,6 @@
 //! The plan document: what `plan --format json` prints and `plan --out` saves.
 //!
-//! [`write_document`] streams it; [`read_document`] gives back the very [`Plan`], so that
+//! [`write_document`] streams it; [`read_document`] gives back the very [`Plan`](super::Plan), so that
 //! `apply PLAN` needs no callbacks.yaml. It holds secret references and fingerprints, never a
 //! secret.
 //!

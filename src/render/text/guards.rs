@@ -8,64 +8,74 @@ use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 use crate::render::wrap::write_wrapped;
 
+/// Guards of one kind that tripped.
+pub(in crate::render) struct Refusal {
+    /// What is wrong, as a sentence without its end.
+    pub(in crate::render) title: &'static str,
+    /// What to write, if it is meant.
+    pub(in crate::render) remedy: String,
+    row: fn(&Tripped) -> Option<String>,
+}
+
+impl Refusal {
+    /// What tripped, one item each.
+    pub(in crate::render) fn rows<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
+        plan.tripped.iter().filter_map(self.row)
+    }
+}
+
+/// Why the plan is refused; empty when it is not.
+pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
+    let deletes = plan.summary.deletes_by_omission;
+    let all = [
+        Refusal {
+            title: "this plan deletes more than the guards allow and will not be applied",
+            remedy: format!(
+                "These callbacks are deleted because callbacks.yaml leaves them out. If that is \
+                 meant, say how many: --allow-deletes {deletes}"
+            ),
+            row: too_many,
+        },
+        Refusal {
+            title: "--allow-deletes does not fit this plan, which will not be applied",
+            remedy: format!(
+                "The plan may have changed since the flag was written. Read it again; if the \
+                 deletes are meant: --allow-deletes {deletes}"
+            ),
+            row: wrong_allowance,
+        },
+        Refusal {
+            title: "this plan deletes what is protected and will not be applied",
+            remedy: "No flag lifts this. If they are to go, declare them with `protect: false`, \
+                     apply that, and delete them after."
+                .to_owned(),
+            row: protected,
+        },
+    ];
+    all.into_iter()
+        .filter(|refusal| refusal.rows(plan).next().is_some())
+        .collect()
+}
+
 /// Writes an error for each kind of guard that tripped; nothing when none did.
 ///
 /// # Errors
 /// Those of `out` alone.
 pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
-    block(
-        style,
-        out,
-        "this plan deletes more than the guards allow and will not be applied",
-        || plan.tripped.iter().filter_map(too_many),
-        &format!(
-            "These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, \
-             say how many: --allow-deletes {}",
-            plan.summary.deletes_by_omission
-        ),
-    )?;
-    block(
-        style,
-        out,
-        "--allow-deletes does not fit this plan, which will not be applied",
-        || plan.tripped.iter().filter_map(wrong_allowance),
-        &format!(
-            "The plan may have changed since the flag was written. Read it again; if the deletes \
-             are meant: --allow-deletes {}",
-            plan.summary.deletes_by_omission
-        ),
-    )?;
-    block(
-        style,
-        out,
-        "this plan deletes what is protected and will not be applied",
-        || plan.tripped.iter().filter_map(protected),
-        "No flag lifts this. If they are to go, declare them with `protect: false`, apply that, \
-         and delete them after.",
-    )
-}
-
-fn block<I: Iterator<Item = String>>(
-    style: &Style,
-    out: &mut dyn fmt::Write,
-    title: &str,
-    rows: impl Fn() -> I,
-    remedy: &str,
-) -> fmt::Result {
-    if rows().next().is_none() {
-        return Ok(());
+    for refusal in refusals(plan) {
+        writeln!(
+            out,
+            "\n{} {}\n",
+            style.paint(Tone::Error, "Error:"),
+            style.paint(Tone::Strong, refusal.title)
+        )?;
+        for row in refusal.rows(plan) {
+            write_wrapped(out, ("  ", "    "), &row, style.width)?;
+        }
+        out.write_char('\n')?;
+        write_wrapped(out, ("", ""), &refusal.remedy, style.width)?;
     }
-    writeln!(
-        out,
-        "\n{} {}\n",
-        style.paint(Tone::Error, "Error:"),
-        style.paint(Tone::Strong, title)
-    )?;
-    for row in rows() {
-        write_wrapped(out, ("  ", "    "), &row, style.width)?;
-    }
-    out.write_char('\n')?;
-    write_wrapped(out, ("", ""), remedy, style.width)
+    Ok(())
 }
 
 fn too_many(tripped: &Tripped) -> Option<String> {

@@ -13,7 +13,8 @@ mod tests;
 pub use change::change_text;
 pub(super) use change::shortened;
 pub use guards::guards_text;
-pub(super) use summary::summary_line;
+pub(super) use guards::refusals;
+pub(super) use summary::{footer, no_changes, summary_line};
 
 use std::fmt;
 
@@ -27,7 +28,7 @@ use crate::plan::{Change, Plan};
 /// Those of `out` alone.
 pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if plan.is_empty() {
-        summary::no_changes(plan, style, out)?;
+        no_changes(plan, style, out)?;
     } else {
         legend(plan, style, out)?;
         writeln!(

@@ -17,6 +17,15 @@ const NAMED_SUSPENDED: usize = 5;
 /// `Plan: 2 to add, 0 to change, 2 to destroy.` and what belongs to it.
 pub(super) fn counts(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     writeln!(out, "{}", style.paint(Tone::Strong, summary_line(plan)))?;
+    footer(plan, style, out)
+}
+
+/// What stands under the first line.
+pub(in crate::render) fn footer(
+    plan: &Plan,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
     let mut line = format!("{}.", estimate(plan, style));
     if let Some(kept) = unchanged(plan) {
         line.push(' ');
@@ -36,7 +45,11 @@ pub(in crate::render) fn summary_line(plan: &Plan) -> String {
 }
 
 /// `No changes.` and what that is worth.
-pub(super) fn no_changes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+pub(in crate::render) fn no_changes(
+    plan: &Plan,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
     writeln!(
         out,
         "{} Your configuration matches the recorded state.\n",
