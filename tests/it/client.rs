@@ -82,7 +82,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
         }
         match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return None,
-            Ok(read) => text.push_str(std::str::from_utf8(&buffer[..read]).expect("ASCII")),
+            Ok(read) => text.push_str(std::str::from_utf8(&buffer[..read]).ok()?),
         }
     }
 }
