@@ -54,8 +54,26 @@ fn refusal(
         }
         Operation::Add { key: _, token: _ } | Operation::Delete => {}
     }
+    let says = look_up(code).map_or(Says::Unknown, |known| known.says);
+    let error = error_in_our_words(error, request_id, redactor);
+    match says {
+        Says::Throttled => Outcome::Throttled(error),
+        Says::Unknown => Outcome::Unknown(error),
+        Says::ClockOff => Outcome::ClockOff(error),
+        Says::TokenExpired => Outcome::TokenExpired(error),
+        Says::Refused(blast) => Outcome::Rejected(blast, error),
+    }
+}
+
+/// An error with what it means and what to do.
+pub(super) fn error_in_our_words(
+    error: &ErrorBody,
+    request_id: RequestId,
+    redactor: &Redactor,
+) -> ApiError {
+    let ErrorBody { code, message } = error;
     let known = look_up(code);
-    let error = ApiError {
+    ApiError {
         code: Some(redactor.clean(code)),
         message: redactor.clean(message),
         request_id: Some(request_id),
@@ -67,13 +85,6 @@ fn refusal(
             "run apply again: it settles the open call; if it persists, give the RequestId to eSign's support",
             |known| known.advice,
         )),
-    };
-    match known.map_or(Says::Unknown, |known| known.says) {
-        Says::Throttled => Outcome::Throttled(error),
-        Says::Unknown => Outcome::Unknown(error),
-        Says::ClockOff => Outcome::ClockOff(error),
-        Says::TokenExpired => Outcome::TokenExpired(error),
-        Says::Refused(blast) => Outcome::Rejected(blast, error),
     }
 }
 

@@ -6,10 +6,10 @@
 
 use std::borrow::Cow;
 
-use reqwest::Client;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, InvalidHeaderValue,
 };
+use reqwest::{Client, RequestBuilder};
 
 use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
@@ -55,6 +55,29 @@ impl HttpApi {
             region,
             credentials,
         })
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.endpoint.host()
+    }
+
+    pub(super) fn credential(&self, account: &AccountName) -> Option<&Credential> {
+        self.credentials
+            .get(account)
+            .map(super::CredentialSource::current)
+    }
+
+    /// A request that can be sent as it is.
+    pub(super) fn signed(
+        &self,
+        action: &'static str,
+        body: Vec<u8>,
+        credential: &Credential,
+        at: Timestamp,
+    ) -> Result<RequestBuilder, InvalidHeaderValue> {
+        let headers = self.headers(action, &body, credential, at)?;
+        let request = self.client.post(self.endpoint.url().clone());
+        Ok(request.headers(headers).body(body))
     }
 
     /// The headers of a signed request.
@@ -104,21 +127,15 @@ impl Api for HttpApi {
             outcome,
             server_time: None,
         };
-        let Some(source) = self.credentials.get(account) else {
+        let Some(credential) = self.credential(account) else {
             return unsent(no_credentials(account));
         };
-        let credential = source.current();
         let redactor = redactor(call, credential);
         let body = body::modify(call);
-        let Ok(headers) = self.headers(wire::MODIFY, &body, credential, signed_at) else {
+        let Ok(request) = self.signed(wire::MODIFY, body, credential, signed_at) else {
             // `new` checked the credentials, so this takes a source that was renewed with rubbish.
             return unsent(no_credentials(account));
         };
-        let request = self
-            .client
-            .post(self.endpoint.url().clone())
-            .headers(headers)
-            .body(body);
         match request.send().await {
             Err(error) => unsent(self.lost(&error, &redactor)),
             Ok(response) => {

@@ -3,6 +3,7 @@
 //! [`Api`] is what the applier calls. It never repeats a call by itself, because only the applier
 //! knows what was recorded before; it says for each attempt what is known afterwards.
 
+mod ask;
 mod body;
 mod classify;
 mod codes;

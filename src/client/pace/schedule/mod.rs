@@ -14,8 +14,8 @@ use std::time::Duration;
 pub(super) type At = Duration;
 
 /// What the log calls a second: a little longer, for the jitter of the way to eSign.
-const WINDOW: Duration = Duration::from_millis(1002);
-/// How much longer than 1/rate the planned distance is. Together with [`WINDOW`] this leaves 3 ms for
+const WINDOW: Duration = Duration::from_millis(1003);
+/// How much longer than 1/rate the planned distance is. Together with [`WINDOW`] this leaves 2 ms for
 /// timers that fire late, and makes 1000 calls at 20/s take 50.2 s.
 const SLACK: f64 = 1.005;
 /// How close calls may follow each other while the plan is caught up with, in planned distances.
@@ -234,5 +234,4 @@ impl Schedule {
 }
 
 #[cfg(test)]
-#[path = "schedule_tests.rs"]
 mod tests;

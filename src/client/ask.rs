@@ -1,0 +1,84 @@
+//! eSign's reading calls: they change nothing, so a failure is just a failure.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::classify::error_in_our_words;
+use super::http::HttpApi;
+use super::redact::Redactor;
+use super::transport;
+use crate::model::{AccountName, ApiError, RequestId, Timestamp};
+use crate::wire::ErrorBody;
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    #[serde(rename = "Response")]
+    response: T,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failure {
+    error: ErrorBody,
+    request_id: String,
+}
+
+impl HttpApi {
+    /// Sends a reading action once and gives what is inside `Response`. The answer may hold personal
+    /// data: take only the members that are needed, and print none of the rest.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        account: &AccountName,
+        action: &'static str,
+        body: &(impl Serialize + Sync),
+        signed_at: Timestamp,
+    ) -> Result<T, ApiError> {
+        let trouble = |message: String| ApiError {
+            code: None,
+            message,
+            request_id: None,
+            meaning: Cow::Borrowed("nothing was learnt, and nothing was changed"),
+            advice: Cow::Borrowed("try again; if it persists, check --endpoint and the network"),
+        };
+        let body = serde_json::to_vec(body).map_err(|error| trouble(error.to_string()))?;
+        let Some(credential) = self.credential(account) else {
+            return Err(trouble(format!("no credentials for account `{account}`")));
+        };
+        let redactor =
+            Redactor::new(std::iter::once(&credential.secret_key).chain(credential.token.as_ref()));
+        let lost = |error: &reqwest::Error| {
+            trouble(format!(
+                "no answer to {action} from {}: {}",
+                self.host(),
+                redactor.clean(&transport::reasons(error))
+            ))
+        };
+        let request = self
+            .signed(action, body, credential, signed_at)
+            .map_err(|error| trouble(error.to_string()))?;
+        let response = request.send().await.map_err(|error| lost(&error))?;
+        let status = response.status().as_u16();
+        let body = transport::read(response)
+            .await
+            .map_err(|unread| match unread {
+                transport::Unread::TooLarge => {
+                    trouble(format!("the answer to {action} is too large"))
+                }
+                transport::Unread::Lost(error) => lost(&error),
+            })?;
+        if let Ok(Envelope { response }) = serde_json::from_slice::<Envelope<Failure>>(&body) {
+            let id = RequestId::new(redactor.clean(&response.request_id));
+            return Err(error_in_our_words(&response.error, id, &redactor));
+        }
+        // An answer that can't be read is not quoted: it may hold people's names.
+        serde_json::from_slice::<Envelope<T>>(&body)
+            .map(|envelope| envelope.response)
+            .map_err(|_| {
+                trouble(format!(
+                    "the answer to {action}, HTTP status {status}, has not the documented form"
+                ))
+            })
+    }
+}
