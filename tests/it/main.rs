@@ -3,4 +3,5 @@
 mod client;
 mod envelope;
 mod render;
+mod sandbox;
 mod sign;
