@@ -176,7 +176,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     pub(super) async fn call(&self, id: CallId, write: Write, signed_at: Timestamp) -> Outcome {
         let call = self.context.call(self.organization, self.change, write);
         self.context.ledger.call();
-        let reply = self.context.api().attempt(&call, signed_at).await;
+        let reply = self.context.attempt(&call, signed_at).await;
         self.context.learn_time(self.account, reply.server_time);
         let settled = self.context.settle(id, &reply.outcome);
         if let Some(drift) = settled.and_then(|settled| settled.drift) {

@@ -1,6 +1,7 @@
 //! What all parts of a run share: the tools, what each account has learnt, and what stops whom.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, watch};
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::clock::{ServerClock, WallClock};
 use super::ledger::Ledger;
 use super::{Sink, Tools};
-use crate::client::{Api, Pace, Random};
+use crate::client::{Api, Pace, Random, Reply};
 use crate::model::{
     AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
     NotAttempted, Operation, Outcome, Report, Settled, Timestamp, Write,
@@ -63,6 +64,7 @@ pub(super) struct Context<'a, A, F: Files, W> {
     accounts: BTreeMap<AccountName, Account>,
     sink: Mutex<&'a mut dyn Sink>,
     random: Random,
+    in_flight: AtomicUsize,
     journal_error: Mutex<Option<String>>,
     /// Ends every wait when the journal fails, as the user's wish does.
     halt: watch::Sender<bool>,
@@ -90,6 +92,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             accounts: accounts.collect(),
             ledger: Ledger::default(),
             random: Random::new(settings.seed),
+            in_flight: AtomicUsize::new(0),
             settings,
             tools,
             sink: Mutex::new(sink),
@@ -140,6 +143,25 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             });
             self.halt.send_replace(true);
         }
+    }
+
+    /// Waits until the user asks to stop, and tells what is still awaited.
+    pub(super) async fn announce_stop(&self) {
+        let mut stop = self.tools.stop.clone();
+        if stop.wait_for(|asked| *asked).await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        self.tell(Event::Interrupted { in_flight });
+    }
+
+    /// One call leaves and is answered, or not.
+    pub(super) async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let reply = self.tools.api.attempt(call, signed_at).await;
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        reply
     }
 
     /// Waits for `wait`, but no longer than until this account is barred. `None` when it was.

@@ -85,7 +85,15 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
                 .await;
         }
     });
-    join_all(accounts).await;
+    let work = join_all(accounts);
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        _ = &mut work => {}
+        () = context.announce_stop() => {
+            work.await;
+        }
+    }
     context.close(plan)
 }
 

@@ -23,10 +23,8 @@ pub fn error_text(
     let label = style.paint(Tone::Error, "error:").to_string();
     let text = format!("{label} {}", Clean(message));
     write_wrapped(out, ("", "  "), &text, style.width)?;
-    out.write_char('\n')?;
     if let Some(advice) = advice {
         write_wrapped(out, ("  ", "  "), &Clean(advice).to_string(), style.width)?;
-        out.write_char('\n')?;
     }
     Ok(())
 }
