@@ -145,15 +145,15 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         }
     }
 
-    /// Waits until the user asks to stop, and tells what is still awaited.
-    pub(super) async fn announce_stop(&self) {
+    /// Waits until the user asks to stop, tells what is still awaited, and never ends.
+    pub(super) async fn watch_for_stop(&self) {
         let mut stop = self.tools.stop.clone();
-        if stop.wait_for(|asked| *asked).await.is_err() {
-            // Nobody is left who could ask.
-            std::future::pending::<()>().await;
+        // An error means that nobody is left who could ask.
+        if stop.wait_for(|asked| *asked).await.is_ok() {
+            let in_flight = self.in_flight.load(Ordering::Relaxed);
+            self.tell(Event::Interrupted { in_flight });
         }
-        let in_flight = self.in_flight.load(Ordering::Relaxed);
-        self.tell(Event::Interrupted { in_flight });
+        std::future::pending::<()>().await;
     }
 
     /// One call leaves and is answered, or not.

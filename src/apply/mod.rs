@@ -70,9 +70,25 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
     sink: &mut dyn Sink,
 ) -> Report {
     let context = Context::new(tools, settings, sink);
-    let accounts = by_account(plan).into_iter().map(|(name, organizations)| {
-        let context = &context;
-        async move {
+    {
+        let work = std::pin::pin!(every_account(plan, &context));
+        tokio::select! {
+            biased;
+            () = work => {}
+            () = context.watch_for_stop() => {}
+        }
+    }
+    context.close(plan)
+}
+
+/// Runs all accounts side by side.
+async fn every_account<A: Api, F: Files, W: WallClock>(
+    plan: &Plan,
+    context: &Context<'_, A, F, W>,
+) {
+    let accounts = by_account(plan)
+        .into_iter()
+        .map(|(name, organizations)| async move {
             let Some(account) = context.account(name) else {
                 return;
             };
@@ -80,21 +96,11 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
                 .map(|(position, organization)| {
                     organization::run(context, account, position, organization)
                 })
-                .buffer_unordered(settings.parallelism.max(1))
+                .buffer_unordered(context.settings.parallelism.max(1))
                 .collect::<()>()
                 .await;
-        }
-    });
-    let work = join_all(accounts);
-    tokio::pin!(work);
-    tokio::select! {
-        biased;
-        _ = &mut work => {}
-        () = context.announce_stop() => {
-            work.await;
-        }
-    }
-    context.close(plan)
+        });
+    join_all(accounts).await;
 }
 
 /// The organizations with something to call, by account; within each those first that need not wait
