@@ -12,8 +12,9 @@ use crate::wire::SERVICE;
 /// How far a signature's time may be from the server's, in seconds.
 const WINDOW: i64 = 300;
 
-/// A request with nothing taken away from it and nothing added.
-#[derive(Clone, Debug)]
+/// A request with nothing taken away from it and nothing added. It has no `Debug`: its body holds a
+/// callback's key and token.
+#[derive(Clone)]
 pub(super) struct RawRequest {
     pub(super) method: String,
     pub(super) path: String,

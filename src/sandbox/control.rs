@@ -24,6 +24,7 @@ use super::emit::{self, Emission};
 use super::fault::SpecError;
 use super::faults::Faults;
 use super::service::Service;
+use super::spec::{FaultSpec, Script};
 
 /// A configured callback, as the sandbox shows it. The digests are SHA-256 in hexadecimal, to
 /// compare with; they are missing where there is no such secret, or the cloud file did not keep it.
@@ -47,7 +48,7 @@ pub struct CallbackView {
     pub token_sha256: Option<String>,
 }
 
-/// What to send where, all of it optional.
+/// What shall go wrong from now on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultsRequest {
@@ -78,7 +79,7 @@ pub(super) fn router() -> Router<Arc<Service>> {
     Router::new()
         .route("/callbacks", get(show_callbacks))
         .route("/log", get(show_log))
-        .route("/faults", get(show_faults).post(set_faults))
+        .route("/faults", get(show_faults).post(post_faults))
         .route("/clock", get(show_clock).post(set_clock))
         .route("/emit", post(emit_to))
         .fallback(async || problem(StatusCode::NOT_FOUND, "no such path in the sandbox's API"))
@@ -155,18 +156,23 @@ fn faults_shown(service: &Service) -> Value {
     })
 }
 
-/// Replaces all faults; what is left out is none.
+/// Replaces all faults, and the skew with them. Without a seed, the present one stays.
+pub(super) fn set_faults(service: &Service, spec: FaultSpec, script: Script, seed: Option<u64>) {
+    let mut inner = service.inner();
+    let seed = seed.unwrap_or(inner.faults.seed());
+    service.clock.set_skew(spec.skew);
+    inner.faults = Faults::new(spec, script, seed);
+}
+
+/// What is left out is none.
 fn replace_faults(service: &Service, request: &FaultsRequest) -> Result<(), SpecError> {
     let spec = request.fault.parse()?;
     let script = request.script.parse()?;
-    let mut inner = service.inner();
-    let seed = request.seed.unwrap_or(inner.faults.seed());
-    inner.faults = Faults::new(spec, script, seed);
-    service.clock.set_skew(inner.faults.spec().skew);
+    set_faults(service, spec, script, request.seed);
     Ok(())
 }
 
-async fn set_faults(State(service): Shared, request: Body<FaultsRequest>) -> Response {
+async fn post_faults(State(service): Shared, request: Body<FaultsRequest>) -> Response {
     let request = match request {
         Ok(Json(request)) => request,
         Err(rejection) => return bad_request(&rejection),

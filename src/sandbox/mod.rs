@@ -111,6 +111,11 @@ impl Sandbox {
         control::callbacks(&self.0)
     }
 
+    /// Replaces all faults, and the clock's skew with them.
+    pub fn set_faults(&self, spec: FaultSpec, script: Script, seed: u64) {
+        control::set_faults(&self.0, spec, script, Some(seed));
+    }
+
     /// The requests that arrived, in the order in which they were dealt with. Only the last
     /// 100,000 are remembered.
     pub fn arrivals(&self) -> Vec<Arrival> {
