@@ -2,6 +2,8 @@
 
 mod client;
 mod envelope;
+mod layering;
 mod render;
 mod sandbox;
+mod shape;
 mod sign;
