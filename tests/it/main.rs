@@ -1,5 +1,6 @@
 //! Integration tests.
 
+mod apply;
 mod client;
 mod envelope;
 mod layering;
