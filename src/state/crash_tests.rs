@@ -61,6 +61,15 @@ impl Expected {
         }
     }
 
+    /// What the next program goes on from.
+    async fn after(mut self, files: &MemoryFiles) -> Self {
+        let found = store(files).read(Test).await.unwrap();
+        // What was recorded after that never was; the same serials will mean something else.
+        drop(self.history.split_off(&(found.serial + 1)));
+        self.promised = found.serial;
+        self
+    }
+
     fn check_found(&self, found: &Recorded) {
         assert!(found.serial >= self.promised, "a promise was broken");
         if found.serial > 0 {
@@ -106,9 +115,10 @@ async fn run(
             Step::Edit => {
                 locked.edit(|recorded| {
                     let urls = recorded.scopes.values_mut().flat_map(BTreeMap::values_mut);
-                    let loose: Vec<_> = urls.filter(|entry| !entry.protect).collect();
-                    let any = !loose.is_empty();
-                    loose.into_iter().for_each(|entry| entry.protect = true);
+                    let mut any = false;
+                    for entry in urls {
+                        any |= !std::mem::replace(&mut entry.protect, true);
+                    }
                     any
                 });
                 locked.read(|now| expected.note(now));
@@ -175,16 +185,27 @@ fn scenario() -> Vec<Step> {
     ]
 }
 
-/// Runs a scenario on a disk that crashes at this operation.
+/// Runs a scenario on a new disk that crashes at this operation.
 async fn crashed(steps: &[Step], floor: u64, operation: u64) -> (MemoryFiles, Expected) {
     let files = MemoryFiles::new(operation);
+    let expected = crash(&files, Expected::default(), steps, floor, operation).await;
+    (files, expected)
+}
+
+/// Runs a scenario on a disk that crashes at this operation.
+async fn crash(
+    files: &MemoryFiles,
+    mut expected: Expected,
+    steps: &[Step],
+    floor: u64,
+    operation: u64,
+) -> Expected {
     files.crash_at(operation);
-    let mut expected = Expected::default();
-    let store = store(&files).checkpoint_above(floor);
+    let store = store(files).checkpoint_above(floor);
     // It fails where the disk crashes.
     let outcome = run(&store, steps, &mut expected).await;
     assert_eq!(outcome.is_err(), files.has_crashed());
-    (files, expected)
+    expected
 }
 
 async fn length(steps: &[Step], floor: u64) -> u64 {
@@ -222,6 +243,29 @@ async fn a_crash_at_any_operation_loses_nothing() {
                 let dark = files.power_cut(seed);
                 expected.check(&dark).await;
                 goes_on(&dark).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_recovering_from_a_crash_loses_nothing() {
+    let steps = scenario();
+    let again = [
+        Step::Begin(vec![(1, ADD), (2, Write::Delete)]),
+        Step::Settle(0, applied()),
+        Step::Begin(vec![(3, ADD)]),
+        Step::Edit,
+    ];
+    for operation in 1..=length(&steps, u64::MAX).await {
+        for second in 1..=20 {
+            let (files, expected) = crashed(&steps, u64::MAX, operation).await;
+            let files = files.power_cut(operation * second);
+            let expected = expected.after(&files).await;
+            let expected = crash(&files, expected, &again, u64::MAX, second).await;
+            expected.check(&files.killed()).await;
+            for seed in 0..3 {
+                expected.check(&files.power_cut(seed)).await;
             }
         }
     }
@@ -340,7 +384,9 @@ proptest! {
     fn any_run_survives_any_crash(
         steps in proptest::collection::vec(some_step(), 1..25),
         floor in prop_oneof![Just(0), Just(500), Just(u64::MAX)],
+        more in proptest::collection::vec(some_step(), 1..8),
         place in 0.0..1.0_f64,
+        second in 1..40_u64,
         seed in any::<u64>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -356,6 +402,10 @@ proptest! {
             let (files, expected) = crashed(&steps, floor, operation).await;
             expected.check(&files.killed()).await;
             let dark = files.power_cut(seed);
+            expected.check(&dark).await;
+            let expected = expected.after(&dark).await;
+            let expected = crash(&dark, expected, &more, floor, second).await;
+            let dark = dark.power_cut(seed);
             expected.check(&dark).await;
             goes_on(&dark).await;
         });

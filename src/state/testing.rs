@@ -181,12 +181,13 @@ fn belief() -> impl Strategy<Value = Belief> {
     ];
     let calls = proptest::collection::vec((some_write(), any::<bool>()), 0..3);
     (start, calls).prop_map(|(start, calls)| {
-        calls
-            .into_iter()
-            .fold(start, |belief, (write, lost)| match lost {
-                true => belief.or_after(write),
-                false => belief.after(write),
-            })
+        calls.into_iter().fold(start, |belief, (write, lost)| {
+            if lost {
+                belief.or_after(write)
+            } else {
+                belief.after(write)
+            }
+        })
     })
 }
 
