@@ -8,3 +8,4 @@ mod render;
 mod sandbox;
 mod shape;
 mod sign;
+mod state;
