@@ -1,9 +1,9 @@
-//! The vendor's own SDK against the sandbox: `tests/sdk/`.
+//! The vendor's own SDK against the sandbox as the program serves it: `tests/sdk/`.
 
 use std::io::Write as _;
 use std::process::Stdio;
 
-use ess_callbacks::sandbox::{Clock, Options, Sandbox};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 /// Where CI says that a Python with `tests/sdk/requirements.txt` is.
@@ -21,21 +21,26 @@ async fn the_vendor_s_sdk_gets_what_it_expects() {
         std::io::stderr().write_all(skipped.as_bytes()).ok();
         return;
     };
-    let clock = Clock::new(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let micros = now.expect("after 1970").as_micros();
-        i64::try_from(micros).expect("before the year 294247")
-    });
-    let options = Options {
-        customers: vec!["AKIDsdk:sdk-secret-key".parse().expect("a pair")],
-        // The script asks faster than eSign allows; the limit is tested elsewhere.
-        limit: 0,
-        ..Options::default()
-    };
-    let running = Sandbox::embedded(options, clock).await.expect("it starts");
+    // The script asks faster than eSign allows; the limit is tested elsewhere.
+    let mut served = Command::new(env!("CARGO_BIN_EXE_ess-callbacks"))
+        .args(["sandbox", "--listen", "127.0.0.1:0", "--limit", "0"])
+        .args(["--credential", "AKIDsdk:sdk-secret-key"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(served.stdout.take().expect("piped")).lines();
+    let first = lines
+        .next_line()
+        .await
+        .expect("a line")
+        .expect("not the end");
+    let address = first
+        .strip_prefix("Listening on http://")
+        .expect("where it listens");
     let output = Command::new(python)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/check.py"))
-        .env("SANDBOX_ADDRESS", running.address().to_string())
+        .env("SANDBOX_ADDRESS", address)
         .env("SANDBOX_SECRET_ID", "AKIDsdk")
         .env("SANDBOX_SECRET_KEY", "sdk-secret-key")
         .stdin(Stdio::null())
@@ -47,5 +52,8 @@ async fn the_vendor_s_sdk_gets_what_it_expects() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{out}\n{err}");
     println!("{out}");
-    running.shutdown().await.expect("it ends");
+    served
+        .kill()
+        .await
+        .expect("it runs until it is told to stop");
 }
