@@ -7,7 +7,7 @@ use super::testing::{ADD, LOCK, intent, lock, owner, store};
 use super::{ErrorKind, LockOwner, StateError};
 use crate::model::Environment::Test;
 
-const WAIT: Duration = Duration::from_mins(5);
+const WAIT: Duration = Duration::from_secs(300);
 
 #[tokio::test(start_paused = true)]
 async fn the_second_is_told_whom_it_waits_for_and_then_refused() {

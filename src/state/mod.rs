@@ -1,6 +1,6 @@
 //! What is recorded, on disk: never lost, whatever crashes.
 //!
-//! A state is a snapshot ([`format`]) and, while an apply runs or after it crashed, a journal of what
+//! A state is a snapshot ([`mod@format`]) and, while an apply runs or after it crashed, a journal of what
 //! happened since ([`journal`]). A [`Store`] reads them; only the holder of the lock, a [`Locked`],
 //! writes them. Every file operation goes through [`Files`], so that the same code runs over a
 //! simulated disk that loses and tears what was not synced ([`memory`]).

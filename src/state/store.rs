@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::error::io;
 use super::journal::Journal;
 use super::locked::Locked;
-use super::{Files, LockOwner, Paths, StateError, format, lock};
+use super::{Files, LockOwner, Paths, RealFiles, StateError, format, lock};
 use crate::model::{Environment, Recorded};
 
 /// A journal smaller than this is not folded into the snapshot while an apply runs.
@@ -39,6 +39,20 @@ pub(super) struct Snapshot {
     pub(super) serial: u64,
     /// Its size.
     pub(super) bytes: u64,
+}
+
+impl Store<RealFiles> {
+    /// The state in this file of the operating system's. When that is a symbolic link, the state is
+    /// where it leads: writing would put a file in the place of the link.
+    pub fn on_disk(state: impl Into<PathBuf>) -> Self {
+        let state = state.into();
+        let target = if state.is_symlink() {
+            state.canonicalize().unwrap_or(state)
+        } else {
+            state
+        };
+        Self::new(RealFiles, target)
+    }
 }
 
 impl<F: Files> Store<F> {

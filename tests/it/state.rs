@@ -31,7 +31,7 @@ fn owner(id: &str) -> LockOwner {
 }
 
 fn store(folder: &Path) -> Store<RealFiles> {
-    Store::new(RealFiles, folder.join("callbacks.state.json"))
+    Store::on_disk(folder.join("callbacks.state.json"))
 }
 
 async fn lock(store: &Store<RealFiles>, id: &str) -> Result<Locked<RealFiles>, StateError> {
@@ -147,6 +147,24 @@ async fn permissions_of_the_state_are_kept() {
     assert_eq!(mode(&store.paths().state), 0o640);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_symbolic_link_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there");
+    fs::create_dir(&there).unwrap();
+    let locked = lock(&store(&there), "1").await.unwrap();
+    locked.release().await.unwrap();
+    let link = folder.path().join("callbacks.state.json");
+    std::os::unix::fs::symlink("there/callbacks.state.json", &link).unwrap();
+    let locked = lock(&store(folder.path()), "2").await.unwrap();
+    add_and_settle(&locked, 1).await;
+    locked.save().await.unwrap();
+    assert!(link.is_symlink());
+    let recorded = store(&there).read(Environment::Test).await.unwrap();
+    assert_eq!(recorded.len(), 1);
+}
+
 #[tokio::test]
 async fn a_folder_that_is_gone_stops_the_writer() {
     let folder = tempfile::tempdir().unwrap();
@@ -162,7 +180,7 @@ async fn a_folder_that_is_gone_stops_the_writer() {
 #[ignore = "run by the test below"]
 async fn child() {
     let state = std::env::var_os(CHILD_STATE).expect("the test below sets it");
-    let store = Store::new(RealFiles, state);
+    let store = Store::on_disk(state);
     let locked = lock(&store, "child").await.unwrap();
     locked.begin(vec![add(1)]).await.unwrap();
     println!("begun");

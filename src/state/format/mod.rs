@@ -15,7 +15,7 @@
 //!
 //! Sorted by account, organization, application and URL. It holds no secret. There is no checksum
 //! over it, because people resolve merge conflicts in it; instead every line is checked strictly.
-//! [`read`] goes line by line, so a million callbacks need no more memory than the [`Recorded`] they
+//! [`read()`] goes line by line, so a million callbacks need no more memory than the [`Recorded`] they
 //! become; a file that some tool has laid out anew is read too, as a whole.
 //!
 //! # Changes of the format
@@ -33,7 +33,7 @@ pub(super) use line::{CallRecord, Text, check_names, check_number};
 pub use read::read;
 pub use write::write;
 
-/// The format that [`write()`] writes, and the newest that [`read`] reads.
+/// The format that [`write()`] writes, and the newest that [`read()`] reads.
 pub const VERSION: u64 = 1;
 
 #[cfg(test)]
