@@ -10,7 +10,7 @@ use super::workspace::Locations;
 use crate::model::Recorded;
 use crate::plan::{Plan, read_document};
 use crate::render;
-use crate::state::{RealFiles, Store};
+use crate::state::Store;
 
 pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Result<Exit, Failure> {
     let args::Show { file, format } = args;
@@ -40,7 +40,7 @@ pub(super) fn missing(path: &Path) -> Failure {
 }
 
 pub(super) async fn peek(path: &Path) -> Result<Option<Recorded>, Failure> {
-    Ok(Store::new(RealFiles, path).peek().await?)
+    Ok(Store::on_disk(path).peek().await?)
 }
 
 /// The plan in this file; `None` when it holds something else, which must be a state then.

@@ -64,7 +64,7 @@ impl Locations {
     }
 
     pub(super) fn store(&self) -> Store<RealFiles> {
-        Store::new(RealFiles, &self.state)
+        Store::on_disk(&self.state)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Every kind of event, as a line and as JSON.
+
 use insta::assert_snapshot;
 
 use super::*;

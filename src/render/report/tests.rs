@@ -1,3 +1,5 @@
+//! Ends of applies, whole.
+
 use insta::assert_snapshot;
 
 use super::*;

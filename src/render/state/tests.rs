@@ -1,3 +1,5 @@
+//! Recorded state, whole.
+
 use std::sync::Arc;
 
 use insta::assert_snapshot;

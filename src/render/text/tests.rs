@@ -1,3 +1,5 @@
+//! Plans as people read them, whole.
+
 use insta::assert_snapshot;
 
 use super::*;
