@@ -98,7 +98,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             }
             match self.account.clock.until_dead(&lost) {
                 Some(0) => return Ok(()),
-                _ if !self.context.settings.wait => {
+                Some(_) if !self.context.settings.wait => {
                     return Err(NotAttempted::Fenced(lost.dead_at()));
                 }
                 Some(wait_ms) => {

@@ -1,9 +1,9 @@
 //! One file: from bytes to a tree with places. A pure function of the file alone, so that files can
 //! be read side by side.
 
-use super::raw::{Document, Fields, Loose};
+use super::raw::{Document, Fields, Kind, Loose};
 use super::report::Report;
-use super::source::{At, Malformed, Span, read};
+use super::source::{At, Failure, Malformed, Span, Tokens};
 use super::{Source, code, conceal};
 use crate::diag::Place;
 
@@ -58,7 +58,7 @@ pub(super) fn open(number: u32, source: &Source) -> File<'_> {
             // What stands there was not understood, so it is not known what of it is secret.
             let line = malformed.span.map_or(0, |span| span.line);
             file.report.hide(number, conceal::around(file.text, line));
-            file.fail(number, malformed);
+            file.fail(number, *malformed);
         }
     }
     file
@@ -76,7 +76,6 @@ impl File<'_> {
             line: 1,
             column: 1,
             length: 1,
-            offset: 0,
         });
         let place = Place {
             file: number,
@@ -85,6 +84,19 @@ impl File<'_> {
         };
         self.report.error(place, span.length, code, message, help);
     }
+}
+
+fn read(text: &str) -> Result<Root<'_>, Failure> {
+    let Some(mut tokens) = Tokens::open(text)? else {
+        return Ok(At {
+            value: Loose::Not(Kind::Nothing),
+            span: Span::default(),
+            text: (0, 0),
+        });
+    };
+    let root = At::read(&mut tokens)?;
+    tokens.close()?;
+    Ok(root)
 }
 
 fn too_large(source: &Source) -> Option<Malformed> {
@@ -146,6 +158,5 @@ fn span_at(text: &str, offset: usize) -> Span {
         line: small(breaks + 1),
         column: small(before[line_start..].chars().count() + 1),
         length: 1,
-        offset: small(offset),
     }
 }

@@ -4,6 +4,7 @@
 //! `organizations` are united, an organization lives in one file. `version`, `environment` and
 //! `organizations` must be in at least one file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::file::Root;
 use super::keys::{listed, mistyped};
 use super::name::{closest, shown};
 use super::organization::{Defaults, Draft, Secrets};
-use super::raw::{self, Document, Entries, Fields, Key, Kind, Loose};
+use super::raw::{self, Document, Entries, Fields, Kind, Loose};
 use super::report::{Reader, Report};
 use super::source::{At, Span};
 use super::{Source, code};
@@ -186,18 +187,13 @@ impl<'s> Merge<'s> {
         &mut self,
         file: u32,
         text: &str,
-        name: At<Key<'_>>,
+        name: At<Cow<'_, str>>,
         value: At<Loose<Fields<'_, raw::Account<'_>>>>,
     ) {
         let mut reader = Reader {
             report: &mut self.report,
             file,
             text,
-        };
-        let name = At {
-            value: name.value.0,
-            span: name.span,
-            text: name.text,
         };
         let place = reader.place(name.span);
         let source = reader.account(value);
@@ -239,11 +235,6 @@ impl<'s> Merge<'s> {
                     report: &mut self.report,
                     file,
                     text,
-                };
-                let key = At {
-                    value: key.value.0,
-                    span: key.span,
-                    text: key.text,
                 };
                 let place = reader.place(key.span);
                 let handle = reader.name("the handle of an organization", &key);

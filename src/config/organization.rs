@@ -1,6 +1,7 @@
 //! One organization: from what is written to what is declared.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::keys::mistyped;
@@ -31,13 +32,14 @@ pub(super) struct Secrets {
 
 impl Secrets {
     fn number(&mut self, reference: SecretReference, place: Place) -> SecretIndex {
-        if let Some(number) = self.numbers.get(&reference) {
-            return *number;
+        match self.numbers.entry(reference) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                let number = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+                self.places.push(place);
+                *free.insert(SecretIndex(number))
+            }
         }
-        let number = SecretIndex(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
-        self.places.push(place);
-        self.numbers.insert(reference, number);
-        number
     }
 
     /// Numbers the references anew, in the order of the (sorted) organizations, so that the order of
@@ -174,7 +176,7 @@ impl Reader<'_> {
                     place: self.place(span),
                 });
             }
-            Callback::Full(fields) => fields,
+            Callback::Full(fields) => *fields,
         };
         let mistyped = mistyped(&fields.strays, "url");
         let CallbackFields {

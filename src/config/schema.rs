@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::raw::{
-    Anything, Callback, CallbackFields, Document, Entries, Fields, Flag, Integer, List, Loose,
+    Anything, Callback, CallbackFields, Document, Entries, Fields, Flag, List, Loose, Number,
     Secretive, Text,
 };
 use super::source::At;
@@ -79,7 +79,7 @@ like!(for<T> List<T> => Vec<T>);
 like!(for<T> Entries<'_, T> => std::collections::BTreeMap<String, T>);
 like!(for<> Text<'_> => String);
 like!(for<> Flag => bool);
-like!(for<> Integer => f64);
+like!(for<> Number => f64);
 like!(for<> Anything => Value);
 
 impl JsonSchema for Callback<'_> {

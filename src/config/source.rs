@@ -1,15 +1,19 @@
-//! The one place that knows the YAML crate: text in, a tree with places out.
+//! The one place that knows the YAML crate: text in, tokens with places out.
 //!
-//! [`At`] is a value with where it stands. [`read`] parses one document within tight limits, so that
-//! a hostile file (nested a hundred thousand deep, or blown up by aliases) ends in an error and not
-//! in a stack overflow or a full memory.
+//! The crate's parser is used without its serde layer. That layer takes as long as the parser itself,
+//! gives no places of keys, and stops at the first value of a wrong type, while here every problem
+//! is reported at once.
+//!
+//! Limits are tight, so that a hostile file (nested a hundred thousand deep, or blown up by aliases)
+//! ends in an error and not in a stack overflow or a full memory.
 //!
 //! Invariant: a [`Malformed`] says nothing that stands in the file, so it can't give a secret away.
 
-use serde::{Deserialize, Deserializer};
-use serde_yaml::granit_parser;
-use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
-use serde_yaml::{Location, Options, Spanned};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_yaml::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::code;
 use crate::diag::Code;
@@ -17,17 +21,18 @@ use crate::diag::Code;
 /// The deepest nesting that is read. A complete configuration needs seven levels.
 pub(super) const MAX_DEPTH: usize = 32;
 
+/// How many tokens are kept of anchored values and taken from them by aliases, all in all.
+const MAX_COPIES: usize = 200_000;
+
 /// A stretch of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Span {
-    /// From 1; 0 when it is not known.
+    /// From 1.
     pub(super) line: u32,
     /// In characters, from 1.
     pub(super) column: u32,
     /// In characters. 0 for a mapping or list.
     pub(super) length: u32,
-    /// In bytes from the beginning of the text.
-    pub(super) offset: u32,
 }
 
 /// A value and where it stands.
@@ -49,144 +54,397 @@ pub(super) struct Malformed {
     pub(super) span: Option<Span>,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned {
-            value,
-            referenced,
-            defined,
-        } = Spanned::<T>::deserialize(deserializer)?;
-        let start = small(defined.span().byte_offset().unwrap_or(0));
-        let length = small(defined.span().byte_len().unwrap_or(0));
-        Ok(Self {
-            value,
-            span: span(referenced),
-            text: (start, start.saturating_add(length)),
+/// Boxed, because every step of reading may end in one and nearly none does.
+pub(super) type Failure = Box<Malformed>;
+
+/// A piece of a document.
+#[derive(Clone, Debug)]
+pub(super) enum Token<'t> {
+    /// Its text, and whether it stands without quotes, so that it may be a number and the like.
+    Scalar(Cow<'t, str>, bool),
+    /// The items follow, then [`Token::End`].
+    List,
+    /// Key, value, key, value, …, then [`Token::End`].
+    Mapping,
+    /// Of the innermost list or mapping.
+    End,
+}
+
+/// An anchored list or mapping that is being read.
+#[derive(Debug)]
+struct Open {
+    anchor: usize,
+    /// Where it begins in the log.
+    from: usize,
+    /// How deep it stands.
+    depth: usize,
+}
+
+/// An alias that is being read.
+#[derive(Debug)]
+struct Replay<'t> {
+    tokens: Rc<[At<Token<'t>>]>,
+    next: usize,
+    site: Span,
+}
+
+/// The tokens of one document, aliases replaced by what they stand for.
+pub(super) struct Tokens<'t> {
+    parser: Parser<'t, StrInput<'t>>,
+    depth: usize,
+    /// All tokens since the outermost open anchor.
+    log: Vec<At<Token<'t>>>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Rc<[At<Token<'t>>]>>,
+    /// Never nested: what is logged has its aliases replaced already.
+    replay: Option<Replay<'t>>,
+    copies: usize,
+}
+
+impl<'t> Tokens<'t> {
+    /// Begins to read; `None` when there is no document in `text`.
+    pub(super) fn open(text: &'t str) -> Result<Option<Self>, Failure> {
+        let options = granit_parser::options! {
+            flow_nesting_limit: 2 * MAX_DEPTH,
+            block_nesting_limit: 2 * MAX_DEPTH,
+            emit_comments: false,
+        };
+        let mut parser = Parser::new_from_str_with_options(text, options);
+        loop {
+            match parser.next_event().transpose().map_err(malformed)? {
+                Some((Event::StreamStart, _)) => {}
+                Some((Event::DocumentStart(..), _)) => break,
+                Some(_) | None => return Ok(None),
+            }
+        }
+        Ok(Some(Self {
+            parser,
+            depth: 0,
+            log: Vec::new(),
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            replay: None,
+            copies: 0,
+        }))
+    }
+
+    /// The next token.
+    pub(super) fn next(&mut self) -> Result<At<Token<'t>>, Failure> {
+        let (token, anchor) = match self.replayed()? {
+            Some(token) => (token, 0),
+            None => self.parsed()?,
+        };
+        match token.value {
+            Token::List | Token::Mapping => {
+                if anchor != 0 {
+                    self.open.push(Open {
+                        anchor,
+                        from: self.log.len(),
+                        depth: self.depth,
+                    });
+                }
+                self.depth += 1;
+                if self.depth > MAX_DEPTH {
+                    return Err(too_much(token.span));
+                }
+            }
+            Token::End => self.depth = self.depth.saturating_sub(1),
+            Token::Scalar(..) => {
+                if anchor != 0 {
+                    self.count(1, token.span)?;
+                    self.anchors.insert(anchor, Rc::from([token.clone()]));
+                }
+            }
+        }
+        if !self.open.is_empty() {
+            self.log(&token)?;
+        }
+        Ok(token)
+    }
+
+    /// The next key of the mapping that is being read; `None` at its end.
+    pub(super) fn key(&mut self) -> Result<Option<At<Cow<'t, str>>>, Failure> {
+        let At { value, span, text } = self.next()?;
+        match value {
+            Token::End => Ok(None),
+            Token::Scalar(value, _) => Ok(Some(At { value, span, text })),
+            Token::List | Token::Mapping => Err(Box::new(Malformed {
+                code: code::SYNTAX,
+                message: "a list or mapping can't be a key".to_owned(),
+                help: None,
+                span: Some(span),
+            })),
+        }
+    }
+
+    /// Passes over the rest of the list or mapping that is being read.
+    pub(super) fn skip(&mut self) -> Result<(), Failure> {
+        let outside = self.depth.saturating_sub(1);
+        while self.depth > outside {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nothing follows the document.
+    pub(super) fn close(mut self) -> Result<(), Failure> {
+        while let Some((event, span)) = self.parser.next_event().transpose().map_err(malformed)? {
+            if matches!(event, Event::DocumentStart(..)) {
+                let message = "a file may hold one YAML document, but here a second one begins";
+                let help = "move it to a file of its own in a directory and pass that with -f";
+                return Err(Box::new(Malformed {
+                    code: code::SEVERAL_DOCUMENTS,
+                    message: message.to_owned(),
+                    help: Some(help.to_owned()),
+                    span: Some(place(&span)),
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn replayed(&mut self) -> Result<Option<At<Token<'t>>>, Failure> {
+        let Some(replay) = &mut self.replay else {
+            return Ok(None);
+        };
+        let Some(token) = replay.tokens.get(replay.next).cloned() else {
+            self.replay = None;
+            return Ok(None);
+        };
+        replay.next += 1;
+        let span = replay.site;
+        self.count(1, span)?;
+        Ok(Some(At { span, ..token }))
+    }
+
+    /// From the parser, with the number of its anchor, or 0.
+    fn parsed(&mut self) -> Result<(At<Token<'t>>, usize), Failure> {
+        loop {
+            let event = self.parser.next_event().transpose().map_err(malformed)?;
+            let Some((event, span)) = event else {
+                return Err(Box::new(Malformed {
+                    code: code::SYNTAX,
+                    message: "this is not valid YAML: it ends too early".to_owned(),
+                    help: None,
+                    span: None,
+                }));
+            };
+            let (token, anchor, tag) = match event {
+                Event::Scalar(text, style, anchor, tag) => {
+                    let plain = style == ScalarStyle::Plain && tag.is_none();
+                    (Token::Scalar(text, plain), anchor, tag)
+                }
+                Event::SequenceStart(_, anchor, tag) => (Token::List, anchor, tag),
+                Event::MappingStart(_, anchor, tag) => (Token::Mapping, anchor, tag),
+                Event::SequenceEnd | Event::MappingEnd => (Token::End, 0, None),
+                Event::Alias(anchor) => {
+                    self.replay = Some(self.alias(anchor, place(&span))?);
+                    if let Some(token) = self.replayed()? {
+                        return Ok((token, 0));
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            let at = place(&span);
+            if tag.is_some_and(|tag| !matches!(tag.core_suffix(), Some("str" | "seq" | "map"))) {
+                return Err(Box::new(Malformed {
+                    code: code::SYNTAX,
+                    message: "tags (`!name`) have no meaning here".to_owned(),
+                    help: Some(
+                        "put a value that begins with `!` in quotes if it is meant as text"
+                            .to_owned(),
+                    ),
+                    span: Some(at),
+                }));
+            }
+            let token = At {
+                value: token,
+                span: at,
+                text: bytes(&span),
+            };
+            return Ok((token, anchor));
+        }
+    }
+
+    fn alias(&self, anchor: usize, site: Span) -> Result<Replay<'t>, Failure> {
+        let Some(tokens) = self.anchors.get(&anchor) else {
+            return Err(Box::new(Malformed {
+                code: code::BLOWS_UP,
+                message: "this alias stands inside the value it names, which would never end"
+                    .to_owned(),
+                help: Some("write the value out".to_owned()),
+                span: Some(site),
+            }));
+        };
+        Ok(Replay {
+            tokens: Rc::clone(tokens),
+            next: 0,
+            site,
         })
     }
-}
 
-/// Reads the single document of `text`.
-pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Malformed> {
-    serde_yaml::from_str_with_options(text, options()).map_err(|error| malformed(&error))
-}
+    /// Keeps a token for the anchors it belongs to.
+    fn log(&mut self, token: &At<Token<'t>>) -> Result<(), Failure> {
+        self.count(1, token.span)?;
+        self.log.push(token.clone());
+        while let Some(Open { anchor, from, .. }) = self
+            .open
+            .pop_if(|open| open.depth == self.depth && matches!(token.value, Token::End))
+        {
+            self.count(self.log.len() - from, token.span)?;
+            self.anchors.insert(anchor, Rc::from(&self.log[from..]));
+        }
+        if self.open.is_empty() {
+            self.log.clear();
+        }
+        Ok(())
+    }
 
-fn options() -> Options {
-    serde_yaml::options! {
-        budget: serde_yaml::budget! {
-            // The crate's own limits are for small files; ours hold a million callbacks.
-            max_events: 20_000_000,
-            max_nodes: 20_000_000,
-            max_depth: MAX_DEPTH,
-            flow_nesting_limit: MAX_DEPTH,
-            max_documents: 2,
-            max_aliases: 50_000,
-            max_anchors: 10_000,
-            max_recorded_anchor_events: 200_000,
-            max_recorded_anchor_bytes: 4 << 20,
-            // One anchored reference may be used by every callback.
-            enforce_alias_anchor_ratio: false,
-        },
-        alias_limits: serde_yaml::alias_limits! {
-            max_total_replayed_events: 200_000,
-            max_replay_stack_depth: 8,
-        },
-        // Repeated keys are collected by the readers of each mapping, to report all of them at once.
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
-        // `yes` and `on` are strings.
-        strict_booleans: true,
-        ignore_binary_tag_for_string: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
+    fn count(&mut self, copies: usize, span: Span) -> Result<(), Failure> {
+        self.copies += copies;
+        if self.copies > MAX_COPIES {
+            return Err(too_much(span));
+        }
+        Ok(())
     }
 }
 
-fn malformed(error: &serde_yaml::Error) -> Malformed {
-    use serde_yaml::Error as E;
+fn too_much(span: Span) -> Failure {
+    Box::new(Malformed {
+        code: code::BLOWS_UP,
+        message: format!(
+            "the file is nested deeper than {MAX_DEPTH} levels or its aliases blow it up"
+        ),
+        help: Some(
+            "write the values out, or split the file into several in a directory".to_owned(),
+        ),
+        span: Some(span),
+    })
+}
 
-    let span = error.location().map(span).filter(|span| span.line > 0);
-    // Only messages that can't quote the file are passed on.
+fn malformed(error: ScanError) -> Failure {
+    let marker = error.marker();
+    let span = Span {
+        line: small(marker.line()),
+        column: small(marker.col()).saturating_add(1),
+        length: 1,
+    };
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "a foreign enum with sixty variants"
+        reason = "a foreign enum with a hundred variants"
     )]
-    let (code, message, help) = match error.without_snippet() {
-        E::AliasError { error, .. } => {
-            let inner = malformed(error);
-            (inner.code, inner.message, inner.help)
+    let help = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => return too_much(span),
+        ErrorKind::TabNotAllowed
+        | ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabAtBlockScalarStart
+        | ErrorKind::TabInPlainScalar => Some("use spaces; YAML does not allow tabs there"),
+        ErrorKind::UnknownAnchor => {
+            Some("put a value that begins with `*` in quotes if it is meant as text")
         }
-        E::MultipleDocuments { .. } => (
-            code::SEVERAL_DOCUMENTS,
-            "a file may hold one YAML document, but here a second one begins".to_owned(),
-            Some("move it to a file of its own in a directory and pass that with -f".to_owned()),
-        ),
-        E::Budget { .. }
-        | E::AliasReplayCounterOverflow { .. }
-        | E::AliasReplayLimitExceeded { .. }
-        | E::AliasExpansionLimitExceeded { .. }
-        | E::AliasReplayStackDepthExceeded { .. }
-        | E::RecursiveReferencesRequireWeakTypes { .. } => too_much(),
-        E::ExternalMessage { msg, .. } if is_nesting(msg) => too_much(),
-        E::ExternalMessage { msg, .. } => (
-            code::SYNTAX,
-            format!("this is not valid YAML: {msg}"),
-            msg.contains("tab")
-                .then(|| "indent with spaces; YAML does not allow tabs there".to_owned()),
-        ),
-        E::UnknownAnchor { .. } => (
-            code::SYNTAX,
-            "this alias names an anchor that is not defined above it".to_owned(),
-            Some("put a value that begins with `*` in quotes if it is meant as text".to_owned()),
-        ),
-        E::UnsupportedTag { .. } => (
-            code::SYNTAX,
-            "tags (`!name`) have no meaning here".to_owned(),
-            Some("put a value that begins with `!` in quotes if it is meant as text".to_owned()),
-        ),
-        E::MergeValueNotMapOrSeqOfMaps { .. } => (
-            code::SYNTAX,
-            "`<<` merges a mapping or a list of mappings, and this is neither".to_owned(),
-            None,
-        ),
-        _ => (
-            code::SYNTAX,
-            "this is not valid YAML or has a meaning that callbacks.yaml can't hold".to_owned(),
-            None,
-        ),
+        _ => None,
     };
-    Malformed {
-        code,
-        message,
-        help,
-        span,
-    }
+    Box::new(Malformed {
+        code: code::SYNTAX,
+        message: format!("this is not valid YAML: {}", error.kind()),
+        help: help.map(str::to_owned),
+        span: (span.line > 0).then_some(span),
+    })
 }
 
-fn too_much() -> (Code, String, Option<String>) {
-    (
-        code::BLOWS_UP,
-        format!("the file is nested deeper than {MAX_DEPTH} levels or its aliases blow it up"),
-        Some("write the values out, or split the file into several in a directory".to_owned()),
-    )
-}
-
-fn is_nesting(message: &str) -> bool {
-    message == granit_parser::ErrorKind::RecursionLimitExceeded.to_string()
-        || message.contains("nesting")
-        || message.contains("recursion")
-}
-
-fn span(location: Location) -> Span {
+fn place(span: &granit_parser::Span) -> Span {
     Span {
-        line: small(location.line()),
-        column: small(location.column()),
-        length: small(location.span().len()),
-        offset: small(location.span().byte_offset().unwrap_or(0)),
+        line: small(span.start.line()),
+        column: small(span.start.col()).saturating_add(1),
+        length: small(span.len()),
     }
+}
+
+fn bytes(span: &granit_parser::Span) -> (u32, u32) {
+    let byte = |marker: &granit_parser::Marker| small(marker.byte_offset().unwrap_or(0));
+    (byte(&span.start), byte(&span.end))
 }
 
 /// Files are at most 64 MiB, so every number of theirs fits.
-fn small(number: u64) -> u32 {
+fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All tokens, one character each: `[`, `{`, `/` or the text of a scalar.
+    fn read(text: &str) -> Result<String, &'static str> {
+        let mut tokens = match Tokens::open(text) {
+            Ok(Some(tokens)) => tokens,
+            Ok(None) => return Ok(String::new()),
+            Err(failure) => return Err(failure.code.0),
+        };
+        let mut all = String::new();
+        loop {
+            match tokens.next().map_err(|failure| failure.code.0)?.value {
+                Token::Scalar(text, true) => all.push_str(&text),
+                Token::Scalar(text, false) => all.push_str(&format!("'{text}'")),
+                Token::List => all.push('['),
+                Token::Mapping => all.push('{'),
+                Token::End => all.push('/'),
+            }
+            all.push(' ');
+            if tokens.depth == 0 {
+                tokens.close().map_err(|failure| failure.code.0)?;
+                return Ok(all.trim_end().to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_is_its_tokens() {
+        assert_eq!(
+            read("a: [1, \"2\"]\nb: {c: ~}"),
+            Ok("{ a [ 1 '2' / b { c ~ / /".to_owned())
+        );
+        assert_eq!(read("# nothing"), Ok(String::new()));
+        assert_eq!(read("!!str 1"), Ok("'1'".to_owned()));
+    }
+
+    #[test]
+    fn aliases_are_replaced_also_inside_anchors() {
+        let text = "a: &a [x]\nb: &b [*a, {y: *a}]\nc: *b\nd: &d v\ne: *d";
+        assert_eq!(
+            read(text).as_deref(),
+            Ok("{ a [ x / b [ [ x / { y [ x / / / c [ [ x / { y [ x / / / d v e v /")
+        );
+    }
+
+    #[test]
+    fn an_alias_knows_where_it_stands_and_where_its_text_does() {
+        let mut tokens = Tokens::open("[&a secret,\n *a]")
+            .expect("YAML")
+            .expect("a document");
+        let all: Vec<_> = (0..3).map(|_| tokens.next().expect("a token")).collect();
+        assert_eq!((all[1].span.line, all[1].text), (1, (4, 10)));
+        assert_eq!((all[2].span.line, all[2].text), (2, (4, 10)));
+    }
+
+    #[test]
+    fn hostile_documents_end_in_an_error() {
+        let deep = "[".repeat(100_000);
+        let deep_block = "- ".repeat(100_000);
+        let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..20 {
+            let last = vec![format!("*a{}", level - 1); 10].join(", ");
+            laughs.push_str(&format!("a{level}: &a{level} [{last}]\n"));
+        }
+        assert_eq!(read(&deep), Err("E006"));
+        assert_eq!(read(&deep_block), Err("E006"));
+        assert_eq!(read(&laughs), Err("E006"));
+        assert_eq!(read("a: &a [*a]"), Err("E006"));
+        assert_eq!(read("a: *a"), Err("E001"));
+        assert_eq!(read("a: !x y"), Err("E001"));
+        assert_eq!(read("a: [b"), Err("E001"));
+        assert_eq!(read("a\n---\nb"), Err("E005"));
+    }
 }

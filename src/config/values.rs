@@ -130,7 +130,7 @@ impl Reader<'_> {
     ) -> Option<(SecretReference, Place)> {
         let At { value, span, text } = self.field(name, value)?;
         let fields = match value {
-            Secretive::Is(fields) => fields,
+            Secretive::Is(fields) => *fields,
             Secretive::Not(literal) => {
                 for bytes in literal.scalars(text) {
                     self.hide(bytes);
@@ -261,7 +261,7 @@ impl Reader<'_> {
     ) -> Option<CredentialVariables> {
         let At { value, span, text } = self.field("env", Some(value))?;
         let fields = match value {
-            Secretive::Is(fields) => fields,
+            Secretive::Is(fields) => *fields,
             Secretive::Not(other) => {
                 for bytes in other.scalars(text) {
                     self.hide(bytes);

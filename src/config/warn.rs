@@ -1,7 +1,5 @@
 //! Warnings: what is allowed but seldom meant. Each looks at the whole configuration once.
 
-use std::collections::BTreeMap;
-
 use super::report::Report;
 use super::{code, url};
 use crate::model::{Callback, Desired, Organization};
@@ -118,14 +116,14 @@ fn private_hosts(desired: &Desired, report: &mut Report) {
 
 fn shared_secrets(desired: &Desired, report: &mut Report) {
     // Of each secret: the first organization that uses it, and whether it was warned about.
-    let mut owners: BTreeMap<u32, (usize, bool)> = BTreeMap::new();
+    let mut owners: Vec<Option<(usize, bool)>> = vec![None; desired.secrets.len()];
     for (number, organization) in desired.organizations.iter().enumerate() {
         for callback in &organization.callbacks {
             for (name, secret) in [("key", callback.key), ("token", callback.token)] {
                 let Some(secret) = secret else {
                     continue;
                 };
-                let (owner, warned) = owners.entry(secret.0).or_insert((number, false));
+                let (owner, warned) = owners[secret.0 as usize].get_or_insert((number, false));
                 if *owner == number || *warned {
                     continue;
                 }

@@ -30,6 +30,12 @@ mod writer;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod lock_tests;
+#[cfg(test)]
+mod locked_tests;
+#[cfg(test)]
+mod store_tests;
+#[cfg(test)]
 mod testing;
 
 pub use error::{ErrorKind, StateError};

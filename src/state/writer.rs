@@ -154,12 +154,9 @@ impl<F: Files> Inner<F> {
         Ok(())
     }
 
-    /// Makes the queue durable. After a failure nothing is appended any more, because what is
-    /// durable of the journal is not known then.
+    /// Makes the queue durable. Not after a failure: what of the journal is durable is not known
+    /// then, and nothing may be appended to it.
     pub(super) fn write_queue(&self, disk: &mut Disk<F>) -> Result<(), StateError> {
-        if let Some(failure) = &self.memory().failure {
-            return Err(failure.clone());
-        }
         self.keep_failure(self.try_write_queue(disk))
     }
 

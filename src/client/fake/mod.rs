@@ -17,6 +17,9 @@ use super::{Api, Random, Reply};
 use crate::model::{AccountName, Blast, Call, CallbackUrl, Outcome, Scope, Timestamp};
 use crate::secret::Secret;
 
+/// How long a call is on its way at most.
+const WAY_THERE: Duration = Duration::from_millis(25);
+
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -95,7 +98,9 @@ impl FakeApi {
         Self(Arc::new(Mutex::new(Server::new(now))))
     }
 
-    /// A round trip takes this long, more or less by the fraction `spread`.
+    /// A round trip takes this long, more or less by the fraction `spread`. At most 25 ms of it are
+    /// the way there; the rest, and all that varies, is the gateway's work and the way back. eSign
+    /// counts calls as they arrive.
     #[must_use]
     pub fn with_latency(self, mean: Duration, spread: f64, seed: u64) -> Self {
         let mut server = self.server();
@@ -220,7 +225,8 @@ impl Api for FakeApi {
             outcome: Outcome::Unknown(error("no answer")),
             server_time: None,
         };
-        sleep(round_trip / 2).await;
+        let there = WAY_THERE.min(round_trip / 2);
+        sleep(there).await;
         let outcome = match fault {
             Fault::LostBefore => None,
             Fault::Late(delay) => {
@@ -241,7 +247,7 @@ impl Api for FakeApi {
             | Fault::Rejected(_) => Some(self.server().arrive(call, signed_at, fault)),
         };
         let server_time = self.now();
-        sleep(round_trip / 2).await;
+        sleep(round_trip.saturating_sub(there)).await;
         outcome.map_or(lost, |outcome| Reply {
             outcome,
             server_time: Some(server_time),

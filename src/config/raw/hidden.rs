@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::de::{IgnoredAny, MapAccess, SeqAccess};
-
 use super::shape::{Fields, Loose, Record, Shape};
-use crate::config::source::At;
+use crate::config::source::{At, Failure, Tokens};
 
 /// Any value at all. Keeps where the scalars in it stand, so that they can be hidden.
 #[derive(Clone, Debug, Default)]
@@ -13,13 +11,13 @@ pub(in crate::config) struct Anything {
     /// It is a scalar itself.
     pub(in crate::config) scalar: bool,
     /// Bytes from the beginning of the text, start and end, of each scalar below it.
-    pub(in crate::config) below: Vec<(u32, u32)>,
+    below: Vec<(u32, u32)>,
 }
 
 /// A mapping with the fields of `R`, or something else that may well be a secret itself.
 #[derive(Clone, Debug)]
-pub(in crate::config) enum Secretive<'de, R> {
-    Is(Fields<'de, R>),
+pub(in crate::config) enum Secretive<'t, R> {
+    Is(Box<Fields<'t, R>>),
     Not(Anything),
 }
 
@@ -28,10 +26,10 @@ const SCALAR: Anything = Anything {
     below: Vec::new(),
 };
 
-impl<'de> Shape<'de> for Anything {
+impl<'t> Shape<'t> for Anything {
     const EXPECTED: &'static str = "a value";
 
-    fn text(_: Cow<'de, str>) -> Option<Self> {
+    fn text(_: Cow<'t, str>) -> Option<Self> {
         Some(SCALAR)
     }
 
@@ -43,27 +41,23 @@ impl<'de> Shape<'de> for Anything {
         Some(SCALAR)
     }
 
-    fn list<A: SeqAccess<'de>>(mut items: A) -> Result<Loose<Self>, A::Error> {
-        let mut all = Self::default();
-        while let Some(item) = items.next_element::<At<Loose<Self>>>()? {
-            all.below.extend(item.scalars());
-        }
-        Ok(Loose::Is(all))
+    fn list(tokens: &mut Tokens<'t>) -> Result<Loose<Self>, Failure> {
+        Self::items(tokens).map(Loose::Is)
     }
 
-    fn mapping<A: MapAccess<'de>>(mut entries: A) -> Result<Loose<Self>, A::Error> {
+    fn mapping(tokens: &mut Tokens<'t>) -> Result<Loose<Self>, Failure> {
         let mut all = Self::default();
-        while let Some((_, value)) = entries.next_entry::<IgnoredAny, At<Loose<Self>>>()? {
-            all.below.extend(value.scalars());
+        while tokens.key()?.is_some() {
+            all.below.extend(At::<Loose<Self>>::read(tokens)?.scalars());
         }
         Ok(Loose::Is(all))
     }
 }
 
-impl<'de, R: Record<'de>> Shape<'de> for Secretive<'de, R> {
-    const EXPECTED: &'static str = "a secret reference";
+impl<'t, R: Record<'t>> Shape<'t> for Secretive<'t, R> {
+    const EXPECTED: &'static str = "a mapping";
 
-    fn text(_: Cow<'de, str>) -> Option<Self> {
+    fn text(_: Cow<'t, str>) -> Option<Self> {
         Some(Self::Not(SCALAR))
     }
 
@@ -75,19 +69,24 @@ impl<'de, R: Record<'de>> Shape<'de> for Secretive<'de, R> {
         Some(Self::Not(SCALAR))
     }
 
-    fn list<A: SeqAccess<'de>>(items: A) -> Result<Loose<Self>, A::Error> {
-        Ok(match Anything::list(items)? {
-            Loose::Is(list) => Loose::Is(Self::Not(list)),
-            Loose::Not(kind) => Loose::Not(kind),
-        })
+    fn list(tokens: &mut Tokens<'t>) -> Result<Loose<Self>, Failure> {
+        Anything::items(tokens).map(Self::Not).map(Loose::Is)
     }
 
-    fn mapping<A: MapAccess<'de>>(entries: A) -> Result<Loose<Self>, A::Error> {
-        Ok(Loose::Is(Self::Is(Fields::read(entries)?)))
+    fn mapping(tokens: &mut Tokens<'t>) -> Result<Loose<Self>, Failure> {
+        Ok(Loose::Is(Self::Is(Box::new(Fields::read(tokens)?))))
     }
 }
 
 impl Anything {
+    fn items(tokens: &mut Tokens<'_>) -> Result<Self, Failure> {
+        let mut all = Self::default();
+        while let Some(item) = At::<Loose<Self>>::item(tokens)? {
+            all.below.extend(item.scalars());
+        }
+        Ok(all)
+    }
+
     /// Where the scalars of this value stand, itself included, given where it stands itself.
     pub(in crate::config) fn scalars(&self, own: (u32, u32)) -> impl Iterator<Item = (u32, u32)> {
         self.scalar

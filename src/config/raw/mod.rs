@@ -5,12 +5,13 @@
 //! can report everything at once. Text is borrowed from the file.
 
 mod hidden;
+mod scalar;
 mod shape;
 mod tree;
 
 pub(super) use hidden::{Anything, Secretive};
 pub(super) use shape::{
-    Entries, Fields, Flag, Integer, Key, Kind, List, Loose, Record, Shape, Stray, Text,
+    Entries, Fields, Flag, Kind, List, Loose, Number, Record, Shape, Stray, Text,
 };
 pub(super) use tree::{
     Account, Callback, CallbackFields, Document, EnvironmentVariables, Organization, Reference,

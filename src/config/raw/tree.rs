@@ -4,11 +4,10 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::de::MapAccess;
 
 use super::hidden::{Anything, Secretive};
-use super::shape::{Entries, Fields, Flag, Integer, List, Loose, Record, Shape, Text};
-use crate::config::source::At;
+use super::shape::{Entries, Fields, Flag, List, Loose, Number, Record, Shape, Text};
+use crate::config::source::{At, Failure, Tokens};
 use crate::config::{name, secret, url};
 
 /// Defines a mapping: its fields, the list of its keys, and how each is read.
@@ -17,20 +16,16 @@ macro_rules! record {
         #[derive(Clone, Debug, Default, JsonSchema)]
         #[schemars(deny_unknown_fields)]
         $(#[$meta])*
-        pub(in crate::config) struct $name<'de> {
+        pub(in crate::config) struct $name<'t> {
             $($(#[$field_meta])* pub(in crate::config) $field: Option<At<Loose<$shape>>>,)*
         }
 
-        impl<'de> Record<'de> for $name<'de> {
+        impl<'t> Record<'t> for $name<'t> {
             const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
 
-            fn read<A: MapAccess<'de>>(
-                &mut self,
-                index: usize,
-                entries: &mut A,
-            ) -> Result<(), A::Error> {
+            fn read(&mut self, index: usize, tokens: &mut Tokens<'t>) -> Result<(), Failure> {
                 $(if Self::KEYS[index] == stringify!($field) {
-                    self.$field = Some(entries.next_value()?);
+                    self.$field = Some(At::read(tokens)?);
                     return Ok(());
                 })*
                 Ok(())
@@ -45,20 +40,20 @@ record! {
     Document {
         /// The version of this format.
         #[schemars(extend("const" = 1))]
-        version: Integer,
+        version: Number,
         /// Which of eSign's two isolated worlds this is about. It chooses the host and is recorded
         /// in the state; the two are never mixed.
         #[schemars(extend("enum" = ["production", "test"]))]
-        environment: Text<'de>,
+        environment: Text<'t>,
         /// What holds for every organization that does not say otherwise.
-        defaults: Fields<'de, Defaults<'de>>,
+        defaults: Fields<'t, Defaults<'t>>,
         /// Sets of credentials by name. The account `default` exists without being declared.
         #[schemars(extend("propertyNames" = name::schema()))]
-        accounts: Entries<'de, Fields<'de, Account<'de>>>,
+        accounts: Entries<'t, Fields<'t, Account<'t>>>,
         /// The organizations by handle. A handle is for people; it is not part of a callback's
         /// identity.
         #[schemars(extend("propertyNames" = name::schema()))]
-        organizations: Entries<'de, Fields<'de, Organization<'de>>>,
+        organizations: Entries<'t, Fields<'t, Organization<'t>>>,
     }
 }
 
@@ -67,11 +62,11 @@ record! {
     Defaults {
         /// The eSign `UserId` of the employee in whose name the calls are made.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
-        operator: Text<'de>,
+        operator: Text<'t>,
         /// What to do at first contact with a URL: `keep` adds it and leaves a key and token that
         /// are there already; `replace` deletes it first and is then sure of them.
         #[schemars(extend("enum" = ["keep", "replace"]))]
-        adoption: Text<'de>,
+        adoption: Text<'t>,
     }
 }
 
@@ -81,9 +76,9 @@ record! {
     Account {
         /// A named profile of the vendor's tools.
         #[schemars(extend("pattern" = name::PATTERN))]
-        profile: Text<'de>,
+        profile: Text<'t>,
         /// Environment variables by name.
-        env: Secretive<'de, EnvironmentVariables<'de>>,
+        env: Secretive<'t, EnvironmentVariables<'t>>,
         #[schemars(skip)]
         assume_role: Anything,
     }
@@ -95,13 +90,13 @@ record! {
     EnvironmentVariables {
         /// The variable with the SecretId.
         #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
-        secret_id: Text<'de>,
+        secret_id: Text<'t>,
         /// The variable with the SecretKey.
         #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
-        secret_key: Text<'de>,
+        secret_key: Text<'t>,
         /// The variable with the session token of temporary credentials.
         #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
-        token: Text<'de>,
+        token: Text<'t>,
     }
 }
 
@@ -110,27 +105,27 @@ record! {
     Organization {
         /// The member organization of a group to act for. Without it: the account's own organization.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
-        proxy_organization_id: Text<'de>,
+        proxy_organization_id: Text<'t>,
         /// The eSign `UserId` of the employee in whose name the calls are made. Overrides the
         /// default.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
-        operator: Text<'de>,
+        operator: Text<'t>,
         /// A name under `accounts`. Without it: `default`.
         #[schemars(extend("pattern" = name::PATTERN))]
-        account: Text<'de>,
+        account: Text<'t>,
         /// The application (`Agent.AppId`).
         #[schemars(extend("pattern" = name::ID_PATTERN))]
-        app_id: Text<'de>,
+        app_id: Text<'t>,
         /// What to do at first contact with a URL. Overrides the default.
         #[schemars(extend("enum" = ["keep", "replace"]))]
-        adoption: Text<'de>,
+        adoption: Text<'t>,
         /// Call nothing for this organization.
         suspend: Flag,
         /// The callbacks it shall have.
-        callbacks: List<Callback<'de>>,
+        callbacks: List<Callback<'t>>,
         /// URLs that must not exist: an explicit, reviewed delete.
         #[schemars(extend("uniqueItems" = true, "items" = url::schema()))]
-        absent: List<Text<'de>>,
+        absent: List<Text<'t>>,
     }
 }
 
@@ -140,15 +135,15 @@ record! {
     CallbackFields {
         /// The URL that eSign POSTs to.
         #[schemars(extend("pattern" = url::PATTERN, "maxLength" = url::MAX_LENGTH))]
-        url: Text<'de>,
+        url: Text<'t>,
         /// The CallbackKey, which encrypts the messages: exactly 32 bytes.
-        key: Secretive<'de, Reference<'de>>,
+        key: Secretive<'t, Reference<'t>>,
         /// The CallbackToken, which signs the messages.
-        token: Secretive<'de, Reference<'de>>,
+        token: Secretive<'t, Reference<'t>>,
         /// Never delete it because it is missing from the file.
         protect: Flag,
         /// For people.
-        description: Text<'de>,
+        description: Text<'t>,
     }
 }
 
@@ -158,31 +153,32 @@ record! {
     Reference {
         /// The value of an environment variable.
         #[schemars(extend("pattern" = secret::VARIABLE_PATTERN, "not" = secret::reserved_schema()))]
-        env: Text<'de>,
+        env: Text<'t>,
         /// The contents of a file, relative to this file's folder; one trailing newline is dropped.
         #[schemars(extend("minLength" = 1))]
-        file: Text<'de>,
+        file: Text<'t>,
         /// What a command prints; one trailing newline is dropped. Runs only with --allow-commands.
         #[schemars(extend("minItems" = 1))]
-        command: List<Text<'de>>,
+        command: List<Text<'t>>,
     }
 }
 
 /// A callback: its URL alone, or a mapping.
 #[derive(Clone, Debug)]
-pub(in crate::config) enum Callback<'de> {
-    Short(Text<'de>),
-    Full(Fields<'de, CallbackFields<'de>>),
+pub(in crate::config) enum Callback<'t> {
+    Short(Text<'t>),
+    /// Boxed, because a hundred thousand of them are passed from hand to hand.
+    Full(Box<Fields<'t, CallbackFields<'t>>>),
 }
 
-impl<'de> Shape<'de> for Callback<'de> {
+impl<'t> Shape<'t> for Callback<'t> {
     const EXPECTED: &'static str = "a URL or a mapping with `url`";
 
-    fn text(text: Cow<'de, str>) -> Option<Self> {
+    fn text(text: Cow<'t, str>) -> Option<Self> {
         Some(Self::Short(Text(text)))
     }
 
-    fn mapping<A: MapAccess<'de>>(entries: A) -> Result<Loose<Self>, A::Error> {
-        Ok(Loose::Is(Self::Full(Fields::read(entries)?)))
+    fn mapping(tokens: &mut Tokens<'t>) -> Result<Loose<Self>, Failure> {
+        Ok(Loose::Is(Self::Full(Box::new(Fields::read(tokens)?))))
     }
 }

@@ -1,3 +1,5 @@
+//! What is written reads back, and nothing else does.
+
 use proptest::prelude::*;
 
 use super::*;

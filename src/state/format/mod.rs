@@ -35,3 +35,6 @@ pub use write::write;
 
 /// The format that [`write()`] writes, and the newest that [`read`] reads.
 pub const VERSION: u64 = 1;
+
+#[cfg(test)]
+mod tests;

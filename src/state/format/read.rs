@@ -124,8 +124,9 @@ impl<R: BufRead> Lines<'_, R> {
             let Ok(document) = serde_json::from_slice::<Document<'_>>(&closed) else {
                 return Ok(None);
             };
-            let builder = Builder::new(&document.head());
-            return builder.map(Some).map_err(|problem| self.problem(problem));
+            return Builder::new(&document.head())
+                .map(Some)
+                .map_err(|problem| corrupt(self.path, None, problem));
         }
         Ok(None)
     }
@@ -154,11 +155,7 @@ impl<R: BufRead> Lines<'_, R> {
                 line: self.number,
             };
         }
-        StateError::Corrupt {
-            path: self.path.to_owned(),
-            line: Some(self.number),
-            problem: problem.into(),
-        }
+        corrupt(self.path, Some(self.number), problem.into())
     }
 
     fn misread(&self, error: &serde_json::Error) -> StateError {
@@ -188,11 +185,8 @@ fn whole(path: &Path, mut text: Vec<u8>, mut rest: impl Read) -> Result<Recorded
             });
         }
     }
-    let corrupt = |line: Option<usize>, problem: String| StateError::Corrupt {
-        path: path.to_owned(),
-        line: line.map(|line| line as u64),
-        problem,
-    };
+    let corrupt =
+        |line: Option<usize>, problem: String| corrupt(path, line.map(|line| line as u64), problem);
     if text.trim_ascii().is_empty() {
         return Err(corrupt(None, "the file is empty".into()));
     }
@@ -221,13 +215,17 @@ fn check_version(path: &Path, text: &[u8]) -> Result<(), StateError> {
         });
     }
     if version == 0 {
-        return Err(StateError::Corrupt {
-            path: path.to_owned(),
-            line: None,
-            problem: "`version` is 0".into(),
-        });
+        return Err(corrupt(path, None, "`version` is 0".into()));
     }
     Ok(())
+}
+
+fn corrupt(path: &Path, line: Option<u64>, problem: String) -> StateError {
+    StateError::Corrupt {
+        path: path.to_owned(),
+        line,
+        problem,
+    }
 }
 
 fn is_conflict_mark(line: &[u8]) -> bool {

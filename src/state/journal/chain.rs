@@ -36,6 +36,13 @@ impl Chain {
         Some(object)
     }
 
+    /// Whether what looks like one line is at least a whole one and something more. No torn write
+    /// looks so; a lost line end does. (In JSON a text can't hold what stands before a sum.)
+    pub(super) fn has_sum_inside(line: &[u8]) -> bool {
+        let sum = line.windows(SUM.len()).position(|bytes| bytes == SUM);
+        sum.is_some_and(|place| line.len() > place + SUM.len() + 16 + END.len() + 1)
+    }
+
     fn over(self, line: &[u8]) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(self.0);

@@ -60,3 +60,6 @@ pub(super) fn batch(chain: &mut Chain, records: &[u8]) -> Vec<u8> {
     chain.seal(&mut line);
     line
 }
+
+#[cfg(test)]
+mod tests;

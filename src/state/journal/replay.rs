@@ -87,7 +87,7 @@ impl<'p, R: Read> Journal<'p, R> {
         };
         while self.next_line()? {
             let Some(object) = self.chain.open(&self.line) else {
-                if self.is_at_end()? {
+                if self.is_at_end()? && !Chain::has_sum_inside(&self.line) {
                     break;
                 }
                 return Err(self.problem(

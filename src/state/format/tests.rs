@@ -1,0 +1,242 @@
+//! Tests of the state file.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::{read, write};
+use crate::model::{Environment, Recorded};
+use crate::state::StateError;
+use crate::state::testing::{
+    ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
+};
+
+fn written(recorded: &Recorded) -> String {
+    let mut text = Vec::new();
+    write(recorded, &mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn parsed(text: &str) -> Result<Recorded, StateError> {
+    read(Path::new("s.json"), text.as_bytes())
+}
+
+fn refusal(text: &str) -> String {
+    parsed(text).unwrap_err().to_string()
+}
+
+/// Three callbacks: a proven one, an open one and one on its way.
+fn example() -> Recorded {
+    let mut recorded = Recorded::nothing(Environment::Test);
+    recorded.lineage = Some(lineage());
+    recorded.salt = Some(SALT);
+    recorded.serial = 12;
+    for (number, outcome) in [(1, Some(applied())), (2, Some(unknown())), (3, None)] {
+        let id = recorded.next_call();
+        let mut intent = intent(number, ADD);
+        intent.protect = number == 1;
+        recorded.begin(id, &intent);
+        if let Some(outcome) = outcome {
+            recorded.settle(id, &outcome, NOW).unwrap();
+        }
+    }
+    recorded
+}
+
+#[test]
+fn one_callback_a_line() {
+    insta::assert_snapshot!(written(&example()), @r#"
+    {
+      "version": 1,
+      "lineage": "0192f0c1-7b5e-7c3a-9d4e-5f6a7b8c9d0e",
+      "serial": 12,
+      "environment": "test",
+      "fingerprint_salt": "07070707070707070707070707070707",
+      "callbacks": [
+        {"handle":"acme","account":"default","url":"https://h.example/1","operator":"op","protect":true,"status":"present","evidence":"assumed","key":"01010101010101010101010101010101","proved_at":"2026-09-21T14:13:20Z","request_id":"r-1"},
+        {"handle":"acme","account":"default","url":"https://h.example/2","operator":"op","status":"unknown","evidence":"unknown","exact":false,"key":"01010101010101010101010101010101","open":{"lost":{"call":"add","key":"01010101010101010101010101010101","signed_at":"2026-09-21T14:13:20Z"}}},
+        {"handle":"acme","account":"default","url":"https://h.example/3","operator":"op","status":"unknown","evidence":"unknown","exact":false,"open":{"pending":{"id":3,"call":{"call":"add","key":"01010101010101010101010101010101","signed_at":"2026-09-21T14:13:20Z"}}}}
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn an_empty_state_has_the_same_form() {
+    let mut recorded = example();
+    recorded.scopes.clear();
+    let text = written(&recorded);
+    assert!(text.ends_with("\"callbacks\": [\n  ]\n}\n"));
+    assert!(parsed(&text).unwrap().is_empty());
+}
+
+#[test]
+fn a_state_without_lineage_is_not_written() {
+    let recorded = Recorded::nothing(Environment::Test);
+    assert!(write(&recorded, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_call_on_its_way_can_be_settled_after_reading() {
+    let mut recorded = parsed(&written(&example())).unwrap();
+    let id = recorded.get(&identity(3).scope, &identity(3).url);
+    let id = id.unwrap().pending.unwrap().id;
+    assert!(recorded.settle(id, &applied(), NOW).is_some());
+    assert!(recorded.next_call() > id);
+}
+
+#[test]
+fn names_are_kept_once() {
+    let recorded = parsed(&written(&example())).unwrap();
+    let mut entries = recorded.iter().map(|(_, _, entry)| entry);
+    let first = entries.next().unwrap();
+    for entry in entries {
+        assert!(std::ptr::eq(
+            first.operator.as_str(),
+            entry.operator.as_str()
+        ));
+        assert!(std::ptr::eq(first.handle.as_str(), entry.handle.as_str()));
+    }
+}
+
+#[test]
+fn another_layout_is_read_too() {
+    let text = written(&example());
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for other in [
+        serde_json::to_string_pretty(&value).unwrap(),
+        serde_json::to_string(&value).unwrap(),
+        text.replace('\n', "\r\n"),
+        text.replace("    {", "\t{"),
+    ] {
+        assert_eq!(parsed(&other).unwrap(), parsed(&text).unwrap(), "{other}");
+    }
+}
+
+#[test]
+fn a_newer_version_is_refused_whatever_else_it_has() {
+    for other in [
+        written(&example()).replace("\"version\": 1", "\"version\": 2"),
+        "{\"version\":9,\"news\":[{}]}".to_owned(),
+    ] {
+        let error = parsed(&other).unwrap_err();
+        assert!(matches!(error, StateError::NewerVersion { known: 1, .. }));
+    }
+}
+
+/// Each change of the example, and what is said of it.
+#[test]
+fn whatever_is_wrong_is_said_with_its_line() {
+    let text = written(&example());
+    let cases = [
+        ("\"version\": 1", "\"version\": 0"),
+        ("\"serial\"", "\"cereal\""),
+        ("\"serial\": 12", "\"serial\": 9007199254740993"),
+        ("{\"handle\"", "{\"extra\":1,\"handle\""),
+        ("h.example/3", "h.example/2"),
+        ("https://h.example/2", "ftp://h.example/2"),
+        (
+            "\"operator\":\"op\",\"protect\"",
+            "\"operator\":\"\",\"protect\"",
+        ),
+        ("\"evidence\":\"assumed\"", "\"evidence\":\"unknown\""),
+        ("\"exact\":false,\"key\"", "\"key\""),
+        (",\"request_id\":\"r-1\"", ""),
+        ("\"proved_at\":\"2026", "\"proved_at\":\"the year 2026"),
+        ("\"key\":\"01", "\"key\":\"zz"),
+        ("\"call\":\"add\",\"key\"", "\"call\":\"delete\",\"key\""),
+        ("\"r-1\"},", "\"r-1\"}"),
+        ("}}}}\n", "}}}},\n"),
+        ("  ]\n}\n", "  ]\n"),
+        ("  ]\n}\n", ""),
+        ("  ]\n}\n", "  ]\n}\n{}\n"),
+    ];
+    let said: Vec<String> = cases
+        .into_iter()
+        .map(|(from, to)| {
+            let broken = text.replacen(from, to, 1);
+            assert_ne!(broken, text, "{from}");
+            refusal(&broken)
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    `s.json`: `version` is 0
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `fingerprint_salt`, `callbacks`
+    `s.json`: `serial` is too large
+    `s.json` line 8: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
+    `s.json` line 10: `https://h.example/2` stands here a second time for the same organization
+    `s.json` line 9: `url` is not an http or https URL
+    `s.json` line 8: `operator` is empty
+    `s.json` line 8: `status` and `evidence` contradict each other
+    `s.json` line 9: `exact` is missing, which an unknown callback needs
+    `s.json` line 8: `proved_at` and `request_id` go together
+    `s.json` line 8: `the year 2026-09-21T14:13:20Z` is not a time like 2026-11-23T02:50:02Z
+    `s.json` line 8: a fingerprint is 32 hexadecimal digits
+    `s.json` line 9: a delete has no `key` and no `token`
+    `s.json` line 9: the line before this one has no comma at its end
+    `s.json` line 11: a comma stands before the end of the list
+    `s.json` line 12: the file ends before its last brace
+    `s.json` line 11: the file ends in the middle
+    `s.json` line 13: something stands after the callbacks
+    ");
+}
+
+#[test]
+fn a_cut_file_is_refused_wherever_it_is_cut() {
+    let text = written(&example());
+    // Without its last newline it is still whole.
+    for length in 0..text.len() - 1 {
+        let error = parsed(&text[..length]).unwrap_err();
+        assert!(matches!(error, StateError::Corrupt { .. }), "{length}");
+    }
+}
+
+#[test]
+fn a_merge_conflict_is_called_by_its_name() {
+    let text = written(&example());
+    let ours = text.lines().nth(7).unwrap();
+    let in_list = text.replace(
+        ours,
+        &format!("<<<<<<< HEAD\n{ours}\n=======\n{ours}\n>>>>>>> theirs"),
+    );
+    let in_head = text.replace(
+        "  \"serial\": 12,\n",
+        "<<<<<<< HEAD\n  \"serial\": 12,\n=======\n  \"serial\": 13,\n>>>>>>> theirs\n",
+    );
+    assert_eq!(
+        [refusal(&in_list), refusal(&in_head)],
+        [
+            "`s.json` line 8: there is an unresolved merge conflict",
+            "`s.json` line 4: there is an unresolved merge conflict"
+        ]
+    );
+}
+
+#[test]
+fn lines_may_stand_in_any_order() {
+    let text = written(&example());
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.swap(7, 8);
+    let swapped = lines.join("\n");
+    assert_eq!(parsed(&swapped).unwrap(), parsed(&text).unwrap());
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_again(recorded in some_record()) {
+        let text = written(&recorded);
+        let again = parsed(&text).unwrap();
+        prop_assert_eq!(&again.scopes, &recorded.scopes);
+        prop_assert_eq!(
+            (again.lineage, again.serial, again.environment, again.salt),
+            (recorded.lineage, recorded.serial, recorded.environment, recorded.salt)
+        );
+        prop_assert_eq!(written(&again), text);
+    }
+
+    #[test]
+    fn reading_never_panics(text in "[ -~\n]{0,200}") {
+        // Whether it is an error does not matter here.
+        drop(parsed(&text));
+    }
+}

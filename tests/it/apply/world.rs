@@ -1,0 +1,284 @@
+//! A small world to apply plans in: a fake eSign, a disk in memory, paused time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock};
+use ess_callbacks::client::fake::FakeApi;
+use ess_callbacks::client::{Pace, Rate};
+use ess_callbacks::config::{Source, parse};
+use ess_callbacks::model::{
+    Desired, Environment, Event, Lineage, Recorded, Report, Salt, Scope, SecretIndex, Timestamp,
+};
+use ess_callbacks::plan::{FingerprintTable, Options, Plan, Secrets, plan};
+use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
+use ess_callbacks::state::memory::MemoryFiles;
+use ess_callbacks::state::{LockOwner, Store};
+use tokio::sync::watch;
+
+pub(crate) const START: Timestamp = Timestamp(1_800_000_000);
+const SALT: Salt = Salt([3; 16]);
+
+/// Our clock, which may be off.
+#[derive(Debug)]
+pub(crate) struct Wall {
+    begun: tokio::time::Instant,
+    offset: i64,
+}
+
+impl WallClock for Wall {
+    fn now(&self) -> Timestamp {
+        START.plus(self.offset + i64::try_from(self.begun.elapsed().as_secs()).unwrap())
+    }
+}
+
+/// Keeps every event, and may ask to stop at one.
+#[derive(Default)]
+pub(crate) struct Events {
+    pub(crate) seen: Vec<Event>,
+    stop_at: Option<(fn(&Event) -> bool, watch::Sender<bool>)>,
+}
+
+impl Sink for Events {
+    fn event(&mut self, event: Event) {
+        if let Some((stops, sender)) = &self.stop_at
+            && stops(&event)
+        {
+            sender.send_replace(true);
+        }
+        self.seen.push(event);
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) api: FakeApi,
+    pub(crate) files: MemoryFiles,
+    pub(crate) settings: Settings,
+    pub(crate) rate: Rate,
+    pub(crate) events: Mutex<Vec<Event>>,
+    wall: Wall,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            api: FakeApi::new(START),
+            files: MemoryFiles::new(1),
+            settings: Settings::default(),
+            rate: Rate::ESIGN,
+            events: Mutex::default(),
+            wall: Wall {
+                begun: tokio::time::Instant::now(),
+                offset: 0,
+            },
+        }
+    }
+
+    pub(crate) fn with_api(mut self, change: impl FnOnce(FakeApi) -> FakeApi) -> Self {
+        self.api = change(self.api);
+        self
+    }
+
+    /// Our clock is ahead of eSign's by so many seconds.
+    pub(crate) fn with_clock_ahead(mut self, seconds: i64) -> Self {
+        self.wall.offset = seconds;
+        self
+    }
+
+    pub(crate) fn store(&self) -> Store<MemoryFiles> {
+        Store::new(self.files.clone(), "/state/callbacks.state.json")
+    }
+
+    pub(crate) async fn recorded(&self) -> Recorded {
+        self.store().read(Environment::Test).await.unwrap()
+    }
+
+    pub(crate) async fn plan(&self, desired: &Desired, options: &Options) -> Plan {
+        planned(desired, &self.recorded().await, options)
+    }
+
+    /// Plans and applies.
+    pub(crate) async fn apply(&self, desired: &Desired, options: &Options) -> Report {
+        self.apply_until(desired, options, None).await
+    }
+
+    /// The same, asking to stop at the first event of a kind.
+    pub(crate) async fn apply_until(
+        &self,
+        desired: &Desired,
+        options: &Options,
+        stop_at: Option<fn(&Event) -> bool>,
+    ) -> Report {
+        let owner = LockOwner {
+            id: "1".to_owned(),
+            who: "test".to_owned(),
+            host: "here".to_owned(),
+            pid: 1,
+            command: "apply".to_owned(),
+            since: START,
+            job_url: None,
+        };
+        let state = self
+            .store()
+            .lock(Environment::Test, &owner, Duration::ZERO, |_| {})
+            .await
+            .unwrap();
+        let plan = state.read(|recorded| planned(desired, recorded, options));
+        state
+            .initialize(Lineage(uuid::Uuid::from_u128(7)), SALT)
+            .await
+            .unwrap();
+        let paces = plan
+            .accounts
+            .keys()
+            .map(|account| (account.clone(), Pace::new(self.rate)))
+            .collect();
+        let secrets = values(desired);
+        let (sender, stop) = watch::channel(false);
+        let mut events = Events {
+            seen: Vec::new(),
+            stop_at: stop_at.map(|at| (at, sender.clone())),
+        };
+        let tools = Tools {
+            api: &self.api,
+            state: &state,
+            wall: &self.wall,
+            secrets: &secrets,
+            paces: &paces,
+            stop,
+        };
+        let report = apply::apply(&plan, tools, &self.settings, &mut events).await;
+        drop(sender);
+        self.events.lock().unwrap().append(&mut events.seen);
+        drop(state.save().await);
+        drop(state.release().await);
+        report
+    }
+
+    /// Applying is done: planning again changes nothing, and eSign holds exactly this.
+    #[track_caller]
+    pub(crate) fn holds(&self, expected: &[&str]) {
+        let held: Vec<String> = self
+            .api
+            .identities()
+            .iter()
+            .map(|(_, url)| url.to_string())
+            .collect();
+        assert_eq!(held, expected);
+    }
+
+    pub(crate) async fn assert_settled(&self, desired: &Desired) {
+        let again = self.plan(desired, &Options::default()).await;
+        assert!(
+            again.is_empty(),
+            "{:?}",
+            again.changes().collect::<Vec<_>>()
+        );
+    }
+}
+
+fn planned(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {
+    let table = table(desired);
+    plan(
+        desired,
+        recorded,
+        Secrets {
+            salt: SALT,
+            fingerprints: Some(&table),
+        },
+        options,
+    )
+}
+
+/// A secret's value is 32 characters made of its variable's name.
+fn values(desired: &Desired) -> BTreeMap<SecretIndex, Secret> {
+    let value = |reference: &SecretReference| match reference {
+        SecretReference::Env(name) => {
+            Secret::new(name.chars().cycle().take(32).collect::<String>())
+        }
+        SecretReference::File(_) | SecretReference::Command(_) => unreachable!("tests use env"),
+    };
+    (0..)
+        .map(SecretIndex)
+        .zip(
+            desired
+                .secrets
+                .iter()
+                .map(|secret| value(&secret.reference)),
+        )
+        .collect()
+}
+
+fn table(desired: &Desired) -> FingerprintTable {
+    let values = values(desired);
+    let callbacks = desired
+        .organizations
+        .iter()
+        .flat_map(|organization| &organization.callbacks);
+    let pairs: BTreeSet<_> = callbacks
+        .map(|callback| (callback.key, callback.token))
+        .collect();
+    let value = |index: Option<SecretIndex>| index.and_then(|index| values.get(&index));
+    let made = |(key, token)| Fingerprinter::new(SALT).fingerprints(value(key), value(token));
+    pairs.into_iter().map(|pair| (pair, made(pair))).collect()
+}
+
+/// The configuration with these organizations, in short: `acme: [/a KEY_A, /b]` a line, `-` before a
+/// URL that shall be absent.
+pub(crate) fn desired(lines: &str) -> Desired {
+    let mut yaml = String::from(
+        "version: 1\nenvironment: test\ndefaults: { operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8 }\n\
+         accounts: { default: {}, partner: { env: { secret_id: A, secret_key: B } } }\norganizations:\n",
+    );
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (handle, urls) = line.split_once(':').unwrap();
+        let account = if handle.starts_with("partner") {
+            "partner"
+        } else {
+            "default"
+        };
+        yaml += &format!(
+            "  {handle}:\n    account: {account}\n    proxy_organization_id: id-{handle}\n"
+        );
+        let (absent, declared): (Vec<_>, Vec<_>) = urls
+            .split(',')
+            .map(str::trim)
+            .filter(|url| !url.is_empty())
+            .partition(|url| url.starts_with('-'));
+        yaml += "    callbacks:\n";
+        for url in &declared {
+            let (path, key) = url.split_once(' ').unwrap_or((url, "KEY"));
+            yaml += &format!(
+                "      - {{ url: \"https://{handle}.example{path}\", key: {{ env: {key} }} }}\n"
+            );
+        }
+        if declared.is_empty() {
+            yaml.truncate(yaml.len() - "    callbacks:\n".len());
+            yaml += "    callbacks: []\n";
+        }
+        if !absent.is_empty() {
+            yaml += "    absent:\n";
+            for url in absent {
+                yaml += &format!("      - https://{handle}.example{}\n", &url[1..]);
+            }
+        }
+    }
+    let source = Source {
+        name: Arc::from("callbacks.yaml"),
+        text: yaml.clone().into_bytes(),
+    };
+    parse(&[source])
+        .unwrap_or_else(|problems| panic!("{problems:#?}\n{yaml}"))
+        .desired
+}
+
+/// The scope of an organization made by [`desired`].
+pub(crate) fn scope(desired: &Desired, handle: &str) -> Arc<Scope> {
+    let organization = desired
+        .organizations
+        .iter()
+        .find(|organization| organization.handle.as_str() == handle)
+        .unwrap();
+    Arc::clone(&organization.scope)
+}

@@ -1,0 +1,140 @@
+//! The layers of `src/lib.rs`: who may import whom.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module and everything of ours that it may name.
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
+    ("model", &["diag", "secret"]),
+    ("diag", &[]),
+    ("secret", &["model"]),
+    ("wire", &[]),
+    ("sign", &["model", "secret"]),
+    ("envelope", &["model", "secret"]),
+    ("config", &["model", "diag", "secret"]),
+    ("plan", &["model", "diag", "secret"]),
+    ("render", &["model", "diag", "secret", "plan"]),
+    ("client", &["model", "diag", "secret", "sign", "wire"]),
+    ("state", &["model", "diag", "secret"]),
+    (
+        "sandbox",
+        &["model", "diag", "secret", "sign", "wire", "envelope"],
+    ),
+    (
+        "apply",
+        &["model", "diag", "secret", "plan", "client", "state"],
+    ),
+    (
+        "cli",
+        &[
+            "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan", "render",
+            "client", "state", "sandbox", "apply",
+        ],
+    ),
+    ("main.rs", &["cli"]),
+];
+
+/// Every Rust file below a folder.
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The names after `crate::` in a file, with those of a group like `crate::{model, plan}`.
+fn imports(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let word = |text: &str| -> String {
+            text.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        };
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(
+                group
+                    .split(['}', ';'])
+                    .next()
+                    .unwrap_or("")
+                    .split(',')
+                    .map(|n| word(n.trim())),
+            ),
+            None => names.push(word(rest)),
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+#[test]
+fn every_module_imports_only_from_its_layer_and_below() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allowed: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
+    let mut wrong = Vec::new();
+    for file in rust_files(&source) {
+        let inside = file.strip_prefix(&source).unwrap();
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy()
+            .into_owned();
+        if module == "lib.rs" {
+            continue;
+        }
+        let Some(may) = allowed.get(module.as_str()) else {
+            wrong.push(format!("{module} has no place in the table of layers"));
+            continue;
+        };
+        for name in imports(&fs::read_to_string(&file).unwrap()) {
+            let ours = allowed.contains_key(name.as_str());
+            if ours && name != module && !may.contains(&name.as_str()) {
+                wrong.push(format!("{} imports crate::{name}", inside.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_command_line_reads_clock_environment_and_terminal() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for file in rust_files(&source) {
+        let inside = file.strip_prefix(&source).unwrap();
+        // The TLS provider is installed by the client; nothing here reads a clock.
+        if inside.starts_with("cli") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or(&text);
+        for word in [
+            "SystemTime::now",
+            "env::var",
+            "is_terminal()",
+            "io::stdin",
+            "io::stdout",
+            "println!",
+        ] {
+            let comment = |line: &&str| !line.trim_start().starts_with("//");
+            if code.lines().filter(comment).any(|line| line.contains(word)) {
+                wrong.push(format!("{} uses {word}", inside.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
