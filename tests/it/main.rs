@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod apply;
+mod cli_apply;
+mod cli_planning;
 mod client;
 mod envelope;
 mod layering;
@@ -10,3 +12,4 @@ mod sandbox;
 mod shape;
 mod sign;
 mod state;
+mod support;
