@@ -101,18 +101,42 @@ mod tests {
 
     #[test]
     fn what_where_the_line_and_help() {
-        insta::assert_snapshot!(diagnostic(&example("        kye: x", 9, 3, 1), false), @"");
+        insta::assert_snapshot!(diagnostic(&example("        kye: x", 9, 3, 1), false), @r"
+            error[E010]: a callback has no key `kye`
+              --> teams/callbacks.yaml:12:9
+               |
+            12 |         kye: x
+               |         ^^^
+               |
+               = help: did you mean `key`?
+            ");
     }
 
     #[test]
     fn a_caret_stands_below_wide_characters() {
         insta::assert_snapshot!(
-            diagnostic(&example("{ 描述: 合同事件, kye: x }", 13, 3, 1), false), @"");
+            diagnostic(&example("{ 描述: 合同事件, kye: x }", 13, 3, 1), false), @r"
+            error[E010]: a callback has no key `kye`
+              --> teams/callbacks.yaml:12:13
+               |
+            12 | { 描述: 合同事件, kye: x }
+               |                   ^^^
+               |
+               = help: did you mean `key`?
+            ");
     }
 
     #[test]
     fn a_long_line_says_that_it_was_cut() {
-        insta::assert_snapshot!(diagnostic(&example("b, kye: x", 1004, 3, 1001), false), @"");
+        insta::assert_snapshot!(diagnostic(&example("b, kye: x", 1004, 3, 1001), false), @r"
+            error[E010]: a callback has no key `kye`
+              --> teams/callbacks.yaml:12:5
+               |
+            12 | …b, kye: x
+               |     ^^^
+               |
+               = help: did you mean `key`?
+            ");
     }
 
     #[test]
@@ -122,7 +146,11 @@ mod tests {
             snippet: None,
             ..example("", 1, 1, 1)
         };
-        insta::assert_snapshot!(diagnostic(&alone, false), @"");
+        insta::assert_snapshot!(diagnostic(&alone, false), @r"
+            warning[E010]: a callback has no key `kye`
+             |
+             = help: did you mean `key`?
+            ");
     }
 
     #[test]

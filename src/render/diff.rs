@@ -10,6 +10,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::escape::Clean;
 use super::style::{Style, Tone};
+use super::text::Fingerprinting;
 use crate::model::{Action, Evidence, Fingerprint, Steps};
 use crate::plan::{Change, OrganizationPlan, Plan};
 
@@ -27,7 +28,9 @@ pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
             let changes = &organization.changes;
             changes.iter().any(|change| change.steps != Steps::Nothing)
         })
-        .try_for_each(|organization| organization_diff(organization, style, out))
+        .try_for_each(|organization| {
+            organization_diff(organization, Fingerprinting::of(plan), style, out)
+        })
 }
 
 /// One line of either side, or of both.
@@ -38,6 +41,7 @@ struct Line {
 
 fn organization_diff(
     organization: &OrganizationPlan,
+    fingerprinting: Fingerprinting,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
@@ -48,7 +52,7 @@ fn organization_diff(
     let lines: Vec<Line> = changes
         .into_iter()
         .flat_map(|change| {
-            let (recorded, desired) = sides(change);
+            let (recorded, desired) = sides(change, fingerprinting);
             TextDiff::from_lines(&recorded, &desired)
                 .iter_all_changes()
                 .map(|line| Line {
@@ -149,7 +153,7 @@ fn range(first: usize, next: usize) -> String {
 }
 
 /// What is recorded of a callback and what is desired, as lines.
-fn sides(change: &Change) -> (String, String) {
+fn sides(change: &Change, fingerprinting: Fingerprinting) -> (String, String) {
     let there = change.before.as_ref().and_then(|before| {
         let presumed = before.belief.presumed()?;
         Some((presumed, before))
@@ -167,11 +171,11 @@ fn sides(change: &Change) -> (String, String) {
             presumed
                 .fingerprints
                 .key
-                .map(|value| format!("{value}{doubt}")),
+                .map(|value| format!("fp {value}{doubt}")),
             presumed
                 .fingerprints
                 .token
-                .map(|value| format!("{value}{doubt}")),
+                .map(|value| format!("fp {value}{doubt}")),
             before.protect,
             open,
         )
@@ -181,9 +185,12 @@ fn sides(change: &Change) -> (String, String) {
         return (recorded.clone(), recorded);
     }
     let desired = change.after.as_ref().map(|after| {
-        let shown = |declared: bool, value: Option<Fingerprint>| match (after.fingerprints, value) {
-            (None, _) => declared.then(|| "not checked".to_owned()),
-            (Some(_), value) => value.map(|value| value.to_string()),
+        let shown = |declared: bool, value: Option<Fingerprint>| match after.fingerprints {
+            None => declared.then(|| "not checked".to_owned()),
+            Some(_) => value.map(|value| match fingerprinting {
+                Fingerprinting::Lasting => format!("fp {value}"),
+                Fingerprinting::Passing => "(secret)".to_owned(),
+            }),
         };
         let fingerprints = after.fingerprints.unwrap_or_default();
         block(
@@ -207,7 +214,7 @@ fn block(
     let mut text = format!("{}\n", Clean(&change.address.url));
     for (name, value) in [("key", key), ("token", token)] {
         if let Some(value) = value {
-            text.extend(["    ", name, ": fp ", &value, "\n"]);
+            text.extend(["    ", name, ": ", &value, "\n"]);
         }
     }
     if protect {

@@ -12,7 +12,9 @@ use std::fmt;
 
 use super::escape::Clean;
 use super::style::Style;
-use super::text::{Symbol, change_text, footer, no_changes, refusals, summary_line};
+use super::text::{
+    Fingerprinting, Symbol, change_text, footer, no_changes, refusals, summary_line,
+};
 use super::words;
 use crate::model::Action;
 use crate::plan::{Change, Plan, Reason};
@@ -75,7 +77,7 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
         .push_str("<details><summary>Every change</summary>\n\n");
     let changes = ordered(plan).map(|(_, change)| {
         written(|out| {
-            change_text(change, style, out)?;
+            change_text(change, Fingerprinting::of(plan), style, out)?;
             out.write_char('\n')
         })
     });

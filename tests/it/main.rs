@@ -1,6 +1,8 @@
 //! Integration tests.
 
 mod apply;
+mod cli_apply;
+mod cli_planning;
 mod client;
 mod envelope;
 mod layering;
@@ -9,3 +11,4 @@ mod sandbox;
 mod shape;
 mod sign;
 mod state;
+mod support;

@@ -4,17 +4,44 @@ use std::fmt;
 
 use super::Symbol;
 use crate::model::{Fingerprint, LostCall, Presumed, Steps, Write};
-use crate::plan::{After, Before, Change, Reason};
+use crate::plan::{After, Before, Change, Plan, Reason};
 use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
 use crate::render::words;
 use crate::render::wrap::write_wrapped;
 
+/// Whether a plan's fingerprints are worth showing.
+///
+/// Before the first apply there is no recorded salt. Each plan then draws one of its own, and its
+/// fingerprints would differ from run to run without meaning anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fingerprinting {
+    /// Made with the recorded salt: they can be compared with those of other plans.
+    Lasting,
+    /// Made with a salt of this plan alone.
+    Passing,
+}
+
+impl Fingerprinting {
+    /// Of this plan.
+    pub const fn of(plan: &Plan) -> Self {
+        match plan.lineage {
+            Some(_) => Self::Lasting,
+            None => Self::Passing,
+        }
+    }
+}
+
 /// Writes one change. A change without calls writes nothing.
 ///
 /// # Errors
 /// Those of `out` alone.
-pub fn change_text(change: &Change, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+pub fn change_text(
+    change: &Change,
+    fingerprinting: Fingerprinting,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
     let Some(symbol) = Symbol::of(change) else {
         return Ok(());
     };
@@ -38,7 +65,7 @@ pub fn change_text(change: &Change, style: &Style, out: &mut dyn fmt::Write) -> 
         "{} callback {{",
         style.paint(symbol.tone(), symbol.text())
     )?;
-    attributes(change, style, out)?;
+    attributes(change, fingerprinting, style, out)?;
     out.write_str("    }\n")
 }
 
@@ -94,8 +121,13 @@ enum Sign {
     Stays,
 }
 
-fn attributes(change: &Change, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
-    let attributes = collect(change);
+fn attributes(
+    change: &Change,
+    fingerprinting: Fingerprinting,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let attributes = collect(change, fingerprinting);
     let width = attributes
         .iter()
         .map(|attribute| attribute.name.len())
@@ -117,17 +149,17 @@ fn attributes(change: &Change, style: &Style, out: &mut dyn fmt::Write) -> fmt::
     Ok(())
 }
 
-fn collect(change: &Change) -> Vec<Attribute> {
+fn collect(change: &Change, fingerprinting: Fingerprinting) -> Vec<Attribute> {
     let before = change.before.as_ref();
     let there = before.and_then(|before| before.belief.presumed());
     let sides = match (there, &change.after) {
         (_, None) => Sides::Goes(there),
-        (None, Some(after)) => Sides::Comes(after),
+        (None, Some(after)) => Sides::Comes(after, fingerprinting),
         (Some(there), Some(after)) => Sides::Both(there, after),
     };
     let whole = match sides {
         Sides::Goes(_) => Sign::Goes,
-        Sides::Comes(_) => Sign::Comes,
+        Sides::Comes(..) => Sign::Comes,
         Sides::Both(..) => Sign::Stays,
     };
     let mut attributes = vec![Attribute {
@@ -143,7 +175,7 @@ fn collect(change: &Change) -> Vec<Attribute> {
 }
 
 enum Sides<'a> {
-    Comes(&'a After),
+    Comes(&'a After, Fingerprinting),
     Goes(Option<Presumed>),
     Both(Presumed, &'a After),
 }
@@ -195,7 +227,14 @@ enum Declared {
 fn secret(which: Which, sides: &Sides<'_>, steps: Steps) -> Option<Attribute> {
     let (sign, value) = match *sides {
         Sides::Goes(there) => (Sign::Goes, recorded(which.had(there?)?, there?.exact, 4)),
-        Sides::Comes(after) => (Sign::Comes, declared(which.gets(after)?, 4)),
+        Sides::Comes(after, fingerprinting) => {
+            let gets = which.gets(after)?;
+            let value = match (gets, fingerprinting) {
+                (Declared::Value(_), Fingerprinting::Passing) => "(secret)".to_owned(),
+                (Declared::Value(_) | Declared::NotChecked, _) => declared(gets, 4),
+            };
+            (Sign::Comes, value)
+        }
         Sides::Both(there, after) => match (which.had(there), which.gets(after)) {
             (None, None) => return None,
             (None, Some(new)) => (Sign::Comes, declared(new, 4)),
@@ -278,12 +317,12 @@ fn protect(before: Option<&Before>, after: Option<&After>, sides: &Sides<'_>) ->
     let will = after.is_some_and(|after| after.protect);
     let (sign, value) = match (sides, was, will) {
         (Sides::Goes(_), true, _) => (Sign::Goes, "true"),
-        (Sides::Comes(_), _, true) => (Sign::Comes, "true"),
+        (Sides::Comes(..), _, true) => (Sign::Comes, "true"),
         (Sides::Both(..), false, true) => (Sign::Changes, "false -> true"),
         (Sides::Both(..), true, false) => (Sign::Changes, "true -> false"),
         (Sides::Both(..), true, true) => (Sign::Stays, "true"),
         (Sides::Goes(_), false, _)
-        | (Sides::Comes(_), _, false)
+        | (Sides::Comes(..), _, false)
         | (Sides::Both(..), false, false) => {
             return None;
         }

@@ -10,8 +10,8 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use change::change_text;
 pub(super) use change::shortened;
+pub use change::{Fingerprinting, change_text};
 pub use guards::guards_text;
 pub(super) use guards::refusals;
 pub(super) use summary::{footer, no_changes, summary_line};
@@ -40,7 +40,7 @@ pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
             )
         )?;
         for change in plan.changes() {
-            change_text(change, style, out)?;
+            change_text(change, Fingerprinting::of(plan), style, out)?;
             out.write_char('\n')?;
         }
         summary::counts(plan, style, out)?;

@@ -15,7 +15,7 @@ fn text(plan: &Plan, style: &Style) -> String {
 
 fn one(change: &Change) -> String {
     let mut out = String::new();
-    change_text(change, &plain(), &mut out).unwrap();
+    change_text(change, Fingerprinting::Lasting, &plain(), &mut out).unwrap();
     out
 }
 
@@ -62,6 +62,15 @@ fn a_plan_reads_like_terraforms() {
         Plan: 2 to add, 0 to change, 2 to destroy.
         4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged, 3 unproven.
         "#);
+}
+
+#[test]
+fn before_the_first_apply_fingerprints_are_left_out_because_each_plan_makes_others() {
+    let mut plan = plan(vec![add("acme", "https://hooks.acme.example/esign")]);
+    plan.lineage = None;
+    let text = text(&plan, &plain());
+    assert!(text.contains("+ key   = (secret)\n"), "{text}");
+    assert!(text.contains("+ token = (secret)\n"), "{text}");
 }
 
 #[test]

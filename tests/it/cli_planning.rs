@@ -1,0 +1,377 @@
+//! The flags that choose what is planned.
+
+use insta::assert_snapshot;
+
+use crate::support::{OTHER_KEY, Served, TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+const THREE: &str = "https://hooks.example/three";
+
+/// Three callbacks, applied.
+fn applied() -> (TestEnv, Served) {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO, THREE])]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    (env, served)
+}
+
+#[test]
+fn targets_leave_the_rest_alone() {
+    let (mut env, served) = applied();
+    env.set("KEY", OTHER_KEY);
+    let targets = [
+        "--target",
+        "acme/*/one",
+        "--target",
+        "acme/https://hooks.example/tw*",
+    ];
+    assert_snapshot!(env.run(&[&["apply", "--auto-approve"], &targets[..]].concat()), @r#"
+        exit 0
+        --- stdout
+        Actions are indicated with the following symbols:
+        -/+ replace (delete, then add)
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.example/one must be replaced
+          # (because its key changed)
+        -/+ callback {
+                url   = "https://hooks.example/one"
+              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
+              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
+            }
+
+          # acme/https://hooks.example/two must be replaced
+          # (because its key changed)
+        -/+ callback {
+                url   = "https://hooks.example/two"
+              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
+              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
+            }
+
+        Plan: 2 to add, 0 to change, 2 to destroy.
+        4 calls, about 1 s at 20/s; 2 replaces with a gap of about 1 round trip each.
+        acme/https://hooks.example/one: Replacing (delete, then add)...
+        acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
+        acme/https://hooks.example/two: Replacing (delete, then add)...
+        acme/https://hooks.example/two: Replaced after [ELAPSED] [request id [UUID]]
+        Apply complete! Resources: 2 added, 0 changed, 2 destroyed.
+        "#);
+    assert_eq!(served.arrived(), 3 + 4);
+    assert_snapshot!(env.run(&["plan", "--target", "acme/nothing"]), @r"
+        exit 1
+        --- stderr
+        error: --target: no callback is called `acme/nothing`, neither declared nor recorded
+          An address is `handle/URL`; `handle/*` means all of an organization.
+        ");
+    assert_snapshot!(env.run(&["plan", "--target", "acme"]), @r"
+        exit 64
+        --- stderr
+        error: --target: `acme` is not an address: write `handle/URL`, or `handle/*` for all of an organization
+        ");
+}
+
+#[test]
+fn a_requested_replace_proves_the_key_and_token() {
+    let (env, _served) = applied();
+    let address = format!("acme/{ONE}");
+    assert_snapshot!(env.run(&["apply", "--auto-approve", "--replace", &address]), @r#"
+        exit 0
+        --- stdout
+        Actions are indicated with the following symbols:
+        -/+ replace (delete, then add)
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.example/one must be replaced
+          # (because --replace names it)
+        -/+ callback {
+                url   = "https://hooks.example/one"
+              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
+              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
+            }
+
+        Plan: 1 to add, 0 to change, 1 to destroy.
+        2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 2 unchanged, 2 unproven.
+        acme/https://hooks.example/one: Replacing (delete, then add)...
+        acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
+        Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
+        "#);
+    assert_snapshot!(env.run(&["state", "show", &address]), @r#"
+        exit 0
+        --- stdout
+        # acme/https://hooks.example/one
+        callback {
+            url          = "https://hooks.example/one"
+            status       = present
+            evidence     = proven
+            key          = (secret, fp [FP])
+            token        = (secret, fp [FP])
+            environment  = test
+            account      = "default"
+            organization = the account's own
+            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+            proved       = [AGO] ([TIME], request id [UUID])
+        }
+        "#);
+}
+
+#[test]
+fn healing_adds_again_what_was_deleted_behind_our_back() {
+    let (mut env, served) = applied();
+    // Another state deletes one of them at the same eSign.
+    env.set("ESS_CALLBACKS_STATE", "other.state.json");
+    env.write(
+        "other.yaml",
+        format!("{}    absent: [{TWO}]\n", configuration(&[("acme", &[])])),
+    );
+    env.run(&["-f", "other.yaml", "apply", "--auto-approve"])
+        .exits(0);
+    assert_eq!(served.urls(), [ONE, THREE]);
+    env.unset("ESS_CALLBACKS_STATE");
+
+    assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1h"]), @r"
+        exit 0
+        --- stdout
+        No changes. Your configuration matches the recorded state.
+
+        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+        3 unchanged, 3 unproven.
+        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+        ");
+    assert_snapshot!(env.run(&["plan", "--heal", "--max-calls", "2"]), @r#"
+        exit 0
+        --- stdout
+        Actions are indicated with the following symbols:
+          * heal (add again)
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.example/one will be healed (added again)
+          # (because --heal asserts it again)
+          * callback {
+                url   = "https://hooks.example/one"
+                key   = (secret, fp [FP], assumed)
+                token = (secret, fp [FP], assumed)
+            }
+
+          # acme/https://hooks.example/three will be healed (added again)
+          # (because --heal asserts it again)
+          * callback {
+                url   = "https://hooks.example/three"
+                key   = (secret, fp [FP], assumed)
+                token = (secret, fp [FP], assumed)
+            }
+
+        Plan: 0 to add, 2 to change, 0 to destroy.
+        2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+        Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
+        1 heal is left for a later run by --max-calls.
+        "#);
+    env.run(&["apply", "--auto-approve", "--heal"]).exits(0);
+    assert_eq!(served.urls(), [ONE, THREE, TWO]);
+    assert_snapshot!(env.run(&["plan", "--max-calls", "2"]), @r"
+        exit 64
+        --- stderr
+        error: --older-than and --max-calls say what --heal does; give it too
+        ");
+    assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1"]), @r"
+        exit 64
+        --- stderr
+        error: invalid value '1' for '--older-than <DURATION>': `1` is not a duration: write a number and s, m, h or d, like 5m
+
+        For more information, try '--help'.
+        ");
+}
+
+#[test]
+fn destroy_is_guarded_and_then_deletes_everything() {
+    let (env, served) = applied();
+    assert_snapshot!(env.run(&["plan", "--destroy"]), @r#"
+        exit 5
+        --- stdout
+        Actions are indicated with the following symbols:
+          - delete
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.example/one will be deleted
+          # (because of --destroy)
+          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+          - callback {
+              - url   = "https://hooks.example/one"
+              - key   = (secret, fp [FP], assumed)
+              - token = (secret, fp [FP], assumed)
+            }
+
+          # acme/https://hooks.example/three will be deleted
+          # (because of --destroy)
+          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+          - callback {
+              - url   = "https://hooks.example/three"
+              - key   = (secret, fp [FP], assumed)
+              - token = (secret, fp [FP], assumed)
+            }
+
+          # acme/https://hooks.example/two will be deleted
+          # (because of --destroy)
+          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+          - callback {
+              - url   = "https://hooks.example/two"
+              - key   = (secret, fp [FP], assumed)
+              - token = (secret, fp [FP], assumed)
+            }
+
+        Plan: 0 to add, 0 to change, 3 to destroy.
+        3 calls, about 1 s at 20/s.
+
+        Error: this plan deletes more than the guards allow and will not be applied
+
+          acme: all its 3 callbacks; none would be left
+
+        These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 3
+        "#);
+    let flags = [
+        "apply",
+        "--auto-approve",
+        "--destroy",
+        "--allow-deletes",
+        "3",
+    ];
+    env.run(&flags).exits(0);
+    assert!(served.urls().is_empty());
+    assert_snapshot!(env.run(&["state", "list"]), @"exit 0");
+    assert_snapshot!(env.run(&["plan", "--destroy"]), @r#"
+        exit 5
+        --- stdout
+        Actions are indicated with the following symbols:
+          - delete
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.example/one will be deleted
+          # (because of --destroy)
+          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+          - callback {
+              - url = "https://hooks.example/one"
+            }
+
+          # acme/https://hooks.example/three will be deleted
+          # (because of --destroy)
+          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+          - callback {
+              - url = "https://hooks.example/three"
+            }
+
+          # acme/https://hooks.example/two will be deleted
+          # (because of --destroy)
+          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+          - callback {
+              - url = "https://hooks.example/two"
+            }
+
+        Plan: 0 to add, 0 to change, 3 to destroy.
+        3 calls, about 1 s at 20/s.
+
+        Error: this plan deletes more than the guards allow and will not be applied
+
+          acme: all its 3 callbacks; none would be left
+
+        These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 3
+        "#);
+}
+
+#[test]
+fn without_secrets_a_rotation_is_not_checked() {
+    let (mut env, _served) = applied();
+    env.unset("KEY").unset("TOKEN");
+    assert_snapshot!(env.run(&["plan"]), @r#"
+        exit 1
+        --- stderr
+        error[E053]: the environment variable KEY is not set
+         --> callbacks.yaml:7:50
+          |
+        7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+          |                                                  ^
+          |
+          = help: set KEY, or plan with `--no-secrets`, which does not look for changed secrets
+        error[E053]: the environment variable TOKEN is not set
+         --> callbacks.yaml:7:71
+          |
+        7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+          |                                                                       ^
+          |
+          = help: set TOKEN, or plan with `--no-secrets`, which does not look for changed secrets
+        error: the configuration has errors; nothing was done
+        "#);
+    assert_snapshot!(env.run(&["plan", "--no-secrets"]), @r"
+        exit 0
+        --- stdout
+        No changes. Your configuration matches the recorded state.
+
+        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+        3 unchanged, 3 unproven, 3 not checked.
+        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+        Not checked: the secrets were not read, so a changed key or token would not show. Adds and deletes are exact.
+        ");
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("acme", &[ONE, TWO, THREE, "https://new.example/"])]),
+    );
+    assert_snapshot!(env.run(&["plan", "--no-secrets", "--detailed-exitcode"]), @r#"
+        exit 2
+        --- stdout
+        Actions are indicated with the following symbols:
+          + add
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://new.example/ will be added
+          + callback {
+              + url   = "https://new.example/"
+              + key   = (secret, not checked)
+              + token = (secret, not checked)
+            }
+
+        Plan: 1 to add, 0 to change, 0 to destroy.
+        1 call, about 1 s at 20/s. 3 unchanged, 3 unproven, 3 not checked.
+        Not checked: the secrets were not read, so a changed key or token would not show. Adds and deletes are exact.
+        "#);
+    assert_snapshot!(env.run(&["plan", "--no-secrets", "--out", "plan.json"]), @r"
+        exit 64
+        --- stderr
+        error: the argument '--no-secrets' cannot be used with '--out <FILE>'
+
+        Usage: ess-callbacks plan --no-secrets --endpoint <URL>
+
+        For more information, try '--help'.
+        ");
+}
+
+#[test]
+fn the_detailed_exit_code_tells_whether_there_are_changes() {
+    let env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    env.run(&["--sandbox", "plan", "--detailed-exitcode"])
+        .exits(2);
+    env.run(&["--sandbox", "apply", "--auto-approve"]).exits(0);
+    env.run(&["--sandbox", "plan", "--detailed-exitcode"])
+        .exits(0);
+}
+
+#[test]
+fn the_plan_document_is_printed_as_json() {
+    let (mut env, _served) = applied();
+    env.set("KEY", OTHER_KEY);
+    let said = env.run(&["plan", "--format", "json"]).exits(0);
+    let plan: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(plan["summary"]["replace"], 3);
+    assert_eq!(
+        plan["changes"][0]["actions"],
+        serde_json::json!(["delete", "add"])
+    );
+    assert_eq!(plan["changes"][0]["address"], format!("acme/{ONE}"));
+    assert_eq!(plan["applyable"], true);
+    assert_eq!(plan["errored"], false);
+    assert_eq!(said.err(), "");
+}

@@ -1,0 +1,126 @@
+//! A sandbox served by the real program, and its own API.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{TestEnv, eventually};
+
+/// A served sandbox. Killed when it is dropped.
+pub(crate) struct Served {
+    child: Child,
+    address: String,
+    pub(crate) secret_id: String,
+    pub(crate) secret_key: String,
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Served {
+    /// Without a rate limit unless `arguments` name one, and with a fresh pair of credentials.
+    pub(crate) fn start(env: &TestEnv, arguments: &[&str]) -> Self {
+        let mut command = env.command(&["sandbox", "--listen", "127.0.0.1:0"]);
+        if !arguments.contains(&"--limit") {
+            command.args(["--limit", "0"]);
+        }
+        for name in ["TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY"] {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = |start: &str| {
+            let mut text = String::new();
+            stdout.read_line(&mut text).expect("it speaks");
+            let rest = text.trim_end().strip_prefix(start);
+            rest.unwrap_or_else(|| panic!("{start}: {text}")).to_owned()
+        };
+        Self {
+            address: line("Listening on http://"),
+            secret_id: line("TENCENTCLOUD_SECRET_ID="),
+            secret_key: line("TENCENTCLOUD_SECRET_KEY="),
+            child,
+            _stdout: stdout,
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = format!(
+            "{method} /_sandbox/{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        serde_json::from_str(body).expect("JSON")
+    }
+
+    /// What has arrived, as the sandbox lists it.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let log = self.ask("GET", "log", &Value::Null);
+        log.as_array().expect("a list").clone()
+    }
+
+    /// How many calls have arrived that change something.
+    pub(crate) fn arrived(&self) -> usize {
+        let changes = |call: &&Value| !call["operation"].is_null();
+        self.log().iter().filter(changes).count()
+    }
+
+    /// Waits until so many have.
+    pub(crate) fn wait_for(&self, calls: usize) {
+        eventually("the calls arrive", || {
+            (self.arrived() >= calls).then_some(())
+        });
+    }
+
+    /// The URLs that are configured, in order.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let url = |callback: &Value| callback["url"].as_str().expect("a text").to_owned();
+        self.callbacks().iter().map(url).collect()
+    }
+
+    pub(crate) fn callbacks(&self) -> Vec<Value> {
+        let all = self.ask("GET", "callbacks", &Value::Null);
+        all.as_array().expect("a list").clone()
+    }
+
+    /// What goes wrong from now on. Replaces the skew of the clock too.
+    pub(crate) fn faults(&self, fault: &str, script: &str) {
+        self.ask(
+            "POST",
+            "faults",
+            &json!({ "fault": fault, "script": script }),
+        );
+    }
+
+    /// Sets its clock ahead of the true time by so many seconds.
+    pub(crate) fn skew(&self, seconds: i64) {
+        self.ask("POST", "clock", &json!({ "skew": seconds }));
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
