@@ -138,7 +138,12 @@ fn declared(
 
 fn gone(entry: Option<&Entry>, reason: Reason) -> (Action, Steps, Reason) {
     let Some(entry) = entry else {
-        return (Action::Delete, Steps::Delete, reason);
+        // Of what is not recorded only an explicit wish may be sent: --destroy means what is.
+        return if reason == Reason::ListedAbsent {
+            (Action::Delete, Steps::Delete, reason)
+        } else {
+            (Action::NoOp, Steps::Nothing, reason)
+        };
     };
     match entry.belief.presence() {
         Presence::Absent => (Action::NoOp, Steps::Nothing, reason),

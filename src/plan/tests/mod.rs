@@ -263,7 +263,8 @@ fn destroy_deletes_everything_recorded_and_is_guarded() {
         destroy: true,
         ..Options::default()
     };
-    let plan = planned(&acme_with(0..5), &five_of_acme(), &options);
+    // The sixth is declared, but nothing is recorded of it.
+    let plan = planned(&acme_with(0..6), &five_of_acme(), &options);
     assert_eq!((plan.summary.delete, plan.summary.add), (5, 0));
     assert_eq!(
         plan.tripped,

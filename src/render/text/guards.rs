@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::plan::{Plan, Tripped};
+use crate::plan::{Change, Plan, Reason, Tripped};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
@@ -27,12 +27,18 @@ impl Refusal {
 /// Why the plan is refused; empty when it is not.
 pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
     let deletes = plan.summary.deletes_by_omission;
+    let destroys = |change: &Change| change.reason == Reason::Destroy;
+    let why = if plan.changes().any(destroys) {
+        "--destroy was given"
+    } else {
+        "callbacks.yaml leaves them out"
+    };
     let all = [
         Refusal {
             title: "this plan deletes more than the guards allow and will not be applied",
             remedy: format!(
-                "These callbacks are deleted because callbacks.yaml leaves them out. If that is \
-                 meant, say how many: --allow-deletes {deletes}"
+                "These callbacks are deleted because {why}. If that is meant, say how many: \
+                 --allow-deletes {deletes}"
             ),
             row: too_many,
         },
