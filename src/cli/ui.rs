@@ -131,6 +131,8 @@ impl Ui {
     /// A line for the person who watches; in JSON mode left out.
     pub(super) fn note(&mut self, text: fmt::Arguments<'_>) {
         if !self.json {
+            // What was printed before it is also seen before it.
+            self.out.flush();
             self.err.write(format_args!("{text}\n"));
             self.err.flush();
         }

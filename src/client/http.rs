@@ -142,7 +142,10 @@ impl Api for HttpApi {
                 let server_time = transport::server_time(&response);
                 let status = response.status().as_u16();
                 let outcome = match transport::read(response).await {
-                    Ok(body) => classify(status, &body, &call.operation, &redactor),
+                    Ok(body) => {
+                        tell(call, status, &body, &redactor);
+                        classify(status, &body, &call.operation, &redactor)
+                    }
                     Err(Unread::TooLarge) => Outcome::Unknown(too_large(status)),
                     Err(Unread::Lost(error)) => self.lost(&error, &redactor),
                 };
@@ -202,6 +205,19 @@ impl HttpApi {
             ),
             advice: Cow::Borrowed("run apply again: it settles the open call before anything else"),
         })
+    }
+}
+
+/// Logs an answer word for word: the outcome does not tell an add that found its URL from one that
+/// did not, when eSign calls both a success.
+fn tell(call: &Call, status: u16, body: &[u8], redactor: &Redactor) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        let operation = match &call.operation {
+            Operation::Add { key: _, token: _ } => "add",
+            Operation::Delete => "delete",
+        };
+        let answer = redactor.clean(&String::from_utf8_lossy(body));
+        tracing::info!(operation, url = %call.url, status, %answer, "eSign answered");
     }
 }
 
