@@ -37,6 +37,8 @@ pub(super) struct Merge<'s> {
     has_environment: bool,
     has_organizations: bool,
     has_operator: bool,
+    /// Every `accounts` could be read.
+    accounts_known: bool,
     environment: Option<(Environment, Place)>,
     defaults: Defaults,
     accounts: BTreeMap<AccountName, (Option<AccountSource>, Place)>,
@@ -54,6 +56,7 @@ impl<'s> Merge<'s> {
             has_environment: false,
             has_organizations: false,
             has_operator: false,
+            accounts_known: true,
             environment: None,
             defaults: Defaults {
                 operator: None,
@@ -85,7 +88,7 @@ impl<'s> Merge<'s> {
         if matches!(root.value, Loose::Not(Kind::Nothing)) {
             return;
         }
-        let Some(root) = reader.expect("a configuration", root) else {
+        let Some(root) = reader.expect(format_args!("a configuration"), root) else {
             self.complete = false;
             return;
         };
@@ -120,17 +123,26 @@ impl<'s> Merge<'s> {
             );
         }
         let environment = reader.environment(environment);
-        let defaults = reader
-            .field("defaults", defaults)
-            .map(|defaults| {
-                self.has_operator |= mistyped(&defaults.value.strays, "operator");
-                reader.fields("`defaults`", defaults.value)
-            })
-            .unwrap_or_default();
+        let defaults = match defaults {
+            None => raw::Defaults::default(),
+            Some(defaults) => match reader.field("defaults", Some(defaults)) {
+                None => {
+                    // What it says of the operator is unknown, so none is missed.
+                    self.has_operator = true;
+                    raw::Defaults::default()
+                }
+                Some(defaults) => {
+                    self.has_operator |= mistyped(&defaults.value.strays, "operator");
+                    reader.fields("`defaults`", defaults.value)
+                }
+            },
+        };
         self.has_operator |= defaults.operator.is_some();
         let operator = reader.operator(defaults.operator);
         let adoption = reader.adoption(defaults.adoption);
+        let names_accounts = accounts.is_some();
         let accounts = reader.field("accounts", accounts);
+        self.accounts_known &= accounts.is_some() || !names_accounts;
         let organizations = reader.field("organizations", organizations);
 
         self.agree("environment", environment, |merge| &mut merge.environment);
@@ -239,7 +251,7 @@ impl<'s> Merge<'s> {
                 let place = reader.place(key.span);
                 let handle = reader.name("the handle of an organization", &key);
                 let what = handle.as_deref().unwrap_or("an organization");
-                let Some(value) = reader.expect(&format!("`{what}`"), value) else {
+                let Some(value) = reader.expect(format_args!("`{what}`"), value) else {
                     continue;
                 };
                 let draft = reader.organization(value.value, &default_account, &mut secrets);
@@ -387,6 +399,7 @@ impl<'s> Merge<'s> {
         if account.as_str() == AccountName::DEFAULT
             || self.accounts.contains_key(account)
             || !self.complete
+            || !self.accounts_known
         {
             return true;
         }
@@ -444,49 +457,6 @@ impl<'s> Merge<'s> {
                         .to_owned(),
                 ),
             );
-        }
-    }
-}
-
-impl Reader<'_> {
-    /// Where an account's credentials come from.
-    fn account(&mut self, value: At<Loose<Fields<'_, raw::Account<'_>>>>) -> Option<AccountSource> {
-        let value = self.expect("an account", value)?;
-        let span = value.span;
-        let raw::Account {
-            profile,
-            env,
-            assume_role,
-        } = self.fields("an account", value.value);
-        if let Some(assume_role) = assume_role {
-            for bytes in assume_role.scalars() {
-                self.hide(bytes);
-            }
-            self.error(
-                assume_role.span,
-                code::NOT_SUPPORTED,
-                "`assume_role` is not supported yet",
-                Some("use `profile` or `env` with credentials of that role".to_owned()),
-            );
-            return None;
-        }
-        match (profile, env) {
-            (None, None) => Some(AccountSource::Default {}),
-            (Some(profile), None) => {
-                let profile = self.text("profile", Some(profile))?;
-                self.name("the name of a profile", &profile)
-                    .map(|name| AccountSource::Profile(name.to_string()))
-            }
-            (None, Some(env)) => self.credentials(env).map(AccountSource::Env),
-            (Some(_), Some(_)) => {
-                self.error(
-                    span,
-                    code::SEVERAL_SOURCES,
-                    "an account has one source of credentials, but this one has two",
-                    Some("keep `profile` or `env`".to_owned()),
-                );
-                None
-            }
         }
     }
 }
