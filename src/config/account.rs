@@ -139,7 +139,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether this is a SecretId of the vendor rather than somebody's name for a variable.
+/// Whether this is a `SecretId` of the vendor rather than somebody's name for a variable.
 fn looks_like_secret_id(text: &str) -> bool {
     text.starts_with("AKID") && text.len() > 20 && !text.contains('_')
 }

@@ -5,7 +5,7 @@
 //! `organizations` must be in at least one file.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::file::Root;
@@ -33,10 +33,8 @@ pub(super) struct Merge<'s> {
     complete: bool,
     /// Where the first file begins.
     first: Option<Place>,
-    has_version: bool,
-    has_environment: bool,
-    has_organizations: bool,
-    has_operator: bool,
+    /// Keys that some file has, right or wrong: those that must be there, and `operator`.
+    seen: BTreeSet<&'static str>,
     /// Every `accounts` could be read.
     accounts_known: bool,
     environment: Option<(Environment, Place)>,
@@ -52,10 +50,7 @@ impl<'s> Merge<'s> {
             report: Report::EMPTY,
             complete: true,
             first: None,
-            has_version: false,
-            has_environment: false,
-            has_organizations: false,
-            has_operator: false,
+            seen: BTreeSet::new(),
             accounts_known: true,
             environment: None,
             defaults: Defaults {
@@ -104,9 +99,13 @@ impl<'s> Merge<'s> {
             accounts,
             organizations,
         } = document;
-        self.has_version |= version.is_some();
-        self.has_environment |= environment.is_some();
-        self.has_organizations |= organizations.is_some();
+        let present = [
+            ("version", version.is_some()),
+            ("environment", environment.is_some()),
+            ("organizations", organizations.is_some()),
+        ];
+        let present = present.into_iter().filter(|(_, present)| *present);
+        self.seen.extend(present.map(|(key, _)| key));
         let mut reader = Reader {
             report: &mut self.report,
             file,
@@ -128,16 +127,20 @@ impl<'s> Merge<'s> {
             Some(defaults) => match reader.field("defaults", Some(defaults)) {
                 None => {
                     // What it says of the operator is unknown, so none is missed.
-                    self.has_operator = true;
+                    self.seen.insert("operator");
                     raw::Defaults::default()
                 }
                 Some(defaults) => {
-                    self.has_operator |= mistyped(&defaults.value.strays, "operator");
+                    if mistyped(&defaults.value.strays, "operator") {
+                        self.seen.insert("operator");
+                    }
                     reader.fields("`defaults`", defaults.value)
                 }
             },
         };
-        self.has_operator |= defaults.operator.is_some();
+        if defaults.operator.is_some() {
+            self.seen.insert("operator");
+        }
         let operator = reader.operator(defaults.operator);
         let adoption = reader.adoption(defaults.adoption);
         let names_accounts = accounts.is_some();
@@ -149,7 +152,7 @@ impl<'s> Merge<'s> {
         self.agree("operator", operator, |merge| &mut merge.defaults.operator);
         self.agree("adoption", adoption, |merge| &mut merge.defaults.adoption);
         for (name, account) in accounts.map(|at| at.value.0).unwrap_or_default() {
-            self.account(file, text, name, account);
+            self.account(file, text, &name, account);
         }
         if let Some(organizations) = organizations {
             self.organizations.push((file, text, organizations));
@@ -199,7 +202,7 @@ impl<'s> Merge<'s> {
         &mut self,
         file: u32,
         text: &str,
-        name: At<Cow<'_, str>>,
+        name: &At<Cow<'_, str>>,
         value: At<Loose<Fields<'_, raw::Account<'_>>>>,
     ) {
         let mut reader = Reader {
@@ -209,7 +212,7 @@ impl<'s> Merge<'s> {
         };
         let place = reader.place(name.span);
         let source = reader.account(value);
-        let Some(name) = reader.name("the name of an account", &name) else {
+        let Some(name) = reader.name("the name of an account", name) else {
             return;
         };
         let length = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
@@ -295,20 +298,18 @@ impl<'s> Merge<'s> {
             return;
         };
         let keys = [
-            ("version", self.has_version, "write `version: 1`"),
+            ("version", "write `version: 1`"),
             (
                 "environment",
-                self.has_environment,
                 "write `environment: production` or `environment: test`",
             ),
             (
                 "organizations",
-                self.has_organizations,
                 "write `organizations: {}` if there shall be none",
             ),
         ];
-        for (key, present, help) in keys {
-            if !present {
+        for (key, help) in keys {
+            if !self.seen.contains(key) {
                 let message = format!("the configuration needs `{key}`");
                 let help = Some(help.to_owned());
                 self.report
@@ -359,7 +360,7 @@ impl<'s> Merge<'s> {
             absent,
         } = draft;
         let known = self.known_account(&account, account_span, place);
-        if !names_operator && !self.has_operator && self.complete {
+        if !names_operator && !self.seen.contains("operator") && self.complete {
             self.report.error(
                 place,
                 span.length,

@@ -113,7 +113,7 @@ impl Report {
     /// Everything found, in the order of the files. `texts` are the files' texts in that order.
     pub(super) fn finish(mut self, sources: &[Source], texts: &[&str]) -> Vec<Diagnostic> {
         self.found
-            .sort_by(|a, b| (a.place, a.severity, a.code).cmp(&(b.place, b.severity, b.code)));
+            .sort_by_key(|found| (found.place, found.severity, found.code));
         let mut hidden = vec![Vec::new(); texts.len()];
         for (file, bytes) in self.hidden {
             if let Some(of_file) = hidden.get_mut(file as usize) {

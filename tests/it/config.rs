@@ -27,15 +27,21 @@ fn source(name: &str, text: impl Into<Vec<u8>>) -> Source {
 
 fn read(path: &Path) -> Source {
     let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    source(&path.file_name().unwrap().to_string_lossy(), text)
+    source(
+        &path
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy(),
+        text,
+    )
 }
 
 /// The files of a folder of the corpus, in order.
 fn corpus(folder: &str) -> Vec<PathBuf> {
     let folder = root().join("tests/corpus").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the corpus is there")
+        .map(|entry| entry.expect("the corpus is readable").path())
         .collect();
     files.sort();
     assert!(!files.is_empty(), "{}", folder.display());
@@ -175,7 +181,8 @@ fn files_that_are_no_text_end_in_one_error() {
 fn a_file_with_millions_of_mistakes_is_not_answered_with_millions_of_errors() {
     let errors = parse(&[source("f", "a: b\n".repeat(200_000))]).unwrap_err();
     assert!(errors.len() < 200, "{}", errors.len());
-    let organizations: String = (0..12_000).map(|n| format!("  a{n}: 1\n")).collect();
+    let organizations: Vec<_> = (0..12_000).map(|n| format!("  a{n}: 1\n")).collect();
+    let organizations = organizations.concat();
     let text = format!("version: 1\nenvironment: test\norganizations:\n{organizations}");
     let errors = parse(&[source("f", text)]).unwrap_err();
     assert_eq!(errors.len(), 10_000);
@@ -184,7 +191,7 @@ fn a_file_with_millions_of_mistakes_is_not_answered_with_millions_of_errors() {
 
 /// `docs/errors.md`: code, title and the YAML examples of each section.
 fn documented() -> Vec<(String, String, Vec<String>)> {
-    let page = std::fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/errors.md")).expect("the page is there");
     let mut sections: Vec<(String, String, Vec<String>)> = Vec::new();
     let mut example: Option<String> = None;
     for line in page.lines() {
@@ -246,10 +253,10 @@ fn every_code_has_an_example_that_triggers_exactly_it() {
 
 /// Triggers the codes that can't be shown on a page.
 fn without_example(code: &str) -> String {
-    let of_file = |text: Vec<u8>| parse(&[source("f", text)]).unwrap_err()[0].code;
+    let of_file = |text: Vec<u8>| parse(&[source("f", text)]).expect_err("an error")[0].code;
     let of_value = |value: &str| {
         check_secret(SecretRole::Key, &Secret::new(value))
-            .unwrap_err()
+            .expect_err("an error")
             .code
     };
     let long = format!(
@@ -261,7 +268,7 @@ fn without_example(code: &str) -> String {
         "E002" => of_file(b"\xff\xfea\0".to_vec()),
         "E003" => of_file(b"abc\0".to_vec()),
         "E004" => of_file(vec![b' '; (64 << 20) + 1]),
-        "E007" => parse(&[]).unwrap_err()[0].code,
+        "E007" => parse(&[]).expect_err("an error")[0].code,
         "E036" => of_file(long.into()),
         "E050" => of_value("short"),
         "E051" => of_value(""),

@@ -75,11 +75,12 @@ pub(in crate::config) struct Number(pub(in crate::config) f64);
 #[derive(Clone, Debug)]
 pub(in crate::config) struct List<T>(pub(in crate::config) Vec<At<Loose<T>>>);
 
+/// A key and its value.
+pub(in crate::config) type Entry<'t, T> = (At<Cow<'t, str>>, At<Loose<T>>);
+
 /// A mapping with keys that people choose.
 #[derive(Clone, Debug)]
-pub(in crate::config) struct Entries<'t, T>(
-    pub(in crate::config) Vec<(At<Cow<'t, str>>, At<Loose<T>>)>,
-);
+pub(in crate::config) struct Entries<'t, T>(pub(in crate::config) Vec<Entry<'t, T>>);
 
 /// A mapping with the keys of `R`.
 #[derive(Clone, Debug)]
