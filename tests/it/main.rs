@@ -4,6 +4,7 @@ mod apply;
 mod cli_apply;
 mod cli_planning;
 mod client;
+mod docs;
 mod envelope;
 mod layering;
 mod render;
