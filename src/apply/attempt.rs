@@ -1,6 +1,9 @@
 //! One call until it has an outcome: journal, slot, attempt, record, and again where that is safe.
 
+use std::sync::OnceLock;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::clock::WallClock;
 use super::context::{Account, Context};
@@ -28,6 +31,8 @@ pub(super) struct Sender<'a, 'c, A, F: Files, W> {
     pub(super) organization: &'a OrganizationPlan,
     pub(super) change: &'a Change,
     pub(super) state: &'a State,
+    /// When its first call was about to leave.
+    pub(super) begun: &'a OnceLock<Instant>,
     /// Whether Ctrl-C no longer stops it: the delete of a replace is done, and leaving now would
     /// leave the callback deleted.
     pub(super) committed: bool,
@@ -158,18 +163,32 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         Ok((outcome, sent))
     }
 
+    /// Makes an intent durable. The first one of a change is when the change begins for those who
+    /// watch: until then it stood in line.
     pub(super) async fn begin(
         &self,
         write: Write,
         signed_at: Timestamp,
     ) -> Result<CallId, NotAttempted> {
-        self.context
-            .begin(
-                self.organization,
-                self.change,
-                LostCall { write, signed_at },
-            )
-            .await
+        let call = LostCall { write, signed_at };
+        let id = self
+            .context
+            .begin(self.organization, self.change, call)
+            .await?;
+        if self.begun.set(Instant::now()).is_ok() {
+            let Change {
+                address,
+                action,
+                steps,
+                ..
+            } = self.change;
+            self.context.tell(Event::Started {
+                address: address.clone(),
+                action: *action,
+                steps: *steps,
+            });
+        }
+        Ok(id)
     }
 
     /// The call itself, and what its answer teaches. Nothing interrupts it.

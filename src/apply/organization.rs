@@ -3,6 +3,9 @@
 //! A phase's changes run side by side. Replaces wait for the adds that need no fence; deletes wait for
 //! everything, and happen only when all of it succeeded.
 
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use futures_util::future::join;
 use futures_util::stream;
@@ -131,22 +134,17 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
     }
 
     async fn calls(&self, change: &Change) -> End {
+        let begun = OnceLock::new();
         let sender = Sender {
             context: self.context,
             account: self.account,
             organization: self.organization,
             change,
             state: &self.state,
+            begun: &begun,
             committed: false,
         };
-        let (address, action, steps) = (change.address.clone(), change.action, change.steps);
-        self.context.tell(Event::Started {
-            address: address.clone(),
-            action,
-            steps,
-        });
-        let started = Instant::now();
-        let done = match steps {
+        let done = match change.steps {
             Steps::Nothing => return End::Done,
             Steps::Add => sender.send(add_of(change), None).await,
             Steps::Delete => sender.send(Write::Delete, None).await,
@@ -154,13 +152,13 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
         };
         match done {
             Ok(request_id) => {
-                let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let elapsed = begun.get().map_or(Duration::ZERO, Instant::elapsed);
                 self.context.tell(Event::Completed {
-                    address,
-                    action,
-                    steps,
+                    address: change.address.clone(),
+                    action: change.action,
+                    steps: change.steps,
                     request_id,
-                    elapsed_ms,
+                    elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
                 });
                 End::Done
             }

@@ -117,6 +117,9 @@ pub(super) enum Command {
     State(State),
     /// Remove a lock that its owner left behind.
     Unlock(Unlock),
+    /// Make secrets.
+    #[command(subcommand)]
+    Secret(Secret),
     /// Serve the sandbox: an eSign of your own, for any client.
     Sandbox(Sandbox),
     /// Print the JSON Schema of callbacks.yaml.
@@ -341,6 +344,13 @@ pub(super) enum State {
         #[arg(value_name = "TO")]
         to: String,
     },
+}
+
+/// `secret …`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Secret {
+    /// Print a new random secret: 32 letters and digits, fit for a key and for a token.
+    New,
 }
 
 /// `unlock`.

@@ -15,6 +15,7 @@ mod plan;
 mod progress;
 mod remote;
 mod sandbox;
+mod secret;
 mod secrets;
 mod show;
 mod sources;
@@ -64,6 +65,7 @@ fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Import(args) => runtime(1)?.block_on(import::run(&global, args, ui)),
         Command::State(args) => runtime(1)?.block_on(state::run(&global, args, ui)),
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(&global, &args, ui)),
+        Command::Secret(args) => secret::run(&args, ui),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
         Command::Schema => Ok(texts::schema(ui)),
         Command::Completions { shell } => Ok(texts::completions(shell, ui)),

@@ -1,7 +1,7 @@
 //! What plan, apply and import have in common: the configuration, its secrets, the state, the plan.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{Global, Planning};
@@ -34,6 +34,12 @@ pub(super) struct Locations {
 impl Locations {
     pub(super) fn of(global: &Global) -> Result<Self, Failure> {
         let folder = sources::folder(&global.config);
+        // For messages: `./x` is a longer way to say `x`.
+        let folder = if folder == Path::new(".") {
+            PathBuf::new()
+        } else {
+            folder
+        };
         if global.sandbox && (global.state.is_some() || global.endpoint.is_some()) {
             let message = "--sandbox works on a state and an eSign of its own, so it can't be given together \
                            with --state or --endpoint";

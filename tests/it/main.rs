@@ -1,4 +1,5 @@
 //! Integration tests.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod apply;
 mod cli_apply;

@@ -33,11 +33,14 @@ impl WallClock for Wall {
     }
 }
 
+/// Whether the user presses Ctrl-C at this event.
+type StopAt = fn(&Event) -> bool;
+
 /// Keeps every event, and may ask to stop at one.
 #[derive(Default)]
 pub(crate) struct Events {
     pub(crate) seen: Vec<Event>,
-    stop_at: Option<(fn(&Event) -> bool, watch::Sender<bool>)>,
+    stop_at: Option<(StopAt, watch::Sender<bool>)>,
 }
 
 impl Sink for Events {
@@ -108,7 +111,7 @@ impl World {
         &self,
         desired: &Desired,
         options: &Options,
-        stop_at: Option<fn(&Event) -> bool>,
+        stop_at: Option<StopAt>,
     ) -> Report {
         let owner = LockOwner {
             id: "1".to_owned(),
@@ -232,37 +235,7 @@ pub(crate) fn desired(lines: &str) -> Desired {
          accounts: { default: {}, partner: { env: { secret_id: A, secret_key: B } } }\norganizations:\n",
     );
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (handle, urls) = line.split_once(':').unwrap();
-        let account = if handle.starts_with("partner") {
-            "partner"
-        } else {
-            "default"
-        };
-        yaml += &format!(
-            "  {handle}:\n    account: {account}\n    proxy_organization_id: id-{handle}\n"
-        );
-        let (absent, declared): (Vec<_>, Vec<_>) = urls
-            .split(',')
-            .map(str::trim)
-            .filter(|url| !url.is_empty())
-            .partition(|url| url.starts_with('-'));
-        yaml += "    callbacks:\n";
-        for url in &declared {
-            let (path, key) = url.split_once(' ').unwrap_or((url, "KEY"));
-            yaml += &format!(
-                "      - {{ url: \"https://{handle}.example{path}\", key: {{ env: {key} }} }}\n"
-            );
-        }
-        if declared.is_empty() {
-            yaml.truncate(yaml.len() - "    callbacks:\n".len());
-            yaml += "    callbacks: []\n";
-        }
-        if !absent.is_empty() {
-            yaml += "    absent:\n";
-            for url in absent {
-                yaml += &format!("      - https://{handle}.example{}\n", &url[1..]);
-            }
-        }
+        yaml.push_str(&organization(line));
     }
     let source = Source {
         name: Arc::from("callbacks.yaml"),
@@ -271,6 +244,31 @@ pub(crate) fn desired(lines: &str) -> Desired {
     parse(&[source])
         .unwrap_or_else(|problems| panic!("{problems:#?}\n{yaml}"))
         .desired
+}
+
+fn organization(line: &str) -> String {
+    let (handle, urls) = line.split_once(':').unwrap();
+    let account = if handle.starts_with("partner") {
+        "partner"
+    } else {
+        "default"
+    };
+    let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
+    let (absent, declared): (Vec<_>, Vec<_>) = urls.partition(|url| url.starts_with('-'));
+    let declare = |url: &&str| {
+        let (path, key) = url.split_once(' ').unwrap_or((url, "KEY"));
+        format!("{{ url: \"https://{handle}.example{path}\", key: {{ env: {key} }} }}")
+    };
+    let declared: Vec<String> = declared.iter().map(declare).collect();
+    let absent: Vec<String> = absent
+        .iter()
+        .map(|url| format!("\"https://{handle}.example{}\"", &url[1..]))
+        .collect();
+    format!(
+        "  {handle}: {{ account: {account}, proxy_organization_id: id-{handle}, callbacks: [{}], absent: [{}] }}\n",
+        declared.join(", "),
+        absent.join(", ")
+    )
 }
 
 /// The scope of an organization made by [`desired`].
