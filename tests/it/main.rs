@@ -7,6 +7,7 @@ mod cli_planning;
 mod client;
 mod config;
 mod config_properties;
+mod docs;
 mod envelope;
 mod layering;
 mod render;

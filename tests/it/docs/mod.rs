@@ -1,0 +1,177 @@
+//! The documentation does what it says: its commands are run and their output compared.
+//!
+//! `ESS_CALLBACKS_DOCS=write cargo test --test it docs::` writes what the commands print into the
+//! pages, to be reviewed and committed.
+
+mod commands;
+mod markdown;
+mod session;
+
+use std::fs;
+use std::path::Path;
+
+use markdown::{Mark, Page, pages};
+use session::Session;
+
+use crate::support::PROGRAM;
+
+/// Set to `write` to bring the pages up to date.
+const MODE: &str = "ESS_CALLBACKS_DOCS";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_command_prints_what_the_page_shows() {
+    let mut all = String::new();
+    for page in pages(root()) {
+        let mut session = Session::new();
+        // The page about a real account is rehearsed with the sandbox, as it tells its reader to.
+        let _served = (page.name == "docs/real-account.md").then(|| session.env().serve(&[]));
+        let wrong = session.follow(&page);
+        if std::env::var_os(MODE).is_some_and(|mode| mode == "write") {
+            rewrite(&page, &wrong);
+        }
+        for (line, printed) in wrong {
+            all += &format!("{}:{line} should be\n{printed}\n", page.name);
+        }
+    }
+    assert!(all.is_empty(), "{all}");
+}
+
+/// Puts what was printed in the place of what is shown.
+fn rewrite(page: &Page, wrong: &[(usize, String)]) {
+    let mut lines: Vec<&str> = page.text.lines().collect();
+    for (line, printed) in wrong.iter().rev() {
+        let length = lines[*line..]
+            .iter()
+            .position(|line| line.starts_with("```"))
+            .expect("every block ends");
+        lines.splice(line..&(line + length), printed.trim_end().lines());
+    }
+    fs::write(root().join(&page.name), lines.join("\n") + "\n").expect("the page can be written");
+}
+
+#[test]
+fn what_is_not_run_is_known() {
+    let mut found = String::new();
+    for page in pages(root()) {
+        for block in &page.blocks {
+            if let Some(Mark::NotRun(reason)) = &block.mark {
+                found += &format!("{}: {reason}\n", page.name);
+            }
+        }
+    }
+    insta::assert_snapshot!(found, @r"");
+}
+
+#[test]
+fn both_languages_say_the_same() {
+    let english = Page::read(root(), "README.md");
+    let chinese = Page::read(root(), "README.zh-CN.md");
+    assert_eq!(english.headings(), chinese.headings(), "the headings");
+    let code = |page: &Page| -> Vec<_> {
+        let mut blocks = page.blocks.clone();
+        for block in &mut blocks {
+            block.heading.clear();
+            block.line = 0;
+        }
+        blocks
+    };
+    assert_eq!(code(&english), code(&chinese), "the code blocks");
+    let rows = |page: &Page| page.prose().filter(|line| line.starts_with('|')).count();
+    assert_eq!(rows(&english), rows(&chinese), "the rows of tables");
+    let links = |page: &Page| -> Vec<String> {
+        let mut links = links(page);
+        links.retain(|link| !link.starts_with("README") && !link.starts_with('#'));
+        links.sort();
+        links
+    };
+    assert_eq!(links(&english), links(&chinese), "the links");
+}
+
+/// The targets of a page's links.
+fn links(page: &Page) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in page.prose() {
+        for (at, _) in line.match_indices("](") {
+            let target = line[at + 2..].split(')').next().expect("a first part");
+            found.push(target.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let anchor = |heading: &str| -> String {
+        heading
+            .trim_start_matches('#')
+            .trim()
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' '))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    };
+    let mut broken = Vec::new();
+    for page in pages(root()) {
+        for link in links(&page) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, section) = link.split_once('#').unwrap_or((&link, ""));
+            let folder = Path::new(&page.name).parent().expect("a name");
+            let target = match file {
+                "" => root().join(&page.name),
+                file => root().join(folder).join(file),
+            };
+            let text = fs::read_to_string(&target).ok();
+            let leads = target.is_dir()
+                || text.is_some_and(|text| {
+                    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                    section.is_empty() || headings.any(|heading| anchor(heading) == section)
+                });
+            if !leads {
+                broken.push(format!("{}: {link}", page.name));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_gate_runs_the_readme_s_commands() {
+    let gate = fs::read_to_string(root().join(".ci/run")).expect("a file");
+    let readme = Page::read(root(), "README.md");
+    for heading in ["Quickstart", "Tests"] {
+        let run = format!("bash -euo pipefail -c \"$(readme {heading})\"");
+        assert!(gate.contains(&run), ".ci/run does not run {heading}");
+        let below = |block: &&markdown::Block| block.heading == heading;
+        let first = readme.blocks.iter().find(below).expect("a block below it");
+        assert_eq!((first.language.as_str(), &first.mark), ("sh", &None));
+        assert_eq!(first.text.lines().count(), 1, "{heading} is one command");
+        assert!(first.text.starts_with("cargo "), "{heading} needs only Rust");
+    }
+}
+
+#[test]
+fn the_tour_runs() {
+    let mut session = Session::new();
+    let said = {
+        let env = session.env();
+        let mut command = env.other("/bin/sh");
+        command.arg(root().join("examples/quickstart.sh"));
+        env.said(&mut command).exits(0)
+    };
+    for line in [
+        "Apply complete! Resources: 6 added, 0 changed, 2 destroyed.",
+        "No changes. Your configuration matches the recorded state.",
+        "  # (because its key changed)",
+        "Apply complete! Resources: 1 added, 0 changed, 1 destroyed.",
+        "Apply complete! Resources: 0 added, 6 changed, 0 destroyed.",
+    ] {
+        assert!(said.stdout.lines().any(|said| said == line), "{line}\n{said}");
+    }
+}
