@@ -158,7 +158,7 @@ record! {
         #[schemars(extend("minLength" = 1))]
         file: Text<'t>,
         /// What a command prints; one trailing newline is dropped. Runs only with --allow-commands.
-        #[schemars(extend("minItems" = 1))]
+        #[schemars(extend("minItems" = 1, "items" = secret::command_schema(), "additionalItems" = { "type": "string" }))]
         command: List<Text<'t>>,
     }
 }
