@@ -198,6 +198,7 @@ async fn with_state(
         locked.read(|recorded| world.note_end(spec.number, &BTreeSet::new(), recorded));
         return Ok(Ended::Done(Report::default()));
     }
+    world.now().note_plan(spec.number, &plan);
     let lineage = Lineage(uuid::Uuid::from_u128(1));
     locked.initialize(lineage, plan.salt).await?;
     let report = calls(world, locked, &plan, spec).await;

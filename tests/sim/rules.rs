@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use ess_callbacks::model::{Belief, Evidence, Outcome, Presence, Recorded, Timestamp};
+use ess_callbacks::model::{Belief, Evidence, Outcome, Presence, Recorded, Steps, Timestamp};
+use ess_callbacks::plan::Plan;
 use ess_callbacks::state::memory::MemoryFiles;
 use tokio::time::Instant;
 
@@ -85,7 +86,6 @@ impl World {
         if write == Write::Delete && !self.runs[run].wants(id) {
             self.check_order(run, id);
         }
-        self.managed.insert(id);
         let declared = self.runs[run].config.declared();
         let declared = declared.filter(|(declared, _, _)| *declared == id).last();
         if let Some((_, _, protect)) = declared {
@@ -296,6 +296,21 @@ impl World {
         self.steady.retain(|id, value| {
             !facts.destroy && !facts.forced.contains(id) && facts.config.value(*id) == Some(*value)
         });
+    }
+
+    /// What a run is about to call for is ours: its intents may be recorded, also when it dies before
+    /// the calls leave. Only what is recorded already may be destroyed.
+    pub(crate) fn note_plan(&mut self, run: usize, plan: &Plan) {
+        if self.runs[run].destroy {
+            return;
+        }
+        for organization in &plan.organizations {
+            for change in &organization.changes {
+                let id = Id::of(&organization.scope, &change.address.url);
+                self.managed
+                    .extend(id.filter(|_| change.steps != Steps::Nothing));
+            }
+        }
     }
 
     /// A run has ended by itself and everything it planned is done, except for these callbacks.

@@ -5,8 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use ess_callbacks::apply::Settings;
-use ess_callbacks::model::Recorded;
-use ess_callbacks::model::Timestamp;
+use ess_callbacks::model::{HowUnfinished, NotAttempted, Recorded, Timestamp, Unfinished};
 use ess_callbacks::plan::{Heal, Options, Pattern};
 use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{ErrorKind, StateError};
@@ -72,7 +71,8 @@ struct Schedule {
 impl Schedule {
     fn new(seed: u64, trace: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let world = World::new(dice.fork(), trace);
+        let mut world = World::new(dice.fork(), trace);
+        world.limit(dice.pick(&[20, 20, 20, 6, 3]));
         Self {
             world: Shared::new(world),
             files: MemoryFiles::new(dice.seed()),
@@ -120,7 +120,7 @@ impl Schedule {
     async fn one_run(&mut self) {
         let spec = self.any_spec();
         let ended = process::run(&self.world, &self.files, &spec).await;
-        self.after(&spec, &ended);
+        self.after(&spec, &ended, spec.full.is_some());
         self.next_disk(matches!(ended, Ended::Died));
         self.check_state("after a run").await;
     }
@@ -140,8 +140,9 @@ impl Schedule {
                 process::run(&self.world, &self.files, &two).await
             }
         );
-        self.after(&one, &first);
-        self.after(&two, &second);
+        let full = one.full.is_some() || two.full.is_some();
+        self.after(&one, &first, full);
+        self.after(&two, &second, full);
         let died = matches!(first, Ended::Died) || matches!(second, Ended::Died);
         self.next_disk(died);
         self.check_state("after two runs").await;
@@ -213,7 +214,7 @@ impl Schedule {
     }
 
     /// Whether a run may have ended like this.
-    fn after(&self, spec: &Spec, ended: &Ended) {
+    fn after(&self, spec: &Spec, ended: &Ended, full: bool) {
         let mut world = self.world.now();
         let number = spec.number;
         match ended {
@@ -226,7 +227,7 @@ impl Schedule {
             Ended::State(error) => {
                 world.weaken(number);
                 world.tell(|| format!("run {number}: {error}"));
-                let injected = spec.full.is_some() || self.files.has_crashed();
+                let injected = full || self.files.has_crashed();
                 let expected = is_locked(error) || (injected && error.kind() != ErrorKind::Corrupt);
                 if !expected {
                     world.breaks("h", &format!("run {number}: {error}"));
@@ -235,7 +236,7 @@ impl Schedule {
             Ended::Guarded(_) => world.tell(|| format!("run {number}: guarded")),
             Ended::Done(report) => {
                 if let Some(error) = &report.journal_error
-                    && spec.full.is_none()
+                    && !full
                 {
                     world.breaks("h", &format!("run {number}: {error}"));
                 }
@@ -275,7 +276,11 @@ impl Schedule {
 
     /// Faults stop. One more apply reaches what is declared, and nothing is planned after it.
     async fn settle(&mut self) {
-        self.world.now().weather = Weather::calm();
+        {
+            let mut world = self.world.now();
+            world.weather = Weather::calm();
+            world.limit(20);
+        }
         // Nobody meddles any more after this. Lost calls may still arrive.
         sleep(Duration::from_secs(21)).await;
         if !self.reach(Options::default(), false).await {
@@ -324,7 +329,7 @@ impl Schedule {
 
     /// One apply without faults, which must do everything. Whether it did.
     async fn reach(&mut self, options: Options, forced: bool) -> bool {
-        for _ in 0..2 {
+        for _ in 0..4 {
             let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
             if forced {
                 facts.forced = self.config.declared().map(|(id, _, _)| id).collect();
@@ -351,7 +356,7 @@ impl Schedule {
                 .now()
                 .tell(|| format!("final run {}: {:?}", spec.number, self.config));
             let ended = process::run(&self.world, &self.files, &spec).await;
-            self.after(&spec, &ended);
+            self.after(&spec, &ended, false);
             match ended {
                 Ended::Guarded(protected) if !protected.is_empty() => {
                     // As it should be. People declare them again.
@@ -359,6 +364,12 @@ impl Schedule {
                 }
                 Ended::Done(report) if report.unfinished.is_empty() => {
                     return self.check_nothing_planned(&spec).await;
+                }
+                Ended::Done(report) if self.world.now().has_long_lived() && report.fenced => {
+                    let until = report.unfinished.iter().filter_map(fenced_until).max();
+                    let now = self.world.now().clock();
+                    let seconds = until.map_or(0, |until| until.0 - now);
+                    sleep(Duration::from_secs(seconds.unsigned_abs() + 10)).await;
                 }
                 other => {
                     self.world
@@ -370,7 +381,7 @@ impl Schedule {
         }
         self.world
             .now()
-            .breaks("a", "protected callbacks that are declared are still in the way");
+            .breaks("a", "apply does not come to an end");
         false
     }
 
@@ -397,6 +408,13 @@ impl Schedule {
             .now()
             .breaks("a", &format!("a plan is left: {:?}", plan.summary));
         false
+    }
+}
+
+fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
+    match unfinished.how {
+        HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(until),
+        _ => None,
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Sent {
     pub(crate) known: Known,
     pub(crate) arrived: bool,
     pub(crate) executed: bool,
+    /// How far its timestamp was ahead of the true time, in seconds.
+    pub(crate) ahead: i64,
 }
 
 /// How somebody else changed a callback, so that what we know of it may be wrong.
@@ -235,6 +237,7 @@ impl World {
             known: Known::Flying,
             arrived: false,
             executed: false,
+            ahead: signed_at - self.clock(),
         };
         let mut fate = self.weather.fate(&mut self.dice);
         if self.weather.refuses(id.scope) {
@@ -419,6 +422,14 @@ impl World {
             }
         }
         self.steady.remove(&id);
+    }
+
+    /// Whether a call is open that was signed by a clock so far ahead that it stays alive for longer
+    /// than a run waits.
+    pub(crate) fn has_long_lived(&self) -> bool {
+        self.calls
+            .iter()
+            .any(|sent| sent.known != Known::Answered && sent.ahead > SIGNATURE_LIFE)
     }
 
     /// Whether nothing will happen any more without a call.
