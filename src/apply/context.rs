@@ -50,6 +50,8 @@ pub(super) struct Account {
     pub(super) clock: ServerClock,
     /// Calls in flight.
     pub(super) in_flight: Semaphore,
+    /// How often its server's clock was asked for before the first delete.
+    pub(super) asked_time: tokio::sync::Mutex<u32>,
     stopped: Mutex<Option<ApiError>>,
     told_offset: Mutex<bool>,
 }
@@ -83,6 +85,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                 pace: pace.clone(),
                 clock: ServerClock::new(started),
                 in_flight: Semaphore::new(settings.parallelism.max(1)),
+                asked_time: tokio::sync::Mutex::new(0),
                 stopped: Mutex::new(None),
                 told_offset: Mutex::new(false),
             };

@@ -153,6 +153,10 @@ impl<'a> Builder<'a> {
                 usize::from(entry.is_some_and(|entry| guards::counts(entry.belief.presence())));
             return None;
         }
+        if self.options.destroy && entry.is_none() {
+            // What was never recorded may be somebody else's.
+            return None;
+        }
         let (wanted, after) = self.wanted(organization, &address, declaration);
         let mut verdict = decide(entry, wanted);
         if organization.suspend {

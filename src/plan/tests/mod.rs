@@ -275,6 +275,22 @@ fn destroy_deletes_everything_recorded_and_is_guarded() {
     );
 }
 
+/// Found by the simulation: the delete of a URL that was never ours could hit somebody else's.
+#[test]
+fn destroy_leaves_alone_what_is_declared_but_was_never_recorded() {
+    let options = Options {
+        destroy: true,
+        ..Options::default()
+    };
+    let acme = organization(
+        "acme",
+        (0..7).map(|n| callback(n, 1)).collect(),
+        vec![url(8)],
+    );
+    let plan = planned(&desired(vec![acme]), &five_of_acme(), &options);
+    assert_eq!((plan.summary.delete, plan.summary.calls), (5, 5));
+}
+
 #[test]
 fn a_suspended_organization_is_left_alone() {
     let mut suspended = organization("acme", vec![callback(9, 1)], vec![]);

@@ -152,7 +152,10 @@ fn the_gate_runs_the_readme_s_commands() {
         let first = readme.blocks.iter().find(below).expect("a block below it");
         assert_eq!((first.language.as_str(), &first.mark), ("sh", &None));
         assert_eq!(first.text.lines().count(), 1, "{heading} is one command");
-        assert!(first.text.starts_with("cargo "), "{heading} needs only Rust");
+        assert!(
+            first.text.starts_with("cargo "),
+            "{heading} needs only Rust"
+        );
     }
 }
 
@@ -172,6 +175,9 @@ fn the_tour_runs() {
         "Apply complete! Resources: 1 added, 0 changed, 1 destroyed.",
         "Apply complete! Resources: 0 added, 6 changed, 0 destroyed.",
     ] {
-        assert!(said.stdout.lines().any(|said| said == line), "{line}\n{said}");
+        assert!(
+            said.stdout.lines().any(|said| said == line),
+            "{line}\n{said}"
+        );
     }
 }

@@ -132,7 +132,11 @@ fn as_installed(script: &str) -> String {
 fn steps<'a>(place: &str, text: &'a str) -> Vec<Step<'a>> {
     let mut steps: Vec<Step<'a>> = Vec::new();
     for line in text.lines() {
-        match (line.strip_prefix("$ "), line.strip_prefix("> "), steps.last_mut()) {
+        match (
+            line.strip_prefix("$ "),
+            line.strip_prefix("> "),
+            steps.last_mut(),
+        ) {
             (Some(command), _, _) => steps.push(Step {
                 command: command.to_owned(),
                 shown: Vec::new(),
@@ -150,7 +154,10 @@ fn steps<'a>(place: &str, text: &'a str) -> Vec<Step<'a>> {
 
 /// Calls run side by side, so the lines that tell of them come in any order.
 fn sorted_events(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end().to_owned()).collect();
+    let mut lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
     let event = |line: &String| {
         line.split_once(": ").is_some_and(|(address, rest)| {
             address.contains("/http") && !address.contains(' ') && rest.contains(['.', '['])

@@ -118,6 +118,16 @@ impl Schedule {
         self.next = due + self.distance(now) * calls;
     }
 
+    /// Plans one more call, which goes before those that are planned already.
+    pub(super) fn book_extra(&mut self, now: At) {
+        self.next += self.distance(now);
+    }
+
+    /// When a call may ask for the next place, whatever the plan says.
+    pub(super) fn earliest_urgent(&self) -> Next {
+        Next::At(self.resume())
+    }
+
     /// Takes back the plan of that many calls.
     pub(super) fn unbook(&mut self, calls: u32, now: At) {
         self.next = self.next.saturating_sub(self.distance(now) * calls);
