@@ -7,6 +7,7 @@ mod commands;
 mod markdown;
 mod session;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -18,6 +19,9 @@ use crate::support::PROGRAM;
 /// Set to `write` to bring the pages up to date.
 const MODE: &str = "ESS_CALLBACKS_DOCS";
 
+const ENGLISH: &str = "README.md";
+const CHINESE: &str = "README.zh-CN.md";
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -25,13 +29,14 @@ fn root() -> &'static Path {
 #[test]
 fn every_command_prints_what_the_page_shows() {
     let mut all = String::new();
-    for page in pages(root()) {
+    // The Chinese page has the same blocks; another test sees to that.
+    for page in pages(root()).iter().filter(|page| page.name != CHINESE) {
         let mut session = Session::new();
         // The page about a real account is rehearsed with the sandbox, as it tells its reader to.
         let _served = (page.name == "docs/real-account.md").then(|| session.env().serve(&[]));
-        let wrong = session.follow(&page);
+        let wrong = session.follow(page);
         if std::env::var_os(MODE).is_some_and(|mode| mode == "write") {
-            rewrite(&page, &wrong);
+            rewrite(page, &wrong);
         }
         for (line, printed) in wrong {
             all += &format!("{}:{line} should be\n{printed}\n", page.name);
@@ -68,8 +73,8 @@ fn what_is_not_run_is_known() {
 
 #[test]
 fn both_languages_say_the_same() {
-    let english = Page::read(root(), "README.md");
-    let chinese = Page::read(root(), "README.zh-CN.md");
+    let english = Page::read(root(), ENGLISH);
+    let chinese = Page::read(root(), CHINESE);
     assert_eq!(english.headings(), chinese.headings(), "the headings");
     let code = |page: &Page| -> Vec<_> {
         let mut blocks = page.blocks.clone();
@@ -80,6 +85,12 @@ fn both_languages_say_the_same() {
         blocks
     };
     assert_eq!(code(&english), code(&chinese), "the code blocks");
+    let spans = |page: &Page| -> BTreeSet<String> {
+        let odd = |(at, text): (usize, &str)| (at % 2 == 1).then(|| text.to_owned());
+        let text: Vec<&str> = page.prose().collect();
+        text.join("\n").split('`').enumerate().filter_map(odd).collect()
+    };
+    assert_eq!(spans(&english), spans(&chinese), "what is set as code");
     let rows = |page: &Page| page.prose().filter(|line| line.starts_with('|')).count();
     assert_eq!(rows(&english), rows(&chinese), "the rows of tables");
     let links = |page: &Page| -> Vec<String> {
@@ -144,7 +155,7 @@ fn links_lead_somewhere() {
 #[test]
 fn the_gate_runs_the_readme_s_commands() {
     let gate = fs::read_to_string(root().join(".ci/run")).expect("a file");
-    let readme = Page::read(root(), "README.md");
+    let readme = Page::read(root(), ENGLISH);
     for heading in ["Quickstart", "Tests"] {
         let run = format!("bash -euo pipefail -c \"$(readme {heading})\"");
         assert!(gate.contains(&run), ".ci/run does not run {heading}");
