@@ -5,6 +5,8 @@ mod apply;
 mod cli_apply;
 mod cli_planning;
 mod client;
+mod config;
+mod config_properties;
 mod docs;
 mod envelope;
 mod layering;

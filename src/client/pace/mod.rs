@@ -126,9 +126,10 @@ impl Pace {
         PairSlot(self.book(2).await)
     }
 
-    /// eSign refused a call that left then, because there were too many. Halves the rate and pauses
-    /// for a second; the rate comes back within seconds. Gives the new rate in calls a minute, or
-    /// `None` when it was lowered already after that call had left, or when there is no limit.
+    /// eSign refused a call that left then, because there were too many. The first time for a while
+    /// that is jitter on the way, and lowers the rate a little; soon again, it halves the rate and
+    /// pauses for a second. The rate comes back within seconds. Gives the new rate in calls a minute,
+    /// or `None` when it was lowered already after that call had left, or when there is no limit.
     pub fn throttled(&self, sent: SentAt) -> Option<u32> {
         let rate = self.schedule().throttled(sent.0, self.now());
         self.0.changed.notify_waiters();
