@@ -172,7 +172,7 @@ fn the_tour_runs() {
     let mut session = Session::new();
     let said = {
         let env = session.env();
-        let mut command = env.other("/bin/sh");
+        let mut command = env.other("/bin/bash");
         command.arg(root().join("examples/quickstart.sh"));
         env.said(&mut command).exits(0)
     };
