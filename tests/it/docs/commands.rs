@@ -52,7 +52,10 @@ fn the_reference_shows_the_help_of_every_command() {
             .blocks
             .iter()
             .any(|block| block.language == "console" && block.text.starts_with(&line));
-        assert!(shown, "docs/commands.md has no block that begins with {line}");
+        assert!(
+            shown,
+            "docs/commands.md has no block that begins with {line}"
+        );
     }
 }
 

@@ -76,7 +76,11 @@ pub(super) fn pages(root: &Path) -> Vec<Page> {
             let name = entry.expect("an entry").file_name();
             let name = name.to_str().expect("a name in UTF-8");
             if name.ends_with(".md") {
-                names.push(format!("{folder}/{name}").trim_start_matches("./").to_owned());
+                names.push(
+                    format!("{folder}/{name}")
+                        .trim_start_matches("./")
+                        .to_owned(),
+                );
             }
         }
     }

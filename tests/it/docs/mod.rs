@@ -9,6 +9,7 @@ mod session;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use markdown::{Mark, Page, pages};
@@ -68,7 +69,22 @@ fn what_is_not_run_is_known() {
             }
         }
     }
-    insta::assert_snapshot!(found, @r"");
+    insta::assert_snapshot!(found, @r"
+    README.md: installs the program
+    README.md: needs the pipeline's secrets
+    README.md: needs an account
+    README.md: needs an account
+    README.zh-CN.md: installs the program
+    README.zh-CN.md: needs the pipeline's secrets
+    README.zh-CN.md: needs an account
+    README.zh-CN.md: needs an account
+    docs/real-account.md: needs an account
+    docs/real-account.md: serves until it is stopped
+    docs/real-account.md: the test sets its own
+    docs/real-account.md: needs a message
+    docs/sandbox.md: serves until it is stopped
+    docs/sandbox.md: needs a served sandbox and a receiver
+    ");
 }
 
 #[test]
@@ -88,7 +104,11 @@ fn both_languages_say_the_same() {
     let spans = |page: &Page| -> BTreeSet<String> {
         let odd = |(at, text): (usize, &str)| (at % 2 == 1).then(|| text.to_owned());
         let text: Vec<&str> = page.prose().collect();
-        text.join("\n").split('`').enumerate().filter_map(odd).collect()
+        text.join("\n")
+            .split('`')
+            .enumerate()
+            .filter_map(odd)
+            .collect()
     };
     assert_eq!(spans(&english), spans(&chinese), "what is set as code");
     let rows = |page: &Page| page.prose().filter(|line| line.starts_with('|')).count();
@@ -163,7 +183,10 @@ fn the_gate_runs_the_readme_s_commands() {
         let first = readme.blocks.iter().find(below).expect("a block below it");
         assert_eq!((first.language.as_str(), &first.mark), ("sh", &None));
         assert_eq!(first.text.lines().count(), 1, "{heading} is one command");
-        assert!(first.text.starts_with("cargo "), "{heading} needs only Rust");
+        assert!(
+            first.text.starts_with("cargo "),
+            "{heading} needs only Rust"
+        );
     }
 }
 
@@ -183,6 +206,37 @@ fn the_tour_runs() {
         "Apply complete! Resources: 1 added, 0 changed, 1 destroyed.",
         "Apply complete! Resources: 0 added, 6 changed, 0 destroyed.",
     ] {
-        assert!(said.stdout.lines().any(|said| said == line), "{line}\n{said}");
+        assert!(
+            said.stdout.lines().any(|said| said == line),
+            "{line}\n{said}"
+        );
     }
+}
+
+/// The commands that read a message by hand, on a message that the vendor's rules made.
+#[test]
+fn a_message_can_be_read_by_hand() {
+    let mut session = Session::new();
+    let env = session.env();
+    if env.other("openssl").arg("version").output().is_err() {
+        // Not by `println!`, which is swallowed when a test passes.
+        std::io::stderr()
+            .write_all(b"SKIPPED: there is no openssl\n")
+            .ok();
+        return;
+    }
+    let vectors = fs::read(root().join("tests/vectors/callback.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_slice(&vectors).unwrap();
+    let vector = |name: &str| vectors["vectors"][0][name].as_str().unwrap();
+    env.write("body", vector("raw_body"));
+    env.set("CALLBACK_KEY", vector("callback_key"))
+        .set("CALLBACK_TOKEN", vector("callback_token"));
+    let page = Page::read(root(), "docs/real-account.md");
+    let mark = Some(Mark::NotRun("needs a message".to_owned()));
+    let block = page.blocks.iter().find(|block| block.mark == mark).unwrap();
+    let said = env.said(env.other("/bin/bash").args(["-c", &block.text]));
+    let said = said.exits(0);
+    assert!(said.stdout.starts_with(vector("plaintext")), "{said}");
+    let signature = vector("content_signature").trim_start_matches("sha256=");
+    assert!(said.stdout.trim_end().ends_with(signature), "{said}");
 }
