@@ -29,7 +29,7 @@ fn root() -> &'static Path {
 
 #[test]
 fn every_command_prints_what_the_page_shows() {
-    let mut all = String::new();
+    let mut all = Vec::new();
     // The Chinese page has the same blocks; another test sees to that.
     for page in pages(root()).iter().filter(|page| page.name != CHINESE) {
         let mut session = Session::new();
@@ -40,10 +40,10 @@ fn every_command_prints_what_the_page_shows() {
             rewrite(page, &wrong);
         }
         for (line, printed) in wrong {
-            all += &format!("{}:{line} should be\n{printed}\n", page.name);
+            all.push(format!("{}:{line} should be\n{printed}", page.name));
         }
     }
-    assert!(all.is_empty(), "{all}");
+    assert!(all.is_empty(), "{}", all.join("\n"));
 }
 
 /// Puts what was printed in the place of what is shown.
@@ -61,15 +61,15 @@ fn rewrite(page: &Page, wrong: &[(usize, String)]) {
 
 #[test]
 fn what_is_not_run_is_known() {
-    let mut found = String::new();
+    let mut found = Vec::new();
     for page in pages(root()) {
         for block in &page.blocks {
             if let Some(Mark::NotRun(reason)) = &block.mark {
-                found += &format!("{}: {reason}\n", page.name);
+                found.push(format!("{}: {reason}", page.name));
             }
         }
     }
-    insta::assert_snapshot!(found, @r"
+    insta::assert_snapshot!(found.join("\n"), @r"
     README.md: installs the program
     README.md: needs the pipeline's secrets
     README.md: needs an account

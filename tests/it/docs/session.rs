@@ -175,7 +175,8 @@ fn shortened(shown: &[&str], printed: &str) -> String {
             lines.push("...");
         }
     }
-    lines.into_iter().map(|line| format!("{line}\n")).collect()
+    lines.push("");
+    lines.join("\n").trim_start_matches('\n').to_owned()
 }
 
 /// Calls run side by side, so the lines that tell of them come in any order.
