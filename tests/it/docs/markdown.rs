@@ -73,14 +73,11 @@ pub(super) fn pages(root: &Path) -> Vec<Page> {
     let mut names = Vec::new();
     for folder in [".", "docs"] {
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
-            let name = entry.expect("an entry").file_name();
-            let name = name.to_str().expect("a name in UTF-8");
-            if name.ends_with(".md") {
-                names.push(
-                    format!("{folder}/{name}")
-                        .trim_start_matches("./")
-                        .to_owned(),
-                );
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.strip_prefix(root).expect("it is below");
+                let name = name.strip_prefix(".").unwrap_or(name);
+                names.push(name.to_str().expect("a name in UTF-8").to_owned());
             }
         }
     }

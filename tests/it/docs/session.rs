@@ -11,6 +11,11 @@ use crate::support::{TestEnv, redact};
 /// Stands between the outputs of two commands. No program prints it.
 const CUT: char = '\u{1e}';
 
+/// A reader's shell keeps its folder and variables from one block to the next.
+const RESUME: &str =
+    "exec 2>&1\nif [ -e \"$HOME/.variables\" ]; then . \"$HOME/.variables\"; cd \"$PWD\"; fi\n";
+const SUSPEND: &str = "export -p > \"$HOME/.variables\"\n";
+
 /// A page that is being followed.
 pub(super) struct Session {
     env: TestEnv,
@@ -57,6 +62,7 @@ impl Session {
                         wrong.push((block.line, self.printed.clone()));
                     }
                 }
+                (None, "sh") if for_developers(block) => {}
                 (None, "sh") => self.printed = self.block(page, block),
                 (None, "console") => {
                     let printed = self.console(page, block);
@@ -73,7 +79,7 @@ impl Session {
     /// Runs a `sh` block, which has to succeed.
     fn block(&self, page: &Page, block: &Block) -> String {
         let script = as_installed(&block.text);
-        let (output, code) = self.shell(&["-e", "-c", &format!("exec 2>&1\n{script}")]);
+        let (output, code) = self.shell(&["-e", "-c", &format!("{RESUME}{script}{SUSPEND}")]);
         assert_eq!(code, Some(0), "{}:{}: {output}", page.name, block.line);
         output
     }
@@ -82,13 +88,14 @@ impl Session {
     fn console(&self, page: &Page, block: &Block) -> Option<String> {
         let place = format!("{}:{}", page.name, block.line);
         let steps = steps(&place, &block.text);
-        let mut script = "exec 2>&1\n".to_owned();
+        let mut script = RESUME.to_owned();
         for step in &steps {
             let command = as_installed(&step.command);
             // The next command sees this one's exit code, as at a prompt.
             let end = format!("code=$?; printf '{CUT}%s{CUT}' $code; (exit $code)");
             writeln!(script, "{command}\n{end}").expect("a String takes it");
         }
+        script.push_str(SUSPEND);
         let (output, _) = self.shell(&["-c", &script]);
         let mut parts = output.split(CUT);
         let (mut alike, mut real) = (true, String::new());
@@ -105,13 +112,14 @@ impl Session {
             );
             alike &= self.alike(&step.shown.join("\n"), printed);
             let command = step.command.replace('\n', "\n> ");
-            writeln!(real, "$ {command}\n{}", printed.trim_end()).expect("a String takes it");
+            let printed = shortened(&step.shown, printed);
+            write!(real, "$ {command}\n{printed}").expect("a String takes it");
         }
         (!alike).then_some(real)
     }
 
     fn shell(&self, arguments: &[&str]) -> (String, Option<i32>) {
-        let said = self.env.said(self.env.other("/bin/sh").args(arguments));
+        let said = self.env.said(self.env.other("/bin/bash").args(arguments));
         (said.stdout, said.code)
     }
 
@@ -127,6 +135,12 @@ impl Session {
 /// The newcomer's `cargo run` runs the program that is built already.
 fn as_installed(script: &str) -> String {
     script.replace("cargo run -- ", "ess-callbacks ")
+}
+
+/// Whether the commands are about the source, not the program. The gate runs those.
+fn for_developers(block: &Block) -> bool {
+    let text = as_installed(&block.text);
+    text.contains("cargo ") || text.starts_with("bash .ci/")
 }
 
 fn steps<'a>(place: &str, text: &'a str) -> Vec<Step<'a>> {
@@ -150,6 +164,19 @@ fn steps<'a>(place: &str, text: &'a str) -> Vec<Step<'a>> {
         }
     }
     steps
+}
+
+/// What was printed, left out after the same line as on the page.
+fn shortened(shown: &[&str], printed: &str) -> String {
+    let mut lines: Vec<&str> = printed.trim_end().lines().collect();
+    if let [.., last, "..."] = shown {
+        if let Some(at) = lines.iter().position(|line| line == last) {
+            lines.truncate(at + 1);
+            lines.push("...");
+        }
+    }
+    lines.push("");
+    lines.join("\n").trim_start_matches('\n').to_owned()
 }
 
 /// Calls run side by side, so the lines that tell of them come in any order.
