@@ -235,6 +235,9 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
         Err(Failure::new(Exit::Stale, message)
             .advice("Make a new plan with `plan --out`, and review it again."))
     };
+    if plan.lineage.is_none() && recorded.lineage.is_some() {
+        return stale("the plan was made before there was a state, and now there is one; either it was applied already, or something else was".to_owned());
+    }
     let name = |lineage: Option<Lineage>| {
         lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string())
     };

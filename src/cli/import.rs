@@ -83,7 +83,13 @@ fn news(
     (imported, known): &mut (usize, usize),
 ) -> Vec<(Identity, Entry)> {
     let mut new = Vec::new();
-    for organization in &loaded.desired.organizations {
+    // The secrets of suspended organizations were not resolved, so their fingerprints are not known.
+    let organizations = loaded
+        .desired
+        .organizations
+        .iter()
+        .filter(|organization| !organization.suspend);
+    for organization in organizations {
         for callback in &organization.callbacks {
             let address = Address {
                 handle: organization.handle.clone(),

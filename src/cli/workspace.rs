@@ -139,12 +139,12 @@ impl Loaded {
         }
     }
 
+    /// Key and token of every callback that something may be called for. What is suspended needs no
+    /// secrets.
     fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
-        let callbacks = self
-            .desired
-            .organizations
-            .iter()
-            .flat_map(|organization| &organization.callbacks);
+        let organizations = self.desired.organizations.iter();
+        let active = organizations.filter(|organization| !organization.suspend);
+        let callbacks = active.flat_map(|organization| &organization.callbacks);
         callbacks.map(|callback| (callback.key, callback.token))
     }
 
