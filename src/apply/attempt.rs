@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::clock::WallClock;
 use super::context::{Account, Context};
 use super::ledger::End;
-use super::organization::State;
+use super::standing::Standing;
 use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt, Slot};
 use crate::client::retry::delay;
@@ -40,7 +40,7 @@ pub(super) struct Sender<'a, 'c, A, F: Files, W> {
     pub(super) account: &'a Account,
     pub(super) organization: &'a OrganizationPlan,
     pub(super) change: &'a Change,
-    pub(super) state: &'a State,
+    pub(super) standing: &'a Standing,
     /// When its first call was about to leave.
     pub(super) begun: &'a OnceLock<Instant>,
     /// Whether Ctrl-C no longer stops it: the delete of a replace is done, and leaving now would
@@ -295,7 +295,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                 self.over(error)
             }
             Outcome::Rejected(Blast::Organization, error) => {
-                self.state.stop();
+                self.standing.stop();
                 self.over(error)
             }
             Outcome::Rejected(Blast::Call, error) => self.over(error),

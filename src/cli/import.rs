@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
+use super::random::random;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, lock, random};
+use super::workspace::{Loaded, Locations, lock};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;

@@ -276,14 +276,6 @@ pub(super) fn uses_of(
     uses
 }
 
-/// Random bytes from the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::error(format!("the system gives no random numbers: {error}")))?;
-    Ok(bytes)
-}
-
 /// Takes the state's lock for a command that writes.
 pub(super) async fn lock(
     locations: &Locations,
