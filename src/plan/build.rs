@@ -175,13 +175,19 @@ impl<'a> Builder<'a> {
         {
             return None;
         }
-        let change = assemble(
+        let mut change = assemble(
             address,
             organization.operator.clone(),
             verdict,
             entry,
             after,
         );
+        // A protection that is declared and not recorded yet holds off `--destroy` too.
+        if let (Declaration::Callback(Callback { protect: true, .. }), Some(before)) =
+            (declaration, &mut change.before)
+        {
+            before.protect |= self.options.destroy;
+        }
         census.omitted += usize::from(guards::by_omission(&change));
         census.remaining += usize::from(change.after.is_some() || change.steps != Steps::Delete);
         Some(change)

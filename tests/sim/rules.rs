@@ -342,8 +342,9 @@ impl World {
                 self.steady.insert(id, value);
             }
         }
-        self.managed
-            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
+        let is_recorded = |id: &Id| recorded.get(id.scope(), id.url()).is_some();
+        self.managed.retain(is_recorded);
+        self.protected.retain(is_recorded);
     }
 
     /// A run ended without saying what it recorded.
@@ -386,6 +387,11 @@ impl World {
                     entry.belief.presence(),
                     entry.belief.presumed(),
                 ));
+            }
+        }
+        for id in &self.ours {
+            if recorded.get(id.scope(), id.url()).is_none() {
+                wrong.push(format!("{id:?} is there because of us, and is not recorded"));
             }
         }
         for what in wrong {
