@@ -207,10 +207,11 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         account.clock.now().unwrap_or_else(|| self.tools.wall.now())
     }
 
-    /// Notes the server's clock, and tells once when ours is off.
-    pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>) {
+    /// Notes the server's clock, from an answer to what left at `left`, and tells once when ours is
+    /// off.
+    pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>, left: Instant) {
         let Some(server) = server else { return };
-        account.clock.learn(server);
+        account.clock.learn(server, left.elapsed());
         let seconds = server.seconds_since(self.tools.wall.now());
         let mut told = account.told_offset.lock().expect("no panic while held");
         if seconds.abs() > WORTH_TELLING && !*told {

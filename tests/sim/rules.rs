@@ -342,9 +342,8 @@ impl World {
                 self.steady.insert(id, value);
             }
         }
-        let is_recorded = |id: &Id| recorded.get(id.scope(), id.url()).is_some();
-        self.managed.retain(is_recorded);
-        self.protected.retain(is_recorded);
+        self.managed
+            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
     }
 
     /// A run ended without saying what it recorded.
@@ -394,6 +393,8 @@ impl World {
                 wrong.push(format!("{id:?} is there because of us, and is not recorded"));
             }
         }
+        self.protected
+            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
         for what in wrong {
             self.breaks("b", &format!("{when}: {what}"));
         }
