@@ -167,10 +167,9 @@ async fn record_only(plan: &Plan, state: &Locked<RealFiles>, ui: &mut Ui) -> Res
 }
 
 fn conclude(report: &Report, ui: &mut Ui) {
-    ui.json_line(&render::report_json(
-        report,
-        apply::WallClock::now(&SystemClock),
-    ));
+    let now = apply::WallClock::now(&SystemClock);
+    ui.json_line(&render::report_json(report, now));
+    ui.json_line(&render::apply_summary_json(&report.tally, now));
     if !ui.json() {
         let style = ui.style(0);
         ui.stream(|out| render::report_text(report, &style, out));
@@ -221,11 +220,8 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
         ))
     })?;
     read_document(&text).map_err(|error| {
-        Failure::new(
-            Exit::Stale,
-            format!("the plan `{}` can't be applied: {error}", path.display()),
-        )
-        .advice("Make a new one with `plan --out`.")
+        let message = format!("the plan `{}` can't be applied: {error}", path.display());
+        Failure::new(Exit::Stale, message)
     })
 }
 
@@ -235,15 +231,25 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
         Err(Failure::new(Exit::Stale, message)
             .advice("Make a new plan with `plan --out`, and review it again."))
     };
-    let name = |lineage: Option<Lineage>| {
-        lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string())
-    };
-    if plan.lineage != recorded.lineage {
-        return stale(format!(
-            "the plan was made for another state (lineage {}, but this one has {})",
-            name(plan.lineage),
-            name(recorded.lineage)
-        ));
+    match (plan.lineage, recorded.lineage) {
+        (Some(of_plan), Some(found)) if of_plan != found => {
+            return stale(format!(
+                "the plan was made for another state (lineage {of_plan}, but this one has {found})"
+            ));
+        }
+        (Some(of_plan), None) => {
+            return stale(format!(
+                "the plan was made for another state (lineage {of_plan}, but there is no state here yet)"
+            ));
+        }
+        (None, Some(_)) => {
+            return stale(
+                "the plan is stale: it was made before there was a state; either it was applied already, or \
+                 something else was"
+                    .to_owned(),
+            );
+        }
+        (Some(_), Some(_)) | (None, None) => {}
     }
     if plan.serial != recorded.serial {
         return stale(format!(
@@ -275,12 +281,12 @@ fn resolve_saved(
     let resolved = resolver
         .resolve(&uses, |index| plan.secrets[index.0 as usize].clone())
         .map_err(|problems| {
-            Failure::invalid(
-                problems
-                    .into_iter()
-                    .map(|(_, problem)| problem.at(None))
-                    .collect(),
-            )
+            let problems = problems.into_iter().map(|(_, problem)| problem.at(None));
+            Failure {
+                message: "the keys and tokens that the plan needs can't be read; nothing was done"
+                    .to_owned(),
+                ..Failure::invalid(problems.collect())
+            }
         })?;
     let table = fingerprints(
         Fingerprinter::new(plan.salt),

@@ -3,7 +3,9 @@
 
 mod apply;
 mod cli_apply;
+mod cli_events;
 mod cli_planning;
+mod cli_saved_plan;
 mod client;
 mod envelope;
 mod layering;

@@ -241,16 +241,16 @@ pub(crate) fn configuration(organizations: &[(&str, &[&str])]) -> String {
         "version: 1\nenvironment: test\ndefaults: {{ operator: {OPERATOR} }}\norganizations:\n"
     );
     for (number, (handle, urls)) in organizations.iter().enumerate() {
-        write!(text, "  {handle}:\n").expect("memory");
+        writeln!(text, "  {handle}:").expect("memory");
         if number > 0 {
-            write!(text, "    app_id: app-{number}\n").expect("memory");
+            writeln!(text, "    app_id: app-{number}").expect("memory");
         }
         if !urls.is_empty() {
             text.push_str("    callbacks:\n");
         }
         for url in *urls {
             let callback = "key: { env: KEY }, token: { env: TOKEN }";
-            write!(text, "      - {{ url: \"{url}\", {callback} }}\n").expect("memory");
+            writeln!(text, "      - {{ url: \"{url}\", {callback} }}").expect("memory");
         }
     }
     text
