@@ -55,7 +55,7 @@ fn a_saved_plan_is_applied_once_and_without_the_configuration() {
     assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
         exit 7
         --- stderr
-        error: the plan was made for another state (lineage no state yet, but this one has [UUID])
+        error: the plan is stale: it was made before there was a state; either it was applied already, or something else was
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 1);
@@ -121,7 +121,7 @@ fn it_is_for_one_state_only() {
     assert_snapshot!(said, @r"
         exit 7
         --- stderr
-        error: the plan was made for another state (lineage [UUID], but this one has no state yet)
+        error: the plan was made for another state (lineage [UUID], but there is no state here yet)
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 1 + 2);
@@ -168,7 +168,7 @@ fn a_secret_that_changed_since_makes_it_stale() {
         error[E053]: the environment variable KEY is not set
          |
          = help: set KEY, or plan with `--no-secrets`, which does not look for changed secrets
-        error: the configuration has errors; nothing was done
+        error: the keys and tokens that the plan needs can't be read; nothing was done
         ");
     assert_eq!(served.arrived(), 1);
 }
@@ -193,7 +193,7 @@ fn what_is_no_plan_says_so() {
         --- stderr
         error: the plan `broken.json` can't be shown: the plan has format version `9.0`, and this program reads `1.0` only. Make a new one with `plan --out`, or use the program that made it
         ");
-    assert_snapshot!(env.run(&["plan", "--out", "no/such/folder.json"]).err(), @r#"error: the plan can't be saved to `no/such/folder.json`: No such file or directory (os error 2) at path "[DIR]/no/such/.tmpssTVLP""#);
+    assert_snapshot!(env.run(&["plan", "--out", "no/such/folder.json"]).err(), @r#"error: the plan can't be saved to `no/such/folder.json`: No such file or directory (os error 2) at path "[DIR]/no/such/[TEMPORARY]""#);
 }
 
 #[test]
