@@ -4,9 +4,11 @@
 mod apply;
 mod cli_apply;
 mod cli_config;
+mod cli_credentials;
 mod cli_events;
 mod cli_planning;
 mod cli_saved_plan;
+mod cli_state;
 mod cli_usage;
 mod client;
 mod envelope;
