@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::clock::WallClock;
 use super::context::{Account, Context};
 use super::ledger::End;
-use super::organization::State;
+use super::standing::Standing;
 use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt, Slot};
 use crate::client::retry::delay;
@@ -24,13 +24,23 @@ const MAX_THROTTLES: u32 = 100;
 /// How often eSign is asked for its clock before a fenced change is left for the next run.
 const CLOCK_QUESTIONS: u32 = 5;
 
+/// How often it is asked before deletes are signed by our own clock.
+const CLOCK_QUESTIONS_BEFORE_DELETE: u32 = 2;
+
+/// See [`LostCall::CLOCK_MARGIN`].
+const CLOCK_MARGIN_MS: u64 = LostCall::CLOCK_MARGIN.unsigned_abs() * 1000;
+
+/// A fence that takes longer than this is not waited for but left for a later run. None does, unless a
+/// call was lost that had been signed by a clock far ahead of eSign's.
+const LONGEST_FENCE_MS: u64 = 15 * 60 * 1000;
+
 /// Sends the calls of one change.
 pub(super) struct Sender<'a, 'c, A, F: Files, W> {
     pub(super) context: &'a Context<'c, A, F, W>,
     pub(super) account: &'a Account,
     pub(super) organization: &'a OrganizationPlan,
     pub(super) change: &'a Change,
-    pub(super) state: &'a State,
+    pub(super) standing: &'a Standing,
     /// When its first call was about to leave.
     pub(super) begun: &'a OnceLock<Instant>,
     /// Whether Ctrl-C no longer stops it: the delete of a replace is done, and leaving now would
@@ -74,6 +84,9 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         let mut reserved = first;
         loop {
             let ended = async {
+                if write == Write::Delete {
+                    self.know_the_time().await?;
+                }
                 self.fence(Some(write)).await?;
                 self.attempt(write, reserved.take()).await
             };
@@ -103,9 +116,14 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             }
             match self.account.clock.until_dead(&lost) {
                 Some(0) => return Ok(()),
+                // The delete of this replace has passed the fence just now, and a machine whose clock is
+                // a little slower has answered since. The margin covers that; waiting again would leave
+                // the callback deleted meanwhile.
+                Some(..=CLOCK_MARGIN_MS) if self.committed => return Ok(()),
                 Some(_) if !self.context.settings.wait => {
                     return Err(NotAttempted::Fenced(lost.dead_at()));
                 }
+                Some(LONGEST_FENCE_MS..) => return Err(NotAttempted::Fenced(lost.dead_at())),
                 Some(wait_ms) => {
                     if !told {
                         told = true;
@@ -133,6 +151,21 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         }
     }
 
+    /// Makes sure, where that can be done, that a delete is signed by eSign's clock and not by ours. A
+    /// delete that is lost holds up the callback's return until its signature expires, and a clock that
+    /// is hours ahead would make that hours. An add that is lost is simply sent again.
+    pub(super) async fn know_the_time(&self) -> Result<(), NotAttempted> {
+        if self.account.clock.now().is_some() {
+            return Ok(());
+        }
+        let mut asked = self.unless_barred(self.account.asked_time.lock()).await?;
+        while *asked < CLOCK_QUESTIONS_BEFORE_DELETE && self.account.clock.now().is_none() {
+            *asked += 1;
+            self.ask_the_time().await?;
+        }
+        Ok(())
+    }
+
     async fn ask_the_time(&self) -> Result<(), NotAttempted> {
         let slot = self.unless_barred(self.account.pace.acquire()).await?;
         slot.start().await;
@@ -147,10 +180,19 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         write: Write,
         reserved: Option<Reservation>,
     ) -> Result<(Outcome, SentAt), NotAttempted> {
-        let _in_flight = self.unless_barred(self.account.in_flight.acquire()).await?;
-        let slot = match reserved {
-            Some(reservation) => Place::Reserved(reservation),
-            None => Place::Slot(self.unless_barred(self.account.pace.acquire()).await?),
+        let pace = &self.account.pace;
+        // A replace holds its permit until its add is done, and that add goes before all others.
+        let (_in_flight, slot) = match reserved {
+            Some(reservation) => (None, Place::Reserved(reservation)),
+            None if self.committed => {
+                let reservation = self.unless_barred(pace.acquire_urgent()).await?;
+                (None, Place::Reserved(reservation))
+            }
+            None => {
+                let permit = self.unless_barred(self.account.in_flight.acquire()).await?;
+                let slot = self.unless_barred(pace.acquire()).await?;
+                (Some(permit), Place::Slot(slot))
+            }
         };
         let signed_at = self.context.signing_time(self.account);
         let id = self.begin(write, signed_at).await?;
@@ -236,6 +278,8 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             }
             Outcome::ClockOff(_) if !tries.clock_corrected => {
                 tries.clock_corrected = true;
+                // Its answer had no date, else the clock would be known now. Being barred shows next.
+                drop(self.know_the_time().await);
                 Next::Again(Duration::ZERO)
             }
             Outcome::TokenExpired(_)
@@ -251,7 +295,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                 self.over(error)
             }
             Outcome::Rejected(Blast::Organization, error) => {
-                self.state.stop();
+                self.standing.stop();
                 self.over(error)
             }
             Outcome::Rejected(Blast::Call, error) => self.over(error),

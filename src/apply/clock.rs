@@ -3,12 +3,20 @@
 //! Two questions need it. *When is a lost call dead?* must never be answered too early, so the
 //! earliest reading counts: an answer's `Date` is from before we saw it, and of all offsets seen the
 //! smallest is the safe one. *What time to sign with?* wants the latest reading.
+//!
+//! A signature can also be made to expire soon, by dating it back: eSign takes a timestamp that is up
+//! to five minutes old. A call signed so can't arrive late by more than [`SHORT_LIFE`].
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
 use crate::model::{LostCall, Timestamp};
+
+/// For how long eSign takes a signature that is meant to expire soon, in seconds. Enough for a slow
+/// way there, and for what the clocks of eSign's machines differ by.
+const SHORT_LIFE: i64 = 25;
 
 /// Our own time of day.
 pub trait WallClock: Send + Sync {
@@ -21,6 +29,8 @@ pub trait WallClock: Send + Sync {
 pub(super) struct ServerClock {
     started: Instant,
     readings: Mutex<Option<Readings>>,
+    /// eSign has refused a signature that was to expire soon.
+    no_short_lives: AtomicBool,
 }
 
 /// Offsets between the server's clock and the time since `started`, in milliseconds.
@@ -28,6 +38,7 @@ pub(super) struct ServerClock {
 struct Readings {
     smallest: i64,
     latest: i64,
+    largest: i64,
 }
 
 impl ServerClock {
@@ -35,6 +46,7 @@ impl ServerClock {
         Self {
             started,
             readings: Mutex::new(None),
+            no_short_lives: AtomicBool::new(false),
         }
     }
 
@@ -49,13 +61,16 @@ impl ServerClock {
             Some(Readings {
                 smallest,
                 latest: _,
+                largest,
             }) => Readings {
                 smallest: smallest.min(offset),
                 latest: offset,
+                largest: largest.max(offset),
             },
             None => Readings {
                 smallest: offset,
                 latest: offset,
+                largest: offset,
             },
         });
     }
@@ -63,6 +78,24 @@ impl ServerClock {
     /// The server's time to sign with; `None` before its first answer.
     pub(super) fn now(&self) -> Option<Timestamp> {
         self.at(|readings| readings.latest)
+    }
+
+    /// A time to sign with that lets the signature expire soon. `None` when the server's clock is not
+    /// known, or when it does not take such signatures.
+    ///
+    /// Counts from the largest reading: a reading that came late would make the signature older than
+    /// it is meant to be, and eSign would refuse it.
+    pub(super) fn short_lived(&self) -> Option<Timestamp> {
+        if self.no_short_lives.load(Ordering::Relaxed) {
+            return None;
+        }
+        let now = self.at(|readings| readings.largest)?;
+        Some(now.plus(SHORT_LIFE - LostCall::SIGNATURE_LIFE))
+    }
+
+    /// eSign refused a signature that was to expire soon.
+    pub(super) fn no_short_lives(&self) {
+        self.no_short_lives.store(true, Ordering::Relaxed);
     }
 
     /// A time that the server's clock has certainly reached; `None` before its first answer.
@@ -114,5 +147,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(305)).await;
         assert_eq!(clock.until_dead(&lost), Some(0));
         assert_eq!(clock.reached(), Some(Timestamp(1305)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_life_ends_soon_by_the_fastest_reading() {
+        let clock = ServerClock::new(Instant::now());
+        assert_eq!(clock.short_lived(), None);
+        clock.learn(Timestamp(10_000));
+        clock.learn(Timestamp(9_000));
+        let call = LostCall {
+            write: Write::Delete,
+            signed_at: clock.short_lived().unwrap(),
+        };
+        assert_eq!(call.dead_at(), Timestamp(10_030));
+        clock.no_short_lives();
+        assert_eq!(clock.short_lived(), None);
     }
 }

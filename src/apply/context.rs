@@ -50,6 +50,8 @@ pub(super) struct Account {
     pub(super) clock: ServerClock,
     /// Calls in flight.
     pub(super) in_flight: Semaphore,
+    /// How often its server's clock was asked for before the first delete.
+    pub(super) asked_time: tokio::sync::Mutex<u32>,
     stopped: Mutex<Option<ApiError>>,
     told_offset: Mutex<bool>,
 }
@@ -83,6 +85,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                 pace: pace.clone(),
                 clock: ServerClock::new(started),
                 in_flight: Semaphore::new(settings.parallelism.max(1)),
+                asked_time: tokio::sync::Mutex::new(0),
                 stopped: Mutex::new(None),
                 told_offset: Mutex::new(false),
             };
@@ -324,18 +327,14 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
 
     /// The end of the run: the record's bookkeeping, and the report.
     pub(super) fn close(self, plan: &Plan) -> Report {
-        let reached = |account: &AccountName| {
-            let clock = self
-                .accounts
-                .get(account)
-                .and_then(|account| account.clock.reached());
-            // Without a word from the server, a day by our clock is more than any skew.
-            clock.unwrap_or_else(|| self.tools.wall.now().plus(-86_400))
-        };
+        // Only the server's own word counts: our clock may be days ahead.
+        let reached = |account: &AccountName| self.accounts.get(account)?.clock.reached();
         self.tools.state.edit(|recorded| {
             let mut changed = false;
             for (scope, urls) in &mut recorded.scopes {
-                let now = reached(&scope.account);
+                let Some(now) = reached(&scope.account) else {
+                    continue;
+                };
                 for entry in urls.values_mut().filter(|entry| entry.lost.is_some()) {
                     let before = entry.lost;
                     entry.forget_dead(now);

@@ -17,6 +17,7 @@ mod context;
 mod ledger;
 mod organization;
 mod replace;
+mod standing;
 
 use std::collections::BTreeMap;
 

@@ -16,6 +16,7 @@ use super::clock::WallClock;
 use super::context::{Account, Context, add_of};
 use super::ledger::End;
 use super::replace;
+use super::standing::{Flags, Standing};
 use crate::client::Api;
 use crate::model::{Event, NotAttempted, Steps, Write};
 use crate::plan::{Change, OrganizationPlan};
@@ -33,7 +34,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
         account,
         position,
         organization,
-        state: State::default(),
+        standing: Standing::default(),
     };
     let of = |steps: Steps, fenced: Option<bool>| {
         organization
@@ -62,36 +63,7 @@ struct Run<'a, 'c, A, F: Files, W> {
     account: &'a Account,
     position: usize,
     organization: &'a OrganizationPlan,
-    state: State,
-}
-
-/// What stops the rest of an organization.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    flags: std::sync::Mutex<Flags>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Flags {
-    /// eSign refuses every call for it.
-    stopped: bool,
-    /// An add did not succeed.
-    adds_failed: bool,
-}
-
-impl State {
-    fn get(&self) -> Flags {
-        *self.flags.lock().expect("no panic while held")
-    }
-
-    fn set(&self, change: impl FnOnce(&mut Flags)) {
-        change(&mut self.flags.lock().expect("no panic while held"));
-    }
-
-    /// eSign refuses every call for this organization.
-    pub(super) fn stop(&self) {
-        self.set(|flags| flags.stopped = true);
-    }
+    standing: Standing,
 }
 
 impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
@@ -111,7 +83,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
         match &end {
             End::Done => {}
             End::Failed(_) | End::Unknown(_) | End::NotAttempted(_) => {
-                self.state
+                self.standing
                     .set(|flags| flags.adds_failed |= change.steps != Steps::Delete);
             }
         }
@@ -123,7 +95,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
         let Flags {
             stopped,
             adds_failed,
-        } = self.state.get();
+        } = self.standing.get();
         if let Some(why) = self.context.barred(self.account, false) {
             return Some(why);
         }
@@ -140,7 +112,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
             account: self.account,
             organization: self.organization,
             change,
-            state: &self.state,
+            standing: &self.standing,
             begun: &begun,
             committed: false,
         };

@@ -3,7 +3,10 @@
 //! Both rate slots are taken together, so that the callback is gone for one round trip only. Once the
 //! delete has happened nothing but the add matters: Ctrl-C waits for it. A delete whose outcome is
 //! lost is not repeated at once: the add would have to wait for the lost one to die, with the callback
-//! gone all the while. So we wait first, and then delete and add back to back.
+//! gone all the while. So we wait first, and then delete and add back to back. To keep that wait short,
+//! the delete is signed so that it expires soon, as long as eSign takes such signatures.
+
+use tokio::sync::SemaphorePermit;
 
 use super::attempt::{Next, Sender, Tries};
 use super::clock::WallClock;
@@ -19,9 +22,19 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
 ) -> Result<RequestId, End> {
     let mut tries = Tries::default();
     loop {
-        let (outcome, sent, reservation) = delete(sender)
+        let Deleted {
+            outcome,
+            sent,
+            short_lived,
+            reservation,
+            in_flight,
+        } = delete(sender)
             .await
             .map_err(|why| sender.left(&tries, why))?;
+        if short_lived && matches!(outcome, Outcome::ClockOff(_)) {
+            sender.account.clock.no_short_lives();
+            continue;
+        }
         match sender.judge(outcome, sent, &mut tries).await {
             Next::Done(_) => {
                 let committed = Sender {
@@ -34,7 +47,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
             }
             Next::Over(end) => return Err(end),
             Next::Again(pause) => {
-                drop(reservation);
+                drop((reservation, in_flight));
                 let slept = sender.unless_barred(tokio::time::sleep(pause)).await;
                 slept.map_err(|why| sender.left(&tries, why))?;
             }
@@ -42,19 +55,37 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
     }
 }
 
-async fn delete<A: Api, F: Files, W: WallClock>(
-    sender: &Sender<'_, '_, A, F, W>,
-) -> Result<(Outcome, SentAt, Reservation), NotAttempted> {
+/// The first half, and what is kept for the second.
+struct Deleted<'a> {
+    outcome: Outcome,
+    sent: SentAt,
+    /// Whether it was signed to expire soon.
+    short_lived: bool,
+    reservation: Reservation,
+    in_flight: Option<SemaphorePermit<'a>>,
+}
+
+async fn delete<'a, A: Api, F: Files, W: WallClock>(
+    sender: &Sender<'a, '_, A, F, W>,
+) -> Result<Deleted<'a>, NotAttempted> {
+    sender.know_the_time().await?;
     sender.fence(None).await?;
     let account = sender.account;
-    let _in_flight = sender.unless_barred(account.in_flight.acquire()).await?;
+    // It is never closed.
+    let in_flight = sender
+        .unless_barred(account.in_flight.acquire())
+        .await?
+        .ok();
     let slot = sender.unless_barred(account.pace.acquire_pair()).await?;
-    let signed_at = sender.context.signing_time(account);
+    let short = account.clock.short_lived();
+    let signed_at = short.unwrap_or_else(|| sender.context.signing_time(account));
     let id = sender.begin(Write::Delete, signed_at).await?;
     let (sent, reservation) = slot.start().await;
-    Ok((
-        sender.call(id, Write::Delete, signed_at).await,
+    Ok(Deleted {
+        outcome: sender.call(id, Write::Delete, signed_at).await,
         sent,
+        short_lived: short.is_some(),
         reservation,
-    ))
+        in_flight,
+    })
 }

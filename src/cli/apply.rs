@@ -6,11 +6,12 @@ use std::path::Path;
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
 use super::plan::print;
+use super::random::random;
 use super::remote::Remote;
 use super::secrets::{Resolver, fingerprints};
 use super::stop;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations, lock, random, uses_of};
+use super::workspace::{Loaded, Locations, lock, uses_of};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
@@ -231,25 +232,18 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
         Err(Failure::new(Exit::Stale, message)
             .advice("Make a new plan with `plan --out`, and review it again."))
     };
-    match (plan.lineage, recorded.lineage) {
-        (Some(of_plan), Some(found)) if of_plan != found => {
-            return stale(format!(
-                "the plan was made for another state (lineage {of_plan}, but this one has {found})"
-            ));
-        }
-        (Some(of_plan), None) => {
-            return stale(format!(
-                "the plan was made for another state (lineage {of_plan}, but there is no state here yet)"
-            ));
-        }
-        (None, Some(_)) => {
-            return stale(
-                "the plan is stale: it was made before there was a state; either it was applied already, or \
-                 something else was"
-                    .to_owned(),
-            );
-        }
-        (Some(_), Some(_)) | (None, None) => {}
+    if plan.lineage.is_none() && recorded.lineage.is_some() {
+        return stale("the plan was made before there was a state, and now there is one; either it was applied already, or something else was".to_owned());
+    }
+    let name = |lineage: Option<Lineage>| {
+        lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string())
+    };
+    if plan.lineage != recorded.lineage {
+        return stale(format!(
+            "the plan was made for another state (lineage {}, but this one has {})",
+            name(plan.lineage),
+            name(recorded.lineage)
+        ));
     }
     if plan.serial != recorded.serial {
         return stale(format!(

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
+use super::random::random;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, lock, random};
+use super::workspace::{Loaded, Locations, lock};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;
@@ -83,7 +84,13 @@ fn news(
     (imported, known): &mut (usize, usize),
 ) -> Vec<(Identity, Entry)> {
     let mut new = Vec::new();
-    for organization in &loaded.desired.organizations {
+    // The secrets of suspended organizations were not resolved, so their fingerprints are not known.
+    let organizations = loaded
+        .desired
+        .organizations
+        .iter()
+        .filter(|organization| !organization.suspend);
+    for organization in organizations {
         for callback in &organization.callbacks {
             let address = Address {
                 handle: organization.handle.clone(),

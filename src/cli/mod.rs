@@ -13,6 +13,7 @@ mod logging;
 mod owner;
 mod plan;
 mod progress;
+mod random;
 mod remote;
 mod sandbox;
 mod secret;

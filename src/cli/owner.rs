@@ -1,8 +1,8 @@
 //! Who this process is, as the lock file tells others.
 
 use super::exit::Failure;
+use super::random::random;
 use super::ui::SystemClock;
-use super::workspace::random;
 use crate::apply::WallClock as _;
 use crate::state::LockOwner;
 

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
+use super::random::random;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations, random};
+use super::workspace::{Loaded, Locations};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;

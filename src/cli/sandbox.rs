@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use super::args;
 use super::exit::{Exit, Failure, with_causes};
+use super::random::random;
 use super::stop;
 use super::ui::Ui;
-use super::workspace::random;
 use crate::sandbox::{self, Clock, CloudFile, Customer, Options, Sandbox, SandboxError};
 use crate::secret::Secret;
 use crate::sign::Credential;

@@ -2,8 +2,8 @@
 
 use super::args;
 use super::exit::{Exit, Failure};
+use super::random::random;
 use super::ui::Ui;
-use super::workspace::random;
 
 /// As many bytes as a `CallbackKey` has.
 const LENGTH: usize = 32;

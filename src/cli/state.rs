@@ -233,6 +233,9 @@ async fn rename(
 }
 
 /// The entry as it is to be recorded in its new place, which must be free.
+///
+/// What was proven of it was proven in the old scope. In another one it is only assumed, until a call
+/// there says more.
 fn relocate<'a>(
     recorded: &Recorded,
     identity: &'a Identity,
@@ -242,16 +245,19 @@ fn relocate<'a>(
     let entry = recorded.get(&identity.scope, &identity.url);
     let entry = entry
         .ok_or_else(|| Failure::error("the state changed meanwhile; run the command again"))?;
-    if *identity.scope != *scope && recorded.get(scope, &identity.url).is_some() {
-        let message = format!("`{handle}/{}` is recorded already", identity.url);
-        return Err(Failure::error(message).advice("Forget one of the two with `state rm` first."));
+    let mut moved = Entry {
+        handle: handle.clone(),
+        ..entry.clone()
+    };
+    if *identity.scope != *scope {
+        if recorded.get(scope, &identity.url).is_some() {
+            let message = format!("`{handle}/{}` is recorded already", identity.url);
+            return Err(
+                Failure::error(message).advice("Forget one of the two with `state rm` first.")
+            );
+        }
+        moved.belief = moved.belief.elsewhere();
+        moved.proof = None;
     }
-    Ok((
-        identity,
-        identity.url.clone(),
-        Entry {
-            handle: handle.clone(),
-            ..entry.clone()
-        },
-    ))
+    Ok((identity, identity.url.clone(), moved))
 }

@@ -144,12 +144,12 @@ impl Loaded {
         }
     }
 
+    /// Key and token of every callback that something may be called for. What is suspended needs no
+    /// secrets.
     fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
-        let callbacks = self
-            .desired
-            .organizations
-            .iter()
-            .flat_map(|organization| &organization.callbacks);
+        let organizations = self.desired.organizations.iter();
+        let active = organizations.filter(|organization| !organization.suspend);
+        let callbacks = active.flat_map(|organization| &organization.callbacks);
         callbacks.map(|callback| (callback.key, callback.token))
     }
 
@@ -279,14 +279,6 @@ pub(super) fn uses_of(
         uses.extend(token.map(|index| Use { index, token: true }));
     }
     uses
-}
-
-/// Random bytes from the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::error(format!("the system gives no random numbers: {error}")))?;
-    Ok(bytes)
 }
 
 /// Takes the state's lock for a command that writes.

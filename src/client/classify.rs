@@ -132,9 +132,7 @@ pub(super) fn no_credentials(account: &crate::model::AccountName) -> Outcome {
             message: format!("no credentials for account `{account}`"),
             request_id: None,
             meaning: Cow::Borrowed("nothing can sign calls for this account; nothing was sent"),
-            advice: Cow::Borrowed(
-                "declare the account under `accounts:` and set its credentials; `doctor` shows what was found",
-            ),
+            advice: Cow::Borrowed("declare the account under `accounts:` and set its credentials"),
         },
     )
 }

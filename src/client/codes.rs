@@ -208,7 +208,7 @@ static TABLE: &[Known] = &[
         "AuthFailure",
         ACCOUNT,
         "eSign refused the credentials",
-        "check SecretId and SecretKey, and that they are enabled; `doctor` shows which were found",
+        "check SecretId and SecretKey, and that they are enabled",
     ),
     family(
         "IpInBlacklist",

@@ -2,6 +2,7 @@
 //! everything is hidden but what certainly is none.
 
 use super::excerpt::Cursor;
+use super::name::is_key_like;
 
 /// Keys whose values are never secret.
 const OPEN: [&str; 13] = [
@@ -36,7 +37,7 @@ fn first_secret(line: &str) -> usize {
     loop {
         let rest = line[at..].trim_start_matches([' ', '\t', '-', '{', '[', ',']);
         at = line.len() - rest.len();
-        if is_open_url(rest) || rest.is_empty() {
+        if rest.is_empty() || is_open_url(rest) {
             return line.len();
         }
         let Some((key, value)) = rest.split_once(':') else {
@@ -45,16 +46,21 @@ fn first_secret(line: &str) -> usize {
         let value = value.trim_start();
         let key = key.trim().trim_matches(['"', '\'']);
         let value_at = line.len() - value.len();
+        if !is_key_like(key) {
+            return at;
+        }
         if value.is_empty() || (key == "url" && is_open_url(value)) {
             return line.len();
         }
         if value.starts_with(['{', '[']) {
             at = value_at;
         } else if OPEN.contains(&key) {
-            match value.find(',') {
-                Some(comma) => at = value_at + comma,
-                None => return line.len(),
+            let comma = value.find(',').unwrap_or(value.len());
+            let word = value[..comma].trim().trim_matches(['"', '\'']);
+            if !is_key_like(word) {
+                return value_at;
             }
+            at = value_at + comma;
         } else {
             return value_at;
         }
@@ -64,7 +70,10 @@ fn first_secret(line: &str) -> usize {
 /// Whether this is a URL that holds no password, and nothing after it.
 fn is_open_url(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'', ' ']);
-    text.starts_with("http") && !text.contains(['@', '{', ',', ' '])
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.contains(['@', ':', '{', ',', ' ']))
 }
 
 #[cfg(test)]
@@ -86,7 +95,11 @@ mod tests {
         "acme: {account: x, callbacks: [{key: SECRET}",
         "acme: {account: x, callbacks: [{key: "
     )]
-    #[case("  operator: x y: z", "  operator: x y: z")]
+    #[case("  operator: x y: SECRET", "  operator: ")]
+    #[case(
+        "  operator: yDw6, adoption: 'keep'",
+        "  operator: yDw6, adoption: 'keep'"
+    )]
     fn only_what_is_surely_open_is_shown(#[case] line: &str, #[case] shown: &str) {
         let text = format!("first\n{line}\nlast");
         let (from, to) = around(&text, 2);

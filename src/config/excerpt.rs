@@ -146,6 +146,7 @@ impl<'h> Mask<'h> {
 
 /// Sorts ranges and makes them disjoint, as [`excerpt`] wants them.
 pub(super) fn disjoint(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    ranges.retain(|(from, to)| from < to);
     ranges.sort_unstable();
     let mut merged: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
     for (from, to) in ranges {

@@ -47,6 +47,10 @@ pub(super) fn open(number: u32, source: &Source) -> File<'_> {
         file.fail(number, malformed);
         return file;
     }
+    if let Some(malformed) = utf16(source) {
+        file.fail(number, malformed);
+        return file;
+    }
     file.text = source.decoded();
     if let Some(malformed) = not_text(source, file.text) {
         file.fail(number, malformed);
@@ -112,21 +116,21 @@ fn too_large(source: &Source) -> Option<Malformed> {
     })
 }
 
+fn utf16(source: &Source) -> Option<Malformed> {
+    let marks = [b"\xff\xfe".as_slice(), b"\xfe\xff"];
+    // Without a mark, the first character gives it away: half of it is zero.
+    let zero = source.text.iter().take(2).any(|&byte| byte == 0);
+    let marked = marks.iter().any(|mark| source.text.starts_with(mark));
+    (marked || zero).then(|| Malformed {
+        code: code::NOT_UTF8,
+        message: "this file is UTF-16, not UTF-8".to_owned(),
+        help: Some("save it as UTF-8".to_owned()),
+        span: None,
+    })
+}
+
 fn not_text(source: &Source, text: &str) -> Option<Malformed> {
     let bytes = source.text.strip_prefix(BOM).unwrap_or(&source.text);
-    let utf16 = [b"\xff\xfe".as_slice(), b"\xfe\xff"]
-        .iter()
-        .any(|mark| bytes.starts_with(mark))
-        || bytes.first() == Some(&0)
-        || bytes.get(1) == Some(&0);
-    if utf16 {
-        return Some(Malformed {
-            code: code::NOT_UTF8,
-            message: "this file is UTF-16, not UTF-8".to_owned(),
-            help: Some("save it as UTF-8".to_owned()),
-            span: None,
-        });
-    }
     // The YAML crate takes a NUL for the end of the file, and the rest would be lost in silence.
     if let Some(at) = text.bytes().position(|byte| byte == 0) {
         return Some(Malformed {

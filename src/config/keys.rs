@@ -1,9 +1,10 @@
 //! Keys and kinds of values: what holds for every mapping, whatever its fields mean.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::code;
-use super::name::{closest, shown};
+use super::name::{closest, is_key_like};
 use super::raw::{Fields, Kind, Loose, Record, Shape, Stray, Text};
 use super::report::Reader;
 use super::source::At;
@@ -12,13 +13,20 @@ impl Reader<'_> {
     /// The value if it has the expected shape; else it is reported under `what`.
     pub(super) fn expect<'t, T: Shape<'t>>(
         &mut self,
-        what: &str,
+        what: fmt::Arguments<'_>,
         value: At<Loose<T>>,
     ) -> Option<At<T>> {
         let At { value, span, text } = value;
         match value {
             Loose::Is(value) => Some(At { value, span, text }),
             Loose::Not(kind) => {
+                match kind {
+                    // Whatever was meant, there may be secrets in it; where nothing is, one that
+                    // begins with `#` may be taken for a comment.
+                    Kind::Nothing | Kind::List | Kind::Mapping => self.hide_line_from(text.0),
+                    Kind::Boolean | Kind::Number | Kind::String if !T::IS_SCALAR => self.hide(text),
+                    Kind::Boolean | Kind::Number | Kind::String => {}
+                }
                 self.error(
                     span,
                     code::WRONG_TYPE,
@@ -36,7 +44,7 @@ impl Reader<'_> {
         name: &str,
         value: Option<At<Loose<T>>>,
     ) -> Option<At<T>> {
-        value.and_then(|value| self.expect(&format!("`{name}`"), value))
+        value.and_then(|value| self.expect(format_args!("`{name}`"), value))
     }
 
     /// The same of text.
@@ -54,8 +62,16 @@ impl Reader<'_> {
 
     /// The fields of a mapping; keys it should not have are reported. `what` says whose keys.
     pub(super) fn fields<'t, R: Record<'t>>(&mut self, what: &str, fields: Fields<'t, R>) -> R {
-        for stray in fields.strays {
-            self.stray(what, &stray, R::KEYS);
+        for stray in &fields.strays {
+            self.stray(what, stray, R::KEYS);
+        }
+        if let Some(last) = fields.strays.last().filter(|_| fields.more > 0) {
+            self.hide(fields.more_text);
+            let message = format!(
+                "{what} has {} more keys that should not be there",
+                fields.more
+            );
+            self.error(last.key.span, code::UNKNOWN_KEY, message, None);
         }
         fields.record
     }
@@ -65,8 +81,19 @@ impl Reader<'_> {
         for bytes in stray.value.scalars() {
             self.hide(bytes);
         }
-        let key = shown(&stray.key.value);
         let span = stray.key.span;
+        if !is_key_like(&stray.key.value) {
+            // Text where a key belongs: a colon is missing, and a secret may be in it.
+            self.hide(stray.key.text);
+            self.error(
+                span,
+                code::UNKNOWN_KEY,
+                format!("{what} has something that is no key"),
+                Some("is there a `:` and a space after each key?".to_owned()),
+            );
+            return;
+        }
+        let key = &stray.key.value;
         if stray.repeated {
             self.error(
                 span,

@@ -5,7 +5,7 @@
 //! `organizations` must be in at least one file.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::file::Root;
@@ -33,10 +33,10 @@ pub(super) struct Merge<'s> {
     complete: bool,
     /// Where the first file begins.
     first: Option<Place>,
-    has_version: bool,
-    has_environment: bool,
-    has_organizations: bool,
-    has_operator: bool,
+    /// Keys that some file has, right or wrong: those that must be there, and `operator`.
+    seen: BTreeSet<&'static str>,
+    /// Every `accounts` could be read.
+    accounts_known: bool,
     environment: Option<(Environment, Place)>,
     defaults: Defaults,
     accounts: BTreeMap<AccountName, (Option<AccountSource>, Place)>,
@@ -50,10 +50,8 @@ impl<'s> Merge<'s> {
             report: Report::EMPTY,
             complete: true,
             first: None,
-            has_version: false,
-            has_environment: false,
-            has_organizations: false,
-            has_operator: false,
+            seen: BTreeSet::new(),
+            accounts_known: true,
             environment: None,
             defaults: Defaults {
                 operator: None,
@@ -85,7 +83,7 @@ impl<'s> Merge<'s> {
         if matches!(root.value, Loose::Not(Kind::Nothing)) {
             return;
         }
-        let Some(root) = reader.expect("a configuration", root) else {
+        let Some(root) = reader.expect(format_args!("a configuration"), root) else {
             self.complete = false;
             return;
         };
@@ -101,9 +99,13 @@ impl<'s> Merge<'s> {
             accounts,
             organizations,
         } = document;
-        self.has_version |= version.is_some();
-        self.has_environment |= environment.is_some();
-        self.has_organizations |= organizations.is_some();
+        let present = [
+            ("version", version.is_some()),
+            ("environment", environment.is_some()),
+            ("organizations", organizations.is_some()),
+        ];
+        let present = present.into_iter().filter(|(_, present)| *present);
+        self.seen.extend(present.map(|(key, _)| key));
         let mut reader = Reader {
             report: &mut self.report,
             file,
@@ -120,24 +122,37 @@ impl<'s> Merge<'s> {
             );
         }
         let environment = reader.environment(environment);
-        let defaults = reader
-            .field("defaults", defaults)
-            .map(|defaults| {
-                self.has_operator |= mistyped(&defaults.value.strays, "operator");
-                reader.fields("`defaults`", defaults.value)
-            })
-            .unwrap_or_default();
-        self.has_operator |= defaults.operator.is_some();
+        let defaults = match defaults {
+            None => raw::Defaults::default(),
+            Some(defaults) => match reader.field("defaults", Some(defaults)) {
+                None => {
+                    // What it says of the operator is unknown, so none is missed.
+                    self.seen.insert("operator");
+                    raw::Defaults::default()
+                }
+                Some(defaults) => {
+                    if mistyped(&defaults.value.strays, "operator") {
+                        self.seen.insert("operator");
+                    }
+                    reader.fields("`defaults`", defaults.value)
+                }
+            },
+        };
+        if defaults.operator.is_some() {
+            self.seen.insert("operator");
+        }
         let operator = reader.operator(defaults.operator);
         let adoption = reader.adoption(defaults.adoption);
+        let names_accounts = accounts.is_some();
         let accounts = reader.field("accounts", accounts);
+        self.accounts_known &= accounts.is_some() || !names_accounts;
         let organizations = reader.field("organizations", organizations);
 
         self.agree("environment", environment, |merge| &mut merge.environment);
         self.agree("operator", operator, |merge| &mut merge.defaults.operator);
         self.agree("adoption", adoption, |merge| &mut merge.defaults.adoption);
         for (name, account) in accounts.map(|at| at.value.0).unwrap_or_default() {
-            self.account(file, text, name, account);
+            self.account(file, text, &name, account);
         }
         if let Some(organizations) = organizations {
             self.organizations.push((file, text, organizations));
@@ -187,7 +202,7 @@ impl<'s> Merge<'s> {
         &mut self,
         file: u32,
         text: &str,
-        name: At<Cow<'_, str>>,
+        name: &At<Cow<'_, str>>,
         value: At<Loose<Fields<'_, raw::Account<'_>>>>,
     ) {
         let mut reader = Reader {
@@ -197,7 +212,7 @@ impl<'s> Merge<'s> {
         };
         let place = reader.place(name.span);
         let source = reader.account(value);
-        let Some(name) = reader.name("the name of an account", &name) else {
+        let Some(name) = reader.name("the name of an account", name) else {
             return;
         };
         let length = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
@@ -239,7 +254,7 @@ impl<'s> Merge<'s> {
                 let place = reader.place(key.span);
                 let handle = reader.name("the handle of an organization", &key);
                 let what = handle.as_deref().unwrap_or("an organization");
-                let Some(value) = reader.expect(&format!("`{what}`"), value) else {
+                let Some(value) = reader.expect(format_args!("`{what}`"), value) else {
                     continue;
                 };
                 let draft = reader.organization(value.value, &default_account, &mut secrets);
@@ -283,20 +298,18 @@ impl<'s> Merge<'s> {
             return;
         };
         let keys = [
-            ("version", self.has_version, "write `version: 1`"),
+            ("version", "write `version: 1`"),
             (
                 "environment",
-                self.has_environment,
                 "write `environment: production` or `environment: test`",
             ),
             (
                 "organizations",
-                self.has_organizations,
                 "write `organizations: {}` if there shall be none",
             ),
         ];
-        for (key, present, help) in keys {
-            if !present {
+        for (key, help) in keys {
+            if !self.seen.contains(key) {
                 let message = format!("the configuration needs `{key}`");
                 let help = Some(help.to_owned());
                 self.report
@@ -347,7 +360,7 @@ impl<'s> Merge<'s> {
             absent,
         } = draft;
         let known = self.known_account(&account, account_span, place);
-        if !names_operator && !self.has_operator && self.complete {
+        if !names_operator && !self.seen.contains("operator") && self.complete {
             self.report.error(
                 place,
                 span.length,
@@ -387,6 +400,7 @@ impl<'s> Merge<'s> {
         if account.as_str() == AccountName::DEFAULT
             || self.accounts.contains_key(account)
             || !self.complete
+            || !self.accounts_known
         {
             return true;
         }
@@ -444,49 +458,6 @@ impl<'s> Merge<'s> {
                         .to_owned(),
                 ),
             );
-        }
-    }
-}
-
-impl Reader<'_> {
-    /// Where an account's credentials come from.
-    fn account(&mut self, value: At<Loose<Fields<'_, raw::Account<'_>>>>) -> Option<AccountSource> {
-        let value = self.expect("an account", value)?;
-        let span = value.span;
-        let raw::Account {
-            profile,
-            env,
-            assume_role,
-        } = self.fields("an account", value.value);
-        if let Some(assume_role) = assume_role {
-            for bytes in assume_role.scalars() {
-                self.hide(bytes);
-            }
-            self.error(
-                assume_role.span,
-                code::NOT_SUPPORTED,
-                "`assume_role` is not supported yet",
-                Some("use `profile` or `env` with credentials of that role".to_owned()),
-            );
-            return None;
-        }
-        match (profile, env) {
-            (None, None) => Some(AccountSource::Default {}),
-            (Some(profile), None) => {
-                let profile = self.text("profile", Some(profile))?;
-                self.name("the name of a profile", &profile)
-                    .map(|name| AccountSource::Profile(name.to_string()))
-            }
-            (None, Some(env)) => self.credentials(env).map(AccountSource::Env),
-            (Some(_), Some(_)) => {
-                self.error(
-                    span,
-                    code::SEVERAL_SOURCES,
-                    "an account has one source of credentials, but this one has two",
-                    Some("keep `profile` or `env`".to_owned()),
-                );
-                None
-            }
         }
     }
 }

@@ -14,6 +14,7 @@
     reason = "the configuration is a pure function of its text; files and variables are read by `cli`"
 )]
 
+mod account;
 mod code;
 mod conceal;
 mod excerpt;

@@ -47,6 +47,17 @@ pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .copied()
 }
 
+/// Whether this can be meant as a key, and is not, say, a key and its value with a colon missing.
+pub(super) fn is_key_like(key: &str) -> bool {
+    // The longest real one has 21, a key for AES-256 has 32.
+    const LONGEST: usize = 24;
+    key == "<<"
+        || (key.chars().count() <= LONGEST
+            && key
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
+}
+
 /// `text` fit for a message: no control characters, not too long.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 120;

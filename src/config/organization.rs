@@ -8,6 +8,7 @@ use super::keys::mistyped;
 use super::raw::{self, Callback, CallbackFields, Fields, List, Text};
 use super::report::Reader;
 use super::source::{At, Span};
+use super::url::Fault;
 use super::{code, url};
 use crate::diag::Place;
 use crate::model::{
@@ -144,7 +145,7 @@ impl Reader<'_> {
         let mut callbacks = Vec::with_capacity(list.value.0.len());
         for item in list.value.0 {
             callbacks.extend(
-                self.expect("a callback", item)
+                self.expect(format_args!("a callback"), item)
                     .and_then(|item| self.callback(item, secrets)),
             );
         }
@@ -212,25 +213,37 @@ impl Reader<'_> {
         if faults.is_empty() {
             return Some(CallbackUrl::new(url));
         }
+        self.hide_in_url(text, &faults);
         for fault in faults {
-            if fault.code == code::USER_INFO {
-                self.hide_user_info(text);
-            }
             let help = fault.help.map(str::to_owned);
             self.error(span, fault.code, fault.message, help);
         }
         None
     }
 
-    /// Hides all but the scheme and what follows the authority of a URL in the text.
-    fn hide_user_info(&mut self, (start, end): (u32, u32)) {
-        let written = self.text.get(start as usize..end as usize);
-        match written.and_then(url::authority) {
-            Some((at, authority)) => {
-                let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-                self.hide((small(at), small(at + authority.len())));
-            }
-            None => self.hide((start, end)),
+    /// Hides what of a wrong URL may be secret: user name and password, what follows white space
+    /// (perhaps the next key), and all of it when it has nothing of a URL.
+    fn hide_in_url(&mut self, (start, end): (u32, u32), faults: &[Fault]) {
+        let Some(written) = self.text.get(start as usize..end as usize) else {
+            return;
+        };
+        let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let space = written.find(char::is_whitespace).unwrap_or(written.len());
+        self.hide((small(space), end));
+        if let Some(at) = written.rfind('@') {
+            let from = written.find("://").map_or(0, |scheme| scheme + 3).min(at);
+            self.hide((small(from), small(at + 1)));
+        }
+        // What is no port may be a password with its `@` missing.
+        if let Some((at, authority)) = url::authority(written)
+            && let Some((host, port)) = authority.split_once(':')
+            && !port.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            self.hide((small(at + host.len() + 1), small(at + authority.len())));
+        }
+        let no_scheme = faults.iter().any(|fault| fault.code == code::SCHEME);
+        if no_scheme && !written[..space].contains('.') {
+            self.hide((start, end));
         }
     }
 
@@ -244,7 +257,8 @@ impl Reader<'_> {
         };
         let mut absent: Vec<(CallbackUrl, Place)> = Vec::with_capacity(list.value.0.len());
         for item in list.value.0 {
-            let Some(At { value, span, text }) = self.expect("an absent URL", item) else {
+            let Some(At { value, span, text }) = self.expect(format_args!("an absent URL"), item)
+            else {
                 continue;
             };
             let Some(url) = self.url(value, span, text) else {

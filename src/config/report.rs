@@ -11,6 +11,9 @@ use crate::diag::{Code, Diagnostic, Place, Severity, Snippet};
 /// How many errors are kept. A file that has more is not a configuration, and the first ones say so.
 const MOST_ERRORS: usize = 10_000;
 
+/// How many bytes before a hidden value are searched for an anchor or tag.
+const LOOK_BACK: usize = 256;
+
 /// A problem before its line is cut out.
 #[derive(Clone, Debug)]
 struct Found {
@@ -110,7 +113,7 @@ impl Report {
     /// Everything found, in the order of the files. `texts` are the files' texts in that order.
     pub(super) fn finish(mut self, sources: &[Source], texts: &[&str]) -> Vec<Diagnostic> {
         self.found
-            .sort_by(|a, b| (a.place, a.severity, a.code).cmp(&(b.place, b.severity, b.code)));
+            .sort_by_key(|found| (found.place, found.severity, found.code));
         let mut hidden = vec![Vec::new(); texts.len()];
         for (file, bytes) in self.hidden {
             if let Some(of_file) = hidden.get_mut(file as usize) {
@@ -193,16 +196,44 @@ impl Reader<'_> {
         self.report.error(place, span.length, code, message, help);
     }
 
-    pub(super) fn hide(&mut self, bytes: (u32, u32)) {
-        self.report.hide(self.file, bytes);
+    /// Keeps a value out of every excerpt.
+    pub(super) fn hide(&mut self, (start, end): (u32, u32)) {
+        if start == end {
+            // An empty block: what stands in its place is shown instead.
+            return self.hide_line_from(start);
+        }
+        let start = self.with_properties(start);
+        self.report.hide(self.file, (start, end));
     }
 
-    /// Hides what follows on the line of this byte.
+    /// Keeps a value and what follows on its line out of every excerpt.
     pub(super) fn hide_line_from(&mut self, start: u32) {
         let rest = self.text.get(start as usize..).unwrap_or_default();
         let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        self.hide((start, start.saturating_add(length)));
+        let end = start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
+        let start = self.with_properties(start);
+        self.report.hide(self.file, (start, end));
+    }
+
+    /// Where a value begins with what is written before it as an anchor or tag: a secret that begins
+    /// with `&` or `!` is taken for one.
+    fn with_properties(&self, start: u32) -> u32 {
+        let whole = self.text.get(..start as usize).unwrap_or_default();
+        // No further, because a line may hold a whole file.
+        let mut from = whole.len().saturating_sub(LOOK_BACK);
+        while !whole.is_char_boundary(from) {
+            from += 1;
+        }
+        let mut before = whole[from..].trim_end();
+        let mut start = start;
+        while let Some(word) = before.split_whitespace().next_back()
+            && word.starts_with(['&', '!', '*'])
+        {
+            before = &before[..before.len() - word.len()];
+            start = u32::try_from(from + before.len()).unwrap_or(start);
+            before = before.trim_end();
+        }
+        start
     }
 }
 

@@ -25,13 +25,18 @@ pub fn schema() -> Value {
     let mut schema = settings
         .into_generator()
         .into_root_schema_for::<Document<'_>>();
-    RecursiveTransform(not_null).transform(&mut schema);
+    RecursiveTransform(tidy).transform(&mut schema);
     schema.insert("title".to_owned(), json!("callbacks.yaml"));
     schema.to_value()
 }
 
-/// A key that may be missing may not be null.
-fn not_null(schema: &mut Schema) {
+/// A key that may be missing may not be null; formats of Rust's numbers and line breaks of its
+/// comments mean nothing to others.
+fn tidy(schema: &mut Schema) {
+    schema.remove("format");
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
     let null = json!("null");
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|kind| *kind != null);

@@ -200,6 +200,11 @@ pub(super) fn reserved_schema() -> Value {
     json!({ "pattern": format!("^({})", either.join("|")) })
 }
 
+/// The schema of the words of a command, in order: the program may not be empty, the rest may.
+pub(super) fn command_schema() -> Value {
+    json!([{ "type": "string", "minLength": 1 }])
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

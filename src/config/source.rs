@@ -111,7 +111,11 @@ impl<'t> Tokens<'t> {
         };
         let mut parser = Parser::new_from_str_with_options(text, options);
         loop {
-            match parser.next_event().transpose().map_err(malformed)? {
+            match parser
+                .next_event()
+                .transpose()
+                .map_err(|error| malformed(&error))?
+            {
                 Some((Event::StreamStart, _)) => {}
                 Some((Event::DocumentStart(..), _)) => break,
                 Some(_) | None => return Ok(None),
@@ -188,7 +192,12 @@ impl<'t> Tokens<'t> {
 
     /// Makes sure that nothing follows the document.
     pub(super) fn close(mut self) -> Result<(), Failure> {
-        while let Some((event, span)) = self.parser.next_event().transpose().map_err(malformed)? {
+        while let Some((event, span)) = self
+            .parser
+            .next_event()
+            .transpose()
+            .map_err(|error| malformed(&error))?
+        {
             if matches!(event, Event::DocumentStart(..)) {
                 let message = "a file may hold one YAML document, but here a second one begins";
                 let help = "move it to a file of its own in a directory and pass that with -f";
@@ -220,7 +229,11 @@ impl<'t> Tokens<'t> {
     /// From the parser, with the number of its anchor, or 0.
     fn parsed(&mut self) -> Result<(At<Token<'t>>, usize), Failure> {
         loop {
-            let event = self.parser.next_event().transpose().map_err(malformed)?;
+            let event = self
+                .parser
+                .next_event()
+                .transpose()
+                .map_err(|error| malformed(&error))?;
             let Some((event, span)) = event else {
                 return Err(Box::new(Malformed {
                     code: code::SYNTAX,
@@ -229,6 +242,10 @@ impl<'t> Tokens<'t> {
                     span: None,
                 }));
             };
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "a foreign enum; the rest tells nothing of the document"
+            )]
             let (token, anchor, tag) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
                     let plain = style == ScalarStyle::Plain && tag.is_none();
@@ -310,6 +327,10 @@ impl<'t> Tokens<'t> {
     }
 }
 
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "failures are boxed everywhere"
+)]
 fn too_much(span: Span) -> Failure {
     Box::new(Malformed {
         code: code::BLOWS_UP,
@@ -323,7 +344,11 @@ fn too_much(span: Span) -> Failure {
     })
 }
 
-fn malformed(error: ScanError) -> Failure {
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "failures are boxed everywhere"
+)]
+fn malformed(error: &ScanError) -> Failure {
     let marker = error.marker();
     let span = Span {
         line: small(marker.line()),
@@ -387,7 +412,7 @@ mod tests {
         loop {
             match tokens.next().map_err(|failure| failure.code.0)?.value {
                 Token::Scalar(text, true) => all.push_str(&text),
-                Token::Scalar(text, false) => all.push_str(&format!("'{text}'")),
+                Token::Scalar(text, false) => all.extend(["'", &text, "'"]),
                 Token::List => all.push('['),
                 Token::Mapping => all.push('{'),
                 Token::End => all.push('/'),
@@ -433,11 +458,11 @@ mod tests {
     fn hostile_documents_end_in_an_error() {
         let deep = "[".repeat(100_000);
         let deep_block = "- ".repeat(100_000);
-        let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..20 {
+        let first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        let laughs = (1..20).fold(first, |text, level| {
             let last = vec![format!("*a{}", level - 1); 10].join(", ");
-            laughs.push_str(&format!("a{level}: &a{level} [{last}]\n"));
-        }
+            format!("{text}a{level}: &a{level} [{last}]\n")
+        });
         assert_eq!(read(&deep), Err("E006"));
         assert_eq!(read(&deep_block), Err("E006"));
         assert_eq!(read(&laughs), Err("E006"));

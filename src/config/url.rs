@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::code;
+use super::name::shown;
 use crate::diag::Code;
 
 /// In characters. A sibling field of the API documents this limit.
@@ -120,7 +121,7 @@ fn ascii(url: &str) -> Option<Fault> {
                 code::NON_ASCII,
                 format!(
                     "this URL holds `{}`, which is not ASCII",
-                    c.escape_default()
+                    shown(&c.to_string())
                 ),
                 "write a host name in Punycode (`xn--…`) and a path percent-encoded (`%E4…`)",
             )

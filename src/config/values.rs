@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::code;
 use super::keys::listed;
 use super::name::{closest, is_id, is_name, shown};
-use super::raw::{EnvironmentVariables, Kind, List, Loose, Reference, Secretive, Text};
+use super::raw::{Kind, List, Loose, Reference, Secretive, Text};
 use super::report::Reader;
 use super::secret::{is_reserved, is_variable};
 use super::source::At;
 use crate::diag::Place;
-use crate::model::{Adoption, CredentialVariables, Environment, OperatorId};
+use crate::model::{Adoption, Environment, OperatorId};
 use crate::secret::SecretReference;
 
 /// How long the ids are that eSign gives out.
@@ -185,11 +185,11 @@ impl Reader<'_> {
     }
 
     /// The name of an environment variable. What is none may be the secret itself.
-    fn variable<'de>(
+    pub(super) fn variable<'t>(
         &mut self,
         name: &str,
-        value: Option<At<Loose<Text<'de>>>>,
-    ) -> Option<At<Cow<'de, str>>> {
+        value: Option<At<Loose<Text<'t>>>>,
+    ) -> Option<At<Cow<'t, str>>> {
         let value = value?;
         let (bytes, span) = (value.text, value.span);
         match value.value {
@@ -239,7 +239,7 @@ impl Reader<'_> {
         let words: Vec<_> = value
             .0
             .into_iter()
-            .filter_map(|word| self.expect("a word of `command`", word))
+            .filter_map(|word| self.expect(format_args!("a word of `command`"), word))
             .map(|word| word.value.0.into_owned())
             .collect();
         if words.len() < count {
@@ -252,78 +252,6 @@ impl Reader<'_> {
             return None;
         }
         Some(SecretReference::Command(words))
-    }
-
-    /// The variables that hold an account's credentials.
-    pub(super) fn credentials(
-        &mut self,
-        value: At<Loose<Secretive<'_, EnvironmentVariables<'_>>>>,
-    ) -> Option<CredentialVariables> {
-        let At { value, span, text } = self.field("env", Some(value))?;
-        let fields = match value {
-            Secretive::Is(fields) => *fields,
-            Secretive::Not(other) => {
-                for bytes in other.scalars(text) {
-                    self.hide(bytes);
-                }
-                self.error(
-                    span,
-                    code::WRONG_TYPE,
-                    "`env` of an account must be a mapping of variable names",
-                    Some("write `env: { secret_id: ACME_ID, secret_key: ACME_KEY }`".to_owned()),
-                );
-                return None;
-            }
-        };
-        let EnvironmentVariables {
-            secret_id,
-            secret_key,
-            token,
-        } = self.fields("`env` of an account", fields);
-        if let Some(At {
-            value: Loose::Is(Text(id)),
-            span,
-            ..
-        }) = &secret_id
-            && id.starts_with("AKID")
-            && id.len() > 20
-        {
-            let span = *span;
-            for value in [&secret_id, &secret_key, &token].into_iter().flatten() {
-                self.hide(value.text);
-            }
-            self.error(
-                span,
-                code::CREDENTIAL_LITERAL,
-                "this looks like a SecretId itself, not like the name of a variable that holds it",
-                Some(
-                    "put the credentials into environment variables and write their names"
-                        .to_owned(),
-                ),
-            );
-            return None;
-        }
-        for (name, missing) in [
-            ("secret_id", secret_id.is_none()),
-            ("secret_key", secret_key.is_none()),
-        ] {
-            if missing {
-                let message = format!("`env` of an account needs `{name}`");
-                self.error(span, code::MISSING_KEY, message, None);
-            }
-        }
-        let has_token = token.is_some();
-        let secret_id = self.variable("secret_id", secret_id);
-        let secret_key = self.variable("secret_key", secret_key);
-        let token = self.variable("token", token);
-        if has_token && token.is_none() {
-            return None;
-        }
-        Some(CredentialVariables {
-            secret_id: secret_id?.value.into_owned(),
-            secret_key: secret_key?.value.into_owned(),
-            token: token.map(|token| token.value.into_owned()),
-        })
     }
 }
 

@@ -184,6 +184,22 @@ impl Belief {
         }
     }
 
+    /// What may be true in another scope, to which somebody says the callback belongs: present at
+    /// best as assumed, and absent at best perhaps.
+    #[must_use]
+    pub fn elsewhere(self) -> Self {
+        match self.present {
+            Some(there) => Self {
+                absent: self.absent,
+                present: Some(Presumed {
+                    exact: false,
+                    ..there
+                }),
+            },
+            None => Self::ANYTHING,
+        }
+    }
+
     fn union(self, other: Self) -> Self {
         let present = match (self.present, other.present) {
             (None, there) | (there, None) => there,
@@ -278,6 +294,12 @@ mod tests {
                 .after(Write::Add(X)),
             Belief::assumed(X)
         );
+    }
+
+    #[test]
+    fn nothing_is_proven_elsewhere() {
+        assert_eq!(Belief::proven(X).elsewhere(), Belief::assumed(X));
+        assert_eq!(Belief::ABSENT.elsewhere(), Belief::ANYTHING);
     }
 
     #[test]

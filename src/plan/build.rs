@@ -153,6 +153,10 @@ impl<'a> Builder<'a> {
                 usize::from(entry.is_some_and(|entry| guards::counts(entry.belief.presence())));
             return None;
         }
+        if self.options.destroy && entry.is_none() {
+            // What was never recorded may be somebody else's.
+            return None;
+        }
         let (wanted, after) = self.wanted(organization, &address, declaration);
         let mut verdict = decide(entry, wanted);
         if organization.suspend {
@@ -171,13 +175,19 @@ impl<'a> Builder<'a> {
         {
             return None;
         }
-        let change = assemble(
+        let mut change = assemble(
             address,
             organization.operator.clone(),
             verdict,
             entry,
             after,
         );
+        // A protection that is declared and not recorded yet holds off `--destroy` too.
+        if let (Declaration::Callback(Callback { protect: true, .. }), Some(before)) =
+            (declaration, &mut change.before)
+        {
+            before.protect |= self.options.destroy;
+        }
         census.omitted += usize::from(guards::by_omission(&change));
         census.remaining += usize::from(change.after.is_some() || change.steps != Steps::Delete);
         Some(change)

@@ -31,7 +31,11 @@ pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {
     } else {
         Renderer::plain()
     };
-    renderer.render(&[group])
+    let drawn = renderer.render(&[group]);
+    match &excerpt {
+        Some(excerpt) => excerpt.with_column(drawn),
+        None => drawn,
+    }
 }
 
 /// The line of a snippet and which bytes of it to mark.
@@ -65,6 +69,27 @@ impl<'d> Excerpt<'d> {
             line,
             mark,
         }
+    }
+
+    /// Of a line that was cut, the drawn column counts from the cut; puts the real one there.
+    fn with_column(&self, drawn: String) -> String {
+        let Snippet {
+            file,
+            line,
+            column,
+            text_column,
+            ..
+        } = self.snippet;
+        if *text_column <= 1 {
+            return drawn;
+        }
+        // One for the `…`, one because columns count from 1.
+        let shown = column.saturating_sub(*text_column) + 2;
+        drawn.replacen(
+            &format!("{file}:{line}:{shown}"),
+            &format!("{file}:{line}:{column}"),
+            1,
+        )
     }
 
     fn draw(&self) -> annotate_snippets::Snippet<'_, annotate_snippets::Annotation<'_>> {
@@ -102,41 +127,41 @@ mod tests {
     #[test]
     fn what_where_the_line_and_help() {
         insta::assert_snapshot!(diagnostic(&example("        kye: x", 9, 3, 1), false), @r"
-            error[E010]: a callback has no key `kye`
-              --> teams/callbacks.yaml:12:9
-               |
-            12 |         kye: x
-               |         ^^^
-               |
-               = help: did you mean `key`?
-            ");
+        error[E010]: a callback has no key `kye`
+          --> teams/callbacks.yaml:12:9
+           |
+        12 |         kye: x
+           |         ^^^
+           |
+           = help: did you mean `key`?
+        ");
     }
 
     #[test]
     fn a_caret_stands_below_wide_characters() {
         insta::assert_snapshot!(
             diagnostic(&example("{ 描述: 合同事件, kye: x }", 13, 3, 1), false), @r"
-            error[E010]: a callback has no key `kye`
-              --> teams/callbacks.yaml:12:13
-               |
-            12 | { 描述: 合同事件, kye: x }
-               |                   ^^^
-               |
-               = help: did you mean `key`?
-            ");
+        error[E010]: a callback has no key `kye`
+          --> teams/callbacks.yaml:12:13
+           |
+        12 | { 描述: 合同事件, kye: x }
+           |                   ^^^
+           |
+           = help: did you mean `key`?
+        ");
     }
 
     #[test]
     fn a_long_line_says_that_it_was_cut() {
         insta::assert_snapshot!(diagnostic(&example("b, kye: x", 1004, 3, 1001), false), @r"
-            error[E010]: a callback has no key `kye`
-              --> teams/callbacks.yaml:12:5
-               |
-            12 | …b, kye: x
-               |     ^^^
-               |
-               = help: did you mean `key`?
-            ");
+        error[E010]: a callback has no key `kye`
+          --> teams/callbacks.yaml:12:1004
+           |
+        12 | …b, kye: x
+           |     ^^^
+           |
+           = help: did you mean `key`?
+        ");
     }
 
     #[test]
@@ -147,10 +172,10 @@ mod tests {
             ..example("", 1, 1, 1)
         };
         insta::assert_snapshot!(diagnostic(&alone, false), @r"
-            warning[E010]: a callback has no key `kye`
-             |
-             = help: did you mean `key`?
-            ");
+        warning[E010]: a callback has no key `kye`
+         |
+         = help: did you mean `key`?
+        ");
     }
 
     #[test]

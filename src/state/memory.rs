@@ -186,6 +186,18 @@ impl MemoryFiles {
         disk.names.insert(path, inode);
     }
 
+    /// The files and bytes that certainly survive a power cut at this moment.
+    pub fn synced(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let disk = self.disk();
+        disk.durable
+            .iter()
+            .filter_map(|(path, inode)| {
+                let Inode { bytes, synced } = disk.inodes.get(inode)?;
+                Some((path.clone(), bytes[..*synced].to_vec()))
+            })
+            .collect()
+    }
+
     /// Every file there is.
     pub fn all(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let disk = self.disk();

@@ -63,8 +63,8 @@ pub struct Slot(Booking);
 #[must_use = "a slot that is not started is given back"]
 pub struct PairSlot(Booking);
 
-/// The right to make the second call of a pair at any moment. Dropped, it is given back; do that
-/// before asking for another slot, for instance to repeat the first call.
+/// The right to make one call at any moment: the second of a pair, or an urgent one. Dropped, it is
+/// given back; do that before asking for another slot, for instance to repeat the first call.
 #[derive(Debug)]
 #[must_use = "a reservation that is not used is given back"]
 pub struct Reservation {
@@ -126,9 +126,23 @@ impl Pace {
         PairSlot(self.book(2).await)
     }
 
-    /// eSign refused a call that left then, because there were too many. Halves the rate and pauses
-    /// for a second; the rate comes back within seconds. Gives the new rate in calls a minute, or
-    /// `None` when it was lowered already after that call had left, or when there is no limit.
+    /// Reserves the next place that comes free, before everybody else who waits. For a call whose
+    /// callback is gone until it succeeds. Waits only for the pause after a refusal.
+    pub async fn acquire_urgent(&self) -> Reservation {
+        self.when(|schedule, now| allowed(schedule.earliest_urgent(), now))
+            .await;
+        let now = self.now();
+        self.schedule().book_extra(now);
+        Reservation {
+            pace: self.clone(),
+            state: Reserved::Nothing,
+        }
+    }
+
+    /// eSign refused a call that left then, because there were too many. The first time for a while
+    /// that is jitter on the way, and lowers the rate a little; soon again, it halves the rate and
+    /// pauses for a second. The rate comes back within seconds. Gives the new rate in calls a minute,
+    /// or `None` when it was lowered already after that call had left, or when there is no limit.
     pub fn throttled(&self, sent: SentAt) -> Option<u32> {
         let rate = self.schedule().throttled(sent.0, self.now());
         self.0.changed.notify_waiters();

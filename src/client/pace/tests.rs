@@ -174,12 +174,15 @@ async fn throttling_slows_down_and_full_speed_comes_back_within_seconds() {
     for _ in 0..20 {
         sent = pace.acquire().await.start().await;
     }
-    assert_eq!(pace.throttled(sent), Some(600));
+    assert_eq!(pace.throttled(sent), Some(1080));
     assert_eq!(pace.throttled(sent), None, "one episode, one cut");
+    sent = pace.acquire().await.start().await;
+    let now = pace.rate_per_minute().unwrap();
+    assert_eq!(pace.throttled(sent), Some(now / 2), "not the first");
     let cut = Instant::now();
     sent = pace.acquire().await.start().await;
     assert!(cut.elapsed() >= SECOND);
-    assert_eq!(pace.rate_per_minute(), Some(600));
+    assert_eq!(pace.rate_per_minute(), Some(now / 2));
     for _ in 0..95 {
         sent = pace.acquire().await.start().await;
     }
@@ -199,8 +202,14 @@ async fn without_a_limit_nobody_waits_unless_throttled() {
     assert_eq!(begun.elapsed(), Duration::ZERO);
     assert_eq!(pace.rate_per_minute(), None);
     assert_eq!(pace.throttled(sent), None);
+    sent = pace.acquire().await.start().await;
+    assert!(begun.elapsed() >= Duration::from_millis(100), "no hot loop");
+    assert_eq!(pace.throttled(sent), None);
     let _: SentAt = pace.acquire().await.start().await;
-    assert!(begun.elapsed() >= SECOND, "no hot loop");
+    assert!(
+        begun.elapsed() >= SECOND,
+        "a refusal soon after is no jitter"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,5 +14,6 @@ pub(super) use shape::{
     Entries, Fields, Flag, Kind, List, Loose, Number, Record, Shape, Stray, Text,
 };
 pub(super) use tree::{
-    Account, Callback, CallbackFields, Document, EnvironmentVariables, Organization, Reference,
+    Account, Callback, CallbackFields, Defaults, Document, EnvironmentVariables, Organization,
+    Reference,
 };

@@ -31,6 +31,9 @@ pub(in crate::config) trait Shape<'t>: Sized {
     /// What to say was expected, with its article.
     const EXPECTED: &'static str;
 
+    /// It is made from text, a number or the like, so that a wrong one of those may be shown.
+    const IS_SCALAR: bool = false;
+
     fn text(_: Cow<'t, str>) -> Option<Self> {
         None
     }
@@ -72,19 +75,28 @@ pub(in crate::config) struct Number(pub(in crate::config) f64);
 #[derive(Clone, Debug)]
 pub(in crate::config) struct List<T>(pub(in crate::config) Vec<At<Loose<T>>>);
 
+/// A key and its value.
+pub(in crate::config) type Entry<'t, T> = (At<Cow<'t, str>>, At<Loose<T>>);
+
 /// A mapping with keys that people choose.
 #[derive(Clone, Debug)]
-pub(in crate::config) struct Entries<'t, T>(
-    pub(in crate::config) Vec<(At<Cow<'t, str>>, At<Loose<T>>)>,
-);
+pub(in crate::config) struct Entries<'t, T>(pub(in crate::config) Vec<Entry<'t, T>>);
 
 /// A mapping with the keys of `R`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(in crate::config) struct Fields<'t, R> {
     pub(in crate::config) record: R,
     /// Keys that `R` does not have, and repeated ones.
     pub(in crate::config) strays: Vec<Stray<'t>>,
+    /// How many more there are than are kept.
+    pub(in crate::config) more: usize,
+    /// Where the values of those stand, in bytes: from the start of the first to the end of the last.
+    pub(in crate::config) more_text: (u32, u32),
 }
+
+/// How many strays of a mapping are kept. A mapping with more is something else altogether, and a
+/// hostile file has millions.
+const MOST_STRAYS: usize = 100;
 
 /// A key that should not be there.
 #[derive(Clone, Debug)]
@@ -106,6 +118,7 @@ pub(in crate::config) trait Record<'t>: Default {
 
 impl<'t> Shape<'t> for Text<'t> {
     const EXPECTED: &'static str = "a string";
+    const IS_SCALAR: bool = true;
 
     fn text(text: Cow<'t, str>) -> Option<Self> {
         Some(Self(text))
@@ -114,6 +127,7 @@ impl<'t> Shape<'t> for Text<'t> {
 
 impl Shape<'_> for Flag {
     const EXPECTED: &'static str = "`true` or `false`";
+    const IS_SCALAR: bool = true;
 
     fn boolean(value: bool) -> Option<Self> {
         Some(Self(value))
@@ -122,6 +136,7 @@ impl Shape<'_> for Flag {
 
 impl Shape<'_> for Number {
     const EXPECTED: &'static str = "a number";
+    const IS_SCALAR: bool = true;
 
     fn number(value: f64) -> Option<Self> {
         Some(Self(value))
@@ -160,27 +175,49 @@ impl<'t, R: Record<'t>> Shape<'t> for Fields<'t, R> {
     }
 }
 
+impl<R: Default> Default for Fields<'_, R> {
+    fn default() -> Self {
+        Self {
+            record: R::default(),
+            strays: Vec::new(),
+            more: 0,
+            more_text: (u32::MAX, 0),
+        }
+    }
+}
+
 impl<'t, R: Record<'t>> Fields<'t, R> {
     /// Reads the entries and the end of a mapping.
     pub(super) fn read(tokens: &mut Tokens<'t>) -> Result<Self, Failure> {
-        let mut record = R::default();
-        let mut strays = Vec::new();
+        let mut fields = Self::default();
         let mut seen = 0_u32;
         while let Some(key) = tokens.key()? {
             let index = R::KEYS.iter().position(|name| *name == key.value);
             match index {
                 Some(index) if seen & (1 << index) == 0 => {
                     seen |= 1 << index;
-                    record.read(index, tokens)?;
+                    fields.record.read(index, tokens)?;
                 }
-                Some(_) | None => strays.push(Stray {
+                Some(_) | None => fields.stray(Stray {
                     key,
                     value: At::read(tokens)?,
                     repeated: index.is_some(),
                 }),
             }
         }
-        Ok(Self { record, strays })
+        Ok(fields)
+    }
+
+    fn stray(&mut self, stray: Stray<'t>) {
+        if self.strays.len() < MOST_STRAYS {
+            self.strays.push(stray);
+            return;
+        }
+        self.more += 1;
+        for (start, end) in stray.value.scalars() {
+            let (first, last) = self.more_text;
+            self.more_text = (first.min(start), last.max(end));
+        }
     }
 }
 

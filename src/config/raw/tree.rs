@@ -88,10 +88,10 @@ record! {
     /// Names of environment variables that hold a set of credentials.
     #[schemars(extend("required" = ["secret_id", "secret_key"]))]
     EnvironmentVariables {
-        /// The variable with the SecretId.
+        /// The variable with the `SecretId`.
         #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
         secret_id: Text<'t>,
-        /// The variable with the SecretKey.
+        /// The variable with the `SecretKey`.
         #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
         secret_key: Text<'t>,
         /// The variable with the session token of temporary credentials.
@@ -136,9 +136,9 @@ record! {
         /// The URL that eSign POSTs to.
         #[schemars(extend("pattern" = url::PATTERN, "maxLength" = url::MAX_LENGTH))]
         url: Text<'t>,
-        /// The CallbackKey, which encrypts the messages: exactly 32 bytes.
+        /// The `CallbackKey`, which encrypts the messages: exactly 32 bytes.
         key: Secretive<'t, Reference<'t>>,
-        /// The CallbackToken, which signs the messages.
+        /// The `CallbackToken`, which signs the messages.
         token: Secretive<'t, Reference<'t>>,
         /// Never delete it because it is missing from the file.
         protect: Flag,
@@ -158,7 +158,7 @@ record! {
         #[schemars(extend("minLength" = 1))]
         file: Text<'t>,
         /// What a command prints; one trailing newline is dropped. Runs only with --allow-commands.
-        #[schemars(extend("minItems" = 1))]
+        #[schemars(extend("minItems" = 1, "items" = secret::command_schema(), "additionalItems" = { "type": "string" }))]
         command: List<Text<'t>>,
     }
 }

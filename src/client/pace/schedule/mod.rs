@@ -22,11 +22,15 @@ const SLACK: f64 = 1.005;
 const CLOSEST: f64 = 0.8;
 /// How far behind the plan may be before the rest is given up.
 const LONGEST_DEBT: Duration = Duration::from_millis(500);
-/// How long nothing leaves after eSign said that there were too many.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long nothing leaves, and what part of the rate is left, after eSign said that there were too
+/// many: nothing but jitter if it was the first time for a while, somebody else's calls if not.
+const NUDGE: (Duration, f64) = (Duration::from_millis(100), 0.9);
+const RETREAT: (Duration, f64) = (Duration::from_secs(1), 0.5);
+/// After so long without a refusal the next one is the first again.
+const CALM: Duration = Duration::from_secs(10);
 /// How much of the full rate comes back each second after that.
 const RECOVERY: f64 = 0.1;
-/// However often it is halved.
+/// However often it is lowered.
 const SLOWEST: f64 = 1.0;
 
 /// When something may happen.
@@ -56,7 +60,7 @@ pub(super) struct Schedule {
     cut: Option<Cut>,
 }
 
-/// The last time the rate was halved.
+/// The last time the rate was lowered.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     resume: At,
@@ -112,6 +116,16 @@ impl Schedule {
     /// Plans `calls` calls at `due`.
     pub(super) fn book(&mut self, due: At, calls: u32, now: At) {
         self.next = due + self.distance(now) * calls;
+    }
+
+    /// Plans one more call, which goes before those that are planned already.
+    pub(super) fn book_extra(&mut self, now: At) {
+        self.next += self.distance(now);
+    }
+
+    /// When a call may ask for the next place, whatever the plan says.
+    pub(super) fn earliest_urgent(&self) -> Next {
+        Next::At(self.resume())
     }
 
     /// Takes back the plan of that many calls.
@@ -187,12 +201,14 @@ impl Schedule {
         if self.cut.is_some_and(|cut| sent < cut.resume) {
             return None;
         }
+        let first = self.cut.is_none_or(|cut| sent > cut.resume + CALM);
+        let (pause, left) = if first { NUDGE } else { RETREAT };
         let rate = self
             .rate(now)
             .zip(self.full)
-            .map(|(rate, full)| (rate / 2.0).max(SLOWEST.min(full)));
+            .map(|(rate, full)| (rate * left).max(SLOWEST.min(full)));
         self.cut = Some(Cut {
-            resume: now + PAUSE,
+            resume: now + pause,
             rate: rate.unwrap_or_default(),
         });
         rate

@@ -197,25 +197,43 @@ fn idle_time_is_not_saved_up() {
 }
 
 #[test]
-fn throttling_halves_the_rate_once_and_it_comes_back() {
+fn a_first_refusal_is_taken_for_jitter() {
     let mut schedule = Schedule::new(Some(20.0));
-    assert_eq!(schedule.throttled(ms(900), ms(1000)), Some(10.0));
+    assert_eq!(schedule.throttled(ms(900), ms(1000)), Some(18.0));
     assert_eq!(
         schedule.throttled(ms(950), ms(1010)),
         None,
         "it left before"
     );
+    assert_eq!(schedule.due(ms(1010), ms(1010)), ms(1100), "a short pause");
+    assert_eq!(schedule.rate(ms(2100)), Some(20.0));
     assert_eq!(
-        schedule.due(ms(1010), ms(1010)),
-        ms(2000),
+        schedule.throttled(ms(12_000), ms(12_000)),
+        Some(18.0),
+        "calm for ten seconds"
+    );
+}
+
+#[test]
+fn more_refusals_halve_the_rate_and_it_comes_back() {
+    let mut schedule = Schedule::new(Some(20.0));
+    assert_eq!(schedule.throttled(ms(0), ms(0)), Some(18.0));
+    assert_eq!(schedule.throttled(ms(1100), ms(1100)), Some(10.0));
+    assert_eq!(
+        schedule.throttled(ms(1150), ms(1200)),
+        None,
+        "it left before"
+    );
+    assert_eq!(
+        schedule.due(ms(1200), ms(1200)),
+        ms(2100),
         "a second's pause"
     );
-    assert_eq!(schedule.rate(ms(2000)), Some(10.0));
-    assert_eq!(schedule.rate(ms(4500)), Some(15.0));
-    assert_eq!(schedule.rate(ms(7000)), Some(20.0));
-    assert_eq!(schedule.rate(ms(60_000)), Some(20.0));
+    assert_eq!(schedule.rate(ms(2100)), Some(10.0));
+    assert_eq!(schedule.rate(ms(4600)), Some(15.0));
+    assert_eq!(schedule.rate(ms(7100)), Some(20.0));
     let mut rate = 20.0;
-    for second in 100..110 {
+    for second in 8..18 {
         rate = schedule
             .throttled(ms(second * 1000), ms(second * 1000))
             .unwrap();

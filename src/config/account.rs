@@ -1,0 +1,145 @@
+//! Accounts: where credentials come from.
+
+use super::code;
+use super::keys::mistyped;
+use super::raw::{self, EnvironmentVariables, Fields, Loose, Secretive};
+use super::report::Reader;
+use super::source::{At, Span};
+use crate::model::{AccountSource, CredentialVariables};
+
+impl Reader<'_> {
+    /// Where an account's credentials come from.
+    pub(super) fn account(
+        &mut self,
+        value: At<Loose<Fields<'_, raw::Account<'_>>>>,
+    ) -> Option<AccountSource> {
+        let value = self.expect(format_args!("an account"), value)?;
+        let span = value.span;
+        let raw::Account {
+            profile,
+            env,
+            assume_role,
+        } = self.fields("an account", value.value);
+        if let Some(assume_role) = assume_role {
+            for bytes in assume_role.scalars() {
+                self.hide(bytes);
+            }
+            self.error(
+                assume_role.span,
+                code::NOT_SUPPORTED,
+                "`assume_role` is not supported yet",
+                Some("use `profile` or `env` with credentials of that role".to_owned()),
+            );
+            return None;
+        }
+        match (profile, env) {
+            (None, None) => Some(AccountSource::Default {}),
+            (Some(profile), None) => {
+                let profile = self.text("profile", Some(profile))?;
+                self.name("the name of a profile", &profile)
+                    .map(|name| AccountSource::Profile(name.to_string()))
+            }
+            (None, Some(env)) => self.credentials(env).map(AccountSource::Env),
+            (Some(_), Some(_)) => {
+                self.error(
+                    span,
+                    code::SEVERAL_SOURCES,
+                    "an account has one source of credentials, but this one has two",
+                    Some("keep `profile` or `env`".to_owned()),
+                );
+                None
+            }
+        }
+    }
+
+    /// The variables that hold an account's credentials. When anything is wrong, all of them are
+    /// hidden: perhaps the credentials themselves were written there.
+    fn credentials(
+        &mut self,
+        value: At<Loose<Secretive<'_, EnvironmentVariables<'_>>>>,
+    ) -> Option<CredentialVariables> {
+        let At { value, span, text } = self.field("env", Some(value))?;
+        let fields = match value {
+            Secretive::Is(fields) => *fields,
+            Secretive::Not(other) => {
+                for bytes in other.scalars(text) {
+                    self.hide(bytes);
+                }
+                self.error(
+                    span,
+                    code::WRONG_TYPE,
+                    "`env` of an account must be a mapping of variable names",
+                    Some("write `env: { secret_id: ACME_ID, secret_key: ACME_KEY }`".to_owned()),
+                );
+                return None;
+            }
+        };
+        let sound = fields.strays.is_empty();
+        let mistyped = ["secret_id", "secret_key"].map(|key| mistyped(&fields.strays, key));
+        let variables = self.fields("`env` of an account", fields);
+        let texts = [
+            &variables.secret_id,
+            &variables.secret_key,
+            &variables.token,
+        ]
+        .map(|value| value.as_ref().map(|value| value.text));
+        let credentials = self.variables(variables, span, mistyped);
+        if credentials.is_none() || !sound {
+            for bytes in texts.into_iter().flatten() {
+                self.hide(bytes);
+            }
+        }
+        credentials
+    }
+
+    fn variables(
+        &mut self,
+        variables: EnvironmentVariables<'_>,
+        span: Span,
+        [no_id, no_key]: [bool; 2],
+    ) -> Option<CredentialVariables> {
+        let EnvironmentVariables {
+            secret_id,
+            secret_key,
+            token,
+        } = variables;
+        for (name, missing) in [
+            ("secret_id", secret_id.is_none() && !no_id),
+            ("secret_key", secret_key.is_none() && !no_key),
+        ] {
+            if missing {
+                let message = format!("`env` of an account needs `{name}`");
+                self.error(span, code::MISSING_KEY, message, None);
+            }
+        }
+        let has_token = token.is_some();
+        let secret_id = self.variable("secret_id", secret_id);
+        let secret_key = self.variable("secret_key", secret_key);
+        let token = self.variable("token", token);
+        if let Some(id) = &secret_id
+            && looks_like_secret_id(&id.value)
+        {
+            let help = "put the credentials into environment variables and write their names";
+            self.error(
+                id.span,
+                code::CREDENTIAL_LITERAL,
+                "this looks like a SecretId itself, not like the name of a variable that holds it",
+                Some(help.to_owned()),
+            );
+            return None;
+        }
+        if has_token && token.is_none() {
+            return None;
+        }
+        Some(CredentialVariables {
+            secret_id: secret_id?.value.into_owned(),
+            secret_key: secret_key?.value.into_owned(),
+            token: token.map(|token| token.value.into_owned()),
+        })
+    }
+}
+
+/// Whether this is a `SecretId` of the vendor rather than somebody's name for a variable.
+fn looks_like_secret_id(text: &str) -> bool {
+    text.starts_with("AKID") && text.len() > 20 && !text.contains('_')
+}

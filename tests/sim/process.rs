@@ -1,0 +1,318 @@
+//! One run of the program: lock, plan, apply, save, release, as `apply` does it; and how it may die.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use ess_callbacks::apply::{self, Settings, Sink, Tools};
+use ess_callbacks::client::{Pace, Rate};
+use ess_callbacks::model::{Event, Lineage, NotAttempted, Report, Steps, Timestamp, Unfinished};
+use ess_callbacks::plan::{self, Options, Plan, Secrets};
+use ess_callbacks::state::memory::MemoryFiles;
+use ess_callbacks::state::{LockOwner, Locked, StateError, Store};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::api::{SimApi, SimWall};
+use crate::config::{ENVIRONMENT, Id, SALT, universe};
+use crate::world::Shared;
+
+/// Where the state is.
+pub(crate) const STATE: &str = "folder/callbacks.state.json";
+
+/// A run that takes this long is stuck. The longest fence is that of a call signed by a clock that
+/// was five minutes ahead.
+const STUCK: Duration = Duration::from_secs(2 * 3600);
+
+/// How a run dies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Death {
+    /// Not at all.
+    None,
+    /// When it has been polled so often.
+    AtPoll(u64),
+    /// At that operation of the disk, counted from its beginning.
+    AtOperation(u64),
+    /// After that time.
+    After(Duration),
+}
+
+/// How to run the program.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) number: usize,
+    pub(crate) options: Options,
+    /// Whether to lift the guards.
+    pub(crate) allow_deletes: bool,
+    pub(crate) settings: Settings,
+    pub(crate) rate: u32,
+    pub(crate) checkpoint: u64,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) wall: SimWall,
+    pub(crate) death: Death,
+    /// Ctrl-C.
+    pub(crate) stop: Option<Duration>,
+    /// The disk is full at that operation.
+    pub(crate) full: Option<u64>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Died,
+    Stuck,
+    State(StateError),
+    /// Protected callbacks would be deleted, or the guards were not lifted.
+    Guarded(BTreeSet<Id>),
+    Done(Report),
+}
+
+struct Silence(Shared);
+
+impl Sink for Silence {
+    fn event(&mut self, event: Event) {
+        let mut world = self.0.now();
+        world.facts.fences += u64::from(matches!(event, Event::FenceWait { .. }));
+        world.tell(|| format!("event: {event:?}"));
+    }
+}
+
+/// Runs the program until it ends or dies.
+pub(crate) async fn run(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
+    let before = files.operations();
+    if let Some(operation) = spec.full {
+        files.fail_at(before + operation);
+    }
+    if let Death::AtOperation(operation) = spec.death {
+        files.crash_at(before + operation);
+    }
+    let polls = match spec.death {
+        Death::AtPoll(polls) => polls,
+        Death::None | Death::AtOperation(_) | Death::After(_) => 1 << 22,
+    };
+    let life = match spec.death {
+        Death::After(life) => life,
+        Death::None | Death::AtOperation(_) | Death::AtPoll(_) => STUCK,
+    };
+    let work = mortal(program(world, files, spec), files, polls);
+    let ended = timeout(life, work).await;
+    world.now().runs[spec.number].alive = false;
+    match (ended, spec.death) {
+        (Ok(Some(ended)), _) => ended,
+        (Ok(None), Death::AtPoll(_) | Death::AtOperation(_)) | (Err(_), Death::After(_)) => {
+            Ended::Died
+        }
+        // The other of two runs has taken the machine with it.
+        (Ok(None), _) if files.has_crashed() => Ended::Died,
+        (Ok(None) | Err(_), _) => Ended::Stuck,
+    }
+}
+
+/// A future that is dropped when it has been polled so often, or when its machine has crashed.
+fn mortal<'a, T: 'a>(
+    work: impl Future<Output = T> + 'a,
+    files: &'a MemoryFiles,
+    mut polls: u64,
+) -> impl Future<Output = Option<T>> + 'a {
+    let mut work: Pin<Box<dyn Future<Output = T> + 'a>> = Box::pin(work);
+    std::future::poll_fn(move |context| {
+        let polled = work.as_mut().poll(context);
+        polls -= 1;
+        if files.has_crashed() {
+            return Poll::Ready(None);
+        }
+        match polled {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if polls == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+}
+
+pub(crate) fn store(files: &MemoryFiles) -> Store<MemoryFiles> {
+    Store::new(files.clone(), STATE)
+}
+
+async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
+    let owner = LockOwner {
+        id: format!("lock-{}", spec.number),
+        who: "sim".to_owned(),
+        host: "here".to_owned(),
+        pid: 1,
+        command: "apply".to_owned(),
+        since: Timestamp(0),
+        job_url: None,
+    };
+    let store = store(files).checkpoint_above(spec.checkpoint);
+    let locked = store.lock(ENVIRONMENT, &owner, spec.lock_timeout, |_| {});
+    let locked = match locked.await {
+        Ok(locked) => locked,
+        Err(error) => return Ended::State(error),
+    };
+    let ended = with_state(world, &locked, spec).await;
+    let released = locked.release().await;
+    match (ended, released) {
+        (Err(error), _) | (Ok(Ended::Done(_)), Err(error)) => Ended::State(error),
+        (Ok(ended), _) => ended,
+    }
+}
+
+/// What is planned now.
+pub(crate) fn planned(
+    world: &Shared,
+    recorded: &ess_callbacks::model::Recorded,
+    spec: &Spec,
+) -> Plan {
+    let desired = world.now().runs[spec.number].config.desired();
+    let secrets = Secrets {
+        salt: recorded.salt.unwrap_or(SALT),
+        fingerprints: Some(&universe().table),
+    };
+    let plan = plan::plan(&desired, recorded, secrets, &spec.options);
+    if plan.tripped.is_empty() || !spec.allow_deletes {
+        return plan;
+    }
+    let options = Options {
+        allow_deletes: Some(plan.summary.deletes_by_omission),
+        ..spec.options.clone()
+    };
+    plan::plan(&desired, recorded, secrets, &options)
+}
+
+async fn with_state(
+    world: &Shared,
+    locked: &Locked<MemoryFiles>,
+    spec: &Spec,
+) -> Result<Ended, StateError> {
+    world.now().unsettle(spec.number);
+    let plan = locked.read(|recorded| planned(world, recorded, spec));
+    world
+        .now()
+        .tell(|| format!("run {}: {}", spec.number, outline(&plan)));
+    if !plan.tripped.is_empty() {
+        return Ok(Ended::Guarded(protected_deletes(&plan)));
+    }
+    if plan.is_empty() {
+        locked.edit(|recorded| apply::keep_books(&plan, recorded));
+        locked.save().await?;
+        let mut world = world.now();
+        locked.read(|recorded| world.note_end(spec.number, &BTreeSet::new(), recorded));
+        return Ok(Ended::Done(Report::default()));
+    }
+    world.now().note_plan(spec.number, &plan);
+    let lineage = Lineage(uuid::Uuid::from_u128(1));
+    locked.initialize(lineage, plan.salt).await?;
+    let report = calls(world, locked, &plan, spec).await;
+    locked.save().await?;
+    conclude(world, locked, &plan, spec, &report);
+    Ok(Ended::Done(report))
+}
+
+async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: &Spec) -> Report {
+    let rate = Rate::per_second(f64::from(spec.rate)).expect("a rate from the schedule");
+    let paces: BTreeMap<_, _> = plan
+        .accounts
+        .keys()
+        .map(|account| (account.clone(), Pace::new(rate)))
+        .collect();
+    let (stop, stopped) = watch::channel(false);
+    let api = SimApi {
+        world: world.clone(),
+        run: spec.number,
+    };
+    let tools = Tools {
+        api: &api,
+        state: locked,
+        wall: &spec.wall,
+        secrets: &universe().secrets,
+        paces: &paces,
+        stop: stopped,
+    };
+    let mut sink = Silence(world.clone());
+    let applying = apply::apply(plan, tools, &spec.settings, &mut sink);
+    let interrupting = async {
+        if let Some(after) = spec.stop {
+            sleep(after).await;
+            stop.send_replace(true);
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        report = applying => report,
+        () = interrupting => unreachable!("it never ends"),
+    }
+}
+
+/// Compares the report with the truth.
+fn conclude(
+    world: &Shared,
+    locked: &Locked<MemoryFiles>,
+    plan: &Plan,
+    spec: &Spec,
+    report: &Report,
+) {
+    let unfinished: BTreeSet<Id> = report
+        .unfinished
+        .iter()
+        .filter_map(|unfinished| id_of(plan, unfinished))
+        .collect();
+    let mut world = world.now();
+    let account_stopped = report.unfinished.iter().any(|unfinished| {
+        matches!(
+            &unfinished.how,
+            ess_callbacks::model::HowUnfinished::NotAttempted(NotAttempted::AccountStopped(_))
+        )
+    });
+    if report.journal_error.is_none() && !account_stopped && unfinished.is_empty() {
+        world.check_no_gap_left(spec.number);
+    }
+    locked.read(|recorded| world.note_end(spec.number, &unfinished, recorded));
+    world.tell(|| format!("run {}: {report:?}", spec.number));
+}
+
+fn id_of(plan: &Plan, unfinished: &Unfinished) -> Option<Id> {
+    let organization = plan
+        .organizations
+        .iter()
+        .find(|organization| organization.handle == unfinished.address.handle)?;
+    Id::of(&organization.scope, &unfinished.address.url)
+}
+
+fn protected_deletes(plan: &Plan) -> BTreeSet<Id> {
+    plan.organizations
+        .iter()
+        .flat_map(|organization| {
+            organization
+                .changes
+                .iter()
+                .filter(|change| {
+                    change.steps == Steps::Delete
+                        && change.before.as_ref().is_some_and(|before| before.protect)
+                })
+                .filter_map(|change| Id::of(&organization.scope, &change.address.url))
+        })
+        .collect()
+}
+
+fn outline(plan: &Plan) -> String {
+    let changes: Vec<_> = plan
+        .changes()
+        .map(|change| {
+            format!(
+                "{:?} {} because {:?}, fence {:?}, before {:?}",
+                change.steps,
+                change.address,
+                change.reason,
+                change.fence,
+                change.before.as_ref().map(|before| before.belief),
+            )
+        })
+        .collect();
+    format!(
+        "plan: {}; tripped {:?}; books {:?}",
+        changes.join("; "),
+        plan.tripped,
+        plan.bookkeeping
+    )
+}

@@ -1,0 +1,468 @@
+//! The invariants, each checked at the moment it could be broken.
+//!
+//! The letters are those of `docs/reliability.md`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use ess_callbacks::model::{Belief, Evidence, Outcome, Presence, Recorded, Steps, Timestamp};
+use ess_callbacks::plan::Plan;
+use ess_callbacks::state::memory::MemoryFiles;
+use tokio::time::Instant;
+
+use crate::config::{Config, Id};
+use crate::world::{Known, Sent, Taint, World, Write, fingerprints_of};
+
+/// A second, as the rate limit counts.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What the oracle knows of one run.
+#[derive(Debug)]
+pub(crate) struct RunFacts {
+    pub(crate) config: Config,
+    /// Deletes everything.
+    pub(crate) destroy: bool,
+    /// `None`: everything.
+    pub(crate) targets: Option<BTreeSet<Id>>,
+    /// Replaced whatever is recorded.
+    pub(crate) forced: BTreeSet<Id>,
+    pub(crate) files: MemoryFiles,
+    /// Calls a second that it may make.
+    pub(crate) rate: usize,
+    pub(crate) max_retries: u32,
+    departures: BTreeMap<String, VecDeque<Instant>>,
+    /// Calls that were not throttled, by callback.
+    tries: BTreeMap<Id, u32>,
+    throttles: BTreeMap<Id, u32>,
+    /// Since when declared callbacks are gone because this run deleted them.
+    gaps: BTreeMap<Id, Instant>,
+    /// Calls that took the place of a deleted one late.
+    pub(crate) alive: bool,
+}
+
+impl RunFacts {
+    pub(crate) const fn new(config: Config, files: MemoryFiles) -> Self {
+        Self {
+            config,
+            destroy: false,
+            targets: None,
+            forced: BTreeSet::new(),
+            files,
+            rate: 20,
+            max_retries: 5,
+            departures: BTreeMap::new(),
+            tries: BTreeMap::new(),
+            throttles: BTreeMap::new(),
+            gaps: BTreeMap::new(),
+            alive: true,
+        }
+    }
+
+    fn is_targeted(&self, id: Id) -> bool {
+        self.targets
+            .as_ref()
+            .is_none_or(|targets| targets.contains(&id))
+    }
+
+    /// Whether the file wants this callback to be there.
+    fn wants(&self, id: Id) -> bool {
+        !self.destroy && self.config.value(id).is_some()
+    }
+}
+
+impl World {
+    /// Everything that must be true when a call leaves.
+    pub(crate) fn check_departure(&mut self, sent: &Sent) {
+        let Sent { run, id, write, .. } = *sent;
+        if !self.runs[run].alive {
+            self.breaks("h", &format!("run {run} is dead and calls all the same"));
+        }
+        self.check_managed(sent);
+        self.check_fence(sent);
+        self.check_journal(sent);
+        self.check_departure_rate(run, id.scope().account.as_str());
+        self.check_retries(run, id);
+        self.check_gap(run, id, write);
+        if write == Write::Delete && !self.runs[run].wants(id) {
+            self.check_order(run, id);
+        }
+        let declared = self.runs[run].config.declared();
+        let declared = declared.filter(|(declared, _, _)| *declared == id).last();
+        if let Some((_, _, protect)) = declared {
+            if protect {
+                self.protected.insert(id);
+            } else {
+                self.protected.remove(&id);
+            }
+        }
+    }
+
+    /// (c) Only what is declared, listed as absent, or recorded from before.
+    fn check_managed(&mut self, sent: &Sent) {
+        let Sent { run, id, write, .. } = *sent;
+        let facts = &self.runs[run];
+        let what = format!("run {run}: {write:?} {id:?}");
+        let wanted = facts.config.value(id).filter(|_| !facts.destroy);
+        let suspended = facts.config.is_suspended(id.scope);
+        let targeted = facts.is_targeted(id);
+        let listed = facts.config.is_absent(id);
+        if suspended {
+            self.breaks("c", &format!("{what} of a suspended organization"));
+        }
+        if !targeted {
+            self.breaks("c", &format!("{what}, which is no target"));
+        }
+        match (write, wanted) {
+            (Write::Add(value), Some(wanted)) if value == wanted => {}
+            (Write::Add(_), _) => {
+                self.breaks("c", &format!("{what}, but the file says {wanted:?}"))
+            }
+            (Write::Delete, None) if !listed && !self.managed.contains(&id) => {
+                self.breaks("c", &format!("{what}, which was never ours"));
+            }
+            (Write::Delete, None) if self.protected.contains(&id) => {
+                self.breaks("c", &format!("{what}, which is protected"));
+            }
+            (Write::Delete, _) => {}
+        }
+    }
+
+    /// (d) No call while an unanswered call with another effect may still arrive.
+    fn check_fence(&mut self, sent: &Sent) {
+        let earlier = self.by_id.get(&sent.id).cloned().unwrap_or_default();
+        for number in earlier {
+            let other = self.calls[number];
+            if other.write != sent.write
+                && other.known != Known::Answered
+                && self.may_arrive(other.signed_at)
+            {
+                self.breaks(
+                    "d",
+                    &format!(
+                        "{:?} {:?} leaves while call {number}, {:?}, may still arrive",
+                        sent.write, sent.id, other.write
+                    ),
+                );
+            }
+        }
+    }
+
+    /// (h) What leaves is in the journal, or in the snapshot, as the disk has it for certain.
+    fn check_journal(&mut self, sent: &Sent) {
+        let scope = sent.id.scope();
+        let account = format!("\"account\":\"{}\"", scope.account);
+        let url = format!("\"url\":\"{}\"", sent.id.url());
+        let signed = format!("\"signed_at\":\"{}\"", Timestamp(sent.signed_at));
+        let verb = match sent.write {
+            Write::Add(_) => "\"call\":\"add\"",
+            Write::Delete => "\"call\":\"delete\"",
+        };
+        let durable = self.runs[sent.run].files.synced();
+        let found = durable
+            .iter()
+            .filter(|(path, _)| {
+                path.ends_with("callbacks.state.journal") || path.ends_with("callbacks.state.json")
+            })
+            .any(|(_, bytes)| {
+                let text = String::from_utf8_lossy(bytes);
+                text.split("\"intent\"").flat_map(str::lines).any(|record| {
+                    [&account, &url, &signed]
+                        .iter()
+                        .all(|part| record.contains(part.as_str()))
+                        && record.contains(verb)
+                        && record.contains("proxy_organization_id") == scope.organization.is_some()
+                })
+            });
+        if !found {
+            self.breaks("h", &format!("{sent:?} leaves and is not in the journal"));
+        }
+    }
+
+    /// (g) Never more than the limit in any second.
+    pub(crate) fn check_departure_rate(&mut self, run: usize, account: &str) {
+        let facts = &mut self.runs[run];
+        let departures = facts.departures.entry(account.to_owned()).or_default();
+        let now = Instant::now();
+        while departures
+            .front()
+            .is_some_and(|first| now.duration_since(*first) >= SECOND)
+        {
+            departures.pop_front();
+        }
+        departures.push_back(now);
+        let (count, rate) = (departures.len(), facts.rate);
+        if count > rate {
+            self.breaks(
+                "g",
+                &format!("run {run}: {count} calls in a second at {rate}/s"),
+            );
+        }
+    }
+
+    /// (g) No unbounded retry.
+    fn check_retries(&mut self, run: usize, id: Id) {
+        let facts = &mut self.runs[run];
+        let tries = facts.tries.entry(id).or_default();
+        *tries += 1;
+        // Two calls of a replace; each may be repeated, signed anew for a wrong clock and for new
+        // credentials.
+        let most = 2 * (facts.max_retries + 4) + facts.throttles.get(&id).copied().unwrap_or(0);
+        let tries = *tries;
+        if tries > most {
+            self.breaks("g", &format!("run {run}: {tries} calls for {id:?}"));
+        }
+    }
+
+    /// What an answer means for the rules.
+    pub(crate) fn note_answer(&mut self, number: usize, outcome: &Outcome) {
+        let Sent { run, id, write, .. } = self.calls[number];
+        let facts = &mut self.runs[run];
+        if matches!(outcome, Outcome::Throttled(_)) {
+            let throttles = facts.throttles.entry(id).or_default();
+            *throttles += 1;
+            if *throttles > 250 {
+                self.breaks("g", &format!("run {run}: throttled for ever at {id:?}"));
+            }
+            return;
+        }
+        let done = matches!(outcome, Outcome::Applied(_) | Outcome::NotThere(_));
+        if write == Write::Delete && done && facts.wants(id) {
+            facts.gaps.insert(id, Instant::now());
+        }
+    }
+
+    /// (e) A replaced callback is absent only between two adjacent calls.
+    fn check_gap(&mut self, run: usize, id: Id, write: Write) {
+        let facts = &mut self.runs[run];
+        let Some(since) = facts.gaps.remove(&id) else {
+            return;
+        };
+        let gap = since.elapsed();
+        // With few calls a second the second call of a pair may have to wait for its turn.
+        let most = if facts.rate >= 8 {
+            Duration::from_millis(20)
+        } else {
+            Duration::from_millis(3500)
+        };
+        if write == Write::Delete {
+            self.breaks("e", &format!("run {run}: {id:?} is deleted twice"));
+        } else if gap > most {
+            self.breaks(
+                "e",
+                &format!("run {run}: {id:?} was deleted {gap:?} before it is added back"),
+            );
+        }
+    }
+
+    /// (e) At the end of a run that was not stopped, nothing is left deleted that should be there.
+    pub(crate) fn check_no_gap_left(&mut self, run: usize) {
+        let gaps = std::mem::take(&mut self.runs[run].gaps);
+        for id in gaps.into_keys() {
+            self.breaks(
+                "e",
+                &format!("run {run}: {id:?} was deleted and never added"),
+            );
+        }
+    }
+
+    /// (f) An old address goes only after its organization's new ones are there.
+    fn check_order(&mut self, run: usize, id: Id) {
+        let facts = &self.runs[run];
+        let missing: Vec<Id> = facts
+            .config
+            .declared()
+            .map(|(declared, _, _)| declared)
+            .filter(|declared| {
+                declared.scope == id.scope
+                    && !facts.destroy
+                    && facts.is_targeted(*declared)
+                    && !self.cloud.contains_key(declared)
+                    && self.taints.get(declared) != Some(&Taint::Deleted)
+            })
+            .collect();
+        if !missing.is_empty() {
+            self.breaks(
+                "f",
+                &format!("run {run}: {id:?} is deleted while {missing:?} are missing"),
+            );
+        }
+    }
+
+    /// (e) A callback that is declared before and after, unchanged, is never deleted.
+    pub(crate) fn check_execution(&mut self, id: Id, run: usize) {
+        if let Some(value) = self.steady.remove(&id) {
+            self.breaks(
+                "e",
+                &format!("run {run} deletes {id:?}, which stands unchanged with value {value}"),
+            );
+        }
+    }
+
+    /// What is not steady any more once this run begins.
+    pub(crate) fn unsettle(&mut self, run: usize) {
+        let facts = &self.runs[run];
+        self.steady.retain(|id, value| {
+            !facts.destroy && !facts.forced.contains(id) && facts.config.value(*id) == Some(*value)
+        });
+    }
+
+    /// What a run is about to call for is ours: its intents may be recorded, also when it dies before
+    /// the calls leave. Only what is recorded already may be destroyed.
+    pub(crate) fn note_plan(&mut self, run: usize, plan: &Plan) {
+        if self.runs[run].destroy {
+            return;
+        }
+        for organization in &plan.organizations {
+            for change in &organization.changes {
+                let id = Id::of(&organization.scope, &change.address.url);
+                self.managed
+                    .extend(id.filter(|_| change.steps != Steps::Nothing));
+            }
+        }
+    }
+
+    /// A run has ended by itself and everything it planned is done, except for these callbacks.
+    pub(crate) fn note_end(&mut self, run: usize, unfinished: &BTreeSet<Id>, recorded: &Recorded) {
+        let facts = &self.runs[run];
+        if facts.destroy {
+            return;
+        }
+        let declared: Vec<_> = facts
+            .config
+            .declared()
+            .filter(|(id, _, _)| facts.is_targeted(*id) && !facts.config.is_suspended(id.scope))
+            .collect();
+        for (id, value, protect) in declared {
+            if protect {
+                self.protected.insert(id);
+            } else {
+                self.protected.remove(&id);
+            }
+            if !unfinished.contains(&id) && self.cloud.contains_key(&id) {
+                self.steady.insert(id, value);
+            }
+        }
+        let is_recorded = |id: &Id| recorded.get(id.scope(), id.url()).is_some();
+        self.managed.retain(is_recorded);
+        self.protected.retain(is_recorded);
+    }
+
+    /// A run ended without saying what it recorded.
+    pub(crate) fn weaken(&mut self, run: usize) {
+        let unprotected = self.runs[run].config.declared();
+        let unprotected: Vec<_> = unprotected.filter(|(_, _, protect)| !protect).collect();
+        for (id, _, _) in unprotected {
+            self.protected.remove(&id);
+        }
+    }
+
+    /// (a) Everything that is declared is there, also what others had deleted.
+    pub(crate) fn check_all_there(&mut self, config: &Config) {
+        let missing: Vec<_> = config
+            .declared()
+            .map(|(id, _, _)| id)
+            .filter(|id| !config.is_suspended(id.scope) && !self.cloud.contains_key(id))
+            .collect();
+        if !missing.is_empty() {
+            self.breaks("a", &format!("{missing:?} shall be there"));
+        }
+    }
+
+    /// (b) What the state holds for possible contains what is true.
+    pub(crate) fn check_truth(&mut self, recorded: &Recorded, when: &str) {
+        let mut wrong = Vec::new();
+        for (scope, url, entry) in recorded.iter() {
+            let Some(id) = Id::of(scope, url) else {
+                wrong.push(format!("{url} is recorded and nobody declared it"));
+                continue;
+            };
+            if self.taints.contains_key(&id) {
+                continue;
+            }
+            let there = self.cloud.get(&id).copied();
+            if !allows(entry.belief, there) {
+                wrong.push(format!(
+                    "{id:?} is recorded as {} {} ({:?}), but eSign holds {there:?}",
+                    entry.belief.evidence(),
+                    entry.belief.presence(),
+                    entry.belief.presumed(),
+                ));
+            }
+        }
+        for id in &self.ours {
+            if recorded.get(id.scope(), id.url()).is_none() {
+                wrong.push(format!("{id:?} is there because of us, and is not recorded"));
+            }
+        }
+        for what in wrong {
+            self.breaks("b", &format!("{when}: {what}"));
+        }
+    }
+
+    /// (a) eSign holds what is declared, and (c) everything else is as it was.
+    pub(crate) fn check_reached(&mut self, config: &Config, recorded: &Recorded, exact: bool) {
+        let mut wrong = Vec::new();
+        for (id, value, _) in config.declared() {
+            if config.is_suspended(id.scope) {
+                continue;
+            }
+            let there = self.cloud.get(&id).copied();
+            let tainted = self.taints.contains_key(&id);
+            let assumed = recorded
+                .get(id.scope(), id.url())
+                .is_some_and(|entry| entry.belief.evidence() == Evidence::Assumed);
+            let reached = there == Some(value)
+                || (tainted && !exact)
+                || (there.is_some() && assumed && !exact);
+            if !reached {
+                wrong.push(format!(
+                    "{id:?} shall be {value}, and eSign holds {there:?}"
+                ));
+            }
+        }
+        for (&id, value) in &self.cloud {
+            let unwanted = config.value(id).is_none() && !config.is_suspended(id.scope);
+            let recorded_there = recorded
+                .get(id.scope(), id.url())
+                .is_some_and(|entry| entry.belief.presence() != Presence::Absent);
+            if unwanted && recorded_there {
+                wrong.push(format!(
+                    "{id:?} is recorded, not declared, and there: {value}"
+                ));
+            }
+            if config.is_absent(id)
+                && !config.is_suspended(id.scope)
+                && !self.taints.contains_key(&id)
+            {
+                wrong.push(format!("{id:?} shall be absent, and eSign holds {value}"));
+            }
+        }
+        for what in wrong {
+            self.breaks("a", &what);
+        }
+        self.check_foreign();
+    }
+
+    /// (c) What nobody ever mentioned is as it was.
+    pub(crate) fn check_foreign(&mut self) {
+        let changed: Vec<_> = self
+            .foreign
+            .iter()
+            .filter(|(id, value)| self.cloud.get(id) != Some(value))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in changed {
+            self.breaks("c", &format!("{id:?} was never ours, and has changed"));
+        }
+    }
+}
+
+/// Whether a belief holds this for possible.
+fn allows(belief: Belief, there: Option<u8>) -> bool {
+    match there {
+        None => belief.may_be_absent(),
+        Some(value) => belief.presumed().is_some_and(|presumed| {
+            !presumed.exact || presumed.fingerprints == fingerprints_of(value)
+        }),
+    }
+}

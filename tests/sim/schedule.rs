@@ -1,0 +1,459 @@
+//! One schedule: everything that happens, from one seed.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use ess_callbacks::apply::Settings;
+use ess_callbacks::model::{HowUnfinished, NotAttempted, Recorded, Timestamp, Unfinished};
+use ess_callbacks::plan::{Heal, Options, Pattern};
+use ess_callbacks::state::memory::MemoryFiles;
+use ess_callbacks::state::{ErrorKind, StateError};
+use tokio::time::{Instant, sleep};
+
+use crate::api::SimWall;
+use crate::config::{Config, ENVIRONMENT, Id, SCOPES, URLS, any_value};
+use crate::dice::Dice;
+use crate::process::{self, Death, Ended, Spec, store};
+use crate::rules::RunFacts;
+use crate::weather::Weather;
+use crate::world::{Facts, Shared, World};
+
+/// A schedule that broke a rule.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) broken: Vec<String>,
+    pub(crate) story: Option<String>,
+}
+
+/// Runs the schedule of a seed.
+pub(crate) fn run(seed: u64, trace: bool) -> Result<Facts, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without a driver for files and sockets can always be had");
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let mut schedule = Schedule::new(seed, trace);
+            schedule.play().await;
+            let world = schedule.world.now();
+            if world.broken.is_empty() {
+                Ok(world.facts)
+            } else {
+                Err(Failure {
+                    broken: world.broken.clone(),
+                    story: world.story(),
+                })
+            }
+        })
+    }));
+    outcome.unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(Failure {
+            broken: vec![format!("panic: {}", text.unwrap_or_default())],
+            story: None,
+        })
+    })
+}
+
+struct Schedule {
+    dice: Dice,
+    world: Shared,
+    files: MemoryFiles,
+    config: Config,
+    born: Instant,
+    /// A run signed by a clock so far ahead that its lost calls live for longer than a run waits.
+    was_far_ahead: bool,
+}
+
+impl Schedule {
+    fn new(seed: u64, trace: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let mut world = World::new(dice.fork(), trace);
+        world.limit(dice.pick(&[20, 20, 20, 6, 3]));
+        Self {
+            world: Shared::new(world),
+            files: MemoryFiles::new(dice.seed()),
+            config: Config::random(&mut dice),
+            born: Instant::now(),
+            was_far_ahead: false,
+            dice,
+        }
+    }
+
+    async fn play(&mut self) {
+        for round in 0..=self.dice.below(4) {
+            if round > 0 {
+                for _ in 0..self.dice.below(3) {
+                    self.config.edit(&mut self.dice);
+                }
+            }
+            let weather = Weather::random(&mut self.dice);
+            {
+                let mut world = self.world.now();
+                world.weather = weather;
+                if self.dice.percent(20) {
+                    world.meddle(&self.config);
+                }
+            }
+            if self.dice.percent(12) {
+                self.two_runs().await;
+            } else {
+                self.one_run().await;
+            }
+            if !self.world.now().broken.is_empty() {
+                return;
+            }
+            let pause = match self.dice.below(4) {
+                0 => Duration::ZERO,
+                1 => self.dice.millis(0, 2_000),
+                2 => self.dice.millis(0, 60_000),
+                _ => self.dice.millis(0, 700_000),
+            };
+            sleep(pause).await;
+            self.check_state("after a pause").await;
+        }
+        self.settle().await;
+    }
+
+    async fn one_run(&mut self) {
+        let spec = self.any_spec();
+        let ended = process::run(&self.world, &self.files, &spec).await;
+        self.after(&spec, &ended, spec.full.is_some());
+        self.next_disk(matches!(ended, Ended::Died));
+        self.check_state("after a run").await;
+    }
+
+    /// Two people apply at the same time.
+    async fn two_runs(&mut self) {
+        let one = self.any_spec();
+        if self.dice.percent(50) {
+            self.config.edit(&mut self.dice);
+        }
+        let two = self.any_spec();
+        let delay = self.dice.millis(0, 3_000);
+        let (first, second) = tokio::join!(process::run(&self.world, &self.files, &one), async {
+            sleep(delay).await;
+            process::run(&self.world, &self.files, &two).await
+        });
+        let full = one.full.is_some() || two.full.is_some();
+        self.after(&one, &first, full);
+        self.after(&two, &second, full);
+        let died = matches!(first, Ended::Died) || matches!(second, Ended::Died);
+        self.next_disk(died);
+        self.check_state("after two runs").await;
+    }
+
+    fn any_spec(&mut self) -> Spec {
+        let dice = &mut self.dice;
+        let death = match dice.below(10) {
+            0..=2 => Death::AtPoll(dice.any_size(1000)),
+            3 | 4 => Death::AtOperation(dice.any_size(100)),
+            5 => Death::After(dice.millis(0, 2_000)),
+            6 => Death::After(dice.millis(0, 700_000)),
+            _ => Death::None,
+        };
+        let settings = Settings {
+            parallelism: dice.pick(&[1, 2, 900]),
+            max_retries: dice.pick(&[0, 1, 2, 5]),
+            wait: dice.percent(80),
+            seed: dice.seed(),
+        };
+        let off = match dice.below(10) {
+            0..=4 => dice.between(-3, 3),
+            5 | 6 => dice.between(-290, 290),
+            7 | 8 => dice.between(-5_000, 5_000),
+            _ => dice.between(-3_000_000, 3_000_000),
+        };
+        let jump = dice.percent(15).then(|| {
+            let at = Instant::now() + dice.millis(0, 400_000);
+            (at, dice.between(-100_000, 100_000))
+        });
+        self.was_far_ahead |= off + jump.map_or(0, |(_, by)| by) > 300 || off > 300;
+        let wall = self.wall(off, jump);
+        let dice = &mut self.dice;
+        let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
+        let rate = dice.pick(&[20, 20, 20, 10, 5, 2, 1]);
+        facts.rate = usize::try_from(rate).unwrap_or(1);
+        facts.max_retries = settings.max_retries;
+        let options = any_options(dice, &mut facts);
+        let spec = Spec {
+            number: self.world.now().runs.len(),
+            options,
+            allow_deletes: dice.percent(85),
+            settings,
+            rate,
+            checkpoint: dice.pick(&[0, 300, 2_000, 1 << 20]),
+            lock_timeout: dice.pick(&[
+                Duration::ZERO,
+                Duration::from_secs(1),
+                Duration::from_secs(900),
+            ]),
+            wall,
+            death,
+            stop: dice.percent(10).then(|| dice.millis(0, 60_000)),
+            full: dice.percent(5).then(|| dice.any_size(60)),
+        };
+        let mut world = self.world.now();
+        world.facts.runs += 1;
+        world.runs.push(facts);
+        world.tell(|| format!("run {}: {spec:?} {:?}", spec.number, self.config));
+        spec
+    }
+
+    fn wall(&self, off: i64, jump: Option<(Instant, i64)>) -> SimWall {
+        SimWall {
+            base: 1_800_000_000,
+            born: self.born,
+            off,
+            jump,
+        }
+    }
+
+    /// Whether a run may have ended like this.
+    fn after(&self, spec: &Spec, ended: &Ended, full: bool) {
+        let mut world = self.world.now();
+        let number = spec.number;
+        match ended {
+            Ended::Died => {
+                world.facts.crashes += 1;
+                world.weaken(number);
+                world.tell(|| format!("run {number} died"));
+            }
+            Ended::Stuck => world.breaks("g", &format!("run {number} is stuck")),
+            Ended::State(error) => {
+                world.weaken(number);
+                world.tell(|| format!("run {number}: {error}"));
+                let injected = full || self.files.has_crashed();
+                let expected = is_locked(error) || (injected && error.kind() != ErrorKind::Corrupt);
+                if !expected {
+                    world.breaks("h", &format!("run {number}: {error}"));
+                }
+            }
+            Ended::Guarded(_) => world.tell(|| format!("run {number}: guarded")),
+            Ended::Done(report) => {
+                if let Some(error) = &report.journal_error
+                    && !full
+                {
+                    world.breaks("h", &format!("run {number}: {error}"));
+                }
+            }
+        }
+    }
+
+    /// The disk that the next program finds.
+    fn next_disk(&mut self, died: bool) {
+        let cut = self.dice.percent(if died { 60 } else { 10 });
+        if cut {
+            self.files = self.files.power_cut(self.dice.seed());
+            self.world.now().tell(|| "power cut".to_owned());
+        } else {
+            self.files = self.files.killed();
+        }
+    }
+
+    async fn recorded(&self) -> Result<Recorded, StateError> {
+        store(&self.files).read(ENVIRONMENT).await
+    }
+
+    async fn check_state(&self, when: &str) -> Option<Recorded> {
+        match self.recorded().await {
+            Ok(recorded) => {
+                self.world.now().check_truth(&recorded, when);
+                Some(recorded)
+            }
+            Err(error) => {
+                self.world
+                    .now()
+                    .breaks("h", &format!("{when}: the state is lost: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Faults stop. One more apply reaches what is declared, and nothing is planned after it.
+    async fn settle(&mut self) {
+        {
+            let mut world = self.world.now();
+            world.weather = Weather::calm();
+            world.limit(20);
+        }
+        // Nobody meddles any more after this. Lost calls may still arrive.
+        sleep(Duration::from_secs(21)).await;
+        if !self.reach(Options::default(), false).await {
+            return;
+        }
+        sleep(Duration::from_secs(700)).await;
+        if !self.world.now().is_quiet() {
+            sleep(Duration::from_secs(20_000)).await;
+        }
+        let Some(recorded) = self.check_state("when all is quiet").await else {
+            return;
+        };
+        self.world
+            .now()
+            .check_reached(&self.config, &recorded, false);
+        if self.dice.percent(50) {
+            return;
+        }
+        let all = || Pattern::parse("*/*").expect("a pattern");
+        let (options, exact) = if self.dice.percent(50) {
+            let heal = Heal {
+                proved_before: None,
+                max_calls: None,
+            };
+            let options = Options {
+                heal: Some(heal),
+                ..Options::default()
+            };
+            (options, false)
+        } else {
+            let options = Options {
+                replace: vec![all()],
+                ..Options::default()
+            };
+            (options, true)
+        };
+        if self.reach(options, exact).await
+            && let Some(recorded) = self.check_state("in the end").await
+        {
+            self.world.now().check_all_there(&self.config);
+            self.world
+                .now()
+                .check_reached(&self.config, &recorded, exact);
+        }
+    }
+
+    /// One apply without faults, which must do everything. Whether it did.
+    async fn reach(&mut self, options: Options, forced: bool) -> bool {
+        for _ in 0..4 {
+            let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
+            if forced {
+                facts.forced = self.config.declared().map(|(id, _, _)| id).collect();
+            }
+            let off = self.dice.between(-200, 200);
+            let spec = Spec {
+                number: self.world.now().runs.len(),
+                options: options.clone(),
+                allow_deletes: true,
+                settings: Settings {
+                    seed: self.dice.seed(),
+                    ..Settings::default()
+                },
+                rate: 20,
+                checkpoint: 1 << 20,
+                lock_timeout: Duration::ZERO,
+                wall: self.wall(off, None),
+                death: Death::None,
+                stop: None,
+                full: None,
+            };
+            self.world.now().runs.push(facts);
+            self.world
+                .now()
+                .tell(|| format!("final run {}: {:?}", spec.number, self.config));
+            let ended = process::run(&self.world, &self.files, &spec).await;
+            self.after(&spec, &ended, false);
+            match ended {
+                Ended::Guarded(protected) if !protected.is_empty() => {
+                    // As it should be. People declare them again.
+                    self.redeclare(&protected);
+                }
+                Ended::Done(report) if report.unfinished.is_empty() => {
+                    return self.check_nothing_planned(&spec).await;
+                }
+                Ended::Done(report) if self.was_far_ahead && report.fenced => {
+                    let until = report.unfinished.iter().filter_map(fenced_until).max();
+                    let now = self.world.now().clock();
+                    let seconds = until.map_or(0, |until| until.0 - now);
+                    sleep(Duration::from_secs(seconds.unsigned_abs() + 10)).await;
+                }
+                other => {
+                    self.world
+                        .now()
+                        .breaks("a", &format!("the last run did not finish: {other:?}"));
+                    return false;
+                }
+            }
+        }
+        self.world
+            .now()
+            .breaks("a", "apply does not come to an end");
+        false
+    }
+
+    fn redeclare(&mut self, protected: &BTreeSet<Id>) {
+        for &id in protected {
+            let value = any_value(&mut self.dice);
+            self.config.redeclare(id, value);
+        }
+    }
+
+    async fn check_nothing_planned(&self, spec: &Spec) -> bool {
+        let Some(recorded) = self.check_state("after the last run").await else {
+            return false;
+        };
+        let spec = Spec {
+            options: Options::default(),
+            ..spec.clone()
+        };
+        let plan = process::planned(&self.world, &recorded, &spec);
+        if plan.is_empty() {
+            return true;
+        }
+        self.world
+            .now()
+            .breaks("a", &format!("a plan is left: {:?}", plan.summary));
+        false
+    }
+}
+
+fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
+    match unfinished.how {
+        HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(until),
+        _ => None,
+    }
+}
+
+fn is_locked(error: &StateError) -> bool {
+    error.kind() == ErrorKind::Locked
+}
+
+fn any_options(dice: &mut Dice, facts: &mut RunFacts) -> Options {
+    let mut options = Options::default();
+    let any_id = |dice: &mut Dice| Id {
+        scope: dice.pick(&[0, 0, 1, 2]),
+        url: dice.pick(&[0, 1, 2, 3, 4]),
+    };
+    if dice.percent(2) {
+        options.destroy = true;
+        facts.destroy = true;
+    }
+    if dice.percent(15) {
+        options.heal = Some(Heal {
+            proved_before: dice.percent(50).then_some(Timestamp(1_800_000_200)),
+            max_calls: dice.percent(30).then(|| dice.below(4)),
+        });
+    }
+    if dice.percent(10) {
+        let ids: BTreeSet<_> = (0..=dice.below(2)).map(|_| any_id(dice)).collect();
+        options.targets = ids.iter().map(|id| pattern(*id)).collect();
+        facts.targets = Some(ids);
+    }
+    if dice.percent(10) {
+        let id = any_id(dice);
+        options.replace = vec![pattern(id)];
+        facts.forced.insert(id);
+    }
+    options
+}
+
+/// A pattern that means this callback, whatever its organization's handle is.
+fn pattern(id: Id) -> Pattern {
+    debug_assert!(id.scope < SCOPES && id.url < URLS);
+    Pattern::parse(&format!("o{}-*/{}", id.scope, id.url())).expect("a pattern")
+}
