@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod apply;
+mod chaos_faults;
+mod chaos_kill;
 mod cli_apply;
 mod cli_config;
 mod cli_credentials;

@@ -391,7 +391,9 @@ impl World {
         }
         for id in &self.ours {
             if recorded.get(id.scope(), id.url()).is_none() {
-                wrong.push(format!("{id:?} is there because of us, and is not recorded"));
+                wrong.push(format!(
+                    "{id:?} is there because of us, and is not recorded"
+                ));
             }
         }
         for what in wrong {
