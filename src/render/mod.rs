@@ -33,7 +33,7 @@ mod wrap;
 pub use diff::plan_diff;
 pub use escape::{Clean, Quoted};
 pub use events::{
-    apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
+    apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,
     planned_change_json, version_json,
 };
 pub use failure::{error_json, error_text};

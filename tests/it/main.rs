@@ -2,8 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod apply;
+mod chaos_faults;
+mod chaos_kill;
 mod cli_apply;
+mod cli_config;
+mod cli_credentials;
+mod cli_events;
 mod cli_planning;
+mod cli_saved_plan;
+mod cli_state;
+mod cli_usage;
 mod client;
 mod config;
 mod config_properties;

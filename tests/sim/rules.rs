@@ -390,7 +390,9 @@ impl World {
         }
         for id in &self.ours {
             if recorded.get(id.scope(), id.url()).is_none() {
-                wrong.push(format!("{id:?} is there because of us, and is not recorded"));
+                wrong.push(format!(
+                    "{id:?} is there because of us, and is not recorded"
+                ));
             }
         }
         self.protected
