@@ -268,7 +268,8 @@ impl<'a> Builder<'a> {
             // were it lifted by the plan that deletes the callback, it would protect nothing.
             Declaration::Absent => entry.protect,
             Declaration::Nothing => {
-                if entry.belief.presence() == Presence::Absent {
+                // A lost call could bring it back, so it is remembered as long as there is one.
+                if entry.belief.presence() == Presence::Absent && entry.lost.is_none() {
                     self.bookkeeping.push(Bookkeeping::Forget(identity()));
                 }
                 return;
@@ -313,7 +314,9 @@ impl<'a> Builder<'a> {
                     scope: Arc::clone(scope),
                     url: url.clone(),
                 };
-                self.bookkeeping.push(Bookkeeping::Forget(identity));
+                if entry.lost.is_none() {
+                    self.bookkeeping.push(Bookkeeping::Forget(identity));
+                }
                 continue;
             }
             let verdict = decide(Some(entry), Wanted::Gone(reason));

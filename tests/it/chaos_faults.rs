@@ -164,15 +164,16 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
 fn waiting_for_a_fence_tells_until_when_and_then_goes_on() {
     let (env, served) = lost_in_a_replace();
     env.run(&["apply", "--auto-approve", "--no-wait"]).exits(4);
-    // Almost over: two or three seconds are left of it.
-    served.skew(DEAD - 4);
-    let said = env.run(&["apply", "--auto-approve"]).exits(0);
-    assert!(said.stdout.contains(": Waiting until "), "{said}");
-    let waited = served.log();
-    let lost = waited
+    // Almost over: a few seconds are left of it.
+    let log = served.log();
+    let lost = log
         .iter()
         .find(|call| call["fault"] == "lost-after")
         .unwrap();
+    served.skew(lost["signed_at"].as_i64().unwrap() + 300 - served.true_seconds());
+    let said = env.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(said.stdout.contains(": Waiting until "), "{said}");
+    let waited = served.log();
     let next = waited
         .iter()
         .rfind(|call| call["operation"] == "delete")
@@ -231,7 +232,8 @@ fn a_call_that_was_killed_in_flight_is_fenced_too(#[case] adding: bool) {
     }
     let before = served.arrived();
     env.write("callbacks.yaml", first);
-    served.faults("slow=60s", "");
+    // eSign's clock is asked for before a delete, and that answer is slow too.
+    served.faults("slow=1s", "");
     let run = env.start(&["apply", "--auto-approve"]);
     served.wait_for(before + 1);
     run.kill();

@@ -428,7 +428,7 @@ fn what_is_listed_absent_is_deleted_once_and_remembered() {
         eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
         1 unchanged, 1 unproven.
         Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        1 recorded callback will be forgotten: absent, and no longer listed under `absent`.
+        1 recorded callback will be forgotten: absent, and not declared.
         Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
         ");
     assert_snapshot!(env.run(&["state", "list"]), @r"
