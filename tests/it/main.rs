@@ -4,6 +4,8 @@
 mod apply;
 mod chaos_faults;
 mod chaos_kill;
+#[cfg(unix)]
+mod chaos_machine;
 mod cli_apply;
 mod cli_config;
 mod cli_credentials;
