@@ -131,8 +131,6 @@ impl ServerClock {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::Write;
 

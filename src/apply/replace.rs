@@ -72,7 +72,10 @@ async fn delete<'a, A: Api, F: Files, W: WallClock>(
     sender.fence(None).await?;
     let account = sender.account;
     // It is never closed.
-    let in_flight = sender.unless_barred(account.in_flight.acquire()).await?.ok();
+    let in_flight = sender
+        .unless_barred(account.in_flight.acquire())
+        .await?
+        .ok();
     let slot = sender.unless_barred(account.pace.acquire_pair()).await?;
     let short = account.clock.short_lived();
     let signed_at = short.unwrap_or_else(|| sender.context.signing_time(account));

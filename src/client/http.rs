@@ -147,8 +147,9 @@ impl Api for HttpApi {
                     Err(Unread::Lost(error)) => self.lost(&error, &redactor),
                 };
                 Reply {
+                    // A proxy has a clock of its own.
+                    server_time: server_time.filter(|_| is_esigns(&outcome)),
                     outcome,
-                    server_time,
                 }
             }
         }
@@ -203,6 +204,13 @@ impl HttpApi {
             advice: Cow::Borrowed("run apply again: it settles the open call before anything else"),
         })
     }
+}
+
+/// Whether the answer is eSign's own: it has a `RequestId`.
+fn is_esigns(outcome: &Outcome) -> bool {
+    outcome
+        .error()
+        .is_none_or(|error| error.request_id.is_some())
 }
 
 fn too_large(status: u16) -> ApiError {

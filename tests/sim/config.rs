@@ -125,10 +125,7 @@ pub(crate) fn any_value(dice: &mut Dice) -> Value {
 impl Id {
     pub(crate) fn of(scope: &Scope, url: &CallbackUrl) -> Option<Self> {
         let universe = universe();
-        let scope = universe
-            .scopes
-            .iter()
-            .position(|known| **known == *scope)?;
+        let scope = universe.scopes.iter().position(|known| **known == *scope)?;
         let url = universe.urls.iter().position(|known| known == url)?;
         Some(Self {
             scope: u8::try_from(scope).ok()?,
@@ -288,12 +285,14 @@ impl Config {
 
     /// Every declared callback.
     pub(crate) fn declared(&self) -> impl Iterator<Item = (Id, Value, bool)> {
-        self.organizations.iter().flat_map(|(&scope, organization)| {
-            organization
-                .callbacks
-                .iter()
-                .map(move |(&url, &(value, protect))| (Id { scope, url }, value, protect))
-        })
+        self.organizations
+            .iter()
+            .flat_map(|(&scope, organization)| {
+                organization
+                    .callbacks
+                    .iter()
+                    .map(move |(&url, &(value, protect))| (Id { scope, url }, value, protect))
+            })
     }
 
     pub(crate) fn is_absent(&self, id: Id) -> bool {

@@ -36,8 +36,9 @@ pub(crate) struct RunFacts {
     throttles: BTreeMap<Id, u32>,
     /// Since when declared callbacks are gone because this run deleted them.
     gaps: BTreeMap<Id, Instant>,
-    /// Calls that took the place of a deleted one late.
     pub(crate) alive: bool,
+    /// Somebody freed its lock, so that another run's files have taken the place of its own.
+    pub(crate) robbed: bool,
 }
 
 impl RunFacts {
@@ -55,6 +56,7 @@ impl RunFacts {
             throttles: BTreeMap::new(),
             gaps: BTreeMap::new(),
             alive: true,
+            robbed: false,
         }
     }
 
@@ -114,7 +116,9 @@ impl World {
         }
         match (write, wanted) {
             (Write::Add(value), Some(wanted)) if value == wanted => {}
-            (Write::Add(_), _) => self.breaks("c", &format!("{what}, but the file says {wanted:?}")),
+            (Write::Add(_), _) => {
+                self.breaks("c", &format!("{what}, but the file says {wanted:?}"));
+            }
             (Write::Delete, None) if !listed && !self.managed.contains(&id) => {
                 self.breaks("c", &format!("{what}, which was never ours"));
             }
@@ -147,6 +151,9 @@ impl World {
 
     /// (h) What leaves is in the journal, or in the snapshot, as the disk has it for certain.
     fn check_journal(&mut self, sent: &Sent) {
+        if self.runs[sent.run].robbed {
+            return;
+        }
         let scope = sent.id.scope();
         let account = format!("\"account\":\"{}\"", scope.account);
         let url = format!("\"url\":\"{}\"", sent.id.url());
@@ -190,7 +197,10 @@ impl World {
         departures.push_back(now);
         let (count, rate) = (departures.len(), facts.rate);
         if count > rate {
-            self.breaks("g", &format!("run {run}: {count} calls in a second at {rate}/s"));
+            self.breaks(
+                "g",
+                &format!("run {run}: {count} calls in a second at {rate}/s"),
+            );
         }
     }
 
@@ -253,7 +263,10 @@ impl World {
     pub(crate) fn check_no_gap_left(&mut self, run: usize) {
         let gaps = std::mem::take(&mut self.runs[run].gaps);
         for id in gaps.into_keys() {
-            self.breaks("e", &format!("run {run}: {id:?} was deleted and never added"));
+            self.breaks(
+                "e",
+                &format!("run {run}: {id:?} was deleted and never added"),
+            );
         }
     }
 
@@ -334,8 +347,9 @@ impl World {
                 self.steady.insert(id, value);
             }
         }
-        self.managed
-            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
+        let is_recorded = |id: &Id| recorded.get(id.scope(), id.url()).is_some();
+        self.managed.retain(is_recorded);
+        self.protected.retain(is_recorded);
     }
 
     /// A run ended without saying what it recorded.
@@ -382,7 +396,9 @@ impl World {
         }
         for id in &self.ours {
             if recorded.get(id.scope(), id.url()).is_none() {
-                wrong.push(format!("{id:?} is there because of us, and is not recorded"));
+                wrong.push(format!(
+                    "{id:?} is there because of us, and is not recorded"
+                ));
             }
         }
         self.protected
@@ -408,7 +424,9 @@ impl World {
                 || (tainted && !exact)
                 || (there.is_some() && assumed && !exact);
             if !reached {
-                wrong.push(format!("{id:?} shall be {value}, and eSign holds {there:?}"));
+                wrong.push(format!(
+                    "{id:?} shall be {value}, and eSign holds {there:?}"
+                ));
             }
         }
         for (&id, value) in &self.cloud {
@@ -417,7 +435,9 @@ impl World {
                 .get(id.scope(), id.url())
                 .is_some_and(|entry| entry.belief.presence() != Presence::Absent);
             if unwanted && recorded_there {
-                wrong.push(format!("{id:?} is recorded, not declared, and there: {value}"));
+                wrong.push(format!(
+                    "{id:?} is recorded, not declared, and there: {value}"
+                ));
             }
             if config.is_absent(id)
                 && !config.is_suspended(id.scope)

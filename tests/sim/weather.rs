@@ -194,7 +194,11 @@ impl Weather {
             back += dice.millis(0, 39_000);
         }
         if matches!(kind, Kind::LostBefore | Kind::LostAfter) {
-            back = dice.pick(&[Duration::ZERO, Duration::from_secs(1), Duration::from_secs(40)]);
+            back = dice.pick(&[
+                Duration::ZERO,
+                Duration::from_secs(1),
+                Duration::from_secs(40),
+            ]);
         }
         Fate { kind, out, back }
     }
