@@ -11,6 +11,7 @@ mod exit;
 mod import;
 mod logging;
 mod owner;
+mod parse;
 mod plan;
 mod progress;
 mod random;
@@ -30,7 +31,6 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
@@ -40,7 +40,7 @@ use ui::Ui;
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse::parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
