@@ -120,6 +120,11 @@ impl<F: Files> Store<F> {
                 None => (None, Snapshot::default(), false),
             };
             let recorded = self.of_environment(recorded, environment)?;
+            format::check_room(&recorded).map_err(|problem| StateError::Corrupt {
+                path: self.paths.state.clone(),
+                line: None,
+                problem,
+            })?;
             Ok((recorded, snapshot, has_journal))
         });
         let (files, path) = (self.files.clone(), self.paths.lock.clone());
