@@ -152,7 +152,8 @@ impl<F: Files> Store<F> {
         lock::unlock(&self.files, &self.paths.lock, id, host).await
     }
 
-    fn of_environment(
+    /// What [`Store::peek`] gave, if it is of this environment; nothing before the first apply.
+    pub fn of_environment(
         &self,
         recorded: Option<Recorded>,
         environment: Environment,
