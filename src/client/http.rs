@@ -237,10 +237,7 @@ fn too_large(status: u16) -> ApiError {
 
 /// Knows everything secret that an answer to this call could echo.
 fn redactor(call: &Call, credential: &Credential) -> Redactor {
-    let (key, token) = match &call.operation {
-        Operation::Add { key, token } => (key.as_ref(), token.as_ref()),
-        Operation::Delete => (None, None),
-    };
+    let (key, token) = call.operation.secrets();
     Redactor::new(
         [
             Some(&credential.secret_key),
