@@ -102,6 +102,8 @@ pub(super) enum LogFormat {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a commented callbacks.yaml, its schema and .gitignore lines. Asks nothing.
+    Init,
     /// Check the configuration, reporting every problem at once.
     Validate(Validate),
     /// Show what apply would change. Needs no credentials and no network.
@@ -229,6 +231,10 @@ pub(super) enum Format {
     Text,
     /// The plan document.
     Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// A unified diff of what is recorded and what is desired.
+    Diff,
 }
 
 /// `apply`.

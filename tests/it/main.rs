@@ -3,6 +3,7 @@
 
 mod apply;
 mod cli_apply;
+mod cli_init;
 mod cli_planning;
 mod client;
 mod config;
