@@ -135,9 +135,22 @@ pub(super) enum Command {
     Man,
 }
 
+/// Who shows problems beside the lines they are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Annotate {
+    /// Annotations of a GitHub Actions step.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+}
+
 /// `validate`.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
+    /// Print the problems as this system shows them beside the lines; as text they stand on standard
+    /// error in any case.
+    #[arg(long, env = "ESS_CALLBACKS_ANNOTATE", value_name = "FOR")]
+    pub(super) annotate: Option<Annotate>,
     /// Resolve the secret references too, and check their values.
     #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) secrets: bool,
@@ -282,6 +295,12 @@ pub(super) struct Apply {
     /// Write JSON events to this file, beside the text.
     #[arg(long, env = "ESS_CALLBACKS_JSON_INTO", value_name = "FILE")]
     pub(super) json_into: Option<PathBuf>,
+    /// Write metrics to this file when the run ends, for the textfile collector of Prometheus' node exporter.
+    #[arg(long, env = "ESS_CALLBACKS_METRICS_FILE", value_name = "FILE")]
+    pub(super) metrics_file: Option<PathBuf>,
+    /// Say nothing unless a change is not done, drift was found or a guard refuses. For cron.
+    #[arg(long, env = "ESS_CALLBACKS_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) quiet: bool,
 }
 
 /// `show`.

@@ -11,6 +11,7 @@ mod exit;
 mod import;
 mod init;
 mod logging;
+mod metrics;
 mod owner;
 mod plan;
 mod progress;

@@ -253,9 +253,15 @@ impl Page {
         }
         let unfolded = if lines <= LONG { " open" } else { "" };
         let changes = words::counted(count, "change", "changes");
-        self.text.push_str(&format!(
-            "<details{unfolded}><summary><b>{handle}</b>: {changes}</summary>\n\n"
-        ));
+        self.text.extend([
+            "<details",
+            unfolded,
+            "><summary><b>",
+            &handle,
+            "</b>: ",
+            &changes,
+            "</summary>\n\n",
+        ]);
         let shown = texts.len();
         let left = self.block("diff", texts.into_iter(), self.room());
         self.text.push_str("</details>\n\n");
