@@ -27,8 +27,9 @@ const CLOCK_QUESTIONS: u32 = 5;
 /// How often it is asked before deletes are signed by our own clock.
 const CLOCK_QUESTIONS_BEFORE_DELETE: u32 = 2;
 
-/// See [`LostCall::CLOCK_MARGIN`].
-const CLOCK_MARGIN_MS: u64 = LostCall::CLOCK_MARGIN.unsigned_abs() * 1000;
+/// By how much less a later answer may say that the server's clock has reached without raising a fence
+/// again that was passed.
+const PASSED_MS: u64 = 10_000;
 
 /// A fence that takes longer than this is not waited for but left for a later run. None does, unless a
 /// call was lost that had been signed by a clock far ahead of eSign's.
@@ -116,10 +117,10 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             }
             match self.account.clock.until_dead(&lost) {
                 Some(0) => return Ok(()),
-                // The delete of this replace has passed the fence just now, and a machine whose clock is
-                // a little slower has answered since. The margin covers that; waiting again would leave
-                // the callback deleted meanwhile.
-                Some(..=CLOCK_MARGIN_MS) if self.committed => return Ok(()),
+                // The delete of this replace has passed the fence just now, and since then came an answer
+                // that was on its way for longer, or from a machine whose clock is a little slower. Both
+                // were allowed for; waiting again would leave the callback deleted meanwhile.
+                Some(..=PASSED_MS) if self.committed => return Ok(()),
                 Some(_) if !self.context.settings.wait => {
                     return Err(NotAttempted::Fenced(lost.dead_at()));
                 }
@@ -169,8 +170,9 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     async fn ask_the_time(&self) -> Result<(), NotAttempted> {
         let slot = self.unless_barred(self.account.pace.acquire()).await?;
         slot.start().await;
+        let left = Instant::now();
         let time = self.context.api().server_time(&self.account.name).await;
-        self.context.learn_time(self.account, time);
+        self.context.learn_time(self.account, time, left);
         Ok(())
     }
 
@@ -237,8 +239,10 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     pub(super) async fn call(&self, id: CallId, write: Write, signed_at: Timestamp) -> Outcome {
         let call = self.context.call(self.organization, self.change, write);
         self.context.ledger.call();
+        let left = Instant::now();
         let reply = self.context.attempt(&call, signed_at).await;
-        self.context.learn_time(self.account, reply.server_time);
+        self.context
+            .learn_time(self.account, reply.server_time, left);
         let settled = self.context.settle(id, &reply.outcome);
         if let Some(drift) = settled.and_then(|settled| settled.drift) {
             self.context.ledger.drifted(&self.change.address, drift);

@@ -9,6 +9,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -17,6 +18,10 @@ use crate::model::{LostCall, Timestamp};
 /// For how long eSign takes a signature that is meant to expire soon, in seconds. Enough for a slow
 /// way there, and for what the clocks of eSign's machines differ by.
 const SHORT_LIFE: i64 = 25;
+
+/// A reading is old by as long as its answer was on its way. Of slow answers none is taken once there
+/// is a better one: it would only make fences longer.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// Our own time of day.
 pub trait WallClock: Send + Sync {
@@ -39,6 +44,8 @@ struct Readings {
     smallest: i64,
     latest: i64,
     largest: i64,
+    /// They come from slow answers.
+    slow: bool,
 }
 
 impl ServerClock {
@@ -50,28 +57,27 @@ impl ServerClock {
         }
     }
 
-    /// An answer that just arrived carried this `Date`.
-    pub(super) fn learn(&self, server: Timestamp) {
+    /// An answer that just arrived, `took` after its call had left, carried this `Date`.
+    pub(super) fn learn(&self, server: Timestamp, took: Duration) {
         let offset = server
             .0
             .saturating_mul(1000)
             .saturating_sub(self.elapsed_ms());
+        let new = Readings {
+            smallest: offset,
+            latest: offset,
+            largest: offset,
+            slow: took > SLOW,
+        };
         let mut readings = self.readings.lock().expect("no panic while held");
         *readings = Some(match *readings {
-            Some(Readings {
-                smallest,
-                latest: _,
-                largest,
-            }) => Readings {
-                smallest: smallest.min(offset),
-                latest: offset,
-                largest: largest.max(offset),
+            Some(known) if new.slow == known.slow => Readings {
+                smallest: known.smallest.min(offset),
+                largest: known.largest.max(offset),
+                ..new
             },
-            None => Readings {
-                smallest: offset,
-                latest: offset,
-                largest: offset,
-            },
+            Some(known) if new.slow => known,
+            Some(_) | None => new,
         });
     }
 
@@ -125,10 +131,10 @@ impl ServerClock {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::Write;
+
+    const QUICK: Duration = Duration::from_millis(50);
 
     #[tokio::test(start_paused = true)]
     async fn a_lost_call_is_dead_when_the_slowest_reading_says_so() {
@@ -138,10 +144,10 @@ mod tests {
             signed_at: Timestamp(1000),
         };
         assert_eq!(clock.until_dead(&lost), None);
-        clock.learn(Timestamp(1010));
-        clock.learn(Timestamp(1000));
+        clock.learn(Timestamp(1010), QUICK);
+        clock.learn(Timestamp(1000), QUICK);
         assert_eq!(clock.until_dead(&lost), Some(305_000));
-        clock.learn(Timestamp(2000));
+        clock.learn(Timestamp(2000), QUICK);
         assert_eq!(clock.until_dead(&lost), Some(305_000));
         assert_eq!(clock.now(), Some(Timestamp(2000)));
         tokio::time::advance(Duration::from_secs(305)).await;
@@ -150,11 +156,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_counts_only_while_there_is_no_other() {
+        let clock = ServerClock::new(Instant::now());
+        clock.learn(Timestamp(980), Duration::from_secs(20));
+        assert_eq!(clock.now(), Some(Timestamp(980)));
+        clock.learn(Timestamp(1000), QUICK);
+        assert_eq!(clock.reached(), Some(Timestamp(1000)));
+        clock.learn(Timestamp(970), Duration::from_secs(30));
+        assert_eq!(clock.reached(), Some(Timestamp(1000)));
+        assert_eq!(clock.now(), Some(Timestamp(1000)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_short_life_ends_soon_by_the_fastest_reading() {
         let clock = ServerClock::new(Instant::now());
         assert_eq!(clock.short_lived(), None);
-        clock.learn(Timestamp(10_000));
-        clock.learn(Timestamp(9_000));
+        clock.learn(Timestamp(10_000), QUICK);
+        clock.learn(Timestamp(9_000), QUICK);
         let call = LostCall {
             write: Write::Delete,
             signed_at: clock.short_lived().unwrap(),

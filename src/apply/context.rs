@@ -207,10 +207,11 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         account.clock.now().unwrap_or_else(|| self.tools.wall.now())
     }
 
-    /// Notes the server's clock, and tells once when ours is off.
-    pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>) {
+    /// Notes the server's clock, from an answer to what left at `left`, and tells once when ours is
+    /// off.
+    pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>, left: Instant) {
         let Some(server) = server else { return };
-        account.clock.learn(server);
+        account.clock.learn(server, left.elapsed());
         let seconds = server.seconds_since(self.tools.wall.now());
         let mut told = account.told_offset.lock().expect("no panic while held");
         if seconds.abs() > WORTH_TELLING && !*told {
@@ -327,18 +328,14 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
 
     /// The end of the run: the record's bookkeeping, and the report.
     pub(super) fn close(self, plan: &Plan) -> Report {
-        let reached = |account: &AccountName| {
-            let clock = self
-                .accounts
-                .get(account)
-                .and_then(|account| account.clock.reached());
-            // Without a word from the server, a day by our clock is more than any skew.
-            clock.unwrap_or_else(|| self.tools.wall.now().plus(-86_400))
-        };
+        // Only the server's own word counts: our clock may be days ahead.
+        let reached = |account: &AccountName| self.accounts.get(account)?.clock.reached();
         self.tools.state.edit(|recorded| {
             let mut changed = false;
             for (scope, urls) in &mut recorded.scopes {
-                let now = reached(&scope.account);
+                let Some(now) = reached(&scope.account) else {
+                    continue;
+                };
                 for entry in urls.values_mut().filter(|entry| entry.lost.is_some()) {
                     let before = entry.lost;
                     entry.forget_dead(now);

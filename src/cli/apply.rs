@@ -209,10 +209,9 @@ fn conclude(report: &Report, ui: &mut Ui) {
     if !render::is_complete(&report.tally) || !report.drifted.is_empty() {
         ui.speak();
     }
-    ui.json_line(&render::report_json(
-        report,
-        apply::WallClock::now(&SystemClock),
-    ));
+    let now = apply::WallClock::now(&SystemClock);
+    ui.json_line(&render::report_json(report, now));
+    ui.json_line(&render::apply_summary_json(&report.tally, now));
     if !ui.json() {
         let style = ui.style(0);
         ui.stream(|out| render::report_text(report, &style, out));
@@ -263,11 +262,8 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
         ))
     })?;
     read_document(&text).map_err(|error| {
-        Failure::new(
-            Exit::Stale,
-            format!("the plan `{}` can't be applied: {error}", path.display()),
-        )
-        .advice("Make a new one with `plan --out`.")
+        let message = format!("the plan `{}` can't be applied: {error}", path.display());
+        Failure::new(Exit::Stale, message)
     })
 }
 
@@ -320,12 +316,12 @@ fn resolve_saved(
     let resolved = resolver
         .resolve(&uses, |index| plan.secrets[index.0 as usize].clone())
         .map_err(|problems| {
-            Failure::invalid(
-                problems
-                    .into_iter()
-                    .map(|(_, problem)| problem.at(None))
-                    .collect(),
-            )
+            let problems = problems.into_iter().map(|(_, problem)| problem.at(None));
+            Failure {
+                message: "the keys and tokens that the plan needs can't be read; nothing was done"
+                    .to_owned(),
+                ..Failure::invalid(problems.collect())
+            }
         })?;
     let table = fingerprints(
         Fingerprinter::new(plan.salt),

@@ -234,6 +234,7 @@ pub(super) struct Plan {
         value_name = "N",
         default_value_t = 20
     )]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) rate: u32,
 }
 
@@ -268,6 +269,7 @@ pub(super) struct Apply {
         value_name = "N",
         default_value_t = 20
     )]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) rate: u32,
     /// At most so many calls in flight for each set of credentials.
     #[arg(

@@ -63,8 +63,8 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
         0 => String::new(),
         known => format!(" {} recorded already.", counted(known, "was", "were")),
     };
-    ui.print(format_args!(
-        "Import complete! {} recorded as assumed, without a call.{known}\n",
+    ui.say(format_args!(
+        "Import complete! {} recorded as assumed, without a call.{known}",
         counted(imported, "callback", "callbacks")
     ));
     if imported > 0 {

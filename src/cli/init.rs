@@ -36,17 +36,14 @@ pub(super) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
         .map_err(|error| unwritable(&schema, &error))?;
     let ignore = beside(&folder, ".gitignore");
     let lines = ignore_more(&ignore)?;
-    if ui.json() {
-        return Ok(Exit::Done);
-    }
-    ui.print(format_args!("Wrote {}\n", path.display()));
-    ui.print(format_args!("Wrote {}\n", schema.display()));
+    ui.say(format_args!("Wrote {}", path.display()));
+    ui.say(format_args!("Wrote {}", schema.display()));
     if lines > 0 {
         let noun = plural(lines, "line", "lines");
-        ui.print(format_args!(
-            "Added {lines} {noun} to {}\n",
-            ignore.display()
-        ));
+        ui.say(format_args!("Added {lines} {noun} to {}", ignore.display()));
+    }
+    if ui.json() {
+        return Ok(Exit::Done);
     }
     ui.print(format_args!(
         "\nNext: put your organizations and URLs into {path}, then\n\n\

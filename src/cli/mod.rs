@@ -48,7 +48,6 @@ pub fn main() -> ExitCode {
     };
     let mut ui = Ui::new(&cli.global);
     logging::start(&cli.global);
-    ui.begin();
     let ended = run(cli, &mut ui);
     let exit = ended.unwrap_or_else(|failure| {
         ui.failure(&failure);

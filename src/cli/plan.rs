@@ -10,7 +10,7 @@ use super::workspace::{Loaded, Locations};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;
-use crate::plan::{Plan, write_document};
+use crate::plan::{Bookkeeping, Plan, write_document};
 use crate::render;
 
 pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -37,7 +37,9 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
             path = path.display()
         ));
     }
-    let pending = detailed_exitcode && !(plan.is_empty() && plan.bookkeeping.is_empty());
+    // What can be forgotten is no change: nobody wished for it, and nothing depends on it.
+    let news = |item: &Bookkeeping| matches!(item, Bookkeeping::Refresh { .. });
+    let pending = detailed_exitcode && (!plan.is_empty() || plan.bookkeeping.iter().any(news));
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 

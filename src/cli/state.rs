@@ -141,7 +141,7 @@ async fn remove(
         address,
     } in &found
     {
-        ui.print(format_args!("{would} {}\n", render::Clean(address)));
+        ui.say(format_args!("{would} {}", render::Clean(address)));
     }
     ui.note(format_args!(
         "{would} {}. Nothing was called: what eSign has, it still has.",
@@ -223,8 +223,8 @@ async fn rename(
             handle: organization.handle.clone(),
             url: address.url.clone(),
         };
-        ui.print(format_args!(
-            "Moved {} to {}\n",
+        ui.say(format_args!(
+            "Moved {} to {}",
             render::Clean(address),
             render::Clean(to)
         ));

@@ -24,6 +24,8 @@ fn version_line() -> String {
 /// The terminal, or what stands in its place.
 pub(super) struct Ui {
     json: bool,
+    /// Whether the line that begins the events was printed.
+    begun: bool,
     out: Stream<io::Stdout>,
     err: Stream<io::Stderr>,
     into: Option<BufWriter<File>>,
@@ -61,6 +63,7 @@ impl Ui {
         let colour = !global.no_color && !global.json && !set("NO_COLOR") && !dumb;
         Self {
             json: global.json,
+            begun: false,
             out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
             err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
             into: None,
@@ -116,10 +119,13 @@ impl Ui {
         self.quiet = false;
     }
 
-    /// The first line of JSON output.
-    pub(super) fn begin(&mut self) {
-        if self.json {
-            self.out.write(format_args!("{}\n", version_line()));
+    /// Says what a command has done, as text or as an event.
+    pub(super) fn say(&mut self, text: fmt::Arguments<'_>) {
+        if self.takes_json() {
+            self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
+        }
+        if !self.json {
+            self.out.write(format_args!("{text}\n"));
         }
     }
 
@@ -216,6 +222,10 @@ impl Ui {
     pub(super) fn json_line(&mut self, line: &str) {
         self.record(line);
         if self.json {
+            // Before the first event only: data that is JSON itself comes without.
+            if !std::mem::replace(&mut self.begun, true) {
+                self.out.write(format_args!("{}\n", version_line()));
+            }
             self.out.write(format_args!("{line}\n"));
             self.out.flush();
         }

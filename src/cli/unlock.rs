@@ -15,6 +15,6 @@ pub(super) async fn run(
         .store()
         .unlock(&args.id, &owner::host())
         .await?;
-    ui.print(format_args!("Unlocked. The owner was {gone}.\n"));
+    ui.say(format_args!("Unlocked. The owner was {gone}."));
     Ok(Exit::Done)
 }

@@ -29,13 +29,11 @@ pub(super) fn run(global: &Global, args: &args::Validate, ui: &mut Ui) -> Result
         0 => String::new(),
         count => format!(", {}", counted(count, "warning", "warnings")),
     };
-    if !ui.json() {
-        ui.print(format_args!(
-            "Success! The configuration is valid: {}, {}{warnings}.\n",
-            counted(organizations.len(), "organization", "organizations"),
-            counted(callbacks, "callback", "callbacks"),
-        ));
-    }
+    ui.say(format_args!(
+        "Success! The configuration is valid: {}, {}{warnings}.",
+        counted(organizations.len(), "organization", "organizations"),
+        counted(callbacks, "callback", "callbacks"),
+    ));
     Ok(Exit::Done)
 }
 

@@ -11,6 +11,7 @@ use super::secrets::{Resolver, Use, Values, fingerprints};
 use super::sources::{self, Configuration};
 use super::ui::{SystemClock, Ui};
 use crate::apply::WallClock as _;
+use crate::client::Endpoint;
 use crate::config;
 use crate::model::{Address, Desired, Environment, Recorded, Salt, SecretIndex};
 use crate::plan::{self, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
@@ -46,6 +47,10 @@ impl Locations {
             return Err(Failure::usage(message).advice(
                 "Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.",
             ));
+        }
+        // Before anything is read: a mistake in a flag is told as one.
+        if let Some(url) = &global.endpoint {
+            Endpoint::parse(url).map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
         }
         let (state, cloud) = if global.sandbox {
             let folder = folder.join(SANDBOX_FOLDER);

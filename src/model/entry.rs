@@ -98,12 +98,10 @@ impl Entry {
     /// A call is about to leave.
     ///
     /// Only the applier calls this, and only when a lost call with another effect is dead: see
-    /// `apply`, *fence*.
+    /// `apply`, *fence*. That one is kept all the same until this call has an effect: should it be
+    /// refused, what is open is still what the lost one left open.
     pub fn begin(&mut self, id: CallId, call: LostCall) {
         self.interrupt();
-        if self.lost.is_some_and(|lost| lost.write != call.write) {
-            self.lost = None;
-        }
         self.pending = Some(Pending { id, call });
     }
 
@@ -120,19 +118,19 @@ impl Entry {
         let before = self.belief;
         match outcome {
             Outcome::Applied(request_id) => {
-                self.confirm(before.after(call.write), at, request_id);
+                self.confirm(call, before.after(call.write), at, request_id);
                 None
             }
             Outcome::NotThere(request_id) => match call.write {
                 Write::Delete => {
-                    self.confirm(Belief::ABSENT, at, request_id);
+                    self.confirm(call, Belief::ABSENT, at, request_id);
                     (!before.may_be_absent()).then_some(Drift::WasGone)
                 }
                 Write::Add(_) => self.learn_nothing(call),
             },
             Outcome::AlreadyThere(request_id) => match call.write {
                 Write::Add(declared) => {
-                    self.confirm(before.given_present(declared), at, request_id);
+                    self.confirm(call, before.given_present(declared), at, request_id);
                     before.presumed().is_none().then_some(Drift::WasThere)
                 }
                 Write::Delete => self.learn_nothing(call),
@@ -154,8 +152,10 @@ impl Entry {
         }
     }
 
-    fn confirm(&mut self, belief: Belief, at: Timestamp, request_id: &RequestId) {
+    fn confirm(&mut self, call: LostCall, belief: Belief, at: Timestamp, request_id: &RequestId) {
         self.belief = belief;
+        // A lost call with another effect was dead before this one left.
+        self.lost = self.lost.filter(|lost| lost.write == call.write);
         self.proof = Some(Proof {
             at,
             request_id: request_id.clone(),
@@ -191,5 +191,43 @@ impl LostCall {
     pub const fn dead_at(&self) -> Timestamp {
         self.signed_at
             .plus(Self::SIGNATURE_LIFE + Self::CLOCK_MARGIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ApiError, Fingerprints};
+
+    fn error() -> ApiError {
+        ApiError {
+            code: None,
+            message: String::new(),
+            request_id: None,
+            meaning: "".into(),
+            advice: "".into(),
+        }
+    }
+
+    fn call(write: Write, at: i64) -> LostCall {
+        let signed_at = Timestamp(at);
+        LostCall { write, signed_at }
+    }
+
+    /// Found by the simulation: a lost first add without key and token leaves everything possible,
+    /// and the entry was forgotten when the delete that followed was refused.
+    #[test]
+    fn a_refused_call_leaves_open_what_an_earlier_one_left_open() {
+        let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false);
+        let add = call(Write::Add(Fingerprints::default()), 1000);
+        entry.begin(CallId(1), add);
+        entry.settle(&Outcome::Unknown(error()), Timestamp(1001));
+        entry.begin(CallId(2), call(Write::Delete, 2000));
+        entry.settle(&Outcome::NotSent(error()), Timestamp(2001));
+        assert_eq!(entry.lost, Some(add));
+        assert!(entry.is_open() && !entry.is_untouched());
+        entry.begin(CallId(3), call(Write::Delete, 3000));
+        entry.settle(&Outcome::Applied(RequestId::new("r")), Timestamp(3001));
+        assert_eq!((entry.lost, entry.belief), (None, Belief::ABSENT));
     }
 }

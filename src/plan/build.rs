@@ -175,13 +175,19 @@ impl<'a> Builder<'a> {
         {
             return None;
         }
-        let change = assemble(
+        let mut change = assemble(
             address,
             organization.operator.clone(),
             verdict,
             entry,
             after,
         );
+        // A protection that is declared and not recorded yet holds off `--destroy` too.
+        if let (Declaration::Callback(Callback { protect: true, .. }), Some(before)) =
+            (declaration, &mut change.before)
+        {
+            before.protect |= self.options.destroy;
+        }
         census.omitted += usize::from(guards::by_omission(&change));
         census.remaining += usize::from(change.after.is_some() || change.steps != Steps::Delete);
         Some(change)
@@ -262,7 +268,8 @@ impl<'a> Builder<'a> {
             // were it lifted by the plan that deletes the callback, it would protect nothing.
             Declaration::Absent => entry.protect,
             Declaration::Nothing => {
-                if entry.belief.presence() == Presence::Absent {
+                // A lost call could bring it back, so it is remembered as long as there is one.
+                if entry.belief.presence() == Presence::Absent && entry.lost.is_none() {
                     self.bookkeeping.push(Bookkeeping::Forget(identity()));
                 }
                 return;
@@ -307,7 +314,9 @@ impl<'a> Builder<'a> {
                     scope: Arc::clone(scope),
                     url: url.clone(),
                 };
-                self.bookkeeping.push(Bookkeeping::Forget(identity));
+                if entry.lost.is_none() {
+                    self.bookkeeping.push(Bookkeeping::Forget(identity));
+                }
                 continue;
             }
             let verdict = decide(Some(entry), Wanted::Gone(reason));

@@ -181,7 +181,7 @@ pub enum Bookkeeping {
         /// Whether it is protected.
         protect: bool,
     },
-    /// Proven absent and no longer listed under `absent:`.
+    /// Proven absent, and neither listed under `absent:` nor to be brought back by a lost call.
     Forget(Identity),
 }
 

@@ -36,7 +36,7 @@ pub use annotations::{github_annotations, gitlab_code_quality};
 pub use diff::plan_diff;
 pub use escape::{Clean, Quoted};
 pub use events::{
-    apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text,
+    apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,
     planned_change_json, version_json,
 };
 pub use failure::{error_json, error_text};

@@ -65,9 +65,9 @@ fn what_is_commented_out_is_right_as_well() {
     };
     let all: Vec<String> = text
         .lines()
-        .map(|line| match example(line) {
-            true => line.replacen("# ", "", 1),
-            false => line.to_owned(),
+        .map(|line| {
+            let signs = usize::from(example(line));
+            line.replacen("# ", "", signs)
         })
         .collect();
     env.write("callbacks.yaml", all.join("\n"));

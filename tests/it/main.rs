@@ -2,9 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod apply;
+mod chaos_faults;
+mod chaos_kill;
+#[cfg(unix)]
+mod chaos_machine;
 mod cli_apply;
+mod cli_config;
+mod cli_credentials;
+mod cli_events;
 mod cli_init;
 mod cli_planning;
+mod cli_saved_plan;
+mod cli_state;
+mod cli_usage;
 mod client;
 mod config;
 mod config_properties;
@@ -15,6 +25,7 @@ mod layering;
 mod pipelines;
 mod render;
 mod sandbox;
+mod schemas;
 mod shape;
 mod sign;
 mod state;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use crate::support::{OTHER_KEY, TestEnv, configuration};
+use crate::support::{KEY, OTHER_KEY, TOKEN, TestEnv, configuration};
 
 const ONE: &str = "https://hooks.example/one";
 const TWO: &str = "https://hooks.example/two";
@@ -153,7 +153,7 @@ fn problems_are_annotated_for_github() {
         ");
     assert!(said.stderr.contains("did you mean `key`?"), "{said}");
     let env = TestEnv::new(&acme(&[ONE]));
-    assert_snapshot!(env.run(&["validate", "--annotate", "github"]), @"");
+    assert_snapshot!(env.run(&["validate", "--annotate", "github"]), @"exit 0");
 }
 
 #[test]
@@ -319,4 +319,43 @@ fn the_events_in_the_file_end_with_the_error_that_ended_the_run() {
         (&last["type"], &last["exit_code"]),
         (&"diagnostic".into(), &1.into())
     );
+}
+
+#[test]
+fn nothing_that_a_pipeline_keeps_holds_a_secret() {
+    let mut env = TestEnv::new(&acme(&[ONE, TWO]));
+    let served = env.serve(&[]);
+    let credential = served.secret_key.clone();
+    for format in ["text", "json", "markdown", "diff"] {
+        let said = env.run(&["plan", "--format", format]).exits(0);
+        env.write(&format!("shown.{format}"), said.stdout);
+    }
+    env.run(&["plan", "--out", "plan.json"]).exits(0);
+    let keep = [
+        "--metrics-file",
+        "esign.prom",
+        "--json-into",
+        "events.jsonl",
+    ];
+    let apply: Vec<&str> = ["apply", "plan.json"].into_iter().chain(keep).collect();
+    env.run(&apply).exits(0);
+    let files = env.files();
+    for (path, bytes) in &files {
+        let text = String::from_utf8_lossy(bytes);
+        for secret in [KEY, TOKEN, &credential] {
+            assert!(!text.contains(secret), "{}", path.display());
+        }
+    }
+    for name in [
+        "esign.prom",
+        "events.jsonl",
+        "plan.json",
+        "shown.markdown",
+        "callbacks.state.json",
+    ] {
+        assert!(
+            files.iter().any(|(path, _)| path.ends_with(name)),
+            "no {name}"
+        );
+    }
 }

@@ -26,13 +26,26 @@ pub(crate) struct Failure {
     pub(crate) story: Option<String>,
 }
 
-/// Runs the schedule of a seed.
-pub(crate) fn run(seed: u64, trace: bool) -> Result<Facts, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// Everything that happens in the schedule of a seed.
+pub(crate) fn story(seed: u64) -> Option<String> {
+    runtime().block_on(async {
+        let mut schedule = Schedule::new(seed, true);
+        schedule.play().await;
+        schedule.world.now().story()
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime without a driver for files and sockets can always be had");
+        .expect("a runtime without a driver for files and sockets can always be had")
+}
+
+/// Runs the schedule of a seed.
+pub(crate) fn run(seed: u64, trace: bool) -> Result<Facts, Failure> {
+    let runtime = runtime();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let mut schedule = Schedule::new(seed, trace);
@@ -66,6 +79,8 @@ struct Schedule {
     files: MemoryFiles,
     config: Config,
     born: Instant,
+    /// A run signed by a clock so far ahead that its lost calls live for longer than a run waits.
+    was_far_ahead: bool,
 }
 
 impl Schedule {
@@ -78,6 +93,7 @@ impl Schedule {
             files: MemoryFiles::new(dice.seed()),
             config: Config::random(&mut dice),
             born: Instant::now(),
+            was_far_ahead: false,
             dice,
         }
     }
@@ -133,11 +149,16 @@ impl Schedule {
         }
         let two = self.any_spec();
         let delay = self.dice.millis(0, 3_000);
-        let (first, second) = tokio::join!(process::run(&self.world, &self.files, &one), async {
-            sleep(delay).await;
-            process::run(&self.world, &self.files, &two).await
-        });
-        let full = one.full.is_some() || two.full.is_some();
+        let breaking = self.dice.percent(20).then(|| self.dice.millis(0, 20_000));
+        let (first, second, broken) = tokio::join!(
+            process::run(&self.world, &self.files, &one),
+            async {
+                sleep(delay).await;
+                process::run(&self.world, &self.files, &two).await
+            },
+            process::break_lock(&self.world, &self.files, &one, breaking),
+        );
+        let full = one.full.is_some() || two.full.is_some() || broken;
         self.after(&one, &first, full);
         self.after(&two, &second, full);
         let died = matches!(first, Ended::Died) || matches!(second, Ended::Died);
@@ -170,6 +191,7 @@ impl Schedule {
             let at = Instant::now() + dice.millis(0, 400_000);
             (at, dice.between(-100_000, 100_000))
         });
+        self.was_far_ahead |= off + jump.map_or(0, |(_, by)| by) > 300 || off > 300;
         let wall = self.wall(off, jump);
         let dice = &mut self.dice;
         let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
@@ -362,13 +384,17 @@ impl Schedule {
                 Ended::Done(report) if report.unfinished.is_empty() => {
                     return self.check_nothing_planned(&spec).await;
                 }
-                Ended::Done(report) if self.world.now().has_long_lived() && report.fenced => {
+                Ended::Done(report) if self.was_far_ahead && report.fenced => {
                     let until = report.unfinished.iter().filter_map(fenced_until).max();
                     let now = self.world.now().clock();
                     let seconds = until.map_or(0, |until| until.0 - now);
                     sleep(Duration::from_secs(seconds.unsigned_abs() + 10)).await;
                 }
-                other => {
+                other @ (Ended::Died
+                | Ended::Stuck
+                | Ended::State(_)
+                | Ended::Guarded(_)
+                | Ended::Done(_)) => {
                     self.world
                         .now()
                         .breaks("a", &format!("the last run did not finish: {other:?}"));
@@ -409,9 +435,10 @@ impl Schedule {
 }
 
 fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
-    match unfinished.how {
-        HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(until),
-        _ => None,
+    if let HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) = unfinished.how {
+        Some(until)
+    } else {
+        None
     }
 }
 

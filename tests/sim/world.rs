@@ -46,8 +46,6 @@ pub(crate) struct Sent {
     pub(crate) known: Known,
     pub(crate) arrived: bool,
     pub(crate) executed: bool,
-    /// How far its timestamp was ahead of the true time, in seconds.
-    pub(crate) ahead: i64,
 }
 
 /// How somebody else changed a callback, so that what we know of it may be wrong.
@@ -92,6 +90,8 @@ pub(crate) struct World {
     pub(crate) managed: BTreeSet<Id>,
     /// What must not be deleted by leaving it out.
     pub(crate) protected: BTreeSet<Id>,
+    /// Present because of a call of ours, and of nobody else's doing.
+    pub(crate) ours: BTreeSet<Id>,
     pub(crate) broken: Vec<String>,
     trace: Option<Vec<String>>,
     pub(crate) facts: Facts,
@@ -163,6 +163,7 @@ impl World {
             steady: BTreeMap::new(),
             managed: BTreeSet::new(),
             protected: BTreeSet::new(),
+            ours: BTreeSet::new(),
             broken: Vec::new(),
             trace: trace.then(Vec::new),
             facts: Facts::default(),
@@ -237,7 +238,6 @@ impl World {
             known: Known::Flying,
             arrived: false,
             executed: false,
-            ahead: signed_at - self.clock(),
         };
         let mut fate = self.weather.fate(&mut self.dice);
         if self.weather.refuses(id.scope) {
@@ -289,10 +289,10 @@ impl World {
             | Kind::Garbage => {}
         }
         let outcome = self.carry_out(number);
-        match kind {
-            Kind::InternalError { .. } => Outcome::Unknown(error("InternalError")),
-            _ => outcome,
+        if matches!(kind, Kind::InternalError { .. }) {
+            return Outcome::Unknown(error("InternalError"));
         }
+        outcome
     }
 
     fn is_over_limit(&mut self, id: Id) -> bool {
@@ -320,6 +320,7 @@ impl World {
             Write::Delete => {
                 self.check_execution(id, run);
                 self.taints.remove(&id);
+                self.ours.remove(&id);
                 match self.cloud.remove(&id) {
                     Some(_) => Outcome::Applied(request_id),
                     None => Outcome::NotThere(request_id),
@@ -337,6 +338,7 @@ impl World {
                     };
                 }
                 self.cloud.insert(id, value);
+                self.ours.insert(id);
                 Outcome::Applied(request_id)
             }
         }
@@ -422,14 +424,7 @@ impl World {
             }
         }
         self.steady.remove(&id);
-    }
-
-    /// Whether a call is open that was signed by a clock so far ahead that it stays alive for longer
-    /// than a run waits.
-    pub(crate) fn has_long_lived(&self) -> bool {
-        self.calls
-            .iter()
-            .any(|sent| sent.known != Known::Answered && sent.ahead > SIGNATURE_LIFE)
+        self.ours.remove(&id);
     }
 
     /// Whether nothing will happen any more without a call.

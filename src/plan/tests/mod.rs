@@ -291,6 +291,23 @@ fn destroy_leaves_alone_what_is_declared_but_was_never_recorded() {
     assert_eq!((plan.summary.delete, plan.summary.calls), (5, 5));
 }
 
+/// Found by the simulation: only the recorded protection counted.
+#[test]
+fn destroy_respects_a_protection_that_is_only_declared() {
+    let options = Options {
+        destroy: true,
+        allow_deletes: Some(5),
+        ..Options::default()
+    };
+    let mut desired = acme_with(0..5);
+    desired.organizations[0].callbacks[3].protect = true;
+    let plan = planned(&desired, &five_of_acme(), &options);
+    assert!(matches!(
+        &*plan.tripped,
+        [Tripped::Protected { address }] if address.url == url(3)
+    ));
+}
+
 #[test]
 fn a_suspended_organization_is_left_alone() {
     let mut suspended = organization("acme", vec![callback(9, 1)], vec![]);

@@ -30,6 +30,18 @@ pub fn version_json(program: &str, at: Timestamp) -> String {
     )
 }
 
+/// What a command has to say that is neither an event nor a problem, like Terraform's `log`.
+pub fn log_json(message: &str, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload {}
+    line(
+        (Level::Info, "log"),
+        &Clean(message.trim_end()).to_string(),
+        at,
+        Payload {},
+    )
+}
+
 /// A problem in what the user wrote.
 pub fn diagnostic_json(diagnostic: &Diagnostic, at: Timestamp) -> String {
     #[derive(Serialize)]

@@ -243,7 +243,7 @@ fn forgotten(plan: &Plan) -> Option<String> {
         .count();
     (count > 0).then(|| {
         format!(
-            "{} will be forgotten: absent, and no longer listed under `absent`.",
+            "{} will be forgotten: absent, and not declared.",
             counted(count, "recorded callback", "recorded callbacks")
         )
     })

@@ -335,7 +335,7 @@ fn no_changes_tells_what_was_left_out() {
         6 organizations are suspended, nothing is called for them: b, c, d, e, f and 1 more.
         1 heal is left for a later run by --max-calls.
         1 recorded detail will be updated (handle, operator, protect), without a call.
-        1 recorded callback will be forgotten: absent, and no longer listed under `absent`.
+        1 recorded callback will be forgotten: absent, and not declared.
         ");
 }
 

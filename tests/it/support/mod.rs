@@ -180,14 +180,19 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    pub(crate) fn of(output: &std::process::Output, folder: &Path) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("it is UTF-8");
+    fn new(code: Option<i32>, stdout: String, stderr: String, folder: &Path) -> Self {
         Self {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
+            code,
+            stdout,
+            stderr,
             folder: folder.to_owned(),
         }
+    }
+
+    pub(crate) fn of(output: &std::process::Output, folder: &Path) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("it is UTF-8");
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        Self::new(output.status.code(), stdout, stderr, folder)
     }
 
     /// The same, after a look at its exit code.
@@ -241,16 +246,16 @@ pub(crate) fn configuration(organizations: &[(&str, &[&str])]) -> String {
         "version: 1\nenvironment: test\ndefaults: {{ operator: {OPERATOR} }}\norganizations:\n"
     );
     for (number, (handle, urls)) in organizations.iter().enumerate() {
-        write!(text, "  {handle}:\n").expect("memory");
+        writeln!(text, "  {handle}:").expect("memory");
         if number > 0 {
-            write!(text, "    app_id: app-{number}\n").expect("memory");
+            writeln!(text, "    app_id: app-{number}").expect("memory");
         }
         if !urls.is_empty() {
             text.push_str("    callbacks:\n");
         }
         for url in *urls {
             let callback = "key: { env: KEY }, token: { env: TOKEN }";
-            write!(text, "      - {{ url: \"{url}\", {callback} }}\n").expect("memory");
+            writeln!(text, "      - {{ url: \"{url}\", {callback} }}").expect("memory");
         }
     }
     text

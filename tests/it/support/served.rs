@@ -112,6 +112,12 @@ impl Served {
         );
     }
 
+    /// The time, as this machine has it.
+    pub(crate) fn true_seconds(&self) -> i64 {
+        let clock = self.ask("GET", "clock", &Value::Null);
+        clock["true_micros"].as_i64().expect("a number") / 1_000_000
+    }
+
     /// Sets its clock ahead of the true time by so many seconds.
     pub(crate) fn skew(&self, seconds: i64) {
         self.ask("POST", "clock", &json!({ "skew": seconds }));

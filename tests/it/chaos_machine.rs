@@ -1,0 +1,259 @@
+//! The machine under the program misbehaves: signals, full disks, lost folders, two at once. What was
+//! called is known afterwards, and the next run finishes.
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+use rstest::rstest;
+
+use crate::support::{Said, Served, TestEnv, configuration, redact};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+const THREE: &str = "https://hooks.example/three";
+
+/// Three adds to make, one after the other, whose answers take a while.
+fn three_slow_adds() -> (TestEnv, Served) {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO, THREE])]));
+    let served = env.serve(&["--fault", "slow=300ms"]);
+    (env, served)
+}
+
+#[track_caller]
+fn the_next_run_finishes(env: &TestEnv, served: &Served) {
+    served.faults("", "");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+/// What it said after the plan.
+fn after_the_plan(said: &Said) -> String {
+    let (_, rest) = said.stdout.split_once("at 20/s.\n").expect("a plan");
+    redact(rest, std::path::Path::new("/nowhere"))
+}
+
+#[rstest]
+#[case::ctrl_c("INT")]
+#[case::terminated("TERM")]
+fn the_first_signal_waits_for_what_is_in_flight(#[case] signal: &str) {
+    let (env, served) = three_slow_adds();
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    run.signal(signal);
+    let said = run.wait().exits(130);
+    assert_eq!(served.urls(), [ONE], "no new calls");
+    let text = after_the_plan(&said);
+    assert!(
+        text.contains("Interrupted. No new calls; waiting for 1 call in flight."),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 added, 0 changed, 0 destroyed. 2 not attempted."),
+        "{text}"
+    );
+    // It has ended well: nothing is open, and no journal is left.
+    assert!(!env.exists("callbacks.state.journal"));
+    let plan = env.run(&["plan"]).exits(0);
+    assert!(
+        plan.stdout
+            .contains("Plan: 2 to add, 0 to change, 0 to destroy."),
+        "{plan}"
+    );
+    the_next_run_finishes(&env, &served);
+    assert_eq!(served.arrived(), 3);
+}
+
+#[test]
+fn the_second_signal_leaves_at_once() {
+    let (env, served) = three_slow_adds();
+    served.faults("slow=60s", "");
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    run.signal("INT");
+    run.wait_until_it_says("Interrupted.");
+    run.signal("INT");
+    run.wait().exits(130);
+    assert!(env.exists("callbacks.state.journal"), "it has the rest");
+    let said = env.run(&["plan"]).exits(0);
+    assert!(
+        said.stdout
+            .contains("nobody knows whether an earlier add of it arrived"),
+        "{said}"
+    );
+    the_next_run_finishes(&env, &served);
+}
+
+#[test]
+fn a_stopped_process_goes_on_where_it_was() {
+    let (env, served) = three_slow_adds();
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    run.signal("STOP");
+    // It still holds the lock, and the answer comes while it sleeps.
+    env.run(&["apply", "--auto-approve"]).exits(6);
+    env.run(&["plan"]).exits(0);
+    run.signal("CONT");
+    run.wait().exits(0);
+    assert_eq!(served.arrived(), 3);
+    the_next_run_finishes(&env, &served);
+}
+
+#[test]
+fn of_two_at_once_one_works_and_the_other_finds_nothing_to_do() {
+    let (env, served) = three_slow_adds();
+    let flags = ["apply", "--auto-approve", "--lock-timeout", "5m"];
+    let (one, other) = (env.start(&flags), env.start(&flags));
+    let said = [one.wait().exits(0), other.wait().exits(0)];
+    let idle = said
+        .iter()
+        .filter(|said| said.stdout.starts_with("No changes."));
+    assert_eq!(idle.count(), 1);
+    assert_eq!(served.arrived(), 3, "nothing was called twice");
+    the_next_run_finishes(&env, &served);
+}
+
+/// Runs an apply with files limited to so few bytes that the journal can't be kept.
+fn on_a_full_disk(env: &TestEnv, trap: &str) -> Said {
+    // A shell counts in blocks of 512 or 1024 bytes; two of either are too few for the journal.
+    let script = format!("{trap} ulimit -f 2; exec \"$0\" \"$@\"");
+    let mut command = env.other("sh");
+    let flags = ["apply", "--auto-approve", "--rate", "0"];
+    command.arg("-c").arg(script).arg(&env.program).args(flags);
+    env.said(&mut command)
+}
+
+fn twenty() -> Vec<String> {
+    (0..20)
+        .map(|n| format!("https://hooks.example/{n:02}"))
+        .collect()
+}
+
+#[rstest]
+#[case::an_error("trap '' XFSZ;")]
+#[case::a_signal("")]
+fn a_full_disk_stops_the_calls_and_loses_none(#[case] trap: &str) {
+    let urls = twenty();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let mut env = TestEnv::new(&configuration(&[("acme", &urls)]));
+    let served = env.serve(&[]);
+    let said = on_a_full_disk(&env, trap);
+    let called = served.arrived();
+    assert!(called < 20, "the disk was full: {said}");
+    if !trap.is_empty() {
+        let said = said.exits(3);
+        assert!(
+            said.stdout.contains("The journal could not be written"),
+            "{said}"
+        );
+        assert!(said.stdout.contains("can't be written"), "{said}");
+    }
+    // Every call that left is known.
+    let known = env.run(&["state", "list"]);
+    for url in served.urls() {
+        assert!(known.stdout.contains(&url), "{url} was forgotten: {known}");
+    }
+    the_next_run_finishes(&env, &served);
+    assert_eq!(served.urls(), urls);
+}
+
+/// Makes `env` run as somebody without privileges, because nothing is read-only for root.
+fn without_privileges(env: &mut TestEnv) -> impl Fn(&TestEnv, &[&str]) -> Said + use<> {
+    let folder = env.path("");
+    let root = std::fs::metadata(&folder).expect("a folder").uid() == 0;
+    if root {
+        let program = folder.join("program");
+        std::fs::copy(&env.program, &program).expect("a copy");
+        env.program = program;
+        for path in [PathBuf::from("callbacks.yaml"), PathBuf::from("tmp")] {
+            std::os::unix::fs::chown(folder.join(path), Some(65_534), None).expect("it is root");
+        }
+    }
+    move |env, arguments| {
+        let mut command = env.command(arguments);
+        if root {
+            command.uid(65_534).gid(65_534);
+        }
+        env.said(&mut command)
+    }
+}
+
+#[test]
+fn a_folder_that_can_t_be_written_is_found_before_any_call() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    let run = without_privileges(&mut env);
+    let allow = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(env.path(""), mode).unwrap();
+    };
+    allow(0o555);
+    run(&env, &["plan"]).exits(0);
+    let said = run(&env, &["apply", "--auto-approve"]);
+    assert_snapshot!(said.exits(1).err(), @r"
+        error: locking `callbacks.state.lock` failed: Permission denied (os error 13)
+          Make the state file and its folder readable and writable for this user, or name another with --state.
+        ");
+    assert_eq!(served.log().len(), 0, "nothing was called");
+    allow(0o777);
+    run(&env, &["apply", "--auto-approve"]).exits(0);
+    // And now with a state that is there.
+    allow(0o555);
+    run(&env, &["plan", "--detailed-exitcode"]).exits(0);
+    env.write("callbacks.yaml", configuration(&[("acme", &[ONE, TWO])]));
+    let said = run(&env, &["apply", "--auto-approve"]);
+    assert!(said.code != Some(0), "{said}");
+    assert_eq!(served.urls(), [ONE]);
+    allow(0o777);
+    run(&env, &["apply", "--auto-approve"]).exits(0);
+    assert_eq!(served.urls(), [ONE, TWO]);
+}
+
+#[test]
+fn a_folder_that_vanishes_meanwhile_stops_the_run_and_comes_back_with_everything() {
+    let (mut env, served) = three_slow_adds();
+    env.set("ESS_CALLBACKS_STATE", "here/callbacks.state.json");
+    std::fs::create_dir(env.path("here")).unwrap();
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    std::fs::rename(env.path("here"), env.path("gone")).unwrap();
+    let said = run.wait();
+    assert!(matches!(said.code, Some(3)), "{said}");
+    std::fs::rename(env.path("gone"), env.path("here")).unwrap();
+    let known = env.run(&["state", "list"]).exits(0);
+    for url in served.urls() {
+        assert!(known.stdout.contains(&url), "{url} was forgotten: {known}");
+    }
+    the_next_run_finishes(&env, &served);
+}
+
+#[test]
+fn a_state_in_a_folder_that_is_not_there() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    env.set("ESS_CALLBACKS_STATE", "no/such/callbacks.state.json");
+    env.run(&["plan"]).exits(0);
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
+        exit 0
+        --- stdout
+        Actions are indicated with the following symbols:
+          + add
+
+        ess-callbacks will perform the following actions:
+
+          # acme/https://hooks.example/one will be added
+          + callback {
+              + url   = "https://hooks.example/one"
+              + key   = (secret)
+              + token = (secret)
+            }
+
+        Plan: 1 to add, 0 to change, 0 to destroy.
+        1 call, about 1 s at 20/s.
+        acme/https://hooks.example/one: Adding...
+        acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]
+        Apply complete! Resources: 1 added, 0 changed, 0 destroyed.
+        "#);
+    assert_eq!(served.urls(), [ONE]);
+}

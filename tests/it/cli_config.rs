@@ -1,0 +1,331 @@
+//! Where a configuration and its secrets come from, and everything that is wrong with them at once.
+
+use insta::assert_snapshot;
+
+use crate::support::{KEY, OPERATOR, TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+
+#[test]
+fn it_is_read_from_standard_input() {
+    let env = TestEnv::new("");
+    let said = env.run_with_input(
+        &["-f", "-", "validate"],
+        &configuration(&[("acme", &[ONE])]),
+    );
+    assert_snapshot!(said, @r"
+        exit 0
+        --- stdout
+        Success! The configuration is valid: 1 organization, 1 callback.
+        ");
+    let said = env.run_with_input(&["-f", "-", "validate"], "version: 3\n");
+    assert_snapshot!(said, @r"
+        exit 1
+        --- stderr
+        error[E013]: the configuration needs `environment`
+         --> <stdin>:1:1
+          |
+        1 | version: 3
+          | ^
+          |
+          = help: write `environment: production` or `environment: test`
+        error[E013]: the configuration needs `organizations`
+         --> <stdin>:1:1
+          |
+        1 | version: 3
+          | ^
+          |
+          = help: write `organizations: {}` if there shall be none
+        error[E014]: this version of the format is not known; this program reads version 1
+         --> <stdin>:1:10
+          |
+        1 | version: 3
+          |          ^
+          |
+          = help: write `version: 1`, or use a newer ess-callbacks
+        error: the configuration has errors; nothing was done
+        ");
+}
+
+#[test]
+fn a_folder_is_merged_from_its_files() {
+    let env = TestEnv::new("");
+    let head = configuration(&[("acme", &[ONE])]);
+    env.write("teams/a.yaml", &head);
+    let beta = format!(
+        "organizations:\n  beta:\n    app_id: b\n    callbacks: [{{ url: {TWO}, key: {{ file: b.key }}, token: {{ file: b.token }} }}]\n"
+    );
+    env.write("teams/b.yml", &beta);
+    env.write("teams/.hidden.yaml", "nonsense: true");
+    env.write("teams/README.md", "not YAML");
+    env.write("teams/b.key", KEY.to_lowercase());
+    env.write("teams/b.token", "another-token-of-beta-A34D1A9538\r\n");
+    assert_snapshot!(env.run(&["-f", "teams", "validate", "--secrets"]), @r"
+        exit 0
+        --- stdout
+        Success! The configuration is valid: 2 organizations, 2 callbacks.
+        ");
+    env.run(&["-f", "teams", "import", "--all"]).exits(0);
+    assert!(
+        env.exists("teams/callbacks.state.json"),
+        "the state is in the folder"
+    );
+
+    env.write("teams/c.yaml", &head);
+    assert_snapshot!(env.run(&["-f", "teams", "validate"]), @r"
+        exit 1
+        --- stderr
+        error[E025]: the organization `acme` is also in teams/a.yaml:5
+         --> teams/c.yaml:5:3
+          |
+        5 |   acme:
+          |   ^^^^
+          |
+          = help: an organization lives in one file; move its callbacks together
+        error: the configuration has errors; nothing was done
+        ");
+    std::fs::create_dir(env.path("empty")).unwrap();
+    assert_snapshot!(env.run(&["-f", "empty", "validate"]), @r"
+        exit 1
+        --- stderr
+        error: the directory `empty` holds no *.yaml or *.yml file
+          Name the configuration with -f.
+        ");
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_are_fine() {
+    let text = configuration(&[("acme", &[ONE])]).replace('\n', "\r\n");
+    let env = TestEnv::new(&format!("\u{feff}{text}"));
+    assert_snapshot!(env.run(&["validate", "--secrets"]), @r"
+        exit 0
+        --- stdout
+        Success! The configuration is valid: 1 organization, 1 callback.
+        ");
+}
+
+#[test]
+fn a_missing_file_says_what_to_do() {
+    let env = TestEnv::new("");
+    assert_snapshot!(env.run(&["-f", "nowhere.yaml", "plan"]), @"
+        exit 1
+        --- stderr
+        error: the configuration `nowhere.yaml` can't be read: No such file or directory (os error 2)
+          Name another with -f, or begin with `ess-callbacks init`.
+        ");
+    env.write("binary.yaml", [0xff, 0xfe, 0x00]);
+    assert_snapshot!(env.run(&["-f", "binary.yaml", "plan"]), @r"
+        exit 1
+        --- stderr
+        error[E002]: this file is UTF-16, not UTF-8
+         --> binary.yaml:1:1
+          |
+        1 |
+          | ^
+          |
+          = help: save it as UTF-8
+        error: the configuration has errors; nothing was done
+        ");
+}
+
+/// One callback, with its key from `reference`.
+fn with_key(reference: &str) -> String {
+    configuration(&[("acme", &[ONE])]).replace("{ env: KEY }", reference)
+}
+
+#[test]
+fn a_secret_may_come_from_a_file_beside_the_configuration() {
+    let env = TestEnv::new("");
+    env.write(
+        "team/callbacks.yaml",
+        with_key("{ file: secrets/acme.key }"),
+    );
+    assert_snapshot!(env.run(&["-f", "team/callbacks.yaml", "validate", "--secrets"]), @r#"
+        exit 1
+        --- stderr
+        error[E054]: the secret file secrets/acme.key can't be read: No such file or directory (os error 2)
+         --> team/callbacks.yaml:7:50
+          |
+        7 |       - { url: "https://hooks.example/one", key: { file: secrets/acme.key }, token: { env: TOKEN } }
+          |                                                  ^
+          |
+          = help: a relative path starts at the folder of the configuration file
+        error: the configuration has errors; nothing was done
+        "#);
+    env.write("team/secrets/acme.key", format!("{KEY}\n"));
+    env.run(&["-f", "team/callbacks.yaml", "validate", "--secrets"])
+        .exits(0);
+    env.write("team/secrets/acme.key", format!("{KEY}\n\n"));
+    assert_snapshot!(env.run(&["-f", "team/callbacks.yaml", "validate", "--secrets"]), @r#"
+        exit 1
+        --- stderr
+        error[E050]: the key has 33 bytes, and eSign encrypts with exactly 32
+         --> team/callbacks.yaml:7:50
+          |
+        7 |       - { url: "https://hooks.example/one", key: { file: secrets/acme.key }, token: { env: TOKEN } }
+          |                                                  ^
+          |
+          = help: it has white space or line breaks around it; remove them
+        error: the configuration has errors; nothing was done
+        "#);
+    env.write("team/secrets/acme.key", [0xff; 32]);
+    let said = env
+        .run(&["-f", "team/callbacks.yaml", "validate", "--secrets"])
+        .exits(1);
+    assert!(said.stderr.contains("is not UTF-8 text"), "{said}");
+}
+
+#[test]
+fn a_command_runs_only_when_allowed() {
+    let env = TestEnv::new(&with_key("{ command: [sh, key.sh, ran] }"));
+    env.write(
+        "key.sh",
+        format!("touch $1\necho asked >&2\nprintf '%s\\n' {KEY}\n"),
+    );
+    assert_snapshot!(env.run(&["validate", "--secrets"]), @r#"
+        exit 1
+        --- stderr
+        error[E055]: this secret comes from the command `sh`, which may not run
+         --> callbacks.yaml:7:50
+          |
+        7 |       - { url: "https://hooks.example/one", key: { command: [sh, key.sh, ran] }, token: { env: TOKEN } }
+          |                                                  ^
+          |
+          = help: pass `--allow-commands` if you trust everybody who can change this file
+        error: the configuration has errors; nothing was done
+        "#);
+    env.run(&["plan"]).exits(1);
+    assert!(!env.exists("ran"));
+    let said = env
+        .run(&["validate", "--secrets", "--allow-commands"])
+        .exits(0);
+    assert_eq!(said.err(), "asked\n");
+    assert!(env.exists("ran"));
+    env.run(&["plan", "--allow-commands"]).exits(0);
+    env.write("key.sh", "exit 3");
+    assert_snapshot!(env.run(&["plan", "--allow-commands"]), @r#"
+        exit 1
+        --- stderr
+        error[E056]: the command `sh` gave no secret: exit status: 3
+         --> callbacks.yaml:7:50
+          |
+        7 |       - { url: "https://hooks.example/one", key: { command: [sh, key.sh, ran] }, token: { env: TOKEN } }
+          |                                                  ^
+          |
+          = help: run it by hand in the folder of the configuration file to see what it says
+        error: the configuration has errors; nothing was done
+        "#);
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let text = format!(
+        "version: 1\nenvironment: test\norganizations:\n  acme:\n    proxy_organisation_id: x\n    operator: {OPERATOR}\n    \
+         callbacks:\n      - ftp://a.example/\n      - {{ url: {ONE}, key: literal-key, token: {{ env: TENCENTCLOUD_TOKEN }} }}\n      \
+         - {{ url: {ONE} }}\n    absent: [{ONE}]\n"
+    );
+    let env = TestEnv::new(&text);
+    assert_snapshot!(env.run(&["validate"]), @r"
+        exit 1
+        --- stderr
+        error[E010]: an organization has no key `proxy_organisation_id`
+         --> callbacks.yaml:5:5
+          |
+        5 |     proxy_organisation_id: *
+          |     ^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: did you mean `proxy_organization_id`?
+        error[E031]: a callback URL begins with `https://` (or `http://`)
+         --> callbacks.yaml:8:9
+          |
+        8 |       - ftp://a.example/
+          |         ^^^^^^^^^^^^^^^^
+          |
+          = help: write it in full: `https://host/path`
+        warning[W002]: this callback has no key: eSign sends its messages unencrypted
+         --> callbacks.yaml:9:16
+          |
+        9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
+          |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: add `key: { env: NAME }`; `ess-callbacks secret new` makes a key
+        warning[W003]: this callback has no token: the receiver can't tell eSign's messages from forged ones
+         --> callbacks.yaml:9:16
+          |
+        9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
+          |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+          |
+          = help: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
+        error[E040]: `key` holds a secret in clear text
+         --> callbacks.yaml:9:48
+          |
+        9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
+          |                                                ^^^^^^^^^^^
+          |
+          = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
+        error[E042]: `TENCENTCLOUD_TOKEN` holds credentials for the API and may not become a callback's secret
+         --> callbacks.yaml:9:75
+          |
+        9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
+          |                                                                           ^^^^^^^^^^^^^^^^^^
+          |
+          = help: use a variable of another name
+        error[E038]: this URL already stands in line 9
+          --> callbacks.yaml:10:16
+           |
+        10 |       - { url: https://hooks.example/one }
+           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = help: remove one of the two
+        error[E039]: this URL shall be absent, but it is declared as well
+          --> callbacks.yaml:11:14
+           |
+        11 |     absent: [https://hooks.example/one]
+           |              ^^^^^^^^^^^^^^^^^^^^^^^^^
+           |
+           = help: remove it here or in line 9
+        error: the configuration has errors; nothing was done
+        ");
+    let events = env.run(&["--json", "validate"]).exits(1).events();
+    let codes: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["diagnostic"]["code"].as_str())
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            "E010", "E031", "W002", "W003", "E040", "E042", "E038", "E039"
+        ]
+    );
+}
+
+#[test]
+fn a_bad_value_is_named_without_being_shown() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    env.set("KEY", "too-short").set("TOKEN", "changeme");
+    let said = env.run(&["validate", "--secrets"]).exits(1);
+    assert!(
+        !said.stderr.contains("too-short") && !said.stderr.contains("changeme"),
+        "{said}"
+    );
+    assert_snapshot!(said, @r#"
+        exit 1
+        --- stderr
+        error[E050]: the key has 9 bytes, and eSign encrypts with exactly 32
+         --> callbacks.yaml:7:50
+          |
+        7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+          |                                                  ^
+          |
+          = help: `ess-callbacks secret new` makes one
+        error[E052]: the token looks like something that stands for a secret, not like one
+         --> callbacks.yaml:7:71
+          |
+        7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+          |                                                                       ^
+          |
+          = help: use the real value; `ess-callbacks secret new` makes one
+        error: the configuration has errors; nothing was done
+        "#);
+}

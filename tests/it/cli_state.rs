@@ -1,0 +1,315 @@
+//! Looking at the state, repairing it, importing into it, and its lock.
+
+use insta::assert_snapshot;
+
+use crate::support::{Served, TestEnv, configuration, eventually};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+
+fn applied() -> (TestEnv, Served) {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    (env, served)
+}
+
+#[test]
+fn listing_and_showing() {
+    let (env, _served) = applied();
+    assert_snapshot!(env.run(&["state", "list", "*/*two"]), @r"
+        exit 0
+        --- stdout
+        acme/https://hooks.example/two
+        ");
+    assert_snapshot!(env.run(&["show"]), @r#"
+        exit 0
+        --- stdout
+        # acme/https://hooks.example/one
+        callback {
+            url          = "https://hooks.example/one"
+            status       = present
+            evidence     = assumed (perhaps with another key or token)
+            key          = (secret, fp [FP], assumed)
+            token        = (secret, fp [FP], assumed)
+            environment  = test
+            account      = "default"
+            organization = the account's own
+            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+            proved       = [AGO] ([TIME], request id [UUID])
+        }
+
+        # acme/https://hooks.example/two
+        callback {
+            url          = "https://hooks.example/two"
+            status       = present
+            evidence     = assumed (perhaps with another key or token)
+            key          = (secret, fp [FP], assumed)
+            token        = (secret, fp [FP], assumed)
+            environment  = test
+            account      = "default"
+            organization = the account's own
+            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+            proved       = [AGO] ([TIME], request id [UUID])
+        }
+
+        2 callbacks in 1 organization: 2 assumed.
+        Environment test, lineage [UUID], serial 5.
+        "#);
+    let by_name = env.run(&["show", "callbacks.state.json"]).exits(0);
+    assert_eq!(by_name.out(), env.run(&["show"]).out());
+    assert_snapshot!(env.run(&["state", "show", "acme/nothing"]), @r"
+        exit 1
+        --- stderr
+        error: no recorded callback is called `acme/nothing`
+          `ess-callbacks state list` shows them all.
+        ");
+    let json = env.run(&["show", "--format", "json"]).exits(0);
+    let state: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(state["callbacks"][1]["url"], TWO);
+}
+
+#[test]
+fn forgetting_calls_nothing() {
+    let (env, served) = applied();
+    assert_snapshot!(env.run(&["state", "rm", "--dry-run", "acme/*"]), @r"
+        exit 0
+        --- stdout
+        Would forget acme/https://hooks.example/one
+        Would forget acme/https://hooks.example/two
+        --- stderr
+        Would forget 2 callbacks. Nothing was called: what eSign has, it still has.
+        ");
+    assert_snapshot!(env.run(&["state", "rm", "acme/*/one"]), @r"
+        exit 0
+        --- stdout
+        Forgot acme/https://hooks.example/one
+        --- stderr
+        Forgot 1 callback. Nothing was called: what eSign has, it still has.
+        ");
+    assert_snapshot!(env.run(&["state", "list"]), @r"
+        exit 0
+        --- stdout
+        acme/https://hooks.example/two
+        ");
+    assert_eq!(served.urls(), [ONE, TWO]);
+    assert_eq!(served.arrived(), 2);
+    assert!(env.read("callbacks.state.json.backup").contains(ONE));
+}
+
+#[test]
+fn moving_records_a_callback_elsewhere() {
+    let (env, served) = applied();
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("corp", &[ONE]), ("branch", &[TWO])]),
+    );
+    assert_snapshot!(env.run(&["state", "mv", "acme/*/two", "branch"]), @r"
+        exit 0
+        --- stdout
+        Moved acme/https://hooks.example/two to branch/https://hooks.example/two
+        ");
+    assert_snapshot!(env.run(&["state", "mv", "acme/*/one", "nobody"]), @r"
+        exit 1
+        --- stderr
+        error: the configuration has no organization called `nobody`
+          mv records a callback under an organization that is declared; declare it first.
+        ");
+    assert_snapshot!(env.run(&["state", "mv", "acme/*/one", &format!("corp/{TWO}")]), @r"
+        exit 64
+        --- stderr
+        error: mv can't change a URL: `https://hooks.example/one` and `corp/https://hooks.example/two` differ
+          eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one.
+        ");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    assert_snapshot!(env.run(&["state", "list"]), @r"
+        exit 0
+        --- stdout
+        corp/https://hooks.example/one
+        branch/https://hooks.example/two
+        ");
+    assert_eq!(served.arrived(), 2, "handles are for people only");
+}
+
+#[test]
+fn importing_records_as_assumed_without_a_call() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&[]);
+    assert_snapshot!(env.run(&["import", &format!("acme/{ONE}")]), @r"
+        exit 0
+        --- stdout
+        Import complete! 1 callback recorded as assumed, without a call.
+        --- stderr
+        eSign can't be asked whether they are there, or with which key and token. `apply --replace ADDRESS` proves it, at the price of a gap of about one round trip.
+        ");
+    assert_snapshot!(env.run(&["import", "--all"]), @r"
+        exit 0
+        --- stdout
+        Import complete! 1 callback recorded as assumed, without a call. 1 was recorded already.
+        --- stderr
+        eSign can't be asked whether they are there, or with which key and token. `apply --replace ADDRESS` proves it, at the price of a gap of about one round trip.
+        ");
+    assert_snapshot!(env.run(&["import", "acme/https://unknown.example/"]), @r"
+        exit 1
+        --- stderr
+        error: `acme/https://unknown.example/` names no declared callback, so its key and token are unknown
+          Declare it in the configuration first; import records what is declared.
+        ");
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @r"
+        exit 0
+        --- stdout
+        No changes. Your configuration matches the recorded state.
+
+        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+        2 unchanged, 2 unproven.
+        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+        ");
+    assert_eq!(served.log().len(), 0);
+}
+
+#[test]
+fn there_must_be_a_state_to_look_at() {
+    let env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    assert_snapshot!(env.run(&["state", "list"]), @r"
+        exit 1
+        --- stderr
+        error: there is no state `callbacks.state.json`
+          The first apply or import makes it. Name another with --state.
+        ");
+    assert_snapshot!(env.run(&["show"]), @r"
+        exit 1
+        --- stderr
+        error: there is no state `callbacks.state.json`
+          The first apply or import makes it. Name another with --state.
+        ");
+    assert_snapshot!(env.run(&["show", "missing.json"]), @r"
+        exit 1
+        --- stderr
+        error: `missing.json` can't be read: No such file or directory (os error 2)
+        ");
+}
+
+#[test]
+fn environments_are_never_mixed() {
+    let (env, _served) = applied();
+    let production = env
+        .read("callbacks.yaml")
+        .replace("environment: test", "environment: production");
+    env.write("callbacks.yaml", production);
+    for arguments in [
+        &["plan"][..],
+        &["apply", "--auto-approve"],
+        &["import", "--all"],
+    ] {
+        let said = env.run(arguments).exits(1);
+        assert!(
+            said.stderr.contains("records the test environment"),
+            "{said}"
+        );
+    }
+    assert_snapshot!(env.run(&["plan"]), @r"
+        exit 1
+        --- stderr
+        error: `callbacks.state.json` records the test environment, but the configuration says production
+          Use a state file of its own for each environment (--state), or correct `environment:` in the configuration.
+        ");
+}
+
+#[test]
+fn a_newer_or_broken_state_is_left_as_it_is() {
+    let (env, _served) = applied();
+    let good = env.read("callbacks.state.json");
+    for (from, to) in [
+        ("\"version\": 1", "\"version\": 9"),
+        ("\"serial\": 5", "\"serial\": x"),
+        ("{", "<<<<<<< ours\n{"),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert_ne!(bad, good, "{from} stands in it");
+        env.write("callbacks.state.json", &bad);
+        for arguments in [
+            &["plan"][..],
+            &["apply", "--auto-approve"],
+            &["state", "rm", "acme/*"],
+        ] {
+            env.run(arguments).exits(1);
+        }
+        assert_eq!(env.read("callbacks.state.json"), bad);
+        let said = env.run(&["plan"]);
+        match to {
+            "\"version\": 9" => assert_snapshot!(said, @r"
+                exit 1
+                --- stderr
+                error: `callbacks.state.json` was written by a newer version of ess-callbacks (format 9; this one knows 1)
+                  Use at least the version that wrote it. The file was left as it is.
+                "),
+            "\"serial\": x" => assert_snapshot!(said, @r"
+                exit 1
+                --- stderr
+                error: `callbacks.state.json` line 4: expected value
+                  The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
+                "),
+            _ => assert_snapshot!(said, @r"
+                exit 1
+                --- stderr
+                error: `callbacks.state.json` line 1: there is an unresolved merge conflict
+                  Resolve it so that each callback has one line, keep the larger serial, and run `plan`. Of two lines for one callback, keep the one of the later apply.
+                "),
+        }
+    }
+}
+
+#[test]
+fn one_apply_a_state() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&["--fault", "slow=60s"]);
+    let first = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(6).err(), @r"
+        error: the state is locked by tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]
+          Wait for it, or give --lock-timeout a longer time. A lock frees itself when its owner dies; if it does not, run `ess-callbacks unlock [LOCK]`.
+        ");
+    env.run(&["import", "--all"]).exits(6);
+    env.run(&["state", "rm", "acme/*"]).exits(6);
+    // Planning needs no lock, and sees what is under way.
+    let said = env.run(&["plan"]).exits(0);
+    assert!(
+        said.stdout
+            .contains("nobody knows whether an earlier add of it arrived"),
+        "{said}"
+    );
+    let said = env.run(&["unlock", "000000000000"]).exits(1);
+    assert!(said.stderr.contains("the lock has the id"), "{said}");
+
+    let waiting = env.start(&["apply", "--auto-approve", "--lock-timeout", "5m"]);
+    waiting.wait_until_it_says("Waiting for the state's lock, held by tester@");
+    served.faults("", "");
+    first.kill();
+    waiting.wait().exits(0);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn the_lock_of_somebody_alive_is_not_broken() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&["--fault", "slow=60s"]);
+    let first = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    let id = eventually("the lock names its owner", || {
+        let lock = std::fs::read_to_string(env.path("callbacks.state.lock")).ok()?;
+        let owner: serde_json::Value = serde_json::from_str(&lock).ok()?;
+        owner["id"].as_str().map(str::to_owned)
+    });
+    assert_snapshot!(env.run(&["unlock", &id]).exits(1).err(), @r"
+        error: the state is in use by tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]
+          Wait for it or end process [PID]: the lock is free when it has ended.
+        ");
+    first.kill();
+    assert_snapshot!(env.run(&["unlock", &id]), @r"
+        exit 0
+        --- stdout
+        Unlocked. The owner was tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK].
+        ");
+    served.faults("", "");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+}

@@ -1,0 +1,222 @@
+//! The command line itself: help, usage errors, environment variables, colour, pipes and texts.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+
+use crate::support::{TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+
+fn env() -> TestEnv {
+    TestEnv::new(&configuration(&[("acme", &[ONE])]))
+}
+
+#[test]
+fn what_makes_no_sense_exits_64() {
+    let env = env();
+    for arguments in [
+        &["pln"][..],
+        &[],
+        &["plan", "--rate", "fast"],
+        &["plan", "--no-such-flag"],
+        &["import"],
+        &["apply", "plan.json", "--heal"],
+        &["plan", "--destroy", "--heal"],
+        &["--sandbox", "--state", "x.json", "plan"],
+        &[
+            "--endpoint",
+            "http://esign.example",
+            "apply",
+            "--auto-approve",
+        ],
+        &["apply", "--auto-approve", "--rate", "100000"],
+    ] {
+        let mut command = env.command(arguments);
+        command.envs([
+            ("TENCENTCLOUD_SECRET_ID", "id"),
+            ("TENCENTCLOUD_SECRET_KEY", "key"),
+        ]);
+        let said = env.said(&mut command).exits(64);
+        assert!(!said.stderr.is_empty(), "{arguments:?}");
+        assert_eq!(said.out(), "", "{arguments:?}");
+    }
+    assert_snapshot!(env.run(&["pln"]), @r"
+        exit 64
+        --- stderr
+        error: unrecognized subcommand 'pln'
+
+          tip: a similar subcommand exists: 'plan'
+
+        Usage: ess-callbacks [OPTIONS] <COMMAND>
+
+        For more information, try '--help'.
+        ");
+    assert_snapshot!(env.run(&["--sandbox", "--state", "x.json", "plan"]), @r"
+        exit 64
+        --- stderr
+        error: --sandbox works on a state and an eSign of its own, so it can't be given together with --state or --endpoint
+          Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.
+        ");
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let env = env();
+    for arguments in [&["--help"][..], &["plan", "--help"], &["state", "rm", "-h"]] {
+        let said = env.run(arguments).exits(0);
+        assert!(said.stdout.contains("Usage: ess-callbacks"), "{said}");
+        assert_eq!(said.err(), "");
+    }
+    let version = env.run(&["--version"]).exits(0);
+    assert_eq!(
+        version.stdout,
+        format!("ess-callbacks {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn flags_can_be_environment_variables() {
+    let mut env = env();
+    env.set("ESS_CALLBACKS_SANDBOX", "1")
+        .set("ESS_CALLBACKS_AUTO_APPROVE", "true");
+    env.run(&["apply"]).exits(0);
+    assert!(env.exists(".ess-callbacks/sandbox.state.json"));
+    env.set("ESS_CALLBACKS_SANDBOX", "0")
+        .set("ESS_CALLBACKS_STATE", "elsewhere.json");
+    env.run(&["import", "--all"]).exits(0);
+    assert!(env.exists("elsewhere.json") && !env.exists("callbacks.state.json"));
+    env.set("ESS_CALLBACKS_DETAILED_EXITCODE", "1")
+        .set("ESS_CALLBACKS_HEAL", "yes");
+    env.run(&["plan"]).exits(2);
+    env.set("ESS_CALLBACKS_FORMAT", "json")
+        .set("ESS_CALLBACKS_MAX_CALLS", "0");
+    let said = env.run(&["plan"]).exits(0);
+    assert!(said.stdout.starts_with('{'), "{said}");
+    env.set("ESS_CALLBACKS_CONFIG", "nowhere.yaml");
+    assert!(
+        env.run(&["validate"])
+            .exits(1)
+            .stderr
+            .contains("nowhere.yaml")
+    );
+}
+
+#[test]
+fn colour_needs_a_terminal_and_leave() {
+    let env = env();
+    let said = env.run(&["--sandbox", "plan"]).exits(0);
+    assert!(!said.stdout.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn logs_go_to_standard_error_only() {
+    let mut env = env();
+    let _served = env.serve(&["--script", "502"]);
+    let flags = ["apply", "--auto-approve", "-vvv", "--log-format", "json"];
+    let said = env.run(&flags).exits(0);
+    assert!(said.stdout.starts_with("Actions are indicated"), "{said}");
+    let logs: Vec<serde_json::Value> = said
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(!logs.is_empty(), "-vvv has something to tell");
+}
+
+/// Like `plan | head -1`: the reader goes away in the middle.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let urls: Vec<String> = (0..2000)
+        .map(|n| format!("https://hooks.example/{n}"))
+        .collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let env = TestEnv::new(&configuration(&[("acme", &urls)]));
+    for arguments in [
+        &["plan"][..],
+        &["plan", "--format", "json"],
+        &["--json", "plan"],
+        &["man"],
+    ] {
+        let mut child = env
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_apply_whose_output_nobody_reads_still_finishes() {
+    let mut env = env();
+    let served = env.serve(&[]);
+    let mut child = env
+        .command(&["apply", "--auto-approve"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(served.urls(), [ONE]);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn the_schema_is_one() {
+    let said = env().run(&["schema"]).exits(0);
+    let schema: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let empty = serde_json::json!({ "version": 1, "environment": "test", "organizations": {} });
+    assert!(!validator.is_valid(&serde_json::json!({ "version": 2 })));
+    assert!(
+        validator.is_valid(&empty),
+        "{:?}",
+        validator.iter_errors(&empty).next()
+    );
+}
+
+#[test]
+fn completions_are_scripts_that_their_shells_accept() {
+    let env = env();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = env.run(&["completions", shell]).exits(0).stdout;
+        assert!(
+            script.contains("auto-approve") && script.contains("sandbox"),
+            "{shell}"
+        );
+        env.write("script", &script);
+        // Where the shell is installed, it reads the script without running it.
+        match Command::new(shell)
+            .arg("-n")
+            .arg(env.path("script"))
+            .output()
+        {
+            Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound),
+        }
+    }
+    env.run(&["completions", "cobol"]).exits(64);
+}
+
+#[test]
+fn the_manual_has_every_command_and_flag() {
+    let man = env().run(&["man"]).exits(0).stdout;
+    for word in [
+        ".TH ess",
+        "auto\\-approve",
+        "lock\\-timeout",
+        "completions",
+        "\\-\\-listen",
+    ] {
+        assert!(man.contains(word), "{word}");
+    }
+}
