@@ -328,7 +328,7 @@ pub(super) struct Import {
     #[arg(value_name = "ADDRESS", required_unless_present = "all")]
     pub(super) addresses: Vec<String>,
     /// Every declared callback that is not recorded yet.
-    #[arg(long, conflicts_with = "addresses")]
+    #[arg(long, env = "ESS_CALLBACKS_ALL", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "addresses")]
     pub(super) all: bool,
     /// Allow `command` secret references to run.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
@@ -359,7 +359,7 @@ pub(super) enum State {
         #[arg(value_name = "ADDRESS", required = true)]
         addresses: Vec<String>,
         /// Only say what would be forgotten.
-        #[arg(long)]
+        #[arg(long, env = "ESS_CALLBACKS_DRY_RUN", value_parser = clap::builder::FalseyValueParser::new())]
         dry_run: bool,
     },
     /// Record a callback under another organization of the configuration, or under another account.
@@ -453,4 +453,44 @@ pub(super) struct Sandbox {
         default_value = "success"
     )]
     pub(super) exists: OnExists,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// A command and all below it.
+    fn with_subcommands(command: &clap::Command) -> Vec<&clap::Command> {
+        let below = command.get_subcommands().flat_map(with_subcommands);
+        std::iter::once(command).chain(below).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_the_environment_variable_of_its_name() {
+        let mut seen = 0;
+        for command in with_subcommands(&Cli::command()) {
+            for argument in command.get_arguments() {
+                let Some(flag) = argument.get_long() else {
+                    continue;
+                };
+                let variable = format!("ESS_CALLBACKS_{}", flag.to_uppercase().replace('-', "_"));
+                let found = argument.get_env().and_then(std::ffi::OsStr::to_str);
+                assert_eq!(
+                    found,
+                    Some(variable.as_str()),
+                    "{} --{flag}",
+                    command.get_name()
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 40, "{seen}");
+    }
 }

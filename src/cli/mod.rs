@@ -13,6 +13,7 @@ mod init;
 mod logging;
 mod metrics;
 mod owner;
+mod parse;
 mod plan;
 mod progress;
 mod random;
@@ -32,7 +33,6 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
@@ -42,7 +42,7 @@ use ui::Ui;
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse::parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };

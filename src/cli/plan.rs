@@ -23,8 +23,9 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
         rate,
     } = args;
     let locations = Locations::of(global)?;
-    let loaded = Loaded::read(global, &locations, planning.allow_commands, !no_secrets, ui)?;
-    let recorded = locations.store().read(loaded.desired.environment).await?;
+    let commands = planning.allow_commands;
+    let (loaded, recorded) =
+        Loaded::read_with_state(global, &locations, commands, !no_secrets, ui).await?;
     let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
     print(&plan, &loaded.warnings, format, rate, ui);
     if !plan.tripped.is_empty() {
@@ -51,6 +52,7 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
             ui.json_line(&render::planned_change_json(change, now));
         }
         ui.json_line(&render::change_summary_json(plan, now));
+        ui.flush();
     }
     if ui.json() {
         return;

@@ -165,10 +165,13 @@ impl Ui {
     /// Problems in the configuration. Many warnings of one kind are cut short in text, never in JSON.
     pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
         const SHOWN: usize = 20;
-        for diagnostic in diagnostics {
-            self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
+        if self.takes_json() {
+            for diagnostic in diagnostics {
+                self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
+            }
         }
         if self.json {
+            self.flush();
             return;
         }
         let mut shown = std::collections::BTreeMap::<_, usize>::new();
@@ -218,7 +221,8 @@ impl Ui {
         self.err.flush();
     }
 
-    /// An event line, in JSON mode and into the file.
+    /// An event line, in JSON mode and into the file. There may be a hundred thousand of them in a
+    /// row, so they are seen only after a [`Ui::flush`].
     pub(super) fn json_line(&mut self, line: &str) {
         self.record(line);
         if self.json {
@@ -227,14 +231,13 @@ impl Ui {
                 self.out.write(format_args!("{}\n", version_line()));
             }
             self.out.write(format_args!("{line}\n"));
-            self.out.flush();
         }
     }
 
     fn record(&mut self, line: &str) {
         if let Some(into) = &mut self.into {
             // A full disk must not stop an apply; the text on the terminal says the same.
-            drop(writeln!(into, "{line}").and_then(|()| into.flush()));
+            drop(writeln!(into, "{line}"));
         }
     }
 
@@ -264,6 +267,9 @@ impl Ui {
     pub(super) fn flush(&mut self) {
         self.out.flush();
         self.err.flush();
+        if let Some(into) = &mut self.into {
+            drop(into.flush());
+        }
     }
 }
 
@@ -272,6 +278,7 @@ impl Sink for Ui {
         let now = SystemClock.now();
         if self.json || self.into.is_some() {
             self.json_line(&render::event_json(&event, now));
+            self.flush();
         }
         if self.json || self.quiet {
             return;

@@ -1,6 +1,7 @@
 //! What plan, apply and import have in common: the configuration, its secrets, the state, the plan.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,7 +99,36 @@ impl Loaded {
         resolve: bool,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
-        let (configuration, parsed) = sources::parse(&locations.config)?;
+        let read = sources::parse(&locations.config)?;
+        Self::checked(global, read, allow_commands, resolve, ui)
+    }
+
+    /// The same and, at the same time, what is recorded: the two know nothing of each other, and
+    /// reading them is nearly all that a plan does.
+    pub(super) async fn read_with_state(
+        global: &Global,
+        locations: &Locations,
+        allow_commands: bool,
+        resolve: bool,
+        ui: &mut Ui,
+    ) -> Result<(Self, Recorded), Failure> {
+        let store = locations.store();
+        let path = locations.config.clone();
+        let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
+        let (read, recorded) = tokio::join!(reading, store.peek());
+        let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
+        let loaded = Self::checked(global, read, allow_commands, resolve, ui)?;
+        let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
+        Ok((loaded, recorded))
+    }
+
+    fn checked(
+        global: &Global,
+        (configuration, parsed): (Configuration, config::Parsed),
+        allow_commands: bool,
+        resolve: bool,
+        ui: &mut Ui,
+    ) -> Result<Self, Failure> {
         let config::Parsed { desired, warnings } = parsed;
         ui.diagnostics(&warnings);
         let mut loaded = Self {

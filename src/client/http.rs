@@ -150,9 +150,8 @@ impl Api for HttpApi {
                     Err(Unread::Lost(error)) => self.lost(&error, &redactor),
                 };
                 Reply {
-                    // A proxy has a clock of its own.
-                    server_time: server_time.filter(|_| is_esigns(&outcome)),
                     outcome,
+                    server_time,
                 }
             }
         }
@@ -222,13 +221,6 @@ fn tell(call: &Call, status: u16, body: &[u8], redactor: &Redactor) {
     }
 }
 
-/// Whether the answer is eSign's own: it has a `RequestId`.
-fn is_esigns(outcome: &Outcome) -> bool {
-    outcome
-        .error()
-        .is_none_or(|error| error.request_id.is_some())
-}
-
 fn too_large(status: u16) -> ApiError {
     ApiError {
         code: None,
@@ -245,10 +237,7 @@ fn too_large(status: u16) -> ApiError {
 
 /// Knows everything secret that an answer to this call could echo.
 fn redactor(call: &Call, credential: &Credential) -> Redactor {
-    let (key, token) = match &call.operation {
-        Operation::Add { key, token } => (key.as_ref(), token.as_ref()),
-        Operation::Delete => (None, None),
-    };
+    let (key, token) = call.operation.secrets();
     Redactor::new(
         [
             Some(&credential.secret_key),

@@ -17,6 +17,7 @@ mod redact;
 pub mod retry;
 mod transport;
 
+pub use classify::outcome_of;
 pub use credentials::{CredentialSource, Credentials};
 pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;

@@ -57,18 +57,19 @@ pub(super) fn open(number: u32, source: &Source) -> File<'_> {
         return file;
     }
     match read(file.text) {
-        Ok(root) => file.root = Some(root),
-        Err(malformed) => {
-            // What stands there was not understood, so it is not known what of it is secret.
-            let line = malformed.span.map_or(0, |span| span.line);
-            file.report.hide(number, conceal::around(file.text, line));
-            file.fail(number, *malformed);
+        Ok((root, skipped)) => {
+            file.root = Some(root);
+            for bytes in skipped {
+                file.report.hide(number, bytes);
+            }
         }
+        Err(malformed) => file.fail(number, *malformed),
     }
     file
 }
 
 impl File<'_> {
+    /// The file can't be read.
     fn fail(&mut self, number: u32, malformed: Malformed) {
         let Malformed {
             code,
@@ -86,21 +87,27 @@ impl File<'_> {
             line: span.line,
             column: span.column,
         };
+        // What stands there was not understood, so it is not known what of it is secret.
+        self.report
+            .hide(number, conceal::around(self.text, span.line));
         self.report.error(place, span.length, code, message, help);
     }
 }
 
-fn read(text: &str) -> Result<Root<'_>, Failure> {
+/// The tree, and where the scalars stand that are not in it, in bytes.
+fn read(text: &str) -> Result<(Root<'_>, Vec<(u32, u32)>), Failure> {
     let Some(mut tokens) = Tokens::open(text)? else {
-        return Ok(At {
+        let nothing = At {
             value: Loose::Not(Kind::Nothing),
             span: Span::default(),
             text: (0, 0),
-        });
+        };
+        return Ok((nothing, Vec::new()));
     };
     let root = At::read(&mut tokens)?;
+    let skipped = tokens.skipped();
     tokens.close()?;
-    Ok(root)
+    Ok((root, skipped))
 }
 
 fn too_large(source: &Source) -> Option<Malformed> {

@@ -38,7 +38,11 @@ pub use report::snippet;
 pub use schema::schema;
 pub use secret::{SecretProblem, SecretRole, check_secret};
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use crate::diag::{Diagnostic, Severity};
 use crate::model::Desired;
@@ -72,10 +76,7 @@ pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
     if sources.is_empty() {
         return Err(vec![no_files()]);
     }
-    let files: Vec<_> = (0..)
-        .zip(sources)
-        .map(|(number, source)| file::open(number, source))
-        .collect();
+    let files = open(sources);
     let texts: Vec<_> = files.iter().map(|file| file.text).collect();
     let mut merge = merge::Merge::new(sources);
     for (number, file) in (0..).zip(files) {
@@ -94,6 +95,38 @@ pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
     } else {
         Err(diagnostics)
     }
+}
+
+/// Reads every file, on as many cores as there are: they know nothing of each other. The result does
+/// not depend on who was faster.
+fn open(sources: &[Source]) -> Vec<file::File<'_>> {
+    let workers = thread::available_parallelism()
+        .map_or(1, NonZero::get)
+        .min(sources.len());
+    let next = AtomicU32::new(0);
+    let work = || {
+        let mut opened = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(source) = sources.get(number as usize) else {
+                return opened;
+            };
+            opened.push((number, file::open(number, source)));
+        }
+    };
+    let mut files = thread::scope(|scope| {
+        // Without more threads there is still this one.
+        let helpers: Vec<_> = (1..workers)
+            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let mut files = work();
+        for helper in helpers {
+            files.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        files
+    });
+    files.sort_unstable_by_key(|(number, _)| *number);
+    files.into_iter().map(|(_, file)| file).collect()
 }
 
 fn no_files() -> Diagnostic {

@@ -99,6 +99,8 @@ pub(super) struct Tokens<'t> {
     /// Never nested: what is logged has its aliases replaced already.
     replay: Option<Replay<'t>>,
     copies: usize,
+    /// Where the scalars stand that were passed over, in bytes.
+    skipped: Vec<(u32, u32)>,
 }
 
 impl<'t> Tokens<'t> {
@@ -129,6 +131,7 @@ impl<'t> Tokens<'t> {
             anchors: BTreeMap::new(),
             replay: None,
             copies: 0,
+            skipped: Vec::new(),
         }))
     }
 
@@ -185,9 +188,18 @@ impl<'t> Tokens<'t> {
     pub(super) fn skip(&mut self) -> Result<(), Failure> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
-            self.next()?;
+            let token = self.next()?;
+            if matches!(token.value, Token::Scalar(..)) {
+                self.skipped.push(token.text);
+            }
         }
         Ok(())
+    }
+
+    /// Where the scalars stand that [`skip`](Self::skip) passed over, in bytes. Nobody has looked at
+    /// what they are, so they may be secrets.
+    pub(super) fn skipped(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Makes sure that nothing follows the document.

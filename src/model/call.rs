@@ -32,6 +32,16 @@ pub enum Operation {
     Delete,
 }
 
+impl Operation {
+    /// The key and the token that it carries.
+    pub const fn secrets(&self) -> (Option<&Secret>, Option<&Secret>) {
+        match self {
+            Self::Add { key, token } => (key.as_ref(), token.as_ref()),
+            Self::Delete => (None, None),
+        }
+    }
+}
+
 /// What a call does, as far as it is recorded: the secrets by their fingerprints only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {

@@ -130,6 +130,16 @@ impl Recorded {
         self.scopes.is_empty()
     }
 
+    /// Whether the call with this number is on its way.
+    pub fn is_pending(&self, id: CallId) -> bool {
+        self.pending.contains_key(&id)
+    }
+
+    /// The largest number that a call here has, as far as is known; 0 when there was none.
+    pub const fn last_call(&self) -> CallId {
+        CallId(self.next_call.0 - 1)
+    }
+
     /// A number for the next call that no earlier one of this state's journal has.
     pub fn next_call(&mut self) -> CallId {
         let id = self.next_call;

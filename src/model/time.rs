@@ -66,12 +66,18 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse::<jiff::Timestamp>()
-            .map(|time| Self(time.as_second()))
-            .map_err(|_| {
-                de::Error::custom(format_args!(
-                    "`{text}` is not a time like 2026-11-23T02:50:02Z"
-                ))
-            })
+        let time = match text.strip_prefix('@') {
+            // How a time is written that the calendar has no date for.
+            Some(seconds) => seconds.parse().ok(),
+            None => text
+                .parse::<jiff::Timestamp>()
+                .ok()
+                .map(jiff::Timestamp::as_second),
+        };
+        time.map(Self).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "`{text}` is not a time like 2026-11-23T02:50:02Z"
+            ))
+        })
     }
 }

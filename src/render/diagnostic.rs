@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer};
 
+use super::escape::is_treacherous;
 use crate::diag::{Diagnostic, Severity, Snippet};
 
 /// Draws one diagnostic, without a line break at its end. Reads the same without `colour`.
@@ -56,7 +57,8 @@ impl<'d> Excerpt<'d> {
             text_column,
         } = snippet;
         let cut = if *text_column > 1 { "…" } else { "" };
-        let line = format!("{cut}{text}");
+        let line = format!("{cut}{}", harmless(text));
+        let text = &line[cut.len()..];
         let before = column.saturating_sub(*text_column) as usize;
         let byte = |characters: usize| {
             text.char_indices()
@@ -98,6 +100,21 @@ impl<'d> Excerpt<'d> {
             .path(&*self.snippet.file)
             .annotation(AnnotationKind::Primary.span(self.mark.clone()))
     }
+}
+
+/// Without the treacherous characters that the drawing leaves as they are: it only sees to those of
+/// ASCII, and a terminal may take one above for the beginning of a command. One character for one,
+/// so that the caret stays where it belongs.
+fn harmless(line: &str) -> String {
+    line.chars()
+        .map(|c| {
+            if is_treacherous(c) && !c.is_ascii() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -53,7 +53,11 @@ impl FromStr for FaultSpec {
                 }
                 "slow" => spec.slow = Some(value.parse()?),
                 _ => {
-                    let fault = name.parse()?;
+                    let fault: Fault = name.parse()?;
+                    // `late@60s` and `late@1m` are one.
+                    if spec.chances.iter().any(|(known, _)| *known == fault) {
+                        return Err(SpecError::Twice(name.to_owned()));
+                    }
                     let millionths = chance(value).ok_or_else(|| SpecError::Chance {
                         name: name.to_owned(),
                         value: value.to_owned(),
@@ -170,6 +174,7 @@ mod tests {
     #[case("502=2", SpecError::Chance { name: "502".into(), value: "2".into() })]
     #[case("502=1,garbage=0.000001", SpecError::TooLikely)]
     #[case("502=0.1,502=0.1", SpecError::Twice("502".into()))]
+    #[case("late@60s=0.1,late@1m=0.1", SpecError::Twice("late@1m".into()))]
     #[case("skew=soon", SpecError::Skew("soon".into()))]
     #[case("slow=fast", SpecError::Duration("fast".into()))]
     #[case("slow=1s±200%", SpecError::Duration("1s±200%".into()))]

@@ -182,6 +182,14 @@ impl StateError {
     pub fn advice(&self) -> String {
         match self {
             Self::Io { source, .. } => io_advice(source.kind()).into(),
+            Self::Corrupt { path, .. } if is_journal(path) => {
+                "The file was left as it is. If it was edited, undo that: its sums are there so \
+                 that no edit goes unnoticed. If it can't be mended, wait until six minutes have \
+                 passed since the last apply, move the journal away and run `plan`. What only the \
+                 journal knew is forgotten then: what is declared is planned again, which does no \
+                 harm; list under `absent:` what was added and is not declared any more."
+                    .into()
+            }
             Self::Corrupt { .. } => {
                 "The file was left as it is. Restore it from version control or from the \
                  `.backup` beside the state file, or mend the line by hand; then run `plan`."
@@ -277,6 +285,11 @@ fn io_advice(kind: io::ErrorKind) -> &'static str {
     } else {
         "Run the command again when the cause is mended; nothing recorded is lost."
     }
+}
+
+/// Whether this is a journal by its name, which [`Paths`](super::Paths) chose.
+fn is_journal(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "journal")
 }
 
 fn at_line(line: Option<u64>) -> String {

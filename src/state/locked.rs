@@ -11,10 +11,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::format::{self, Text};
 use super::lock::LockOwner;
 use super::store::Snapshot;
 use super::writer::{Disk, Inner};
-use super::{Files, Paths, StateError, format};
+use super::{Files, Paths, StateError};
 use crate::model::{
     ApiError, CallId, Identity, Intent, Lineage, Outcome, Recorded, Salt, Settled, Timestamp,
 };
@@ -197,16 +198,21 @@ impl<F: Files> fmt::Debug for Locked<F> {
 /// Refuses what could be written but not read again.
 fn check_recordable(intent: &Intent) -> Result<(), StateError> {
     let Identity { scope, url } = &intent.identity;
-    format::check_names(
-        url.as_str(),
-        intent.handle.as_str(),
-        scope.account.as_str(),
-        intent.operator.as_str(),
-    )
-    .map_err(|problem| StateError::Unrecordable {
-        address: format!("{}/{url}", intent.handle),
-        problem,
-    })
+    let organization = scope.organization.as_ref().map(|id| Text::of(id.as_str()));
+    let app_id = scope.app_id.as_ref().map(|id| Text::of(id.as_str()));
+    format::check_ids(organization.as_ref(), app_id.as_ref())
+        .and_then(|()| {
+            format::check_names(
+                url.as_str(),
+                intent.handle.as_str(),
+                scope.account.as_str(),
+                intent.operator.as_str(),
+            )
+        })
+        .map_err(|problem| StateError::Unrecordable {
+            address: format!("{}/{url}", intent.handle),
+            problem,
+        })
 }
 
 /// Calls that have not left. When it is dropped with ids in it, they never will: the journal failed,

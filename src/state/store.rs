@@ -120,6 +120,11 @@ impl<F: Files> Store<F> {
                 None => (None, Snapshot::default(), false),
             };
             let recorded = self.of_environment(recorded, environment)?;
+            format::check_room(&recorded).map_err(|problem| StateError::Corrupt {
+                path: self.paths.state.clone(),
+                line: None,
+                problem,
+            })?;
             Ok((recorded, snapshot, has_journal))
         });
         let (files, path) = (self.files.clone(), self.paths.lock.clone());
@@ -147,7 +152,8 @@ impl<F: Files> Store<F> {
         lock::unlock(&self.files, &self.paths.lock, id, host).await
     }
 
-    fn of_environment(
+    /// What [`Store::peek`] gave, if it is of this environment; nothing before the first apply.
+    pub fn of_environment(
         &self,
         recorded: Option<Recorded>,
         environment: Environment,

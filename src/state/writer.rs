@@ -143,6 +143,11 @@ impl<F: Files> Inner<F> {
         if new.lineage.is_none() || new.salt.is_none() {
             return Err(self.uninitialized());
         }
+        format::check_room(new).map_err(|problem| StateError::Corrupt {
+            path: self.paths.state.clone(),
+            line: None,
+            problem,
+        })?;
         let recorded = self.memory().recorded.environment;
         if new.environment != recorded {
             return Err(StateError::Environment {

@@ -94,6 +94,14 @@ fn flags_can_be_environment_variables() {
         .set("ESS_CALLBACKS_MAX_CALLS", "0");
     let said = env.run(&["plan"]).exits(0);
     assert!(said.stdout.starts_with('{'), "{said}");
+    // A variable that says no is as good as none, also where flags exclude each other.
+    env.set("ESS_CALLBACKS_DESTROY", "0")
+        .set("ESS_CALLBACKS_ALL", "false");
+    env.run(&["plan"]).exits(0);
+    env.run(&["import", "acme/*"]).exits(0);
+    env.run(&["import"]).exits(64);
+    env.set("ESS_CALLBACKS_ALL", "1");
+    env.run(&["import"]).exits(0);
     env.set("ESS_CALLBACKS_CONFIG", "nowhere.yaml");
     assert!(
         env.run(&["validate"])

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::line::{CallbackLine, Text, check_number};
 use crate::model::{
-    AccountName, AppId, CallbackUrl, Entry, Environment, Handle, Identity, Lineage, OperatorId,
-    OrganizationId, Recorded, Salt, Scope,
+    AccountName, AppId, CallId, CallbackUrl, Entry, Environment, Handle, Identity, Lineage,
+    OperatorId, OrganizationId, Pending, Recorded, Salt, Scope,
 };
 
 /// What stands before the callbacks.
@@ -26,7 +26,7 @@ pub(super) struct Builder {
     urls: BTreeMap<CallbackUrl, Entry>,
     handle: Option<Handle>,
     operators: BTreeMap<Box<str>, OperatorId>,
-    in_flight: Vec<Identity>,
+    in_flight: BTreeMap<CallId, Identity>,
 }
 
 impl Builder {
@@ -42,7 +42,7 @@ impl Builder {
             urls: BTreeMap::new(),
             handle: None,
             operators: BTreeMap::new(),
-            in_flight: Vec::new(),
+            in_flight: BTreeMap::new(),
         })
     }
 
@@ -71,9 +71,12 @@ impl Builder {
                 ));
             }
             btree_map::Entry::Vacant(place) => {
-                if pending.is_some() {
+                if let Some(Pending { id, call: _ }) = pending {
                     let url = place.key().clone();
-                    self.in_flight.push(Identity { scope, url });
+                    let other = self.in_flight.insert(id, Identity { scope, url });
+                    if let Some(Identity { scope: _, url }) = other {
+                        return Err(repeated(id, &url));
+                    }
                 }
                 place.insert(entry);
             }
@@ -85,7 +88,7 @@ impl Builder {
     pub(super) fn finish(mut self) -> Recorded {
         self.close_scope();
         // Inserting tells the record which calls are on their way.
-        for identity in self.in_flight {
+        for identity in self.in_flight.into_values() {
             if let Some(entry) = self.recorded.get(&identity.scope, &identity.url).cloned() {
                 self.recorded.insert(identity, entry);
             }
@@ -143,6 +146,13 @@ impl Builder {
         self.operators.insert((&**text).into(), operator.clone());
         operator
     }
+}
+
+/// Two calls with one number: the outcome of one would be taken for the other's.
+fn repeated(CallId(id): CallId, url: &CallbackUrl) -> String {
+    format!(
+        "the call with the `id` {id} is on its way for `{url}` too; give one of them another number"
+    )
 }
 
 fn optional<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Belief, CallId, CallbackUrl, Entry, Evidence, Fingerprint, Fingerprints, LostCall, Pending,
-    Presence, Presumed, Proof, RequestId, Scope, Timestamp, Write,
+    Presence, Presumed, Proof, Recorded, RequestId, Scope, Timestamp, Write,
 };
 
 /// A text, borrowed from the line where the JSON has no escapes in it.
@@ -160,8 +160,9 @@ impl<'a> CallbackLine<'a> {
         }
     }
 
-    /// See [`check_names`].
+    /// See [`check_names`] and [`check_ids`].
     pub(super) fn check_names(&self) -> Result<(), String> {
+        check_ids(self.proxy_organization_id.as_ref(), self.app_id.as_ref())?;
         check_names(
             &self.url.0,
             &self.handle.0,
@@ -289,6 +290,32 @@ const LARGEST: u64 = 1 << 53;
 pub(in crate::state) fn check_number(field: &str, number: u64) -> Result<(), String> {
     if number > LARGEST {
         return Err(format!("`{field}` is too large"));
+    }
+    Ok(())
+}
+
+/// More than any run counts.
+const ROOM: u64 = 1 << 32;
+
+/// Checks that a run can count on from here and what it writes can still be read.
+pub(in crate::state) fn check_room(recorded: &Recorded) -> Result<(), String> {
+    for (field, number) in [("serial", recorded.serial), ("id", recorded.last_call().0)] {
+        if number > LARGEST - ROOM {
+            return Err(format!("`{field}` is too large to count on from it"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the ids of a scope. An empty one is not the same as none, and eSign knows no such thing.
+pub(in crate::state) fn check_ids(
+    organization: Option<&Text<'_>>,
+    app_id: Option<&Text<'_>>,
+) -> Result<(), String> {
+    for (field, id) in [("proxy_organization_id", organization), ("app_id", app_id)] {
+        if id.is_some_and(|Text(id)| id.is_empty()) {
+            return Err(format!("`{field}` is empty; leave it out if there is none"));
+        }
     }
     Ok(())
 }

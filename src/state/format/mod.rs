@@ -29,7 +29,7 @@ mod line;
 mod read;
 mod write;
 
-pub(super) use line::{CallRecord, Text, check_names, check_number};
+pub(super) use line::{CallRecord, Text, check_ids, check_names, check_number, check_room};
 pub use read::read;
 pub use write::write;
 

@@ -236,6 +236,9 @@ fn is_conflict_mark(line: &[u8]) -> bool {
 
 /// serde's words without the place, which is told in its own way.
 fn words_of(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "it ends in the middle".into();
+    }
     let text = error.to_string();
     match text.rfind(" at line ") {
         Some(place) => text[..place].to_owned(),

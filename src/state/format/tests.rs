@@ -182,6 +182,17 @@ fn whatever_is_wrong_is_said_with_its_line() {
 }
 
 #[test]
+fn two_callbacks_can_not_wait_for_one_call() {
+    let text = written(&example());
+    let waiting = text.lines().nth(9).unwrap();
+    let other = waiting.replace("h.example/3", "h.example/4");
+    let both = text.replace(waiting, &format!("{waiting},\n{other}"));
+    insta::assert_snapshot!(refusal(&both), @"`s.json` line 11: the call with the `id` 3 is on its way for `https://h.example/3` too; give one of them another number");
+    let mended = both.replacen("\"id\":3", "\"id\":4", 1);
+    assert_eq!(parsed(&mended).unwrap().len(), 4);
+}
+
+#[test]
 fn a_cut_file_is_refused_wherever_it_is_cut() {
     let text = written(&example());
     // Without its last newline it is still whole.

@@ -1,5 +1,6 @@
 //! The sums that tell a whole line from a damaged one.
 
+use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
 /// Between a line's contents and its sum.
@@ -41,6 +42,12 @@ impl Chain {
     pub(super) fn has_sum_inside(line: &[u8]) -> bool {
         let sum = line.windows(SUM.len()).position(|bytes| bytes == SUM);
         sum.is_some_and(|place| line.len() > place + SUM.len() + 16 + END.len() + 1)
+    }
+
+    /// Whether this is a whole line, whatever its sum. What a crash leaves is cut off or has a hole
+    /// in it, and is no JSON.
+    pub(super) fn is_whole(line: &[u8]) -> bool {
+        line.ends_with(b"\n") && serde_json::from_slice::<IgnoredAny>(line).is_ok()
     }
 
     fn over(self, line: &[u8]) -> Self {

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! One line is what one sync made durable: the records of all calls that waited together. So a power
-//! cut can only damage the last line, however the disk orders its writes, and a damaged last line
-//! holds nothing that anybody relied on. Each line's sum covers the sums before it, so that a line
+//! cut can only damage the last line, however the disk orders its writes, and a last line that is no
+//! longer JSON holds nothing that anybody relied on. Each line's sum covers the sums before it, so that a line
 //! which is missing, moved or changed is noticed.
 //!
 //! # Changes of the format

@@ -8,7 +8,7 @@ use crate::model::{
     AccountName, ApiError, AppId, Blast, CallId, CallbackUrl, Environment, Handle, Identity,
     Intent, OperatorId, OrganizationId, Outcome, RequestId, Scope, Timestamp,
 };
-use crate::state::format::{CallRecord, Text, check_names, check_number};
+use crate::state::format::{CallRecord, Text, check_ids, check_names, check_number};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -152,14 +152,15 @@ impl IntentRecord<'_> {
             id,
             handle: Text(handle),
             account: Text(account),
-            proxy_organization_id: _,
-            app_id: _,
+            proxy_organization_id,
+            app_id,
             url: Text(url),
             operator: Text(operator),
             protect,
             call,
         } = self;
         check_number("id", id.0)?;
+        check_ids(proxy_organization_id.as_ref(), app_id.as_ref())?;
         check_names(url, handle, account, operator)?;
         Ok(Intent {
             identity: Identity {

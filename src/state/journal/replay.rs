@@ -87,13 +87,19 @@ impl<'p, R: Read> Journal<'p, R> {
         };
         while self.next_line()? {
             let Some(object) = self.chain.open(&self.line) else {
-                if self.is_at_end()? && !Chain::has_sum_inside(&self.line) {
-                    break;
+                if !self.is_at_end()? || Chain::has_sum_inside(&self.line) {
+                    return Err(self.problem(
+                        "the line is damaged, or lines before it are missing; and it is not the \
+                         last, which a crash may damage",
+                    ));
                 }
-                return Err(self.problem(
-                    "the line is damaged, or lines before it are missing; and it is not the last, \
-                     which a crash may damage",
-                ));
+                if Chain::is_whole(&self.line) {
+                    return Err(self.problem(
+                        "the line is whole but its sum does not fit: it was changed after it was \
+                         written, or lines before it are missing",
+                    ));
+                }
+                break;
             };
             let batch: Batch<'_> = serde_json::from_slice(&object)
                 .map_err(|error| self.problem(format!("the line can't be understood: {error}")))?;
@@ -142,6 +148,10 @@ impl Folder<'_> {
     fn fold(&mut self, record: &Record<'_>) -> Result<(), String> {
         match record {
             Record::Intent(intent) => {
+                if self.recorded.is_pending(intent.id) {
+                    let id = intent.id.0;
+                    return Err(format!("the call with the `id` {id} begins a second time"));
+                }
                 let scope = self.known(intent.scope(self.environment));
                 self.recorded.begin(intent.id, &intent.intent(scope)?);
             }

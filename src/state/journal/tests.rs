@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Chain, Journal, batch, header, push_intent, push_outcome};
-use crate::model::{Environment, Recorded};
+use crate::model::{CallId, Environment, Recorded};
 use crate::state::StateError;
 use crate::state::testing::{ADD, NOW, SALT, applied, intent, lineage, unknown};
 
@@ -81,14 +81,18 @@ fn wherever_it_is_cut_the_whole_lines_count() {
 }
 
 #[test]
-fn a_changed_byte_is_noticed_and_only_the_last_line_may_be_lost() {
+fn a_changed_byte_is_noticed_and_only_a_torn_last_line_may_be_lost() {
     let (text, history) = example();
     let ends = line_ends(&text);
     for place in 0..text.len() {
         let mut changed = text.clone();
         changed[place] ^= 1;
         let outcome = replayed(&changed);
-        if place >= ends[1] {
+        // What is still JSON was changed by somebody; a crash can't have left it so.
+        let last = &changed[ends[1]..];
+        let torn =
+            !last.ends_with(b"\n") || serde_json::from_slice::<serde_json::Value>(last).is_err();
+        if place >= ends[1] && torn {
             assert_eq!(outcome.unwrap().1, history[1], "{place}");
         } else {
             assert!(
@@ -116,6 +120,37 @@ fn a_missing_line_is_noticed() {
     without.extend_from_slice(&text[ends[1]..]);
     let error = replayed(&without).unwrap_err();
     assert!(matches!(error, StateError::Corrupt { line: Some(2), .. }));
+}
+
+#[test]
+fn a_line_that_was_edited_or_came_after_a_missing_one_is_not_taken_for_torn() {
+    let (text, _) = example();
+    let ends = line_ends(&text);
+    let text = String::from_utf8(text).unwrap();
+    let edited = text.replace("h.example/4", "h.example/5");
+    let without = format!("{}{}", &text[..ends[0]], &text[ends[1]..]);
+    for (journal, line) in [(edited, 3), (without, 2)] {
+        let error = replayed(journal.as_bytes()).unwrap_err();
+        let StateError::Corrupt { line: found, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(found, Some(line));
+    }
+}
+
+#[test]
+fn two_calls_can_not_have_one_number() {
+    let begun = |number| {
+        let mut records = Vec::new();
+        push_intent(&mut records, CallId(7), &intent(number, ADD));
+        records
+    };
+    let mut chain = Chain::default();
+    let mut text = header(&mut chain, lineage(), 12);
+    text.extend_from_slice(&batch(&mut chain, &begun(1)));
+    assert_eq!(replayed(&text).unwrap().0, 1);
+    text.extend_from_slice(&batch(&mut chain, &begun(2)));
+    insta::assert_snapshot!(replayed(&text).unwrap_err(), @"`j` line 3: the call with the `id` 7 begins a second time");
 }
 
 #[test]

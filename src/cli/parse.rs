@@ -1,0 +1,55 @@
+//! Reads the command line and its environment variables.
+
+use clap::builder::Resettable;
+use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::args::Cli;
+
+/// The command line of this process.
+///
+/// A switch whose environment variable says no (`0`, `false`, `no`, `off` or nothing) is as if it were
+/// not set. To clap it would be given all the same, and conflict with flags that exclude it.
+pub(super) fn parse() -> Result<Cli, clap::Error> {
+    let mut command = without_denied(Cli::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn without_denied(command: Command) -> Command {
+    let denied = |argument: &clap::Arg| {
+        matches!(argument.get_action(), ArgAction::SetTrue)
+            && argument
+                .get_env()
+                .and_then(std::env::var_os)
+                .is_some_and(|value| value.to_str().is_some_and(says_no))
+    };
+    command
+        .mut_args(|argument| {
+            if denied(&argument) {
+                argument.env(Resettable::Reset)
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(without_denied)
+}
+
+fn says_no(value: &str) -> bool {
+    let no = ["", "0", "f", "false", "n", "no", "off"];
+    no.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_no() {
+        assert!(["", "0", "False", "NO", "off"].into_iter().all(says_no));
+        assert!(
+            ["1", "true", "yes", "on", "00"]
+                .into_iter()
+                .all(|value| !says_no(value))
+        );
+    }
+}
