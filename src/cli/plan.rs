@@ -41,6 +41,9 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
     // What can be forgotten is no change: nobody wished for it, and nothing depends on it.
     let news = |item: &Bookkeeping| matches!(item, Bookkeeping::Refresh { .. });
     let pending = detailed_exitcode && (!plan.is_empty() || plan.bookkeeping.iter().any(news));
+    // The process ends here; giving back millions of small pieces one by one would be for nothing.
+    // The secrets' values are not among them: those are wiped.
+    std::mem::forget((plan, recorded, loaded.desired));
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 

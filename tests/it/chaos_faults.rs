@@ -16,14 +16,6 @@ fn acme(urls: &[&str]) -> String {
     configuration(&[("acme", urls)])
 }
 
-/// What arrived for one URL, oldest first.
-fn operations(served: &Served, url: &str) -> Vec<String> {
-    let of = |call: &&serde_json::Value| call["url"] == url;
-    let operation =
-        |call: &serde_json::Value| call["operation"].as_str().unwrap_or("none").to_owned();
-    served.log().iter().filter(of).map(operation).collect()
-}
-
 #[rstest]
 #[case::lost_before("lost-before")]
 #[case::lost_after("lost-after")]
@@ -39,8 +31,8 @@ fn one_fault_is_met_by_sending_the_same_call_again(#[case] fault: &str) {
     let mut env = TestEnv::new(&acme(&[ONE, TWO]));
     let served = env.serve(&["--script", &format!("ok,{fault}")]);
     env.run(&["apply", "--auto-approve"]).exits(0);
-    assert_eq!(operations(&served, ONE), ["add"]);
-    assert_eq!(operations(&served, TWO)[..2], ["add", "add"]);
+    assert_eq!(served.operations(ONE), ["add"]);
+    assert_eq!(served.operations(TWO)[..2], ["add", "add"]);
     env.run(&["plan", "--detailed-exitcode"]).exits(0);
 
     // Deletes as well.
@@ -48,7 +40,7 @@ fn one_fault_is_met_by_sending_the_same_call_again(#[case] fault: &str) {
     served.faults("", fault);
     env.run(&["apply", "--auto-approve", "--allow-deletes", "1"])
         .exits(0);
-    assert_eq!(operations(&served, ONE), ["add", "delete", "delete"]);
+    assert_eq!(served.operations(ONE), ["add", "delete", "delete"]);
     assert_eq!(served.urls(), [TWO]);
     env.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
@@ -123,14 +115,14 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
               what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one is dead, about 5 minutes after it was sent
         ");
     assert_eq!(
-        operations(&served, ONE),
+        served.operations(ONE),
         ["add", "delete"],
         "the opposite call did not leave"
     );
 
     // It is still too early, and nothing is sent.
     env.run(&["apply", "--auto-approve", "--no-wait"]).exits(4);
-    assert_eq!(operations(&served, ONE), ["add", "delete"]);
+    assert_eq!(served.operations(ONE), ["add", "delete"]);
     assert_snapshot!(env.run(&["plan"]).exits(0).out(), @r#"
         Actions are indicated with the following symbols:
           ! finish (settle an open call)
@@ -153,7 +145,7 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     served.skew(DEAD);
     env.run(&["apply", "--auto-approve", "--no-wait"]).exits(0);
     assert_eq!(
-        operations(&served, ONE).last().map(String::as_str),
+        served.operations(ONE).last().map(String::as_str),
         Some("add")
     );
     assert_eq!(served.urls(), [ONE]);

@@ -125,36 +125,11 @@ fn a_plan_before_the_first_apply_is_the_same_each_time() {
 fn a_served_sandbox_is_called_with_the_credentials_of_the_environment() {
     let mut env = TestEnv::new(&acme(&[ONE, TWO]));
     let served = env.serve(&[]);
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
-
-        ess-callbacks will perform the following actions:
-
-          # acme/https://hooks.example/one will be added
-          + callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
-
-          # acme/https://hooks.example/two will be added
-          + callback {
-              + url   = "https://hooks.example/two"
-              + key   = (secret)
-              + token = (secret)
-            }
-
-        Plan: 2 to add, 0 to change, 0 to destroy.
-        2 calls, about 1 s at 20/s.
-        acme/https://hooks.example/one: Adding...
-        acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]
-        acme/https://hooks.example/two: Adding...
-        acme/https://hooks.example/two: Added after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 2 added, 0 changed, 0 destroyed.
-        "#);
+    let said = env.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(
+        said.stdout.contains("Apply complete! Resources: 2 added"),
+        "{said}"
+    );
     let callbacks = served.callbacks();
     assert_eq!(served.urls(), [ONE, TWO]);
     // What sha256sum says of the key.
@@ -192,12 +167,7 @@ fn a_changed_key_is_a_replace_and_proves_what_is_there() {
         acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
         Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
         "#);
-    let operations: Vec<_> = served
-        .log()
-        .iter()
-        .map(|call| call["operation"].clone())
-        .collect();
-    assert_eq!(operations, ["add", "delete", "add"]);
+    assert_eq!(served.operations(ONE), ["add", "delete", "add"]);
     assert_snapshot!(env.run(&["plan"]), @r"
         exit 0
         --- stdout

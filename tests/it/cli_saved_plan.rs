@@ -55,7 +55,7 @@ fn a_saved_plan_is_applied_once_and_without_the_configuration() {
     assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
         exit 7
         --- stderr
-        error: the plan is stale: it was made before there was a state; either it was applied already, or something else was
+        error: the plan was made before there was a state, and now there is one; either it was applied already, or something else was
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 1);
@@ -121,7 +121,7 @@ fn it_is_for_one_state_only() {
     assert_snapshot!(said, @r"
         exit 7
         --- stderr
-        error: the plan was made for another state (lineage [UUID], but there is no state here yet)
+        error: the plan was made for another state (lineage [UUID], but this one has no state yet)
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 1 + 2);

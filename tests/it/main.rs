@@ -13,7 +13,10 @@ mod cli_events;
 mod cli_init;
 mod cli_planning;
 mod cli_saved_plan;
+mod cli_secrets;
 mod cli_state;
+#[cfg(unix)]
+mod cli_terminal;
 mod cli_usage;
 mod client;
 mod config;

@@ -79,6 +79,13 @@ impl Served {
         log.as_array().expect("a list").clone()
     }
 
+    /// What arrived for one URL, oldest first.
+    pub(crate) fn operations(&self, url: &str) -> Vec<String> {
+        let of = |call: &&Value| call["url"] == url;
+        let operation = |call: &Value| call["operation"].as_str().unwrap_or("none").to_owned();
+        self.log().iter().filter(of).map(operation).collect()
+    }
+
     /// How many calls have arrived that change something.
     pub(crate) fn arrived(&self) -> usize {
         let changes = |call: &&Value| !call["operation"].is_null();

@@ -1,0 +1,292 @@
+//! Canaries: no secret appears in anything the program prints or writes, however it is told to talk.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use crate::support::{Said, Served, TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+
+const KEY: &str = "canaryKEY+/0123456789canaryKEYab";
+const NEW_KEY: &str = "canaryNEW+/0123456789canaryNEWab";
+const TOKEN: &str = "canary TOKEN ?&=% 5AF866900CA34D";
+const FILED: &str = "canaryFILE~0123456789~canaryFILE";
+const PRINTED: &str = "canaryCMD:0123456789:canaryCMD:x";
+const SESSION: &str = "canarySESSION/0123456789+canarySESSION";
+
+/// Forms of a value in which it could be read.
+fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let mut forms = vec![
+        ("raw", secret.as_bytes().to_vec()),
+        ("hex", hex::encode(secret).into_bytes()),
+        ("HEX", hex::encode_upper(secret).into_bytes()),
+        (
+            "URL-encoded",
+            url::form_urlencoded::byte_serialize(secret.as_bytes())
+                .collect::<String>()
+                .into_bytes(),
+        ),
+        ("percent-encoded", percent(secret).into_bytes()),
+        ("reversed", secret.bytes().rev().collect()),
+    ];
+    // In base64 it looks different at each of three places; what is around it changes its ends.
+    for (name, before) in [
+        ("base64", ""),
+        ("base64, 1 further", "x"),
+        ("base64, 2 further", "xy"),
+    ] {
+        let text = STANDARD_NO_PAD.encode(format!("{before}{secret}"));
+        let inner = text[before.len() * 4 / 3 + 2..text.len() - 2].to_owned();
+        forms.push((name, inner.clone().into_bytes()));
+        forms.push((name, inner.replace('+', "-").replace('/', "_").into_bytes()));
+    }
+    forms
+}
+
+fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("memory");
+        }
+    }
+    out
+}
+
+/// Looks for every secret in every form.
+struct Watch {
+    secrets: BTreeMap<&'static str, Vec<(&'static str, Vec<u8>)>>,
+}
+
+impl Watch {
+    fn new(secret_key: &str) -> Self {
+        let secrets = [
+            ("key", KEY),
+            ("new key", NEW_KEY),
+            ("token", TOKEN),
+            ("key in a file", FILED),
+            ("key from a command", PRINTED),
+            ("session token", SESSION),
+            ("SecretKey", secret_key),
+        ];
+        Self {
+            secrets: secrets
+                .into_iter()
+                .map(|(name, value)| (name, forms(value)))
+                .collect(),
+        }
+    }
+
+    #[track_caller]
+    fn over(&self, place: &str, bytes: &[u8]) {
+        for (secret, forms) in &self.secrets {
+            for (form, needle) in forms {
+                let found = bytes.windows(needle.len()).any(|window| window == needle);
+                assert!(!found, "the {secret} appears {form} in {place}");
+            }
+        }
+    }
+}
+
+/// A place with all kinds of secrets, and everything in it watched.
+struct Place {
+    env: TestEnv,
+    served: Served,
+    watch: Watch,
+}
+
+impl Place {
+    fn new() -> Self {
+        let text = format!(
+            "{}      - {{ url: {TWO}, key: {{ file: acme.key }}, token: {{ env: TOKEN }} }}\n      \
+             - {{ url: https://hooks.example/three, key: {{ command: [sh, key.sh] }} }}\n",
+            configuration(&[("acme", &[ONE])])
+        );
+        let mut env = TestEnv::new(&text);
+        let served = env.serve(&[]);
+        env.set("KEY", KEY)
+            .set("TOKEN", TOKEN)
+            .set("TENCENTCLOUD_TOKEN", SESSION);
+        env.set("ESS_CALLBACKS_ALLOW_COMMANDS", "1");
+        env.write("acme.key", FILED);
+        env.write("key.sh", format!("printf %s '{PRINTED}'"));
+        let watch = Watch::new(&served.secret_key);
+        Self { env, served, watch }
+    }
+
+    /// Runs a command in every way of talking, and watches all that it says and leaves behind.
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> Said {
+        let mut last = None;
+        for talk in [&["-vvv"][..], &["-vvv", "--json", "--log-format", "json"]] {
+            let said = self.env.run(&[arguments, talk].concat());
+            self.watch(&format!("what {arguments:?} says"), &said);
+            last = Some(said);
+        }
+        self.files();
+        last.expect("it ran")
+    }
+
+    #[track_caller]
+    fn watch(&self, place: &str, said: &Said) {
+        self.watch.over(place, said.stdout.as_bytes());
+        self.watch.over(place, said.stderr.as_bytes());
+    }
+
+    #[track_caller]
+    fn files(&self) {
+        for (path, bytes) in self.env.files() {
+            if !path.ends_with("acme.key") && !path.ends_with("key.sh") {
+                self.watch.over(&path.display().to_string(), &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_command_shows_or_keeps_a_secret() {
+    let mut place = Place::new();
+    for arguments in [
+        &["validate", "--secrets"][..],
+        &["plan"],
+        &["plan", "--format", "json"],
+        &["plan", "--out", "plan.json"],
+        &["show", "plan.json"],
+        &["apply", "--auto-approve", "--json-into", "events.jsonl"],
+        &["plan", "--heal", "--format", "json"],
+        &["state", "list"],
+        &["state", "show", "acme/*"],
+        &["show", "--format", "json"],
+        &["import", "--all"],
+        &["apply", "plan.json"],
+        &["unlock", "0123"],
+    ] {
+        place.run(arguments);
+    }
+    assert_eq!(place.served.urls().len(), 3, "the secrets were really used");
+    place.env.set("KEY", NEW_KEY);
+    place.run(&["plan"]);
+    place.run(&["plan", "--out", "plan.json"]);
+    place.run(&["apply", "plan.json"]);
+    place.run(&["state", "rm", "acme/*"]);
+    place.run(&["--sandbox", "apply", "--auto-approve"]);
+    place.run(&["--sandbox", "plan"]);
+    place.watch.over(
+        "the log of the sandbox",
+        format!("{:?}", place.served.log()).as_bytes(),
+    );
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    let mut place = Place::new();
+    // Killed with a call in flight, which leaves its journal.
+    place.served.faults("slow=1s", "");
+    let run = place.env.start(&["apply", "--auto-approve", "-vvv"]);
+    place.served.wait_for(1);
+    place.watch("a killed apply", &run.kill());
+    assert!(place.env.exists("callbacks.state.journal"));
+    place.files();
+
+    // Answers of all kinds of brokenness.
+    for fault in [
+        "lost-after=1",
+        "502=1",
+        "garbage-after=1",
+        "internal-error=1",
+        "throttle=0.5",
+        "skew=+900",
+    ] {
+        place.served.faults(fault, "");
+        place.run(&["apply", "--auto-approve", "--max-retries", "0", "--no-wait"]);
+    }
+    place.served.faults("", "");
+
+    // Values that are wrong are named and not shown.
+    for (name, value) in [
+        ("KEY", format!("{KEY}\n")),
+        ("KEY", format!("{KEY}{KEY}")),
+        ("TOKEN", format!("****{TOKEN}")),
+        (
+            "TENCENTCLOUD_SECRET_KEY",
+            format!(" {}", place.served.secret_key),
+        ),
+        (
+            "TENCENTCLOUD_SECRET_KEY",
+            format!("{}é", place.served.secret_key),
+        ),
+        ("TENCENTCLOUD_TOKEN", format!("{SESSION}\n")),
+    ] {
+        let before = [KEY, TOKEN, &place.served.secret_key, SESSION].map(str::to_owned);
+        place.env.set(name, &value);
+        let said = place.run(&["apply", "--auto-approve", "--replace", "acme/*"]);
+        assert_eq!(said.code, Some(1), "{name}: {said}");
+        place.env.set("KEY", &before[0]).set("TOKEN", &before[1]);
+        place
+            .env
+            .set("TENCENTCLOUD_SECRET_KEY", &before[2])
+            .set("TENCENTCLOUD_TOKEN", &before[3]);
+    }
+    // Secrets in places where none belongs.
+    let misplaced = place
+        .env
+        .read("callbacks.yaml")
+        .replace("{ env: KEY }", KEY);
+    place.env.write("misplaced.yml", &misplaced);
+    let said = place
+        .env
+        .run(&["-f", "misplaced.yml", "validate", "-vvv"])
+        .exits(1);
+    place.watch("a literal secret", &said);
+    let pair = format!("AKIDtest {}", place.served.secret_key);
+    let said = place
+        .env
+        .run(&["sandbox", "--listen", "127.0.0.1:0", "--credential", &pair]);
+    place.watch("a bad --credential", &said.exits(64));
+    let mut command = place.env.command(&["sandbox", "--help"]);
+    command.env("ESS_CALLBACKS_CREDENTIAL", &pair);
+    place.watch("the help of sandbox", &place.env.said(&mut command));
+    place.env.write(
+        "home/.tccli/partner.credential",
+        format!("{{\"secretKey\": \"{}\"", place.served.secret_key),
+    );
+    let profile = place.env.read("callbacks.yaml").replace(
+        "organizations:\n",
+        "accounts: { default: { profile: partner } }\norganizations:\n",
+    );
+    place.env.write("profile.yml", profile);
+    let said = place
+        .env
+        .run(&[
+            "-f",
+            "profile.yml",
+            "apply",
+            "--auto-approve",
+            "-vvv",
+            "--replace",
+            "acme/*",
+        ])
+        .exits(1);
+    place.watch("a broken profile", &said);
+}
+
+#[test]
+fn the_watch_sees_what_it_looks_for() {
+    let watch = Watch::new("canarySECRET/0123456789+canarySECRET");
+    let seen = |bytes: Vec<u8>| std::panic::catch_unwind(|| watch.over("a text", &bytes)).is_err();
+    assert!(seen(format!("a {TOKEN} b").into_bytes()));
+    assert!(seen(hex::encode(KEY).into_bytes()));
+    assert!(seen(percent(TOKEN).into_bytes()));
+    for before in ["", "k", "ke", "key="] {
+        let text =
+            base64::engine::general_purpose::STANDARD.encode(format!("{before}{KEY} and more"));
+        assert!(seen(text.into_bytes()), "{before}");
+    }
+    assert!(!seen(b"nothing of the kind".to_vec()));
+}

@@ -1,0 +1,129 @@
+//! A person at a terminal: colour, the question, the progress bar, and a narrow screen.
+
+use insta::assert_snapshot;
+
+use crate::support::{Said, TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+
+/// Runs the program on a pseudo-terminal, and answers its question.
+fn at_a_terminal(env: &TestEnv, columns: u16, answer: &str, arguments: &[&str]) -> Said {
+    env.write("terminal.py", include_str!("support/terminal.py"));
+    let mut command = env.other("python3");
+    command.env("TERM", "xterm-256color");
+    command
+        .arg(env.path("terminal.py"))
+        .args([&columns.to_string(), "Enter a value: ", answer])
+        .arg(&env.program)
+        .args(arguments);
+    let mut said = env.said(&mut command);
+    assert_eq!(said.stderr, "");
+    said.stdout = said.stdout.replace("\r\n", "\n");
+    said
+}
+
+/// What is left without colours and cursor movements.
+fn plain(text: &str) -> String {
+    let controls = regex::Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").unwrap();
+    controls.replace_all(text, "").replace('\r', "")
+}
+
+#[test]
+fn yes_applies() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&["--fault", "slow=600ms"]);
+    let said = at_a_terminal(&env, 100, "yes", &["apply"]).exits(0);
+    let screen = &said.stdout;
+    assert!(
+        screen.contains("\u{1b}[32m  +\u{1b}[0m callback {"),
+        "adds are green: {screen:?}"
+    );
+    let text = plain(screen);
+    let question = "Do you want to perform these actions?\n  ess-callbacks will make the calls described above.\n  \
+                    Only 'yes' will be accepted to approve.\n\n  Enter a value: yes\n";
+    assert!(text.contains(question), "{text}");
+    assert!(
+        text.contains("0/2 changes") && text.contains("1/2 changes"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Apply complete! Resources: 2 added"),
+        "{text}"
+    );
+    assert_eq!(served.urls(), [ONE, TWO]);
+}
+
+#[test]
+fn anything_else_does_not() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    for answer in ["no", "y", "YES", ""] {
+        let said = at_a_terminal(&env, 100, answer, &["apply"]).exits(1);
+        let text = plain(&said.stdout);
+        assert!(
+            text.ends_with("error: apply was not approved; nothing was called\n"),
+            "{text}"
+        );
+    }
+    assert_eq!(served.log().len(), 0);
+    assert!(!env.exists("callbacks.state.json"), "nothing was begun");
+}
+
+#[test]
+fn a_guard_refuses_before_it_asks() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let _served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let said = at_a_terminal(&env, 100, "yes", &["apply", "--destroy"]).exits(5);
+    assert!(!said.stdout.contains("Enter a value"), "{said}");
+}
+
+#[test]
+fn no_colour_where_it_is_not_wanted() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    for (flags, variable) in [
+        (&["--no-color", "plan"][..], None),
+        (&["plan"], Some(("NO_COLOR", "1"))),
+        (&["plan"], Some(("ESS_CALLBACKS_NO_COLOR", "1"))),
+        (&["--json", "plan"], None),
+    ] {
+        if let Some((name, value)) = variable {
+            env.set(name, value);
+        }
+        let said = at_a_terminal(&env, 80, "", flags).exits(0);
+        assert!(!said.stdout.contains('\u{1b}'), "{flags:?}: {said}");
+        if let Some((name, _)) = variable {
+            env.unset(name);
+        }
+    }
+    env.set("NO_COLOR", "");
+    let said = at_a_terminal(&env, 80, "", &["plan"]).exits(0);
+    assert!(
+        said.stdout.contains('\u{1b}'),
+        "an empty NO_COLOR means nothing: {said}"
+    );
+}
+
+#[test]
+fn prose_is_wrapped_on_a_narrow_screen() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let _served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let said = at_a_terminal(&env, 40, "", &["plan"]).exits(0);
+    let text = plain(&said.stdout);
+    let (_fixed, prose) = text.split_once('\n').unwrap();
+    let fits = |line: &str| line.chars().count() <= 40;
+    assert!(prose.lines().all(fits), "{text}");
+    assert_snapshot!(crate::support::redact(&text, &env.path("")), @r"
+        No changes. Your configuration matches the recorded state.
+
+        eSign can't be read back: what somebody
+        changed in its console would not show
+        here. Oldest proof [AGO].
+        1 unchanged, 1 unproven.
+        Unproven: present, but perhaps with
+          another key or token. `--replace
+          ADDRESS` proves one.
+        ");
+}
