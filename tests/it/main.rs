@@ -4,7 +4,6 @@
 mod apply;
 mod chaos_faults;
 mod chaos_kill;
-#[cfg(unix)]
 mod chaos_machine;
 mod cli_apply;
 mod cli_config;
@@ -15,7 +14,6 @@ mod cli_planning;
 mod cli_saved_plan;
 mod cli_secrets;
 mod cli_state;
-#[cfg(unix)]
 mod cli_terminal;
 mod cli_usage;
 mod client;
