@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
+use super::metrics::Told;
 use super::plan::print;
 use super::random::random;
 use super::remote::Remote;
@@ -16,7 +17,7 @@ use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
 use crate::plan::{Change, Plan, read_document};
-use crate::render;
+use crate::render::{self, Holdings};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles};
 
@@ -39,12 +40,38 @@ pub(super) async fn run(global: &Global, args: args::Apply, ui: &mut Ui) -> Resu
     if let Some(path) = &args.json_into {
         ui.json_into(path)?;
     }
-    locked(global, &args, ui).await
+    if args.quiet {
+        ui.hush();
+    }
+    let mut told = Told::begin();
+    let ended = locked(global, &args, &mut told, ui).await;
+    if let Some(path) = &args.metrics_file {
+        let exit = ended
+            .as_ref()
+            .map_or_else(|failure| failure.exit, |exit| *exit);
+        if let Err(error) = told.write(path, exit) {
+            ui.speak();
+            ui.note(format_args!(
+                "Warning: the metrics `{}` can't be written: {error}",
+                path.display()
+            ));
+        }
+    }
+    ended
 }
 
-async fn locked(global: &Global, args: &args::Apply, ui: &mut Ui) -> Result<Exit, Failure> {
-    let approved = args.auto_approve || args.plan.is_some();
-    if !approved && !ui.interactive() {
+/// Whether nobody has to be asked.
+const fn approved(args: &args::Apply) -> bool {
+    args.auto_approve || args.plan.is_some()
+}
+
+async fn locked(
+    global: &Global,
+    args: &args::Apply,
+    told: &mut Told,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    if !approved(args) && !ui.interactive() {
         let message = "apply asks before it calls anything, and there is no terminal to ask on";
         return Err(Failure::usage(message).advice(
             "Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed.",
@@ -63,8 +90,10 @@ async fn locked(global: &Global, args: &args::Apply, ui: &mut Ui) -> Result<Exit
             ui,
         )?))
     };
+    told.environment = Some(wish.environment());
     let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;
-    let ended = with_state(global, args, &locations, &wish, approved, &state, ui).await;
+    let ended = with_state(global, args, &locations, &wish, &state, told, ui).await;
+    told.recorded = Some(state.read(Holdings::of));
     let released = state.release().await;
     let exit = ended?;
     released?;
@@ -76,14 +105,17 @@ async fn with_state(
     args: &args::Apply,
     locations: &Locations,
     wish: &Wish,
-    approved: bool,
     state: &Locked<RealFiles>,
+    told: &mut Told,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let (plan, secrets) = match wish {
         Wish::Configuration(loaded) => {
             let salt = Salt(random()?);
             let plan = state.read(|recorded| loaded.plan(recorded, salt, &args.planning))?;
+            if !plan.tripped.is_empty() {
+                ui.speak();
+            }
             print(&plan, &loaded.warnings, Format::Text, args.rate, ui);
             let values = loaded.values.as_ref().map(|values| values.values.clone());
             (plan, values.unwrap_or_default())
@@ -98,11 +130,17 @@ async fn with_state(
         return Ok(Exit::Guarded);
     }
     if plan.is_empty() {
+        told.report(&plan, Report::default());
         return record_only(&plan, state, ui).await;
     }
     let remote = Remote::connect(global, locations, &plan, args.rate).await?;
-    let ended = if approved || approve(ui)? {
-        calls(args, &plan, &secrets, &remote, state, ui).await
+    let ended = if approved(args) || approve(ui)? {
+        let called = calls(args, &plan, &secrets, &remote, state, ui).await;
+        called.and_then(|(report, saved)| {
+            let exit = exit_of(&report);
+            told.report(&plan, report);
+            saved.map(|()| exit)
+        })
     } else {
         Err(Failure::error("apply was not approved; nothing was called"))
     };
@@ -118,7 +156,7 @@ async fn calls(
     remote: &Remote,
     state: &Locked<RealFiles>,
     ui: &mut Ui,
-) -> Result<Exit, Failure> {
+) -> Result<(Report, Result<(), Failure>), Failure> {
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))
@@ -148,15 +186,15 @@ async fn calls(
     ui.finish_progress();
     let saved = state.save().await;
     conclude(&report, ui);
-    saved.map_err(|error| {
+    let saved = saved.map(drop).map_err(|error| {
         let failure = Failure::from(error);
         let advice = failure.advice.unwrap_or_default();
         Failure::new(Exit::Incomplete, format!("the calls were made, but {}", failure.message)).advice(format!(
             "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it. \
              {advice}"
         ))
-    })?;
-    Ok(exit_of(&report))
+    });
+    Ok((report, saved))
 }
 
 /// Nothing to call; the record may still have something to learn.
@@ -168,6 +206,9 @@ async fn record_only(plan: &Plan, state: &Locked<RealFiles>, ui: &mut Ui) -> Res
 }
 
 fn conclude(report: &Report, ui: &mut Ui) {
+    if !render::is_complete(&report.tally) || !report.drifted.is_empty() {
+        ui.speak();
+    }
     let now = apply::WallClock::now(&SystemClock);
     ui.json_line(&render::report_json(report, now));
     ui.json_line(&render::apply_summary_json(&report.tally, now));

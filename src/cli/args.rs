@@ -102,6 +102,8 @@ pub(super) enum LogFormat {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a commented callbacks.yaml, its schema and .gitignore lines. Asks nothing.
+    Init,
     /// Check the configuration, reporting every problem at once.
     Validate(Validate),
     /// Show what apply would change. Needs no credentials and no network.
@@ -133,9 +135,22 @@ pub(super) enum Command {
     Man,
 }
 
+/// Who shows problems beside the lines they are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Annotate {
+    /// Annotations of a GitHub Actions step.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+}
+
 /// `validate`.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
+    /// Print the problems as this system shows them beside the lines; as text they stand on standard
+    /// error in any case.
+    #[arg(long, env = "ESS_CALLBACKS_ANNOTATE", value_name = "FOR")]
+    pub(super) annotate: Option<Annotate>,
     /// Resolve the secret references too, and check their values.
     #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) secrets: bool,
@@ -230,6 +245,10 @@ pub(super) enum Format {
     Text,
     /// The plan document.
     Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// A unified diff of what is recorded and what is desired.
+    Diff,
 }
 
 /// `apply`.
@@ -278,6 +297,12 @@ pub(super) struct Apply {
     /// Write JSON events to this file, beside the text.
     #[arg(long, env = "ESS_CALLBACKS_JSON_INTO", value_name = "FILE")]
     pub(super) json_into: Option<PathBuf>,
+    /// Write metrics to this file when the run ends, for the textfile collector of Prometheus' node exporter.
+    #[arg(long, env = "ESS_CALLBACKS_METRICS_FILE", value_name = "FILE")]
+    pub(super) metrics_file: Option<PathBuf>,
+    /// Say nothing unless a change is not done, drift was found or a guard refuses. For cron.
+    #[arg(long, env = "ESS_CALLBACKS_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) quiet: bool,
 }
 
 /// `show`.

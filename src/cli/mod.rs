@@ -9,7 +9,9 @@ mod credentials;
 mod duration;
 mod exit;
 mod import;
+mod init;
 mod logging;
+mod metrics;
 mod owner;
 mod parse;
 mod plan;
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     match command {
+        Command::Init => init::run(&global, ui),
         Command::Validate(args) => validate::run(&global, &args, ui),
         Command::Plan(args) => runtime(1)?.block_on(plan::run(&global, args, ui)),
         Command::Apply(args) => runtime(2)?.block_on(apply::run(&global, args, ui)),

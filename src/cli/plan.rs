@@ -63,6 +63,19 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
             ui.stream(|out| render::plan_text(plan, &style, out));
         }
         Format::Json => ui.bytes(|out| write_document(plan, warnings, out)),
+        Format::Markdown => {
+            let style = ui.style(rate);
+            ui.print(format_args!("{}", render::plan_markdown(plan, &style)));
+        }
+        Format::Diff => {
+            let style = ui.style(rate);
+            ui.stream(|out| render::plan_diff(plan, &style, out));
+            // A diff has no room for words; the other formats say it themselves.
+            let mut refused = String::new();
+            if render::guards_text(plan, &style, &mut refused).is_ok() && !refused.is_empty() {
+                ui.note(format_args!("{}", refused.trim()));
+            }
+        }
     }
     ui.flush();
 }

@@ -20,6 +20,11 @@ pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Resul
         plan::print(&plan, &[], format, 20, ui);
         return Ok(Exit::Done);
     }
+    if matches!(format, Format::Markdown | Format::Diff) {
+        return Err(Failure::usage(
+            "markdown and diff are formats of a plan; a state is shown as text or json",
+        ));
+    }
     let path = match file {
         Some(path) => path,
         None => Locations::of(global)?.state,

@@ -107,9 +107,7 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
         path.display()
     ));
     if error.kind() == io::ErrorKind::NotFound {
-        return failure.advice(
-            "Name another with -f, or copy callbacks.yaml.example to callbacks.yaml to begin.",
-        );
+        return failure.advice("Name another with -f, or begin with `ess-callbacks init`.");
     }
     failure
 }

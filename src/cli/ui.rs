@@ -13,7 +13,7 @@ use super::args::Global;
 use super::exit::Failure;
 use super::progress::Progress;
 use crate::apply::{Sink, WallClock};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::model::{Event, Timestamp};
 use crate::render::{self, Style};
 
@@ -29,6 +29,8 @@ pub(super) struct Ui {
     out: Stream<io::Stdout>,
     err: Stream<io::Stderr>,
     into: Option<BufWriter<File>>,
+    /// Nothing is said until there is something to say.
+    quiet: bool,
     progress: Option<Progress>,
 }
 
@@ -65,6 +67,7 @@ impl Ui {
             out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
             err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
             into: None,
+            quiet: false,
             progress: None,
         }
     }
@@ -106,6 +109,16 @@ impl Ui {
         Ok(())
     }
 
+    /// Leaves out all text until [`Self::speak`]. Errors and JSON are not text.
+    pub(super) const fn hush(&mut self) {
+        self.quiet = !self.json;
+    }
+
+    /// There is something to say.
+    pub(super) const fn speak(&mut self) {
+        self.quiet = false;
+    }
+
     /// Says what a command has done, as text or as an event.
     pub(super) fn say(&mut self, text: fmt::Arguments<'_>) {
         if self.takes_json() {
@@ -118,11 +131,16 @@ impl Ui {
 
     /// Prints data.
     pub(super) fn print(&mut self, text: fmt::Arguments<'_>) {
-        self.out.write(text);
+        if !self.quiet {
+            self.out.write(text);
+        }
     }
 
     /// Prints data that is rendered piece by piece.
     pub(super) fn stream(&mut self, render: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
+        if self.quiet {
+            return;
+        }
         // The only error a stream gives is that nobody reads it.
         self.out.closed |= render(&mut self.out).is_err();
     }
@@ -136,7 +154,7 @@ impl Ui {
 
     /// A line for the person who watches; in JSON mode left out.
     pub(super) fn note(&mut self, text: fmt::Arguments<'_>) {
-        if !self.json {
+        if !self.json && !self.quiet {
             // What was printed before it is also seen before it.
             self.out.flush();
             self.err.write(format_args!("{text}\n"));
@@ -157,7 +175,8 @@ impl Ui {
             return;
         }
         let mut shown = std::collections::BTreeMap::<_, usize>::new();
-        for diagnostic in diagnostics {
+        let told = |diagnostic: &&Diagnostic| !self.quiet || diagnostic.severity == Severity::Error;
+        for diagnostic in diagnostics.iter().filter(told) {
             let count = shown.entry(diagnostic.code).or_default();
             *count += 1;
             if *count <= SHOWN {
@@ -234,7 +253,7 @@ impl Ui {
 
     /// Shows a progress bar for so many calls, where somebody watches.
     pub(super) fn start_progress(&mut self, changes: usize) {
-        if !self.json && self.out.terminal && self.err.terminal {
+        if !self.json && !self.quiet && self.out.terminal && self.err.terminal {
             self.progress = Some(Progress::new(changes));
         }
     }
@@ -261,7 +280,7 @@ impl Sink for Ui {
             self.json_line(&render::event_json(&event, now));
             self.flush();
         }
-        if self.json {
+        if self.json || self.quiet {
             return;
         }
         let style = Style {

@@ -1,14 +1,25 @@
 //! `validate`: every problem in the configuration, at once.
 
-use super::args::{self, Global};
+use super::args::{self, Annotate, Global};
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
 use super::workspace::{Loaded, Locations};
-use crate::render::counted;
+use crate::diag::Diagnostic;
+use crate::render::{self, counted};
 
 pub(super) fn run(global: &Global, args: &args::Validate, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
-    let loaded = Loaded::read(global, &locations, args.allow_commands, args.secrets, ui)?;
+    let read = Loaded::read(global, &locations, args.allow_commands, args.secrets, ui);
+    if let Some(system) = args.annotate {
+        // Printed when there are errors too; that is when it is wanted.
+        let problems = match &read {
+            Ok(loaded) => &loaded.warnings,
+            Err(failure) => &failure.diagnostics,
+        };
+        annotate(problems, system, &locations, ui);
+        return read.map(|_| Exit::Done);
+    }
+    let loaded = read?;
     let organizations = &loaded.desired.organizations;
     let callbacks = organizations
         .iter()
@@ -24,4 +35,19 @@ pub(super) fn run(global: &Global, args: &args::Validate, ui: &mut Ui) -> Result
         counted(callbacks, "callback", "callbacks"),
     ));
     Ok(Exit::Done)
+}
+
+/// Prints the problems for the machine that shows them beside the lines.
+fn annotate(problems: &[Diagnostic], system: Annotate, locations: &Locations, ui: &mut Ui) {
+    if ui.json() {
+        return;
+    }
+    let text = match system {
+        Annotate::Github => render::github_annotations(problems),
+        Annotate::Gitlab => {
+            render::gitlab_code_quality(problems, &locations.config.display().to_string())
+        }
+    };
+    ui.print(format_args!("{text}"));
+    ui.flush();
 }

@@ -150,8 +150,9 @@ impl Api for HttpApi {
                     Err(Unread::Lost(error)) => self.lost(&error, &redactor),
                 };
                 Reply {
+                    // A proxy has a clock of its own.
+                    server_time: server_time.filter(|_| is_esigns(&outcome)),
                     outcome,
-                    server_time,
                 }
             }
         }
@@ -219,6 +220,13 @@ fn tell(call: &Call, status: u16, body: &[u8], redactor: &Redactor) {
         let answer = redactor.clean(&String::from_utf8_lossy(body));
         tracing::info!(operation, url = %call.url, status, %answer, "eSign answered");
     }
+}
+
+/// Whether the answer is eSign's own: it has a `RequestId`.
+fn is_esigns(outcome: &Outcome) -> bool {
+    outcome
+        .error()
+        .is_none_or(|error| error.request_id.is_some())
 }
 
 fn too_large(status: u16) -> ApiError {

@@ -13,7 +13,7 @@ use std::fmt;
 use super::{Fingerprints, Write};
 
 /// The secrets a callback has if it is present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Presumed {
     /// What was last declared for it.
     pub fingerprints: Fingerprints,
@@ -22,7 +22,7 @@ pub struct Presumed {
 }
 
 /// The set of things that may be true of a callback. Never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Belief {
     absent: bool,
     present: Option<Presumed>,

@@ -43,7 +43,7 @@ impl Operation {
 }
 
 /// What a call does, as far as it is recorded: the secrets by their fingerprints only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Write {
     /// Add the URL with these secrets.
     Add(Fingerprints),

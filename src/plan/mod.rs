@@ -34,7 +34,9 @@ use crate::model::{
 use crate::secret::SecretReference;
 
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
-pub use document::{DocumentError, FORMAT_VERSION, applyable, read_document, write_document};
+pub use document::{
+    DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
+};
 pub use pattern::{Pattern, PatternError};
 
 /// What will be done, in the order it will be done.

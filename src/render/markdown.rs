@@ -1,12 +1,12 @@
 //! A plan as a comment on a pull request.
 //!
 //! A hidden marker lets a bot find and update its comment. What can hurt comes first: guards, then
-//! deletes, replaces and the rest, one line each in a `diff` block; the full blocks are folded away.
-//! GitHub refuses comments over 65,536 characters, so what does not fit is left out, and the comment
-//! says how much.
+//! deletes, replaces and the rest, one line each in a `diff` block; then each organization in a
+//! `diff` block of its own, folded when it is long. GitHub refuses comments over 65,536 characters,
+//! so what does not fit is left out, and the comment says how much.
 //!
 //! Everything that came from outside stands in code blocks, where Markdown, HTML and mentions mean
-//! nothing.
+//! nothing; a handle in the heading of a fold is escaped.
 
 use std::fmt;
 
@@ -16,14 +16,20 @@ use super::text::{
     Fingerprinting, Symbol, change_text, footer, no_changes, refusals, summary_line,
 };
 use super::words;
-use crate::model::Action;
-use crate::plan::{Change, Plan, Reason};
+use crate::model::{Action, Handle, Steps};
+use crate::plan::{Change, OrganizationPlan, Plan, Reason, calls_digest};
 
 /// The longest comment, in bytes, and so in characters.
 pub const MARKDOWN_LIMIT: usize = 65_000;
 
 /// Always kept free, for headings, ends of blocks, and lines that say what was left out.
 const RESERVE: usize = 2_000;
+
+/// What the heading and the ends of a fold may take beside the handle.
+const FOLD: usize = 400;
+
+/// An organization with more lines than this is folded.
+const LONG: usize = 30;
 
 /// What can hurt most comes first.
 const ORDER: [Symbol; 5] = [
@@ -67,24 +73,62 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     if plan.is_empty() {
         let text = written(|out| no_changes(plan, style, out));
         page.lines(&text);
+        page.digest(plan);
         return page.text;
     }
     let (left, deletes) = page.overview(plan);
     page.left_out(left, deletes, "changes");
     let text = written(|out| footer(plan, style, out));
     page.lines(&text);
-    page.text
-        .push_str("<details><summary>Every change</summary>\n\n");
-    let changes = ordered(plan).map(|(_, change)| {
-        written(|out| {
-            change_text(change, Fingerprinting::of(plan), style, out)?;
-            out.write_char('\n')
-        })
-    });
-    let left = page.block("text", changes, page.room());
+    page.digest(plan);
+    let mut left = 0;
+    for organization in &plan.organizations {
+        left += page.organization(organization, plan, style);
+    }
     page.left_out(left, 0, "changes");
-    page.text.push_str("</details>\n");
     page.text
+}
+
+/// A handle as HTML, where nothing in it means anything.
+fn html(handle: &Handle) -> String {
+    let mut text = String::new();
+    for c in Clean(handle).to_string().chars() {
+        match c {
+            '&' => text.push_str("&amp;"),
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
+            '"' => text.push_str("&quot;"),
+            '\'' => text.push_str("&#39;"),
+            '`' => text.push_str("&#96;"),
+            '_' => text.push_str("&#95;"),
+            '~' => text.push_str("&#126;"),
+            '@' => text.push_str("&#64;"),
+            '#' => text.push_str("&#35;"),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// A change's block with its signs in the first column, where a `diff` block colours by them.
+fn diff_text(change: &Change, plan: &Plan, style: &Style) -> String {
+    let block = written(|out| change_text(change, Fingerprinting::of(plan), style, out));
+    let mut text = String::with_capacity(block.len());
+    for line in block.lines() {
+        let body = line.trim_start();
+        let indent = &line[..line.len() - body.len()];
+        let signed = ["-/+ ", "+ ", "- ", "~ ", "* ", "! "]
+            .into_iter()
+            .find_map(|sign| Some((sign, body.strip_prefix(sign)?)));
+        match signed {
+            Some(("+ ", rest)) => text.extend(["+", indent, " ", rest, "\n"]),
+            Some(("- ", rest)) => text.extend(["-", indent, " ", rest, "\n"]),
+            Some(("-/+ ", rest)) => text.extend(["!   ", rest, "\n"]),
+            Some((_, rest)) => text.extend(["!", indent, " ", rest, "\n"]),
+            None => text.extend([line, "\n"]),
+        }
+    }
+    text
 }
 
 fn heading(plan: &Plan) -> String {
@@ -116,12 +160,17 @@ fn overview_line(symbol: Symbol, change: &Change) -> String {
     };
     let action = words::plan_to(change.action);
     let address = Clean(&change.address);
+    let gap = if change.steps == Steps::DeleteThenAdd {
+        " with a gap of about 1 round trip"
+    } else {
+        ""
+    };
     let why = if change.reason == Reason::NotRecorded {
         String::new()
     } else {
         format!(", because {}", change.reason)
     };
-    format!("{sign} {address} ({action}{why})\n")
+    format!("{sign} {address} ({action}{gap}{why})\n")
 }
 
 /// What `write` writes.
@@ -165,6 +214,60 @@ impl Page {
         self.left_out(left, 0, "lines");
     }
 
+    /// What a later run can be compared with.
+    fn digest(&mut self, plan: &Plan) {
+        self.text.extend([
+            "Digest of the calls: `",
+            &calls_digest(plan),
+            "`. A plan with the same digest makes the same calls.\n\n",
+        ]);
+    }
+
+    /// The changes of an organization, folded when they are many; returns how many don't fit.
+    fn organization(
+        &mut self,
+        organization: &OrganizationPlan,
+        plan: &Plan,
+        style: &Style,
+    ) -> usize {
+        let called = || {
+            let changes = organization.changes.iter();
+            changes.filter(|change| change.steps != Steps::Nothing)
+        };
+        let count = called().count();
+        let handle = html(&organization.handle);
+        if count == 0 || self.room() < handle.len() + FOLD {
+            return count;
+        }
+        let mut texts = Vec::new();
+        let mut lines = 0;
+        // Later ones would not fit, and rendering a hundred thousand takes its time.
+        let mut size = 0;
+        for change in called() {
+            let text = diff_text(change, plan, style);
+            (lines, size) = (lines + text.lines().count(), size + text.len());
+            texts.push(text);
+            if size > self.room() {
+                break;
+            }
+        }
+        let unfolded = if lines <= LONG { " open" } else { "" };
+        let changes = words::counted(count, "change", "changes");
+        self.text.extend([
+            "<details",
+            unfolded,
+            "><summary><b>",
+            &handle,
+            "</b>: ",
+            &changes,
+            "</summary>\n\n",
+        ]);
+        let shown = texts.len();
+        let left = self.block("diff", texts.into_iter(), self.room());
+        self.text.push_str("</details>\n\n");
+        count - (shown - left)
+    }
+
     /// Every change in a line; returns how many don't fit, and how many of them delete.
     fn overview(&mut self, plan: &Plan) -> (usize, usize) {
         // Two thirds of the room, so that the counts and some of the details fit as well.
@@ -200,7 +303,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Handle, Timestamp};
+    use crate::model::Timestamp;
     use crate::plan::{Tripped, arbitrary};
     use crate::render::fixtures::*;
 
@@ -229,7 +332,7 @@ mod tests {
 
         ```diff
         - beta/https://old.beta.example/cb (delete, because it is not in callbacks.yaml)
-        ! acme-shanghai/https://sh.acme.example/cb (replace, because its key changed)
+        ! acme-shanghai/https://sh.acme.example/cb (replace with a gap of about 1 round trip, because its key changed)
         + acme/https://hooks.acme.example/esign (add)
         ```
 
@@ -237,32 +340,45 @@ mod tests {
         4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged.
         ```
 
-        <details><summary>Every change</summary>
+        Digest of the calls: `sha256:e887040b64b0763ff694d2d6bbb4395b5cedc326e8023532ee716069c3b2e88e`. A plan with the same digest makes the same calls.
 
-        ```text
-          # beta/https://old.beta.example/cb will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://old.beta.example/cb"
-              - key   = (secret, fp 9c9c…)
-              - token = (secret, fp 7777…)
+        <details open><summary><b>acme</b>: 1 change</summary>
+
+        ```diff
+          # acme/https://hooks.acme.example/esign will be added
+        +   callback {
+        +       url   = "https://hooks.acme.example/esign"
+        +       key   = (secret, fp 9c9c…)
+        +       token = (secret, fp 7777…)
             }
+        ```
 
+        </details>
+
+        <details open><summary><b>acme-shanghai</b>: 1 change</summary>
+
+        ```diff
           # acme-shanghai/https://sh.acme.example/cb must be replaced
           # (because its key changed)
-        -/+ callback {
+        !   callback {
                 url   = "https://sh.acme.example/cb"
-              ~ key   = (secret, fp 0202…) -> (secret, fp 8181…)
+        !       key   = (secret, fp 0202…) -> (secret, fp 8181…)
                 token = (secret, fp 7777…)
             }
+        ```
 
-          # acme/https://hooks.acme.example/esign will be added
-          + callback {
-              + url   = "https://hooks.acme.example/esign"
-              + key   = (secret, fp 9c9c…)
-              + token = (secret, fp 7777…)
+        </details>
+
+        <details open><summary><b>beta</b>: 1 change</summary>
+
+        ```diff
+          # beta/https://old.beta.example/cb will be deleted
+          # (because it is not in callbacks.yaml)
+        -   callback {
+        -       url   = "https://old.beta.example/cb"
+        -       key   = (secret, fp 9c9c…)
+        -       token = (secret, fp 7777…)
             }
-
         ```
 
         </details>
@@ -283,6 +399,8 @@ mod tests {
         eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
         14 unchanged.
         ```
+
+        Digest of the calls: `sha256:96942b01122b4b4dcaf03fe1613e0929fa09f196bf162140f5be0765599d6455`. A plan with the same digest makes the same calls.
         ");
     }
 
@@ -306,10 +424,24 @@ mod tests {
             .collect();
         assert_snapshot!(left.join("\n"), @"
         **1762 more changes left out for length, 762 of them deletes.** `ess-callbacks plan` shows everything.
-        **1951 more changes left out for length.** `ess-callbacks plan` shows everything.
+        **1952 more changes left out for length.** `ess-callbacks plan` shows everything.
         ");
-        assert!(shown.ends_with("</details>\n"));
+        assert!(
+            shown.ends_with("left out for length.** `ess-callbacks plan` shows everything.\n\n")
+        );
         assert_eq!(shown.matches("```").count() % 2, 0);
+    }
+
+    #[test]
+    fn a_handle_means_nothing_as_html() {
+        let shown = plan_markdown(
+            &plan(vec![add("<b>@all&`", "https://a.example/cb")]),
+            &plain(),
+        );
+        assert!(
+            shown.contains("<b>&lt;b&gt;&#64;all&amp;&#96;</b>: 1 change"),
+            "{shown}"
+        );
     }
 
     fn repeated<T: Clone>(items: &[T], times: usize) -> Vec<T> {

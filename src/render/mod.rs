@@ -1,4 +1,4 @@
-//! Rendering: plans, events, reports and state as text and JSON.
+//! Rendering: plans, events, reports, metrics and state as text, JSON and what pipelines read.
 //!
 //! Everything here is a pure function of a value and a [`Style`]; it never looks at the terminal,
 //! the clock or stdout. Text goes to a [`std::fmt::Write`], piece by piece, so that a plan of a
@@ -13,6 +13,7 @@
     reason = "rendering is a pure function; `now` comes with the style"
 )]
 
+mod annotations;
 pub mod diagnostic;
 mod diff;
 mod escape;
@@ -21,6 +22,7 @@ mod failure;
 #[cfg(test)]
 mod fixtures;
 mod markdown;
+mod metrics;
 #[cfg(test)]
 mod properties;
 mod report;
@@ -30,6 +32,7 @@ mod text;
 mod words;
 mod wrap;
 
+pub use annotations::{github_annotations, gitlab_code_quality};
 pub use diff::plan_diff;
 pub use escape::{Clean, Quoted};
 pub use events::{
@@ -38,6 +41,7 @@ pub use events::{
 };
 pub use failure::{error_json, error_text};
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
+pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};

@@ -108,11 +108,11 @@ fn windows_line_ends_and_a_byte_order_mark_are_fine() {
 #[test]
 fn a_missing_file_says_what_to_do() {
     let env = TestEnv::new("");
-    assert_snapshot!(env.run(&["-f", "nowhere.yaml", "plan"]), @r"
+    assert_snapshot!(env.run(&["-f", "nowhere.yaml", "plan"]), @"
         exit 1
         --- stderr
         error: the configuration `nowhere.yaml` can't be read: No such file or directory (os error 2)
-          Name another with -f, or copy callbacks.yaml.example to callbacks.yaml to begin.
+          Name another with -f, or begin with `ess-callbacks init`.
         ");
     env.write("binary.yaml", [0xff, 0xfe, 0x00]);
     assert_snapshot!(env.run(&["-f", "binary.yaml", "plan"]), @r"

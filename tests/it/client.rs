@@ -239,7 +239,7 @@ async fn nothing_is_sent_without_tls() {
     "HTTP status 302 with an empty body"
 )]
 #[case::bad_gateway(
-    "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 24\r\n\r\n<html>Bad Gateway</html>",
+    "HTTP/1.1 502 Bad Gateway\r\nDate: Tue, 14 Nov 2023 22:13:27 GMT\r\nContent-Length: 24\r\n\r\n<html>Bad Gateway</html>",
     "HTTP status 502 with the body: <html>Bad Gateway</html>"
 )]
 #[case::not_json(
@@ -260,6 +260,7 @@ async fn the_outcome_is_unknown(#[case] answer: &str, #[case] expected: &str) {
     let reply = attempt(&server.endpoint).await;
     assert!(matches!(reply.outcome, Outcome::Unknown(_)), "{reply:?}");
     assert!(message(&reply.outcome).contains(expected), "{reply:?}");
+    assert_eq!(reply.server_time, None, "not eSign's clock");
     let requests = server.requests.lock().expect("not poisoned");
     assert_eq!(requests.len(), 1, "it was sent again");
 }

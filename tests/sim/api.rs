@@ -1,5 +1,7 @@
 //! The way to the simulated eSign, as the applier sees it.
 
+use std::fmt;
+
 use ess_callbacks::apply::WallClock;
 use ess_callbacks::client::{Api, Reply};
 use ess_callbacks::model::{AccountName, Call, Outcome, Timestamp};
@@ -115,12 +117,20 @@ impl Api for SimApi {
 }
 
 /// This machine's clock: the true time, and how far off it is from when on.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct SimWall {
     pub(crate) base: i64,
     pub(crate) born: Instant,
     pub(crate) off: i64,
     pub(crate) jump: Option<(Instant, i64)>,
+}
+
+impl fmt::Debug for SimWall {
+    /// Without moments, which are others in each process: a story can be compared with another.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let jump = self.jump.map(|(at, by)| (at - self.born, by));
+        write!(f, "{} s off, jump {jump:?}", self.off)
+    }
 }
 
 impl WallClock for SimWall {

@@ -130,13 +130,33 @@ fn mortal<'a, T: 'a>(
     })
 }
 
+/// Somebody on another machine takes this run for dead and frees its lock. Whether that was so.
+pub(crate) async fn break_lock(
+    world: &Shared,
+    files: &MemoryFiles,
+    spec: &Spec,
+    after: Option<Duration>,
+) -> bool {
+    let Some(after) = after else { return false };
+    sleep(after).await;
+    let broken = store(files).unlock(&lock_id(spec), "elsewhere").await;
+    let mut world = world.now();
+    world.tell(|| format!("unlock {}: {broken:?}", spec.number));
+    world.runs[spec.number].robbed |= broken.is_ok();
+    broken.is_ok()
+}
+
+fn lock_id(spec: &Spec) -> String {
+    format!("lock-{}", spec.number)
+}
+
 pub(crate) fn store(files: &MemoryFiles) -> Store<MemoryFiles> {
     Store::new(files.clone(), STATE)
 }
 
 async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
     let owner = LockOwner {
-        id: format!("lock-{}", spec.number),
+        id: lock_id(spec),
         who: "sim".to_owned(),
         host: "here".to_owned(),
         pid: 1,

@@ -36,8 +36,9 @@ pub(crate) struct RunFacts {
     throttles: BTreeMap<Id, u32>,
     /// Since when declared callbacks are gone because this run deleted them.
     gaps: BTreeMap<Id, Instant>,
-    /// Calls that took the place of a deleted one late.
     pub(crate) alive: bool,
+    /// Somebody freed its lock, so that another run's files have taken the place of its own.
+    pub(crate) robbed: bool,
 }
 
 impl RunFacts {
@@ -55,6 +56,7 @@ impl RunFacts {
             throttles: BTreeMap::new(),
             gaps: BTreeMap::new(),
             alive: true,
+            robbed: false,
         }
     }
 
@@ -115,7 +117,7 @@ impl World {
         match (write, wanted) {
             (Write::Add(value), Some(wanted)) if value == wanted => {}
             (Write::Add(_), _) => {
-                self.breaks("c", &format!("{what}, but the file says {wanted:?}"))
+                self.breaks("c", &format!("{what}, but the file says {wanted:?}"));
             }
             (Write::Delete, None) if !listed && !self.managed.contains(&id) => {
                 self.breaks("c", &format!("{what}, which was never ours"));
@@ -149,6 +151,9 @@ impl World {
 
     /// (h) What leaves is in the journal, or in the snapshot, as the disk has it for certain.
     fn check_journal(&mut self, sent: &Sent) {
+        if self.runs[sent.run].robbed {
+            return;
+        }
         let scope = sent.id.scope();
         let account = format!("\"account\":\"{}\"", scope.account);
         let url = format!("\"url\":\"{}\"", sent.id.url());
@@ -342,8 +347,9 @@ impl World {
                 self.steady.insert(id, value);
             }
         }
-        self.managed
-            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
+        let is_recorded = |id: &Id| recorded.get(id.scope(), id.url()).is_some();
+        self.managed.retain(is_recorded);
+        self.protected.retain(is_recorded);
     }
 
     /// A run ended without saying what it recorded.

@@ -26,13 +26,26 @@ pub(crate) struct Failure {
     pub(crate) story: Option<String>,
 }
 
-/// Runs the schedule of a seed.
-pub(crate) fn run(seed: u64, trace: bool) -> Result<Facts, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// Everything that happens in the schedule of a seed.
+pub(crate) fn story(seed: u64) -> Option<String> {
+    runtime().block_on(async {
+        let mut schedule = Schedule::new(seed, true);
+        schedule.play().await;
+        schedule.world.now().story()
+    })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .expect("a runtime without a driver for files and sockets can always be had");
+        .expect("a runtime without a driver for files and sockets can always be had")
+}
+
+/// Runs the schedule of a seed.
+pub(crate) fn run(seed: u64, trace: bool) -> Result<Facts, Failure> {
+    let runtime = runtime();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let mut schedule = Schedule::new(seed, trace);
@@ -136,11 +149,16 @@ impl Schedule {
         }
         let two = self.any_spec();
         let delay = self.dice.millis(0, 3_000);
-        let (first, second) = tokio::join!(process::run(&self.world, &self.files, &one), async {
-            sleep(delay).await;
-            process::run(&self.world, &self.files, &two).await
-        });
-        let full = one.full.is_some() || two.full.is_some();
+        let breaking = self.dice.percent(20).then(|| self.dice.millis(0, 20_000));
+        let (first, second, broken) = tokio::join!(
+            process::run(&self.world, &self.files, &one),
+            async {
+                sleep(delay).await;
+                process::run(&self.world, &self.files, &two).await
+            },
+            process::break_lock(&self.world, &self.files, &one, breaking),
+        );
+        let full = one.full.is_some() || two.full.is_some() || broken;
         self.after(&one, &first, full);
         self.after(&two, &second, full);
         let died = matches!(first, Ended::Died) || matches!(second, Ended::Died);
@@ -372,7 +390,11 @@ impl Schedule {
                     let seconds = until.map_or(0, |until| until.0 - now);
                     sleep(Duration::from_secs(seconds.unsigned_abs() + 10)).await;
                 }
-                other => {
+                other @ (Ended::Died
+                | Ended::Stuck
+                | Ended::State(_)
+                | Ended::Guarded(_)
+                | Ended::Done(_)) => {
                     self.world
                         .now()
                         .breaks("a", &format!("the last run did not finish: {other:?}"));
@@ -413,9 +435,10 @@ impl Schedule {
 }
 
 fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
-    match unfinished.how {
-        HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(until),
-        _ => None,
+    if let HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) = unfinished.how {
+        Some(until)
+    } else {
+        None
     }
 }
 

@@ -289,10 +289,10 @@ impl World {
             | Kind::Garbage => {}
         }
         let outcome = self.carry_out(number);
-        match kind {
-            Kind::InternalError { .. } => Outcome::Unknown(error("InternalError")),
-            _ => outcome,
+        if matches!(kind, Kind::InternalError { .. }) {
+            return Outcome::Unknown(error("InternalError"));
         }
+        outcome
     }
 
     fn is_over_limit(&mut self, id: Id) -> bool {

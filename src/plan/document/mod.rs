@@ -10,6 +10,7 @@
 //!
 //! Format history: 1.0, the first.
 
+mod digest;
 mod layout;
 mod lists;
 mod read;
@@ -19,6 +20,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use digest::calls_digest;
 pub use read::{DocumentError, read_document};
 pub use write::{applyable, write_document};
 

@@ -75,7 +75,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// What is wrong with a line that calls this program.
-fn misuse(line: &str) -> Option<String> {
+pub(crate) fn misuse(line: &str) -> Option<String> {
     let words = words(line.split([';', '|', '&', '>']).next()?);
     let flags: Vec<&str> = words
         .iter()

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+pub(crate) use commands::misuse;
 use markdown::{Mark, Page, pages};
 use session::Session;
 
@@ -69,22 +70,26 @@ fn what_is_not_run_is_known() {
             }
         }
     }
-    insta::assert_snapshot!(found.join("\n"), @r"
-    README.md: installs the program
-    README.md: needs the pipeline's secrets
-    README.md: needs an account
-    README.md: needs an account
-    README.zh-CN.md: installs the program
-    README.zh-CN.md: needs the pipeline's secrets
-    README.zh-CN.md: needs an account
-    README.zh-CN.md: needs an account
-    docs/real-account.md: needs an account
-    docs/real-account.md: serves until it is stopped
-    docs/real-account.md: the test sets its own
-    docs/real-account.md: needs a message
-    docs/sandbox.md: serves until it is stopped
-    docs/sandbox.md: needs a served sandbox and a receiver
-    ");
+    insta::assert_snapshot!(found.join("\n"), @"
+        README.md: installs the program
+        README.md: needs the pipeline's secrets
+        README.md: needs an account
+        README.md: needs an account
+        README.zh-CN.md: installs the program
+        README.zh-CN.md: needs the pipeline's secrets
+        README.zh-CN.md: needs an account
+        README.zh-CN.md: needs an account
+        docs/pipelines.md: needs the pipeline's files
+        docs/pipelines.md: needs an account
+        docs/pipelines.md: needs an account
+        docs/pipelines.md: needs an account and a bot
+        docs/real-account.md: needs an account
+        docs/real-account.md: serves until it is stopped
+        docs/real-account.md: the test sets its own
+        docs/real-account.md: needs a message
+        docs/sandbox.md: serves until it is stopped
+        docs/sandbox.md: needs a served sandbox and a receiver
+        ");
 }
 
 #[test]

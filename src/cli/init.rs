@@ -1,0 +1,148 @@
+//! `init`: a working start. Asks nothing and overwrites nothing that is not its own.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::args::Global;
+use super::exit::{Exit, Failure};
+use super::sources;
+use super::ui::Ui;
+use crate::config;
+use crate::render::plural;
+
+/// The configuration that is written.
+const TEMPLATE: &str = include_str!("init.yaml");
+
+/// The schema beside it, as its first line names it.
+const SCHEMA: &str = "callbacks.schema.json";
+
+/// What belongs to one machine only. The state and its journal are not among them: they are shared.
+const IGNORED: [&str; 3] = ["*.state.lock", "*.state.json.backup", ".ess-callbacks/"];
+
+pub(super) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
+    let path = &global.config;
+    if path == Path::new("-") || path.is_dir() {
+        let message = "init writes a file, so -f has to name one";
+        return Err(Failure::usage(message).advice("`-f esign/callbacks.yaml`, for example."));
+    }
+    let folder = sources::folder(path);
+    fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+    // First of all, so that nothing else is written where there is a configuration already.
+    write_new(path, TEMPLATE)?;
+    // Made from the program, so an older one is replaced.
+    let schema = beside(&folder, SCHEMA);
+    fs::write(&schema, format!("{:#}\n", config::schema()))
+        .map_err(|error| unwritable(&schema, &error))?;
+    let ignore = beside(&folder, ".gitignore");
+    let lines = ignore_more(&ignore)?;
+    ui.say(format_args!("Wrote {}", path.display()));
+    ui.say(format_args!("Wrote {}", schema.display()));
+    if lines > 0 {
+        let noun = plural(lines, "line", "lines");
+        ui.say(format_args!("Added {lines} {noun} to {}", ignore.display()));
+    }
+    if ui.json() {
+        return Ok(Exit::Done);
+    }
+    ui.print(format_args!(
+        "\nNext: put your organizations and URLs into {path}, then\n\n\
+         \x20   ess-callbacks{option} validate\n\
+         \x20   ess-callbacks{option} --sandbox apply    (nothing leaves this machine)\n\
+         \x20   ess-callbacks{option} plan\n",
+        path = path.display(),
+        option = option(path),
+    ));
+    Ok(Exit::Done)
+}
+
+/// How to name this configuration in the next command.
+fn option(path: &Path) -> String {
+    if path == Path::new("callbacks.yaml") {
+        String::new()
+    } else {
+        format!(" -f {}", path.display())
+    }
+}
+
+/// `./x` is a longer way to say `x`.
+fn beside(folder: &Path, name: &str) -> PathBuf {
+    if folder == Path::new(".") {
+        PathBuf::from(name)
+    } else {
+        folder.join(name)
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return unwritable(path, &error);
+        }
+        Failure::error(format!(
+            "`{}` is there already; nothing was written",
+            path.display()
+        ))
+        .advice(
+            "Give another name with -f. `ess-callbacks schema > callbacks.schema.json` renews the schema alone.",
+        )
+    })
+}
+
+/// Adds the lines that are missing, and says how many.
+fn ignore_more(path: &Path) -> Result<usize, Failure> {
+    let before = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(unwritable(path, &error)),
+    };
+    let (after, added) = with_ignored(&before);
+    if added > 0 {
+        fs::write(path, after).map_err(|error| unwritable(path, &error))?;
+    }
+    Ok(added)
+}
+
+fn with_ignored(before: &str) -> (String, usize) {
+    let mut text = before.to_owned();
+    let mut added = 0;
+    for line in IGNORED {
+        if before.lines().any(|has| has.trim() == line) {
+            continue;
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(line);
+        text.push('\n');
+        added += 1;
+    }
+    (text, added)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::error(format!("`{}` can't be written: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_there_are_not_added_again() {
+        let all = IGNORED.join("\n") + "\n";
+        assert_eq!(with_ignored(""), (all.clone(), 3));
+        assert_eq!(with_ignored(&all), (all.clone(), 0));
+        let (text, added) = with_ignored("target/\n*.state.lock");
+        assert_eq!(added, 2);
+        assert_eq!(
+            text,
+            "target/\n*.state.lock\n*.state.json.backup\n.ess-callbacks/\n"
+        );
+    }
+}

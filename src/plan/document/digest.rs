@@ -1,0 +1,132 @@
+//! A digest of what a plan calls, the same with and without its secrets.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::layout::Digesting;
+use super::lists::BookkeepingRow;
+use super::rows::ChangeRow;
+use crate::model::{AccountName, AccountSource, Environment, Lineage, SecretIndex};
+use crate::plan::{After, Change, Plan};
+use crate::secret::SecretReference;
+
+/// Which state, and with which credentials.
+#[derive(Serialize)]
+struct Head<'a> {
+    environment: Environment,
+    lineage: Option<Lineage>,
+    serial: u64,
+    accounts: Vec<(&'a AccountName, &'a AccountSource)>,
+}
+
+/// A change, with its secrets by reference instead of position and fingerprint.
+#[derive(Serialize)]
+struct Row<'a> {
+    change: ChangeRow,
+    key: Option<&'a SecretReference>,
+    token: Option<&'a SecretReference>,
+}
+
+/// What a plan calls, as `sha256:` and hexadecimal digits.
+///
+/// Equal digests mean: the same calls, in the same order, with the same secret references, on the
+/// same serial of the same state. Fingerprints are left out, so that a plan without secrets and one
+/// with them have the same digest exactly when no key and no token changed. A saved plan's own
+/// digest, by contrast, is of every byte of it.
+///
+/// # Panics
+/// Never: memory takes everything.
+pub fn calls_digest(plan: &Plan) -> String {
+    let mut digesting = Digesting::new(io::sink());
+    let called = |name: &AccountName| {
+        plan.organizations.iter().any(|organization| {
+            organization.scope.account == *name
+                && organization.changes.iter().any(|c| c.steps.calls() > 0)
+        })
+    };
+    let head = Head {
+        environment: plan.environment,
+        lineage: plan.lineage,
+        serial: plan.serial,
+        accounts: plan.accounts.iter().filter(|(n, _)| called(n)).collect(),
+    };
+    put(&mut digesting, &head);
+    for organization in &plan.organizations {
+        for change in &organization.changes {
+            if change.steps.calls() == 0 {
+                continue;
+            }
+            let after = change.after.as_ref();
+            let reference = |index: SecretIndex| plan.secrets.get(index.0 as usize);
+            let row = Row {
+                change: ChangeRow::new(organization, &without_secrets(change)),
+                key: after.and_then(|after| after.key).and_then(reference),
+                token: after.and_then(|after| after.token).and_then(reference),
+            };
+            put(&mut digesting, &row);
+        }
+    }
+    for item in &plan.bookkeeping {
+        put(&mut digesting, &BookkeepingRow::from(item));
+    }
+    format!("sha256:{}", digesting.finish().1)
+}
+
+/// JSON values follow each other without doubt where one ends.
+fn put(digesting: &mut Digesting<io::Sink>, value: &impl Serialize) {
+    serde_json::to_writer(digesting, value).expect("a sink takes everything");
+}
+
+fn without_secrets(change: &Change) -> Change {
+    let mut bare = change.clone();
+    if let Some(After {
+        key,
+        token,
+        fingerprints,
+        protect: _,
+    }) = &mut bare.after
+    {
+        *key = key.map(|_| SecretIndex(0));
+        *token = token.map(|_| SecretIndex(0));
+        *fingerprints = None;
+    }
+    bare
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Fingerprints;
+    use crate::plan::arbitrary;
+
+    proptest! {
+        #[test]
+        fn it_is_of_the_calls_and_not_of_the_secrets(plan in arbitrary::plan()) {
+            let digest = calls_digest(&plan);
+            let mut blind = plan.clone();
+            for change in blind.organizations.iter_mut().flat_map(|o| &mut o.changes) {
+                if let Some(after) = &mut change.after {
+                    after.fingerprints = after.fingerprints.is_none().then(Fingerprints::default);
+                }
+            }
+            blind.salt = crate::model::Salt([9; 16]);
+            blind.summary.not_checked += 1;
+            prop_assert_eq!(&calls_digest(&blind), &digest);
+
+            let mut later = plan.clone();
+            later.serial += 1;
+            prop_assert_ne!(&calls_digest(&later), &digest);
+
+            let mut less = plan;
+            let has_calls = |change: &Change| change.steps.calls() > 0;
+            let some = less.organizations.iter_mut().find(|o| o.changes.iter().any(has_calls));
+            if let Some(organization) = some {
+                organization.changes.retain(|change| !has_calls(change));
+                prop_assert_ne!(&calls_digest(&less), &digest);
+            }
+        }
+    }
+}

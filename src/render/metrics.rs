@@ -1,0 +1,341 @@
+//! An apply in Prometheus' text format, for its node exporter's textfile collector.
+
+use std::fmt::{self, Write as _};
+
+use crate::model::{Belief, Drift, Environment, Evidence, Recorded, Report, Tally, Timestamp};
+
+/// A series, and what [`last_success`] looks for.
+const LAST_SUCCESS: &str = "ess_callbacks_last_success_timestamp_seconds";
+
+/// What is told of an apply. What is not known is left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metrics {
+    /// The program's version.
+    pub version: &'static str,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// What it exited with.
+    pub exit_code: u8,
+    /// The end of the last run that exited with 0, this one or an earlier one.
+    pub last_success: Option<Timestamp>,
+    /// Which environment; `None` when the configuration could not be read.
+    pub environment: Option<Environment>,
+    /// What became of the plan; `None` when it did not get that far.
+    pub report: Option<Report>,
+    /// How many callbacks were healed.
+    pub healed: usize,
+    /// What is recorded now.
+    pub recorded: Option<Holdings>,
+}
+
+/// What a state holds, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Present with exactly the recorded key and token.
+    pub proven: usize,
+    /// Present, perhaps with others.
+    pub assumed: usize,
+    /// Present or absent.
+    pub unknown: usize,
+    /// When the callback that was confirmed longest ago was confirmed.
+    pub oldest_proof: Option<Timestamp>,
+}
+
+impl Holdings {
+    /// Of this state. What is known to be absent does not count.
+    pub fn of(recorded: &Recorded) -> Self {
+        let mut all = Self::default();
+        for (_, _, entry) in recorded.iter() {
+            if entry.belief == Belief::ABSENT {
+                continue;
+            }
+            match entry.belief.evidence() {
+                Evidence::Proven => all.proven += 1,
+                Evidence::Assumed => all.assumed += 1,
+                Evidence::Unknown => all.unknown += 1,
+            }
+            let proof = entry.proof.as_ref().map(|proof| proof.at);
+            all.oldest_proof = [all.oldest_proof, proof].into_iter().flatten().min();
+        }
+        all
+    }
+}
+
+/// The last success that an earlier run wrote into this text.
+pub fn last_success(text: &str) -> Option<Timestamp> {
+    let line = text.lines().find(|line| line.starts_with(LAST_SUCCESS))?;
+    let value: i64 = line.rsplit(' ').next()?.parse().ok()?;
+    Some(Timestamp(value))
+}
+
+/// The environment that an earlier run wrote into this text: a run that can't read its
+/// configuration does not know it, and its series would not be the same ones.
+pub fn last_environment(text: &str) -> Option<Environment> {
+    let mut all = [Environment::Production, Environment::Test].into_iter();
+    all.find(|environment| text.contains(&format!("environment=\"{environment}\"")))
+}
+
+/// The whole file.
+pub fn metrics_text(metrics: &Metrics) -> String {
+    let mut out = Writer {
+        text: String::new(),
+        environment: metrics.environment,
+    };
+    let Metrics {
+        version,
+        at,
+        elapsed_ms,
+        exit_code,
+        last_success,
+        environment: _,
+        report,
+        healed,
+        recorded,
+    } = metrics;
+    out.family(
+        "info",
+        "The program that ran.",
+        &[(&[("version", version)], 1)],
+    );
+    out.one(
+        "last_run_timestamp_seconds",
+        "When the last apply ended.",
+        at.0,
+    );
+    if let Some(success) = last_success {
+        out.one(
+            "last_success_timestamp_seconds",
+            "When the last apply that exited with 0 ended.",
+            success.0,
+        );
+    }
+    out.one(
+        "last_run_exit_code",
+        "What the last apply exited with.",
+        exit_code,
+    );
+    let seconds = format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000);
+    out.one(
+        "last_run_duration_seconds",
+        "How long the last apply took.",
+        seconds,
+    );
+    if let Some(report) = report {
+        out.report(report, *healed);
+    }
+    if let Some(holdings) = recorded {
+        out.holdings(*holdings);
+    }
+    out.text
+}
+
+struct Writer {
+    text: String,
+    environment: Option<Environment>,
+}
+
+impl Writer {
+    fn one(&mut self, name: &str, help: &str, value: impl fmt::Display) {
+        self.family(name, help, &[(&[], value)]);
+    }
+
+    fn family(&mut self, name: &str, help: &str, samples: &[(&[(&str, &str)], impl fmt::Display)]) {
+        let text = &mut self.text;
+        let mut write = || -> fmt::Result {
+            writeln!(text, "# HELP ess_callbacks_{name} {help}")?;
+            writeln!(text, "# TYPE ess_callbacks_{name} gauge")?;
+            for (labels, value) in samples {
+                let environment = self.environment.map(|it| it.to_string());
+                let environment = environment.as_deref().map(|it| ("environment", it));
+                let labels: Vec<String> = environment
+                    .into_iter()
+                    .chain(labels.iter().copied())
+                    .map(|(label, value)| format!("{label}=\"{value}\""))
+                    .collect();
+                let labels = match labels.as_slice() {
+                    [] => String::new(),
+                    some => format!("{{{}}}", some.join(",")),
+                };
+                writeln!(text, "ess_callbacks_{name}{labels} {value}")?;
+            }
+            Ok(())
+        };
+        write().expect("memory takes everything");
+    }
+
+    fn report(&mut self, report: &Report, healed: usize) {
+        let Report {
+            tally,
+            unfinished: _,
+            drifted,
+            calls,
+            throttled,
+            interrupted: _,
+            fenced: _,
+            journal_error: _,
+        } = report;
+        let Tally {
+            added,
+            changed,
+            destroyed,
+            failed,
+            unknown,
+            not_attempted,
+        } = *tally;
+        self.family(
+            "last_run_changes",
+            "Callbacks by what became of them in the last apply.",
+            &[
+                (&[("outcome", "added")], added),
+                (&[("outcome", "changed")], changed),
+                (&[("outcome", "destroyed")], destroyed),
+                (&[("outcome", "failed")], failed),
+                (&[("outcome", "unknown")], unknown),
+                (&[("outcome", "not_attempted")], not_attempted),
+            ],
+        );
+        self.one(
+            "last_run_healed",
+            "Callbacks that the last apply asserted again.",
+            healed,
+        );
+        let drift = |kind| drifted.iter().filter(|(_, drift)| *drift == kind).count();
+        self.family(
+            "last_run_drift",
+            "Callbacks whose answers showed that eSign was not as recorded.",
+            &[
+                (&[("kind", "was_gone")], drift(Drift::WasGone)),
+                (&[("kind", "was_there")], drift(Drift::WasThere)),
+            ],
+        );
+        self.one("last_run_calls", "Calls that the last apply sent.", calls);
+        self.one(
+            "last_run_throttled",
+            "Calls of the last apply that eSign refused for the rate limit.",
+            throttled,
+        );
+    }
+
+    fn holdings(&mut self, holdings: Holdings) {
+        let Holdings {
+            proven,
+            assumed,
+            unknown,
+            oldest_proof,
+        } = holdings;
+        self.family(
+            "recorded",
+            "Recorded callbacks that may be present, by how well they are known.",
+            &[
+                (&[("evidence", "proven")], proven),
+                (&[("evidence", "assumed")], assumed),
+                (&[("evidence", "unknown")], unknown),
+            ],
+        );
+        if let Some(at) = oldest_proof {
+            self.one(
+                "oldest_proof_timestamp_seconds",
+                "When the callback that was confirmed longest ago was confirmed.",
+                at.0,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixtures::{NOW, address};
+
+    fn failed_early() -> Metrics {
+        Metrics {
+            version: "0.1.0",
+            at: NOW,
+            elapsed_ms: 12,
+            exit_code: 1,
+            last_success: None,
+            environment: None,
+            report: None,
+            healed: 0,
+            recorded: None,
+        }
+    }
+
+    #[test]
+    fn everything_that_is_known() {
+        let metrics = Metrics {
+            elapsed_ms: 51_007,
+            exit_code: 3,
+            last_success: Some(NOW.plus(-3600)),
+            environment: Some(Environment::Production),
+            report: Some(Report {
+                tally: Tally {
+                    added: 1,
+                    changed: 40,
+                    failed: 1,
+                    ..Tally::default()
+                },
+                drifted: vec![(address("acme", "https://a.example/cb"), Drift::WasGone)],
+                calls: 42,
+                throttled: 2,
+                ..Report::default()
+            }),
+            healed: 39,
+            recorded: Some(Holdings {
+                proven: 40,
+                assumed: 2,
+                unknown: 1,
+                oldest_proof: Some(NOW.plus(-90_000)),
+            }),
+            ..failed_early()
+        };
+        let text = metrics_text(&metrics);
+        assert_eq!(last_success(&text), metrics.last_success);
+        assert_eq!(last_environment(&text), metrics.environment);
+        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        insta::assert_snapshot!(samples.join("\n"), @r#"
+        ess_callbacks_info{environment="production",version="0.1.0"} 1
+        ess_callbacks_last_run_timestamp_seconds{environment="production"} 1795435200
+        ess_callbacks_last_success_timestamp_seconds{environment="production"} 1795431600
+        ess_callbacks_last_run_exit_code{environment="production"} 3
+        ess_callbacks_last_run_duration_seconds{environment="production"} 51.007
+        ess_callbacks_last_run_changes{environment="production",outcome="added"} 1
+        ess_callbacks_last_run_changes{environment="production",outcome="changed"} 40
+        ess_callbacks_last_run_changes{environment="production",outcome="destroyed"} 0
+        ess_callbacks_last_run_changes{environment="production",outcome="failed"} 1
+        ess_callbacks_last_run_changes{environment="production",outcome="unknown"} 0
+        ess_callbacks_last_run_changes{environment="production",outcome="not_attempted"} 0
+        ess_callbacks_last_run_healed{environment="production"} 39
+        ess_callbacks_last_run_drift{environment="production",kind="was_gone"} 1
+        ess_callbacks_last_run_drift{environment="production",kind="was_there"} 0
+        ess_callbacks_last_run_calls{environment="production"} 42
+        ess_callbacks_last_run_throttled{environment="production"} 2
+        ess_callbacks_recorded{environment="production",evidence="proven"} 40
+        ess_callbacks_recorded{environment="production",evidence="assumed"} 2
+        ess_callbacks_recorded{environment="production",evidence="unknown"} 1
+        ess_callbacks_oldest_proof_timestamp_seconds{environment="production"} 1795345200
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let text = metrics_text(&failed_early());
+        assert_eq!((last_success(&text), last_environment(&text)), (None, None));
+        insta::assert_snapshot!(text, @r#"
+        # HELP ess_callbacks_info The program that ran.
+        # TYPE ess_callbacks_info gauge
+        ess_callbacks_info{version="0.1.0"} 1
+        # HELP ess_callbacks_last_run_timestamp_seconds When the last apply ended.
+        # TYPE ess_callbacks_last_run_timestamp_seconds gauge
+        ess_callbacks_last_run_timestamp_seconds 1795435200
+        # HELP ess_callbacks_last_run_exit_code What the last apply exited with.
+        # TYPE ess_callbacks_last_run_exit_code gauge
+        ess_callbacks_last_run_exit_code 1
+        # HELP ess_callbacks_last_run_duration_seconds How long the last apply took.
+        # TYPE ess_callbacks_last_run_duration_seconds gauge
+        ess_callbacks_last_run_duration_seconds 0.012
+        "#);
+    }
+}

@@ -1,0 +1,108 @@
+//! `init`: what it writes works, and nothing is overwritten.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::support::TestEnv;
+
+fn empty() -> TestEnv {
+    let mut env = TestEnv::new("");
+    fs::remove_file(env.path("callbacks.yaml")).unwrap();
+    env.unset("KEY").unset("TOKEN");
+    env
+}
+
+#[test]
+fn what_it_writes_can_be_applied_at_once() {
+    let env = empty();
+    env.write(".gitignore", "target/");
+    assert_snapshot!(env.run(&["init"]), @r"
+        exit 0
+        --- stdout
+        Wrote callbacks.yaml
+        Wrote callbacks.schema.json
+        Added 3 lines to .gitignore
+
+        Next: put your organizations and URLs into callbacks.yaml, then
+
+            ess-callbacks validate
+            ess-callbacks --sandbox apply    (nothing leaves this machine)
+            ess-callbacks plan
+        ");
+    assert_snapshot!(env.read(".gitignore"), @r"
+        target/
+        *.state.lock
+        *.state.json.backup
+        .ess-callbacks/
+        ");
+    assert_snapshot!(env.run(&["validate"]), @r"
+        exit 0
+        --- stdout
+        Success! The configuration is valid: 1 organization, 1 callback.
+        ");
+    let applied = env.run(&["--sandbox", "apply", "--auto-approve"]).exits(0);
+    assert!(applied.stdout.contains("Apply complete!"), "{applied}");
+    assert_eq!(
+        env.read("callbacks.schema.json"),
+        env.run(&["schema"]).stdout
+    );
+}
+
+/// The commented parts are examples too: with their signs taken away, the file still says
+/// something valid.
+#[test]
+fn what_is_commented_out_is_right_as_well() {
+    let env = empty();
+    env.run(&["init"]).exits(0);
+    let text = env.read("callbacks.yaml");
+    let example = |line: &str| {
+        let inner = line.trim_start();
+        ["# absent:", "#   - ", "# acme-sh", "#   ", "# accounts:"]
+            .iter()
+            .any(|start| inner.starts_with(start))
+            && !inner.contains("ess-callbacks ")
+    };
+    let all: Vec<String> = text
+        .lines()
+        .map(|line| {
+            let signs = usize::from(example(line));
+            line.replacen("# ", "", signs)
+        })
+        .collect();
+    env.write("callbacks.yaml", all.join("\n"));
+    assert_snapshot!(env.run(&["validate"]), @r"
+        exit 0
+        --- stdout
+        Success! The configuration is valid: 2 organizations, 2 callbacks.
+        ");
+    assert!(all.iter().any(|line| line.trim() == "absent:"));
+    assert!(all.iter().any(|line| line == "accounts:"));
+}
+
+#[test]
+fn a_configuration_that_is_there_stays() {
+    let env = TestEnv::new("mine");
+    assert_snapshot!(env.run(&["init"]), @r"
+        exit 1
+        --- stderr
+        error: `callbacks.yaml` is there already; nothing was written
+          Give another name with -f. `ess-callbacks schema > callbacks.schema.json` renews the schema alone.
+        ");
+    assert_eq!(env.read("callbacks.yaml"), "mine");
+    assert!(!env.exists("callbacks.schema.json") && !env.exists(".gitignore"));
+}
+
+#[test]
+fn it_goes_where_f_says() {
+    let env = empty();
+    let said = env.run(&["init", "-f", "esign/callbacks.yaml"]).exits(0);
+    assert!(
+        said.stdout
+            .contains("ess-callbacks -f esign/callbacks.yaml validate"),
+        "{said}"
+    );
+    assert!(env.exists("esign/callbacks.schema.json") && env.exists("esign/.gitignore"));
+    env.run(&["init", "-f", "-"]).exits(64);
+    env.run(&["init", "-f", "esign"]).exits(64);
+}

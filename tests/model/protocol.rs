@@ -1,0 +1,576 @@
+//! The protocol: an applier, eSign, and the network between them, for two URLs of one organization.
+//!
+//! Everything that can happen is an action: the applier's steps one by one, answers and their loss,
+//! late arrivals, crashes, time, edits of the file. The applier's rules can be switched off one by one.
+
+use ess_callbacks::model::{Belief, Presence, Steps, Write};
+use stateright::{Model, Property};
+
+use crate::knowledge::{Answer, Known, LIFE, UNTOUCHED, Wanted, decide, value};
+
+/// The rules of the applier.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// An opposite call waits until a lost one is dead.
+    pub(crate) fence: bool,
+    /// The delete of a replace waits for a lost delete too.
+    pub(crate) replace_waits: bool,
+    /// The intent is durable before the call leaves.
+    pub(crate) journal_first: bool,
+    /// Deletes wait until all else succeeded.
+    pub(crate) order: bool,
+    /// A crash makes the calls on their way lost ones.
+    pub(crate) interrupt: bool,
+}
+
+pub(crate) const ALL: Rules = Rules {
+    fence: true,
+    replace_waits: true,
+    journal_first: true,
+    order: true,
+    interrupt: true,
+};
+
+/// How much may go wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) calls: u8,
+    pub(crate) losses: u8,
+    pub(crate) crashes: u8,
+    pub(crate) edits: u8,
+}
+
+pub(crate) struct Protocol {
+    pub(crate) rules: Rules,
+    pub(crate) bounds: Bounds,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    urls: [Url; 2],
+    running: bool,
+    /// How eSign answers an add of what is there.
+    exists_is_an_error: bool,
+    calls: u8,
+    losses: u8,
+    crashes: u8,
+    edits: u8,
+    /// What was done that must not be done.
+    broken: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Url {
+    wanted: Wanted,
+    /// What eSign holds.
+    truth: Option<Write>,
+    known: Option<Known>,
+    /// Calls without an answer that have not arrived, and the ticks they have left.
+    coming: Vec<(u8, Write2)>,
+    progress: Progress,
+}
+
+/// A call, ordered, so that equal states are equal.
+type Write2 = Option<u8>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Progress {
+    /// No run, or nothing to do.
+    Done,
+    /// The call comes next, and after it perhaps another.
+    Next(Write, Option<Write>),
+    /// It is signed, with so many ticks left, and its intent is durable.
+    Journaled(Write, Option<Write>, u8),
+    /// It is on its way.
+    Flying(Write, Option<Write>, u8),
+    /// It has arrived; whether that changed anything.
+    Arrived(Write, Option<Write>, bool),
+    GivenUp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    Edit(usize, Wanted),
+    Start,
+    Journal(usize),
+    Send(usize),
+    Arrive(usize),
+    Answer(usize),
+    Lose(usize),
+    Refuse(usize),
+    GiveUp(usize),
+    Late(usize, usize),
+    Tick,
+    Crash,
+    End,
+}
+
+impl Url {
+    fn new(wanted: Wanted, truth: Option<Write>) -> Self {
+        Self {
+            wanted,
+            truth,
+            known: None,
+            coming: Vec::new(),
+            progress: Progress::Done,
+        }
+    }
+
+    fn plan(&self) -> Progress {
+        let add = self.wanted.map(|number| Write::Add(value(number)));
+        match (decide(self.known, self.wanted), add) {
+            (Steps::Nothing, _) => Progress::Done,
+            (Steps::Delete, _) => Progress::Next(Write::Delete, None),
+            (Steps::Add, Some(add)) => Progress::Next(add, None),
+            (Steps::DeleteThenAdd, Some(add)) => Progress::Next(Write::Delete, Some(add)),
+            (steps, None) => unreachable!("{steps:?} of what is not wanted"),
+        }
+    }
+
+    /// eSign does what the call says. Whether that changed anything.
+    fn execute(&mut self, write: Write) -> bool {
+        match (write, self.truth) {
+            (Write::Delete, there) => {
+                self.truth = None;
+                there.is_some()
+            }
+            (Write::Add(_), Some(_)) => false,
+            (Write::Add(_), None) => {
+                self.truth = Some(write);
+                true
+            }
+        }
+    }
+
+    fn lose(&mut self, left: u8, write: Write) {
+        if left == 0 {
+            return;
+        }
+        self.coming.push((left, ordered(write)));
+        self.coming.sort_unstable();
+    }
+
+    fn settle(&mut self, write: Write, answer: Answer, rules: Rules) {
+        if !rules.journal_first {
+            self.known = Some(self.known.unwrap_or(UNTOUCHED).begin(write));
+        }
+        self.known = self.known.and_then(|known| known.settle(answer));
+    }
+
+    /// Whether the belief, and what calls on their way may make of it, contains the truth.
+    fn is_truthful(&self) -> bool {
+        let Some(known) = self.known else {
+            return true;
+        };
+        let belief = match (known.pending, self.progress) {
+            (Some((write, _)), Progress::Arrived(..)) => known.belief.or_after(write),
+            _ => known.belief,
+        };
+        allows(belief, self.truth)
+    }
+}
+
+/// Whether this belief holds this for possible.
+fn allows(belief: Belief, truth: Option<Write>) -> bool {
+    match truth {
+        None => belief.may_be_absent(),
+        Some(Write::Add(there)) => belief
+            .presumed()
+            .is_some_and(|presumed| !presumed.exact || presumed.fingerprints == there),
+        Some(Write::Delete) => false,
+    }
+}
+
+fn ordered(write: Write) -> Write2 {
+    match write {
+        Write::Delete => None,
+        Write::Add(fingerprints) => Some(u8::from(fingerprints == value(1))),
+    }
+}
+
+fn unordered(write: Write2) -> Write {
+    write.map_or(Write::Delete, |number| Write::Add(value(number)))
+}
+
+impl State {
+    fn breaks(&mut self, rule: &'static str) {
+        self.broken.get_or_insert(rule);
+    }
+
+    /// Everything that must hold when a call leaves.
+    fn check_departure(&mut self, at: usize, write: Write) {
+        let url = &self.urls[at];
+        let wanted = url.wanted.map(|number| Write::Add(value(number)));
+        let unlike = url.coming.iter().any(|(_, other)| unordered(*other) != write);
+        let steady = url.known.is_some_and(|known| {
+            known.belief.presence() == Presence::Present
+                && known
+                    .belief
+                    .presumed()
+                    .is_some_and(|there| Some(Write::Add(there.fingerprints)) == wanted)
+        });
+        let others_missing = self
+            .urls
+            .iter()
+            .enumerate()
+            .any(|(other, url)| other != at && url.wanted.is_some() && url.truth.is_none());
+        let lone_delete = write == Write::Delete && wanted.is_none();
+        let replaced = write == Write::Delete && wanted.is_some();
+        if unlike {
+            self.breaks("(d) an opposite call left while a lost one may still arrive");
+        }
+        if replaced && steady {
+            self.breaks("(e) what stands unchanged is deleted");
+        }
+        if replaced && url_has(&self.urls[at], Write::Delete) {
+            self.breaks("(e) the add of this replace will have to wait, with the callback gone");
+        }
+        if lone_delete && others_missing {
+            self.breaks("(f) an old address is deleted before the new one is there");
+        }
+    }
+
+    fn others_succeeded(&self, at: usize) -> bool {
+        self.urls.iter().enumerate().all(|(other, url)| {
+            let deletes = matches!(
+                url.progress,
+                Progress::Next(Write::Delete, None)
+                    | Progress::Journaled(Write::Delete, None, _)
+                    | Progress::Flying(Write::Delete, None, _)
+                    | Progress::Arrived(Write::Delete, None, _)
+            );
+            other == at
+                || url.progress == Progress::Done
+                || (url.wanted.is_none() && (deletes || url.progress == Progress::GivenUp))
+        })
+    }
+
+    /// One fault-free run from here. Lost calls arrive at the last moment, or never.
+    fn converges(&self, they_arrive: bool) -> bool {
+        let mut state = self.clone();
+        for url in &mut state.urls {
+            url.progress = url.plan();
+        }
+        for deletes in [false, true] {
+            for at in 0..2 {
+                let url = &mut state.urls[at];
+                let Progress::Next(first, second) = url.progress else {
+                    continue;
+                };
+                if (first == Write::Delete && second.is_none()) != deletes {
+                    continue;
+                }
+                let same = second.is_none().then_some(first);
+                if url.known.is_some_and(|known| known.is_fenced(same)) {
+                    state.wait(they_arrive);
+                }
+                let url = &mut state.urls[at];
+                for write in std::iter::once(first).chain(second) {
+                    let known = url.known.unwrap_or(UNTOUCHED).begin(write);
+                    let changed = url.execute(write);
+                    url.known = known.settle(answer_to(write, changed, self.exists_is_an_error));
+                }
+                url.progress = Progress::Done;
+            }
+        }
+        state.wait(they_arrive);
+        state.urls.iter().all(|url| {
+            let wanted = url.wanted.map(|number| Write::Add(value(number)));
+            let assumed = url.known.is_some_and(|known| {
+                known.belief.presence() == Presence::Present
+                    && known.belief.presumed().is_some_and(|there| !there.exact)
+            });
+            let reached = url.truth == wanted || (url.truth.is_some() && wanted.is_some() && assumed);
+            let unmanaged = url.known.is_none() && wanted.is_none();
+            (reached || unmanaged) && url.is_truthful() && url.plan() == Progress::Done
+        })
+    }
+
+    /// Time passes until nothing can arrive any more.
+    fn wait(&mut self, they_arrive: bool) {
+        for url in &mut self.urls {
+            for (_, write) in std::mem::take(&mut url.coming) {
+                if they_arrive {
+                    url.execute(unordered(write));
+                }
+            }
+            for _ in 0..LIFE {
+                url.known = url.known.map(Known::older);
+            }
+        }
+    }
+
+    fn journal(&mut self, at: usize, rules: Rules) -> Option<()> {
+        let Progress::Next(write, then) = self.urls[at].progress else {
+            return None;
+        };
+        let same = (then.is_none() || !rules.replace_waits).then_some(write);
+        let lone_delete = write == Write::Delete && then.is_none();
+        let fenced = self.urls[at].known.is_some_and(|known| known.is_fenced(same));
+        if (rules.fence && fenced) || (rules.order && lone_delete && !self.others_succeeded(at)) {
+            return None;
+        }
+        let url = &mut self.urls[at];
+        if rules.journal_first {
+            url.known = Some(url.known.unwrap_or(UNTOUCHED).begin(write));
+        }
+        url.progress = Progress::Journaled(write, then, LIFE);
+        Some(())
+    }
+
+    fn answer(&mut self, at: usize, rules: Rules) -> Option<()> {
+        let url = &mut self.urls[at];
+        let Progress::Arrived(write, then, changed) = url.progress else {
+            return None;
+        };
+        url.settle(write, answer_to(write, changed, self.exists_is_an_error), rules);
+        url.progress = then.map_or(Progress::Done, |next| Progress::Next(next, None));
+        Some(())
+    }
+
+    fn lose_answer(&mut self, at: usize, rules: Rules) -> Option<()> {
+        self.losses += 1;
+        let url = &mut self.urls[at];
+        let (write, then) = match url.progress {
+            Progress::Flying(write, then, left) => {
+                url.lose(left, write);
+                (write, then)
+            }
+            Progress::Arrived(write, then, _) => (write, then),
+            Progress::Done | Progress::Next(..) | Progress::Journaled(..) | Progress::GivenUp => {
+                return None;
+            }
+        };
+        url.settle(write, Answer::None, rules);
+        url.progress = Progress::Next(write, then);
+        Some(())
+    }
+
+    fn crash(&mut self, rules: Rules) {
+        self.crashes += 1;
+        self.running = false;
+        for url in &mut self.urls {
+            if let Progress::Flying(write, _, left) = url.progress {
+                url.lose(left, write);
+            }
+            url.known = url.known.map(|known| {
+                if rules.interrupt {
+                    known.interrupt()
+                } else {
+                    Known {
+                        pending: None,
+                        ..known
+                    }
+                }
+            });
+            url.progress = Progress::Done;
+        }
+    }
+
+    fn end(&mut self) {
+        self.running = false;
+        for url in &mut self.urls {
+            url.progress = Progress::Done;
+            url.known = url.known.map(Known::forget_dead).filter(|known| {
+                let forgotten =
+                    url.wanted.is_none() && known.belief == Belief::ABSENT && known.lost.is_none();
+                !forgotten
+            });
+        }
+    }
+
+    fn tick(&mut self) {
+        for url in &mut self.urls {
+            url.known = url.known.map(Known::older);
+            for (left, _) in &mut url.coming {
+                *left -= 1;
+            }
+            url.coming.retain(|(left, _)| *left > 0);
+            if let Progress::Journaled(_, _, left) | Progress::Flying(_, _, left) = &mut url.progress
+            {
+                *left = left.saturating_sub(1);
+            }
+        }
+    }
+
+    fn is_aging(&self) -> bool {
+        self.urls.iter().any(|url| {
+            let recorded = url.known.is_some_and(|known| {
+                [known.lost, known.pending]
+                    .into_iter()
+                    .flatten()
+                    .any(|(_, left)| left > 0)
+            });
+            recorded || !url.coming.is_empty()
+        })
+    }
+}
+
+/// Whether such a call may still arrive.
+fn url_has(url: &Url, write: Write) -> bool {
+    url.coming.iter().any(|(_, other)| unordered(*other) == write)
+}
+
+const fn answer_to(write: Write, changed: bool, exists_is_an_error: bool) -> Answer {
+    match (write, changed) {
+        (Write::Delete, false) => Answer::NotThere,
+        (Write::Add(_), false) if exists_is_an_error => Answer::AlreadyThere,
+        _ => Answer::Applied,
+    }
+}
+
+impl Model for Protocol {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let there = [None, Some(Write::Add(value(1)))];
+        let mut states = Vec::new();
+        for exists_is_an_error in [false, true] {
+            for truth in there {
+                states.push(State {
+                    urls: [Url::new(Some(0), truth), Url::new(None, None)],
+                    running: false,
+                    exists_is_an_error,
+                    calls: 0,
+                    losses: 0,
+                    crashes: 0,
+                    edits: 0,
+                    broken: None,
+                });
+            }
+        }
+        states
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let Bounds {
+            calls,
+            losses,
+            crashes,
+            edits,
+        } = self.bounds;
+        if state.running {
+            if state.crashes < crashes {
+                actions.push(Action::Crash);
+            }
+            let over = |url: &Url| matches!(url.progress, Progress::Done | Progress::GivenUp);
+            if state.urls.iter().all(over) {
+                actions.push(Action::End);
+            }
+        } else {
+            actions.push(Action::Start);
+        }
+        if state.is_aging() {
+            actions.push(Action::Tick);
+        }
+        for (at, url) in state.urls.iter().enumerate() {
+            actions.extend((0..url.coming.len()).map(|number| Action::Late(at, number)));
+            match url.progress {
+                Progress::Next(..) => {
+                    if state.calls < calls {
+                        actions.push(Action::Journal(at));
+                    }
+                    actions.push(Action::GiveUp(at));
+                }
+                Progress::Journaled(..) => actions.push(Action::Send(at)),
+                Progress::Flying(_, _, left) => {
+                    if left > 0 {
+                        actions.push(Action::Arrive(at));
+                    }
+                    actions.push(Action::Refuse(at));
+                    if state.losses < losses {
+                        actions.push(Action::Lose(at));
+                    }
+                }
+                Progress::Arrived(..) => {
+                    actions.push(Action::Answer(at));
+                    if state.losses < losses {
+                        actions.push(Action::Lose(at));
+                    }
+                }
+                Progress::Done | Progress::GivenUp => {}
+            }
+            if !state.running && state.edits < edits {
+                let others = [None, Some(0), Some(1)];
+                let others = others.into_iter().filter(|wanted| *wanted != url.wanted);
+                actions.extend(others.map(|wanted| Action::Edit(at, wanted)));
+            }
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        let rules = self.rules;
+        match action {
+            Action::Edit(at, wanted) => {
+                state.edits += 1;
+                state.urls[at].wanted = wanted;
+            }
+            Action::Start => {
+                state.running = true;
+                for url in &mut state.urls {
+                    url.progress = url.plan();
+                }
+                // A run without calls changes nothing.
+                if state.urls.iter().all(|url| url.progress == Progress::Done) {
+                    return None;
+                }
+            }
+            Action::Journal(at) => state.journal(at, rules)?,
+            Action::Send(at) => {
+                let Progress::Journaled(write, then, left) = state.urls[at].progress else {
+                    return None;
+                };
+                state.calls += 1;
+                state.check_departure(at, write);
+                state.urls[at].progress = Progress::Flying(write, then, left);
+            }
+            Action::Arrive(at) => {
+                let url = &mut state.urls[at];
+                let Progress::Flying(write, then, _) = url.progress else {
+                    return None;
+                };
+                let changed = url.execute(write);
+                url.progress = Progress::Arrived(write, then, changed);
+            }
+            Action::Answer(at) => state.answer(at, rules)?,
+            Action::Lose(at) => state.lose_answer(at, rules)?,
+            Action::Refuse(at) => {
+                let url = &mut state.urls[at];
+                let Progress::Flying(write, then, _) = url.progress else {
+                    return None;
+                };
+                url.settle(write, Answer::Refused, rules);
+                url.progress = Progress::Next(write, then);
+            }
+            Action::GiveUp(at) => state.urls[at].progress = Progress::GivenUp,
+            Action::Late(at, number) => {
+                let url = &mut state.urls[at];
+                let (_, write) = url.coming.remove(number);
+                url.execute(unordered(write));
+            }
+            Action::Tick => state.tick(),
+            Action::Crash => state.crash(rules),
+            Action::End => state.end(),
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("(a) one fault-free run reaches what is declared", |_, state: &State| {
+                state.running || (state.converges(false) && state.converges(true))
+            }),
+            Property::always("(b) what is recorded as possible contains what is true", |_, state: &State| {
+                state.urls.iter().all(Url::is_truthful)
+            }),
+            Property::always("(d) (e) (f) nothing was called that must not be", |_, state: &State| {
+                state.broken.is_none()
+            }),
+            Property::sometimes("a lost call arrives late", |_, state: &State| {
+                state.losses > 0 && state.urls.iter().any(|url| url.truth.is_some())
+            }),
+        ]
+    }
+}

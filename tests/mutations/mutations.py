@@ -1,0 +1,158 @@
+"""The mutations: each breaks one rule of the protocol. See docs/reliability.md.
+
+A mutation is (name, the rule it breaks, file, text to find, text to put there). The text must occur
+exactly once, so that a mutation that no longer fits its file is noticed.
+"""
+
+ATTEMPT = "src/apply/attempt.rs"
+REPLACE = "src/apply/replace.rs"
+CONTEXT = "src/apply/context.rs"
+ORGANIZATION = "src/apply/organization.rs"
+CLOCK = "src/apply/clock.rs"
+ENTRY = "src/model/entry.rs"
+BELIEF = "src/model/belief.rs"
+RECORDED = "src/model/recorded.rs"
+DECIDE = "src/plan/decide/mod.rs"
+BUILD = "src/plan/build.rs"
+GUARDS = "src/plan/guards.rs"
+WRITER = "src/state/writer.rs"
+LOCKED = "src/state/locked.rs"
+STORE = "src/state/store.rs"
+REPLAY = "src/state/journal/replay.rs"
+LOCK = "src/state/lock.rs"
+SCHEDULE = "src/client/pace/schedule/mod.rs"
+PACE = "src/client/pace/mod.rs"
+
+MUTATIONS = [
+    # The fence.
+    ("no-fence", "an opposite call waits for a lost one to die", ATTEMPT,
+     "            match self.account.clock.until_dead(&lost) {",
+     "            match Some(0).or(self.account.clock.until_dead(&lost)) {"),
+    ("fence-by-kind", "adds with different secrets are opposite too", ATTEMPT,
+     "            if Some(lost.write) == same {",
+     "            if matches!((lost.write, same), (Write::Add(_), Some(Write::Add(_))) | (Write::Delete, Some(Write::Delete))) {"),
+    ("fence-without-the-clock", "without the server's clock a fence stays", ATTEMPT,
+     "                None if questions == CLOCK_QUESTIONS => {\n                    return Err(NotAttempted::Fenced(lost.dead_at()));",
+     "                None if questions == CLOCK_QUESTIONS => {\n                    return Ok(());"),
+    ("fence-too-short", "a signature lives for 300 s", ENTRY,
+     "pub const SIGNATURE_LIFE: i64 = 300;", "pub const SIGNATURE_LIFE: i64 = 290;"),
+    ("no-clock-margin", "machines' clocks differ by a few seconds", ENTRY,
+     "pub const CLOCK_MARGIN: i64 = 5;", "pub const CLOCK_MARGIN: i64 = 0;"),
+    ("fence-by-fastest-clock", "the slowest reading counts", CLOCK,
+     "let now = readings?.smallest.saturating_add(self.elapsed_ms());",
+     "let now = readings?.largest.saturating_add(self.elapsed_ms()) + 2000;"),
+    ("fence-raised-again", "a fence that was passed by the delete holds for the add", ATTEMPT,
+     "Some(..=PASSED_MS) if self.committed", "Some(..=0) if self.committed"),
+    ("wait-for-ever", "no run waits for longer than a quarter of an hour", ATTEMPT,
+     "Some(LONGEST_FENCE_MS..) =>", "Some(u64::MAX..) =>"),
+    ("forget-lost-by-wall-clock", "only the server's word lets a lost call be forgotten", CONTEXT,
+     "let reached = |account: &AccountName| self.accounts.get(account)?.clock.reached();",
+     "let reached = |_: &AccountName| Some(self.tools.wall.now());"),
+    ("forget-lost-when-answered", "an answered repetition does not kill the lost call", ENTRY,
+     "self.lost = self.lost.filter(|lost| lost.write == call.write);", "self.lost = None;"),
+    ("keep-first-signature", "the latest of several lost calls counts", ENTRY,
+     "lost.signed_at.max(call.signed_at)", "lost.signed_at.min(call.signed_at)"),
+    ("forget-lost-at-begin", "a refused call leaves open what an earlier one left open", ENTRY,
+     "        self.interrupt();\n        self.pending = Some(Pending { id, call });",
+     "        self.interrupt();\n        self.lost = self.lost.filter(|lost| lost.write == call.write);\n        self.pending = Some(Pending { id, call });"),
+    # What is known.
+    ("lost-means-nothing-happened", "a lost call may have happened", ENTRY,
+     "        self.belief = self.belief.or_after(call.write);\n", ""),
+    ("lost-means-applied", "a lost call may not have happened", ENTRY,
+     "self.belief = self.belief.or_after(call.write);", "self.belief = self.belief.after(call.write);"),
+    ("add-proves-secrets", "an add of what is there changes nothing", BELIEF,
+     ".is_none_or(|there| there.exact && there.fingerprints == declared);", ".is_none_or(|_| true);"),
+    ("first-contact-proves", "before the first call anything may be there", ENTRY,
+     "            belief: Belief::ANYTHING,\n            lost: None,\n            pending: None,\n            proof: None,",
+     "            belief: Belief::ABSENT,\n            lost: None,\n            pending: None,\n            proof: None,"),
+    ("exists-proves", "that it was there already does not prove its secrets", BELIEF,
+     "            Some(_) | None => Self::assumed(declared),", "            Some(_) | None => Self::proven(declared),"),
+    ("crash-forgets-calls-on-their-way", "a call on its way at a crash is lost", RECORDED,
+     "                entry.interrupt();\n", "                entry.pending = None;\n"),
+    # The journal.
+    ("journal-after-call", "an intent is durable before its call leaves", LOCKED,
+     "        self.commit(number).await?;\n        Ok(std::mem::take(&mut unsent.ids))",
+     "        let _later = number;\n        Ok(std::mem::take(&mut unsent.ids))"),
+    ("journal-without-sync", "the journal is synced", WRITER,
+     "        self.file.write_all(line)?;\n        self.file.sync()?;", "        self.file.write_all(line)?;"),
+    ("journal-name-not-durable", "the journal's name is durable", WRITER,
+     "        disk.has_journal = true;\n        self.sync_folder()?;", "        disk.has_journal = true;"),
+    ("snapshot-without-sync", "a snapshot is synced before it takes its place", WRITER,
+     "        file.sync().map_err(io(\"writing\", new))?;\n", ""),
+    ("snapshot-in-place", "a snapshot takes its place at once", WRITER,
+     "        let file = self.files.create(new, state).map_err(io(\"creating\", new))?;",
+     "        let new = state.as_path();\n        let file = self.files.create(new, state).map_err(io(\"creating\", new))?;"),
+    ("journal-removed-first", "the snapshot is durable before the journal goes", WRITER,
+     "            self.keep_failure(self.write_snapshot(disk))?;\n        }\n        // One",
+     "            drop(self.remove_journal(disk));\n            self.sync_folder()?;\n            self.keep_failure(self.write_snapshot(disk))?;\n        }\n        // One"),
+    ("old-journal-replayed", "a journal belongs to the snapshot with its serial", STORE,
+     "    if base == recorded.serial {", "    if base <= recorded.serial {"),
+    ("torn-line-is-an-error", "a torn last line is dropped", REPLAY,
+     "                if self.is_at_end()? {", "                if false && self.is_at_end()? {"),
+    ("damaged-journal-accepted", "only whole lines are read", "src/state/journal/chain.rs",
+     "        if hex::encode(self.0).as_bytes() != sum {", "        if hex::encode(self.0).as_bytes() != sum && false {"),
+    ("no-lock", "one writer", LOCK,
+     "                None => Attempt::Theirs(read_owner(&own_files, &path)),",
+     "                None => { let new = temporary(&path); drop(own_files.create(&new, &path)); drop(own_files.rename(&new, &path)); match own_files.try_lock(&path, &contents).map_err(io(\"locking\", &path))? { Some((lock, left)) => Attempt::Ours(lock, serde_json::from_slice(&left).ok()), None => Attempt::Theirs(read_owner(&own_files, &path)) } }"),
+    ("broken-lock-unnoticed", "whoever lost the lock writes no more", WRITER,
+     "        if held {\n            return Ok(());\n        }", "        if held || !held {\n            return Ok(());\n        }"),
+    # What is called.
+    ("lost-delete-repeated-in-replace", "a lost delete of a replace is waited for, not repeated", REPLACE,
+     "    sender.fence(None).await?;", "    sender.fence(Some(Write::Delete)).await?;"),
+    ("replace-loses-its-permit", "nobody comes between the two calls of a replace", REPLACE,
+     "                let committed = Sender {", "                drop(in_flight);\n                drop(reservation);\n                let reservation = sender.account.pace.acquire_pair().await.start().await.1;\n                let committed = Sender {"),
+    ("ctrl-c-between-the-calls", "Ctrl-C waits for the add of a replace", REPLACE,
+     "                    committed: true,", "                    committed: false,"),
+    ("delete-signed-by-our-clock", "deletes are signed by the server's clock", ATTEMPT,
+     "        if self.account.clock.now().is_some() {\n            return Ok(());",
+     "        if self.account.clock.now().is_some() || self.account.clock.now().is_none() {\n            return Ok(());"),
+    ("short-life-refused-for-ever", "a refused short-lived signature is made a normal one", REPLACE,
+     "            sender.account.clock.no_short_lives();\n", ""),
+    ("short-life-too-short", "a short life is long enough to arrive", CLOCK,
+     "const SHORT_LIFE: i64 = 25;", "const SHORT_LIFE: i64 = -5;"),
+    ("deletes-do-not-wait", "deletes begin when all adds are done", ORGANIZATION,
+     "    join(unfenced, fenced).await;\n    run.phase(of(Steps::Delete, None)).await;",
+     "    join(join(unfenced, fenced), run.phase(of(Steps::Delete, None))).await;"),
+    ("deletes-after-failed-adds", "no delete when an add failed", ORGANIZATION,
+     "(change.steps == Steps::Delete && adds_failed).then_some(NotAttempted::AddsFailed)",
+     "(change.steps == Steps::Nothing && adds_failed).then_some(NotAttempted::AddsFailed)"),
+    ("no-retry-limit", "a call is repeated a few times", ATTEMPT,
+     "        if tries.retries >= self.context.settings.max_retries {", "        if tries.retries >= 1000 {"),
+    ("throttled-for-ever", "throttling ends some time", ATTEMPT,
+     "const MAX_THROTTLES: u32 = 100;", "const MAX_THROTTLES: u32 = 100_000;"),
+    # What is planned.
+    ("opposite-replay", "an open delete is not settled by another delete when it is wanted", DECIDE,
+     "            Some(Write::Delete) | None => (\n                value.compare(there.fingerprints) != Comparison::Different,",
+     "            Some(Write::Delete) | None => (\n                true,"),
+    ("open-add-of-another-value-repeated", "another value is replaced, not added over", DECIDE,
+     "            Some(Write::Add(_)) => (false, Reason::OpenAddOfAnotherValue),",
+     "            Some(Write::Add(_)) => (true, Reason::OpenAddOfAnotherValue),"),
+    ("open-is-done", "what is open is finished", DECIDE,
+     "    if entry.is_open() {", "    if entry.is_open() && entry.lost.is_none() {"),
+    ("rotation-by-add", "only a replace changes a key", DECIDE,
+     "        Comparison::Different => replace(changed(there.fingerprints, value)),",
+     "        Comparison::Different => (Action::Add, Steps::Add, changed(there.fingerprints, value)),"),
+    ("assumed-is-replaced", "what stands unchanged is never deleted", DECIDE,
+     "        Comparison::Same => (Action::NoOp, Steps::Nothing, Reason::Unproven),",
+     "        Comparison::Same => (Action::Replace, Steps::DeleteThenAdd, Reason::Unproven),"),
+    ("unknown-is-gone", "an open callback that is not declared is deleted", DECIDE,
+     "        Presence::Unknown => (Action::Finish, Steps::Delete, reason),",
+     "        Presence::Unknown => (Action::NoOp, Steps::Nothing, reason),"),
+    ("destroy-everything-declared", "only what is recorded is destroyed", BUILD,
+     "        if self.options.destroy && entry.is_none() {", "        if false && entry.is_none() {"),
+    ("protection-ignored", "a protected callback is never deleted", GUARDS,
+     "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect))",
+     "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect && before.proved_at.is_none()))"),
+    ("suspended-is-called", "nothing is called for a suspended organization", BUILD,
+     "        if organization.suspend {\n            verdict", "        if organization.suspend && entry.is_none() {\n            verdict"),
+    ("targets-ignored", "only targets are called", BUILD,
+     "        targets.is_empty() || targets.iter()", "        targets.len() != 1 || targets.iter()"),
+    # The rate.
+    ("burst", "never more than the limit in a second", SCHEDULE,
+     "const WINDOW: Duration = Duration::from_millis(1003);", "const WINDOW: Duration = Duration::from_millis(700);\n"),
+    ("pairs-uncounted", "the second call of a pair counts too", SCHEDULE,
+     "        self.release();\n        self.record(now);", "        self.release();"),
+    ("pair-without-place", "a pair has two places before it starts", PACE,
+     "            let reserve = pair && self.0.limited && schedule.can_reserve();",
+     "            let reserve = pair && self.0.limited && schedule.can_reserve() && false;"),
+]
