@@ -1,5 +1,8 @@
 //! Who this process is, as the lock file tells others.
 
+use clap::CommandFactory as _;
+
+use super::args::Cli;
 use super::exit::Failure;
 use super::random::random;
 use super::ui::SystemClock;
@@ -17,8 +20,12 @@ const JOB_URLS: [&str; 4] = [
 /// This process, with a fresh lock id.
 pub(super) fn this_process() -> Result<LockOwner, Failure> {
     let id: [u8; 6] = random()?;
+    // Flags may stand before the command.
+    let commands = Cli::command();
+    let is_command = |word: &String| commands.find_subcommand(word).is_some();
     let words: Vec<String> = std::env::args()
         .skip(1)
+        .skip_while(|word| !is_command(word))
         .take_while(|word| !word.starts_with('-'))
         .take(2)
         .collect();

@@ -4,6 +4,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use insta::assert_snapshot;
 use rstest::rstest;
@@ -164,7 +165,10 @@ fn without_privileges(env: &mut TestEnv) -> impl Fn(&TestEnv, &[&str]) -> Said +
     let root = std::fs::metadata(&folder).expect("a folder").uid() == 0;
     if root {
         let program = folder.join("program");
-        std::fs::copy(&env.program, &program).expect("a copy");
+        // By another process: a file that this one has open for writing can't be run while another
+        // test starts a program, which inherits it for a moment.
+        let copied = Command::new("cp").arg(&env.program).arg(&program).status();
+        assert!(copied.expect("cp").success());
         env.program = program;
         for path in [PathBuf::from("callbacks.yaml"), PathBuf::from("tmp")] {
             std::os::unix::fs::chown(folder.join(path), Some(65_534), None).expect("it is root");

@@ -290,3 +290,34 @@ fn the_watch_sees_what_it_looks_for() {
     }
     assert!(!seen(b"nothing of the kind".to_vec()));
 }
+
+#[test]
+fn debugging_shows_none_either() {
+    use ess_callbacks::client::CredentialSource;
+    use ess_callbacks::model::Operation;
+    use ess_callbacks::sandbox::{Customer, Options};
+    use ess_callbacks::secret::Secret;
+    use ess_callbacks::sign::Credential;
+
+    let credential = Credential {
+        secret_id: "AKIDtest".to_owned(),
+        secret_key: Secret::new(KEY),
+        token: Some(Secret::new(SESSION)),
+    };
+    let customer = Customer {
+        account: "default".to_owned(),
+        credential: credential.clone(),
+    };
+    let options = Options {
+        customers: vec![customer.clone()],
+        ..Options::default()
+    };
+    let add = Operation::Add {
+        key: Some(Secret::new(KEY)),
+        token: Some(Secret::new(TOKEN)),
+    };
+    let source = CredentialSource::Static(credential.clone());
+    let shown = format!("{credential:?} {customer:#?} {options:?} {add:#?} {source:?}");
+    assert!(shown.contains("AKIDtest"), "{shown}");
+    Watch::new(KEY).over("the text for debugging", shown.as_bytes());
+}

@@ -263,7 +263,7 @@ fn a_newer_or_broken_state_is_left_as_it_is() {
 fn one_apply_a_state() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     let served = env.serve(&["--fault", "slow=60s"]);
-    let first = env.start(&["apply", "--auto-approve"]);
+    let first = env.start(&["-f", "callbacks.yaml", "apply", "--auto-approve"]);
     served.wait_for(1);
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(6).err(), @r"
         error: the state is locked by tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]
