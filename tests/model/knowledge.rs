@@ -106,7 +106,8 @@ impl Known {
 
     /// A tick passes.
     pub(crate) fn older(self) -> Self {
-        let older = |call: Option<(Write, u8)>| call.map(|(write, left)| (write, left.saturating_sub(1)));
+        let older =
+            |call: Option<(Write, u8)>| call.map(|(write, left)| (write, left.saturating_sub(1)));
         Self {
             belief: self.belief,
             lost: older(self.lost),
@@ -131,7 +132,10 @@ const fn seconds((write, left): (Write, u8)) -> LostCall {
 
 fn ticks(call: LostCall) -> (Write, u8) {
     let left = call.dead_at().0.div_euclid(TICK).max(0);
-    (call.write, u8::try_from(left).expect("a life has few ticks"))
+    (
+        call.write,
+        u8::try_from(left).expect("a life has few ticks"),
+    )
 }
 
 fn error() -> ApiError {

@@ -9,14 +9,14 @@
 mod knowledge;
 mod protocol;
 
-use stateright::{Checker as _, Model as _};
+use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 use self::protocol::{ALL, Bounds, Protocol, Rules};
 
 /// Small enough for every test run.
 const SMALL: Bounds = Bounds {
-    calls: 4,
-    losses: 2,
+    calls: 3,
+    losses: 1,
     crashes: 1,
     edits: 1,
 };
@@ -27,13 +27,20 @@ fn check(rules: Rules, bounds: Bounds) -> (usize, Option<String>) {
     let checker = Protocol { rules, bounds }
         .checker()
         .threads(threads)
+        .finish_when(HasDiscoveries::AnyFailures)
         .spawn_bfs()
         .join();
     let broken = checker
         .discoveries()
         .into_iter()
         .find(|(name, _)| name.starts_with('('))
-        .map(|(name, path)| format!("{name}: {:?}\n{:#?}", path.clone().into_actions(), path.last_state()));
+        .map(|(name, path)| {
+            format!(
+                "{name}: {:?}\n{:#?}",
+                path.clone().into_actions(),
+                path.last_state()
+            )
+        });
     (checker.unique_state_count(), broken)
 }
 
@@ -41,7 +48,9 @@ fn check(rules: Rules, bounds: Bounds) -> (usize, Option<String>) {
 fn every_reachable_state_is_safe() {
     let bounds = match std::env::var("ESS_CALLBACKS_MODEL_CALLS") {
         Ok(calls) => Bounds {
-            calls: calls.parse().expect("ESS_CALLBACKS_MODEL_CALLS is a number"),
+            calls: calls
+                .parse()
+                .expect("ESS_CALLBACKS_MODEL_CALLS is a number"),
             losses: 3,
             crashes: 2,
             edits: 2,
@@ -61,11 +70,41 @@ fn every_reachable_state_is_safe() {
 #[test]
 fn no_rule_can_be_left_out() {
     let without = [
-        ("fence", Rules { fence: false, ..ALL }),
-        ("replace_waits", Rules { replace_waits: false, ..ALL }),
-        ("journal_first", Rules { journal_first: false, ..ALL }),
-        ("order", Rules { order: false, ..ALL }),
-        ("interrupt", Rules { interrupt: false, ..ALL }),
+        (
+            "fence",
+            Rules {
+                fence: false,
+                ..ALL
+            },
+        ),
+        (
+            "replace_waits",
+            Rules {
+                replace_waits: false,
+                ..ALL
+            },
+        ),
+        (
+            "journal_first",
+            Rules {
+                journal_first: false,
+                ..ALL
+            },
+        ),
+        (
+            "order",
+            Rules {
+                order: false,
+                ..ALL
+            },
+        ),
+        (
+            "interrupt",
+            Rules {
+                interrupt: false,
+                ..ALL
+            },
+        ),
     ];
     for (name, rules) in without {
         let (_, broken) = check(rules, SMALL);

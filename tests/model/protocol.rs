@@ -201,7 +201,10 @@ impl State {
     fn check_departure(&mut self, at: usize, write: Write) {
         let url = &self.urls[at];
         let wanted = url.wanted.map(|number| Write::Add(value(number)));
-        let unlike = url.coming.iter().any(|(_, other)| unordered(*other) != write);
+        let unlike = url
+            .coming
+            .iter()
+            .any(|(_, other)| unordered(*other) != write);
         let steady = url.known.is_some_and(|known| {
             known.belief.presence() == Presence::Present
                 && known
@@ -280,7 +283,8 @@ impl State {
                 known.belief.presence() == Presence::Present
                     && known.belief.presumed().is_some_and(|there| !there.exact)
             });
-            let reached = url.truth == wanted || (url.truth.is_some() && wanted.is_some() && assumed);
+            let reached =
+                url.truth == wanted || (url.truth.is_some() && wanted.is_some() && assumed);
             let unmanaged = url.known.is_none() && wanted.is_none();
             (reached || unmanaged) && url.is_truthful() && url.plan() == Progress::Done
         })
@@ -306,7 +310,9 @@ impl State {
         };
         let same = (then.is_none() || !rules.replace_waits).then_some(write);
         let lone_delete = write == Write::Delete && then.is_none();
-        let fenced = self.urls[at].known.is_some_and(|known| known.is_fenced(same));
+        let fenced = self.urls[at]
+            .known
+            .is_some_and(|known| known.is_fenced(same));
         if (rules.fence && fenced) || (rules.order && lone_delete && !self.others_succeeded(at)) {
             return None;
         }
@@ -323,7 +329,11 @@ impl State {
         let Progress::Arrived(write, then, changed) = url.progress else {
             return None;
         };
-        url.settle(write, answer_to(write, changed, self.exists_is_an_error), rules);
+        url.settle(
+            write,
+            answer_to(write, changed, self.exists_is_an_error),
+            rules,
+        );
         url.progress = then.map_or(Progress::Done, |next| Progress::Next(next, None));
         Some(())
     }
@@ -386,7 +396,8 @@ impl State {
                 *left -= 1;
             }
             url.coming.retain(|(left, _)| *left > 0);
-            if let Progress::Journaled(_, _, left) | Progress::Flying(_, _, left) = &mut url.progress
+            if let Progress::Journaled(_, _, left) | Progress::Flying(_, _, left) =
+                &mut url.progress
             {
                 *left = left.saturating_sub(1);
             }
@@ -408,7 +419,9 @@ impl State {
 
 /// Whether such a call may still arrive.
 fn url_has(url: &Url, write: Write) -> bool {
-    url.coming.iter().any(|(_, other)| unordered(*other) == write)
+    url.coming
+        .iter()
+        .any(|(_, other)| unordered(*other) == write)
 }
 
 const fn answer_to(write: Write, changed: bool, exists_is_an_error: bool) -> Answer {
@@ -425,11 +438,17 @@ impl Model for Protocol {
 
     fn init_states(&self) -> Vec<State> {
         let there = [None, Some(Write::Add(value(1)))];
+        // The old address, which has just left the file.
+        let mut old = Url::new(None, Some(Write::Add(value(0))));
+        old.known = Some(Known {
+            belief: Belief::proven(value(0)),
+            ..UNTOUCHED
+        });
         let mut states = Vec::new();
         for exists_is_an_error in [false, true] {
             for truth in there {
                 states.push(State {
-                    urls: [Url::new(Some(0), truth), Url::new(None, None)],
+                    urls: [Url::new(Some(0), truth), old.clone()],
                     running: false,
                     exists_is_an_error,
                     calls: 0,
@@ -559,15 +578,20 @@ impl Model for Protocol {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("(a) one fault-free run reaches what is declared", |_, state: &State| {
-                state.running || (state.converges(false) && state.converges(true))
-            }),
-            Property::always("(b) what is recorded as possible contains what is true", |_, state: &State| {
-                state.urls.iter().all(Url::is_truthful)
-            }),
-            Property::always("(d) (e) (f) nothing was called that must not be", |_, state: &State| {
-                state.broken.is_none()
-            }),
+            Property::always(
+                "(a) one fault-free run reaches what is declared",
+                |_, state: &State| {
+                    state.running || (state.converges(false) && state.converges(true))
+                },
+            ),
+            Property::always(
+                "(b) what is recorded as possible contains what is true",
+                |_, state: &State| state.urls.iter().all(Url::is_truthful),
+            ),
+            Property::always(
+                "(d) (e) (f) nothing was called that must not be",
+                |_, state: &State| state.broken.is_none(),
+            ),
             Property::sometimes("a lost call arrives late", |_, state: &State| {
                 state.losses > 0 && state.urls.iter().any(|url| url.truth.is_some())
             }),
