@@ -9,14 +9,14 @@
 mod knowledge;
 mod protocol;
 
-use stateright::{Checker as _, Model as _};
+use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 use self::protocol::{ALL, Bounds, Protocol, Rules};
 
 /// Small enough for every test run.
 const SMALL: Bounds = Bounds {
-    calls: 4,
-    losses: 2,
+    calls: 3,
+    losses: 1,
     crashes: 1,
     edits: 1,
 };
@@ -27,6 +27,7 @@ fn check(rules: Rules, bounds: Bounds) -> (usize, Option<String>) {
     let checker = Protocol { rules, bounds }
         .checker()
         .threads(threads)
+        .finish_when(HasDiscoveries::AnyFailures)
         .spawn_bfs()
         .join();
     let broken = checker

@@ -438,11 +438,17 @@ impl Model for Protocol {
 
     fn init_states(&self) -> Vec<State> {
         let there = [None, Some(Write::Add(value(1)))];
+        // The old address, which has just left the file.
+        let mut old = Url::new(None, Some(Write::Add(value(0))));
+        old.known = Some(Known {
+            belief: Belief::proven(value(0)),
+            ..UNTOUCHED
+        });
         let mut states = Vec::new();
         for exists_is_an_error in [false, true] {
             for truth in there {
                 states.push(State {
-                    urls: [Url::new(Some(0), truth), Url::new(None, None)],
+                    urls: [Url::new(Some(0), truth), old.clone()],
                     running: false,
                     exists_is_an_error,
                     calls: 0,
