@@ -150,8 +150,8 @@ fn error() -> ApiError {
 
 /// What the real planner does with this URL.
 pub(crate) fn decide(known: Option<Known>, wanted: Wanted) -> Steps {
-    static MEMORY: LazyLock<Mutex<HashMap<(Option<Known>, Wanted), Steps>>> =
-        LazyLock::new(Mutex::default);
+    type Memory = Mutex<HashMap<(Option<Known>, Wanted), Steps>>;
+    static MEMORY: LazyLock<Memory> = LazyLock::new(Mutex::default);
     let mut memory = MEMORY.lock().expect("nothing panics while it is held");
     *memory
         .entry((known, wanted))

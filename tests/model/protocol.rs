@@ -8,28 +8,32 @@ use stateright::{Model, Property};
 
 use crate::knowledge::{Answer, Known, LIFE, UNTOUCHED, Wanted, decide, value};
 
-/// The rules of the applier.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+/// A rule of the applier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
     /// An opposite call waits until a lost one is dead.
-    pub(crate) fence: bool,
+    Fence,
     /// The delete of a replace waits for a lost delete too.
-    pub(crate) replace_waits: bool,
+    ReplaceWaits,
     /// The intent is durable before the call leaves.
-    pub(crate) journal_first: bool,
+    JournalFirst,
     /// Deletes wait until all else succeeded.
-    pub(crate) order: bool,
+    Order,
     /// A crash makes the calls on their way lost ones.
-    pub(crate) interrupt: bool,
+    Interrupt,
 }
 
-pub(crate) const ALL: Rules = Rules {
-    fence: true,
-    replace_waits: true,
-    journal_first: true,
-    order: true,
-    interrupt: true,
-};
+/// The rules that are kept: all, or all but one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) without: Option<Rule>,
+}
+
+impl Rules {
+    fn keep(self, rule: Rule) -> bool {
+        self.without != Some(rule)
+    }
+}
 
 /// How much may go wrong.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +155,7 @@ impl Url {
     }
 
     fn settle(&mut self, write: Write, answer: Answer, rules: Rules) {
-        if !rules.journal_first {
+        if !rules.keep(Rule::JournalFirst) {
             self.known = Some(self.known.unwrap_or(UNTOUCHED).begin(write));
         }
         self.known = self.known.and_then(|known| known.settle(answer));
@@ -308,16 +312,18 @@ impl State {
         let Progress::Next(write, then) = self.urls[at].progress else {
             return None;
         };
-        let same = (then.is_none() || !rules.replace_waits).then_some(write);
+        let same = (then.is_none() || !rules.keep(Rule::ReplaceWaits)).then_some(write);
         let lone_delete = write == Write::Delete && then.is_none();
         let fenced = self.urls[at]
             .known
             .is_some_and(|known| known.is_fenced(same));
-        if (rules.fence && fenced) || (rules.order && lone_delete && !self.others_succeeded(at)) {
+        if (rules.keep(Rule::Fence) && fenced)
+            || (rules.keep(Rule::Order) && lone_delete && !self.others_succeeded(at))
+        {
             return None;
         }
         let url = &mut self.urls[at];
-        if rules.journal_first {
+        if rules.keep(Rule::JournalFirst) {
             url.known = Some(url.known.unwrap_or(UNTOUCHED).begin(write));
         }
         url.progress = Progress::Journaled(write, then, LIFE);
@@ -364,7 +370,7 @@ impl State {
                 url.lose(left, write);
             }
             url.known = url.known.map(|known| {
-                if rules.interrupt {
+                if rules.keep(Rule::Interrupt) {
                     known.interrupt()
                 } else {
                     Known {
