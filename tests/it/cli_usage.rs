@@ -112,7 +112,7 @@ fn flags_can_be_environment_variables() {
 }
 
 #[test]
-fn colour_needs_a_terminal_and_leave() {
+fn without_a_terminal_there_is_no_colour() {
     let env = env();
     let said = env.run(&["--sandbox", "plan"]).exits(0);
     assert!(!said.stdout.contains('\u{1b}'), "{said}");
