@@ -17,6 +17,8 @@ mod context;
 mod ledger;
 mod organization;
 mod replace;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
