@@ -18,6 +18,8 @@ mod ledger;
 mod organization;
 mod replace;
 mod standing;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -80,7 +80,7 @@ pub enum NotAttempted {
     AddsFailed,
     /// The user pressed Ctrl-C.
     Interrupted,
-    /// A lost call may still arrive until then, and `--no-wait` was given.
+    /// A lost call may still arrive until then, and `--no-wait` was given or that is too long to wait.
     Fenced(Timestamp),
     /// The journal can't be written, so no call may leave.
     JournalFailed,

@@ -56,6 +56,44 @@ async fn a_thousand_adds_take_fifty_seconds_whatever_the_latency() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_urgent_call_goes_before_all_that_wait() {
+    let pace = pace(20.0);
+    let log = Log::default();
+    let mut tasks = JoinSet::new();
+    for _ in 0..400 {
+        let (pace, log) = (pace.clone(), Arc::clone(&log));
+        tasks.spawn(async move {
+            let _: SentAt = pace.acquire().await.start().await;
+            log.lock().unwrap().push(Instant::now());
+        });
+    }
+    for wish in [3_000, 3_010, 7_000] {
+        let (pace, log) = (pace.clone(), Arc::clone(&log));
+        tasks.spawn(async move {
+            sleep(Duration::from_millis(wish)).await;
+            let wished = Instant::now();
+            let _: SentAt = pace.acquire_urgent().await.use_now().await;
+            log.lock().unwrap().push(Instant::now());
+            let waited = wished.elapsed();
+            assert!(waited <= Duration::from_millis(150), "{waited:?}");
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(log.lock().unwrap().len(), 403);
+    assert!(fullest_second(&log) <= 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_urgent_call_waits_for_the_pause_after_a_refusal() {
+    let pace = pace(20.0);
+    let sent = pace.acquire().await.start().await;
+    pace.throttled(sent);
+    let begun = Instant::now();
+    let _: SentAt = pace.acquire_urgent().await.use_now().await;
+    assert!(begun.elapsed() >= SECOND, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_replace_adds_the_moment_its_delete_is_answered() {
     let pace = pace(20.0);
     let log = Log::default();

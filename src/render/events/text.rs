@@ -180,7 +180,8 @@ pub(in crate::render) fn not_attempted(why: &NotAttempted) -> (String, &'static 
         ),
         NotAttempted::Fenced(until) => (
             format!(
-                "an earlier call that got no answer may still arrive until {} UTC",
+                "an earlier call that got no answer may still arrive until {} {} UTC",
+                until.utc_date(),
                 until.clock_time()
             ),
             "run apply again; it finishes by itself, not before then",

@@ -180,7 +180,8 @@ fn remarks(report: &Report) -> Vec<String> {
         let latest = report.unfinished.iter().filter_map(fenced_until).max();
         remarks.push(match latest {
             Some(until) => format!(
-                "Run apply again after {} UTC: what waits for a lost call finishes by itself then.",
+                "Run apply again after {} {} UTC: what waits for a lost call finishes by itself then.",
+                until.utc_date(),
                 until.clock_time()
             ),
             None => "Run apply again in 5 minutes: what waits for a lost call finishes by itself \

@@ -100,7 +100,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
               what to do: mend what is said about that add, then run apply again
 
           acme/https://hooks.acme.example/4 (delete): not attempted
-              why:        an earlier call that got no answer may still arrive until 12:03:04 UTC
+              why:        an earlier call that got no answer may still arrive until 2026-11-23 12:03:04 UTC
               what to do: run apply again; it finishes by itself, not before then
 
           acme/https://hooks.acme.example/5 (delete): not attempted
@@ -127,7 +127,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
 
         Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
 
-        Run apply again after 12:03:04 UTC: what waits for a lost call finishes by itself then.
+        Run apply again after 2026-11-23 12:03:04 UTC: what waits for a lost call finishes by itself then.
 
         1 of 4 calls was refused for the rate limit and sent again.
         ");

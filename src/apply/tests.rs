@@ -1,0 +1,179 @@
+//! A replace by example: what it signs, and what comes between its two calls.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Settings, Sink, Tools, WallClock, apply};
+use crate::client::fake::{Arrival, FakeApi, Fault};
+use crate::client::{Pace, Rate};
+use crate::diag::Place;
+use crate::model::{
+    AccountName, AccountSource, Adoption, Callback, CallbackUrl, Desired, Environment, Event,
+    Handle, Lineage, OperatorId, Organization, Report, Salt, Scope, Timestamp,
+};
+use crate::plan::{FingerprintTable, Options, Pattern, Secrets, plan};
+use crate::state::memory::MemoryFiles;
+use crate::state::{LockOwner, Store};
+
+const NOW: Timestamp = Timestamp(1_800_000_000);
+
+/// An hour behind.
+struct WrongClock;
+
+impl WallClock for WrongClock {
+    fn now(&self) -> Timestamp {
+        NOW.plus(-3600)
+    }
+}
+
+struct Silence;
+
+impl Sink for Silence {
+    fn event(&mut self, _event: Event) {}
+}
+
+fn desired(urls: &[&str]) -> Desired {
+    let callback = |url: &&str| Callback {
+        url: CallbackUrl::new(*url),
+        key: None,
+        token: None,
+        protect: false,
+        description: None,
+        place: Place::default(),
+    };
+    Desired {
+        environment: Environment::Test,
+        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        organizations: vec![Organization {
+            handle: Handle::new("acme"),
+            scope: Arc::new(Scope {
+                environment: Environment::Test,
+                account: AccountName::default_account(),
+                organization: None,
+                app_id: None,
+            }),
+            operator: OperatorId::new("operator"),
+            adoption: Adoption::Keep,
+            suspend: false,
+            callbacks: urls.iter().map(callback).collect(),
+            absent: Vec::new(),
+            place: Place::default(),
+        }],
+        secrets: Vec::new(),
+    }
+}
+
+/// Replaces all of them.
+async fn replace(api: &FakeApi, urls: &[&str], parallelism: usize) -> Report {
+    let owner = LockOwner {
+        id: "id".to_owned(),
+        who: "who".to_owned(),
+        host: "host".to_owned(),
+        pid: 1,
+        command: "apply".to_owned(),
+        since: NOW,
+        job_url: None,
+    };
+    let store = Store::new(MemoryFiles::new(1), "state.json");
+    let locked = store.lock(Environment::Test, &owner, Duration::ZERO, |_| {});
+    let state = locked.await.unwrap();
+    let lineage = Lineage(uuid::Uuid::from_u128(1));
+    state.initialize(lineage, Salt([0; 16])).await.unwrap();
+    let options = Options {
+        replace: vec![Pattern::parse("*/*").unwrap()],
+        ..Options::default()
+    };
+    let secrets = Secrets {
+        salt: Salt([0; 16]),
+        fingerprints: Some(&FingerprintTable::new()),
+    };
+    let plan = state.read(|recorded| plan(&desired(urls), recorded, secrets, &options));
+    let tools = Tools {
+        api,
+        state: &state,
+        wall: &WrongClock,
+        secrets: &BTreeMap::new(),
+        paces: &BTreeMap::from([(AccountName::default_account(), Pace::new(Rate::ESIGN))]),
+        stop: watch::channel(false).1,
+    };
+    let settings = Settings {
+        parallelism,
+        ..Settings::default()
+    };
+    apply(&plan, tools, &settings, &mut Silence).await
+}
+
+/// How old each signature was when its call arrived, in seconds.
+fn ages(arrivals: &[Arrival], begun: Instant) -> Vec<i64> {
+    let age = |arrival: &Arrival| {
+        let elapsed = i64::try_from((arrival.at - begun).as_secs()).unwrap();
+        NOW.plus(elapsed).seconds_since(arrival.signed_at)
+    };
+    arrivals.iter().map(age).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delete_of_a_replace_is_signed_to_expire_soon() {
+    let (api, begun) = (FakeApi::new(NOW), Instant::now());
+    let report = replace(&api, &["https://a.example/"], 900).await;
+    assert_eq!((report.tally.added, report.tally.destroyed), (1, 1));
+    assert_eq!(ages(&api.arrivals(), begun), [275, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
+    let api = FakeApi::new(NOW);
+    api.script([Fault::LostAfter]);
+    let begun = Instant::now();
+    let report = replace(&api, &["https://a.example/"], 900).await;
+    assert_eq!(report.tally.added, 1);
+    let took = begun.elapsed();
+    assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_short_lives_are_refused_the_full_life_does() {
+    let (api, begun) = (FakeApi::new(NOW), Instant::now());
+    api.script([Fault::ClockOff]);
+    let urls = ["https://a.example/", "https://b.example/"];
+    let report = replace(&api, &urls, 1).await;
+    assert_eq!((report.tally.added, report.unfinished), (2, vec![]));
+    assert_eq!(ages(&api.arrivals(), begun), [275, 0, 0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_comes_between_the_two_calls_of_a_replace() {
+    let api = FakeApi::new(NOW);
+    api.script_for(
+        "https://b.example/",
+        [Fault::None, Fault::Throttled, Fault::NotSent],
+    );
+    let urls = [
+        "https://a.example/",
+        "https://b.example/",
+        "https://c.example/",
+    ];
+    let report = replace(&api, &urls, 1).await;
+    assert_eq!(report.tally.added, 3);
+    let arrivals = api.arrivals();
+    let order: Vec<_> = arrivals
+        .iter()
+        .map(|arrival| (arrival.url.as_str(), arrival.is_add))
+        .collect();
+    assert_eq!(
+        order,
+        [
+            ("https://a.example/", false),
+            ("https://a.example/", true),
+            ("https://b.example/", false),
+            ("https://b.example/", true),
+            ("https://b.example/", true),
+            ("https://c.example/", false),
+            ("https://c.example/", true),
+        ]
+    );
+}
