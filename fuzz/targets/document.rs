@@ -2,9 +2,9 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../harness/plans.rs"]
-mod plans;
 #[path = "../harness/document.rs"]
 mod document;
+#[path = "../harness/plans.rs"]
+mod plans;
 
 fuzz_target!(|data: &[u8]| document::run(data));
