@@ -81,7 +81,7 @@ def cell(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=40_000)
+    parser.add_argument("--seeds", type=int, default=20_000)
     parser.add_argument("--only")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--all", action="store_true", help="run the unit tests also where the others have caught it")

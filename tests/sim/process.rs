@@ -205,7 +205,7 @@ async fn with_state(
     locked: &Locked<MemoryFiles>,
     spec: &Spec,
 ) -> Result<Ended, StateError> {
-    world.now().unsettle(spec.number);
+    locked.read(|recorded| world.now().unsettle(spec.number, recorded));
     let plan = locked.read(|recorded| planned(world, recorded, spec));
     world
         .now()

@@ -303,8 +303,11 @@ impl World {
         }
     }
 
-    /// What is not steady any more once this run begins.
-    pub(crate) fn unsettle(&mut self, run: usize) {
+    /// What is not steady any more once this run begins, and what it can't know to be protected: a
+    /// refused add is not recorded.
+    pub(crate) fn unsettle(&mut self, run: usize, recorded: &Recorded) {
+        self.protected
+            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
         let facts = &self.runs[run];
         self.steady.retain(|id, value| {
             !facts.destroy && !facts.forced.contains(id) && facts.config.value(*id) == Some(*value)
