@@ -26,7 +26,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"\bup to \d+ (s|min)( \d+ s)? of waiting",
             "up to [SPAN] of waiting",
         ),
-        (r"\b(just now|\d+ seconds? ago)", "[AGO]"),
+        (r"\b(just now|\d+ (second|minute|hour|day)s? ago)", "[AGO]"),
         (r"\block id [0-9a-f]{12}", "lock id [LOCK]"),
         (r"\bunlock [0-9a-f]{12}", "unlock [LOCK]"),
         (r"\btester@\S+, process \d+", "tester@[HOST], process [PID]"),
