@@ -1,9 +1,13 @@
-//! One file: from bytes to a tree with places. A pure function of the file alone, so that files can
-//! be read side by side.
+//! One file: from bytes to a tree with places, and to its organizations. A pure function of the file
+//! alone, so that files can be read side by side, and large ones in stretches ([`cut`](super::cut)).
 
-use super::raw::{Document, Fields, Kind, Loose};
-use super::report::Report;
-use super::source::{At, Failure, Malformed, Span, Tokens};
+use std::iter::once;
+
+use super::cut::{Cuts, cuts};
+use super::organization::Organizations;
+use super::raw::{self, Document, Entries, Fields, Kind, Loose};
+use super::report::{Reader, Report};
+use super::source::{At, Failure, Malformed, Span, Start, Tokens};
 use super::{Source, code, conceal};
 use crate::diag::Place;
 
@@ -16,14 +20,49 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 pub(super) type Root<'s> = At<Loose<Fields<'s, Document<'s>>>>;
 
 /// A file as far as it could be read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct File<'s> {
     /// Without a byte order mark; up to the first wrong byte when it is not UTF-8.
     pub(super) text: &'s str,
-    /// `None` when it is not YAML.
+    /// Without its organizations. `None` when it is not YAML.
     pub(super) root: Option<Root<'s>>,
+    /// In one part or in several; none when the file has no such key.
+    pub(super) organizations: Vec<Organizations>,
     pub(super) report: Report,
 }
+
+/// A file that holds text.
+#[derive(Debug)]
+pub(super) struct Sheet<'s> {
+    number: u32,
+    text: &'s str,
+    cuts: Option<Cuts>,
+}
+
+/// A file, or a part of one that holds whole organizations.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch<'s> {
+    number: u32,
+    /// Of the whole file.
+    text: &'s str,
+    start: Start,
+    /// In bytes of the file.
+    end: usize,
+}
+
+/// What stands in a stretch.
+#[derive(Debug)]
+pub(super) struct Part<'s> {
+    /// Without its organizations; `None` of all stretches but the first.
+    root: Option<Root<'s>>,
+    organizations: Option<Organizations>,
+    /// Where the first organization stands, when they stand below each other without brackets.
+    first: Option<Span>,
+    has_anchors: bool,
+    report: Report,
+}
+
+type Listed<'s> = Entries<'s, Fields<'s, raw::Organization<'s>>>;
 
 impl Source {
     /// Its text without a byte order mark, up to the first byte that is not UTF-8.
@@ -36,36 +75,165 @@ impl Source {
     }
 }
 
-/// Reads the file with this number.
-pub(super) fn open(number: u32, source: &Source) -> File<'_> {
-    let mut file = File {
-        text: "",
-        root: None,
-        report: Report::default(),
-    };
-    if let Some(malformed) = too_large(source) {
+/// Decides how the file with this number is read, in stretches of about so many bytes. Without text
+/// in it, it is read to its end.
+pub(super) fn look(
+    number: u32,
+    source: &Source,
+    stretch: usize,
+) -> Result<Sheet<'_>, Box<File<'_>>> {
+    let mut file = Box::new(File::default());
+    if let Some(malformed) = too_large(source).or_else(|| utf16(source)) {
         file.fail(number, malformed);
-        return file;
-    }
-    if let Some(malformed) = utf16(source) {
-        file.fail(number, malformed);
-        return file;
+        return Err(file);
     }
     file.text = source.decoded();
     if let Some(malformed) = not_text(source, file.text) {
         file.fail(number, malformed);
-        return file;
+        return Err(file);
     }
-    match read(file.text) {
-        Ok((root, skipped)) => {
-            file.root = Some(root);
-            for bytes in skipped {
-                file.report.hide(number, bytes);
+    Ok(Sheet {
+        number,
+        text: file.text,
+        cuts: cuts(file.text, stretch),
+    })
+}
+
+impl<'s> Sheet<'s> {
+    /// What to read of it.
+    pub(super) fn stretches(&self) -> Vec<Stretch<'s>> {
+        let starts = self.cuts.as_ref().map_or(&[][..], |cuts| &cuts.starts);
+        let ends = starts.iter().map(|start| start.byte as usize);
+        let (number, text) = (self.number, self.text);
+        once(Start::default())
+            .chain(starts.iter().copied())
+            .zip(ends.chain(once(text.len())))
+            .map(|(start, end)| Stretch {
+                number,
+                text,
+                start,
+                end,
+            })
+            .collect()
+    }
+
+    /// The file, given what was read of its stretches.
+    pub(super) fn file(self, parts: Vec<Result<Part<'s>, Failure>>) -> File<'s> {
+        let parts: Result<Vec<_>, _> = parts.into_iter().collect();
+        let parts = match (self.cuts, parts) {
+            (Some(cuts), Ok(parts)) if are_whole(&cuts, &parts) => Ok(parts),
+            (Some(_), _) => Stretch {
+                number: self.number,
+                text: self.text,
+                start: Start::default(),
+                end: self.text.len(),
             }
+            .read()
+            .map(|part| vec![part]),
+            (None, parts) => parts,
+        };
+        let mut file = File {
+            text: self.text,
+            ..File::default()
+        };
+        match parts {
+            Ok(parts) => {
+                for part in parts {
+                    file.root = file.root.or(part.root);
+                    file.organizations.extend(part.organizations);
+                    file.report.absorb(part.report);
+                }
+            }
+            Err(malformed) => file.fail(self.number, *malformed),
         }
-        Err(malformed) => file.fail(number, *malformed),
+        file
     }
-    file
+}
+
+/// Whether these stretches say together what the whole file says; see [`cut`](super::cut).
+fn are_whole(cuts: &Cuts, parts: &[Part<'_>]) -> bool {
+    let in_column = |part: &Part<'_>| part.first.filter(|first| first.column == cuts.column);
+    parts
+        .iter()
+        .all(|part| !part.has_anchors && in_column(part).is_some())
+        && parts
+            .first()
+            .and_then(in_column)
+            .is_some_and(|first| first.line == cuts.line)
+}
+
+impl<'s> Stretch<'s> {
+    /// Reads it.
+    pub(super) fn read(&self) -> Result<Part<'s>, Failure> {
+        let text = &self.text[self.start.byte as usize..self.end];
+        let Some(mut tokens) = Tokens::open(text, self.start)? else {
+            return Ok(Part::nothing());
+        };
+        let mut root = None;
+        let organizations = if self.start.depth == 0 {
+            let mut whole: Root<'s> = At::read(&mut tokens)?;
+            let organizations = match &mut whole.value {
+                Loose::Is(fields) => fields.record.organizations.take(),
+                Loose::Not(_) => None,
+            };
+            root = Some(whole);
+            organizations
+        } else {
+            Some(At::read(&mut tokens)?)
+        };
+        let skipped = tokens.skipped();
+        let has_anchors = tokens.has_anchors();
+        tokens.close()?;
+        let first = organizations.as_ref().and_then(first_of);
+        let mut report = Report::default();
+        let mut reader = Reader {
+            report: &mut report,
+            file: self.number,
+            text: self.text,
+        };
+        for bytes in skipped {
+            reader.hide(bytes);
+        }
+        let organizations = organizations.map(|listed| {
+            let listed = reader.field("organizations", Some(listed));
+            listed.map_or_else(Organizations::default, |listed| {
+                reader.organizations(listed.value)
+            })
+        });
+        Ok(Part {
+            root,
+            organizations,
+            first,
+            has_anchors,
+            report,
+        })
+    }
+}
+
+impl Part<'_> {
+    /// Of an empty file.
+    fn nothing() -> Self {
+        Self {
+            root: Some(At {
+                value: Loose::Not(Kind::Nothing),
+                span: Span::default(),
+                text: (0, 0),
+            }),
+            organizations: None,
+            first: None,
+            has_anchors: false,
+            report: Report::default(),
+        }
+    }
+}
+
+/// Where the first organization stands, unless they are in brackets: those begin before it.
+fn first_of(listed: &At<Loose<Listed<'_>>>) -> Option<Span> {
+    let Loose::Is(Entries(entries)) = &listed.value else {
+        return None;
+    };
+    let (key, _) = entries.first()?;
+    (key.text.0 == listed.text.0).then_some(key.span)
 }
 
 impl File<'_> {
@@ -92,22 +260,6 @@ impl File<'_> {
             .hide(number, conceal::around(self.text, span.line));
         self.report.error(place, span.length, code, message, help);
     }
-}
-
-/// The tree, and where the scalars stand that are not in it, in bytes.
-fn read(text: &str) -> Result<(Root<'_>, Vec<(u32, u32)>), Failure> {
-    let Some(mut tokens) = Tokens::open(text)? else {
-        let nothing = At {
-            value: Loose::Not(Kind::Nothing),
-            span: Span::default(),
-            text: (0, 0),
-        };
-        return Ok((nothing, Vec::new()));
-    };
-    let root = At::read(&mut tokens)?;
-    let skipped = tokens.skipped();
-    tokens.close()?;
-    Ok((root, skipped))
 }
 
 fn too_large(source: &Source) -> Option<Malformed> {

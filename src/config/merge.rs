@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::file::Root;
+use super::file::File;
 use super::keys::{listed, mistyped};
 use super::name::{closest, shown};
-use super::organization::{Defaults, Draft, Secrets};
-use super::raw::{self, Document, Entries, Fields, Kind, Loose};
+use super::organization::{Defaults, Draft, Organizations, Secrets, Written};
+use super::raw::{self, Document, Fields, Kind, Loose};
 use super::report::{Reader, Report};
 use super::source::{At, Span};
 use super::{Source, code};
@@ -21,8 +21,6 @@ use crate::model::{AccountName, AccountSource, Desired, Environment, Handle, Org
 
 /// The version of the format this program reads.
 const VERSION: f64 = 1.0;
-
-type Organizations<'s> = Entries<'s, Fields<'s, raw::Organization<'s>>>;
 
 /// What the files have said so far.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ pub(super) struct Merge<'s> {
     environment: Option<(Environment, Place)>,
     defaults: Defaults,
     accounts: BTreeMap<AccountName, (Option<AccountSource>, Place)>,
-    organizations: Vec<(u32, &'s str, At<Organizations<'s>>)>,
+    organizations: Vec<Organizations>,
 }
 
 impl<'s> Merge<'s> {
@@ -62,21 +60,28 @@ impl<'s> Merge<'s> {
         }
     }
 
-    /// Takes in one file; `None` when it could not be read.
-    pub(super) fn add(&mut self, file: u32, text: &'s str, root: Option<Root<'s>>) {
+    /// Takes in the file with this number.
+    pub(super) fn add(&mut self, number: u32, file: File<'s>) {
+        let File {
+            text,
+            root,
+            organizations,
+            report,
+        } = file;
+        self.report.absorb(report);
         let Some(root) = root else {
             self.complete = false;
             return;
         };
         let start = Place {
-            file,
+            file: number,
             line: root.span.line.max(1),
             column: root.span.column.max(1),
         };
         self.first.get_or_insert(start);
         let mut reader = Reader {
             report: &mut self.report,
-            file,
+            file: number,
             text,
         };
         // An empty file has nothing to say, which is no mistake in a directory.
@@ -88,7 +93,11 @@ impl<'s> Merge<'s> {
             return;
         };
         let document = reader.fields("a configuration", root.value);
-        self.document(file, text, document);
+        if !organizations.is_empty() {
+            self.seen.insert("organizations");
+        }
+        self.organizations.extend(organizations);
+        self.document(number, text, document);
     }
 
     fn document(&mut self, file: u32, text: &'s str, document: Document<'s>) {
@@ -97,12 +106,12 @@ impl<'s> Merge<'s> {
             environment,
             defaults,
             accounts,
-            organizations,
+            // Read with the file.
+            organizations: _,
         } = document;
         let present = [
             ("version", version.is_some()),
             ("environment", environment.is_some()),
-            ("organizations", organizations.is_some()),
         ];
         let present = present.into_iter().filter(|(_, present)| *present);
         self.seen.extend(present.map(|(key, _)| key));
@@ -146,16 +155,12 @@ impl<'s> Merge<'s> {
         let names_accounts = accounts.is_some();
         let accounts = reader.field("accounts", accounts);
         self.accounts_known &= accounts.is_some() || !names_accounts;
-        let organizations = reader.field("organizations", organizations);
 
         self.agree("environment", environment, |merge| &mut merge.environment);
         self.agree("operator", operator, |merge| &mut merge.defaults.operator);
         self.agree("adoption", adoption, |merge| &mut merge.defaults.adoption);
         for (name, account) in accounts.map(|at| at.value.0).unwrap_or_default() {
             self.account(file, text, &name, account);
-        }
-        if let Some(organizations) = organizations {
-            self.organizations.push((file, text, organizations));
         }
     }
 
@@ -243,30 +248,26 @@ impl<'s> Merge<'s> {
         let mut secrets = Secrets::default();
         let mut handles = BTreeMap::new();
         let mut organizations = Vec::new();
-        for (file, text, entries) in std::mem::take(&mut self.organizations) {
-            organizations.reserve(entries.value.0.len());
-            for (key, value) in entries.value.0 {
-                let mut reader = Reader {
-                    report: &mut self.report,
-                    file,
-                    text,
-                };
-                let place = reader.place(key.span);
-                let handle = reader.name("the handle of an organization", &key);
-                let what = handle.as_deref().unwrap_or("an organization");
-                let Some(value) = reader.expect(format_args!("`{what}`"), value) else {
-                    continue;
-                };
-                let draft = reader.organization(value.value, &default_account, &mut secrets);
-                let Some(handle) = handle.map(Handle::new) else {
-                    continue;
-                };
+        for Organizations {
+            mut written,
+            secrets: of_file,
+        } in std::mem::take(&mut self.organizations)
+        {
+            secrets.absorb(of_file, &mut written);
+            organizations.reserve(written.len());
+            for Written {
+                handle,
+                place,
+                span,
+                draft,
+            } in written
+            {
                 if let Some(earlier) = handles.get(&handle) {
-                    self.organization_twice(&handle, place, key.span, *earlier);
+                    self.organization_twice(&handle, place, span, *earlier);
                     continue;
                 }
                 handles.insert(handle.clone(), place);
-                organizations.extend(self.complete(handle, place, key.span, draft));
+                organizations.extend(self.complete(handle, place, span, draft));
             }
         }
         organizations.sort_by(|one: &Organization, other| one.handle.cmp(&other.handle));
@@ -428,18 +429,12 @@ impl<'s> Merge<'s> {
     }
 
     fn distinct_scopes(&mut self, organizations: &[Organization]) {
-        let mut by_place: Vec<_> = organizations.iter().collect();
-        by_place.sort_by_key(|organization| organization.place);
-        let mut scopes: BTreeMap<&Scope, &Organization> = BTreeMap::new();
-        let mut shared = Vec::new();
-        for organization in by_place {
-            match scopes.get(&*organization.scope) {
-                Some(first) => shared.push((organization, *first)),
-                None => {
-                    scopes.insert(&organization.scope, organization);
-                }
-            }
-        }
+        let mut by_scope: Vec<_> = organizations.iter().collect();
+        by_scope.sort_by(|one, other| (&one.scope, one.place).cmp(&(&other.scope, other.place)));
+        let alike = by_scope.chunk_by(|one, other| one.scope == other.scope);
+        let shared = alike
+            .filter_map(<[_]>::split_first)
+            .flat_map(|(first, rest)| rest.iter().map(move |second| (*second, *first)));
         for (second, first) in shared {
             let length = u32::try_from(second.handle.as_str().chars().count());
             self.report.error(

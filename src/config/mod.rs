@@ -17,6 +17,7 @@
 mod account;
 mod code;
 mod conceal;
+mod cut;
 mod excerpt;
 mod file;
 mod keys;
@@ -41,7 +42,7 @@ pub use secret::{SecretProblem, SecretRole, check_secret};
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::diag::{Diagnostic, Severity};
@@ -73,15 +74,19 @@ pub struct Parsed {
 /// # Errors
 /// All errors and warnings, in the order of the files, when there is at least one error.
 pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
+    parse_in_stretches(sources, cut::STRETCH)
+}
+
+/// The same, with large files read in stretches of about so many bytes, which changes nothing.
+fn parse_in_stretches(sources: &[Source], stretch: usize) -> Result<Parsed, Vec<Diagnostic>> {
     if sources.is_empty() {
         return Err(vec![no_files()]);
     }
-    let files = open(sources);
+    let files = open(sources, stretch);
     let texts: Vec<_> = files.iter().map(|file| file.text).collect();
     let mut merge = merge::Merge::new(sources);
     for (number, file) in (0..).zip(files) {
-        merge.report.absorb(file.report);
-        merge.add(number, file.text, file.root);
+        merge.add(number, file);
     }
     let (desired, mut report) = merge.finish();
     warn::check(&desired, &mut report);
@@ -97,36 +102,60 @@ pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
     }
 }
 
-/// Reads every file, on as many cores as there are: they know nothing of each other. The result does
-/// not depend on who was faster.
-fn open(sources: &[Source]) -> Vec<file::File<'_>> {
+/// Reads every file.
+fn open(sources: &[Source], stretch: usize) -> Vec<file::File<'_>> {
+    let numbered: Vec<_> = (0..).zip(sources).collect();
+    let looked = side_by_side(&numbered, |(number, source)| {
+        file::look(*number, source, stretch)
+    });
+    let stretches: Vec<_> = looked
+        .iter()
+        .map(|looked| {
+            looked
+                .as_ref()
+                .map_or_else(|_| Vec::new(), file::Sheet::stretches)
+        })
+        .collect();
+    let mut parts = side_by_side(&stretches.concat(), file::Stretch::read).into_iter();
+    let files = looked.into_iter().zip(stretches);
+    files
+        .map(|(looked, stretches)| match looked {
+            Ok(sheet) => sheet.file(parts.by_ref().take(stretches.len()).collect()),
+            Err(file) => *file,
+        })
+        .collect()
+}
+
+/// Does the work on all items, on as many cores as there are: they know nothing of each other. The
+/// results are in the order of the items, whoever was faster.
+fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let workers = thread::available_parallelism()
         .map_or(1, NonZero::get)
-        .min(sources.len());
-    let next = AtomicU32::new(0);
+        .min(items.len());
+    let next = AtomicUsize::new(0);
     let work = || {
-        let mut opened = Vec::new();
+        let mut done = Vec::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(source) = sources.get(number as usize) else {
-                return opened;
+            let Some(item) = items.get(number) else {
+                return done;
             };
-            opened.push((number, file::open(number, source)));
+            done.push((number, work(item)));
         }
     };
-    let mut files = thread::scope(|scope| {
+    let mut results = thread::scope(|scope| {
         // Without more threads there is still this one.
         let helpers: Vec<_> = (1..workers)
             .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
             .collect();
-        let mut files = work();
+        let mut results = work();
         for helper in helpers {
-            files.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            results.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
-        files
+        results
     });
-    files.sort_unstable_by_key(|(number, _)| *number);
-    files.into_iter().map(|(_, file)| file).collect()
+    results.sort_unstable_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 fn no_files() -> Diagnostic {

@@ -5,15 +5,15 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::keys::mistyped;
-use super::raw::{self, Callback, CallbackFields, Fields, List, Text};
+use super::raw::{self, Callback, CallbackFields, Entries, Fields, List, Text};
 use super::report::Reader;
 use super::source::{At, Span};
 use super::url::Fault;
 use super::{code, url};
 use crate::diag::Place;
 use crate::model::{
-    self, AccountName, Adoption, AppId, CallbackUrl, DeclaredSecret, OperatorId, OrganizationId,
-    SecretIndex,
+    self, AccountName, Adoption, AppId, CallbackUrl, DeclaredSecret, Handle, OperatorId,
+    OrganizationId, SecretIndex,
 };
 use crate::secret::SecretReference;
 
@@ -43,23 +43,35 @@ impl Secrets {
         }
     }
 
+    /// Adds those of another part, whose organizations get their numbers here.
+    pub(super) fn absorb(&mut self, other: Self, organizations: &mut [Written]) {
+        if other.places.is_empty() {
+            return;
+        }
+        let new_numbers: Vec<_> = other
+            .in_order()
+            .map(|(reference, place)| self.number(reference, place))
+            .collect();
+        for secret in organizations
+            .iter_mut()
+            .flat_map(|organization| used_by(&mut organization.draft.callbacks))
+        {
+            *secret = new_numbers[secret.0 as usize];
+        }
+    }
+
     /// Numbers the references anew, in the order of the (sorted) organizations, so that the order of
     /// the file does not matter.
     pub(super) fn renumber(self, organizations: &mut [model::Organization]) -> Vec<DeclaredSecret> {
-        let mut by_number: Vec<_> = self.numbers.into_iter().collect();
-        by_number.sort_unstable_by_key(|(_, number)| *number);
-        let mut left: Vec<_> = by_number
-            .into_iter()
-            .zip(self.places)
-            .map(|((reference, _), place)| Some(DeclaredSecret { reference, place }))
+        let mut left: Vec<_> = self
+            .in_order()
+            .map(|(reference, place)| Some(DeclaredSecret { reference, place }))
             .collect();
         let mut new_numbers = vec![SecretIndex(0); left.len()];
         let mut declared = Vec::with_capacity(left.len());
         let uses = organizations
             .iter_mut()
-            .flat_map(|organization| &mut organization.callbacks)
-            .flat_map(|callback| [&mut callback.key, &mut callback.token])
-            .flatten();
+            .flat_map(|organization| used_by(&mut organization.callbacks));
         for number in uses {
             let old = number.0 as usize;
             if let Some(secret) = left[old].take() {
@@ -70,6 +82,43 @@ impl Secrets {
         }
         declared
     }
+
+    /// By number.
+    fn in_order(self) -> impl Iterator<Item = (SecretReference, Place)> {
+        let mut by_number: Vec<_> = self.numbers.into_iter().collect();
+        by_number.sort_unstable_by_key(|(_, number)| *number);
+        by_number
+            .into_iter()
+            .zip(self.places)
+            .map(|((reference, _), place)| (reference, place))
+    }
+}
+
+/// The number of each secret that some callbacks use.
+fn used_by(callbacks: &mut [model::Callback]) -> impl Iterator<Item = &mut SecretIndex> {
+    callbacks
+        .iter_mut()
+        .flat_map(|callback| [&mut callback.key, &mut callback.token])
+        .flatten()
+}
+
+/// An organization as one file has it.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) handle: Handle,
+    /// Of the handle.
+    pub(super) place: Place,
+    /// Of the handle.
+    pub(super) span: Span,
+    pub(super) draft: Draft,
+}
+
+/// The organizations of a file or of a stretch of one.
+#[derive(Debug, Default)]
+pub(super) struct Organizations {
+    pub(super) written: Vec<Written>,
+    /// Those that they use, numbered for themselves.
+    pub(super) secrets: Secrets,
 }
 
 /// An organization without what only all files together tell.
@@ -90,8 +139,35 @@ pub(super) struct Draft {
 }
 
 impl Reader<'_> {
+    /// Reads organizations; what is wrong with them is reported and left out.
+    pub(super) fn organizations(
+        &mut self,
+        entries: Entries<'_, Fields<'_, raw::Organization<'_>>>,
+    ) -> Organizations {
+        let default_account = AccountName::default_account();
+        let mut organizations = Organizations::default();
+        organizations.written.reserve(entries.0.len());
+        for (key, value) in entries.0 {
+            let place = self.place(key.span);
+            let handle = self.name("the handle of an organization", &key);
+            let what = handle.as_deref().unwrap_or("an organization");
+            let Some(value) = self.expect(format_args!("`{what}`"), value) else {
+                continue;
+            };
+            let draft =
+                self.organization(value.value, &default_account, &mut organizations.secrets);
+            organizations.written.extend(handle.map(|handle| Written {
+                handle: Handle::new(handle),
+                place,
+                span: key.span,
+                draft,
+            }));
+        }
+        organizations
+    }
+
     /// Reads an organization; what is wrong with it is reported and left out.
-    pub(super) fn organization(
+    fn organization(
         &mut self,
         fields: Fields<'_, raw::Organization<'_>>,
         default_account: &AccountName,

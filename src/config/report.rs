@@ -98,14 +98,19 @@ impl Report {
         self.errors > 0
     }
 
-    /// Adds what was found in another file.
+    /// Adds what was found elsewhere.
     pub(super) fn absorb(&mut self, other: Self) {
         let Self {
             found,
             errors,
             hidden,
         } = other;
-        self.found.extend(found);
+        let mut room = MOST_ERRORS.saturating_sub(self.errors);
+        self.found.extend(found.into_iter().filter(|found| {
+            let fits = found.severity != Severity::Error || room > 0;
+            room = room.saturating_sub(usize::from(found.severity == Severity::Error));
+            fits
+        }));
         self.errors += errors;
         self.hidden.extend(hidden);
     }
@@ -202,8 +207,19 @@ impl Reader<'_> {
             // An empty block: what stands in its place is shown instead.
             return self.hide_line_from(start);
         }
-        let start = self.with_properties(start);
-        self.report.hide(self.file, (start, end));
+        self.report.hide(
+            self.file,
+            (self.with_properties(start), self.without_space(start, end)),
+        );
+    }
+
+    /// Where a value ends without what is only white space: the parser counts the next line's
+    /// indentation to a block.
+    fn without_space(&self, start: u32, end: u32) -> u32 {
+        let value = self.text.get(start as usize..end as usize);
+        value.map_or(end, |value| {
+            start.saturating_add(u32::try_from(value.trim_end().len()).unwrap_or(u32::MAX))
+        })
     }
 
     /// Keeps a value and what follows on its line out of every excerpt.

@@ -9,57 +9,27 @@
 //!
 //! Invariant: a [`Malformed`] says nothing that stands in the file, so it can't give a secret away.
 
+mod place;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use serde_yaml::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput};
+use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle, StrInput};
 
 use super::code;
-use crate::diag::Code;
+
+pub(super) use place::{At, Failure, Malformed, Span, Start};
 
 /// The deepest nesting that is read. A complete configuration needs seven levels.
-pub(super) const MAX_DEPTH: usize = 32;
+pub(in crate::config) const MAX_DEPTH: usize = 32;
 
 /// How many tokens are kept of anchored values and taken from them by aliases, all in all.
 const MAX_COPIES: usize = 200_000;
 
-/// A stretch of one file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
-    /// From 1.
-    pub(super) line: u32,
-    /// In characters, from 1.
-    pub(super) column: u32,
-    /// In characters. 0 for a mapping or list.
-    pub(super) length: u32,
-}
-
-/// A value and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    /// Where it is used; of an alias, where the `*alias` stands.
-    pub(super) span: Span,
-    /// Where its text stands, in bytes: start and end. Differs from `span` for an alias.
-    pub(super) text: (u32, u32),
-}
-
-/// Why a file can't be read as YAML.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Malformed {
-    pub(super) code: Code,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
-    pub(super) span: Option<Span>,
-}
-
-/// Boxed, because every step of reading may end in one and nearly none does.
-pub(super) type Failure = Box<Malformed>;
-
 /// A piece of a document.
 #[derive(Clone, Debug)]
-pub(super) enum Token<'t> {
+pub(in crate::config) enum Token<'t> {
     /// Its text, and whether it stands without quotes, so that it may be a number and the like.
     Scalar(Cow<'t, str>, bool),
     /// The items follow, then [`Token::End`].
@@ -89,8 +59,9 @@ struct Replay<'t> {
 }
 
 /// The tokens of one document, aliases replaced by what they stand for.
-pub(super) struct Tokens<'t> {
+pub(in crate::config) struct Tokens<'t> {
     parser: Parser<'t, StrInput<'t>>,
+    start: Start,
     depth: usize,
     /// All tokens since the outermost open anchor.
     log: Vec<At<Token<'t>>>,
@@ -104,8 +75,8 @@ pub(super) struct Tokens<'t> {
 }
 
 impl<'t> Tokens<'t> {
-    /// Begins to read; `None` when there is no document in `text`.
-    pub(super) fn open(text: &'t str) -> Result<Option<Self>, Failure> {
+    /// Begins to read what stands at `start` of a file; `None` when there is no document in `text`.
+    pub(in crate::config) fn open(text: &'t str, start: Start) -> Result<Option<Self>, Failure> {
         let options = granit_parser::options! {
             flow_nesting_limit: 2 * MAX_DEPTH,
             block_nesting_limit: 2 * MAX_DEPTH,
@@ -116,7 +87,7 @@ impl<'t> Tokens<'t> {
             match parser
                 .next_event()
                 .transpose()
-                .map_err(|error| malformed(&error))?
+                .map_err(|error| start.malformed(&error))?
             {
                 Some((Event::StreamStart, _)) => {}
                 Some((Event::DocumentStart(..), _)) => break,
@@ -125,7 +96,8 @@ impl<'t> Tokens<'t> {
         }
         Ok(Some(Self {
             parser,
-            depth: 0,
+            start,
+            depth: start.depth,
             log: Vec::new(),
             open: Vec::new(),
             anchors: BTreeMap::new(),
@@ -136,7 +108,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// The next token.
-    pub(super) fn next(&mut self) -> Result<At<Token<'t>>, Failure> {
+    pub(in crate::config) fn next(&mut self) -> Result<At<Token<'t>>, Failure> {
         let (token, anchor) = match self.replayed()? {
             Some(token) => (token, 0),
             None => self.parsed()?,
@@ -170,7 +142,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// The next key of the mapping that is being read; `None` at its end.
-    pub(super) fn key(&mut self) -> Result<Option<At<Cow<'t, str>>>, Failure> {
+    pub(in crate::config) fn key(&mut self) -> Result<Option<At<Cow<'t, str>>>, Failure> {
         let At { value, span, text } = self.next()?;
         match value {
             Token::End => Ok(None),
@@ -185,7 +157,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// Passes over the rest of the list or mapping that is being read.
-    pub(super) fn skip(&mut self) -> Result<(), Failure> {
+    pub(in crate::config) fn skip(&mut self) -> Result<(), Failure> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             let token = self.next()?;
@@ -198,17 +170,22 @@ impl<'t> Tokens<'t> {
 
     /// Where the scalars stand that [`skip`](Self::skip) passed over, in bytes. Nobody has looked at
     /// what they are, so they may be secrets.
-    pub(super) fn skipped(&mut self) -> Vec<(u32, u32)> {
+    pub(in crate::config) fn skipped(&mut self) -> Vec<(u32, u32)> {
         std::mem::take(&mut self.skipped)
     }
 
+    /// Whether anchors or aliases were met so far, so that one part of the text depends on another.
+    pub(in crate::config) const fn has_anchors(&self) -> bool {
+        self.copies > 0
+    }
+
     /// Makes sure that nothing follows the document.
-    pub(super) fn close(mut self) -> Result<(), Failure> {
+    pub(in crate::config) fn close(mut self) -> Result<(), Failure> {
         while let Some((event, span)) = self
             .parser
             .next_event()
             .transpose()
-            .map_err(|error| malformed(&error))?
+            .map_err(|error| self.start.malformed(&error))?
         {
             if matches!(event, Event::DocumentStart(..)) {
                 let message = "a file may hold one YAML document, but here a second one begins";
@@ -217,7 +194,7 @@ impl<'t> Tokens<'t> {
                     code: code::SEVERAL_DOCUMENTS,
                     message: message.to_owned(),
                     help: Some(help.to_owned()),
-                    span: Some(place(&span)),
+                    span: Some(self.start.place(&span)),
                 }));
             }
         }
@@ -245,7 +222,7 @@ impl<'t> Tokens<'t> {
                 .parser
                 .next_event()
                 .transpose()
-                .map_err(|error| malformed(&error))?;
+                .map_err(|error| self.start.malformed(&error))?;
             let Some((event, span)) = event else {
                 return Err(Box::new(Malformed {
                     code: code::SYNTAX,
@@ -267,7 +244,7 @@ impl<'t> Tokens<'t> {
                 Event::MappingStart(_, anchor, tag) => (Token::Mapping, anchor, tag),
                 Event::SequenceEnd | Event::MappingEnd => (Token::End, 0, None),
                 Event::Alias(anchor) => {
-                    self.replay = Some(self.alias(anchor, place(&span))?);
+                    self.replay = Some(self.alias(anchor, self.start.place(&span))?);
                     if let Some(token) = self.replayed()? {
                         return Ok((token, 0));
                     }
@@ -275,7 +252,7 @@ impl<'t> Tokens<'t> {
                 }
                 _ => continue,
             };
-            let at = place(&span);
+            let at = self.start.place(&span);
             if tag.is_some_and(|tag| !matches!(tag.core_suffix(), Some("str" | "seq" | "map"))) {
                 return Err(Box::new(Malformed {
                     code: code::SYNTAX,
@@ -290,7 +267,7 @@ impl<'t> Tokens<'t> {
             let token = At {
                 value: token,
                 span: at,
-                text: bytes(&span),
+                text: self.start.bytes(&span),
             };
             return Ok((token, anchor));
         }
@@ -356,66 +333,13 @@ fn too_much(span: Span) -> Failure {
     })
 }
 
-#[expect(
-    clippy::unnecessary_box_returns,
-    reason = "failures are boxed everywhere"
-)]
-fn malformed(error: &ScanError) -> Failure {
-    let marker = error.marker();
-    let span = Span {
-        line: small(marker.line()),
-        column: small(marker.col()).saturating_add(1),
-        length: 1,
-    };
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a foreign enum with a hundred variants"
-    )]
-    let help = match error.kind() {
-        ErrorKind::RecursionLimitExceeded => return too_much(span),
-        ErrorKind::TabNotAllowed
-        | ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => Some("use spaces; YAML does not allow tabs there"),
-        ErrorKind::UnknownAnchor => {
-            Some("put a value that begins with `*` in quotes if it is meant as text")
-        }
-        _ => None,
-    };
-    Box::new(Malformed {
-        code: code::SYNTAX,
-        message: format!("this is not valid YAML: {}", error.kind()),
-        help: help.map(str::to_owned),
-        span: (span.line > 0).then_some(span),
-    })
-}
-
-fn place(span: &granit_parser::Span) -> Span {
-    Span {
-        line: small(span.start.line()),
-        column: small(span.start.col()).saturating_add(1),
-        length: small(span.len()),
-    }
-}
-
-fn bytes(span: &granit_parser::Span) -> (u32, u32) {
-    let byte = |marker: &granit_parser::Marker| small(marker.byte_offset().unwrap_or(0));
-    (byte(&span.start), byte(&span.end))
-}
-
-/// Files are at most 64 MiB, so every number of theirs fits.
-fn small(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// All tokens, one character each: `[`, `{`, `/` or the text of a scalar.
     fn read(text: &str) -> Result<String, &'static str> {
-        let mut tokens = match Tokens::open(text) {
+        let mut tokens = match Tokens::open(text, Start::default()) {
             Ok(Some(tokens)) => tokens,
             Ok(None) => return Ok(String::new()),
             Err(failure) => return Err(failure.code.0),
@@ -458,7 +382,7 @@ mod tests {
 
     #[test]
     fn an_alias_knows_where_it_stands_and_where_its_text_does() {
-        let mut tokens = Tokens::open("[&a secret,\n *a]")
+        let mut tokens = Tokens::open("[&a secret,\n *a]", Start::default())
             .expect("YAML")
             .expect("a document");
         let all: Vec<_> = (0..3).map(|_| tokens.next().expect("a token")).collect();
