@@ -95,9 +95,17 @@ pub(super) fn schema() -> Value {
 
 /// The part with user name, password, host and port, in bytes from the beginning of `url`.
 pub(super) fn authority(url: &str) -> Option<(usize, &str)> {
-    let start = url.find("://")? + 3;
+    const HTTPS: &str = "https://";
+    let start = if url.starts_with(HTTPS) {
+        HTTPS.len()
+    } else {
+        url.find("://")? + 3
+    };
     let rest = &url[start..];
-    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let end = rest
+        .bytes()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'))
+        .unwrap_or(rest.len());
     Some((start, &rest[..end]))
 }
 

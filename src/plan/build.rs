@@ -68,16 +68,21 @@ pub fn plan(
         bookkeeping: Vec::new(),
         summary: Summary::default(),
     };
-    let mut declared_scopes = BTreeSet::new();
-    for organization in &desired.organizations {
-        declared_scopes.insert(&organization.scope);
-        builder.declared(organization);
-    }
-    for (scope, entries) in &recorded.scopes {
-        if !declared_scopes.contains(scope) {
-            builder.orphaned(scope, entries);
-        }
-    }
+    let mut declared: Vec<_> = desired
+        .organizations
+        .iter()
+        .map(|organization| (&organization.scope, organization))
+        .collect();
+    declared.sort_unstable_by_key(|(scope, _)| *scope);
+    join(
+        declared.into_iter(),
+        recorded.scopes.iter(),
+        |scope, organization, entries| match (organization, entries) {
+            (Some(organization), entries) => builder.declared(organization, entries),
+            (None, Some(entries)) => builder.orphaned(scope, entries),
+            (None, None) => {}
+        },
+    );
     builder.finish()
 }
 
@@ -100,13 +105,12 @@ enum Declaration<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn declared(&mut self, organization: &'a Organization) {
-        static NONE: BTreeMap<CallbackUrl, Entry> = BTreeMap::new();
-        let entries = self
-            .recorded
-            .scopes
-            .get(&organization.scope)
-            .unwrap_or(&NONE);
+    fn declared(
+        &mut self,
+        organization: &'a Organization,
+        entries: Option<&'a BTreeMap<CallbackUrl, Entry>>,
+    ) {
+        let entries = entries.into_iter().flatten();
         let mut changes = Vec::with_capacity(organization.callbacks.len());
         let mut census = Census::default();
         let declared = merge(
@@ -119,7 +123,7 @@ impl<'a> Builder<'a> {
                 .iter()
                 .map(|url| (url, Declaration::Absent)),
         );
-        join(declared, entries.iter(), |url, declaration, entry| {
+        join(declared, entries, |url, declaration, entry| {
             let declaration = declaration.unwrap_or(Declaration::Nothing);
             changes.extend(self.change(organization, url, &declaration, entry, &mut census));
         });
