@@ -68,6 +68,34 @@ fn drift_is_told_once() {
     assert!(env.read("esign.prom").contains(&format!("{drift} 0\n")));
 }
 
+#[test]
+fn two_pipelines_at_once_know_of_each_other() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&["--fault", "slow=60s"]);
+    let job = "https://github.com/acme/esign/actions/runs/7";
+    env.set("GITHUB_SERVER_URL", "https://github.com")
+        .set("GITHUB_REPOSITORY", "acme/esign")
+        .set("GITHUB_RUN_ID", "7");
+    let first = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    let said = env.run(&["--json", "apply", "--auto-approve"]).exits(6);
+    let events = said.events();
+    let last = events.last().unwrap();
+    let message = last["@message"].as_str().unwrap();
+    assert!(
+        message.contains("tester@") && message.ends_with(job),
+        "{message}"
+    );
+    let help = last["diagnostic"]["help"].as_str().unwrap();
+    assert!(help.contains("--lock-timeout"), "{help}");
+    // Also when it waits, quiet or not: whoever reads the log wants to know what for.
+    let waiting = env.start(&["apply", "--auto-approve", "--lock-timeout", "5m"]);
+    waiting.wait_until_it_says(job);
+    waiting.signal("INT");
+    assert_eq!(waiting.wait().code, None);
+    first.kill();
+}
+
 const HOUR: i64 = 3600;
 
 /// 240 callbacks that were all proven at the same moment, `--older-than 24h --max-calls 20` every

@@ -63,7 +63,7 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
             "**Refused: ",
             refusal.title,
             ".** ",
-            &refusal.remedy,
+            &with_code(&refusal.remedy),
             "\n\n",
         ]);
         let rows = refusal.rows(plan).map(|row| format!("  {row}\n"));
@@ -88,6 +88,14 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     }
     page.left_out(left, 0, "changes");
     page.text
+}
+
+/// With the flag to write, which stands last, as code.
+fn with_code(remedy: &str) -> String {
+    match remedy.find("--allow-deletes ") {
+        Some(at) => format!("{}`{}`", &remedy[..at], &remedy[at..]),
+        None => remedy.to_owned(),
+    }
 }
 
 /// A handle as HTML. Its place is in a code element, where `@all`, `#1` and addresses stay text.
@@ -245,11 +253,13 @@ impl Page {
         plan: &Plan,
         style: &Style,
     ) -> usize {
-        let called = || {
-            let changes = organization.changes.iter();
-            changes.filter(|change| change.steps != Steps::Nothing)
-        };
-        let count = called().count();
+        let changes = organization.changes.iter();
+        let mut called: Vec<(u8, &Change)> = changes
+            .filter_map(|change| Some((danger(change)?, change)))
+            .collect();
+        // What can hurt is not what is left out when not all fits.
+        called.sort_by_key(|(rank, _)| *rank);
+        let count = called.len();
         let handle = html(&organization.handle);
         if count == 0 || self.room() < handle.len() + FOLD {
             return count;
@@ -258,8 +268,9 @@ impl Page {
         let mut lines = 0;
         // Later ones would not fit, and rendering a hundred thousand takes its time.
         let mut size = 0;
-        for change in called() {
-            let text = diff_text(change, plan, style);
+        for (_, change) in called {
+            let gap = if texts.is_empty() { "" } else { "\n" };
+            let text = format!("{gap}{}", diff_text(change, plan, style));
             (lines, size) = (lines + text.lines().count(), size + text.len());
             texts.push(text);
             if size > self.room() {

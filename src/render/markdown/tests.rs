@@ -26,7 +26,7 @@ fn deletions_come_first_and_details_are_folded() {
     <!-- ess-callbacks plan production -->
     ### ess-callbacks, production: 2 to add, 0 to change, 2 to destroy
 
-    **Refused: this plan deletes more than the guards allow and will not be applied.** These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 1
+    **Refused: this plan deletes more than the guards allow and will not be applied.** These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: `--allow-deletes 1`
 
     ```text
       beta: its last callback; none would be left
