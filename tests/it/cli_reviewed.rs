@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::support::{OTHER_KEY, TestEnv, configuration};
+use crate::support::{OTHER_KEY, PROGRAM, TestEnv, configuration};
 
 const ONE: &str = "https://hooks.example/one";
 const TWO: &str = "https://hooks.example/two";
@@ -107,4 +107,22 @@ fn it_lifts_no_guard_and_approves_nothing_by_itself() {
     env.run(&["apply", "--expect-digest", &digest]).exits(64);
     apply(&env, "sha256:1234").exits(64);
     assert_eq!(served.arrived(), 1);
+}
+
+/// The guide's own two lines, as a shell reads them.
+#[test]
+fn the_guide_s_commands_work() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = std::fs::read_to_string(root.join("docs/pipelines.md")).unwrap();
+    let at = guide.find("digest=$(").unwrap();
+    let script = guide[at..].split("```").next().unwrap();
+    let mut env = TestEnv::new(&acme(&[ONE, TWO]));
+    let served = env.serve(&[]);
+    let folder = std::path::Path::new(PROGRAM).parent().unwrap();
+    env.set("PATH", &format!("{}:/usr/bin:/bin", folder.display()));
+    let said = env
+        .said(env.other("/bin/sh").args(["-euc", script]))
+        .exits(0);
+    assert!(said.stdout.contains("Apply complete!"), "{said}");
+    assert_eq!(served.urls(), [ONE, TWO]);
 }
