@@ -39,8 +39,11 @@ def story(lines):
                 headline = event["@message"]
         elif kind in ("apply_errored", "apply_unknown", "drift", "account_stopped"):
             rows.append(event["@message"])
-        elif kind == "diagnostic" and event.get("exit_code"):
-            headline = event["@message"]
+        elif kind == "diagnostic" and event["@level"] == "error":
+            # A guard, a lock, a stale plan, or what is wrong with the configuration.
+            rows.append(event["@message"])
+            if event["diagnostic"].get("help"):
+                rows.append("  " + event["diagnostic"]["help"])
     if headline is None and not rows:
         return None
     return shortened([headline or "ess-callbacks did not finish"] + rows)

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
+use super::jitter;
 use super::metrics::Told;
-use super::plan::print;
+use super::plan::{print, refused};
 use super::random::random;
 use super::remote::Remote;
 use super::secrets::{Resolver, fingerprints};
@@ -16,7 +17,7 @@ use super::workspace::{Loaded, Locations, lock, uses_of};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
-use crate::plan::{Change, Plan, read_document};
+use crate::plan::{Change, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles};
@@ -78,6 +79,9 @@ async fn locked(
         ));
     }
     let locations = Locations::of(global)?;
+    if let Some(most) = args.jitter {
+        jitter::wait(most, ui).await?;
+    }
     let wish = if let Some(path) = &args.plan {
         Wish::Saved(Box::new(saved(path)?))
     } else {
@@ -113,7 +117,8 @@ async fn with_state(
         Wish::Configuration(loaded) => {
             let salt = Salt(random()?);
             let plan = state.read(|recorded| loaded.plan(recorded, salt, &args.planning))?;
-            if !plan.tripped.is_empty() {
+            let expected = check_expected(&plan, args.expect_digest.as_deref());
+            if !plan.tripped.is_empty() || expected.is_err() {
                 ui.speak();
             }
             print(&plan, &loaded.warnings, Format::Text, args.rate, ui);
@@ -127,8 +132,9 @@ async fn with_state(
         }
     };
     if !plan.tripped.is_empty() {
-        return Ok(Exit::Guarded);
+        return Ok(refused(&plan, ui));
     }
+    check_expected(&plan, args.expect_digest.as_deref())?;
     if plan.is_empty() {
         told.report(&plan, Report::default());
         return record_only(&plan, state, ui).await;
@@ -265,6 +271,24 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
         let message = format!("the plan `{}` can't be applied: {error}", path.display());
         Failure::new(Exit::Stale, message)
     })
+}
+
+/// What was reviewed is what is called. A plan without calls needs no review.
+fn check_expected(plan: &Plan, expected: Option<&str>) -> Result<(), Failure> {
+    let Some(expected) = expected.filter(|_| !plan.is_empty()) else {
+        return Ok(());
+    };
+    let digest = calls_digest(plan);
+    if digest == expected {
+        return Ok(());
+    }
+    let message = format!(
+        "the plan makes other calls than those that were reviewed: its digest is {digest}, not {expected}; nothing \
+         was called"
+    );
+    Err(Failure::new(Exit::Stale, message).advice(
+        "The configuration, the state or a secret has changed since. Review this plan, and give its digest.",
+    ))
 }
 
 /// A plan is for the very state it was made from.

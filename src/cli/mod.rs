@@ -5,11 +5,15 @@
 
 mod apply;
 mod args;
+#[cfg(test)]
+mod args_tests;
 mod credentials;
 mod duration;
 mod exit;
 mod import;
 mod init;
+mod jitter;
+mod job;
 mod logging;
 mod metrics;
 mod owner;

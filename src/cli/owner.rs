@@ -4,18 +4,11 @@ use clap::CommandFactory as _;
 
 use super::args::Cli;
 use super::exit::Failure;
+use super::job;
 use super::random::random;
 use super::ui::SystemClock;
 use crate::apply::WallClock as _;
 use crate::state::LockOwner;
-
-/// Where the usual CI systems put the address of the running job.
-const JOB_URLS: [&str; 4] = [
-    "CI_JOB_URL",
-    "BUILD_URL",
-    "BUILDKITE_BUILD_URL",
-    "CIRCLE_BUILD_URL",
-];
 
 /// This process, with a fresh lock id.
 pub(super) fn this_process() -> Result<LockOwner, Failure> {
@@ -36,7 +29,7 @@ pub(super) fn this_process() -> Result<LockOwner, Failure> {
         pid: std::process::id(),
         command: words.join(" "),
         since: SystemClock.now(),
-        job_url: job_url(),
+        job_url: job::url(|name| variable(&[name])),
     })
 }
 
@@ -50,16 +43,6 @@ pub(super) fn host() -> String {
         "" => "this machine".to_owned(),
         name => name.to_owned(),
     }
-}
-
-fn job_url() -> Option<String> {
-    let github = || {
-        let server = variable(&["GITHUB_SERVER_URL"])?;
-        let repository = variable(&["GITHUB_REPOSITORY"])?;
-        let run = variable(&["GITHUB_RUN_ID"])?;
-        Some(format!("{server}/{repository}/actions/runs/{run}"))
-    };
-    variable(&JOB_URLS).or_else(github)
 }
 
 fn variable(names: &[&str]) -> Option<String> {

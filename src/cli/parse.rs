@@ -39,6 +39,17 @@ fn says_no(value: &str) -> bool {
     no.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
+/// What `calls_digest` makes: a text that can't be one would only be refused later, as stale.
+pub(super) fn digest(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("sha256:").unwrap_or_default();
+    let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    if digits.len() == 64 && digits.chars().all(hexadecimal) {
+        Ok(text.to_owned())
+    } else {
+        Err("a digest is `sha256:` and 64 hexadecimal digits".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

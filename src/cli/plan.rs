@@ -29,7 +29,7 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
     let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
     print(&plan, &loaded.warnings, format, rate, ui);
     if !plan.tripped.is_empty() {
-        return Ok(Exit::Guarded);
+        return Ok(refused(&plan, ui));
     }
     if let Some(path) = out {
         save(&plan, &loaded.warnings, &path)?;
@@ -42,6 +42,19 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
     let news = |item: &Bookkeeping| matches!(item, Bookkeeping::Refresh { .. });
     let pending = detailed_exitcode && (!plan.is_empty() || plan.bookkeeping.iter().any(news));
     Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// The end of a command whose plan a guard refused. Its text was printed with the plan; here its
+/// events end with what tripped.
+pub(super) fn refused(plan: &Plan, ui: &mut Ui) -> Exit {
+    let exit = Exit::Guarded;
+    if ui.takes_json() {
+        for line in render::guards_json(plan, exit.code(), SystemClock.now()) {
+            ui.json_line(&line);
+        }
+        ui.flush();
+    }
+    exit
 }
 
 /// Prints a plan, as text, as the document, or as events.

@@ -143,6 +143,7 @@ mod tests {
 
     use super::*;
     use crate::diag::Code;
+    use crate::plan::arbitrary;
 
     fn examples() -> Vec<Diagnostic> {
         let at = |line| Diagnostic {
@@ -176,6 +177,43 @@ mod tests {
         ::error file=teams/a%3Ab%2Cc.yaml,line=30,col=9,endColumn=12,title=E010::a callback has no key `100%25`,\u{a}::warning::forged%0Ahelp: did you mean `key`?
         ::warning title=W002::no token
         ");
+    }
+
+    proptest::proptest! {
+        /// GitHub reads a command a line; what it undoes gives the texts back.
+        #[test]
+        fn no_text_can_make_a_command(message in arbitrary::text(), file in arbitrary::text()) {
+            let mut diagnostic = examples().remove(0);
+            diagnostic.message = message;
+            diagnostic.snippet.as_mut().unwrap().file = Arc::from(file.as_str());
+            let text = github_annotations(&[diagnostic.clone()]);
+            let line = text.strip_suffix('\n').unwrap();
+            proptest::prop_assert!(!line.contains(['\n', '\r']), "{line:?}");
+            let (properties, body) = line.strip_prefix("::error ").unwrap().split_once("::").unwrap();
+            proptest::prop_assert_eq!(properties.split(',').count(), 5);
+            let undone = |text: &str| {
+                let marks = [("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")];
+                marks.iter().fold(text.to_owned(), |text, (code, sign)| text.replace(code, sign))
+            };
+            let shown = format!("{}\nhelp: did you mean `key`?", Clean(&diagnostic.message));
+            proptest::prop_assert_eq!(undone(body), shown);
+            let named = properties.split(',').next().unwrap().strip_prefix("file=").unwrap();
+            proptest::prop_assert_eq!(undone(named), relative(&file));
+        }
+
+        /// Each issue has a fingerprint of its own, however equal they look.
+        #[test]
+        fn no_two_issues_are_one(messages in proptest::collection::vec("[ab]{0,2}", 0..20)) {
+            let diagnostics: Vec<Diagnostic> = messages
+                .into_iter()
+                .map(|message| Diagnostic { message, ..examples().remove(0) })
+                .collect();
+            let text = gitlab_code_quality(&diagnostics, "callbacks.yaml");
+            let issues: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+            let print = |issue: &serde_json::Value| issue["fingerprint"].to_string();
+            let prints: std::collections::BTreeSet<String> = issues.iter().map(print).collect();
+            proptest::prop_assert_eq!(prints.len(), diagnostics.len());
+        }
     }
 
     #[test]

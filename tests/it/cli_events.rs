@@ -151,3 +151,74 @@ fn json_is_all_there_is_on_both_streams() {
         assert_eq!(found, kinds, "{arguments:?}");
     }
 }
+
+/// The last event of a file that `--json-into` wrote.
+#[track_caller]
+fn last(env: &TestEnv, name: &str) -> Value {
+    let text = env.read(name);
+    let line = text.lines().last().unwrap();
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+/// Whatever ends a run before a call, the events end with it, and the text is there as well.
+#[test]
+fn a_run_that_ends_early_says_so_in_its_events() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    env.run(&["plan", "--out", "old.json"]).exits(0);
+    let into = ["--auto-approve", "--json-into", "events.jsonl"];
+    let apply = |env: &TestEnv, arguments: &[&str], code: i32| {
+        let said = env
+            .run(&[&["apply"], arguments, &into].concat())
+            .exits(code);
+        let last = last(env, "events.jsonl");
+        assert_eq!(last["type"], "diagnostic", "{last}");
+        assert_eq!(last["exit_code"], code, "{last}");
+        let message = last["diagnostic"]["message"].as_str().unwrap();
+        // Wrapped to the terminal's width, or not.
+        let told = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let all = told(&format!("{} {}", said.stdout, said.stderr));
+        assert!(
+            all.contains(told(message).split(": ").next().unwrap()),
+            "{message}\n{said}"
+        );
+        last
+    };
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let refused = apply(&env, &["--destroy"], 5);
+    let help = refused["diagnostic"]["help"].as_str().unwrap();
+    assert!(
+        help.ends_with("say how many: --allow-deletes 1"),
+        "{refused}"
+    );
+    apply(&env, &["old.json"], 7);
+    apply(
+        &env,
+        &[
+            "--heal",
+            "--expect-digest",
+            &format!("sha256:{}", "0".repeat(64)),
+        ],
+        7,
+    );
+    apply(&env, &["missing.json"], 1);
+    apply(&env, &["--max-calls", "3"], 64);
+    env.unset("KEY");
+    apply(&env, &["--heal"], 1);
+    assert_eq!(served.arrived(), 1, "only the first one called");
+    // The same on standard output.
+    let said = env
+        .run(&["--json", "plan", "--destroy", "--no-secrets"])
+        .exits(5);
+    assert_eq!(well_formed(&said).last().unwrap()["exit_code"], 5, "{said}");
+}
+
+#[test]
+fn the_events_of_a_plan_have_its_digest() {
+    let env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let events = well_formed(&env.run(&["--json", "plan"]).exits(0));
+    let summary = events.last().unwrap();
+    let digest = summary["digest"].as_str().unwrap();
+    let page = env.run(&["plan", "--format", "markdown"]).exits(0);
+    assert!(page.stdout.contains(digest), "{page}");
+}

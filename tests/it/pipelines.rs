@@ -25,32 +25,32 @@ fn a_fork_and_a_trusted_run_agree_on_the_digest_until_a_secret_changes() {
     let markdown = ["--sandbox", "plan", "--format", "markdown"];
     let trusted = env.run(&markdown).exits(0);
     assert_snapshot!(trusted.out().replace(digest(&trusted.stdout), "[DIGEST]"), @r#"
-        <!-- ess-callbacks plan test -->
-        ### ess-callbacks, test: 1 to add, 0 to change, 0 to destroy
+    <!-- ess-callbacks plan test -->
+    ### ess-callbacks, test: 1 to add, 0 to change, 0 to destroy
 
-        ```diff
-        + acme/https://hooks.example/two (add)
-        ```
+    ```diff
+    + acme/https://hooks.example/two (add)
+    ```
 
-        ```text
-        1 call, about 1 s at 20/s. 1 unchanged, 1 unproven.
-        ```
+    ```text
+    1 call, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    ```
 
-        Digest of the calls: `[DIGEST]`. A plan with the same digest makes the same calls.
+    Digest of the calls: `[DIGEST]`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
 
-        <details open><summary><b>acme</b>: 1 change</summary>
+    <details open><summary><code>acme</code>: 1 change</summary>
 
-        ```diff
-          # acme/https://hooks.example/two will be added
-        +   callback {
-        +       url   = "https://hooks.example/two"
-        +       key   = (secret, fp [FP])
-        +       token = (secret, fp [FP])
-            }
-        ```
+    ```diff
+      # acme/https://hooks.example/two will be added
+    +   callback {
+    +       url   = "https://hooks.example/two"
+    +       key   = (secret, fp [FP])
+    +       token = (secret, fp [FP])
+        }
+    ```
 
-        </details>
-        "#);
+    </details>
+    "#);
 
     let other = env.run(&["--sandbox", "plan", "--format=markdown", "--no-secrets"]);
     let fork = other.exits(0);

@@ -5,12 +5,12 @@ use serde::Serialize;
 use super::json::{Level, ResourceJson, line};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Action, Tally, Timestamp};
-use crate::plan::{Change, Plan, Reason, Summary};
+use crate::plan::{Change, Plan, Reason, Summary, calls_digest};
 use crate::render::escape::Clean;
 use crate::render::{report, text, words};
 
 /// The version of the lines' shape.
-const UI_VERSION: &str = "1.0";
+const UI_VERSION: &str = "1.1";
 
 /// The first line: which program speaks, and in which version of this format.
 pub fn version_json(program: &str, at: Timestamp) -> String {
@@ -105,6 +105,7 @@ pub fn change_summary_json(plan: &Plan, at: Timestamp) -> String {
     struct Payload<'a> {
         changes: Changes,
         summary: &'a Summary,
+        digest: String,
     }
     line(
         (Level::Info, "change_summary"),
@@ -118,6 +119,7 @@ pub fn change_summary_json(plan: &Plan, at: Timestamp) -> String {
                 operation: "plan",
             },
             summary: &plan.summary,
+            digest: calls_digest(plan),
         },
     )
 }

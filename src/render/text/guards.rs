@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::model::Timestamp;
 use crate::plan::{Change, Plan, Reason, Tripped};
 use crate::render::escape::Clean;
+use crate::render::failure::error_json;
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 use crate::render::wrap::write_wrapped;
@@ -82,6 +84,25 @@ pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt:
         write_wrapped(out, ("", ""), &refusal.remedy, style.width)?;
     }
     Ok(())
+}
+
+/// How many rows a message names.
+const NAMED: usize = 10;
+
+/// The same as events, a diagnostic for each kind of guard, with the exit code.
+pub fn guards_json(plan: &Plan, exit_code: u8, at: Timestamp) -> Vec<String> {
+    let all = refusals(plan);
+    let event = |refusal: &Refusal| {
+        let mut rows = refusal.rows(plan);
+        let named: Vec<String> = rows.by_ref().take(NAMED).collect();
+        let more = match rows.count() {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        let message = format!("{}: {}{more}", refusal.title, named.join("; "));
+        error_json(&message, Some(&refusal.remedy), exit_code, at)
+    };
+    all.iter().map(event).collect()
 }
 
 fn too_many(tripped: &Tripped) -> Option<String> {

@@ -12,8 +12,8 @@ mod tests;
 
 pub(super) use change::shortened;
 pub use change::{Fingerprinting, change_text};
-pub use guards::guards_text;
 pub(super) use guards::refusals;
+pub use guards::{guards_json, guards_text};
 pub(super) use summary::{footer, no_changes, summary_line};
 
 use std::fmt;

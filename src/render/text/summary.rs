@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::model::{AccountName, Steps};
-use crate::plan::{Bookkeeping, Plan};
+use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{ago, counted, plural, span};
@@ -172,9 +172,15 @@ fn unknown(plan: &Plan) -> Option<String> {
 }
 
 fn not_checked(plan: &Plan) -> Option<String> {
-    (plan.summary.not_checked > 0).then(|| {
-        "Not checked: the secrets were not read, so a changed key or token would not show. Adds \
-         and deletes are exact."
+    let unread = |change: &Change| {
+        let after = change.after.as_ref();
+        after.is_some_and(|after| {
+            after.fingerprints.is_none() && (after.key.is_some() || after.token.is_some())
+        })
+    };
+    (plan.summary.not_checked > 0 || plan.changes().any(unread)).then(|| {
+        "Not checked: the secrets were not read, so one that is missing, wrong or changed would \
+         not show. Adds and deletes are exact."
             .to_owned()
     })
 }

@@ -5,8 +5,11 @@
 //! `diff` block of its own, folded when it is long. GitHub refuses comments over 65,536 characters,
 //! so what does not fit is left out, and the comment says how much.
 //!
-//! Everything that came from outside stands in code blocks, where Markdown, HTML and mentions mean
-//! nothing; a handle in the heading of a fold is escaped.
+//! Everything that came from outside stands in code blocks, where Markdown, HTML, links and mentions
+//! mean nothing; a handle in the heading of a fold stands in a code element, as HTML.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -31,14 +34,11 @@ const FOLD: usize = 400;
 /// An organization with more lines than this is folded.
 const LONG: usize = 30;
 
-/// What can hurt most comes first.
-const ORDER: [Symbol; 5] = [
-    Symbol::Delete,
-    Symbol::Replace,
-    Symbol::Finish,
-    Symbol::Add,
-    Symbol::Heal,
-];
+/// When so many lines are unfolded, so is no other.
+const UNFOLDED: usize = 4 * LONG;
+
+/// How many ranks [`danger`] knows.
+const RANKS: u8 = 5;
 
 /// The plan as Markdown, at most [`MARKDOWN_LIMIT`] bytes long. Its first line is the marker
 /// `<!-- ess-callbacks plan ENVIRONMENT -->`.
@@ -56,13 +56,14 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
             plan.environment,
             heading(plan)
         ),
+        unfolded: 0,
     };
     for refusal in refusals(plan) {
         page.text.extend([
             "**Refused: ",
             refusal.title,
             ".** ",
-            &refusal.remedy,
+            &with_code(&refusal.remedy),
             "\n\n",
         ]);
         let rows = refusal.rows(plan).map(|row| format!("  {row}\n"));
@@ -89,7 +90,15 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     page.text
 }
 
-/// A handle as HTML, where nothing in it means anything.
+/// With the flag to write, which stands last, as code.
+fn with_code(remedy: &str) -> String {
+    match remedy.find("--allow-deletes ") {
+        Some(at) => format!("{}`{}`", &remedy[..at], &remedy[at..]),
+        None => remedy.to_owned(),
+    }
+}
+
+/// A handle as HTML. Its place is in a code element, where `@all`, `#1` and addresses stay text.
 fn html(handle: &Handle) -> String {
     let mut text = String::new();
     for c in Clean(handle).to_string().chars() {
@@ -99,11 +108,6 @@ fn html(handle: &Handle) -> String {
             '>' => text.push_str("&gt;"),
             '"' => text.push_str("&quot;"),
             '\'' => text.push_str("&#39;"),
-            '`' => text.push_str("&#96;"),
-            '_' => text.push_str("&#95;"),
-            '~' => text.push_str("&#126;"),
-            '@' => text.push_str("&#64;"),
-            '#' => text.push_str("&#35;"),
             c => text.push(c),
         }
     }
@@ -143,34 +147,50 @@ fn heading(plan: &Plan) -> String {
     format!("### ess-callbacks, {}: {what}", plan.environment)
 }
 
-fn ordered(plan: &Plan) -> impl Iterator<Item = (Symbol, &Change)> {
-    ORDER.into_iter().flat_map(move |symbol| {
+/// How much a change can hurt: the lower, the earlier it stands. `None` when it calls nothing.
+fn danger(change: &Change) -> Option<u8> {
+    let symbol = Symbol::of(change)?;
+    Some(match (change.steps, symbol) {
+        (Steps::Delete, _) => 0,
+        (Steps::DeleteThenAdd, _) => 1,
+        (_, Symbol::Finish) => 2,
+        (_, Symbol::Add | Symbol::Delete | Symbol::Replace) => 3,
+        (_, Symbol::Heal) => 4,
+    })
+}
+
+fn ordered(plan: &Plan) -> impl Iterator<Item = &Change> {
+    (0..RANKS).flat_map(move |rank| {
         plan.changes()
-            .filter(move |change| Symbol::of(change) == Some(symbol))
-            .map(move |change| (symbol, change))
+            .filter(move |change| danger(change) == Some(rank))
     })
 }
 
 /// One line of the overview. Its first character decides its colour in a `diff` block.
-fn overview_line(symbol: Symbol, change: &Change) -> String {
-    let sign = match symbol {
-        Symbol::Add => '+',
-        Symbol::Delete => '-',
-        Symbol::Replace | Symbol::Heal | Symbol::Finish => '!',
+fn overview_line(change: &Change) -> String {
+    let sign = match (change.action, change.steps) {
+        (_, Steps::Delete) => '-',
+        (Action::Add, Steps::Add) => '+',
+        _ => '!',
     };
     let action = words::plan_to(change.action);
-    let address = Clean(&change.address);
-    let gap = if change.steps == Steps::DeleteThenAdd {
-        " with a gap of about 1 round trip"
-    } else {
-        ""
+    let by = match (change.action, change.steps) {
+        (Action::Finish, Steps::Add) => " an open call by an add",
+        (Action::Finish, Steps::Delete) => " an open call by a delete",
+        (Action::Finish, Steps::DeleteThenAdd) => " an open call by a delete and an add",
+        _ => "",
+    };
+    let gap = match change.steps {
+        Steps::DeleteThenAdd => " with a gap of about 1 round trip",
+        Steps::Nothing | Steps::Add | Steps::Delete => "",
     };
     let why = if change.reason == Reason::NotRecorded {
         String::new()
     } else {
         format!(", because {}", change.reason)
     };
-    format!("{sign} {address} ({action}{gap}{why})\n")
+    let address = Clean(&change.address);
+    format!("{sign} {address} ({action}{by}{gap}{why})\n")
 }
 
 /// What `write` writes.
@@ -182,6 +202,8 @@ fn written(write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> String {
 
 struct Page {
     text: String,
+    /// How many lines of changes can be seen without a click.
+    unfolded: usize,
 }
 
 impl Page {
@@ -219,7 +241,8 @@ impl Page {
         self.text.extend([
             "Digest of the calls: `",
             &calls_digest(plan),
-            "`. A plan with the same digest makes the same calls.\n\n",
+            "`. A plan with the same digest makes the same calls; `apply --expect-digest` makes \
+             these or none.\n\n",
         ]);
     }
 
@@ -230,11 +253,13 @@ impl Page {
         plan: &Plan,
         style: &Style,
     ) -> usize {
-        let called = || {
-            let changes = organization.changes.iter();
-            changes.filter(|change| change.steps != Steps::Nothing)
-        };
-        let count = called().count();
+        let changes = organization.changes.iter();
+        let mut called: Vec<(u8, &Change)> = changes
+            .filter_map(|change| Some((danger(change)?, change)))
+            .collect();
+        // What can hurt is not what is left out when not all fits.
+        called.sort_by_key(|(rank, _)| *rank);
+        let count = called.len();
         let handle = html(&organization.handle);
         if count == 0 || self.room() < handle.len() + FOLD {
             return count;
@@ -243,22 +268,27 @@ impl Page {
         let mut lines = 0;
         // Later ones would not fit, and rendering a hundred thousand takes its time.
         let mut size = 0;
-        for change in called() {
-            let text = diff_text(change, plan, style);
+        for (_, change) in called {
+            let gap = if texts.is_empty() { "" } else { "\n" };
+            let text = format!("{gap}{}", diff_text(change, plan, style));
             (lines, size) = (lines + text.lines().count(), size + text.len());
             texts.push(text);
             if size > self.room() {
                 break;
             }
         }
-        let unfolded = if lines <= LONG { " open" } else { "" };
+        let short = lines <= LONG && self.unfolded + lines <= UNFOLDED;
+        if short {
+            self.unfolded += lines;
+        }
+        let unfolded = if short { " open" } else { "" };
         let changes = words::counted(count, "change", "changes");
         self.text.extend([
             "<details",
             unfolded,
-            "><summary><b>",
+            "><summary><code>",
             &handle,
-            "</b>: ",
+            "</code>: ",
             &changes,
             "</summary>\n\n",
         ]);
@@ -271,11 +301,11 @@ impl Page {
     /// Every change in a line; returns how many don't fit, and how many of them delete.
     fn overview(&mut self, plan: &Plan) -> (usize, usize) {
         // Two thirds of the room, so that the counts and some of the details fit as well.
-        let lines = ordered(plan).map(|(symbol, change)| overview_line(symbol, change));
+        let lines = ordered(plan).map(overview_line);
         let left = self.block("diff", lines, self.room() / 3 * 2);
         let deletes = plan
             .changes()
-            .filter(|change| change.action == Action::Delete)
+            .filter(|change| danger(change) == Some(0))
             .count();
         // Deletes come first, so those that are left out are what the shown ones don't cover.
         let shown = plan.changes().count() - left;
@@ -294,179 +324,5 @@ impl Page {
             "**{count} more {what} left out for length{of_them}.** `ess-callbacks plan` shows \
              everything.\n\n"
         )]);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::Timestamp;
-    use crate::plan::{Tripped, arbitrary};
-    use crate::render::fixtures::*;
-
-    #[test]
-    fn deletions_come_first_and_details_are_folded() {
-        let mut plan = plan(vec![
-            add("acme", "https://hooks.acme.example/esign"),
-            replace("acme-shanghai", "https://sh.acme.example/cb"),
-            delete("beta", "https://old.beta.example/cb"),
-        ]);
-        plan.summary.unchanged = 14;
-        plan.summary.deletes_by_omission = 1;
-        plan.tripped = vec![Tripped::LastOfOrganization {
-            handle: Handle::new("beta"),
-            deletes: 1,
-        }];
-        assert_snapshot!(plan_markdown(&plan, &plain()), @r#"
-        <!-- ess-callbacks plan production -->
-        ### ess-callbacks, production: 2 to add, 0 to change, 2 to destroy
-
-        **Refused: this plan deletes more than the guards allow and will not be applied.** These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 1
-
-        ```text
-          beta: its last callback; none would be left
-        ```
-
-        ```diff
-        - beta/https://old.beta.example/cb (delete, because it is not in callbacks.yaml)
-        ! acme-shanghai/https://sh.acme.example/cb (replace with a gap of about 1 round trip, because its key changed)
-        + acme/https://hooks.acme.example/esign (add)
-        ```
-
-        ```text
-        4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged.
-        ```
-
-        Digest of the calls: `sha256:e887040b64b0763ff694d2d6bbb4395b5cedc326e8023532ee716069c3b2e88e`. A plan with the same digest makes the same calls.
-
-        <details open><summary><b>acme</b>: 1 change</summary>
-
-        ```diff
-          # acme/https://hooks.acme.example/esign will be added
-        +   callback {
-        +       url   = "https://hooks.acme.example/esign"
-        +       key   = (secret, fp 9c9c…)
-        +       token = (secret, fp 7777…)
-            }
-        ```
-
-        </details>
-
-        <details open><summary><b>acme-shanghai</b>: 1 change</summary>
-
-        ```diff
-          # acme-shanghai/https://sh.acme.example/cb must be replaced
-          # (because its key changed)
-        !   callback {
-                url   = "https://sh.acme.example/cb"
-        !       key   = (secret, fp 0202…) -> (secret, fp 8181…)
-                token = (secret, fp 7777…)
-            }
-        ```
-
-        </details>
-
-        <details open><summary><b>beta</b>: 1 change</summary>
-
-        ```diff
-          # beta/https://old.beta.example/cb will be deleted
-          # (because it is not in callbacks.yaml)
-        -   callback {
-        -       url   = "https://old.beta.example/cb"
-        -       key   = (secret, fp 9c9c…)
-        -       token = (secret, fp 7777…)
-            }
-        ```
-
-        </details>
-        "#);
-    }
-
-    #[test]
-    fn no_changes_still_says_what_that_is_worth() {
-        let mut plan = plan(Vec::new());
-        plan.summary.unchanged = 14;
-        assert_snapshot!(plan_markdown(&plan, &plain()), @"
-        <!-- ess-callbacks plan production -->
-        ### ess-callbacks, production: no changes
-
-        ```text
-        No changes. Your configuration matches the recorded state.
-
-        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
-        14 unchanged.
-        ```
-
-        Digest of the calls: `sha256:96942b01122b4b4dcaf03fe1613e0929fa09f196bf162140f5be0765599d6455`. A plan with the same digest makes the same calls.
-        ");
-    }
-
-    #[test]
-    fn what_does_not_fit_is_counted() {
-        let long = "x".repeat(100);
-        let mut changes: Vec<Change> = (0..1000)
-            .map(|n| delete("acme", &format!("https://a.example/{n}/{long}")))
-            .collect();
-        changes.extend((0..1000).map(|n| add("beta", &format!("https://b.example/{n}/{long}"))));
-        let shown = plan_markdown(&plan(changes), &plain());
-        assert!(shown.len() <= MARKDOWN_LIMIT, "{}", shown.len());
-        assert!(
-            shown.len() > MARKDOWN_LIMIT * 9 / 10,
-            "room is wasted: {}",
-            shown.len()
-        );
-        let left: Vec<&str> = shown
-            .lines()
-            .filter(|line| line.contains("left out"))
-            .collect();
-        assert_snapshot!(left.join("\n"), @"
-        **1762 more changes left out for length, 762 of them deletes.** `ess-callbacks plan` shows everything.
-        **1952 more changes left out for length.** `ess-callbacks plan` shows everything.
-        ");
-        assert!(
-            shown.ends_with("left out for length.** `ess-callbacks plan` shows everything.\n\n")
-        );
-        assert_eq!(shown.matches("```").count() % 2, 0);
-    }
-
-    #[test]
-    fn a_handle_means_nothing_as_html() {
-        let shown = plan_markdown(
-            &plan(vec![add("<b>@all&`", "https://a.example/cb")]),
-            &plain(),
-        );
-        assert!(
-            shown.contains("<b>&lt;b&gt;&#64;all&amp;&#96;</b>: 1 change"),
-            "{shown}"
-        );
-    }
-
-    fn repeated<T: Clone>(items: &[T], times: usize) -> Vec<T> {
-        let count = items.len() * times;
-        items.iter().cycle().take(count).cloned().collect()
-    }
-
-    proptest! {
-        #[test]
-        fn no_plan_makes_a_comment_that_github_refuses(
-            plan in arbitrary::plan(),
-            repeat in 1_usize..400,
-        ) {
-            let mut plan = plan;
-            for organization in &mut plan.organizations {
-                let changes = std::mem::take(&mut organization.changes);
-                organization.changes = repeated(&changes, repeat);
-            }
-            plan.tripped = repeated(&plan.tripped, repeat);
-            let shown = plan_markdown(&plan, &Style::plain(Timestamp(0)));
-            prop_assert!(shown.len() <= MARKDOWN_LIMIT);
-            prop_assert!(shown.starts_with("<!-- ess-callbacks plan "));
-            // Nothing from outside can open or close a block.
-            let fences = shown.lines().filter(|line| line.starts_with("```")).count();
-            prop_assert_eq!(fences % 2, 0);
-        }
     }
 }

@@ -1,0 +1,38 @@
+//! The command line is consistent, and the environment can say all of it.
+
+use clap::CommandFactory as _;
+
+use super::args::Cli;
+
+/// A command and all below it.
+fn with_subcommands(command: &clap::Command) -> Vec<&clap::Command> {
+    let below = command.get_subcommands().flat_map(with_subcommands);
+    std::iter::once(command).chain(below).collect()
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_flag_has_the_environment_variable_of_its_name() {
+    let mut seen = 0;
+    for command in with_subcommands(&Cli::command()) {
+        for argument in command.get_arguments() {
+            let Some(flag) = argument.get_long() else {
+                continue;
+            };
+            let variable = format!("ESS_CALLBACKS_{}", flag.to_uppercase().replace('-', "_"));
+            let found = argument.get_env().and_then(std::ffi::OsStr::to_str);
+            assert_eq!(
+                found,
+                Some(variable.as_str()),
+                "{} --{flag}",
+                command.get_name()
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}

@@ -1,0 +1,248 @@
+//! The pipelines to copy: what can be run here is run, the rest is read the way its reader would.
+//!
+//! What needs schemas from elsewhere is checked by tests/pipelines/run.sh.
+
+mod bots;
+mod comments;
+mod monitoring;
+mod receiver;
+mod state_branch;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::docs::misuse;
+use crate::support::{Said, TestEnv};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A machine with git, Python and the like.
+fn machine() -> TestEnv {
+    let mut env = TestEnv::new("");
+    let path = std::env::var("PATH").unwrap();
+    // Shims need the home they were made for.
+    env.set("PATH", &format!("/usr/bin:/bin:{path}"))
+        .set("GIT_CONFIG_GLOBAL", "/dev/null")
+        .set("GIT_CONFIG_NOSYSTEM", "1");
+    env
+}
+
+fn has(env: &TestEnv, program: &str) -> bool {
+    let there = env.other(program).arg("--version").output().is_ok();
+    if !there {
+        // Not by `println!`, which is swallowed when a test passes.
+        let text = format!("SKIPPED: there is no {program}\n");
+        std::io::stderr().write_all(text.as_bytes()).ok();
+    }
+    there
+}
+
+fn sh(env: &TestEnv, folder: &str, script: &str) -> Said {
+    let mut command = env.other("/bin/sh");
+    command.args(["-euc", script]).current_dir(env.path(folder));
+    let tool = root().join("examples/state-branch.sh");
+    env.said(command.env("STATE_BRANCH_SH", tool))
+}
+
+/// Every YAML file among the examples, parsed.
+fn yaml_files() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("examples")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "yml" || extension == "yaml")
+            {
+                let text = fs::read_to_string(&path).unwrap();
+                let name = path.strip_prefix(root()).unwrap().display().to_string();
+                let value =
+                    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+                found.push((name, value));
+            }
+        }
+    }
+    found.sort_by(|one, two| one.0.cmp(&two.0));
+    found
+}
+
+/// Every script in it: `run` of GitHub's steps, `script` and `before_script` of GitLab's jobs.
+fn scripts(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match (name.as_str(), value) {
+                    ("run", Value::String(script)) => into.push(script.clone()),
+                    ("script" | "before_script", Value::Array(lines)) => {
+                        let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+                        into.push(lines.join("\n"));
+                    }
+                    _ => scripts(value, into),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| scripts(item, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn pipelines_say_what_the_program_understands() {
+    let mut calls = 0;
+    let mut wrong = Vec::new();
+    let files = yaml_files();
+    assert_eq!(
+        files.len(),
+        10,
+        "{:?}",
+        files.iter().map(|file| &file.0).collect::<Vec<_>>()
+    );
+    for (name, value) in files {
+        let mut all = Vec::new();
+        scripts(&value, &mut all);
+        for script in all {
+            let parsed = Command::new("bash")
+                .args(["-n", "-c", &script])
+                .output()
+                .unwrap();
+            assert!(
+                parsed.status.success(),
+                "{name}: {}",
+                String::from_utf8_lossy(&parsed.stderr)
+            );
+            for line in script.replace("\\\n", " ").lines() {
+                if let Some(rest) = line.trim().strip_prefix("ess-callbacks ") {
+                    calls += 1;
+                    wrong.extend(misuse(rest).map(|problem| format!("{name}: {problem}")));
+                }
+            }
+            // What comes from outside goes through the environment: in a script it would be code.
+            if name.contains("github") && script.contains("${{") {
+                wrong.push(format!("{name}: an expression stands in a script"));
+            }
+        }
+    }
+    let unit =
+        fs::read_to_string(root().join("examples/systemd/ess-callbacks-heal.service")).unwrap();
+    let line = unit
+        .lines()
+        .find_map(|line| line.split_once("ess-callbacks apply"))
+        .unwrap();
+    wrong.extend(misuse(&format!("apply{}", line.1)));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(calls >= 8, "{calls}");
+}
+
+#[test]
+fn systemd_reads_its_units() {
+    let env = machine();
+    if !has(&env, "systemd-analyze") {
+        return;
+    }
+    let unit = |name: &str| root().join("examples/systemd").join(name);
+    let mut command = env.other("systemd-analyze");
+    command.arg("verify").args([
+        unit("ess-callbacks-heal.service"),
+        unit("ess-callbacks-heal.timer"),
+    ]);
+    let said = env.said(&mut command).exits(0);
+    assert_eq!(said.stderr, "");
+}
+
+/// The image is not built here, but what goes into it is all there, and cargo accepts it.
+#[test]
+fn the_image_is_made_of_what_there_is() {
+    let folder = root().join("examples/container");
+    let file = fs::read_to_string(folder.join("Dockerfile")).unwrap();
+    let ignore = fs::read_to_string(folder.join("Dockerfile.dockerignore")).unwrap();
+    let own = |line: &&str| line.starts_with("COPY ") && !line.contains("--from");
+    let sources: Vec<&str> = file
+        .lines()
+        .filter(own)
+        .flat_map(|line| line.split(' ').skip(1).filter(|word| *word != "./"))
+        .collect();
+    let env = TestEnv::new("");
+    for source in &sources {
+        assert!(
+            ignore
+                .lines()
+                .any(|line| line.strip_prefix('!') == Some(source)),
+            "{source} is ignored"
+        );
+        let copied = Command::new("cp")
+            .arg("-r")
+            .arg(root().join(source))
+            .arg(env.path(source))
+            .status();
+        assert!(copied.unwrap().success(), "{source}");
+    }
+    assert!(
+        file.contains("RUN cargo build --release --locked\n")
+            && file.contains("\nUSER 65532:65532\n")
+    );
+    let mut cargo = Command::new(env!("CARGO"));
+    let arguments = [
+        "metadata",
+        "--locked",
+        "--offline",
+        "--no-deps",
+        "--format-version=1",
+    ];
+    let output = cargo
+        .args(arguments)
+        .current_dir(env.path("."))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The job's arguments are words of the command line, and its codes those of the program.
+#[test]
+fn the_cron_job_says_what_the_program_understands() {
+    let files = yaml_files();
+    let (_, job) = files
+        .iter()
+        .find(|file| file.0.ends_with("kubernetes/heal.yaml"))
+        .unwrap();
+    let job = &job["spec"]["jobTemplate"]["spec"];
+    let container = &job["template"]["spec"]["containers"][0];
+    let words = |list: &Value| -> Vec<String> {
+        let words = list.as_array().unwrap().iter().map(Value::as_str);
+        words.map(|word| word.unwrap().to_owned()).collect()
+    };
+    let mut env = TestEnv::new(&crate::support::configuration(&[(
+        "acme",
+        &["https://hooks.example/one"],
+    )]));
+    let arguments: Vec<String> = words(&container["args"])
+        .into_iter()
+        .map(|word| word.replace("--jitter=10m", "--jitter=0s"))
+        .collect();
+    let served = env.serve(&[]);
+    let said = env.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(said.exits(0).stdout, "");
+    assert_eq!(served.arrived(), 1);
+    // Another try may help with 4 and 6, so these must not be final.
+    let last = &job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"];
+    assert_eq!(last, &serde_json::json!([1, 3, 5, 7, 64]));
+    for name in container["env"].as_array().unwrap() {
+        let name = name["name"].as_str().unwrap();
+        assert!(
+            ["ESS_CALLBACKS_CONFIG", "ESS_CALLBACKS_STATE"].contains(&name),
+            "{name}"
+        );
+    }
+}
