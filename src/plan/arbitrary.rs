@@ -275,11 +275,15 @@ fn organizations(secrets: u32) -> impl Strategy<Value = Vec<OrganizationPlan>> {
     .prop_map(|organizations| {
         organizations
             .into_iter()
-            .map(|(scope, (handle, suspended, changes))| OrganizationPlan {
-                handle: Handle::new(handle),
-                scope: Arc::new(scope),
-                suspended,
-                changes,
+            .map(|(scope, (handle, suspended, mut changes))| {
+                changes.sort_by(|one, other| one.address.url.cmp(&other.address.url));
+                changes.dedup_by(|one, other| one.address.url == other.address.url);
+                OrganizationPlan {
+                    handle: Handle::new(handle),
+                    scope: Arc::new(scope),
+                    suspended,
+                    changes,
+                }
             })
             .collect()
     })

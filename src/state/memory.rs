@@ -4,7 +4,7 @@
 //! the disk are numbered from 1, so that a test can let any one of them fail ([`MemoryFiles::fail_at`])
 //! or be the last one ([`MemoryFiles::crash_at`]). Then [`MemoryFiles::power_cut`] gives the disk that
 //! the next program finds, and [`MemoryFiles::killed`] the one that it finds when only the program
-//! died.
+//! died: everything seems to be there, and a later power cut can still take what was not synced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Write};
@@ -60,6 +60,8 @@ struct Disk {
 struct Inode {
     bytes: Vec<u8>,
     synced: usize,
+    /// From where on a sync that failed has left what no later one writes.
+    dropped: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,20 +95,11 @@ impl Random {
 impl MemoryFiles {
     /// An empty disk.
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(Disk {
-            inodes: BTreeMap::new(),
-            next_inode: 1,
-            names: BTreeMap::new(),
-            durable: BTreeMap::new(),
-            unsynced: Vec::new(),
-            locked: BTreeSet::new(),
-            operations: 0,
-            syncs: 0,
-            crash_at: None,
-            fail_at: None,
-            crashed: false,
-            random: Random::new(seed),
-        })))
+        Self::of(Disk::new(Random::new(seed)))
+    }
+
+    fn of(disk: Disk) -> Self {
+        Self(Arc::new(Mutex::new(disk)))
     }
 
     /// The operation with this number does not complete, and none does after it.
@@ -149,23 +142,28 @@ impl MemoryFiles {
         for inode in inodes.values_mut() {
             inode.lose(&mut random);
         }
-        Self::found(names, inodes, disk.next_inode, random)
+        Self::of(Disk {
+            inodes,
+            next_inode: disk.next_inode,
+            durable: names.clone(),
+            names,
+            ..Disk::new(random)
+        })
     }
 
-    /// The disk after the program alone died: everything it did is there, and its locks are free.
+    /// The disk after the program alone died: everything it did is there, durable or not, and its
+    /// locks are free.
     #[must_use]
     pub fn killed(&self) -> Self {
         let disk = self.disk();
-        let mut inodes = disk.inodes.clone();
-        for inode in inodes.values_mut() {
-            inode.synced = inode.bytes.len();
-        }
-        Self::found(
-            disk.names.clone(),
-            inodes,
-            disk.next_inode,
-            disk.random.clone(),
-        )
+        Self::of(Disk {
+            inodes: disk.inodes.clone(),
+            next_inode: disk.next_inode,
+            names: disk.names.clone(),
+            durable: disk.durable.clone(),
+            unsynced: disk.unsynced.clone(),
+            ..Disk::new(disk.random.clone())
+        })
     }
 
     /// A file's contents as programs see them.
@@ -180,7 +178,11 @@ impl MemoryFiles {
         let mut disk = self.disk();
         let bytes = bytes.into();
         let synced = bytes.len();
-        let inode = disk.add(Inode { bytes, synced });
+        let inode = disk.add(Inode {
+            bytes,
+            synced,
+            dropped: None,
+        });
         let path = path.as_ref().to_owned();
         disk.durable.insert(path.clone(), inode);
         disk.names.insert(path, inode);
@@ -192,8 +194,8 @@ impl MemoryFiles {
         disk.durable
             .iter()
             .filter_map(|(path, inode)| {
-                let Inode { bytes, synced } = disk.inodes.get(inode)?;
-                Some((path.clone(), bytes[..*synced].to_vec()))
+                let inode = disk.inodes.get(inode)?;
+                Some((path.clone(), inode.bytes[..inode.certain()].to_vec()))
             })
             .collect()
     }
@@ -207,30 +209,29 @@ impl MemoryFiles {
             .collect()
     }
 
-    fn found(
-        names: BTreeMap<PathBuf, u64>,
-        inodes: BTreeMap<u64, Inode>,
-        next_inode: u64,
-        random: Random,
-    ) -> Self {
-        let new = Self::new(0);
-        {
-            let mut disk = new.disk();
-            disk.durable = names.clone();
-            disk.names = names;
-            disk.inodes = inodes;
-            disk.next_inode = next_inode;
-            disk.random = random;
-        }
-        new
-    }
-
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Disk {
+    const fn new(random: Random) -> Self {
+        Self {
+            inodes: BTreeMap::new(),
+            next_inode: 1,
+            names: BTreeMap::new(),
+            durable: BTreeMap::new(),
+            unsynced: Vec::new(),
+            locked: BTreeSet::new(),
+            operations: 0,
+            syncs: 0,
+            crash_at: None,
+            fail_at: None,
+            crashed: false,
+            random,
+        }
+    }
+
     /// Counts an operation; an error when it is the one that fails.
     fn step(&mut self) -> io::Result<()> {
         self.alive()?;
@@ -277,8 +278,14 @@ impl Disk {
 }
 
 impl Inode {
+    /// How much of it survives for certain.
+    fn certain(&self) -> usize {
+        self.dropped.unwrap_or(self.synced).min(self.synced)
+    }
+
     /// What a power cut leaves of it.
     fn lose(&mut self, random: &mut Random) {
+        self.synced = self.certain();
         let unsynced = self.bytes.len() - self.synced;
         match random.up_to(3) {
             0 => self.bytes.truncate(self.synced),
@@ -295,6 +302,7 @@ impl Inode {
             _ => {}
         }
         self.synced = self.bytes.len();
+        self.dropped = None;
     }
 }
 
@@ -339,12 +347,16 @@ impl Write for MemoryFile {
 impl DurableFile for MemoryFile {
     fn sync(&mut self) -> io::Result<()> {
         let mut disk = self.files.disk();
-        disk.step()?;
-        disk.syncs += 1;
+        let outcome = disk.step();
+        disk.syncs += u64::from(outcome.is_ok());
         if let Some(inode) = disk.inodes.get_mut(&self.inode) {
-            inode.synced = inode.bytes.len();
+            match &outcome {
+                Ok(()) => inode.synced = inode.bytes.len(),
+                // The system takes what it could not write for written.
+                Err(_) => inode.dropped = inode.dropped.or(Some(inode.synced)),
+            }
         }
-        Ok(())
+        outcome
     }
 }
 
@@ -436,7 +448,7 @@ impl Files for MemoryFiles {
         }
         let new = Inode {
             bytes: contents.to_vec(),
-            synced: 0,
+            ..Inode::default()
         };
         let left = disk.inodes.insert(inode, new).unwrap_or_default();
         drop(disk);

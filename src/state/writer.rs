@@ -43,6 +43,8 @@ pub(super) struct Disk<F: Files> {
     journal: Option<OpenJournal<F::File>>,
     /// Whether there is a file of that name, this one or one from before.
     has_journal: bool,
+    /// Whether the snapshot's name is durable. Who wrote it may have died before that.
+    named: bool,
     /// Whether the backup was made: it is the state from before this run.
     has_backup: bool,
 }
@@ -98,6 +100,7 @@ impl<F: Files> Disk<F> {
             snapshot,
             journal: None,
             has_journal,
+            named: snapshot.serial == 0,
             has_backup: false,
         }
     }
@@ -170,6 +173,8 @@ impl<F: Files> Inner<F> {
         let changed = self.memory().recorded.serial != disk.snapshot.serial;
         if changed {
             self.keep_failure(self.write_snapshot(disk))?;
+        } else {
+            self.settle_name(disk)?;
         }
         // One that stays is known by its serial to be folded in.
         drop(self.remove_journal(disk));
@@ -188,6 +193,17 @@ impl<F: Files> Inner<F> {
             let path = &self.paths.journal;
             self.files.remove(path).map_err(io("removing", path))?;
             disk.has_journal = false;
+        }
+        Ok(())
+    }
+
+    /// Makes the snapshot's name durable before anything else relies on it. A power cut could keep what
+    /// was renamed or removed after it, and not the snapshot: an older one would be found then, beside a
+    /// journal that does not continue it, or beside none.
+    fn settle_name(&self, disk: &mut Disk<F>) -> Result<(), StateError> {
+        if !disk.named {
+            self.sync_folder()?;
+            disk.named = true;
         }
         Ok(())
     }
@@ -277,6 +293,7 @@ impl<F: Files> Inner<F> {
             bytes: 0,
         };
         journal.append(text).map_err(io("writing", &new))?;
+        self.settle_name(disk)?;
         self.files
             .rename(&new, path)
             .map_err(io("replacing", path))?;
@@ -310,6 +327,7 @@ impl<F: Files> Inner<F> {
             .rename(new, state)
             .map_err(io("replacing", state))?;
         self.sync_folder()?;
+        disk.named = true;
         disk.snapshot = covered.snapshot;
         // The journal continues another snapshot now. A fresh one begins with the next record.
         disk.journal = None;

@@ -101,6 +101,30 @@ fn a_stopped_process_goes_on_where_it_was() {
     the_next_run_finishes(&env, &served);
 }
 
+/// Somebody takes a stopped process for dead and removes the lock, which `unlock` would not do.
+#[test]
+fn a_process_that_lost_its_lock_calls_no_more() {
+    let (env, served) = three_slow_adds();
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    run.signal("STOP");
+    std::fs::remove_file(env.path("callbacks.state.lock")).unwrap();
+    served.faults("", "");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let (calls, state) = (served.arrived(), env.read("callbacks.state.json"));
+    run.signal("CONT");
+    let said = run.wait().exits(3);
+    assert!(
+        said.stdout
+            .contains("was broken while this program held it"),
+        "{said}"
+    );
+    assert_eq!(served.arrived(), calls);
+    assert_eq!(env.read("callbacks.state.json"), state);
+    assert!(!env.exists("callbacks.state.journal"));
+    the_next_run_finishes(&env, &served);
+}
+
 #[test]
 fn of_two_at_once_one_works_and_the_other_finds_nothing_to_do() {
     let (env, served) = three_slow_adds();

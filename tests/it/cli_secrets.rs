@@ -124,7 +124,12 @@ impl Place {
     #[track_caller]
     fn run(&self, arguments: &[&str]) -> Said {
         let mut last = None;
-        for talk in [&["-vvv"][..], &["-vvv", "--json", "--log-format", "json"]] {
+        for talk in [
+            &[][..],
+            &["-v"],
+            &["-vvv"],
+            &["-vvv", "--json", "--log-format", "json"],
+        ] {
             let said = self.env.run(&[arguments, talk].concat());
             self.watch(&format!("what {arguments:?} says"), &said);
             last = Some(said);
@@ -149,34 +154,79 @@ impl Place {
     }
 }
 
+/// The commands that its help lists.
+fn commands_of(env: &TestEnv) -> Vec<String> {
+    let help = env.run(&["--help"]).exits(0).stdout;
+    let (_, rest) = help.split_once("\nCommands:\n").expect("commands");
+    let (commands, _) = rest.split_once("\n\n").expect("an end of them");
+    let name = |line: &str| Some(line.strip_prefix("  ")?.split(' ').next()?.to_owned());
+    commands.lines().filter_map(name).collect()
+}
+
 #[test]
 fn no_command_shows_or_keeps_a_secret() {
     let mut place = Place::new();
-    for arguments in [
-        &["validate", "--secrets"][..],
+    let commands = [
+        &["init", "started"][..],
+        &["validate", "--secrets"],
         &["plan"],
+        &["plan", "--format", "markdown"],
+        &["plan", "--format", "diff"],
         &["plan", "--format", "json"],
+        &["plan", "--no-secrets"],
         &["plan", "--out", "plan.json"],
         &["show", "plan.json"],
-        &["apply", "--auto-approve", "--json-into", "events.jsonl"],
+        &["show", "plan.json", "--format", "markdown"],
+        &["show", "plan.json", "--format", "diff"],
+        &[
+            "apply",
+            "--auto-approve",
+            "--json-into",
+            "events.jsonl",
+            "--metrics-file",
+            "metrics.prom",
+        ],
         &["plan", "--heal", "--format", "json"],
         &["state", "list"],
         &["state", "show", "acme/*"],
+        &["show"],
         &["show", "--format", "json"],
         &["import", "--all"],
         &["apply", "plan.json"],
         &["unlock", "0123"],
-    ] {
+        &["schema"],
+        &["completions", "bash"],
+        &["man"],
+    ];
+    for arguments in commands {
         place.run(arguments);
     }
     assert_eq!(place.served.urls().len(), 3, "the secrets were really used");
+    for file in ["plan.json", "events.jsonl", "metrics.prom"] {
+        assert!(place.env.exists(file), "{file} was to be watched");
+    }
+    // `secret` prints a new one, and `sandbox` has a test of its own.
+    let names = commands.map(|arguments| arguments[0]);
+    for command in commands_of(&place.env) {
+        let watched = names.contains(&&*command) || ["secret", "sandbox"].contains(&&*command);
+        assert!(watched, "`{command}` is not watched");
+    }
     place.env.set("KEY", NEW_KEY);
     place.run(&["plan"]);
+    place.run(&["plan", "--format", "diff"]);
     place.run(&["plan", "--out", "plan.json"]);
     place.run(&["apply", "plan.json"]);
     place.run(&["state", "rm", "acme/*"]);
     place.run(&["--sandbox", "apply", "--auto-approve"]);
     place.run(&["--sandbox", "plan"]);
+    place.run(&[
+        "--sandbox",
+        "apply",
+        "--destroy",
+        "--auto-approve",
+        "--allow-deletes",
+        "3",
+    ]);
     place.watch.over(
         "the log of the sandbox",
         format!("{:?}", place.served.log()).as_bytes(),
@@ -276,6 +326,29 @@ fn no_error_shows_a_secret() {
     place.watch("a broken profile", &said);
 }
 
+/// Given its credentials by the environment, so that it has none to print.
+#[test]
+fn a_served_sandbox_shows_none() {
+    let mut place = Place::new();
+    let run = place.env.start(&[
+        "sandbox",
+        "--listen",
+        "127.0.0.1:0",
+        "--script",
+        "ok,garbage-after,internal-error,502",
+        "-vvv",
+    ]);
+    run.wait_until_it_says("Listening on ");
+    let said = run.so_far().stdout;
+    let (_, address) = said.split_once("Listening on ").expect("it was said");
+    let address = address.lines().next().expect("a line").to_owned();
+    place.env.set("ESS_CALLBACKS_ENDPOINT", &address);
+    place.run(&["apply", "--auto-approve"]).exits(0);
+    place.env.set("KEY", NEW_KEY);
+    place.run(&["apply", "--auto-approve"]).exits(0);
+    place.watch("what a served sandbox says", &run.kill());
+}
+
 #[test]
 fn the_watch_sees_what_it_looks_for() {
     let watch = Watch::new("canarySECRET/0123456789+canarySECRET");
@@ -319,5 +392,12 @@ fn debugging_shows_none_either() {
     let source = CredentialSource::Static(credential.clone());
     let shown = format!("{credential:?} {customer:#?} {options:?} {add:#?} {source:?}");
     assert!(shown.contains("AKIDtest"), "{shown}");
-    Watch::new(KEY).over("the text for debugging", shown.as_bytes());
+    let watch = Watch::new(KEY);
+    watch.over("the text for debugging", shown.as_bytes());
+    // What a panic would say, were there one.
+    let refused: Result<(), _> = Err((credential, add));
+    let panic = std::panic::catch_unwind(|| refused.expect("no panic")).unwrap_err();
+    let said = panic.downcast_ref::<String>().expect("a text");
+    assert!(said.contains("AKIDtest"), "{said}");
+    watch.over("a panic", said.as_bytes());
 }

@@ -237,6 +237,38 @@ fn a_journal_of_which_a_line_was_removed() {
         "#);
 }
 
+#[test]
+fn a_journal_with_a_line_twice() {
+    let repeated = twice(&happened(), "\"delete\"");
+    assert_snapshot!(refused(RECORDED, Some(&repeated)), @r#"
+        exit 1
+        --- stderr
+        error: `callbacks.state.journal` line 3: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
+          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+        "#);
+}
+
+#[test]
+fn a_journal_of_a_newer_version() {
+    let newer = happened().replacen("\"version\":1", "\"version\":2", 1);
+    assert_snapshot!(refused(RECORDED, Some(&newer)), @r#"
+        exit 1
+        --- stderr
+        error: `callbacks.state.journal` was written by a newer version of ess-callbacks (format 2; this one knows 1)
+          Use at least the version that wrote it. The file was left as it is.
+        "#);
+}
+
+#[test]
+fn an_empty_journal() {
+    assert_snapshot!(refused(RECORDED, Some("")), @r#"
+        exit 1
+        --- stderr
+        error: `callbacks.state.journal` line 1: the first line is not a journal's header
+          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+        "#);
+}
+
 /// What a crash leaves is no mistake of anybody's.
 #[test]
 fn a_journal_cut_in_its_last_line_is_good() {
@@ -271,11 +303,18 @@ fn planned() -> (TestEnv, String) {
     (env, plan)
 }
 
+/// A text in which the first line with this in it stands a second time.
+fn twice(text: &str, with: &str) -> String {
+    let line = text.lines().find(|line| line.contains(with)).unwrap();
+    text.replacen(line, &format!("{line}\n{line}"), 1)
+}
+
 /// Each way to spoil a plan, and what `apply` says.
 #[rstest]
 #[case::edited(|plan: &str| plan.replace("/two", "/six"))]
 #[case::cut(|plan: &str| plan[..plan.len() / 2].to_owned())]
 #[case::empty(|_: &str| String::new())]
+#[case::a_change_twice(|plan: &str| twice(plan, "/one\""))]
 #[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""))]
 #[case::no_digest(|plan: &str| plan.replace("\"digest\"", "\"digested\""))]
 #[case::windows_lines(|plan: &str| plan.replace('\n', "\r\n"))]

@@ -48,6 +48,14 @@ pub(crate) struct Id {
     pub(crate) url: u8,
 }
 
+/// A callback that a configuration may mention; more often one of the first scope.
+pub(crate) fn any_id(dice: &mut Dice) -> Id {
+    Id {
+        scope: dice.pick(&[0, 0, 1, 2]),
+        url: dice.pick(&[0, 1, 2, 3, 4]),
+    }
+}
+
 /// What all schedules share.
 pub(crate) struct Universe {
     pub(crate) scopes: Vec<Arc<Scope>>,

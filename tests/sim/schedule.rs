@@ -12,7 +12,7 @@ use ess_callbacks::state::{ErrorKind, StateError};
 use tokio::time::{Instant, sleep};
 
 use crate::api::SimWall;
-use crate::config::{Config, ENVIRONMENT, Id, SCOPES, URLS, any_value};
+use crate::config::{Config, ENVIRONMENT, Id, SCOPES, URLS, any_id, any_value};
 use crate::dice::Dice;
 use crate::process::{self, Death, Ended, Spec, store};
 use crate::rules::RunFacts;
@@ -448,10 +448,6 @@ fn is_locked(error: &StateError) -> bool {
 
 fn any_options(dice: &mut Dice, facts: &mut RunFacts) -> Options {
     let mut options = Options::default();
-    let any_id = |dice: &mut Dice| Id {
-        scope: dice.pick(&[0, 0, 1, 2]),
-        url: dice.pick(&[0, 1, 2, 3, 4]),
-    };
     if dice.percent(2) {
         options.destroy = true;
         facts.destroy = true;

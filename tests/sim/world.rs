@@ -10,7 +10,7 @@ use std::time::Duration;
 use ess_callbacks::model::{Call, Operation, Outcome, RequestId, Timestamp};
 use tokio::time::Instant;
 
-use crate::config::{self, Config, FOREIGN, Id, SCOPES, URLS, Value, any_value, value_of};
+use crate::config::{self, Config, FOREIGN, Id, SCOPES, URLS, Value, any_id, any_value, value_of};
 use crate::dice::Dice;
 use crate::rules::RunFacts;
 use crate::weather::{Fate, Kind, Refusal, Weather, error};
@@ -432,13 +432,14 @@ impl World {
         self.coming.is_empty()
     }
 
-    /// Somebody else may do something to the callbacks of this configuration.
+    /// Somebody else may do something to the callbacks of this configuration, or to others.
     pub(crate) fn meddle(&mut self, config: &Config) {
         let declared: Vec<_> = config.declared().map(|(id, _, _)| id).collect();
-        if declared.is_empty() {
-            return;
-        }
-        let id = self.dice.pick(&declared);
+        let id = if declared.is_empty() || self.dice.percent(25) {
+            any_id(&mut self.dice)
+        } else {
+            self.dice.pick(&declared)
+        };
         let write = match self.dice.below(3) {
             0 => Write::Add(any_value(&mut self.dice)),
             _ => Write::Delete,

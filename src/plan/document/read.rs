@@ -1,6 +1,6 @@
 //! Reading the document back, or saying why not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -159,6 +159,7 @@ fn organizations(
 ) -> Result<Vec<OrganizationPlan>, String> {
     let mut rest = changes.into_iter();
     let mut organizations = Vec::with_capacity(rows.len());
+    let mut scopes = BTreeSet::new();
     for row in rows {
         let own = rest
             .by_ref()
@@ -173,9 +174,23 @@ fn organizations(
                 own.len()
             ));
         }
+        // Calls for one URL wait for each other only within one change.
+        let mut urls = BTreeSet::new();
+        for change in &own {
+            if !urls.insert(&change.address.url) {
+                return Err(format!("`{}` stands there twice", change.address));
+            }
+        }
+        let scope = Arc::new(Scope::from(row.scope));
+        if !scopes.insert(Arc::clone(&scope)) {
+            return Err(format!(
+                "`{}` is an organization that stands there twice",
+                row.organization
+            ));
+        }
         organizations.push(OrganizationPlan {
             handle: row.organization,
-            scope: Arc::new(Scope::from(row.scope)),
+            scope,
             suspended: row.suspended,
             changes: own,
         });
