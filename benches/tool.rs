@@ -1,10 +1,12 @@
 //! What `benches/run.py` needs beside the program itself. Run without arguments it does nothing, so
 //! that `cargo bench` passes over it.
 //!
-//! * `generate FOLDER CALLBACKS FILES SEED LEFT_OUT`: a configuration, its secrets, and a state that
-//!   lacks the first `LEFT_OUT` callbacks (`all` for no state).
+//! * `generate FOLDER CALLBACKS FILES SEED LEFT_OUT ORGANIZATIONS`: a configuration, its secrets, and a
+//!   state that lacks the first `LEFT_OUT` callbacks (`all` for no state). The organizations have
+//!   `few`, `many` or a `mixed` number of callbacks.
 //! * `read PATH…`: the floor of all floors, the bytes alone.
 //! * `yaml PATH…`: the bare YAML parse into typed structs, one file after the other.
+//! * `resave STATE`: loads a state and saves it once, the way an apply does.
 
 mod workload;
 
@@ -12,24 +14,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use ess_callbacks::config::{self, Source};
+use ess_callbacks::model::Environment;
 use ess_callbacks::secret::SecretReference;
-use ess_callbacks::state::format;
+use ess_callbacks::state::{Store, format};
 use serde::Deserialize;
 
-use workload::{Workload, recorded, secret};
+use workload::{Workload, owner, recorded, secret};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] | ["--bench"] => Ok(()),
-        ["generate", folder, callbacks, files, seed, left_out] => {
+        [
+            "generate",
+            folder,
+            callbacks,
+            files,
+            seed,
+            left_out,
+            organizations,
+        ] => {
             let workload = Workload {
                 callbacks: callbacks.parse()?,
                 files: files.parse()?,
                 seed: seed.parse()?,
+                organizations: organizations.parse()?,
             };
             let left_out = match *left_out {
                 "all" => None,
@@ -42,6 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(())
         }),
         ["yaml", files @ ..] => files.iter().try_for_each(|file| bare(file)),
+        ["resave", state] => resave(Path::new(state)),
         other => Err(format!("what does {other:?} mean?").into()),
     }
 }
@@ -75,6 +89,22 @@ fn generate(
         file.flush()?;
     }
     Ok(())
+}
+
+/// What an apply pays for the state, whatever it changes.
+fn resave(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        let store = Store::on_disk(path);
+        let state = store
+            .lock(Environment::Production, &owner(), Duration::ZERO, |_| {})
+            .await?;
+        // Nothing is saved unless something changed.
+        state.edit(|_| true);
+        state.save().await?;
+        state.release().await?;
+        Ok(())
+    })
 }
 
 /// What serde alone makes of a file: no places, no checks, nothing merged.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use ess_callbacks::config::Source;
@@ -13,6 +14,7 @@ use ess_callbacks::model::{
 };
 use ess_callbacks::plan::FingerprintTable;
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
+use ess_callbacks::state::LockOwner;
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,32 @@ pub(crate) struct Workload {
     pub(crate) files: usize,
     /// The same seed gives the same text.
     pub(crate) seed: u64,
+    /// How many callbacks an organization has.
+    pub(crate) organizations: Organizations,
+}
+
+/// How many callbacks an organization has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Organizations {
+    /// Mostly a few, seldom hundreds, about ten on average: as in a group.
+    Mixed,
+    /// One to three.
+    Few,
+    /// A thousand.
+    Many,
+}
+
+impl FromStr for Organizations {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "mixed" => Ok(Self::Mixed),
+            "few" => Ok(Self::Few),
+            "many" => Ok(Self::Many),
+            other => Err(format!("`{other}` is not mixed, few or many")),
+        }
+    }
 }
 
 /// The salt of the states made here.
@@ -73,7 +101,7 @@ impl Workload {
                 let mut here = left / (self.files - file);
                 left -= here;
                 while here > 0 {
-                    let size = dice.organization().min(here);
+                    let size = dice.organization(self.organizations).min(here);
                     here -= size;
                     organization(&mut text, number, size, secrets, &mut dice);
                     number += 1;
@@ -183,6 +211,19 @@ pub(crate) fn recorded(desired: &Desired, left_out: usize) -> Recorded {
     recorded
 }
 
+/// Who holds the lock of a state made here.
+pub(crate) fn owner() -> LockOwner {
+    LockOwner {
+        id: "1".to_owned(),
+        who: "bench".to_owned(),
+        host: "here".to_owned(),
+        pid: std::process::id(),
+        command: "apply".to_owned(),
+        since: Timestamp(1_790_000_000),
+        job_url: None,
+    }
+}
+
 /// `SplitMix64`: small, and the same everywhere.
 struct Dice(u64);
 
@@ -207,12 +248,16 @@ impl Dice {
         format!("{:016x}{:016x}", self.roll(), self.roll())
     }
 
-    /// How many callbacks an organization has: mostly a few, seldom hundreds, about ten on average.
-    fn organization(&mut self) -> usize {
-        let size = match self.below(100) {
-            0 | 1 => 100 + self.below(301),
-            2..50 => 1 + self.below(4),
-            _ => 3 + self.below(9),
+    /// How many callbacks the next organization has.
+    fn organization(&mut self, organizations: Organizations) -> usize {
+        let size = match organizations {
+            Organizations::Few => 1 + self.below(3),
+            Organizations::Many => 1000,
+            Organizations::Mixed => match self.below(100) {
+                0 | 1 => 100 + self.below(301),
+                2..50 => 1 + self.below(4),
+                _ => 3 + self.below(9),
+            },
         };
         usize::try_from(size).unwrap_or(1)
     }

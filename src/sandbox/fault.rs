@@ -19,6 +19,8 @@ pub enum Fault {
     /// The connection ends without an answer, and the call arrives only now much later. It is then
     /// admitted or refused like any other: not after its signature has expired.
     Late(Duration),
+    /// The answer comes this much later. The call takes effect at once.
+    Slow(Duration),
     /// HTTP 502 from something in between.
     BadGateway {
         /// Whether the call took effect before.
@@ -96,7 +98,7 @@ pub(super) const MAX_STEPS: usize = 100_000;
 
 fn known() -> String {
     let mut names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-    names.push("late@DURATION");
+    names.extend(["late@DURATION", "slow@DURATION"]);
     names.join(", ")
 }
 
@@ -104,9 +106,12 @@ impl FromStr for Fault {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
+        let delay = |text: &str| duration(text).ok_or_else(|| SpecError::Duration(text.to_owned()));
         if let Some(after) = text.strip_prefix("late@") {
-            let delay = duration(after).ok_or_else(|| SpecError::Duration(after.to_owned()))?;
-            return Ok(Self::Late(delay));
+            return delay(after).map(Self::Late);
+        }
+        if let Some(after) = text.strip_prefix("slow@") {
+            return delay(after).map(Self::Slow);
         }
         NAMES
             .iter()
@@ -120,6 +125,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Late(delay) = self {
             return write!(f, "late@{}", show_duration(*delay));
+        }
+        if let Self::Slow(delay) = self {
+            return write!(f, "slow@{}", show_duration(*delay));
         }
         let name = NAMES.iter().find(|(_, fault)| fault == self);
         f.pad(name.map_or("", |(name, _)| name))
@@ -136,14 +144,18 @@ mod tests {
             assert_eq!(name.parse(), Ok(fault));
             assert_eq!(fault.to_string(), name);
         }
-        let late = Fault::Late(Duration::from_secs(90));
-        assert_eq!("late@90s".parse(), Ok(late));
-        assert_eq!(late.to_string(), "late@90s");
+        for (name, fault) in [
+            ("late@90s", Fault::Late(Duration::from_secs(90))),
+            ("slow@5s", Fault::Slow(Duration::from_secs(5))),
+        ] {
+            assert_eq!(name.parse(), Ok(fault));
+            assert_eq!(fault.to_string(), name);
+        }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let error = "lost".parse::<Fault>().unwrap_err();
-        insta::assert_snapshot!(error, @"`lost` is no fault; there are ok, lost-before, lost-after, 502, 502-after, garbage, garbage-after, internal-error, internal-error-after, throttle, late@DURATION");
+        insta::assert_snapshot!(error, @"`lost` is no fault; there are ok, lost-before, lost-after, 502, 502-after, garbage, garbage-after, internal-error, internal-error-after, throttle, late@DURATION, slow@DURATION");
     }
 }

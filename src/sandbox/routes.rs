@@ -68,7 +68,7 @@ fn react(
         }
     };
     match receipt.fault {
-        Fault::None | Fault::Throttle | Fault::InternalError { .. } => {
+        Fault::None | Fault::Slow(_) | Fault::Throttle | Fault::InternalError { .. } => {
             let answer = service.process(&request, receipt);
             respond(service, StatusCode::OK, JSON, answer)
         }

@@ -107,11 +107,17 @@ impl Service {
             Some(MODIFY) => inner.faults.choose(&request.body),
             _ => Fault::None,
         };
+        let usual = inner.faults.delay(sequence);
+        let spike = if let Fault::Slow(more) = fault {
+            more
+        } else {
+            Duration::ZERO
+        };
         Receipt {
             sequence,
             at_micros: self.clock.micros(),
             fault,
-            delay: inner.faults.delay(sequence),
+            delay: usual.saturating_add(spike),
         }
     }
 

@@ -1,13 +1,15 @@
 //! The rate limit, on virtual time: full use of it, and never over it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ess_callbacks::client::fake::Fault;
-use ess_callbacks::model::Event;
+use ess_callbacks::client::Api as _;
+use ess_callbacks::client::fake::{Arrival, Fault};
+use ess_callbacks::model::{Call, CallbackUrl, Event, Operation, OperatorId};
 use ess_callbacks::plan::Options;
 use tokio::time::Instant;
 
-use super::world::{World, desired};
+use super::world::{World, desired, scope};
 
 fn adds(organizations: usize, callbacks: usize) -> String {
     let one = |n: usize| {
@@ -17,12 +19,56 @@ fn adds(organizations: usize, callbacks: usize) -> String {
     (0..organizations).map(one).collect()
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+const SPIKE: Duration = Duration::from_secs(5);
+
+/// The most calls that a server counts in any second of its own: in windows that begin with a call,
+/// which are the fullest there are, and in fixed ones, whenever its seconds begin.
+#[track_caller]
+fn assert_within_limit(arrivals: &[Arrival]) {
+    let since = |at: Instant| at.duration_since(arrivals[0].at);
+    for (first, arrival) in arrivals.iter().enumerate() {
+        let inside = |other: &&Arrival| other.at.duration_since(arrival.at) < SECOND;
+        let sliding = arrivals[first..].iter().take_while(inside).count();
+        assert!(sliding <= 20, "{sliding} from {:?}", since(arrival.at));
+    }
+    for phase in (0..10).map(|tenth| Duration::from_millis(tenth * 100)) {
+        let mut fixed = BTreeMap::<u64, usize>::new();
+        for arrival in arrivals {
+            let second = (since(arrival.at) + phase).as_secs();
+            *fixed.entry(second).or_default() += 1;
+        }
+        assert!(fixed.values().all(|&calls| calls <= 20), "{fixed:?}");
+    }
+}
+
+/// How long after `since` the first second begins in which the limit is used in full.
+#[track_caller]
+fn until_full_rate<'a>(
+    arrivals: impl IntoIterator<Item = &'a Arrival>,
+    since: Instant,
+) -> Duration {
+    let after = arrivals.into_iter().filter(|arrival| arrival.at >= since);
+    let after: Vec<Instant> = after.map(|arrival| arrival.at).collect();
+    let full = after
+        .windows(20)
+        .find(|calls| calls[19] - calls[0] < SECOND);
+    full.expect("the limit is used in full again")[0] - since
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_thousand_adds_use_the_whole_limit_whatever_the_latency() {
-    for (latency, spread) in [(50, 0.0), (800, 0.5)] {
+    let spikes = [[Fault::None; 9].as_slice(), &[Fault::Slow(SPIKE)]].concat();
+    for (latency, spread, faults) in [
+        (50, 0.0, Vec::new()),
+        (800, 0.5, Vec::new()),
+        // Not among the last: nothing can make up for those.
+        (50, 0.0, spikes.repeat(85)),
+    ] {
         let latency = Duration::from_millis(latency);
         let world =
             World::new().with_api(|api| api.with_latency(latency, spread, 7).with_limit(20));
+        world.api.script(faults);
         let wanted = desired(&adds(100, 10));
         let begun = Instant::now();
         let report = world.apply(&wanted, &Options::default()).await;
@@ -36,7 +82,58 @@ async fn a_thousand_adds_use_the_whole_limit_whatever_the_latency() {
             took >= Duration::from_secs(49),
             "{latency:?}: {took:?} is faster than allowed"
         );
+        assert_within_limit(&world.api.arrivals());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_the_rate_is_back_within_a_second() {
+    for outage in [Fault::NotSent, Fault::LostBefore, Fault::LostAfter] {
+        let world = World::new().with_api(|api| api.with_limit(20));
+        // Five seconds of it.
+        let faults = [[Fault::None; 40].as_slice(), &[outage; 100]].concat();
+        world.api.script(faults);
+        let report = world
+            .apply(&desired(&adds(40, 10)), &Options::default())
+            .await;
+        assert_eq!((report.tally.added, report.throttled), (400, 0));
+        let arrivals = world.api.arrivals();
+        let first_again = if outage == Fault::LostAfter { 140 } else { 40 };
+        let idle = until_full_rate(&arrivals, arrivals[first_again].at);
+        assert!(idle <= SECOND, "{outage:?}: {idle:?}");
+        assert_within_limit(&arrivals);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_another_client_s_calls_the_rate_is_back_within_seconds() {
+    let world = World::new().with_api(|api| api.with_limit(20));
+    let wanted = desired(&adds(60, 10));
+    let rival = async {
+        tokio::time::sleep(3 * SECOND).await;
+        for number in 0..100 {
+            let call = Call {
+                scope: scope(&wanted, "o0000"),
+                operator: OperatorId::new("rival"),
+                url: CallbackUrl::new(format!("https://rival.example/{number}")),
+                operation: Operation::Delete,
+            };
+            let next = Instant::now() + SECOND / 10;
+            drop(world.api.attempt(&call, world.api.now()).await);
+            tokio::time::sleep_until(next).await;
+        }
+    };
+    let options = Options::default();
+    let (report, ()) = tokio::join!(world.apply(&wanted, &options), rival);
+    assert_eq!(report.tally.added, 600);
+    assert!(report.throttled > 0, "nobody was in the way");
+    let arrivals = world.api.arrivals();
+    let (rivals, ours): (Vec<_>, Vec<_>) = arrivals
+        .iter()
+        .partition(|arrival| arrival.url.as_str().starts_with("https://rival"));
+    let since = rivals.last().unwrap().at;
+    let took = until_full_rate(ours, since);
+    assert!(took <= 10 * SECOND, "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,6 +167,15 @@ async fn two_accounts_run_side_by_side() {
         "{:?}",
         begun.elapsed()
     );
+    let mut accounts = BTreeMap::<_, Vec<Arrival>>::new();
+    for arrival in world.api.arrivals() {
+        let account = arrival.scope.account.clone();
+        accounts.entry(account).or_default().push(arrival);
+    }
+    assert_eq!(accounts.len(), 2);
+    for arrivals in accounts.values() {
+        assert_within_limit(arrivals);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,6 +149,26 @@ async fn a_slow_answer_is_late_but_its_effect_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_spike_holds_up_one_answer_and_no_effect() {
+    let rig = Rig::with("slow=50ms", "slow@5s").await;
+    for (url, least) in [("https://a.example/x", 5_050), ("https://a.example/y", 50)] {
+        let begun = tokio::time::Instant::now();
+        assert_eq!(rig.add(url).await, "ok");
+        let took = begun.elapsed();
+        assert!(
+            took >= Duration::from_millis(least) && took <= Duration::from_millis(least + 1),
+            "{took:?}"
+        );
+    }
+    let arrivals = rig.running.sandbox().arrivals();
+    assert_eq!(
+        (arrivals[0].fault.as_str(), arrivals[0].effect),
+        ("slow@5s", Effect::Changed)
+    );
+    assert!(arrivals[0].at_micros < (rig::START.0 * 1_000_000) + 50_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_skewed_clock_shows_in_the_date_and_refuses_what_is_right() {
     let rig = Rig::with("skew=+400", "").await;
     let got = rig.modify(1, "https://a.example/x").await.unwrap();
