@@ -109,6 +109,21 @@ fn it_lifts_no_guard_and_approves_nothing_by_itself() {
     assert_eq!(served.arrived(), 1);
 }
 
+#[test]
+fn a_saved_plan_can_be_held_to_it_too() {
+    let mut env = TestEnv::new(&acme(&[ONE]));
+    let served = env.serve(&[]);
+    let digest = reviewed(&env);
+    env.run(&["plan", "--out", "plan.json"]).exits(0);
+    let other = format!("sha256:{}", "0".repeat(64));
+    env.run(&["apply", "plan.json", "--expect-digest", &other])
+        .exits(7);
+    assert_eq!(served.arrived(), 0);
+    env.run(&["apply", "plan.json", "--expect-digest", &digest])
+        .exits(0);
+    assert_eq!(served.urls(), [ONE]);
+}
+
 /// The guide's own two lines, as a shell reads them.
 #[test]
 fn the_guide_s_commands_work() {
