@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use super::{Settings, Sink, Tools, WallClock, apply};
 use crate::client::fake::{Arrival, FakeApi, Fault};
-use crate::client::{Pace, Rate};
+use crate::client::{Api, Pace, Rate, Reply};
 use crate::diag::Place;
 use crate::model::{
-    AccountName, AccountSource, Adoption, Callback, CallbackUrl, Desired, Environment, Event,
+    AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired, Environment, Event,
     Handle, Lineage, OperatorId, Organization, Report, Salt, Scope, Timestamp,
 };
 use crate::plan::{FingerprintTable, Options, Pattern, Secrets, plan};
@@ -27,6 +27,26 @@ struct WrongClock;
 impl WallClock for WrongClock {
     fn now(&self) -> Timestamp {
         NOW.plus(-3600)
+    }
+}
+
+/// An eSign that does not tell its clock.
+struct Clockless(FakeApi);
+
+impl Api for Clockless {
+    async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
+        Reply {
+            server_time: None,
+            ..self.0.attempt(call, signed_at).await
+        }
+    }
+
+    async fn server_time(&self, _account: &AccountName) -> Option<Timestamp> {
+        None
+    }
+
+    async fn refresh(&self, _account: &AccountName) -> bool {
+        false
     }
 }
 
@@ -68,7 +88,7 @@ fn desired(urls: &[&str]) -> Desired {
 }
 
 /// Replaces all of them.
-async fn replace(api: &FakeApi, urls: &[&str], parallelism: usize) -> Report {
+async fn replace(api: &impl Api, urls: &[&str], parallelism: usize) -> Report {
     let owner = LockOwner {
         id: "id".to_owned(),
         who: "who".to_owned(),
@@ -133,6 +153,16 @@ async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
     assert_eq!(report.tally.added, 1);
     let took = begun.elapsed();
     assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+}
+
+/// Our own clock is no reason to take a lost call for dead.
+#[tokio::test(start_paused = true)]
+async fn without_the_server_s_clock_a_fence_is_left_for_a_later_run() {
+    let api = Clockless(FakeApi::new(WrongClock.now()));
+    api.0.script([Fault::LostAfter]);
+    let report = replace(&api, &["https://a.example/"], 900).await;
+    assert_eq!((report.tally.added, report.unfinished.len()), (0, 1));
+    assert_eq!(api.0.arrivals().len(), 1, "nothing follows the lost delete");
 }
 
 #[tokio::test(start_paused = true)]

@@ -105,6 +105,7 @@ fn a_stopped_process_goes_on_where_it_was() {
 #[test]
 fn a_process_that_lost_its_lock_calls_no_more() {
     let (env, served) = three_slow_adds();
+    served.faults("slow=2s", "");
     let run = env.start(&["apply", "--auto-approve"]);
     served.wait_for(1);
     run.signal("STOP");
