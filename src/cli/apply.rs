@@ -16,7 +16,7 @@ use super::workspace::{Loaded, Locations, lock, uses_of};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
-use crate::plan::{Change, Plan, read_document};
+use crate::plan::{Change, Destination, Plan, read_document};
 use crate::render::{self, Holdings};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles};
@@ -121,6 +121,7 @@ async fn with_state(
             (plan, values.unwrap_or_default())
         }
         Wish::Saved(plan) => {
+            check_destination(plan, &locations.destination(plan.environment))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
             let secrets = resolve_saved(global, args, plan)?;
             (Plan::clone(plan), secrets)
@@ -265,6 +266,25 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
         let message = format!("the plan `{}` can't be applied: {error}", path.display());
         Failure::new(Exit::Stale, message)
     })
+}
+
+/// A plan is for the very place it was made for: the sandbox's knows nothing of eSign.
+fn check_destination(plan: &Plan, here: &Destination) -> Result<(), Failure> {
+    if plan.destination == *here {
+        return Ok(());
+    }
+    let message = format!(
+        "the plan was made for {}, and these calls would go to {here}; nothing was called",
+        plan.destination
+    );
+    let flag = match &plan.destination {
+        Destination::Esign => "without --sandbox and --endpoint".to_owned(),
+        Destination::Sandbox => "with --sandbox".to_owned(),
+        Destination::Endpoint(url) => format!("with --endpoint {url}"),
+    };
+    Err(Failure::new(Exit::Stale, message).advice(format!(
+        "Apply it {flag}, as it was planned, or make a new plan."
+    )))
 }
 
 /// A plan is for the very state it was made from.

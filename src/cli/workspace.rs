@@ -15,7 +15,7 @@ use crate::apply::WallClock as _;
 use crate::client::Endpoint;
 use crate::config;
 use crate::model::{Address, Desired, Environment, Recorded, Salt, SecretIndex};
-use crate::plan::{self, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
+use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
 use crate::state::{LockOwner, Locked, RealFiles, Store};
 
@@ -31,6 +31,8 @@ pub(super) struct Locations {
     pub(super) state: PathBuf,
     /// The embedded sandbox's cloud, when `--sandbox` was given.
     pub(super) cloud: Option<PathBuf>,
+    /// What `--endpoint` gave.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
 impl Locations {
@@ -50,9 +52,8 @@ impl Locations {
             ));
         }
         // Before anything is read: a mistake in a flag is told as one.
-        if let Some(url) = &global.endpoint {
-            Endpoint::parse(url).map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
-        }
+        let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();
+        let endpoint = endpoint.map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
         let (state, cloud) = if global.sandbox {
             let folder = folder.join(SANDBOX_FOLDER);
             (
@@ -72,7 +73,19 @@ impl Locations {
             config: global.config.clone(),
             state,
             cloud,
+            endpoint,
         })
+    }
+
+    /// What calls go to.
+    pub(super) fn destination(&self, environment: Environment) -> Destination {
+        match &self.endpoint {
+            _ if self.cloud.is_some() => Destination::Sandbox,
+            Some(url) if *url != Endpoint::of(environment) => {
+                Destination::Endpoint(url.to_string())
+            }
+            Some(_) | None => Destination::Esign,
+        }
     }
 
     pub(super) fn store(&self) -> Store<RealFiles> {
@@ -88,6 +101,8 @@ pub(super) struct Loaded {
     pub(super) warnings: Vec<crate::diag::Diagnostic>,
     /// `None` when the secrets were not asked for.
     pub(super) values: Option<Values>,
+    /// What the plan's calls go to.
+    destination: Destination,
 }
 
 impl Loaded {
@@ -100,7 +115,7 @@ impl Loaded {
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
         let read = sources::parse(&locations.config)?;
-        Self::checked(global, read, allow_commands, resolve, ui)
+        Self::checked(global, locations, read, allow_commands, resolve, ui)
     }
 
     /// The same and, at the same time, what is recorded: the two know nothing of each other, and
@@ -117,13 +132,14 @@ impl Loaded {
         let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
         let (read, recorded) = tokio::join!(reading, store.peek());
         let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-        let loaded = Self::checked(global, read, allow_commands, resolve, ui)?;
+        let loaded = Self::checked(global, locations, read, allow_commands, resolve, ui)?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
         Ok((loaded, recorded))
     }
 
     fn checked(
         global: &Global,
+        locations: &Locations,
         (configuration, parsed): (Configuration, config::Parsed),
         allow_commands: bool,
         resolve: bool,
@@ -132,6 +148,7 @@ impl Loaded {
         let config::Parsed { desired, warnings } = parsed;
         ui.diagnostics(&warnings);
         let mut loaded = Self {
+            destination: locations.destination(desired.environment),
             desired,
             configuration,
             warnings,
@@ -215,7 +232,7 @@ impl Loaded {
         let salt = recorded.salt.unwrap_or(fresh_salt);
         let table = self.fingerprints(salt);
         let options = self.options(recorded, planning)?;
-        let plan = plan::plan(
+        let mut plan = plan::plan(
             &self.desired,
             recorded,
             Secrets {
@@ -224,6 +241,7 @@ impl Loaded {
             },
             &options,
         );
+        plan.destination = self.destination.clone();
         let missing = plan.missing_accounts().next();
         if let Some((account, handle)) = missing {
             let message = format!(

@@ -276,7 +276,7 @@ fn planned() -> (TestEnv, String) {
 #[case::edited(|plan: &str| plan.replace("/two", "/six"))]
 #[case::cut(|plan: &str| plan[..plan.len() / 2].to_owned())]
 #[case::empty(|_: &str| String::new())]
-#[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""))]
+#[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.1\"", "\"format_version\": \"2.0\""))]
 #[case::no_digest(|plan: &str| plan.replace("\"digest\"", "\"digested\""))]
 #[case::windows_lines(|plan: &str| plan.replace('\n', "\r\n"))]
 #[case::a_state(|_: &str| RECORDED.to_owned())]
