@@ -6,13 +6,14 @@ use std::path::Path;
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
 use super::metrics::Told;
+use super::outputs;
 use super::plan::print;
 use super::random::random;
 use super::remote::Remote;
 use super::secrets::{Resolver, fingerprints};
 use super::stop;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations, lock, uses_of};
+use super::workspace::{Loaded, Locations, Resolve, lock, uses_of};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
@@ -37,6 +38,11 @@ impl Wish {
 }
 
 pub(super) async fn run(global: &Global, args: args::Apply, ui: &mut Ui) -> Result<Exit, Failure> {
+    let files = [
+        ("--json-into", args.json_into.as_deref()),
+        ("--metrics-file", args.metrics_file.as_deref()),
+    ];
+    outputs::check(&Locations::of(global)?, args.plan.as_deref(), &files)?;
     if let Some(path) = &args.json_into {
         ui.json_into(path)?;
     }
@@ -81,14 +87,8 @@ async fn locked(
     let wish = if let Some(path) = &args.plan {
         Wish::Saved(Box::new(saved(path)?))
     } else {
-        let allow_commands = args.planning.allow_commands;
-        Wish::Configuration(Box::new(Loaded::read(
-            global,
-            &locations,
-            allow_commands,
-            true,
-            ui,
-        )?))
+        let resolve = Some(Resolve::of(&args.planning)?);
+        Wish::Configuration(Box::new(Loaded::read(global, &locations, resolve, ui)?))
     };
     told.environment = Some(wish.environment());
     let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;

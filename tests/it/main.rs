@@ -13,6 +13,7 @@ mod cli_init;
 mod cli_planning;
 mod cli_saved_plan;
 mod cli_secrets;
+mod cli_slips;
 mod cli_state;
 mod cli_terminal;
 mod cli_usage;
