@@ -7,17 +7,18 @@ use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
 use super::jitter;
 use super::metrics::Told;
+use super::outputs;
 use super::plan::{print, refused};
 use super::random::random;
 use super::remote::Remote;
 use super::secrets::{Resolver, fingerprints};
 use super::stop;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations, lock, uses_of};
+use super::workspace::{Loaded, Locations, Resolve, lock, uses_of};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
-use crate::plan::{Change, Plan, calls_digest, read_document};
+use crate::plan::{Change, Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles};
@@ -38,6 +39,11 @@ impl Wish {
 }
 
 pub(super) async fn run(global: &Global, args: args::Apply, ui: &mut Ui) -> Result<Exit, Failure> {
+    let files = [
+        ("--json-into", args.json_into.as_deref()),
+        ("--metrics-file", args.metrics_file.as_deref()),
+    ];
+    outputs::check(&Locations::of(global)?, args.plan.as_deref(), &files)?;
     if let Some(path) = &args.json_into {
         ui.json_into(path)?;
     }
@@ -85,14 +91,8 @@ async fn locked(
     let wish = if let Some(path) = &args.plan {
         Wish::Saved(Box::new(saved(path)?))
     } else {
-        let allow_commands = args.planning.allow_commands;
-        Wish::Configuration(Box::new(Loaded::read(
-            global,
-            &locations,
-            allow_commands,
-            true,
-            ui,
-        )?))
+        let resolve = Some(Resolve::of(&args.planning)?);
+        Wish::Configuration(Box::new(Loaded::read(global, &locations, resolve, ui)?))
     };
     told.environment = Some(wish.environment());
     let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;
@@ -126,6 +126,7 @@ async fn with_state(
             (plan, values.unwrap_or_default())
         }
         Wish::Saved(plan) => {
+            check_destination(plan, &locations.destination(plan.environment))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
             let secrets = resolve_saved(global, args, plan)?;
             (Plan::clone(plan), secrets)
@@ -289,6 +290,25 @@ fn check_expected(plan: &Plan, expected: Option<&str>) -> Result<(), Failure> {
     Err(Failure::new(Exit::Stale, message).advice(
         "The configuration, the state or a secret has changed since. Review this plan, and give its digest.",
     ))
+}
+
+/// A plan is for the very place it was made for: the sandbox's knows nothing of eSign.
+fn check_destination(plan: &Plan, here: &Destination) -> Result<(), Failure> {
+    if plan.destination == *here {
+        return Ok(());
+    }
+    let message = format!(
+        "the plan was made for {}, and these calls would go to {here}; nothing was called",
+        plan.destination
+    );
+    let flag = match &plan.destination {
+        Destination::Esign => "without --sandbox and --endpoint".to_owned(),
+        Destination::Sandbox => "with --sandbox".to_owned(),
+        Destination::Endpoint(url) => format!("with --endpoint {url}"),
+    };
+    Err(Failure::new(Exit::Stale, message).advice(format!(
+        "Apply it {flag}, as it was planned, or make a new plan."
+    )))
 }
 
 /// A plan is for the very state it was made from.

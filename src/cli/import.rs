@@ -6,14 +6,13 @@ use super::args::{self, Global};
 use super::exit::{Exit, Failure};
 use super::random::random;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, lock};
+use super::workspace::{Loaded, Locations, Resolve, lock};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;
 
 pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
-    let loaded = Loaded::read(global, &locations, args.allow_commands, true, ui)?;
     let texts = if args.all {
         vec!["*/*".to_owned()]
     } else {
@@ -23,6 +22,11 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
         .iter()
         .map(|text| Pattern::parse(text).map_err(|error| Failure::usage(error.to_string())))
         .collect::<Result<Vec<_>, _>>()?;
+    let resolve = Resolve {
+        allow_commands: args.allow_commands,
+        only: patterns.clone(),
+    };
+    let loaded = Loaded::read(global, &locations, Some(resolve), ui)?;
     let undeclared = patterns
         .iter()
         .find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));

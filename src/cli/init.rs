@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::args::Global;
 use super::exit::{Exit, Failure};
-use super::sources;
 use super::ui::Ui;
+use super::{shell, sources};
 use crate::config;
 use crate::render::plural;
 
@@ -61,7 +61,7 @@ fn option(path: &Path) -> String {
     if path == Path::new("callbacks.yaml") {
         String::new()
     } else {
-        format!(" -f {}", path.display())
+        format!(" -f {}", shell::path(path))
     }
 }
 

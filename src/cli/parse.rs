@@ -7,8 +7,9 @@ use super::args::Cli;
 
 /// The command line of this process.
 ///
-/// A switch whose environment variable says no (`0`, `false`, `no`, `off` or nothing) is as if it were
-/// not set. To clap it would be given all the same, and conflict with flags that exclude it.
+/// An empty environment variable is as if it were not set: CI systems pass empty inputs. So is a switch
+/// whose variable says no (`0`, `false`, `no`, `off`). To clap they would be given all the same, and
+/// conflict with flags that exclude them.
 pub(super) fn parse() -> Result<Cli, clap::Error> {
     let mut command = without_denied(Cli::command());
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
@@ -17,11 +18,13 @@ pub(super) fn parse() -> Result<Cli, clap::Error> {
 
 fn without_denied(command: Command) -> Command {
     let denied = |argument: &clap::Arg| {
-        matches!(argument.get_action(), ArgAction::SetTrue)
-            && argument
-                .get_env()
-                .and_then(std::env::var_os)
-                .is_some_and(|value| value.to_str().is_some_and(says_no))
+        let switch = matches!(argument.get_action(), ArgAction::SetTrue);
+        argument
+            .get_env()
+            .and_then(std::env::var_os)
+            .is_some_and(|value| {
+                value.is_empty() || (switch && value.to_str().is_some_and(says_no))
+            })
     };
     command
         .mut_args(|argument| {
@@ -35,7 +38,7 @@ fn without_denied(command: Command) -> Command {
 }
 
 fn says_no(value: &str) -> bool {
-    let no = ["", "0", "f", "false", "n", "no", "off"];
+    let no = ["0", "f", "false", "n", "no", "off"];
     no.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
@@ -56,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_says_no() {
-        assert!(["", "0", "False", "NO", "off"].into_iter().all(says_no));
+        assert!(["0", "False", "NO", "off"].into_iter().all(says_no));
         assert!(
             ["1", "true", "yes", "on", "00"]
                 .into_iter()

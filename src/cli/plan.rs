@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
+use super::outputs;
 use super::random::random;
+use super::shell;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations};
+use super::workspace::{Loaded, Locations, Resolve};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;
@@ -23,19 +25,30 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
         rate,
     } = args;
     let locations = Locations::of(global)?;
-    let commands = planning.allow_commands;
-    let (loaded, recorded) =
-        Loaded::read_with_state(global, &locations, commands, !no_secrets, ui).await?;
+    outputs::check(&locations, None, &[("--out", out.as_deref())])?;
+    if no_secrets && planning.heal {
+        let message = "--heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets";
+        return Err(Failure::usage(message).advice("Leave one of the two out."));
+    }
+    let resolve = (!no_secrets).then(|| Resolve::of(&planning)).transpose()?;
+    let (loaded, recorded) = Loaded::read_with_state(global, &locations, resolve, ui).await?;
     let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
     print(&plan, &loaded.warnings, format, rate, ui);
     if !plan.tripped.is_empty() {
+        if let Some(path) = out {
+            ui.note(format_args!(
+                "The plan was not saved to {}: a guard refuses it, so it could not be applied.",
+                path.display()
+            ));
+        }
         return Ok(refused(&plan, ui));
     }
     if let Some(path) = out {
         save(&plan, &loaded.warnings, &path)?;
         ui.note(format_args!(
-            "Saved the plan to {path}. To apply exactly this:\n\n    ess-callbacks apply {path}\n",
-            path = path.display()
+            "Saved the plan to {}. To apply exactly this:\n\n    {}\n",
+            path.display(),
+            shell::apply(&path, global, planning.allow_commands)
         ));
     }
     // What can be forgotten is no change: nobody wished for it, and nothing depends on it.

@@ -30,11 +30,8 @@ impl Remote {
     ) -> Result<Self, Failure> {
         let Some(cloud) = &locations.cloud else {
             let credentials = credentials::find(&plan.accounts)?;
-            let endpoint = match &global.endpoint {
-                Some(url) => Endpoint::parse(url)
-                    .map_err(|error| Failure::usage(format!("--endpoint: {error}")))?,
-                None => Endpoint::of(plan.environment),
-            };
+            let endpoint = locations.endpoint.clone();
+            let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
             return Ok(Self {
                 api: api(global, endpoint, credentials)?,
                 sandbox: None,

@@ -71,10 +71,7 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
         let hidden = file
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let yaml = file
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if yaml && !hidden && file.is_file() {
+        if is_yaml(&file) && !hidden && file.is_file() {
             files.push(file);
         }
     }
@@ -87,6 +84,12 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a directory's file is part of its configuration, by its name.
+pub(super) fn is_yaml(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// Reads to the end, but no further than one byte past the limit: the parser then says that it is

@@ -3,13 +3,17 @@
 use super::args::{self, Annotate, Global};
 use super::exit::{Exit, Failure};
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations};
+use super::workspace::{Loaded, Locations, Resolve};
 use crate::diag::Diagnostic;
 use crate::render::{self, counted};
 
 pub(super) fn run(global: &Global, args: &args::Validate, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
-    let read = Loaded::read(global, &locations, args.allow_commands, args.secrets, ui);
+    let resolve = args.secrets.then_some(Resolve {
+        allow_commands: args.allow_commands,
+        only: Vec::new(),
+    });
+    let read = Loaded::read(global, &locations, resolve, ui);
     if let Some(system) = args.annotate {
         // Printed when there are errors too; that is when it is wanted.
         let problems = match &read {

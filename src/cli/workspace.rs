@@ -14,8 +14,10 @@ use super::ui::{SystemClock, Ui};
 use crate::apply::WallClock as _;
 use crate::client::Endpoint;
 use crate::config;
-use crate::model::{Address, Desired, Environment, Recorded, Salt, SecretIndex};
-use crate::plan::{self, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
+use crate::model::{
+    Address, Callback, Desired, Environment, Organization, Recorded, Salt, SecretIndex,
+};
+use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
 use crate::state::{LockOwner, Locked, RealFiles, Store};
 
@@ -31,6 +33,8 @@ pub(super) struct Locations {
     pub(super) state: PathBuf,
     /// The embedded sandbox's cloud, when `--sandbox` was given.
     pub(super) cloud: Option<PathBuf>,
+    /// What `--endpoint` gave.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
 impl Locations {
@@ -50,8 +54,10 @@ impl Locations {
             ));
         }
         // Before anything is read: a mistake in a flag is told as one.
-        if let Some(url) = &global.endpoint {
-            Endpoint::parse(url).map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
+        let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();
+        let endpoint = endpoint.map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
+        if let Some(state) = &global.state {
+            no_remote_state(state)?;
         }
         let (state, cloud) = if global.sandbox {
             let folder = folder.join(SANDBOX_FOLDER);
@@ -72,11 +78,59 @@ impl Locations {
             config: global.config.clone(),
             state,
             cloud,
+            endpoint,
         })
+    }
+
+    /// What calls go to.
+    pub(super) fn destination(&self, environment: Environment) -> Destination {
+        match &self.endpoint {
+            _ if self.cloud.is_some() => Destination::Sandbox,
+            Some(url) if *url != Endpoint::of(environment) => {
+                Destination::Endpoint(url.to_string())
+            }
+            Some(_) | None => Destination::Esign,
+        }
     }
 
     pub(super) fn store(&self) -> Store<RealFiles> {
         Store::on_disk(&self.state)
+    }
+}
+
+/// A remote state must not become a folder called `s3:`.
+fn no_remote_state(state: &Path) -> Result<(), Failure> {
+    let text = state.to_string_lossy();
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let letters = |scheme: &str| {
+        scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '+')
+    };
+    if !scheme.is_some_and(|scheme| !scheme.is_empty() && letters(scheme)) {
+        return Ok(());
+    }
+    let message = format!("--state {text}: a state is a local file; remote ones are not built yet");
+    Err(Failure::usage(message).advice("Give a path."))
+}
+
+/// Which secrets to resolve, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Resolve {
+    /// Whether `command` references may run.
+    pub(super) allow_commands: bool,
+    /// Only those of callbacks that one of these addresses matches; without any, all.
+    pub(super) only: Vec<Pattern>,
+}
+
+impl Resolve {
+    /// What these options need.
+    pub(super) fn of(planning: &Planning) -> Result<Self, Failure> {
+        let only = planning.target.iter().map(|text| parsed("--target", text));
+        Ok(Self {
+            allow_commands: planning.allow_commands,
+            only: only.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -88,6 +142,10 @@ pub(super) struct Loaded {
     pub(super) warnings: Vec<crate::diag::Diagnostic>,
     /// `None` when the secrets were not asked for.
     pub(super) values: Option<Values>,
+    /// Whose secrets were asked for; without any, everybody's.
+    only: Vec<Pattern>,
+    /// What the plan's calls go to.
+    destination: Destination,
 }
 
 impl Loaded {
@@ -95,12 +153,11 @@ impl Loaded {
     pub(super) fn read(
         global: &Global,
         locations: &Locations,
-        allow_commands: bool,
-        resolve: bool,
+        resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
         let read = sources::parse(&locations.config)?;
-        Self::checked(global, read, allow_commands, resolve, ui)
+        Self::checked(global, locations, read, resolve, ui)
     }
 
     /// The same and, at the same time, what is recorded: the two know nothing of each other, and
@@ -108,8 +165,7 @@ impl Loaded {
     pub(super) async fn read_with_state(
         global: &Global,
         locations: &Locations,
-        allow_commands: bool,
-        resolve: bool,
+        resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<(Self, Recorded), Failure> {
         let store = locations.store();
@@ -117,27 +173,34 @@ impl Loaded {
         let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
         let (read, recorded) = tokio::join!(reading, store.peek());
         let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-        let loaded = Self::checked(global, read, allow_commands, resolve, ui)?;
+        let loaded = Self::checked(global, locations, read, resolve, ui)?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
         Ok((loaded, recorded))
     }
 
     fn checked(
         global: &Global,
+        locations: &Locations,
         (configuration, parsed): (Configuration, config::Parsed),
-        allow_commands: bool,
-        resolve: bool,
+        resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
         let config::Parsed { desired, warnings } = parsed;
         ui.diagnostics(&warnings);
         let mut loaded = Self {
+            destination: locations.destination(desired.environment),
             desired,
             configuration,
             warnings,
+            only: Vec::new(),
             values: None,
         };
-        if resolve {
+        if let Some(Resolve {
+            allow_commands,
+            only,
+        }) = resolve
+        {
+            loaded.only = only;
             let resolver = Resolver {
                 folder: loaded.configuration.folder.clone(),
                 allow_commands,
@@ -175,12 +238,25 @@ impl Loaded {
     }
 
     /// Key and token of every callback that something may be called for. What is suspended needs no
-    /// secrets.
+    /// secrets, and neither does what no target names.
     fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
         let organizations = self.desired.organizations.iter();
         let active = organizations.filter(|organization| !organization.suspend);
-        let callbacks = active.flat_map(|organization| &organization.callbacks);
-        callbacks.map(|callback| (callback.key, callback.token))
+        let chosen = |organization: &Organization, callback: &Callback| {
+            if self.only.is_empty() {
+                return true;
+            }
+            let address = Address {
+                handle: organization.handle.clone(),
+                url: callback.url.clone(),
+            };
+            self.only.iter().any(|pattern| pattern.matches(&address))
+        };
+        active.flat_map(move |organization| {
+            let callbacks = organization.callbacks.iter();
+            let chosen = callbacks.filter(move |callback| chosen(organization, callback));
+            chosen.map(|callback| (callback.key, callback.token))
+        })
     }
 
     /// The fingerprints of every declared pair; `None` when the secrets were not resolved.
@@ -215,7 +291,7 @@ impl Loaded {
         let salt = recorded.salt.unwrap_or(fresh_salt);
         let table = self.fingerprints(salt);
         let options = self.options(recorded, planning)?;
-        let plan = plan::plan(
+        let mut plan = plan::plan(
             &self.desired,
             recorded,
             Secrets {
@@ -224,6 +300,7 @@ impl Loaded {
             },
             &options,
         );
+        plan.destination = self.destination.clone();
         let missing = plan.missing_accounts().next();
         if let Some((account, handle)) = missing {
             let message = format!(
@@ -253,13 +330,35 @@ impl Loaded {
             }),
             max_calls: planning.max_calls,
         });
+        let targets = self.patterns("--target", &planning.target, recorded)?;
+        let replace = self.patterns("--replace", &planning.replace, recorded)?;
+        let targeted = |address: &Address| targets.iter().any(|target| target.matches(address));
+        let left_out = |pattern: &&Pattern| {
+            !targets.is_empty()
+                && !self
+                    .known(recorded)
+                    .any(|address| pattern.matches(&address) && targeted(&address))
+        };
+        if let Some(pattern) = replace.iter().find(left_out) {
+            let message = format!("--replace {pattern} replaces nothing: no --target names it");
+            return Err(Failure::usage(message).advice("Name it with --target too."));
+        }
         Ok(Options {
             destroy: planning.destroy,
             heal,
-            targets: self.patterns("--target", &planning.target, recorded)?,
-            replace: self.patterns("--replace", &planning.replace, recorded)?,
+            targets,
+            replace,
             allow_deletes: planning.allow_deletes,
         })
+    }
+
+    /// Every address that is declared or recorded.
+    fn known(&self, recorded: &Recorded) -> impl Iterator<Item = Address> {
+        let recorded = recorded.iter().map(|(_, url, entry)| Address {
+            handle: entry.handle.clone(),
+            url: url.clone(),
+        });
+        self.addresses().chain(recorded)
     }
 
     /// Patterns that each mean something: a misspelt target must not look like "nothing to do".
@@ -271,18 +370,11 @@ impl Loaded {
     ) -> Result<Vec<Pattern>, Failure> {
         let mut patterns = Vec::new();
         for text in texts {
-            let pattern =
-                Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))?;
-            let declared = || self.addresses().any(|address| pattern.matches(&address));
-            let known = || {
-                recorded.iter().any(|(_, url, entry)| {
-                    pattern.matches(&Address {
-                        handle: entry.handle.clone(),
-                        url: url.clone(),
-                    })
-                })
-            };
-            if !declared() && !known() {
+            let pattern = parsed(flag, text)?;
+            if !self
+                .known(recorded)
+                .any(|address| pattern.matches(&address))
+            {
                 let message = format!(
                     "{flag}: no callback is called `{text}`, neither declared nor recorded"
                 );
@@ -294,6 +386,10 @@ impl Loaded {
         }
         Ok(patterns)
     }
+}
+
+fn parsed(flag: &str, text: &str) -> Result<Pattern, Failure> {
+    Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))
 }
 
 /// What each secret of these pairs is used as.

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::{After, Before, Bookkeeping, Change, OrganizationPlan, Plan, Reason, Summary, Tripped};
+use super::{
+    After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Plan, Reason, Summary,
+    Tripped,
+};
 use crate::model::{
     AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl, CredentialVariables,
     Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage, LostCall, OperatorId,
@@ -31,6 +34,14 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
 pub(crate) fn fingerprints() -> impl Strategy<Value = Fingerprints> {
     let one = || proptest::option::of(any::<[u8; 16]>().prop_map(Fingerprint));
     (one(), one()).prop_map(|(key, token)| Fingerprints { key, token })
+}
+
+fn destination() -> impl Strategy<Value = Destination> {
+    prop_oneof![
+        4 => Just(Destination::Esign),
+        1 => Just(Destination::Sandbox),
+        1 => "https://[a-z]{1,8}\\.example/".prop_map(Destination::Endpoint),
+    ]
 }
 
 /// Between 1970 and 2243.
@@ -300,6 +311,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
             (
                 (
                     environment(),
+                    destination(),
                     proptest::option::of(any::<u128>()),
                     any::<u64>(),
                     any::<[u8; 16]>(),
@@ -313,7 +325,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
 }
 
 type Parts = (
-    (Environment, Option<u128>, u64, [u8; 16]),
+    (Environment, Destination, Option<u128>, u64, [u8; 16]),
     BTreeMap<AccountName, AccountSource>,
     (Vec<SecretReference>, Vec<OrganizationPlan>),
     (Vec<Bookkeeping>, Summary, Vec<Tripped>),
@@ -321,13 +333,14 @@ type Parts = (
 
 fn assemble(parts: Parts) -> Plan {
     let (
-        (environment, lineage, serial, salt),
+        (environment, destination, lineage, serial, salt),
         accounts,
         (secrets, organizations),
         (bookkeeping, summary, tripped),
     ) = parts;
     Plan {
         environment,
+        destination,
         lineage: lineage.map(|bits| Lineage(uuid::Uuid::from_u128(bits))),
         serial,
         salt: Salt(salt),

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use super::decide::{Value, Verdict, Wanted, decide};
 use super::guards::{self, Census};
 use super::order::{join, merge, order};
-use super::{After, Before, Bookkeeping, Change, OrganizationPlan, Pattern, Plan, Reason, Summary};
+use super::{
+    After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Pattern, Plan, Reason,
+    Summary,
+};
 use crate::model::{
     Action, Address, Callback, CallbackUrl, Desired, Entry, Fingerprints, Handle, Identity,
     OperatorId, Organization, Presence, Recorded, Salt, Scope, SecretIndex, Steps, Timestamp,
@@ -391,6 +394,7 @@ impl<'a> Builder<'a> {
             .filter(|(name, _)| used.contains(*name));
         let mut plan = Plan {
             environment: self.desired.environment,
+            destination: Destination::default(),
             lineage: self.recorded.lineage,
             serial: self.recorded.serial,
             salt: self.secrets.salt,

@@ -16,6 +16,7 @@
 pub(crate) mod arbitrary;
 mod build;
 mod decide;
+mod destination;
 mod document;
 mod guards;
 mod order;
@@ -34,6 +35,7 @@ use crate::model::{
 use crate::secret::SecretReference;
 
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
+pub use destination::Destination;
 pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
 };
@@ -44,6 +46,8 @@ pub use pattern::{Pattern, PatternError};
 pub struct Plan {
     /// Where.
     pub environment: Environment,
+    /// What its calls go to. The planner assumes eSign; whoever knows better says so.
+    pub destination: Destination,
     /// The state it was made from; `None` when there was none yet.
     pub lineage: Option<Lineage>,
     /// The state's serial. A plan is stale when the state has another one.

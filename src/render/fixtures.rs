@@ -9,7 +9,7 @@ use crate::model::{
     Fingerprint, Fingerprints, Handle, Lineage, LostCall, OperatorId, RequestId, Salt, Scope,
     SecretIndex, Steps, Timestamp, Write,
 };
-use crate::plan::{After, Before, Change, OrganizationPlan, Plan, Reason, Summary};
+use crate::plan::{After, Before, Change, Destination, OrganizationPlan, Plan, Reason, Summary};
 use crate::secret::SecretReference;
 
 /// 2026-11-23T12:00:00Z
@@ -140,6 +140,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
     }
     Plan {
         environment: Environment::Production,
+        destination: Destination::Esign,
         lineage: Some(Lineage(uuid::Uuid::from_u128(7))),
         serial: 7,
         salt: Salt([5; 16]),

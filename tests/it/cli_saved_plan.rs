@@ -185,13 +185,13 @@ fn what_is_no_plan_says_so() {
     assert_snapshot!(env.run(&["apply", "broken.json"]), @r"
         exit 7
         --- stderr
-        error: the plan `broken.json` can't be applied: the plan has format version `9.0`, and this program reads `1.0` only. Make a new one with `plan --out`, or use the program that made it
+        error: the plan `broken.json` can't be applied: the plan has format version `9.0`, and this program reads `1.1` only. Make a new one with `plan --out`, or use the program that made it
         ");
     assert_snapshot!(env.run(&["apply", "callbacks.yaml"]).exits(7).code.unwrap(), @"7");
     assert_snapshot!(env.run(&["show", "broken.json"]), @r"
         exit 1
         --- stderr
-        error: the plan `broken.json` can't be shown: the plan has format version `9.0`, and this program reads `1.0` only. Make a new one with `plan --out`, or use the program that made it
+        error: the plan `broken.json` can't be shown: the plan has format version `9.0`, and this program reads `1.1` only. Make a new one with `plan --out`, or use the program that made it
         ");
     assert_snapshot!(env.run(&["plan", "--out", "no/such/folder.json"]).err(), @r#"error: the plan can't be saved to `no/such/folder.json`: No such file or directory (os error 2) at path "[DIR]/no/such/[TEMPORARY]""#);
 }
@@ -205,4 +205,41 @@ fn a_plan_that_a_guard_refuses_is_not_saved() {
     );
     env.run(&["plan", "--out", "refused.json"]).exits(5);
     assert!(!env.exists("refused.json"));
+}
+
+#[test]
+fn it_is_for_one_place_only() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    env.run(&["plan", "--sandbox", "--out", "sandbox.json"])
+        .exits(0);
+    env.run(&["plan", "--out", "esign.json"]).exits(0);
+    let served = env.serve(&[]);
+    env.run(&["plan", "--out", "served.json"]).exits(0);
+    assert_snapshot!(env.run(&["apply", "sandbox.json"]), @"
+        exit 7
+        --- stderr
+        error: the plan was made for the sandbox, and these calls would go to http://127.0.0.1:[PORT]/; nothing was called
+          Apply it with --sandbox, as it was planned, or make a new plan.
+        ");
+    assert_snapshot!(env.run(&["apply", "esign.json"]), @"
+        exit 7
+        --- stderr
+        error: the plan was made for eSign, and these calls would go to http://127.0.0.1:[PORT]/; nothing was called
+          Apply it without --sandbox and --endpoint, as it was planned, or make a new plan.
+        ");
+    env.unset("ESS_CALLBACKS_ENDPOINT");
+    assert_snapshot!(env.run(&["apply", "served.json"]), @"
+        exit 7
+        --- stderr
+        error: the plan was made for http://127.0.0.1:[PORT]/, and these calls would go to eSign; nothing was called
+          Apply it with --endpoint http://127.0.0.1:[PORT]/, as it was planned, or make a new plan.
+        ");
+    let said = env.run(&["apply", "esign.json", "--sandbox"]).exits(7);
+    assert!(said.stderr.contains("would go to the sandbox"), "{said}");
+    assert_eq!(served.arrived(), 0);
+    let said = env.run(&["apply", "sandbox.json", "--sandbox"]).exits(0);
+    assert!(said.stdout.contains("1 added"), "{said}");
+    env.set("ESS_CALLBACKS_ENDPOINT", &served.endpoint());
+    env.run(&["apply", "served.json"]).exits(0);
+    assert_eq!(served.urls(), [ONE]);
 }

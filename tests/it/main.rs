@@ -15,6 +15,7 @@ mod cli_planning;
 mod cli_reviewed;
 mod cli_saved_plan;
 mod cli_secrets;
+mod cli_slips;
 mod cli_state;
 mod cli_terminal;
 mod cli_usage;

@@ -9,8 +9,8 @@ use ess_callbacks::model::{
     Fingerprints, Handle, OperatorId, OrganizationId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
 use ess_callbacks::plan::{
-    After, Change, DocumentError, OrganizationPlan, Plan, Reason, Summary, read_document,
-    write_document,
+    After, Change, Destination, DocumentError, OrganizationPlan, Plan, Reason, Summary,
+    read_document, write_document,
 };
 use ess_callbacks::render::{Style, plan_text, planned_change_json};
 use ess_callbacks::secret::SecretReference;
@@ -61,6 +61,7 @@ fn plan(organizations: usize, each: usize) -> Plan {
     let count = organizations.len() * each;
     Plan {
         environment: Environment::Test,
+        destination: Destination::Esign,
         lineage: None,
         serial: 0,
         salt: Salt([1; 16]),

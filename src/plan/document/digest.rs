@@ -8,13 +8,16 @@ use super::layout::Digesting;
 use super::lists::BookkeepingRow;
 use super::rows::ChangeRow;
 use crate::model::{AccountName, AccountSource, Environment, Lineage, SecretIndex};
-use crate::plan::{After, Change, Plan};
+use crate::plan::{After, Change, Destination, Plan};
 use crate::secret::SecretReference;
 
 /// Which state, and with which credentials.
 #[derive(Serialize)]
 struct Head<'a> {
     environment: Environment,
+    /// Left out where it is eSign, as nearly everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<&'a Destination>,
     lineage: Option<Lineage>,
     serial: u64,
     accounts: Vec<(&'a AccountName, &'a AccountSource)>,
@@ -30,7 +33,7 @@ struct Row<'a> {
 
 /// What a plan calls, as `sha256:` and hexadecimal digits.
 ///
-/// Equal digests mean: the same calls, in the same order, with the same secret references, on the
+/// Equal digests mean: the same calls, in the same order, to the same place, with the same secret references, on the
 /// same serial of the same state. Fingerprints are left out, so that a plan without secrets and one
 /// with them have the same digest exactly when no key and no token changed. A saved plan's own
 /// digest, by contrast, is of every byte of it.
@@ -47,6 +50,7 @@ pub fn calls_digest(plan: &Plan) -> String {
     };
     let head = Head {
         environment: plan.environment,
+        destination: Some(&plan.destination).filter(|d| **d != Destination::Esign),
         lineage: plan.lineage,
         serial: plan.serial,
         accounts: plan.accounts.iter().filter(|(n, _)| called(n)).collect(),
@@ -119,6 +123,13 @@ mod tests {
             let mut later = plan.clone();
             later.serial += 1;
             prop_assert_ne!(&calls_digest(&later), &digest);
+
+            let mut elsewhere = plan.clone();
+            elsewhere.destination = match plan.destination {
+                Destination::Sandbox => Destination::Esign,
+                Destination::Esign | Destination::Endpoint(_) => Destination::Sandbox,
+            };
+            prop_assert_ne!(&calls_digest(&elsewhere), &digest);
 
             let mut less = plan;
             let has_calls = |change: &Change| change.steps.calls() > 0;

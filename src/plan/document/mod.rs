@@ -8,7 +8,7 @@
 //! another version is refused, never half understood. The digest protects against accidents and
 //! hasty editing; it is no signature.
 //!
-//! Format history: 1.0, the first.
+//! Format history: 1.0, the first; 1.1, `destination`.
 
 mod digest;
 mod layout;
@@ -25,7 +25,7 @@ pub use read::{DocumentError, read_document};
 pub use write::{applyable, write_document};
 
 /// The version written, and the only one read.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// Begins the last line of a document; everything before this line's comma is digested. In the
 /// text of a JSON string a line break can't stand, so nothing else looks like it.

@@ -11,7 +11,7 @@ use super::lists::{BookkeepingRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
 use crate::model::{AccountName, AccountSource, Environment, Lineage, Salt, Scope};
-use crate::plan::{Bookkeeping, OrganizationPlan, Plan, Summary, Tripped};
+use crate::plan::{Bookkeeping, Destination, OrganizationPlan, Plan, Summary, Tripped};
 use crate::secret::SecretReference;
 
 /// Why a text is no plan that can be applied. The caller knows which file it was.
@@ -108,6 +108,7 @@ struct Document {
     #[serde(rename = "format_version")]
     _format_version: IgnoredAny,
     environment: Environment,
+    destination: Destination,
     lineage: Option<Lineage>,
     serial: u64,
     fingerprint_salt: Salt,
@@ -134,6 +135,7 @@ impl Document {
             .map_err(|what| DocumentError::Inconsistent { what })?;
         Ok(Plan {
             environment: self.environment,
+            destination: self.destination,
             lineage: self.lineage,
             serial: self.serial,
             salt: self.fingerprint_salt,

@@ -62,6 +62,7 @@ fn some_plan() -> Plan {
     };
     Plan {
         environment: Environment::Production,
+        destination: Destination::Esign,
         lineage: Some(Lineage(uuid::Uuid::from_u128(7))),
         serial: 12,
         salt: Salt([5; 16]),
@@ -93,8 +94,9 @@ fn the_document_has_this_shape() {
     };
     insta::assert_snapshot!(written(&some_plan(), &[warning]), @r#"
         {
-          "format_version": "1.0",
+          "format_version": "1.1",
           "environment": "production",
+          "destination": "esign",
           "lineage": "00000000-0000-0000-0000-000000000007",
           "serial": 12,
           "fingerprint_salt": "05050505050505050505050505050505",
@@ -138,7 +140,7 @@ fn the_document_has_this_shape() {
           "diagnostics": [
             {"severity":"warning","code":"W001","message":"no token"}
           ],
-          "digest": "sha256:4b78fc983cadc000b84a9b20a8faf1bd18be3604b7d30f257d93da762304697e"
+          "digest": "sha256:8e5ad36e7e31db76799b4926c46bd7b1a883b31dca03638e15bac2588f850593"
         }
         "#);
 }
@@ -181,7 +183,7 @@ fn an_edited_document_is_refused() {
 #[test]
 fn another_version_is_named_before_anything_else_is_looked_at() {
     let newer = r#"{"format_version": "2.0", "unheard_of": []}"#;
-    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.0` only. Make a new one with `plan --out`, or use the program that made it");
+    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.1` only. Make a new one with `plan --out`, or use the program that made it");
     insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is no plan document (line 1, column 15). `plan --out` makes one");
 }
 

@@ -11,7 +11,7 @@ use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{AccountName, AccountSource, Environment, Lineage, Salt, Steps};
-use crate::plan::{Plan, Summary};
+use crate::plan::{Destination, Plan, Summary};
 use crate::secret::SecretReference;
 
 /// Writes the plan and the diagnostics of the run that made it. Memory does not grow with the plan;
@@ -54,6 +54,7 @@ fn is_resolved(change: &crate::plan::Change) -> bool {
 struct Document<'a> {
     format_version: &'static str,
     environment: Environment,
+    destination: &'a Destination,
     lineage: Option<Lineage>,
     serial: u64,
     fingerprint_salt: Salt,
@@ -81,6 +82,7 @@ impl<'a> Document<'a> {
         Self {
             format_version: FORMAT_VERSION,
             environment: plan.environment,
+            destination: &plan.destination,
             lineage: plan.lineage,
             serial: plan.serial,
             fingerprint_salt: plan.salt,

@@ -1,0 +1,89 @@
+//! Files that a command writes for its user must not be files that it lives on.
+
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+use super::sources;
+use super::workspace::Locations;
+use crate::state::Paths;
+
+/// An output: its flag, and the file it names if it was given.
+pub(super) type Output<'a> = (&'a str, Option<&'a Path>);
+
+/// Refuses outputs that would overwrite the configuration, the state or what belongs to it, the plan
+/// that is applied, or each other. Nothing was written before.
+pub(super) fn check(
+    locations: &Locations,
+    plan: Option<&Path>,
+    outputs: &[Output<'_>],
+) -> Result<(), Failure> {
+    let mut taken = inputs(locations);
+    taken.extend(plan.map(|path| (resolved(path), "the plan that is applied".to_owned())));
+    for (flag, path) in outputs {
+        let Some(path) = path else { continue };
+        // A device or a pipe keeps nothing that could be lost.
+        if path.exists() && !path.is_file() {
+            continue;
+        }
+        let file = resolved(path);
+        let other = taken.iter().find(|(other, _)| *other == file);
+        let what = match other {
+            Some((_, what)) => what.clone(),
+            None if is_source(locations, &file) => "part of the configuration".to_owned(),
+            None => {
+                taken.push((file, format!("what {flag} writes")));
+                continue;
+            }
+        };
+        let message = format!(
+            "{flag} would overwrite `{}`, which is {what}; nothing was written",
+            path.display()
+        );
+        return Err(Failure::usage(message).advice("Give another file."));
+    }
+    Ok(())
+}
+
+fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {
+    let Paths {
+        state,
+        journal,
+        lock,
+        backup,
+    } = Paths::beside(&locations.state);
+    let mut taken = vec![
+        (state, "the state"),
+        (journal, "the state's journal"),
+        (lock, "the state's lock"),
+        (backup, "the state's backup"),
+    ];
+    if locations.config != Path::new("-") {
+        taken.push((locations.config.clone(), "the configuration"));
+    }
+    let cloud = locations.cloud.clone();
+    taken.extend(cloud.map(|cloud| (cloud, "the sandbox's cloud")));
+    let resolve = |(path, what): (PathBuf, &str)| (resolved(&path), what.to_owned());
+    taken.into_iter().map(resolve).collect()
+}
+
+/// Whether a directory of files is the configuration and this is, or would become, one of them.
+fn is_source(locations: &Locations, file: &Path) -> bool {
+    locations.config.is_dir()
+        && sources::is_yaml(file)
+        && file.parent() == Some(resolved(&locations.config).as_path())
+}
+
+/// The one name of a file, also of one that is not there yet.
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(known) = path.canonicalize() {
+        return known;
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        (Ok(_) | Err(_), _) => path.to_owned(),
+    }
+}

@@ -1,0 +1,109 @@
+//! Commands to copy: what a person is told to type next works as it stands.
+
+use std::path::Path;
+
+use super::args::Global;
+
+/// A path as one word of a POSIX shell that is no flag.
+pub(super) fn path(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.starts_with('-') {
+        quoted(&format!("./{text}"))
+    } else {
+        quoted(&text)
+    }
+}
+
+/// The value of a flag, which may look like one.
+fn flag(name: &str, value: &str) -> String {
+    let value = quoted(value);
+    if value.starts_with('-') {
+        format!(" --{name}={value}")
+    } else {
+        format!(" --{name} {value}")
+    }
+}
+
+/// `apply PLAN`, with the flags that say where this command works. What an environment variable says,
+/// it says to the next command too.
+pub(super) fn apply(plan: &Path, global: &Global, allow_commands: bool) -> String {
+    let Global {
+        config,
+        state,
+        sandbox,
+        endpoint,
+        ca_file,
+        no_color: _,
+        json: _,
+        verbose: _,
+        log_format: _,
+    } = global;
+    let mut command = "ess-callbacks apply".to_owned();
+    let mut add = |name: &str, value: &Path| {
+        if !is_set(name, value) {
+            command.push_str(&flag(name, &value.display().to_string()));
+        }
+    };
+    // A plan needs no configuration, but its secret files and its state stand beside it.
+    if config != Path::new("callbacks.yaml") && config != Path::new("-") {
+        add("config", config);
+    }
+    if let Some(state) = state {
+        add("state", state);
+    }
+    if let Some(url) = endpoint {
+        add("endpoint", Path::new(url));
+    }
+    if let Some(file) = ca_file {
+        add("ca-file", file);
+    }
+    for (name, given) in [("sandbox", *sandbox), ("allow-commands", allow_commands)] {
+        if given && std::env::var_os(variable(name)).is_none_or(|value| value.is_empty()) {
+            command.push_str(" --");
+            command.push_str(name);
+        }
+    }
+    command.push(' ');
+    command.push_str(&path(plan));
+    command
+}
+
+fn variable(flag: &str) -> String {
+    format!("ESS_CALLBACKS_{}", flag.to_uppercase().replace('-', "_"))
+}
+
+fn is_set(flag: &str, value: &Path) -> bool {
+    std::env::var_os(variable(flag)).is_some_and(|set| set == value.as_os_str())
+}
+
+/// One word, whatever it holds.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stay_one_word_and_are_no_flags() {
+        for (name, word) in [
+            ("plan.json", "plan.json"),
+            ("my plan.json", "'my plan.json'"),
+            ("-p.json", "./-p.json"),
+            ("- p", "'./- p'"),
+            ("it's", r"'it'\''s'"),
+            ("$(id)", "'$(id)'"),
+            ("计划.json", "'计划.json'"),
+        ] {
+            assert_eq!(path(Path::new(name)), word);
+        }
+        assert_eq!(flag("state", "-s"), " --state=-s");
+        assert_eq!(flag("state", ""), " --state ''");
+    }
+}
