@@ -1,4 +1,8 @@
-//! The only place that prints. Data goes to standard output, everything else to standard error.
+//! The only place that prints.
+//!
+//! What a command is for goes to standard output: data, a plan, the course of an apply and its good
+//! end. What somebody has to look after goes to standard error, so that it is seen when the output is
+//! thrown away: errors, what an apply left undone, warnings, notes and questions.
 //!
 //! A reader that goes away (`| head`) ends the printing, never the work: an apply whose output nobody
 //! reads still finishes.
@@ -143,6 +147,24 @@ impl Ui {
         }
         // The only error a stream gives is that nobody reads it.
         self.out.closed |= render(&mut self.out).is_err();
+    }
+
+    /// Writes what went wrong, piece by piece.
+    pub(super) fn complain(
+        &mut self,
+        render: impl FnOnce(&Style, &mut dyn fmt::Write) -> fmt::Result,
+    ) {
+        if self.quiet {
+            return;
+        }
+        self.out.flush();
+        let style = Style {
+            now: SystemClock.now(),
+            ..self.err.style
+        };
+        // As above.
+        self.err.closed |= render(&style, &mut self.err).is_err();
+        self.err.flush();
     }
 
     /// Data as bytes.
@@ -290,7 +312,12 @@ impl Sink for Ui {
         match &mut self.progress {
             Some(progress) => progress.event(&event, &style),
             None => {
-                if let Some(text) = render::event_text(&event, &style) {
+                let Some(text) = render::event_text(&event, &style) else {
+                    return;
+                };
+                if matches!(event, Event::Interrupted { .. }) {
+                    self.note(format_args!("{text}"));
+                } else {
                     self.out.write(format_args!("{text}\n"));
                     self.out.flush();
                 }
