@@ -276,7 +276,7 @@ impl Ui {
     /// Shows a progress bar for so many calls, where somebody watches.
     pub(super) fn start_progress(&mut self, changes: usize) {
         if !self.json && !self.quiet && self.out.terminal && self.err.terminal {
-            self.progress = Some(Progress::new(changes));
+            self.progress = Some(Progress::new(changes, self.err.style.width));
         }
     }
 
