@@ -2,7 +2,7 @@
 
 use ess_callbacks::model::Timestamp;
 use ess_callbacks::plan::{Plan, read_document, write_document};
-use ess_callbacks::render::{Style, plan_diff, plan_markdown, plan_text};
+use ess_callbacks::render::{Style, guards_text, plan_diff, plan_markdown, plan_text};
 
 /// It is saved and read back as the same plan, and can be shown.
 pub(crate) fn check(plan: &Plan) {
@@ -14,6 +14,7 @@ pub(crate) fn check(plan: &Plan) {
     let style = Style::plain(Timestamp(1_790_000_000));
     let mut shown = String::new();
     plan_text(plan, &style, &mut shown).expect("a string takes everything");
+    guards_text(plan, &style, &mut shown).expect("a string takes everything");
     plan_diff(plan, &style, &mut shown).expect("a string takes everything");
     let markdown = plan_markdown(plan, &style);
     assert!(markdown.chars().count() <= 65_000);

@@ -220,8 +220,12 @@ fn conclude(report: &Report, ui: &mut Ui) {
     ui.json_line(&render::report_json(report, now));
     ui.json_line(&render::apply_summary_json(&report.tally, now));
     if !ui.json() {
-        let style = ui.style(0);
-        ui.stream(|out| render::report_text(report, &style, out));
+        if render::is_complete(&report.tally) {
+            let style = ui.style(0);
+            ui.stream(|out| render::report_text(report, &style, out));
+        } else {
+            ui.complain(|style, out| render::report_text(report, style, out));
+        }
     }
     ui.flush();
 }

@@ -96,12 +96,11 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
         Format::Diff => {
             let style = ui.style(rate);
             ui.stream(|out| render::plan_diff(plan, &style, out));
-            // A diff has no room for words; the other formats say it themselves.
-            let mut refused = String::new();
-            if render::guards_text(plan, &style, &mut refused).is_ok() && !refused.is_empty() {
-                ui.note(format_args!("{}", refused.trim()));
-            }
         }
+    }
+    // The document and the comment say it themselves, for whoever reads them elsewhere.
+    if matches!(format, Format::Text | Format::Diff) {
+        ui.complain(|style, out| render::guards_text(plan, style, out));
     }
     ui.flush();
 }

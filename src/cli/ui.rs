@@ -1,4 +1,8 @@
-//! The only place that prints. Data goes to standard output, everything else to standard error.
+//! The only place that prints.
+//!
+//! What a command is for goes to standard output: data, a plan, the course of an apply and its good
+//! end. What somebody has to look after goes to standard error, so that it is seen when the output is
+//! thrown away: errors, what an apply left undone, warnings, notes and questions.
 //!
 //! A reader that goes away (`| head`) ends the printing, never the work: an apply whose output nobody
 //! reads still finishes.
@@ -145,6 +149,24 @@ impl Ui {
         self.out.closed |= render(&mut self.out).is_err();
     }
 
+    /// Writes what went wrong, piece by piece.
+    pub(super) fn complain(
+        &mut self,
+        render: impl FnOnce(&Style, &mut dyn fmt::Write) -> fmt::Result,
+    ) {
+        if self.quiet {
+            return;
+        }
+        self.out.flush();
+        let style = Style {
+            now: SystemClock.now(),
+            ..self.err.style
+        };
+        // As above.
+        self.err.closed |= render(&style, &mut self.err).is_err();
+        self.err.flush();
+    }
+
     /// Data as bytes.
     pub(super) fn bytes(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if !self.out.closed {
@@ -254,7 +276,7 @@ impl Ui {
     /// Shows a progress bar for so many calls, where somebody watches.
     pub(super) fn start_progress(&mut self, changes: usize) {
         if !self.json && !self.quiet && self.out.terminal && self.err.terminal {
-            self.progress = Some(Progress::new(changes));
+            self.progress = Some(Progress::new(changes, self.err.style.width));
         }
     }
 
@@ -290,7 +312,12 @@ impl Sink for Ui {
         match &mut self.progress {
             Some(progress) => progress.event(&event, &style),
             None => {
-                if let Some(text) = render::event_text(&event, &style) {
+                let Some(text) = render::event_text(&event, &style) else {
+                    return;
+                };
+                if matches!(event, Event::Interrupted { .. }) {
+                    self.note(format_args!("{text}"));
+                } else {
                     self.out.write(format_args!("{text}\n"));
                     self.out.flush();
                 }

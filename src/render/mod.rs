@@ -46,4 +46,4 @@ pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};
 pub use text::{Fingerprinting, Symbol, change_text, guards_json, guards_text, plan_text};
-pub use words::{ago, counted, plural, span};
+pub use words::{ago, counted, plural, span, tenths};

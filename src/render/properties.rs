@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::escape::is_treacherous;
-use super::{Style, change_summary_json, plan_text, planned_change_json};
+use super::{Style, change_summary_json, guards_text, plan_text, planned_change_json};
 use crate::model::Timestamp;
 use crate::plan::{Plan, arbitrary};
 
 fn text(plan: &Plan, style: &Style) -> String {
     let mut out = String::new();
     plan_text(plan, style, &mut out).unwrap();
+    guards_text(plan, style, &mut out).unwrap();
     out
 }
 

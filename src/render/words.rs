@@ -61,6 +61,15 @@ pub(crate) fn elapsed(milliseconds: u64) -> String {
     }
 }
 
+/// A number to a tenth: `20`, `3.5`.
+pub fn tenths(number: f64) -> String {
+    let text = format!("{number:.1}");
+    match text.strip_suffix(".0") {
+        Some(whole) => whole.to_owned(),
+        None => text,
+    }
+}
+
 /// What will happen to a callback, after its address: `will be added`.
 pub(crate) const fn future(action: Action, steps: Steps) -> &'static str {
     match (action, steps) {
@@ -159,6 +168,14 @@ mod tests {
     #[case(7_500, "2 h 5 min")]
     fn spans_use_two_units(#[case] seconds: u64, #[case] text: &str) {
         assert_eq!(span(seconds), text);
+    }
+
+    #[rstest]
+    #[case(3.5237, "3.5")]
+    #[case(19.96, "20")]
+    #[case(0.04, "0")]
+    fn rates_are_told_to_a_tenth(#[case] number: f64, #[case] text: &str) {
+        assert_eq!(tenths(number), text);
     }
 
     #[rstest]

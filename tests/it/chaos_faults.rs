@@ -57,7 +57,7 @@ fn a_fault_that_stays_leaves_the_outcome_open_and_the_next_run_finishes(#[case] 
         .run(&["apply", "--auto-approve", "--max-retries", "1"])
         .exits(4);
     assert!(
-        said.stdout
+        said.stderr
             .contains("Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown."),
         "{said}"
     );
@@ -103,10 +103,12 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     let (env, served) = lost_in_a_replace();
     let said = env.run(&["apply", "--auto-approve", "--no-wait"]).exits(4);
     let (_, after_the_plan) = said.stdout.split_once("round trip.\n").unwrap();
-    assert_snapshot!(crate::support::redact(after_the_plan, &env.path("")), @r"
+    assert_snapshot!(crate::support::redact(after_the_plan, &env.path("")), @"
         acme/https://hooks.example/one: Replacing (delete, then add)...
         acme/https://hooks.example/one: Trying again in [ELAPSED] (attempt 1): the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
         acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+        ");
+    assert_snapshot!(said.err(), @"
         Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
           acme/https://hooks.example/one (replace): unknown

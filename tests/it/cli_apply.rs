@@ -211,6 +211,7 @@ fn leaving_out_most_of_an_organization_needs_the_number_of_deletes() {
 
         Plan: 0 to add, 0 to change, 2 to destroy.
         2 calls, about 1 s at 20/s. 2 unchanged, 2 unproven.
+        --- stderr
 
         Error: this plan deletes more than the guards allow and will not be applied
 
@@ -256,6 +257,7 @@ fn the_number_of_deletes_must_be_right() {
 
         Plan: 0 to add, 0 to change, 2 to destroy.
         2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+        --- stderr
 
         Error: this plan deletes more than the guards allow and will not be applied
 
@@ -358,6 +360,7 @@ fn a_protected_callback_stays_even_when_its_block_is_gone() {
 
         Plan: 0 to add, 0 to change, 2 to destroy.
         2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+        --- stderr
 
         Error: this plan deletes what is protected and will not be applied
 

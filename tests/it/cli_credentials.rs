@@ -76,10 +76,13 @@ fn a_refused_key_stops_its_account_and_says_what_to_do() {
     let said = env.run(&["apply", "--auto-approve"]).exits(3);
     let (_, after_the_plan) = said.stdout.split_once("at 20/s.\n").unwrap();
     let shown = crate::support::redact(after_the_plan, &env.path(""));
-    assert_snapshot!(shown, @r"
+    assert_snapshot!(shown, @"
         acme/https://hooks.example/one: Adding...
         Stopped. Account default: no more calls with its credentials: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]. It means: the SecretKey does not belong to the SecretId. What to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId.
         acme/https://hooks.example/one: Failed (add): AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
+        ");
+    // Also when nobody keeps the output.
+    assert_snapshot!(said.err(), @"
         Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 failed, 1 not attempted.
 
           acme/https://hooks.example/one (add): failed
@@ -141,7 +144,7 @@ fn a_server_that_does_not_answer_is_tried_again_and_then_given_up() {
         .run(&["apply", "--auto-approve", "--max-retries", "1"])
         .exits(3);
     assert!(
-        said.stdout.contains("1 failed"),
+        said.stderr.contains("1 failed"),
         "nothing arrived, so nothing is open: {said}"
     );
     let said = env.run(&["plan"]);

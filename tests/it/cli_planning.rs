@@ -225,6 +225,7 @@ fn destroy_is_guarded_and_then_deletes_everything() {
 
         Plan: 0 to add, 0 to change, 3 to destroy.
         3 calls, about 1 s at 20/s.
+        --- stderr
 
         Error: this plan deletes more than the guards allow and will not be applied
 

@@ -1,6 +1,9 @@
 //! A person at a terminal: colour, the question, the progress bar, and a narrow screen.
 
+use std::num::NonZero;
+
 use insta::assert_snapshot;
+use rstest::rstest;
 
 use crate::support::{Said, TestEnv, configuration};
 
@@ -52,6 +55,40 @@ fn yes_applies() {
         "{text}"
     );
     assert_eq!(served.urls(), [ONE, TWO]);
+}
+
+/// What is on a terminal of so many columns in the end, however far it scrolled.
+fn on_the_screen(text: &str, columns: u16) -> String {
+    let size = |count| NonZero::new(count).unwrap();
+    let mut terminal = vt100::Parser::new(size(500), size(columns), 0);
+    terminal.process(text.replace('\n', "\r\n").as_bytes());
+    terminal.screen().contents()
+}
+
+#[rstest]
+#[case::narrow(50)]
+#[case::wide(100)]
+fn the_bar_leaves_no_trace_below_wide_characters(#[case] columns: u16) {
+    let urls: Vec<String> = (0..12)
+        .map(|n| format!("https://hooks.example/{n:02}"))
+        .collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let mut env = TestEnv::new(&configuration(&[("上海分公司电子合同集团有限公司", &urls)]));
+    let _served = env.serve(&["--fault", "slow=100ms"]);
+    let said = at_a_terminal(&env, columns, "yes", &["apply", "--rate", "0"]).exits(0);
+    assert!(said.stdout.contains("/12 changes, "), "{said}");
+    let screen = on_the_screen(&said.stdout, columns);
+    let (_, course) = screen.split_once("Enter a value: yes").expect(&screen);
+    assert!(!course.contains("changes"), "a stale bar: {screen}");
+    assert_eq!(
+        course.matches(": Added after ").count(),
+        urls.len(),
+        "{screen}"
+    );
+    assert!(
+        course.ends_with("\nApply complete! Resources: 12 added, 0 changed, 0 destroyed."),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn a_refused_plan_is_shown_in_every_format() {
         -    key: fp [FP]
         -    token: fp [FP]
         --- stderr
+
         Error: this plan deletes more than the guards allow and will not be applied
 
           acme: its last callback; none would be left
@@ -278,7 +279,7 @@ fn cron_hears_nothing_until_there_is_something_to_say() {
     let destroy: Vec<&str> = quiet.into_iter().chain(["--destroy"]).collect();
     let said = env.run(&destroy).exits(5);
     assert!(
-        said.stdout.contains("will be deleted") && said.stdout.contains("--allow-deletes 2"),
+        said.stdout.contains("will be deleted") && said.stderr.contains("--allow-deletes 2"),
         "{said}"
     );
     // Broken: the error is.
@@ -293,8 +294,8 @@ fn cron_hears_what_failed() {
     let _served = env.serve(&[]);
     env.set("TENCENTCLOUD_SECRET_KEY", "wrong");
     let said = env.run(&["apply", "--auto-approve", "--quiet"]).exits(3);
-    assert!(said.stdout.starts_with("Apply incomplete!"), "{said}");
-    assert!(said.stdout.contains("what to do:"), "{said}");
+    assert!(said.stderr.starts_with("Apply incomplete!"), "{said}");
+    assert!(said.stderr.contains("what to do:"), "{said}");
 }
 
 #[test]

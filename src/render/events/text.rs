@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use crate::model::{AccountName, ApiError, Event, NotAttempted};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
-use crate::render::words::{self, counted, elapsed, span};
+use crate::render::words::{self, counted, elapsed, span, tenths};
 
 /// The line for an event, without a line end; `None` for one that is told at the end only (changes
 /// that were left out can be thousands, and the report lists them).
@@ -104,7 +104,7 @@ fn throttled(account: &AccountName, rate_per_minute: u32, style: &Style) -> Stri
          while. Something else may be using the same credentials.",
         style.paint(Tone::Warning, "Throttled."),
         Clean(account),
-        per_second(rate_per_minute)
+        tenths(f64::from(rate_per_minute) / 60.0)
     )
 }
 
@@ -190,14 +190,5 @@ pub(in crate::render) fn not_attempted(why: &NotAttempted) -> (String, &'static 
             "the journal can't be written, and no call leaves without it".to_owned(),
             "make room or mend the permissions beside the state, then run apply again",
         ),
-    }
-}
-
-/// Calls a second, to a tenth.
-fn per_second(rate_per_minute: u32) -> String {
-    let tenths = rate_per_minute / 6;
-    match tenths % 10 {
-        0 => (tenths / 10).to_string(),
-        tenth => format!("{}.{tenth}", tenths / 10),
     }
 }

@@ -1,7 +1,7 @@
 //! A plan as people read it, in Terraform's manner.
 //!
-//! [`plan_text`] writes the legend, the changes, the counts and, where a guard refuses, why and what
-//! to write. [`change_text`] writes one change alone.
+//! [`plan_text`] writes the legend, the changes and the counts; [`guards_text`] why a guard refuses
+//! them and what to write, apart, because that is an error. [`change_text`] writes one change alone.
 
 mod change;
 mod guards;
@@ -22,30 +22,28 @@ use super::style::{Style, Tone};
 use crate::model::{Action, Steps};
 use crate::plan::{Change, Plan};
 
-/// Writes a whole plan.
+/// Writes a whole plan, but for what the guards have to say.
 ///
 /// # Errors
 /// Those of `out` alone.
 pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if plan.is_empty() {
-        no_changes(plan, style, out)?;
-    } else {
-        legend(plan, style, out)?;
-        writeln!(
-            out,
-            "{}\n",
-            style.paint(
-                Tone::Strong,
-                "ess-callbacks will perform the following actions:"
-            )
-        )?;
-        for change in plan.changes() {
-            change_text(change, Fingerprinting::of(plan), style, out)?;
-            out.write_char('\n')?;
-        }
-        summary::counts(plan, style, out)?;
+        return no_changes(plan, style, out);
     }
-    guards_text(plan, style, out)
+    legend(plan, style, out)?;
+    writeln!(
+        out,
+        "{}\n",
+        style.paint(
+            Tone::Strong,
+            "ess-callbacks will perform the following actions:"
+        )
+    )?;
+    for change in plan.changes() {
+        change_text(change, Fingerprinting::of(plan), style, out)?;
+        out.write_char('\n')?;
+    }
+    summary::counts(plan, style, out)
 }
 
 /// The symbol that stands before a change's block.
