@@ -110,7 +110,7 @@ fn a_process_that_lost_its_lock_calls_no_more() {
     run.signal("CONT");
     let said = run.wait().exits(3);
     assert!(
-        said.stdout
+        said.stderr
             .contains("was broken while this program held it"),
         "{said}"
     );

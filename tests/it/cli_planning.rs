@@ -283,7 +283,7 @@ fn without_secrets_a_rotation_is_not_checked() {
         eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
         3 unchanged, 3 unproven, 3 not checked.
         Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        Not checked: the secrets were not read, so a changed key or token would not show. Adds and deletes are exact.
+        Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
         ");
     env.write(
         "callbacks.yaml",
@@ -306,7 +306,7 @@ fn without_secrets_a_rotation_is_not_checked() {
 
         Plan: 1 to add, 0 to change, 0 to destroy.
         1 call, about 1 s at 20/s. 3 unchanged, 3 unproven, 3 not checked.
-        Not checked: the secrets were not read, so a changed key or token would not show. Adds and deletes are exact.
+        Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
         "#);
     assert_snapshot!(env.run(&["plan", "--no-secrets", "--out", "plan.json"]), @r"
         exit 64

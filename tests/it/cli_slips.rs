@@ -190,6 +190,12 @@ fn a_plan_that_is_not_saved_says_so() {
            |                ^^^^^^^^^^^^^^^^^^^^^^^^^
            |
            = help: give each organization secrets of its own, so that a leak concerns one only
+
+        Error: this plan deletes more than the guards allow and will not be applied
+
+          acme: its last callback; none would be left
+
+        These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 1
         The plan was not saved to refused.json: a guard refuses it, so it could not be applied.
         "#);
     assert!(!env.exists("refused.json"));
