@@ -65,10 +65,10 @@ fn texts<'a>(value: &'a Value, key: &str, into: &mut Vec<&'a str>) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                match value {
-                    Value::String(text) if name == key => into.push(text),
-                    _ => texts(value, key, into),
+                if name == key {
+                    into.extend(value.as_str());
                 }
+                texts(value, key, into);
             }
         }
         Value::Array(items) => items.iter().for_each(|item| texts(item, key, into)),
