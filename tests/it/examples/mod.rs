@@ -4,6 +4,7 @@
 
 mod bots;
 mod comments;
+mod jobs;
 mod monitoring;
 mod receiver;
 mod state_branch;
