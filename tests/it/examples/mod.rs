@@ -239,6 +239,25 @@ fn the_cron_job_says_what_the_program_understands() {
     // Another try may help with 4 and 6, so these must not be final.
     let last = &job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"];
     assert_eq!(last, &serde_json::json!([1, 3, 5, 7, 64]));
+    // The three files name each other's things.
+    let whole = |name: &str| {
+        let file = files.iter().find(|file| file.0.ends_with(name));
+        &file.unwrap().1
+    };
+    let (kustomization, claim) = (whole("kustomization.yaml"), whole("kubernetes/state.yaml"));
+    let volumes = &job["template"]["spec"]["volumes"];
+    assert_eq!(
+        volumes[1]["persistentVolumeClaim"]["claimName"],
+        claim["metadata"]["name"]
+    );
+    assert_eq!(
+        volumes[0]["configMap"]["name"],
+        kustomization["configMapGenerator"][0]["name"]
+    );
+    assert_eq!(container["image"], kustomization["images"][0]["name"]);
+    for resource in words(&kustomization["resources"]) {
+        assert!(root().join("examples/kubernetes").join(resource).is_file());
+    }
     for name in container["env"].as_array().unwrap() {
         let name = name["name"].as_str().unwrap();
         assert!(
