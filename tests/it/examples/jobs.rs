@@ -23,14 +23,12 @@ fn project(urls: &[&str]) -> Option<TestEnv> {
     env.set("PATH", &path).set("KEY", KEY).set("TOKEN", TOKEN);
     // What the jobs write to GitHub and GitLab goes to the repository beside them.
     let remote = env.path("remote.git").display().to_string();
-    let mut git = String::new();
-    for url in [
+    let known = [
         "https://callbacks:t0ken@gitlab.example/acme/esign.git",
         "https://gitlab.example/acme/esign.git",
-    ] {
-        git += &format!("[url \"file://{remote}\"]\n    insteadOf = {url}\n");
-    }
-    env.write("gitconfig", git);
+    ];
+    let git = known.map(|url| format!("[url \"file://{remote}\"]\n    insteadOf = {url}\n"));
+    env.write("gitconfig", git.concat());
     let config = env.path("gitconfig").display().to_string();
     env.set("GIT_CONFIG_GLOBAL", &config);
     env.write("seed/callbacks.yaml", configuration(&[("acme", urls)]));
