@@ -10,6 +10,7 @@ mod cli_config;
 mod cli_credentials;
 mod cli_events;
 mod cli_init;
+mod cli_lost;
 mod cli_output;
 mod cli_planning;
 mod cli_saved_plan;
