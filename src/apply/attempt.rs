@@ -15,7 +15,7 @@ use crate::client::retry::delay;
 use crate::model::{
     ApiError, Blast, CallId, Event, LostCall, NotAttempted, Outcome, RequestId, Timestamp, Write,
 };
-use crate::plan::{Change, OrganizationPlan};
+use crate::plan::{Change, OrganizationPlan, Reason};
 use crate::state::Files;
 
 /// A call that eSign throttles so often in a row is given up: somebody else uses up the limit.
@@ -58,6 +58,18 @@ pub(super) struct Tries {
     refreshed: bool,
     /// The last error that left the outcome open.
     opened: Option<ApiError>,
+    /// A call that was lost must be dead before it is sent again.
+    fenced: bool,
+}
+
+impl Tries {
+    /// For a call that is not repeated while it may still arrive.
+    pub(super) fn behind_a_fence() -> Self {
+        Self {
+            fenced: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// Where in the rate a call has its place.
@@ -66,10 +78,18 @@ enum Place {
     Reserved(Reservation),
 }
 
+/// What eSign said to a call that is done.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) request_id: RequestId,
+    /// An add of something new found it there.
+    pub(super) was_there: bool,
+}
+
 /// What follows from an outcome.
 #[derive(Debug)]
 pub(super) enum Next {
-    Done(RequestId),
+    Done(Finished),
     Again(Duration),
     Over(End),
 }
@@ -80,7 +100,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         &self,
         write: Write,
         first: Option<Reservation>,
-    ) -> Result<RequestId, End> {
+    ) -> Result<Finished, End> {
         let mut tries = Tries::default();
         let mut reserved = first;
         loop {
@@ -93,7 +113,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             };
             let (outcome, sent) = ended.await.map_err(|why| self.left(&tries, why))?;
             match self.judge(outcome, sent, &mut tries).await {
-                Next::Done(request_id) => return Ok(request_id),
+                Next::Done(finished) => return Ok(finished),
                 Next::Over(end) => return Err(end),
                 Next::Again(pause) => {
                     self.sleep(pause)
@@ -257,9 +277,15 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     /// What follows from an outcome.
     pub(super) async fn judge(&self, outcome: Outcome, sent: SentAt, tries: &mut Tries) -> Next {
         match outcome {
-            Outcome::Applied(request_id)
-            | Outcome::AlreadyThere(request_id)
-            | Outcome::NotThere(request_id) => Next::Done(request_id),
+            Outcome::Applied(request_id) | Outcome::NotThere(request_id) => Next::Done(Finished {
+                request_id,
+                was_there: false,
+            }),
+            // After a lost attempt it may be our own add that is there.
+            Outcome::AlreadyThere(request_id) => Next::Done(Finished {
+                request_id,
+                was_there: self.change.reason == Reason::NotRecorded && tries.opened.is_none(),
+            }),
             Outcome::Throttled(error) => {
                 self.context.ledger.throttled();
                 if let Some(rate_per_minute) = self.account.pace.throttled(sent) {
@@ -270,7 +296,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                 }
                 tries.throttles += 1;
                 if tries.throttles > MAX_THROTTLES {
-                    self.over(error)
+                    self.over(tries, error)
                 } else {
                     Next::Again(Duration::ZERO)
                 }
@@ -296,34 +322,44 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             | Outcome::TokenExpired(error)
             | Outcome::Rejected(Blast::Account, error) => {
                 self.context.stop_account(self.account, &error);
-                self.over(error)
+                self.over(tries, error)
             }
             Outcome::Rejected(Blast::Organization, error) => {
                 self.standing.stop();
-                self.over(error)
+                self.over(tries, error)
             }
-            Outcome::Rejected(Blast::Call, error) => self.over(error),
+            Outcome::Rejected(Blast::Call, error) => self.over(tries, error),
         }
     }
 
     fn retry(&self, tries: &mut Tries, error: ApiError) -> Next {
         if tries.retries >= self.context.settings.max_retries {
-            return self.over(error);
+            return self.over(tries, error);
         }
         tries.retries += 1;
         let pause = delay(tries.retries, self.context.jitter());
-        self.context.tell(Event::Retrying {
-            address: self.change.address.clone(),
-            error,
-            attempt: tries.retries,
-            delay_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-        });
+        let fence = self
+            .context
+            .lost(self.organization, self.change)
+            .filter(|_| tries.fenced)
+            .and_then(|lost| self.account.clock.until_dead(&lost));
+        // A fence that will not be waited for ends it instead.
+        if fence.is_none_or(|wait_ms| wait_ms == 0 || self.context.settings.wait) {
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            self.context.tell(Event::Retrying {
+                address: self.change.address.clone(),
+                error,
+                attempt: tries.retries,
+                delay_ms: pause_ms.max(fence.unwrap_or(0)),
+            });
+        }
         Next::Again(pause)
     }
 
-    /// Given up. Whatever the last answer was, an earlier attempt without one leaves it open.
-    fn over(&self, error: ApiError) -> Next {
-        let open = self.context.is_open(self.organization, self.change);
+    /// Given up. Whatever the last answer was, an earlier attempt without one leaves it unknown. So it
+    /// is for a heal too, which leaves nothing open: what it adds again was believed present before.
+    fn over(&self, tries: &Tries, error: ApiError) -> Next {
+        let open = tries.opened.is_some() || self.context.is_open(self.organization, self.change);
         Next::Over(if open {
             End::Unknown(error)
         } else {
@@ -334,10 +370,8 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     /// Left before it was done.
     pub(super) fn left(&self, tries: &Tries, why: NotAttempted) -> End {
         match &tries.opened {
-            Some(error) if self.context.is_open(self.organization, self.change) => {
-                End::Unknown(error.clone())
-            }
-            Some(_) | None => End::NotAttempted(why),
+            Some(error) => End::Unknown(error.clone()),
+            None => End::NotAttempted(why),
         }
     }
 

@@ -28,6 +28,7 @@ struct Inner {
     tally: Tally,
     unfinished: BTreeMap<Position, Unfinished>,
     drifted: Vec<(Address, Drift)>,
+    were_there: Vec<Address>,
     calls: usize,
     throttled: usize,
     fenced: bool,
@@ -48,6 +49,10 @@ impl Ledger {
 
     pub(super) fn drifted(&self, address: &Address, drift: Drift) {
         self.with(|inner| inner.drifted.push((address.clone(), drift)));
+    }
+
+    pub(super) fn was_there(&self, address: &Address) {
+        self.with(|inner| inner.were_there.push(address.clone()));
     }
 
     pub(super) fn end(&self, position: Position, change: &Change, end: End) {
@@ -83,15 +88,18 @@ impl Ledger {
             tally,
             unfinished,
             mut drifted,
+            mut were_there,
             calls,
             throttled,
             fenced,
         } = self.0.into_inner().expect("no panic while held");
+        were_there.sort();
         drifted.sort_by(|(one, _), (two, _)| one.cmp(two));
         Report {
             tally,
             unfinished: unfinished.into_values().collect(),
             drifted,
+            were_there,
             calls,
             throttled,
             interrupted: false,

@@ -11,7 +11,7 @@ use futures_util::future::join;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::attempt::Sender;
+use super::attempt::{Finished, Sender};
 use super::clock::WallClock;
 use super::context::{Account, Context, add_of};
 use super::ledger::End;
@@ -123,7 +123,13 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
             Steps::DeleteThenAdd => replace::run(&sender).await,
         };
         match done {
-            Ok(request_id) => {
+            Ok(Finished {
+                request_id,
+                was_there,
+            }) => {
+                if was_there {
+                    self.context.ledger.was_there(&change.address);
+                }
                 let elapsed = begun.get().map_or(Duration::ZERO, Instant::elapsed);
                 self.context.tell(Event::Completed {
                     address: change.address.clone(),
@@ -131,6 +137,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
                     steps: change.steps,
                     request_id,
                     elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                    was_there,
                 });
                 End::Done
             }

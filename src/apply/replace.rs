@@ -8,19 +8,19 @@
 
 use tokio::sync::SemaphorePermit;
 
-use super::attempt::{Next, Sender, Tries};
+use super::attempt::{Finished, Next, Sender, Tries};
 use super::clock::WallClock;
 use super::context::add_of;
 use super::ledger::End;
 use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt};
-use crate::model::{NotAttempted, Outcome, RequestId, Write};
+use crate::model::{NotAttempted, Outcome, Write};
 use crate::state::Files;
 
 pub(super) async fn run<A: Api, F: Files, W: WallClock>(
     sender: &Sender<'_, '_, A, F, W>,
-) -> Result<RequestId, End> {
-    let mut tries = Tries::default();
+) -> Result<Finished, End> {
+    let mut tries = Tries::behind_a_fence();
     loop {
         let Deleted {
             outcome,

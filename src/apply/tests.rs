@@ -50,10 +50,14 @@ impl Api for Clockless {
     }
 }
 
-struct Silence;
+/// Every event.
+#[derive(Default)]
+struct Events(Vec<Event>);
 
-impl Sink for Silence {
-    fn event(&mut self, _event: Event) {}
+impl Sink for Events {
+    fn event(&mut self, event: Event) {
+        self.0.push(event);
+    }
 }
 
 fn desired(urls: &[&str]) -> Desired {
@@ -89,6 +93,15 @@ fn desired(urls: &[&str]) -> Desired {
 
 /// Replaces all of them.
 async fn replace(api: &impl Api, urls: &[&str], parallelism: usize) -> Report {
+    replace_telling(api, urls, parallelism, &mut Events::default()).await
+}
+
+async fn replace_telling(
+    api: &impl Api,
+    urls: &[&str],
+    parallelism: usize,
+    events: &mut Events,
+) -> Report {
     let owner = LockOwner {
         id: "id".to_owned(),
         who: "who".to_owned(),
@@ -124,7 +137,7 @@ async fn replace(api: &impl Api, urls: &[&str], parallelism: usize) -> Report {
         parallelism,
         ..Settings::default()
     };
-    apply(&plan, tools, &settings, &mut Silence).await
+    apply(&plan, tools, &settings, events).await
 }
 
 /// How old each signature was when its call arrived, in seconds.
@@ -149,10 +162,20 @@ async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
     let api = FakeApi::new(NOW);
     api.script([Fault::LostAfter]);
     let begun = Instant::now();
-    let report = replace(&api, &["https://a.example/"], 900).await;
+    let mut events = Events::default();
+    let report = replace_telling(&api, &["https://a.example/"], 900, &mut events).await;
     assert_eq!(report.tally.added, 1);
     let took = begun.elapsed();
     assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+    // It is told how long that takes, and not only how long the back-off is.
+    let told = events.0.iter().find_map(|event| match event {
+        Event::Retrying { delay_ms, .. } => Some(*delay_ms),
+        _ => None,
+    });
+    assert!(
+        told.is_some_and(|ms| (29_000..=31_000).contains(&ms)),
+        "{told:?}"
+    );
 }
 
 /// Our own clock is no reason to take a lost call for dead.

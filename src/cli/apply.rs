@@ -236,6 +236,7 @@ fn exit_of(report: &Report) -> Exit {
         tally,
         unfinished,
         drifted: _,
+        were_there: _,
         calls: _,
         throttled: _,
         interrupted,

@@ -37,6 +37,7 @@ mod unlock;
 mod validate;
 mod workspace;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -60,7 +61,21 @@ pub fn main() -> ExitCode {
         failure.exit
     });
     ui.flush();
-    exit.into()
+    let Some(failure) = ui.incomplete() else {
+        return exit.into();
+    };
+    ui.failure(&failure);
+    match exit {
+        Exit::Done | Exit::Pending => failure.exit.into(),
+        Exit::Error
+        | Exit::Incomplete
+        | Exit::Unknown
+        | Exit::Guarded
+        | Exit::Locked
+        | Exit::Stale
+        | Exit::Usage
+        | Exit::Interrupted => exit.into(),
+    }
 }
 
 fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -97,13 +112,16 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
 
 /// A command line that makes no sense, or asks for help.
 fn refuse(error: &clap::Error) -> ExitCode {
-    // Nobody to tell when printing fails.
-    drop(error.print());
+    let lost = error
+        .print()
+        .is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "a foreign enum that may grow"
     )]
     match error.kind() {
+        // Nobody to tell when help can't be printed; the code says it.
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if lost => Exit::Error.into(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
         _ => Exit::Usage.into(),
     }

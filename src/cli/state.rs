@@ -6,8 +6,9 @@ use super::args::{self, Global};
 use super::exit::{Exit, Failure};
 use super::show::{missing, peek};
 use super::sources;
-use super::ui::Ui;
+use super::ui::{SystemClock, Ui};
 use super::workspace::{Locations, lock};
+use crate::apply::WallClock as _;
 use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Recorded, Scope};
 use crate::plan::Pattern;
 use crate::render::{self, counted};
@@ -125,8 +126,14 @@ async fn remove(
 ) -> Result<Exit, Failure> {
     let found = find(recorded, addresses)?;
     let would = if dry_run { "Would forget" } else { "Forgot" };
-    if !dry_run {
+    if dry_run {
+        still_on_the_way(recorded, &found)?;
+    } else {
         let state = lock(locations, recorded.environment, None, ui).await?;
+        if let Err(failure) = state.read(|recorded| still_on_the_way(recorded, &found)) {
+            state.release().await?;
+            return Err(failure);
+        }
         state.edit(|recorded| {
             let gone = found.iter().filter(|Found { identity, .. }| {
                 recorded.remove(&identity.scope, &identity.url).is_some()
@@ -148,6 +155,35 @@ async fn remove(
         counted(found.len(), "callback", "callbacks")
     ));
     Ok(Exit::Done)
+}
+
+/// What forgets a callback forgets its fence too: a later call for it would not wait for an earlier one
+/// that may still arrive and undo it.
+fn still_on_the_way<'a>(
+    recorded: &Recorded,
+    found: impl IntoIterator<Item = &'a Found>,
+) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let calls = found.into_iter().filter_map(|Found { identity, address }| {
+        let entry = recorded.get(&identity.scope, &identity.url)?;
+        let pending = entry.pending.map(|pending| pending.call);
+        let until = entry.lost.into_iter().chain(pending);
+        let until = until.map(|call| call.dead_at()).max()?;
+        (until > now).then_some((address, until))
+    });
+    let Some((address, until)) = calls.max_by_key(|(_, until)| *until) else {
+        return Ok(());
+    };
+    let message = format!(
+        "an earlier call for {} got no answer and may still arrive until {} {} UTC; nothing was changed",
+        render::Clean(address),
+        until.utc_date(),
+        until.clock_time()
+    );
+    Err(Failure::error(message).advice(
+        "Wait until then, or run apply if it is planned: that settles what is open. Forgotten now, the call could \
+         undo a later one.",
+    ))
 }
 
 async fn rename(
@@ -187,6 +223,8 @@ async fn rename(
     }
     let state = lock(locations, recorded.environment, None, ui).await?;
     let moved = state.read(|recorded| {
+        let elsewhere = |one: &&Found| *one.identity.scope != *organization.scope;
+        still_on_the_way(recorded, found.iter().filter(elsewhere))?;
         found
             .iter()
             .map(|Found { identity, .. }| {
@@ -198,7 +236,14 @@ async fn rename(
                 )
             })
             .collect::<Result<Vec<_>, _>>()
-    })?;
+    });
+    let moved = match moved {
+        Ok(moved) => moved,
+        Err(failure) => {
+            state.release().await?;
+            return Err(failure);
+        }
+    };
     state.edit(|recorded| {
         for (identity, url, entry) in moved {
             recorded.remove(&identity.scope, &url);

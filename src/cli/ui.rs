@@ -45,6 +45,8 @@ struct Stream<W: Write> {
     terminal: bool,
     /// Nobody reads it any more.
     closed: bool,
+    /// What could not be written, unless its reader went away.
+    error: Option<io::Error>,
 }
 
 /// This machine's clock.
@@ -145,8 +147,8 @@ impl Ui {
         if self.quiet {
             return;
         }
-        // The only error a stream gives is that nobody reads it.
-        self.out.closed |= render(&mut self.out).is_err();
+        // The stream keeps its own error.
+        let _ = render(&mut self.out);
     }
 
     /// Writes what went wrong, piece by piece.
@@ -170,7 +172,8 @@ impl Ui {
     /// Data as bytes.
     pub(super) fn bytes(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if !self.out.closed {
-            self.out.closed = write(&mut self.out.to).is_err();
+            let written = write(&mut self.out.to);
+            self.out.after(written);
         }
     }
 
@@ -286,6 +289,18 @@ impl Ui {
         }
     }
 
+    /// Why standard output is not whole; `None` when it is, or when its reader went away.
+    pub(super) fn incomplete(&mut self) -> Option<Failure> {
+        self.out.flush();
+        let error = self.out.error.take()?;
+        Some(
+            Failure::error(format!("standard output can't be written: {error}")).advice(
+                "What was printed is not whole; what was called and saved does not depend on it. Make room, or print \
+                 elsewhere.",
+            ),
+        )
+    }
+
     pub(super) fn flush(&mut self) {
         self.out.flush();
         self.err.flush();
@@ -340,6 +355,7 @@ impl<W: Write> Stream<W> {
             style,
             terminal,
             closed: false,
+            error: None,
         }
     }
 
@@ -349,15 +365,28 @@ impl<W: Write> Stream<W> {
 
     fn flush(&mut self) {
         if !self.closed {
-            self.closed = self.to.flush().is_err();
+            let flushed = self.to.flush();
+            self.after(flushed);
+        }
+    }
+
+    /// After an error nothing more is printed.
+    fn after(&mut self, written: io::Result<()>) {
+        let Err(error) = written else { return };
+        self.closed = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.error = Some(error);
         }
     }
 }
 
 impl<W: Write> fmt::Write for Stream<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.closed || self.to.write_all(text.as_bytes()).is_err() {
-            self.closed = true;
+        if !self.closed {
+            let written = self.to.write_all(text.as_bytes());
+            self.after(written);
+        }
+        if self.closed {
             return Err(fmt::Error);
         }
         Ok(())

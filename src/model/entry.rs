@@ -58,6 +58,8 @@ pub struct Proof {
 pub enum Drift {
     /// We believed it present, and a delete found nothing.
     WasGone,
+    /// The same, but no answer had ever confirmed that belief: perhaps it was never there.
+    NeverConfirmed,
     /// We believed it absent, and an add found it there.
     WasThere,
 }
@@ -123,8 +125,12 @@ impl Entry {
             }
             Outcome::NotThere(request_id) => match call.write {
                 Write::Delete => {
+                    let drift = match self.proof {
+                        Some(_) => Drift::WasGone,
+                        None => Drift::NeverConfirmed,
+                    };
                     self.confirm(call, Belief::ABSENT, at, request_id);
-                    (!before.may_be_absent()).then_some(Drift::WasGone)
+                    (!before.may_be_absent()).then_some(drift)
                 }
                 Write::Add(_) => self.learn_nothing(call),
             },

@@ -19,6 +19,9 @@ pub enum Event {
         steps: Steps,
         request_id: RequestId,
         elapsed_ms: u64,
+        /// The first thing that eSign ever said of it: it had it already, and our key and token were
+        /// not set.
+        was_there: bool,
     },
     /// A change failed; certainly nothing more will happen to it in this run.
     Failed {
@@ -134,6 +137,8 @@ pub struct Report {
     pub unfinished: Vec<Unfinished>,
     /// Drift that answers revealed.
     pub drifted: Vec<(Address, Drift)>,
+    /// What was added and found there already, with a key and a token that may not be ours.
+    pub were_there: Vec<Address>,
     /// How many calls were sent.
     pub calls: usize,
     /// How many of them were refused for the rate limit.

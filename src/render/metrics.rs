@@ -170,6 +170,7 @@ impl Writer {
             tally,
             unfinished: _,
             drifted,
+            were_there: _,
             calls,
             throttled,
             interrupted: _,
@@ -207,6 +208,7 @@ impl Writer {
             "Callbacks whose answers showed that eSign was not as recorded.",
             &[
                 (&[("kind", "was_gone")], drift(Drift::WasGone)),
+                (&[("kind", "never_confirmed")], drift(Drift::NeverConfirmed)),
                 (&[("kind", "was_there")], drift(Drift::WasThere)),
             ],
         );
@@ -296,27 +298,28 @@ mod tests {
         assert_eq!(last_environment(&text), metrics.environment);
         let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         insta::assert_snapshot!(samples.join("\n"), @r#"
-        ess_callbacks_info{environment="production",version="0.1.0"} 1
-        ess_callbacks_last_run_timestamp_seconds{environment="production"} 1795435200
-        ess_callbacks_last_success_timestamp_seconds{environment="production"} 1795431600
-        ess_callbacks_last_run_exit_code{environment="production"} 3
-        ess_callbacks_last_run_duration_seconds{environment="production"} 51.007
-        ess_callbacks_last_run_changes{environment="production",outcome="added"} 1
-        ess_callbacks_last_run_changes{environment="production",outcome="changed"} 40
-        ess_callbacks_last_run_changes{environment="production",outcome="destroyed"} 0
-        ess_callbacks_last_run_changes{environment="production",outcome="failed"} 1
-        ess_callbacks_last_run_changes{environment="production",outcome="unknown"} 0
-        ess_callbacks_last_run_changes{environment="production",outcome="not_attempted"} 0
-        ess_callbacks_last_run_healed{environment="production"} 39
-        ess_callbacks_last_run_drift{environment="production",kind="was_gone"} 1
-        ess_callbacks_last_run_drift{environment="production",kind="was_there"} 0
-        ess_callbacks_last_run_calls{environment="production"} 42
-        ess_callbacks_last_run_throttled{environment="production"} 2
-        ess_callbacks_recorded{environment="production",evidence="proven"} 40
-        ess_callbacks_recorded{environment="production",evidence="assumed"} 2
-        ess_callbacks_recorded{environment="production",evidence="unknown"} 1
-        ess_callbacks_oldest_proof_timestamp_seconds{environment="production"} 1795345200
-        "#);
+            ess_callbacks_info{environment="production",version="0.1.0"} 1
+            ess_callbacks_last_run_timestamp_seconds{environment="production"} 1795435200
+            ess_callbacks_last_success_timestamp_seconds{environment="production"} 1795431600
+            ess_callbacks_last_run_exit_code{environment="production"} 3
+            ess_callbacks_last_run_duration_seconds{environment="production"} 51.007
+            ess_callbacks_last_run_changes{environment="production",outcome="added"} 1
+            ess_callbacks_last_run_changes{environment="production",outcome="changed"} 40
+            ess_callbacks_last_run_changes{environment="production",outcome="destroyed"} 0
+            ess_callbacks_last_run_changes{environment="production",outcome="failed"} 1
+            ess_callbacks_last_run_changes{environment="production",outcome="unknown"} 0
+            ess_callbacks_last_run_changes{environment="production",outcome="not_attempted"} 0
+            ess_callbacks_last_run_healed{environment="production"} 39
+            ess_callbacks_last_run_drift{environment="production",kind="was_gone"} 1
+            ess_callbacks_last_run_drift{environment="production",kind="never_confirmed"} 0
+            ess_callbacks_last_run_drift{environment="production",kind="was_there"} 0
+            ess_callbacks_last_run_calls{environment="production"} 42
+            ess_callbacks_last_run_throttled{environment="production"} 2
+            ess_callbacks_recorded{environment="production",evidence="proven"} 40
+            ess_callbacks_recorded{environment="production",evidence="assumed"} 2
+            ess_callbacks_recorded{environment="production",evidence="unknown"} 1
+            ess_callbacks_oldest_proof_timestamp_seconds{environment="production"} 1795345200
+            "#);
     }
 
     #[test]

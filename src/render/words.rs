@@ -135,6 +135,10 @@ pub(crate) const fn drift(drift: Drift) -> &'static str {
             "it was recorded as present, but eSign did not have it: somebody else deleted it, and \
              its messages were lost meanwhile"
         }
+        Drift::NeverConfirmed => {
+            "it was recorded as present, but eSign did not have it. No answer had ever confirmed that \
+             it was there, so perhaps it never was, and nobody got its messages"
+        }
         Drift::WasThere => {
             "it was recorded as absent, but eSign had it already: somebody else added it, and it \
              keeps the key and token they gave it (--replace ADDRESS sets yours)"

@@ -105,7 +105,6 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     let (_, after_the_plan) = said.stdout.split_once("round trip.\n").unwrap();
     assert_snapshot!(crate::support::redact(after_the_plan, &env.path("")), @"
         acme/https://hooks.example/one: Replacing (delete, then add)...
-        acme/https://hooks.example/one: Trying again in [ELAPSED] (attempt 1): the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
         acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
         ");
     assert_snapshot!(said.err(), @"
@@ -114,7 +113,7 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
           acme/https://hooks.example/one (replace): unknown
               error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
               it means:   nobody knows whether the call arrived; it may have been carried out; nobody knows whether this replace took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one is dead, about 5 minutes after it was sent
+              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 5 minutes after it was sent (`state show` says until when)
         ");
     assert_eq!(
         served.operations(ONE),

@@ -345,3 +345,32 @@ fn the_plan_document_is_printed_as_json() {
     assert_eq!(plan["errored"], false);
     assert_eq!(said.err(), "");
 }
+
+#[test]
+fn a_change_of_the_record_alone_is_not_called_no_changes() {
+    let (env, _served) = applied();
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("renamed", &[ONE, TWO, THREE])]),
+    );
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
+        exit 2
+        --- stdout
+        No calls. Only the record is brought up to date.
+
+        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+        3 unchanged, 3 unproven.
+        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+        3 recorded details will be updated (handle, operator, protect), without a call.
+        ");
+    let comment = env.run(&["plan", "--format", "markdown"]).exits(0);
+    assert!(
+        comment
+            .stdout
+            .contains("test: no calls, the record is brought up to date\n"),
+        "{comment}"
+    );
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let said = env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert!(said.stdout.starts_with("No changes."), "{said}");
+}

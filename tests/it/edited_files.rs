@@ -123,7 +123,7 @@ fn the_files_of_these_tests_are_good() {
             organization = the account's own
             operator     = "op"
             proved       = never
-            open call    = an add without an answer, signed [TIME]; it can't arrive any more
+            open call    = an add without an answer; it can't arrive any more since [TIME]
         }
         "#);
 }

@@ -11,6 +11,8 @@ mod cli_credentials;
 mod cli_cron;
 mod cli_events;
 mod cli_init;
+mod cli_lost;
+mod cli_output;
 mod cli_planning;
 mod cli_reviewed;
 mod cli_saved_plan;

@@ -67,6 +67,15 @@ fn events() -> Vec<Event> {
             steps,
             request_id: RequestId::new("r"),
             elapsed_ms: 1,
+            was_there: false,
+        },
+        Event::Completed {
+            address: address(),
+            action: Action::Add,
+            steps: Steps::Add,
+            request_id: RequestId::new("r"),
+            elapsed_ms: 1,
+            was_there: true,
         },
         Event::Failed {
             address: address(),
@@ -96,6 +105,10 @@ fn events() -> Vec<Event> {
         Event::Drifted {
             address: address(),
             drift: Drift::WasGone,
+        },
+        Event::Drifted {
+            address: address(),
+            drift: Drift::NeverConfirmed,
         },
         Event::Drifted {
             address: address(),
@@ -145,6 +158,7 @@ fn report() -> Report {
     Report {
         unfinished,
         drifted: vec![(address(), Drift::WasGone)],
+        were_there: vec![address()],
         journal_error: Some("the disk is full".to_owned()),
         ..Report::default()
     }

@@ -79,6 +79,8 @@ struct Hook<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    was_there: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<WhyJson<'a>>,
@@ -175,6 +177,7 @@ impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
 pub(in crate::render) const fn drift_name(drift: Drift) -> &'static str {
     match drift {
         Drift::WasGone => "was_gone",
+        Drift::NeverConfirmed => "never_confirmed",
         Drift::WasThere => "was_there",
     }
 }
@@ -250,7 +253,9 @@ fn hook(event: &Event) -> Hook<'_> {
             steps: _,
             request_id,
             elapsed_ms,
+            was_there,
         } => Hook {
+            was_there: was_there.then_some(true),
             request_id: Some(request_id),
             elapsed_ms: Some(*elapsed_ms),
             ..of(address, action)

@@ -36,6 +36,20 @@ fn every_event() -> Vec<Event> {
             steps: Steps::Add,
             request_id: RequestId::new("s1775c-0001"),
             elapsed_ms: 1012,
+            was_there: false,
+        },
+        Event::Completed {
+            address: address(),
+            action: Action::Add,
+            steps: Steps::Add,
+            request_id: RequestId::new("s1775c-0002"),
+            elapsed_ms: 90,
+            was_there: true,
+        },
+        Event::Unknown {
+            address: address(),
+            action: Action::Heal,
+            error: api_error(),
         },
         Event::Failed {
             address: address(),
@@ -78,6 +92,10 @@ fn every_event() -> Vec<Event> {
         },
         Event::Drifted {
             address: address(),
+            drift: Drift::NeverConfirmed,
+        },
+        Event::Drifted {
+            address: address(),
             drift: Drift::WasThere,
         },
         Event::ClockOffset {
@@ -109,12 +127,15 @@ fn every_event_as_text() {
         acme/https://hooks.acme.example/cb: Finishing an open call (deleting)...
         acme/https://hooks.acme.example/cb: Finishing an open call (delete, then add)...
         acme/https://hooks.acme.example/cb: Added after 1s [request id s1775c-0001]
+        acme/https://hooks.acme.example/cb: Added after 0s [request id s1775c-0002]; it was there already, and its key and token may not be yours
+        acme/https://hooks.acme.example/cb: Unknown (heal): nobody knows whether it arrived; it stays recorded as present: OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
         acme/https://hooks.acme.example/cb: Failed (add): OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
         acme/https://hooks.acme.example/cb: Unknown (delete): nobody knows whether it arrived; it stays open in the state: no answer within 40 s
         acme/https://hooks.acme.example/cb: Trying again in 1.5s (attempt 2): OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
         Throttled. Account default: eSign refuses calls for being too many; going on at 12.5 calls/s for a while. Something else may be using the same credentials.
         acme/https://hooks.acme.example/cb: Waiting until 12:03:04 UTC (3 min 4 s): an earlier call that got no answer may still arrive until then, and would undo this one
         acme/https://hooks.acme.example/cb: Drift: it was recorded as present, but eSign did not have it: somebody else deleted it, and its messages were lost meanwhile
+        acme/https://hooks.acme.example/cb: Drift: it was recorded as present, but eSign did not have it. No answer had ever confirmed that it was there, so perhaps it never was, and nobody got its messages
         acme/https://hooks.acme.example/cb: Drift: it was recorded as absent, but eSign had it already: somebody else added it, and it keeps the key and token they gave it (--replace ADDRESS sets yours)
         Clock off. Account default: this machine's clock is 1 min 15 s ahead of eSign's; calls are signed with eSign's time. Set the clock (NTP).
         Stopped. Account default: no more calls with its credentials: OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]. It means: the operator may not change callbacks. What to do: give the employee the role of an application administrator, or name another `operator`.
@@ -132,6 +153,8 @@ fn every_event_as_json() {
     assert_snapshot!(lines.join("\n"), @r#"
         {"@level":"info","@message":"acme/https://hooks.acme.example/cb: Finishing an open call (delete, then add)...","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_start","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"finish"}}
         {"@level":"info","@message":"acme/https://hooks.acme.example/cb: Added after 1s [request id s1775c-0001]","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_complete","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"add","request_id":"s1775c-0001","elapsed_ms":1012}}
+        {"@level":"info","@message":"acme/https://hooks.acme.example/cb: Added after 0s [request id s1775c-0002]; it was there already, and its key and token may not be yours","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_complete","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"add","request_id":"s1775c-0002","elapsed_ms":90,"was_there":true}}
+        {"@level":"error","@message":"acme/https://hooks.acme.example/cb: Unknown (heal): nobody knows whether it arrived; it stays recorded as present: OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_unknown","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"heal","error":{"code":"OperationDenied.OperatorHasNoPermission","message":"操作人无权限","request_id":"s1775c-0001","meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}}}
         {"@level":"error","@message":"acme/https://hooks.acme.example/cb: Failed (add): OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_errored","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"add","error":{"code":"OperationDenied.OperatorHasNoPermission","message":"操作人无权限","request_id":"s1775c-0001","meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}}}
         {"@level":"error","@message":"acme/https://hooks.acme.example/cb: Unknown (delete): nobody knows whether it arrived; it stays open in the state: no answer within 40 s","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_unknown","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"delete","error":{"code":null,"message":"no answer within 40 s","request_id":null,"meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}}}
         {"@level":"warn","@message":"acme/https://hooks.acme.example/cb: Not attempted (delete): an add of its organization is not done, and nothing is deleted before all adds are","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"not_attempted","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"action":"delete","why":{"because":"adds_failed"}}}
@@ -139,6 +162,7 @@ fn every_event_as_json() {
         {"@level":"warn","@message":"Throttled. Account default: eSign refuses calls for being too many; going on at 12.5 calls/s for a while. Something else may be using the same credentials.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"throttled","hook":{"account":"default","rate_per_minute":750}}
         {"@level":"info","@message":"acme/https://hooks.acme.example/cb: Waiting until 12:03:04 UTC (3 min 4 s): an earlier call that got no answer may still arrive until then, and would undo this one","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"fence_wait","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"until":"2026-11-23T12:03:04Z","seconds":184}}
         {"@level":"warn","@message":"acme/https://hooks.acme.example/cb: Drift: it was recorded as present, but eSign did not have it: somebody else deleted it, and its messages were lost meanwhile","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"drift","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"drift":"was_gone"}}
+        {"@level":"warn","@message":"acme/https://hooks.acme.example/cb: Drift: it was recorded as present, but eSign did not have it. No answer had ever confirmed that it was there, so perhaps it never was, and nobody got its messages","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"drift","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"drift":"never_confirmed"}}
         {"@level":"warn","@message":"acme/https://hooks.acme.example/cb: Drift: it was recorded as absent, but eSign had it already: somebody else added it, and it keeps the key and token they gave it (--replace ADDRESS sets yours)","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"drift","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"drift":"was_there"}}
         {"@level":"warn","@message":"Clock off. Account default: this machine's clock is 1 min 15 s ahead of eSign's; calls are signed with eSign's time. Set the clock (NTP).","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"clock_offset","hook":{"account":"default","seconds":-75}}
         {"@level":"error","@message":"Stopped. Account default: no more calls with its credentials: OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]. It means: the operator may not change callbacks. What to do: give the employee the role of an application administrator, or name another `operator`.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"account_stopped","hook":{"account":"default","error":{"code":"OperationDenied.OperatorHasNoPermission","message":"操作人无权限","request_id":"s1775c-0001","meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}}}

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::model::{AccountName, ApiError, Event, NotAttempted};
+use crate::model::{AccountName, Action, ApiError, Event, NotAttempted};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{self, counted, elapsed, span, tenths};
@@ -26,12 +26,18 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
             steps: _,
             request_id,
             elapsed_ms,
+            was_there,
         } => format!(
-            "{}: {} after {} [request id {}]",
+            "{}: {} after {} [request id {}]{}",
             strong(style, address),
             words::done(*action),
             elapsed(*elapsed_ms),
-            Clean(request_id)
+            Clean(request_id),
+            if *was_there {
+                "; it was there already, and its key and token may not be yours"
+            } else {
+                ""
+            }
         ),
         Event::Failed {
             address,
@@ -48,9 +54,13 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
             action,
             error,
         } => format!(
-            "{}: {} ({action}): nobody knows whether it arrived; it stays open in the state: {}",
+            "{}: {} ({action}): nobody knows whether it arrived; {}: {}",
             strong(style, address),
             style.paint(Tone::Warning, "Unknown"),
+            match action {
+                Action::Heal => "it stays recorded as present",
+                _ => "it stays open in the state",
+            },
             ErrorWords(error)
         ),
         Event::NotAttempted { .. } => return None,

@@ -16,7 +16,7 @@ use std::fmt;
 use super::escape::Clean;
 use super::style::Style;
 use super::text::{
-    Fingerprinting, Symbol, change_text, footer, no_changes, refusals, summary_line,
+    Fingerprinting, Symbol, change_text, footer, no_changes, refreshes, refusals, summary_line,
 };
 use super::words;
 use crate::model::{Action, Handle, Steps};
@@ -136,7 +136,9 @@ fn diff_text(change: &Change, plan: &Plan, style: &Style) -> String {
 }
 
 fn heading(plan: &Plan) -> String {
-    let what = if plan.is_empty() {
+    let what = if plan.is_empty() && refreshes(plan) > 0 {
+        "no calls, the record is brought up to date".to_owned()
+    } else if plan.is_empty() {
         "no changes".to_owned()
     } else {
         summary_line(plan)

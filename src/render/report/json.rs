@@ -45,6 +45,8 @@ struct ReportJson<'a> {
     journal_error: Option<&'a str>,
     unfinished: Vec<UnfinishedJson<'a>>,
     drifted: Vec<DriftJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    were_there: Vec<ResourceJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +72,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
             tally,
             unfinished,
             drifted,
+            were_there,
             calls,
             throttled,
             interrupted,
@@ -105,6 +108,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
                     drift: drift_name(*drift),
                 })
                 .collect(),
+            were_there: were_there.iter().map(ResourceJson::from).collect(),
         }
     }
 }

@@ -16,7 +16,8 @@ use super::style::{Style, Tone};
 use super::words::{self, counted, plural};
 use super::wrap::write_wrapped;
 use crate::model::{
-    Action, ApiError, Drift, HowUnfinished, NotAttempted, Report, Tally, Timestamp, Unfinished,
+    Action, Address, ApiError, Drift, HowUnfinished, NotAttempted, Report, Tally, Timestamp,
+    Unfinished,
 };
 
 /// Whether everything that was planned is done.
@@ -66,6 +67,7 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
         unfinished_text(unfinished, style, out)?;
     }
     drift_text(&report.drifted, style, out)?;
+    there_already_text(&report.were_there, style, out)?;
     for remark in remarks(report) {
         out.write_char('\n')?;
         write_wrapped(out, ("", ""), &remark, style.width)?;
@@ -120,8 +122,14 @@ fn unfinished_text(
             row("it means:", &unknown_means(error, *action))?;
             row(
                 "what to do:",
-                "run apply again: it sends the same call again, and where the opposite is wanted \
-                 it waits until the lost one is dead, about 5 minutes after it was sent",
+                match action {
+                    Action::Heal => "run `apply --heal` again, which adds it once more",
+                    _ => {
+                        "run apply again: it sends the same call again, and where the opposite is \
+                         wanted it waits until the lost one can't arrive any more, at most about 5 \
+                         minutes after it was sent (`state show` says until when)"
+                    }
+                },
             )
         }
         HowUnfinished::NotAttempted(why) => {
@@ -133,14 +141,42 @@ fn unfinished_text(
 }
 
 fn unknown_means(error: &ApiError, action: Action) -> String {
-    format!(
-        "{}; nobody knows whether this {action} took effect, so it stays open in the state",
-        Clean(&error.meaning)
-    )
+    let meaning = Clean(&error.meaning);
+    match action {
+        Action::Heal => format!(
+            "{meaning}; before this heal the callback was recorded as present, and it still is: it \
+             is there, unless somebody else deleted it"
+        ),
+        _ => format!(
+            "{meaning}; nobody knows whether this {action} took effect, so it stays open in the state"
+        ),
+    }
+}
+
+fn there_already_text(
+    were_there: &[Address],
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    if were_there.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{} eSign had {} before the add:",
+        style.paint(Tone::Warning, "There already."),
+        counted(were_there.len(), "callback", "callbacks")
+    )?;
+    for address in were_there {
+        writeln!(out, "  {}", style.paint(Tone::Strong, Clean(address)))?;
+    }
+    let text = "An add leaves the key and token of what is there as they are, so they may not be yours. \
+                `apply --replace ADDRESS` sets yours.";
+    write_wrapped(out, ("", ""), text, style.width)
 }
 
 fn drift_text(
-    drifted: &[(crate::model::Address, Drift)],
+    drifted: &[(Address, Drift)],
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::model::{AccountName, Address};
+use crate::model::AccountName;
 use crate::render::fixtures::*;
 
 fn text(report: &Report, style: &Style) -> String {
@@ -36,7 +36,7 @@ fn incomplete() -> Report {
         tally: Tally {
             added: 1,
             failed: 1,
-            unknown: 1,
+            unknown: 2,
             not_attempted: 6,
             ..Tally::default()
         },
@@ -52,11 +52,13 @@ fn incomplete() -> Report {
             not_attempted(6, NotAttempted::OrganizationStopped),
             not_attempted(7, NotAttempted::Interrupted),
             not_attempted(8, NotAttempted::JournalFailed),
+            left(9, Action::Heal, HowUnfinished::Unknown(lost_answer())),
         ],
         drifted: vec![
             (address("acme", "https://gone.example/cb"), Drift::WasGone),
             (address("acme", "https://there.example/cb"), Drift::WasThere),
         ],
+        were_there: vec![address("acme", "https://first.example/cb")],
         calls: 4,
         throttled: 1,
         interrupted: true,
@@ -82,7 +84,7 @@ fn a_complete_apply_is_one_line() {
 #[test]
 fn what_is_not_done_says_why_and_what_to_do() {
     assert_snapshot!(text(&incomplete(), &plain()), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 1 unknown, 6 not attempted.
+        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
 
           acme/https://hooks.acme.example/1 (replace): failed
               error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
@@ -93,7 +95,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
           acme/https://hooks.acme.example/2 (add): unknown
               error:      no answer within 40 s
               it means:   the connection was lost after the call was sent; nobody knows whether this add took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one is dead, about 5 minutes after it was sent
+              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 5 minutes after it was sent (`state show` says until when)
 
           acme/https://hooks.acme.example/3 (delete): not attempted
               why:        an add of its organization is not done, and nothing is deleted before all adds are
@@ -119,11 +121,20 @@ fn what_is_not_done_says_why_and_what_to_do() {
               why:        the journal can't be written, and no call leaves without it
               what to do: make room or mend the permissions beside the state, then run apply again
 
+          acme/https://hooks.acme.example/9 (heal): unknown
+              error:      no answer within 40 s
+              it means:   the connection was lost after the call was sent; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
+              what to do: run `apply --heal` again, which adds it once more
+
         Drift. eSign was not as recorded for 2 callbacks:
           acme/https://gone.example/cb
               it was recorded as present, but eSign did not have it: somebody else deleted it, and its messages were lost meanwhile
           acme/https://there.example/cb
               it was recorded as absent, but eSign had it already: somebody else added it, and it keeps the key and token they gave it (--replace ADDRESS sets yours)
+
+        There already. eSign had 1 callback before the add:
+          acme/https://first.example/cb
+        An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
 
         Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
 
@@ -143,7 +154,7 @@ fn narrow_terminals_keep_the_columns() {
         ..plain()
     };
     assert_snapshot!(text(&report, &narrow), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 1 unknown, 6 not attempted.
+        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
 
           acme/https://hooks.acme.example/1 (replace): failed
               error:      OperationDenied.OperatorHasNoPermission:
@@ -159,6 +170,12 @@ fn narrow_terminals_keep_the_columns() {
               what to do: give the employee the role of an
                           application administrator, or
                           name another `operator`
+
+        There already. eSign had 1 callback before the add:
+          acme/https://first.example/cb
+        An add leaves the key and token of what is there
+        as they are, so they may not be yours. `apply
+        --replace ADDRESS` sets yours.
 
         Interrupted: no further calls were made, and the
         state holds every outcome so far. Run apply again
@@ -177,7 +194,7 @@ fn the_report_as_json() {
     let mut report = incomplete();
     report.unfinished.truncate(4);
     report.drifted.truncate(1);
-    assert_snapshot!(report_json(&report, NOW), @r#"{"@level":"error","@message":"Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 1 unknown, 6 not attempted.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_report","report":{"complete":false,"added":1,"changed":0,"destroyed":0,"failed":1,"unknown":1,"not_attempted":6,"calls":4,"throttled":1,"interrupted":true,"fenced":true,"unfinished":[{"resource":{"addr":"acme/https://hooks.acme.example/1","organization":"acme","url":"https://hooks.acme.example/1"},"action":"replace","outcome":"failed","error":{"code":"OperationDenied.OperatorHasNoPermission","message":"操作人无权限","request_id":"s1775c-0001","meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}},{"resource":{"addr":"acme/https://hooks.acme.example/2","organization":"acme","url":"https://hooks.acme.example/2"},"action":"add","outcome":"unknown","error":{"code":null,"message":"no answer within 40 s","request_id":null,"meaning":"the connection was lost after the call was sent","advice":"nothing"}},{"resource":{"addr":"acme/https://hooks.acme.example/3","organization":"acme","url":"https://hooks.acme.example/3"},"action":"delete","outcome":"not_attempted","why":{"because":"adds_failed"}},{"resource":{"addr":"acme/https://hooks.acme.example/4","organization":"acme","url":"https://hooks.acme.example/4"},"action":"delete","outcome":"not_attempted","why":{"because":"fenced","until":"2026-11-23T12:03:04Z"}}],"drifted":[{"resource":{"addr":"acme/https://gone.example/cb","organization":"acme","url":"https://gone.example/cb"},"drift":"was_gone"}]}}"#);
+    assert_snapshot!(report_json(&report, NOW), @r#"{"@level":"error","@message":"Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"apply_report","report":{"complete":false,"added":1,"changed":0,"destroyed":0,"failed":1,"unknown":2,"not_attempted":6,"calls":4,"throttled":1,"interrupted":true,"fenced":true,"unfinished":[{"resource":{"addr":"acme/https://hooks.acme.example/1","organization":"acme","url":"https://hooks.acme.example/1"},"action":"replace","outcome":"failed","error":{"code":"OperationDenied.OperatorHasNoPermission","message":"操作人无权限","request_id":"s1775c-0001","meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}},{"resource":{"addr":"acme/https://hooks.acme.example/2","organization":"acme","url":"https://hooks.acme.example/2"},"action":"add","outcome":"unknown","error":{"code":null,"message":"no answer within 40 s","request_id":null,"meaning":"the connection was lost after the call was sent","advice":"nothing"}},{"resource":{"addr":"acme/https://hooks.acme.example/3","organization":"acme","url":"https://hooks.acme.example/3"},"action":"delete","outcome":"not_attempted","why":{"because":"adds_failed"}},{"resource":{"addr":"acme/https://hooks.acme.example/4","organization":"acme","url":"https://hooks.acme.example/4"},"action":"delete","outcome":"not_attempted","why":{"because":"fenced","until":"2026-11-23T12:03:04Z"}}],"drifted":[{"resource":{"addr":"acme/https://gone.example/cb","organization":"acme","url":"https://gone.example/cb"},"drift":"was_gone"}],"were_there":[{"addr":"acme/https://first.example/cb","organization":"acme","url":"https://first.example/cb"}]}}"#);
 }
 
 #[test]

@@ -104,8 +104,8 @@ fn the_whole_state_as_text() {
             app_id       = "app-1"
             operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
             proved       = never
-            open call    = an add on its way, signed 2026-11-23T11:53:20Z; it can't arrive any more
-            open call    = a delete without an answer, signed 2026-11-23T11:57:59Z; it may still arrive until 12:03:04 UTC
+            open call    = an add on its way; it can't arrive any more since 2026-11-23T11:58:25Z
+            open call    = a delete without an answer; it may still arrive until 2026-11-23T12:03:04Z
         }
 
         3 callbacks in 2 organizations: 2 proven, 1 unknown.

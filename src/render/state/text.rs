@@ -123,10 +123,16 @@ pub fn entry_text(
         None => row(out, "proved", &"never")?,
     }
     if let Some(pending) = pending {
-        open_call(pending.call, "on its way", style, out)?;
+        open_call(("open call", pending.call), "on its way", style, out)?;
     }
     if let Some(lost) = lost {
-        open_call(*lost, "without an answer", style, out)?;
+        // One that repeats what is known leaves nothing open, but may arrive late all the same.
+        let name = if entry.is_open() {
+            "open call"
+        } else {
+            "late call"
+        };
+        open_call((name, *lost), "without an answer", style, out)?;
     }
     out.write_str("}\n")
 }
@@ -173,22 +179,26 @@ fn scope_rows(scope: &Scope, out: &mut dyn fmt::Write) -> fmt::Result {
 }
 
 /// Tells of a call that may still arrive, or of the last one that got no answer.
-fn open_call(call: LostCall, how: &str, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+///
+/// When it was signed is left out: a signature that is to expire soon is dated back, so that it is not
+/// when the call was sent.
+fn open_call(
+    (name, call): (&str, LostCall),
+    how: &str,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
     let dead_at = call.dead_at();
     let arrival = if dead_at > style.now {
-        format!("it may still arrive until {} UTC", dead_at.clock_time())
+        format!("it may still arrive until {dead_at}")
     } else {
-        "it can't arrive any more".to_owned()
+        format!("it can't arrive any more since {dead_at}")
     };
     let word = match call.write {
         Write::Add(_) => "an add",
         Write::Delete => "a delete",
     };
-    row(
-        out,
-        "open call",
-        &format_args!("{word} {how}, signed {}; {arrival}", call.signed_at),
-    )
+    row(out, name, &format_args!("{word} {how}; {arrival}"))
 }
 
 const fn status(presence: Presence) -> &'static str {

@@ -14,7 +14,7 @@ pub(super) use change::shortened;
 pub use change::{Fingerprinting, change_text};
 pub(super) use guards::refusals;
 pub use guards::{guards_json, guards_text};
-pub(super) use summary::{footer, no_changes, summary_line};
+pub(super) use summary::{footer, no_changes, refreshes, summary_line};
 
 use std::fmt;
 

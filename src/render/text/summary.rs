@@ -44,17 +44,21 @@ pub(in crate::render) fn summary_line(plan: &Plan) -> String {
     )
 }
 
-/// `No changes.` and what that is worth.
+/// `No changes.` and what that is worth; `No calls.` when the record alone has to learn something.
 pub(in crate::render) fn no_changes(
     plan: &Plan,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    writeln!(
-        out,
-        "{} Your configuration matches the recorded state.\n",
-        style.paint(Tone::Strong, "No changes.")
-    )?;
+    let (headline, rest) = if refreshes(plan) > 0 {
+        ("No calls.", "Only the record is brought up to date.")
+    } else {
+        (
+            "No changes.",
+            "Your configuration matches the recorded state.",
+        )
+    };
+    writeln!(out, "{} {rest}\n", style.paint(Tone::Strong, headline))?;
     let proof = match plan.summary.oldest_proof {
         Some(at) => format!("Oldest proof {}.", ago(style.now, at)),
         None => "Nothing has been proven yet.".to_owned(),
@@ -227,12 +231,16 @@ fn deferred(plan: &Plan) -> Option<String> {
     })
 }
 
-fn refreshed(plan: &Plan) -> Option<String> {
-    let count = plan
-        .bookkeeping
+/// How many records have something to learn from the configuration.
+pub(in crate::render) fn refreshes(plan: &Plan) -> usize {
+    plan.bookkeeping
         .iter()
         .filter(|item| matches!(item, Bookkeeping::Refresh { .. }))
-        .count();
+        .count()
+}
+
+fn refreshed(plan: &Plan) -> Option<String> {
+    let count = refreshes(plan);
     (count > 0).then(|| {
         format!(
             "{} will be updated (handle, operator, protect), without a call.",

@@ -326,7 +326,7 @@ fn no_changes_tells_what_was_left_out() {
         },
     ];
     assert_snapshot!(text(&plan, &plain()), @"
-        No changes. Your configuration matches the recorded state.
+        No calls. Only the record is brought up to date.
 
         eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
         9 unchanged, 1 unknown, 4 not checked, 2 suspended.
