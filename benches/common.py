@@ -59,7 +59,7 @@ def median(command, runs, **options):
 
 def show(seconds):
     """A time as people read it."""
-    if seconds < 1e-4:
+    if seconds < 1e-3:
         return f"{seconds * 1e6:.1f} µs"
     if seconds < 0.1:
         return f"{seconds * 1e3:.1f} ms"
