@@ -230,3 +230,13 @@ async fn nothing_comes_between_the_two_calls_of_a_replace() {
         ]
     );
 }
+
+/// Somebody else uses up the limit, and does not stop.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_throttled_for_ever_is_given_up() {
+    let api = FakeApi::new(NOW);
+    api.script(std::iter::repeat_n(Fault::Throttled, 300));
+    let report = replace(&api, &["https://a.example/"], 900).await;
+    assert_eq!((report.tally.added, report.unfinished.len()), (0, 1));
+    assert_eq!(api.arrivals().len(), 101);
+}

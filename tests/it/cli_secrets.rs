@@ -395,8 +395,8 @@ fn debugging_shows_none_either() {
     let watch = Watch::new(KEY);
     watch.over("the text for debugging", shown.as_bytes());
     // What a panic would say, were there one.
-    let refused: Result<(), _> = Err((credential, add));
-    let panic = std::panic::catch_unwind(|| refused.expect("no panic")).unwrap_err();
+    let shown = (credential, add);
+    let panic = std::panic::catch_unwind(|| panic!("no way on with {shown:?}")).unwrap_err();
     let said = panic.downcast_ref::<String>().expect("a text");
     assert!(said.contains("AKIDtest"), "{said}");
     watch.over("a panic", said.as_bytes());
