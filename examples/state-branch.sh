@@ -51,6 +51,10 @@ pull() {
 }
 
 push() {
+  if [ ! -e "$folder/.git" ]; then
+    say "there is no '$folder': nothing was pulled, so nothing can be recorded"
+    return
+  fi
   in_state add --all .
   if in_state diff --cached --quiet; then
     say "nothing new is recorded"

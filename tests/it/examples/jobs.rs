@@ -163,7 +163,6 @@ fn on_github_a_fork_plans_and_the_main_branch_applies() {
         panic!("{apply:?}");
     };
     env.set("ESS_CALLBACKS_STATE", ".state/callbacks.state.json")
-        .set("EVENT", "push")
         .set("NOTIFY_URL", "");
     clone(&env, "first");
     for script in [pull, call, push, tell] {
@@ -215,4 +214,21 @@ fn on_github_a_fork_plans_and_the_main_branch_applies() {
     step(&env, "second", call).exits(4);
     step(&env, "second", push).exits(0);
     assert!(state_of(&env).contains(TWO), "an open call is recorded");
+
+    // At night, and twice: what is open is settled, and then nothing is said.
+    served.faults("", "");
+    for name in ["third", "fourth"] {
+        clone(&env, name);
+        let both = configuration(&[("acme", &[ONE, TWO])]);
+        env.write(&format!("{name}/callbacks.yaml"), both);
+        let scripts = runs("github/heal.yml", "heal");
+        let said = scripts
+            .iter()
+            .map(|script| step(&env, name, script).exits(0));
+        let [_, heal, _, _] = &said.collect::<Vec<_>>()[..] else {
+            panic!("{scripts:?}");
+        };
+        assert_eq!(heal.stdout, "", "{heal}");
+    }
+    assert_eq!(served.urls(), [ONE, TWO]);
 }
