@@ -18,6 +18,7 @@ mod cli_secrets;
 mod cli_slips;
 mod cli_state;
 mod cli_terminal;
+mod cli_transfer;
 mod cli_usage;
 mod client;
 mod config;
