@@ -1,6 +1,7 @@
 //! Integration tests.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod advice;
 mod apply;
 mod chaos_faults;
 mod chaos_kill;
