@@ -179,7 +179,7 @@ async fn calls(
         wait: !args.no_wait,
         seed: u64::from_be_bytes(random()?),
     };
-    let stop = stop::listen();
+    let stop = stop::listen(ui.farewell());
     let tools = Tools {
         api: &remote.api,
         state,

@@ -340,6 +340,13 @@ pub(super) struct Import {
     /// Allow `command` secret references to run.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) allow_commands: bool,
+    #[command(flatten)]
+    pub(super) lock: Lock,
+}
+
+/// What commands that write the state have in common.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Lock {
     /// Wait so long for an apply to finish (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) lock_timeout: Option<std::time::Duration>,
@@ -368,6 +375,8 @@ pub(super) enum State {
         /// Only say what would be forgotten.
         #[arg(long, env = "ESS_CALLBACKS_DRY_RUN", value_parser = clap::builder::FalseyValueParser::new())]
         dry_run: bool,
+        #[command(flatten)]
+        lock: Lock,
     },
     /// Record a callback under another organization of the configuration, or under another account.
     Mv {
@@ -377,6 +386,18 @@ pub(super) enum State {
         /// The organization's handle in the configuration, or a full address with the same URL.
         #[arg(value_name = "TO")]
         to: String,
+        #[command(flatten)]
+        lock: Lock,
+    },
+    /// Print the whole state, with what only the journal knows.
+    Pull,
+    /// Put a state file in the place of the state. It must be of the same lineage, and not older.
+    Push {
+        /// What `state pull` has printed; - for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        lock: Lock,
     },
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
     let state = lock(
         &locations,
         loaded.desired.environment,
-        args.lock_timeout,
+        args.lock.lock_timeout,
         ui,
     )
     .await?;

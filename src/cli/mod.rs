@@ -32,6 +32,7 @@ mod sources;
 mod state;
 mod stop;
 mod texts;
+mod transfer;
 mod ui;
 mod unlock;
 mod validate;

@@ -12,7 +12,7 @@ use super::workspace::{Loaded, Locations, Resolve};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;
-use crate::plan::{Bookkeeping, Plan, write_document};
+use crate::plan::{Bookkeeping, Plan, write_document, write_errored};
 use crate::render;
 
 pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -31,7 +31,15 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
         return Err(Failure::usage(message).advice("Leave one of the two out."));
     }
     let resolve = (!no_secrets).then(|| Resolve::of(&planning)).transpose()?;
-    let (loaded, recorded) = Loaded::read_with_state(global, &locations, resolve, ui).await?;
+    let read = Loaded::read_with_state(global, &locations, resolve, ui).await;
+    if let Err(failure) = &read
+        && format == Format::Json
+        && !ui.json()
+        && !failure.diagnostics.is_empty()
+    {
+        ui.bytes(|out| write_errored(&failure.diagnostics, out));
+    }
+    let (loaded, recorded) = read?;
     let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
     print(&plan, &loaded.warnings, format, rate, ui);
     if !plan.tripped.is_empty() {

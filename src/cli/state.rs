@@ -1,4 +1,5 @@
-//! `state list|show|rm|mv`: looks at the state, or repairs it. None of them makes a call.
+//! `state list|show|rm|mv`: looks at the state, or repairs it. None of them makes a call. `pull` and
+//! `push` are in `transfer`.
 
 use std::sync::Arc;
 
@@ -6,6 +7,7 @@ use super::args::{self, Global};
 use super::exit::{Exit, Failure};
 use super::show::{missing, peek};
 use super::sources;
+use super::transfer;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Locations, lock};
 use crate::apply::WallClock as _;
@@ -15,16 +17,26 @@ use crate::render::{self, counted};
 
 pub(super) async fn run(global: &Global, args: args::State, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
-    let recorded = peek(&locations.state)
-        .await?
-        .ok_or_else(|| missing(&locations.state))?;
+    let recorded = async || {
+        let recorded = peek(&locations.state).await?;
+        recorded.ok_or_else(|| missing(&locations.state))
+    };
     match args {
-        args::State::List { addresses } => list(&recorded, &addresses, ui),
-        args::State::Show { addresses } => show(&recorded, &addresses, ui),
-        args::State::Rm { addresses, dry_run } => {
-            remove(&locations, &recorded, &addresses, dry_run, ui).await
+        args::State::List { addresses } => list(&recorded().await?, &addresses, ui),
+        args::State::Show { addresses } => show(&recorded().await?, &addresses, ui),
+        args::State::Rm {
+            addresses,
+            dry_run,
+            lock,
+        } => {
+            let patience = (!dry_run).then_some(lock);
+            remove(&locations, &recorded().await?, &addresses, patience, ui).await
         }
-        args::State::Mv { from, to } => rename(&locations, &recorded, &from, &to, ui).await,
+        args::State::Mv { from, to, lock } => {
+            rename(&locations, &recorded().await?, (&from, &to), lock, ui).await
+        }
+        args::State::Pull => transfer::pull(&locations, ui).await,
+        args::State::Push { file, lock } => transfer::push(&locations, &file, lock, ui).await,
     }
 }
 
@@ -117,19 +129,22 @@ fn print_json(recorded: &Recorded, identity: &Identity, ui: &mut Ui) {
     }
 }
 
+/// Without a `patience` for the lock it only says what it would do.
 async fn remove(
     locations: &Locations,
     recorded: &Recorded,
     addresses: &[String],
-    dry_run: bool,
+    patience: Option<args::Lock>,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let found = find(recorded, addresses)?;
-    let would = if dry_run { "Would forget" } else { "Forgot" };
-    if dry_run {
-        still_on_the_way(recorded, &found)?;
+    let would = if patience.is_none() {
+        "Would forget"
     } else {
-        let state = lock(locations, recorded.environment, None, ui).await?;
+        "Forgot"
+    };
+    if let Some(args::Lock { lock_timeout }) = patience {
+        let state = lock(locations, recorded.environment, lock_timeout, ui).await?;
         if let Err(failure) = state.read(|recorded| still_on_the_way(recorded, &found)) {
             state.release().await?;
             return Err(failure);
@@ -142,6 +157,8 @@ async fn remove(
         });
         state.save().await?;
         state.release().await?;
+    } else {
+        still_on_the_way(recorded, &found)?;
     }
     for Found {
         identity: _,
@@ -189,8 +206,8 @@ fn still_on_the_way<'a>(
 async fn rename(
     locations: &Locations,
     recorded: &Recorded,
-    from: &str,
-    to: &str,
+    (from, to): (&str, &str),
+    args::Lock { lock_timeout }: args::Lock,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let found = find(recorded, &[from.to_owned()])?;
@@ -221,7 +238,7 @@ async fn rename(
         return Err(Failure::usage(message)
             .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));
     }
-    let state = lock(locations, recorded.environment, None, ui).await?;
+    let state = lock(locations, recorded.environment, lock_timeout, ui).await?;
     let moved = state.read(|recorded| {
         let elsewhere = |one: &&Found| *one.identity.scope != *organization.scope;
         still_on_the_way(recorded, found.iter().filter(elsewhere))?;

@@ -3,6 +3,7 @@
 use tokio::sync::watch;
 
 use super::exit::Exit;
+use super::ui::last_words;
 
 /// Listens until it is dropped.
 pub(super) struct Stop {
@@ -11,15 +12,16 @@ pub(super) struct Stop {
     listener: tokio::task::JoinHandle<()>,
 }
 
-/// Begins to listen. From then on a signal does not end the program by itself.
-pub(super) fn listen() -> Stop {
+/// Begins to listen. From then on a signal does not end the program by itself. `open` says what the
+/// second one leaves behind.
+pub(super) fn listen(open: impl FnOnce() -> String + Send + 'static) -> Stop {
     let (sender, asked) = watch::channel(false);
     let listener = tokio::spawn(async move {
         let mut signals = Signals::new();
         signals.next().await;
         sender.send_replace(true);
         signals.next().await;
-        leave();
+        leave(&open());
     });
     Stop { asked, listener }
 }
@@ -34,7 +36,8 @@ impl Drop for Stop {
     clippy::exit,
     reason = "the second Ctrl-C means now; the journal has everything"
 )]
-fn leave() {
+fn leave(open: &str) {
+    last_words(&format!("Interrupted again, leaving at once. {open}"));
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 

@@ -7,10 +7,13 @@
 //! A reader that goes away (`| head`) ends the printing, never the work: an apply whose output nobody
 //! reads still finishes.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use super::args::Global;
@@ -18,7 +21,7 @@ use super::exit::Failure;
 use super::progress::Progress;
 use crate::apply::{Sink, WallClock};
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{Event, Timestamp};
+use crate::model::{Address, Event, Timestamp};
 use crate::render::{self, Style};
 
 fn version_line() -> String {
@@ -36,6 +39,9 @@ pub(super) struct Ui {
     /// Nothing is said until there is something to say.
     quiet: bool,
     progress: Option<Progress>,
+    /// Changes that have begun and not ended, and their number for whoever can't wait.
+    begun_changes: BTreeSet<Address>,
+    under_way: Arc<AtomicUsize>,
 }
 
 /// One of the two streams.
@@ -75,6 +81,8 @@ impl Ui {
             into: None,
             quiet: false,
             progress: None,
+            begun_changes: BTreeSet::new(),
+            under_way: Arc::default(),
         }
     }
 
@@ -276,6 +284,41 @@ impl Ui {
         Ok(answer.trim().to_owned())
     }
 
+    /// What to say when the program is to end in the middle of an apply: what stays open.
+    pub(super) fn farewell(&self) -> impl FnOnce() -> String + Send + use<> {
+        let under_way = Arc::clone(&self.under_way);
+        move || match under_way.load(Ordering::Relaxed) {
+            0 => "No change was under way.".to_owned(),
+            some => format!(
+                "{} under way: a call without an answer stays open in the state, and the next apply settles it.",
+                render::counted(some, "change was", "changes were")
+            ),
+        }
+    }
+
+    fn count(&mut self, event: &Event) {
+        match event {
+            Event::Started { address, .. } => {
+                self.begun_changes.insert(address.clone());
+            }
+            Event::Completed { address, .. }
+            | Event::Failed { address, .. }
+            | Event::Unknown { address, .. }
+            | Event::NotAttempted { address, .. } => {
+                self.begun_changes.remove(address);
+            }
+            Event::Retrying { .. }
+            | Event::Throttled { .. }
+            | Event::FenceWait { .. }
+            | Event::Drifted { .. }
+            | Event::ClockOffset { .. }
+            | Event::AccountStopped { .. }
+            | Event::Interrupted { .. } => return,
+        }
+        self.under_way
+            .store(self.begun_changes.len(), Ordering::Relaxed);
+    }
+
     /// Shows a progress bar for so many calls, where somebody watches.
     pub(super) fn start_progress(&mut self, changes: usize) {
         if !self.json && !self.quiet && self.out.terminal && self.err.terminal {
@@ -310,8 +353,18 @@ impl Ui {
     }
 }
 
+/// Says why the program ends at this very moment, whoever uses the terminal.
+pub(super) fn last_words(text: &str) {
+    let mut err = io::stderr().lock();
+    // A progress bar may stand in the line.
+    let begin = if err.is_terminal() { "\r\u{1b}[2K" } else { "" };
+    // Nobody to tell when printing fails.
+    drop(writeln!(err, "{begin}{text}"));
+}
+
 impl Sink for Ui {
     fn event(&mut self, event: Event) {
+        self.count(&event);
         let now = SystemClock.now();
         if self.json || self.into.is_some() {
             self.json_line(&render::event_json(&event, now));

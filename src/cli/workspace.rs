@@ -173,7 +173,8 @@ impl Loaded {
         let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
         let (read, recorded) = tokio::join!(reading, store.peek());
         let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-        let loaded = Self::checked(global, locations, read, resolve, ui)?;
+        let loaded =
+            Self::checked(global, locations, read, resolve, ui).map_err(advise_no_secrets)?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
         Ok((loaded, recorded))
     }
@@ -390,6 +391,18 @@ impl Loaded {
 
 fn parsed(flag: &str, text: &str) -> Result<Pattern, Failure> {
     Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))
+}
+
+/// A plan can do without the secrets that this failure misses; no other command can.
+fn advise_no_secrets(failure: Failure) -> Failure {
+    let not_set =
+        |problem: &crate::diag::Diagnostic| problem.code == config::SecretProblem::NOT_SET;
+    if failure.diagnostics.iter().any(not_set) {
+        return failure.advice(
+            "Where there are no secrets, `plan --no-secrets` shows all but whether they have changed.",
+        );
+    }
+    failure
 }
 
 /// What each secret of these pairs is used as.

@@ -257,7 +257,7 @@ static TABLE: &[Known] = &[
         "OperationDenied.SubOrgNotJoin",
         ORGANIZATION,
         "the member organization has not joined the group, or has left it",
-        "check `proxy_organization_id`; `orgs` lists the members; have the organization accept the invitation",
+        "check `proxy_organization_id` against the members that eSign's console lists; have the organization accept the invitation",
     ),
     exact(
         "OperationDenied.LicenseHasExpired",

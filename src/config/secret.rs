@@ -45,15 +45,15 @@ impl SecretProblem {
         }
     }
 
+    /// The code of [`Self::not_set`].
+    pub const NOT_SET: Code = code::NOT_SET;
+
     /// The environment variable of a reference is not set.
     pub fn not_set(variable: &str) -> Self {
         Self::new(
             code::NOT_SET,
             format!("the environment variable {variable} is not set"),
-            format!(
-                "set {variable}, or plan with `--no-secrets`, which does not look for changed \
-                 secrets"
-            ),
+            format!("set {variable} where this command runs"),
         )
     }
 

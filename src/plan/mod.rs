@@ -38,6 +38,7 @@ pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
 pub use destination::Destination;
 pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
+    write_errored,
 };
 pub use pattern::{Pattern, PatternError};
 

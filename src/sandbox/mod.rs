@@ -60,7 +60,7 @@ pub enum SandboxError {
     /// The address is for others to reach.
     #[error(
         "{0} is not a loopback address: anybody who reaches it could read the sandbox's log and \
-         make it send requests. Listen on 127.0.0.1, or allow it explicitly"
+         make it send requests. Listen on 127.0.0.1, or allow it with --allow-remote"
     )]
     NotLoopback(String),
     /// The address can't be had.

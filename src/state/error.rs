@@ -280,8 +280,7 @@ fn io_advice(kind: io::ErrorKind) -> &'static str {
         "Make the state file and its folder readable and writable for this user, or name another \
          with --state."
     } else if kind == io::ErrorKind::Unsupported {
-        "This file system can't lock files. Keep the state on a local disk, or in one of the \
-         remote backends."
+        "This file system can't lock files. Keep the state on a local disk."
     } else {
         "Run the command again when the cause is mended; nothing recorded is lost."
     }

@@ -265,17 +265,18 @@ fn without_secrets_a_rotation_is_not_checked() {
         7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: set KEY, or plan with `--no-secrets`, which does not look for changed secrets
+          = help: set KEY where this command runs
         error[E053]: the environment variable TOKEN is not set
          --> callbacks.yaml:7:71
           |
         7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
           |                                                                       ^
           |
-          = help: set TOKEN, or plan with `--no-secrets`, which does not look for changed secrets
+          = help: set TOKEN where this command runs
         error: the configuration has errors; nothing was done
+          Where there are no secrets, `plan --no-secrets` shows all but whether they have changed.
         "#);
-    assert_snapshot!(env.run(&["plan", "--no-secrets"]), @r"
+    assert_snapshot!(env.run(&["plan", "--no-secrets"]), @"
         exit 0
         --- stdout
         No changes. Your configuration matches the recorded state.
@@ -373,4 +374,67 @@ fn a_change_of_the_record_alone_is_not_called_no_changes() {
     env.run(&["apply", "--auto-approve"]).exits(0);
     let said = env.run(&["plan", "--detailed-exitcode"]).exits(0);
     assert!(said.stdout.starts_with("No changes."), "{said}");
+}
+
+#[test]
+fn a_configuration_with_errors_gives_a_document_that_says_so() {
+    let env = TestEnv::new("version: 2\n");
+    let said = env.run(&["plan", "--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let shown = said
+        .to_string()
+        .replace(document["digest"].as_str().unwrap(), "[DIGEST]")
+        .replace(ess_callbacks::plan::FORMAT_VERSION, "[VERSION]");
+    assert_snapshot!(shown, @r#""
+        exit 1
+        --- stdout
+        {
+          "format_version": "[VERSION]",
+          "applyable": false,
+          "errored": true,
+          "changes": [],
+          "diagnostics": [
+            {"severity":"error","code":"E013","message":"the configuration needs `environment`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `environment: production` or `environment: test`"},
+            {"severity":"error","code":"E013","message":"the configuration needs `organizations`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `organizations: {}` if there shall be none"},
+            {"severity":"error","code":"E014","message":"this version of the format is not known; this program reads version 1","snippet":{"file":"callbacks.yaml","line":1,"column":10,"length":1,"text":"version: 2","text_column":1},"help":"write `version: 1`, or use a newer ess-callbacks"}
+          ],
+          "digest": "[DIGEST]"
+        }
+        --- stderr
+        error[E013]: the configuration needs `environment`
+         --> callbacks.yaml:1:1
+          |
+        1 | version: 2
+          | ^
+          |
+          = help: write `environment: production` or `environment: test`
+        error[E013]: the configuration needs `organizations`
+         --> callbacks.yaml:1:1
+          |
+        1 | version: 2
+          | ^
+          |
+          = help: write `organizations: {}` if there shall be none
+        error[E014]: this version of the format is not known; this program reads version 1
+         --> callbacks.yaml:1:10
+          |
+        1 | version: 2
+          |          ^
+          |
+          = help: write `version: 1`, or use a newer ess-callbacks
+        error: the configuration has errors; nothing was done
+        "#);
+    // It is no plan, and says so to whoever takes it for one.
+    env.write("plan.json", &said.stdout);
+    assert_snapshot!(env.run(&["apply", "plan.json"]), @"
+        exit 7
+        --- stderr
+        error: the plan `plan.json` can't be applied: it holds no plan, because the configuration had errors when it was made. Mend them and make a new one with `plan --out`
+        ");
+
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    env.unset("KEY");
+    let said = env.run(&["plan", "--format", "json"]).exits(1);
+    let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(document["diagnostics"][0]["code"], "E053", "{said}");
 }

@@ -162,12 +162,12 @@ fn a_secret_that_changed_since_makes_it_stale() {
           Make a new plan with `plan --out`.
         ");
     env.unset("KEY");
-    assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
+    assert_snapshot!(env.run(&["apply", "plan.json"]), @"
         exit 1
         --- stderr
         error[E053]: the environment variable KEY is not set
          |
-         = help: set KEY, or plan with `--no-secrets`, which does not look for changed secrets
+         = help: set KEY where this command runs
         error: the keys and tokens that the plan needs can't be read; nothing was done
         ");
     assert_eq!(served.arrived(), 1);

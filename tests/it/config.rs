@@ -407,13 +407,13 @@ fn a_later_problem_is_drawn_at_its_place() {
         column: 8,
     };
     let problem = SecretProblem::not_set("ACME_KEY").at(Some(snippet(&files, place, 17)));
-    insta::assert_snapshot!(diagnostic(&problem, false), @r#"
+    insta::assert_snapshot!(diagnostic(&problem, false), @"
         error[E053]: the environment variable ACME_KEY is not set
          --> callbacks.yaml:2:8
           |
         2 |   key: { env: ACME_KEY }
           |        ^^^^^^^^^^^^^^^^^
           |
-          = help: set ACME_KEY, or plan with `--no-secrets`, which does not look for changed secrets
-        "#);
+          = help: set ACME_KEY where this command runs
+        ");
 }

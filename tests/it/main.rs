@@ -1,6 +1,7 @@
 //! Integration tests.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod advice;
 mod apply;
 mod chaos_faults;
 mod chaos_kill;
@@ -20,6 +21,7 @@ mod cli_secrets;
 mod cli_slips;
 mod cli_state;
 mod cli_terminal;
+mod cli_transfer;
 mod cli_usage;
 mod client;
 mod config;

@@ -244,4 +244,8 @@ fn plans_are_as_their_schema_says() {
     let mut bad = renamed;
     bad["changes"][0]["actions"] = serde_json::json!(["add", "delete"]);
     assert!(!validator.is_valid(&bad));
+    env.write("callbacks.yaml", "version: 2");
+    let mut errored = plan(&env, &[]);
+    errored["errored"] = false.into();
+    assert!(!validator.is_valid(&errored), "a plan has more");
 }

@@ -11,6 +11,7 @@
 //! Format history: 1.0, the first; 1.1, `destination`.
 
 mod digest;
+mod errored;
 mod layout;
 mod lists;
 mod read;
@@ -21,6 +22,7 @@ mod write;
 mod tests;
 
 pub use digest::calls_digest;
+pub use errored::write_errored;
 pub use read::{DocumentError, read_document};
 pub use write::{applyable, write_document};
 

@@ -40,6 +40,12 @@ pub enum DocumentError {
         /// What it says.
         found: String,
     },
+    /// It says why there is no plan.
+    #[error(
+        "it holds no plan, because the configuration had errors when it was made. Mend them and \
+         make a new one with `plan --out`"
+    )]
+    Errored,
     /// It is not what was written.
     #[error(
         "the plan was changed after it was written (edited, reformatted, or its line ends \
@@ -66,6 +72,9 @@ pub fn read_document(text: &str) -> Result<Plan, DocumentError> {
         return Err(DocumentError::Version {
             found: version.format_version,
         });
+    }
+    if version.errored {
+        return Err(DocumentError::Errored);
     }
     if !is_as_written(text) {
         return Err(DocumentError::Changed);
@@ -100,6 +109,8 @@ fn is_as_written(text: &str) -> bool {
 #[derive(Deserialize)]
 struct Version {
     format_version: String,
+    #[serde(default)]
+    errored: bool,
 }
 
 #[derive(Deserialize)]

@@ -20,9 +20,14 @@ use crate::secret::SecretReference;
 /// # Errors
 /// Those of `out` alone.
 pub fn write_document(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
+    write_sealed(&Document::new(plan, diagnostics), out)
+}
+
+/// Writes an object and, as its last member, the digest of it.
+pub(super) fn write_sealed(document: &impl Serialize, out: impl Write) -> io::Result<()> {
     let mut digesting = Digesting::new(out);
     let mut serializer = serde_json::Serializer::with_formatter(&mut digesting, Lines::default());
-    Document::new(plan, diagnostics)
+    document
         .serialize(&mut serializer)
         .map_err(io::Error::from)?;
     let (mut out, digest) = digesting.finish();

@@ -8,6 +8,7 @@ mod tests;
 
 pub use json::report_json;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::escape::Clean;
@@ -62,9 +63,25 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
         Tone::Error
     };
     writeln!(out, "{}", style.paint(tone, headline(&report.tally)))?;
+    let mut groups = left_out(report);
     for unfinished in &report.unfinished {
-        out.write_char('\n')?;
-        unfinished_text(unfinished, style, out)?;
+        let why = match &unfinished.how {
+            HowUnfinished::NotAttempted(why) => not_attempted(why).0,
+            HowUnfinished::Failed(_) | HowUnfinished::Unknown(_) => String::new(),
+        };
+        match groups.get_mut(&why) {
+            Some(group) if group.len() > HANDFUL => {
+                out.write_char('\n')?;
+                group_text(group, style, out)?;
+                // The rest of the group was told with its first.
+                group.clear();
+            }
+            Some(group) if group.is_empty() => {}
+            Some(_) | None => {
+                out.write_char('\n')?;
+                unfinished_text(unfinished, style, out)?;
+            }
+        }
     }
     drift_text(&report.drifted, style, out)?;
     there_already_text(&report.were_there, style, out)?;
@@ -73,6 +90,54 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
         write_wrapped(out, ("", ""), &remark, style.width)?;
     }
     Ok(())
+}
+
+/// So many changes that were left out for one reason have a row each.
+const HANDFUL: usize = 5;
+
+/// So many of a group are named.
+const NAMED: usize = 3;
+
+/// The changes that were left out, by the reason. One that failed has an error of its own.
+fn left_out(report: &Report) -> BTreeMap<String, Vec<&Unfinished>> {
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for unfinished in &report.unfinished {
+        if let HowUnfinished::NotAttempted(why) = &unfinished.how {
+            groups
+                .entry(not_attempted(why).0)
+                .or_default()
+                .push(unfinished);
+        }
+    }
+    groups
+}
+
+/// Many changes that were left out for one reason, as one row.
+fn group_text(group: &[&Unfinished], style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let Some(first) = group.first() else {
+        return Ok(());
+    };
+    let (named, more) = group.split_at(NAMED.min(group.len()));
+    let named: Vec<String> = named
+        .iter()
+        .map(|unfinished| Clean(&unfinished.address).to_string())
+        .collect();
+    writeln!(
+        out,
+        "  {}: {}",
+        style.paint(
+            Tone::Strong,
+            counted(group.len(), "change", "changes").as_str()
+        ),
+        style.paint(Tone::Warning, "not attempted")
+    )?;
+    let which = format!(
+        "{} and {} more, which `plan` shows",
+        named.join(", "),
+        more.len()
+    );
+    row(out, style, "which:", &which)?;
+    how_text(&first.how, first.action, style, out)
 }
 
 fn unfinished_text(
@@ -96,19 +161,30 @@ fn unfinished_text(
         style.paint(Tone::Strong, Clean(address)),
         style.paint(tone, word)
     )?;
-    let mut row = |label: &str, text: &str| {
-        write_wrapped(
-            out,
-            (&format!("      {label:<11} "), "                  "),
-            text,
-            style.width,
-        )
-    };
+    how_text(how, *action, style, out)
+}
+
+fn row(out: &mut dyn fmt::Write, style: &Style, label: &str, text: &str) -> fmt::Result {
+    write_wrapped(
+        out,
+        (&format!("      {label:<11} "), "                  "),
+        text,
+        style.width,
+    )
+}
+
+fn how_text(
+    how: &HowUnfinished,
+    action: Action,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let mut row = |label: &str, text: &str| row(out, style, label, text);
     match how {
         HowUnfinished::Failed(error) => {
             row("error:", &ErrorWords(error).to_string())?;
             row("it means:", &Clean(&error.meaning).to_string())?;
-            if *action == Action::Replace {
+            if action == Action::Replace {
                 row(
                     "beware:",
                     "a replace deletes first. If it was the add that failed, the callback is gone \
@@ -119,7 +195,7 @@ fn unfinished_text(
         }
         HowUnfinished::Unknown(error) => {
             row("error:", &ErrorWords(error).to_string())?;
-            row("it means:", &unknown_means(error, *action))?;
+            row("it means:", &unknown_means(error, action))?;
             row(
                 "what to do:",
                 match action {

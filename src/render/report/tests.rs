@@ -145,6 +145,69 @@ fn what_is_not_done_says_why_and_what_to_do() {
 }
 
 #[test]
+fn what_many_were_left_out_for_is_told_once() {
+    let many = |first: u32, count: u32, why: &NotAttempted| {
+        (first..first + count)
+            .map(|number| {
+                left(
+                    number,
+                    Action::Delete,
+                    HowUnfinished::NotAttempted(why.clone()),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut report = incomplete();
+    report.unfinished.truncate(1);
+    report.drifted.clear();
+    report.throttled = 0;
+    report.fenced = false;
+    for left_out in [
+        many(10, 3, &NotAttempted::Interrupted),
+        many(20, 5, &NotAttempted::AddsFailed),
+        many(30, 1916, &NotAttempted::Interrupted),
+    ] {
+        report.unfinished.extend(left_out);
+    }
+    assert_snapshot!(text(&report, &plain()), @"
+        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 1 unknown, 6 not attempted.
+
+          acme/https://hooks.acme.example/1 (replace): failed
+              error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
+              it means:   the operator may not change callbacks
+              beware:     a replace deletes first. If it was the add that failed, the callback is gone and its messages are lost until an apply adds it
+              what to do: give the employee the role of an application administrator, or name another `operator`
+
+          1919 changes: not attempted
+              which:      acme/https://hooks.acme.example/10, acme/https://hooks.acme.example/11, acme/https://hooks.acme.example/12 and 1916 more, which `plan` shows
+              why:        the run was interrupted
+              what to do: run apply again to go on
+
+          acme/https://hooks.acme.example/20 (delete): not attempted
+              why:        an add of its organization is not done, and nothing is deleted before all adds are
+              what to do: mend what is said about that add, then run apply again
+
+          acme/https://hooks.acme.example/21 (delete): not attempted
+              why:        an add of its organization is not done, and nothing is deleted before all adds are
+              what to do: mend what is said about that add, then run apply again
+
+          acme/https://hooks.acme.example/22 (delete): not attempted
+              why:        an add of its organization is not done, and nothing is deleted before all adds are
+              what to do: mend what is said about that add, then run apply again
+
+          acme/https://hooks.acme.example/23 (delete): not attempted
+              why:        an add of its organization is not done, and nothing is deleted before all adds are
+              what to do: mend what is said about that add, then run apply again
+
+          acme/https://hooks.acme.example/24 (delete): not attempted
+              why:        an add of its organization is not done, and nothing is deleted before all adds are
+              what to do: mend what is said about that add, then run apply again
+
+        Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
+        ");
+}
+
+#[test]
 fn narrow_terminals_keep_the_columns() {
     let mut report = incomplete();
     report.unfinished.truncate(1);

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-pub(crate) use commands::misuse;
+pub(crate) use commands::{every_flag, misuse};
 use markdown::{Mark, Page, pages};
 use session::Session;
 

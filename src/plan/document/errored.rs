@@ -1,0 +1,34 @@
+//! The document of a plan that could not be made, so that whoever reads documents learns why.
+//!
+//! It has only what is known: nothing to apply, and the diagnostics.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::FORMAT_VERSION;
+use super::write::write_sealed;
+use crate::diag::Diagnostic;
+
+/// Writes a document with these errors, and without changes.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn write_errored(diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Errored<'a> {
+        format_version: &'static str,
+        applyable: bool,
+        errored: bool,
+        changes: [(); 0],
+        diagnostics: &'a [Diagnostic],
+    }
+    let document = Errored {
+        format_version: FORMAT_VERSION,
+        applyable: false,
+        errored: true,
+        changes: [],
+        diagnostics,
+    };
+    write_sealed(&document, out)
+}

@@ -1,0 +1,86 @@
+//! Advice can be followed: every command and flag that a message names exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+use crate::docs::{every_flag, misuse};
+use crate::layering::rust_files;
+
+/// Commands that are designed, and that messages may name only once they are there.
+const DESIGNED: [&str; 5] = ["orgs", "doctor", "verify", "listen", "controller"];
+
+/// The source as it speaks to users: without comments and tests.
+fn messages(source: &str) -> String {
+    let source = source.split("#[cfg(test)]\nmod tests {").next();
+    let lines = source.expect("a first part").lines();
+    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+    // Strings go on after a backslash at the line's end.
+    let joined = lines.collect::<Vec<_>>().join("\n");
+    let goes_on = Regex::new(r"\\\n\s*").expect("a pattern");
+    goes_on.replace_all(&joined, "").into_owned()
+}
+
+/// What is wrong with the commands and flags that this text names.
+fn problems(text: &str, flags: &BTreeSet<String>) -> Vec<String> {
+    let flag = Regex::new(r"(?:^|[^A-Za-z-])(--[a-z][a-z-]+)").expect("a pattern");
+    let unknown = flag
+        .captures_iter(text)
+        .map(|found| found[1].to_owned())
+        .filter(|found| !flags.contains(found))
+        .map(|found| format!("there is no flag {found}"));
+    let commands = "apply|plan|state|import|unlock|validate|secret|show|init|sandbox";
+    let span = format!(
+        "`(?:ess-callbacks )?((?:{commands}|{})(?: [^`]*)?)`",
+        DESIGNED.join("|")
+    );
+    let span = Regex::new(&span).expect("a pattern");
+    let misused = span
+        .captures_iter(text)
+        .filter_map(|found| misuse(&found[1]));
+    let full = Regex::new(r"`ess-callbacks ([^`\n]+)`").expect("a pattern");
+    let full = full
+        .captures_iter(text)
+        .filter_map(|found| misuse(&found[1]));
+    unknown.chain(misused).chain(full).collect()
+}
+
+#[test]
+fn messages_name_what_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let flags = every_flag();
+    let mut wrong = Vec::new();
+    for file in rust_files(&root.join("src")) {
+        let name = file.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.ends_with("tests.rs")) {
+            continue;
+        }
+        let source = fs::read_to_string(&file).expect("a file");
+        for problem in problems(&messages(&source), &flags) {
+            wrong.push(format!("{}: {problem}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn advice_that_can_not_be_followed_is_found() {
+    let flags = every_flag();
+    let found = |text: &str| problems(text, &flags);
+    assert!(found("run `ess-callbacks state list`, or give --lock-timeout").is_empty());
+    assert_eq!(
+        found("`orgs` lists the members"),
+        ["`orgs` names no command"]
+    );
+    assert_eq!(
+        found("allow it with --allow-remotes"),
+        ["there is no flag --allow-remotes"]
+    );
+    assert_eq!(found("`ess-callbacks frobnicate x`").len(), 1);
+    assert_eq!(
+        found("`validate --no-secrets`"),
+        ["`validate` has no --no-secrets"]
+    );
+}

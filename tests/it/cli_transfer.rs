@@ -1,0 +1,134 @@
+//! `state pull` and `state push`: the whole state comes out and goes in, and nothing is lost on the way.
+
+use insta::assert_snapshot;
+
+use crate::support::{Served, TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+const STATE: &str = "callbacks.state.json";
+
+fn applied() -> (TestEnv, Served) {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    (env, served)
+}
+
+#[test]
+fn what_is_pulled_is_the_state_and_pushing_it_changes_nothing() {
+    let (env, _served) = applied();
+    let before = env.read(STATE);
+    let pulled = env.run(&["state", "pull"]).exits(0);
+    assert_eq!((&pulled.stdout, pulled.stderr.as_str()), (&before, ""));
+    env.write("pulled.json", &pulled.stdout);
+    assert_snapshot!(env.run(&["state", "push", "pulled.json"]), @"
+        exit 0
+        --- stdout
+        Nothing was pushed: the state holds just that, at serial 5.
+        ");
+    assert_eq!(env.read(STATE), before);
+}
+
+#[test]
+fn what_only_the_journal_knows_is_pulled_and_pushed_too() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&["--fault", "slow=60s"]);
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    run.kill();
+    let pulled = env.run(&["state", "pull"]).exits(0);
+    assert!(pulled.stdout.contains(ONE), "{pulled}");
+    assert!(!env.read(STATE).contains(ONE), "only the journal knows");
+
+    let push = ["--state", "elsewhere/state.json", "state", "push", "-"];
+    let said = env.run_with_input(&push, &pulled.stdout);
+    assert_snapshot!(said, @"
+        exit 0
+        --- stdout
+        Pushed: the state has 1 callback now, at serial 3.
+        ");
+    let plan = env.run(&["--state", "elsewhere/state.json", "plan"]);
+    assert_eq!(plan.out(), env.run(&["plan"]).out());
+    assert!(plan.stdout.contains("has an open call"), "{plan}");
+}
+
+#[test]
+fn an_older_state_is_refused_until_it_has_the_serial() {
+    let (env, served) = applied();
+    let old = env.run(&["state", "pull"]).stdout;
+    env.write("old.json", &old);
+    env.run(&["state", "rm", "acme/*two"]).exits(0);
+    let before = env.read(STATE);
+    assert_snapshot!(env.run(&["state", "push", "old.json"]), @"
+        exit 1
+        --- stderr
+        error: `old.json` is older than the state (serial 5, which is now at 6); nothing was pushed
+          It does not know what was done since. Begin again with what `ess-callbacks state pull` prints. If the older one is meant, give it the serial of the state.
+        ");
+    assert_eq!(env.read(STATE), before);
+
+    let serial = |text: &str| {
+        let state: serde_json::Value = serde_json::from_str(text).unwrap();
+        state["serial"].as_u64().unwrap()
+    };
+    let line = |serial: u64| format!("\"serial\": {serial},");
+    let meant = old.replace(&line(serial(&old)), &line(serial(&before)));
+    env.write("meant.json", meant);
+    assert_snapshot!(env.run(&["state", "push", "meant.json"]), @"
+        exit 0
+        --- stdout
+        Pushed: the state has 2 callbacks now, at serial 7.
+        ");
+    assert_eq!(serial(&env.read(STATE)), serial(&before) + 1);
+    assert_eq!(env.read("callbacks.state.json.backup"), before);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(served.arrived(), 2, "no call was made");
+}
+
+#[test]
+fn what_is_no_state_or_another_s_is_refused() {
+    let (env, _served) = applied();
+    let before = env.read(STATE);
+    env.write("broken.json", before.replace("\"handle\"", "\"handel\""));
+    assert_snapshot!(env.run(&["state", "push", "broken.json"]).exits(1).err(), @"
+        error: `broken.json` line 8: unknown field `handel`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
+          Nothing was pushed. Mend the file, or begin with what `ess-callbacks state pull` prints.
+        ");
+    env.write(
+        "production.json",
+        before.replace(
+            "\"environment\": \"test\"",
+            "\"environment\": \"production\"",
+        ),
+    );
+    assert_snapshot!(env.run(&["state", "push", "production.json"]).exits(1).err(), @"
+        error: the state records the test environment, but `production.json` the production environment; nothing was pushed
+          Use a state file of its own for each environment (--state).
+        ");
+    assert_snapshot!(env.run(&["state", "push", "missing.json"]).exits(1).err(), @"error: there is no file `missing.json` to push");
+    let (other, _other_served) = applied();
+    env.write("other.json", other.read(STATE));
+    assert_snapshot!(env.run(&["state", "push", "other.json"]).exits(1).err(), @"
+        error: `other.json` is another state (lineage [UUID], and not [UUID]); nothing was pushed
+          Name the state that it belongs to with --state. If it is to take this one's place all the same, move the state file and its journal away first.
+        ");
+    assert_eq!(env.read(STATE), before);
+}
+
+#[test]
+fn whoever_writes_the_state_can_wait_for_its_lock() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&["--fault", "slow=300ms"]);
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    env.run(&["state", "rm", "acme/*"]).exits(6);
+    let said = env.run(&["state", "rm", "acme/*one", "--lock-timeout", "60s"]);
+    let said = said.exits(0);
+    assert!(
+        said.stderr.starts_with("Waiting for the state's lock"),
+        "{said}"
+    );
+    run.wait().exits(0);
+    assert_eq!(env.run(&["state", "list"]).stdout, format!("acme/{TWO}\n"));
+}
