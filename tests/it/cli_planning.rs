@@ -385,7 +385,7 @@ fn a_configuration_with_errors_gives_a_document_that_says_so() {
         .to_string()
         .replace(document["digest"].as_str().unwrap(), "[DIGEST]")
         .replace(ess_callbacks::plan::FORMAT_VERSION, "[VERSION]");
-    assert_snapshot!(shown, @r#""
+    assert_snapshot!(shown, @r#"
         exit 1
         --- stdout
         {
