@@ -70,6 +70,14 @@ impl Tries {
             ..Self::default()
         }
     }
+
+    /// Left before it was done.
+    pub(super) fn left(&self, why: NotAttempted) -> End {
+        match &self.opened {
+            Some(error) => End::Unknown(error.clone()),
+            None => End::NotAttempted(why),
+        }
+    }
 }
 
 /// Where in the rate a call has its place.
@@ -111,14 +119,12 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                 self.fence(Some(write)).await?;
                 self.attempt(write, reserved.take()).await
             };
-            let (outcome, sent) = ended.await.map_err(|why| self.left(&tries, why))?;
+            let (outcome, sent) = ended.await.map_err(|why| tries.left(why))?;
             match self.judge(outcome, sent, &mut tries).await {
                 Next::Done(finished) => return Ok(finished),
                 Next::Over(end) => return Err(end),
                 Next::Again(pause) => {
-                    self.sleep(pause)
-                        .await
-                        .map_err(|why| self.left(&tries, why))?;
+                    self.sleep(pause).await.map_err(|why| tries.left(why))?;
                 }
             }
         }
@@ -365,14 +371,6 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         } else {
             End::Failed(error)
         })
-    }
-
-    /// Left before it was done.
-    pub(super) fn left(&self, tries: &Tries, why: NotAttempted) -> End {
-        match &tries.opened {
-            Some(error) => End::Unknown(error.clone()),
-            None => End::NotAttempted(why),
-        }
     }
 
     pub(super) async fn unless_barred<T>(

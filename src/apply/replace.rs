@@ -28,9 +28,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
             short_lived,
             reservation,
             in_flight,
-        } = delete(sender)
-            .await
-            .map_err(|why| sender.left(&tries, why))?;
+        } = delete(sender).await.map_err(|why| tries.left(why))?;
         if short_lived && matches!(outcome, Outcome::ClockOff(_)) {
             sender.account.clock.no_short_lives();
             continue;
@@ -49,7 +47,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
             Next::Again(pause) => {
                 drop((reservation, in_flight));
                 let slept = sender.unless_barred(tokio::time::sleep(pause)).await;
-                slept.map_err(|why| sender.left(&tries, why))?;
+                slept.map_err(|why| tries.left(why))?;
             }
         }
     }

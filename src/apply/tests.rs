@@ -168,9 +168,12 @@ async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
     let took = begun.elapsed();
     assert!((30..=32).contains(&took.as_secs()), "{took:?}");
     // It is told how long that takes, and not only how long the back-off is.
-    let told = events.0.iter().find_map(|event| match event {
-        Event::Retrying { delay_ms, .. } => Some(*delay_ms),
-        _ => None,
+    let told = events.0.iter().find_map(|event| {
+        if let Event::Retrying { delay_ms, .. } = event {
+            Some(*delay_ms)
+        } else {
+            None
+        }
     });
     assert!(
         told.is_some_and(|ms| (29_000..=31_000).contains(&ms)),

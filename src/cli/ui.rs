@@ -377,18 +377,14 @@ impl Sink for Ui {
             now,
             ..self.out.style
         };
-        match &mut self.progress {
-            Some(progress) => progress.event(&event, &style),
-            None => {
-                let Some(text) = render::event_text(&event, &style) else {
-                    return;
-                };
-                if matches!(event, Event::Interrupted { .. }) {
-                    self.note(format_args!("{text}"));
-                } else {
-                    self.out.write(format_args!("{text}\n"));
-                    self.out.flush();
-                }
+        if let Some(progress) = &mut self.progress {
+            progress.event(&event, &style);
+        } else if let Some(text) = render::event_text(&event, &style) {
+            if matches!(event, Event::Interrupted { .. }) {
+                self.note(format_args!("{text}"));
+            } else {
+                self.out.write(format_args!("{text}\n"));
+                self.out.flush();
             }
         }
     }

@@ -57,9 +57,10 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
             "{}: {} ({action}): nobody knows whether it arrived; {}: {}",
             strong(style, address),
             style.paint(Tone::Warning, "Unknown"),
-            match action {
-                Action::Heal => "it stays recorded as present",
-                _ => "it stays open in the state",
+            if *action == Action::Heal {
+                "it stays recorded as present"
+            } else {
+                "it stays open in the state"
             },
             ErrorWords(error)
         ),

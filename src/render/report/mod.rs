@@ -198,13 +198,12 @@ fn how_text(
             row("it means:", &unknown_means(error, action))?;
             row(
                 "what to do:",
-                match action {
-                    Action::Heal => "run `apply --heal` again, which adds it once more",
-                    _ => {
-                        "run apply again: it sends the same call again, and where the opposite is \
-                         wanted it waits until the lost one can't arrive any more, at most about 5 \
-                         minutes after it was sent (`state show` says until when)"
-                    }
+                if *action == Action::Heal {
+                    "run `apply --heal` again, which adds it once more"
+                } else {
+                    "run apply again: it sends the same call again, and where the opposite is \
+                     wanted it waits until the lost one can't arrive any more, at most about 5 \
+                     minutes after it was sent (`state show` says until when)"
                 },
             )
         }
@@ -218,14 +217,15 @@ fn how_text(
 
 fn unknown_means(error: &ApiError, action: Action) -> String {
     let meaning = Clean(&error.meaning);
-    match action {
-        Action::Heal => format!(
+    if action == Action::Heal {
+        format!(
             "{meaning}; before this heal the callback was recorded as present, and it still is: it \
              is there, unless somebody else deleted it"
-        ),
-        _ => format!(
+        )
+    } else {
+        format!(
             "{meaning}; nobody knows whether this {action} took effect, so it stays open in the state"
-        ),
+        )
     }
 }
 
