@@ -144,12 +144,12 @@ def check():
 
 def write_table(rows, seeds):
     before, rest = PAGE.read_text().split(BEGIN)
-    caught = [sum(row.split("|")[column].strip() != "–" for row in rows) for column in (3, 4)]
+    caught = [sum(row.split("|")[column].strip() != "–" for row in rows) for column in (3, 4, 5)]
     today = datetime.datetime.now(datetime.timezone.utc).date()
     sentence = (
         f"Run on {today}: {len(rows)} mutations, all caught; {caught[0]} by the simulation, {caught[1]} by the model, "
-        f"the rest by unit tests. The simulation was given seeds 1 to {FEW:,}, and to {seeds:,} where nothing else "
-        "caught a mutation. A dash: not caught, or not asked."
+        f"{caught[2]} by unit tests. The simulation was given seeds 1 to {FEW:,}, and to {seeds:,} where nothing "
+        "else caught a mutation. A dash: not caught, or not asked."
     )
     middle = "\n".join(["", sentence, "", *HEAD, *rows, ""])
     PAGE.write_text(before + BEGIN + middle + END + rest.split(END)[1])
