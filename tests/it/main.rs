@@ -32,6 +32,7 @@ mod envelope;
 mod examples;
 mod fuzz_findings;
 mod layering;
+mod mutations;
 mod pipelines;
 mod render;
 mod sandbox;

@@ -1,7 +1,8 @@
 """The mutations: each breaks one rule of the protocol. See docs/reliability.md.
 
-A mutation is (name, the rule it breaks, file, text to find, text to put there). The text must occur
-exactly once, so that a mutation that no longer fits its file is noticed.
+A mutation is (name, the rule it breaks, file, text to find, text to put there), with three more where two
+places keep the rule. The text must occur exactly once, so that a mutation that no longer fits its file is
+noticed.
 """
 
 ATTEMPT = "src/apply/attempt.rs"
@@ -80,12 +81,14 @@ MUTATIONS = [
      "        let file = self.files.create(new, state).map_err(io(\"creating\", new))?;",
      "        let new = state.as_path();\n        let file = self.files.create(new, state).map_err(io(\"creating\", new))?;"),
     ("journal-removed-first", "the snapshot is durable before the journal goes", WRITER,
-     "            self.keep_failure(self.write_snapshot(disk))?;\n        }\n        // One",
-     "            drop(self.remove_journal(disk));\n            self.sync_folder()?;\n            self.keep_failure(self.write_snapshot(disk))?;\n        }\n        // One"),
+     "            self.keep_failure(self.write_snapshot(disk))?;\n        } else {",
+     "            drop(self.remove_journal(disk));\n            self.sync_folder()?;\n            self.keep_failure(self.write_snapshot(disk))?;\n        } else {"),
+    ("inherited-name-not-durable", "a snapshot that a killed run left is made durable before it is relied on", WRITER,
+     "        if !disk.named {\n            self.sync_folder()?;", "        if !disk.named {"),
     ("old-journal-replayed", "a journal belongs to the snapshot with its serial", STORE,
      "    if base == recorded.serial {", "    if base <= recorded.serial {"),
     ("torn-line-is-an-error", "a torn last line is dropped", REPLAY,
-     "                if self.is_at_end()? {", "                if false && self.is_at_end()? {"),
+     "                if !self.is_at_end()? ||", "                if true ||"),
     ("damaged-journal-accepted", "only whole lines are read", "src/state/journal/chain.rs",
      "        if hex::encode(self.0).as_bytes() != sum {", "        if hex::encode(self.0).as_bytes() != sum && false {"),
     ("no-lock", "one writer", LOCK,
@@ -136,7 +139,8 @@ MUTATIONS = [
      "        Presence::Unknown => (Action::Finish, Steps::Delete, reason),",
      "        Presence::Unknown => (Action::NoOp, Steps::Nothing, reason),"),
     ("destroy-everything-declared", "only what is recorded is destroyed", BUILD,
-     "        if self.options.destroy && entry.is_none() {", "        if false && entry.is_none() {"),
+     "        if self.options.destroy && entry.is_none() {", "        if false && entry.is_none() {",
+     DECIDE, "        return if reason == Reason::ListedAbsent {", "        return if true {"),
     ("protection-ignored", "a protected callback is never deleted", GUARDS,
      "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect))",
      "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect && before.proved_at.is_none()))"),
