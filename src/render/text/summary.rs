@@ -9,7 +9,7 @@ use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{ago, counted, plural, span};
-use crate::render::wrap::write_wrapped;
+use crate::render::wrap::{write_sentence, write_wrapped};
 
 /// Of how many suspended organizations the handles are given.
 const NAMED_SUSPENDED: usize = 5;
@@ -50,11 +50,16 @@ pub(in crate::render) fn no_changes(
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    writeln!(
+    write_sentence(
         out,
-        "{} Your configuration matches the recorded state.\n",
-        style.paint(Tone::Strong, "No changes.")
+        style,
+        (Tone::Strong, "No changes."),
+        (
+            Tone::Plain,
+            "Your configuration matches the recorded state.",
+        ),
     )?;
+    out.write_char('\n')?;
     let proof = match plan.summary.oldest_proof {
         Some(at) => format!("Oldest proof {}.", ago(style.now, at)),
         None => "Nothing has been proven yet.".to_owned(),
