@@ -170,7 +170,7 @@ fn what_many_were_left_out_for_is_told_once() {
         report.unfinished.extend(left_out);
     }
     assert_snapshot!(text(&report, &plain()), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 1 unknown, 6 not attempted.
+        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
 
           acme/https://hooks.acme.example/1 (replace): failed
               error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
@@ -202,6 +202,10 @@ fn what_many_were_left_out_for_is_told_once() {
           acme/https://hooks.acme.example/24 (delete): not attempted
               why:        an add of its organization is not done, and nothing is deleted before all adds are
               what to do: mend what is said about that add, then run apply again
+
+        There already. eSign had 1 callback before the add:
+          acme/https://first.example/cb
+        An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
 
         Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
         ");
