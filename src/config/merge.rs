@@ -17,7 +17,9 @@ use super::report::{Reader, Report};
 use super::source::{At, Span};
 use super::{Source, code};
 use crate::diag::Place;
-use crate::model::{AccountName, AccountSource, Desired, Environment, Handle, Organization, Scope};
+use crate::model::{
+    AccountName, AccountSource, Desired, Environment, Handle, OperatorId, Organization, Scope,
+};
 
 /// The version of the format this program reads.
 const VERSION: f64 = 1.0;
@@ -374,7 +376,10 @@ impl<'s> Merge<'s> {
             );
         }
         let default = self.defaults.operator.as_ref();
-        let operator = operator.or_else(|| default.map(|(operator, _)| operator.clone()))?;
+        let operator = operator.or_else(|| default.map(|(operator, _)| operator.clone()));
+        // With an error nothing comes of the organization, but its warnings are told as well.
+        let nobody = || self.report.has_errors().then(|| OperatorId::new(""));
+        let operator = operator.or_else(nobody)?;
         let default = self.defaults.adoption.map(|(adoption, _)| adoption);
         known.then_some(())?;
         Some(Organization {
@@ -429,7 +434,9 @@ impl<'s> Merge<'s> {
     }
 
     fn distinct_scopes(&mut self, organizations: &[Organization]) {
-        let mut by_scope: Vec<_> = organizations.iter().collect();
+        // Of those without an operator more may be wrong, what tells them apart too.
+        let whole = |one: &&Organization| !one.operator.as_str().is_empty();
+        let mut by_scope: Vec<_> = organizations.iter().filter(whole).collect();
         by_scope.sort_by(|one, other| (&one.scope, one.place).cmp(&(&other.scope, other.place)));
         let alike = by_scope.chunk_by(|one, other| one.scope == other.scope);
         let shared = alike

@@ -255,7 +255,9 @@ impl Reader<'_> {
             }
             Callback::Full(fields) => *fields,
         };
-        let mistyped = mistyped(&fields.strays, "url");
+        let is_mistyped = |name| mistyped(&fields.strays, name);
+        let names_url = is_mistyped("url");
+        let (names_key, names_token) = (is_mistyped("key"), is_mistyped("token"));
         let CallbackFields {
             url,
             key,
@@ -263,23 +265,31 @@ impl Reader<'_> {
             protect,
             description,
         } = self.fields("a callback", fields);
-        if url.is_none() && !mistyped {
+        if url.is_none() && !names_url {
             let help = Some("write `url: https://…`".to_owned());
             self.error(span, code::MISSING_KEY, "a callback needs `url`", help);
         }
         let url = self.field("url", url);
+        let (names_key, names_token) = (names_key || key.is_some(), names_token || token.is_some());
         let key = self.reference("key", key);
         let token = self.reference("token", token);
         let protect = self.field("protect", protect);
         let description = self.text("description", description);
         let At { value, span, text } = url?;
+        let place = self.place(span);
+        if names_key && key.is_none() {
+            self.report.excuse(place, code::NO_KEY);
+        }
+        if names_token && token.is_none() {
+            self.report.excuse(place, code::NO_TOKEN);
+        }
         Some(model::Callback {
             url: self.url(value, span, text)?,
             key: key.map(|(reference, place)| secrets.number(reference, place)),
             token: token.map(|(reference, place)| secrets.number(reference, place)),
             protect: protect.is_some_and(|flag| flag.value.0),
             description: description.map(|text| Arc::from(text.value)),
-            place: self.place(span),
+            place,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Collects problems while a configuration is read and turns them into diagnostics at the end, when
 //! everything that must not be shown is known.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Source;
@@ -32,6 +33,8 @@ pub(super) struct Report {
     errors: usize,
     /// File, and bytes from the beginning of its text.
     hidden: Vec<(u32, (u32, u32))>,
+    /// Warnings that an error already explains.
+    excused: BTreeSet<(Place, Code)>,
 }
 
 impl Report {
@@ -39,6 +42,7 @@ impl Report {
         found: Vec::new(),
         errors: 0,
         hidden: Vec::new(),
+        excused: BTreeSet::new(),
     };
 
     pub(super) fn error(
@@ -63,9 +67,17 @@ impl Report {
         message: impl Into<String>,
         help: &str,
     ) {
+        if self.excused.contains(&(place, code)) {
+            return;
+        }
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let help = Some(help.to_owned());
         self.add(Severity::Warning, place, length, code, message.into(), help);
+    }
+
+    /// No such warning will be told here: what is missing is there, but wrong.
+    pub(super) fn excuse(&mut self, place: Place, code: Code) {
+        self.excused.insert((place, code));
     }
 
     fn add(
@@ -104,6 +116,7 @@ impl Report {
             found,
             errors,
             hidden,
+            excused,
         } = other;
         let mut room = MOST_ERRORS.saturating_sub(self.errors);
         self.found.extend(found.into_iter().filter(|found| {
@@ -113,6 +126,7 @@ impl Report {
         }));
         self.errors += errors;
         self.hidden.extend(hidden);
+        self.excused.extend(excused);
     }
 
     /// Everything found, in the order of the files. `texts` are the files' texts in that order.
@@ -224,7 +238,12 @@ impl Reader<'_> {
 
     /// Keeps a value and what follows on its line out of every excerpt.
     pub(super) fn hide_line_from(&mut self, start: u32) {
-        let rest = self.text.get(start as usize..).unwrap_or_default();
+        let mut rest = self.text.get(start as usize..).unwrap_or_default();
+        let mut start = start;
+        // Where there is no value the colon after the key stands in its place, and is no secret.
+        if let Some(after) = rest.strip_prefix(':') {
+            (rest, start) = (after, start + 1);
+        }
         let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
         let end = start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
         let start = self.with_properties(start);

@@ -417,3 +417,21 @@ fn a_later_problem_is_drawn_at_its_place() {
           = help: set ACME_KEY where this command runs
         ");
 }
+
+#[test]
+fn an_error_hides_no_warning_and_makes_none() {
+    let text = "\
+version: 1
+environment: test
+organizations:
+  acme:
+    callbacks:
+      - http://hooks.acme.example/a
+      - url: https://hooks.acme.example/b
+        key: 0123456789ABCDEF0123456789ABCDEF
+        tokn: { env: TOKEN }
+";
+    let diagnostics = parse(&[source("callbacks.yaml", text)]).unwrap_err();
+    let codes: Vec<&str> = diagnostics.iter().map(|found| found.code.0).collect();
+    assert_eq!(codes, ["E023", "W001", "W002", "W003", "E040", "E010"]);
+}
