@@ -19,6 +19,7 @@ use crate::sandbox::{FaultSpec, Member, OnExists, Script};
     disable_help_subcommand = true
 )]
 #[command(max_term_width = 100, arg_required_else_help = true)]
+#[command(after_long_help = super::manual::examples_and_exit_codes())]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,
@@ -107,8 +108,10 @@ pub(super) enum Command {
     /// Check the configuration, reporting every problem at once.
     Validate(Validate),
     /// Show what apply would change. Needs no credentials and no network.
+    #[command(after_long_help = super::manual::exit_codes())]
     Plan(Plan),
     /// Make eSign hold what the configuration declares.
+    #[command(after_long_help = super::manual::exit_codes())]
     Apply(Apply),
     /// Show a saved plan, or the state.
     Show(Show),

@@ -32,6 +32,40 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// All of them, by number.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Done,
+        Self::Error,
+        Self::Pending,
+        Self::Incomplete,
+        Self::Unknown,
+        Self::Guarded,
+        Self::Locked,
+        Self::Stale,
+        Self::Usage,
+        Self::Interrupted,
+    ];
+
+    /// What it means, as the help and docs/commands.md say it.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do",
+            Self::Error => "an error before any call was made",
+            Self::Pending => "changes are pending; only with `plan --detailed-exitcode`",
+            Self::Incomplete => "apply incomplete: some changes failed or were not attempted",
+            Self::Unknown => {
+                "the outcome of a call is not known, or a change waits for a lost call; run `apply` again"
+            }
+            Self::Guarded => {
+                "a guard refused the plan; the output says what to write if it is meant"
+            }
+            Self::Locked => "another program holds the state's lock",
+            Self::Stale => "the saved plan is stale, foreign or damaged",
+            Self::Usage => "the command line makes no sense",
+            Self::Interrupted => "interrupted by Ctrl-C or SIGTERM",
+        }
+    }
+
     /// The number that scripts see.
     pub(super) const fn code(self) -> u8 {
         match self {

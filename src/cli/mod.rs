@@ -15,6 +15,7 @@ mod init;
 mod jitter;
 mod job;
 mod logging;
+mod manual;
 mod metrics;
 mod outputs;
 mod owner;

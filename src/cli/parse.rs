@@ -12,8 +12,28 @@ use super::args::Cli;
 /// conflict with flags that exclude them.
 pub(super) fn parse() -> Result<Cli, clap::Error> {
     let mut command = without_denied(Cli::command());
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let matches = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .map_err(without_variables)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The same error as the command line alone gives it, where it does: clap would show what comes from the
+/// environment as if it belonged to the usage.
+fn without_variables(error: clap::Error) -> clap::Error {
+    fn strip(command: Command) -> Command {
+        command
+            .mut_args(|argument| argument.env(Resettable::Reset))
+            .mut_subcommands(strip)
+    }
+    if !error.use_stderr() {
+        // Help, where the variables belong.
+        return error;
+    }
+    match strip(Cli::command()).try_get_matches_from(std::env::args_os()) {
+        Err(plain) if plain.kind() == error.kind() => plain,
+        Err(_) | Ok(_) => error,
+    }
 }
 
 fn without_denied(command: Command) -> Command {

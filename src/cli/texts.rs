@@ -4,6 +4,7 @@ use clap::CommandFactory as _;
 
 use super::args::Cli;
 use super::exit::Exit;
+use super::manual;
 use super::ui::Ui;
 use crate::config;
 
@@ -23,18 +24,8 @@ pub(super) fn completions(shell: clap_complete::Shell, ui: &mut Ui) -> Exit {
     Exit::Done
 }
 
-/// The manual page, all commands in one.
+/// The manual page.
 pub(super) fn man(ui: &mut Ui) -> Exit {
-    ui.bytes(|out| {
-        let command = Cli::command();
-        clap_mangen::Man::new(command.clone()).render(out)?;
-        for subcommand in command.get_subcommands() {
-            let title = format!("ess-callbacks {}", subcommand.get_name());
-            clap_mangen::Man::new(subcommand.clone())
-                .title(title)
-                .render(out)?;
-        }
-        Ok(())
-    });
+    ui.bytes(|mut out| manual::write(&mut out));
     Exit::Done
 }

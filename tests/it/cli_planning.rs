@@ -309,12 +309,12 @@ fn without_secrets_a_rotation_is_not_checked() {
         1 call, about 1 s at 20/s. 3 unchanged, 3 unproven, 3 not checked.
         Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
         "#);
-    assert_snapshot!(env.run(&["plan", "--no-secrets", "--out", "plan.json"]), @r"
+    assert_snapshot!(env.run(&["plan", "--no-secrets", "--out", "plan.json"]), @"
         exit 64
         --- stderr
         error: the argument '--no-secrets' cannot be used with '--out <FILE>'
 
-        Usage: ess-callbacks plan --no-secrets --endpoint <URL>
+        Usage: ess-callbacks plan --no-secrets
 
         For more information, try '--help'.
         ");

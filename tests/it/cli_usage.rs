@@ -227,4 +227,49 @@ fn the_manual_has_every_command_and_flag() {
     ] {
         assert!(man.contains(word), "{word}");
     }
+    let count = |start: &str| man.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(count(".TH "), 1, "it is one page");
+    for section in [
+        ".SH \"EXIT STATUS\"",
+        ".SH \"ENVIRONMENT\"",
+        ".SH \"FILES\"",
+        ".SS \"ess\\-callbacks plan\"",
+        ".SS \"ess\\-callbacks state pull\"",
+    ] {
+        assert_eq!(count(section), 1, "{section}");
+    }
+}
+
+#[test]
+fn the_long_help_ends_with_examples_and_exit_codes() {
+    let help = env().run(&["--help"]).exits(0).stdout;
+    let (_, end) = help.split_once("\nExamples:\n").expect("examples");
+    let (examples, codes) = end.split_once("\nExit codes:\n").expect("exit codes");
+    assert!(codes.contains("130  interrupted"), "{codes}");
+    let example = regex::Regex::new("(?m)^  ess-callbacks (.+?)  ").unwrap();
+    let found: Vec<_> = example.captures_iter(examples).collect();
+    assert_eq!(found.len(), examples.lines().count());
+    for line in found {
+        assert_eq!(crate::docs::misuse(&line[1]), None);
+    }
+    for command in ["plan", "apply"] {
+        let help = env().run(&[command, "--help"]).exits(0).stdout;
+        assert!(help.ends_with(codes), "{help}");
+    }
+}
+
+#[test]
+fn the_usage_has_nothing_of_the_environment() {
+    let mut env = TestEnv::new("");
+    env.set("ESS_CALLBACKS_ENDPOINT", "http://127.0.0.1:1/");
+    assert_snapshot!(env.run(&["unlock"]), @"
+        exit 64
+        --- stderr
+        error: the following required arguments were not provided:
+          <ID>
+
+        Usage: ess-callbacks unlock <ID>
+
+        For more information, try '--help'.
+        ");
 }

@@ -205,6 +205,15 @@ fn the_exit_codes_are_those_of_the_program() {
         let told = first_cells(&Page::read(root(), name), "Exit codes");
         assert_eq!(told.into_keys().collect::<Vec<_>>(), real, "{name}");
     }
+    // The help says the same.
+    let output = Command::new(PROGRAM).arg("--help").env_clear().output();
+    let shown = String::from_utf8(output.expect("it runs").stdout).expect("it is UTF-8");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown = words(&shown);
+    for (code, meaning) in first_cells(&Page::read(root(), "docs/commands.md"), "Exit codes") {
+        let line = format!("{code} {}", meaning.trim_matches([' ', '|']));
+        assert!(shown.contains(&words(&line)), "{line}\n{shown}");
+    }
 }
 
 #[test]
