@@ -255,9 +255,7 @@ fn exit_of(report: &Report) -> Exit {
 }
 
 fn approve(ui: &mut Ui) -> Result<bool, Failure> {
-    let question = "\nDo you want to perform these actions?\n  ess-callbacks will make the calls described above.\n  \
-                    Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
-    let answer = ui.ask(question).map_err(|error| {
+    let answer = ui.ask(render::question_text).map_err(|error| {
         Failure::error(format!(
             "the answer can't be read: {error}; nothing was called"
         ))

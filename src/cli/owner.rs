@@ -24,13 +24,28 @@ pub(super) fn this_process() -> Result<LockOwner, Failure> {
         .collect();
     Ok(LockOwner {
         id: hex::encode(id),
-        who: variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".to_owned()),
+        who: variable(&["USER", "LOGNAME", "USERNAME"])
+            .or_else(user_id)
+            .unwrap_or_else(|| "somebody".to_owned()),
         host: host(),
         pid: std::process::id(),
         command: words.join(" "),
         since: SystemClock.now(),
         job_url: job::url(|name| variable(&[name])),
     })
+}
+
+/// The number of the user, where the system shows it: containers and cron jobs often have no name.
+#[cfg(unix)]
+fn user_id() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let process = std::fs::metadata("/proc/self").ok()?;
+    Some(format!("uid {}", process.uid()))
+}
+
+#[cfg(not(unix))]
+const fn user_id() -> Option<String> {
+    None
 }
 
 /// The name of this machine.

@@ -52,6 +52,12 @@ pub(super) async fn peek(path: &Path) -> Result<Option<Recorded>, Failure> {
 fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::error(format!("`{}` can't be read: {error}", path.display())))?;
+    if !text.trim_start().starts_with(['{', '<']) {
+        let message = format!("`{}` is neither a saved plan nor a state", path.display());
+        return Err(Failure::error(message).advice(
+            "`plan --out FILE` saves a plan, `apply` writes the state. What callbacks.yaml declares, `plan` shows.",
+        ));
+    }
     if !text
         .get(..200.min(text.len()))
         .unwrap_or(&text)

@@ -238,6 +238,23 @@ async fn rename(
         return Err(Failure::usage(message)
             .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));
     }
+    let in_place = |found: &Found| {
+        *found.identity.scope == *organization.scope && found.address.handle == organization.handle
+    };
+    let (in_place, found): (Vec<_>, Vec<_>) = found.into_iter().partition(in_place);
+    for Found {
+        identity: _,
+        address,
+    } in &in_place
+    {
+        ui.say(format_args!(
+            "Unchanged: {} is recorded there already",
+            render::Clean(address)
+        ));
+    }
+    if found.is_empty() {
+        return Ok(Exit::Done);
+    }
     let state = lock(locations, recorded.environment, lock_timeout, ui).await?;
     let moved = state.read(|recorded| {
         let elsewhere = |one: &&Found| *one.identity.scope != *organization.scope;

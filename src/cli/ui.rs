@@ -275,10 +275,12 @@ impl Ui {
     }
 
     /// Asks a question on the terminal and gives the answer's line.
-    pub(super) fn ask(&mut self, question: &str) -> io::Result<String> {
+    pub(super) fn ask(
+        &mut self,
+        question: impl FnOnce(&Style, &mut dyn fmt::Write) -> fmt::Result,
+    ) -> io::Result<String> {
         self.flush();
-        self.err.write(format_args!("{question}"));
-        self.err.flush();
+        self.complain(question);
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(answer.trim().to_owned())

@@ -172,7 +172,7 @@ static TABLE: &[Known] = &[
         "AuthFailure.SecretIdNotFound",
         ACCOUNT,
         "eSign does not know this SecretId",
-        "check the SecretId for a typing mistake; production and test environment have separate keys: are these the other one's?",
+        "check the SecretId for a typing mistake, and that it is not the other environment's: production and test have separate keys",
     ),
     exact(
         "AuthFailure.InvalidSecretId",
@@ -362,7 +362,8 @@ mod tests {
         for (position, known) in TABLE.iter().enumerate() {
             assert!(!known.meaning.is_empty() && !known.advice.is_empty());
             for text in [known.meaning, known.advice] {
-                assert!(!text.ends_with('.'), "{}: {text}", known.code);
+                // It is put into a sentence that ends after it.
+                assert!(!text.ends_with(['.', '?', '!']), "{}: {text}", known.code);
             }
             assert!(
                 TABLE[position + 1..]

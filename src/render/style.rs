@@ -46,6 +46,8 @@ impl Style {
 /// What a piece of text is, as far as colour is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
+    /// Nothing of the kind.
+    Plain,
     /// A heading.
     Strong,
     /// Something that comes.
@@ -69,6 +71,7 @@ pub enum Tone {
 impl Tone {
     const fn ansi(self) -> anstyle::Style {
         match self {
+            Self::Plain => anstyle::Style::new(),
             Self::Strong => anstyle::Style::new().effects(Effects::BOLD),
             Self::Add => AnsiColor::Green.on_default(),
             Self::Delete => AnsiColor::Red.on_default(),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::style::{Style, Tone};
+
 /// Narrower than this, wrapping makes a column of single words that nobody can read.
 const NARROWEST: usize = 30;
 
@@ -41,6 +43,33 @@ pub(crate) fn write_wrapped(
         at_start = false;
     }
     out.write_char('\n')
+}
+
+/// Writes a sentence whose beginning has a colour, and its rest another, wrapped like all prose.
+pub(crate) fn write_sentence(
+    out: &mut dyn fmt::Write,
+    style: &Style,
+    (tone, beginning): (Tone, &str),
+    (rest_tone, rest): (Tone, &str),
+) -> fmt::Result {
+    let mut wrapped = String::new();
+    write_wrapped(
+        &mut wrapped,
+        ("", ""),
+        &format!("{beginning} {rest}"),
+        style.width,
+    )?;
+    // The colours come after, because they have no width.
+    let wrapped = wrapped.trim_end();
+    match wrapped.strip_prefix(beginning) {
+        Some(rest) => writeln!(
+            out,
+            "{}{}",
+            style.paint(tone, beginning),
+            style.paint(rest_tone, rest)
+        ),
+        None => writeln!(out, "{}", style.paint(tone, wrapped)),
+    }
 }
 
 #[cfg(test)]

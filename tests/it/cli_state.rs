@@ -121,6 +121,14 @@ fn moving_records_a_callback_elsewhere() {
         error: mv can't change a URL: `https://hooks.example/one` and `corp/https://hooks.example/two` differ
           eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one.
         ");
+    // Onto itself is no change, so the serial stays.
+    let before = env.read("callbacks.state.json");
+    assert_snapshot!(env.run(&["state", "mv", "branch/*", "branch"]), @"
+        exit 0
+        --- stdout
+        Unchanged: branch/https://hooks.example/two is recorded there already
+        ");
+    assert_eq!(env.read("callbacks.state.json"), before);
     env.run(&["apply", "--auto-approve"]).exits(0);
     assert_snapshot!(env.run(&["state", "list"]), @r"
         exit 0
@@ -181,6 +189,12 @@ fn there_must_be_a_state_to_look_at() {
         --- stderr
         error: there is no state `callbacks.state.json`
           The first apply or import makes it. Name another with --state.
+        ");
+    assert_snapshot!(env.run(&["show", "callbacks.yaml"]), @"
+        exit 1
+        --- stderr
+        error: `callbacks.yaml` is neither a saved plan nor a state
+          `plan --out FILE` saves a plan, `apply` writes the state. What callbacks.yaml declares, `plan` shows.
         ");
     assert_snapshot!(env.run(&["show", "missing.json"]), @r"
         exit 1
@@ -312,4 +326,19 @@ fn the_lock_of_somebody_alive_is_not_broken() {
         ");
     served.faults("", "");
     env.run(&["apply", "--auto-approve"]).exits(0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_s_owner_without_a_name_has_a_number() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&["--fault", "slow=300ms"]);
+    env.unset("USER");
+    let run = env.start(&["apply", "--auto-approve"]);
+    served.wait_for(1);
+    let said = env.run(&["apply", "--auto-approve"]).exits(6);
+    let uid = std::fs::metadata("/proc/self").unwrap().uid();
+    assert!(said.stderr.contains(&format!("uid {uid}@")), "{said}");
+    run.wait().exits(0);
 }

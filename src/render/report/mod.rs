@@ -15,7 +15,7 @@ use super::escape::Clean;
 use super::events::{ErrorWords, not_attempted};
 use super::style::{Style, Tone};
 use super::words::{self, counted, plural};
-use super::wrap::write_wrapped;
+use super::wrap::{write_sentence, write_wrapped};
 use crate::model::{
     Action, Address, ApiError, Drift, HowUnfinished, NotAttempted, Report, Tally, Timestamp,
     Unfinished,
@@ -62,7 +62,9 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     } else {
         Tone::Error
     };
-    writeln!(out, "{}", style.paint(tone, headline(&report.tally)))?;
+    let headline = headline(&report.tally);
+    let (word, rest) = headline.split_once(' ').unwrap_or((&headline, ""));
+    write_sentence(out, style, (tone, word), (tone, rest))?;
     let mut groups = left_out(report);
     for unfinished in &report.unfinished {
         let why = match &unfinished.how {

@@ -217,7 +217,8 @@ fn narrow_terminals_keep_the_columns() {
         ..plain()
     };
     assert_snapshot!(text(&report, &narrow), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
+        Apply incomplete! Resources: 1 added, 0 changed, 0
+        destroyed. 1 failed, 2 unknown, 6 not attempted.
 
           acme/https://hooks.acme.example/1 (replace): failed
               error:      OperationDenied.OperatorHasNoPermission:

@@ -8,7 +8,7 @@ use crate::render::escape::Clean;
 use crate::render::failure::error_json;
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
-use crate::render::wrap::write_wrapped;
+use crate::render::wrap::{write_sentence, write_wrapped};
 
 /// Guards of one kind that tripped.
 pub(in crate::render) struct Refusal {
@@ -71,12 +71,14 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
 /// Those of `out` alone.
 pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     for refusal in refusals(plan) {
-        writeln!(
+        out.write_char('\n')?;
+        write_sentence(
             out,
-            "\n{} {}\n",
-            style.paint(Tone::Error, "Error:"),
-            style.paint(Tone::Strong, refusal.title)
+            style,
+            (Tone::Error, "Error:"),
+            (Tone::Strong, refusal.title),
         )?;
+        out.write_char('\n')?;
         for row in refusal.rows(plan) {
             write_wrapped(out, ("  ", "    "), &row, style.width)?;
         }

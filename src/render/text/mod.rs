@@ -19,6 +19,7 @@ pub(super) use summary::{footer, no_changes, refreshes, summary_line};
 use std::fmt;
 
 use super::style::{Style, Tone};
+use super::wrap::write_wrapped;
 use crate::model::{Action, Steps};
 use crate::plan::{Change, Plan};
 
@@ -44,6 +45,28 @@ pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
         out.write_char('\n')?;
     }
     summary::counts(plan, style, out)
+}
+
+/// Writes the question whether to apply what was shown, up to where the answer is typed.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn question_text(style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let width = style.width;
+    out.write_char('\n')?;
+    write_wrapped(
+        out,
+        ("", ""),
+        "Do you want to perform these actions?",
+        width,
+    )?;
+    for line in [
+        "ess-callbacks will make the calls described above.",
+        "Only 'yes' will be accepted to approve.",
+    ] {
+        write_wrapped(out, ("  ", "  "), line, width)?;
+    }
+    out.write_str("\n  Enter a value: ")
 }
 
 /// The symbol that stands before a change's block.

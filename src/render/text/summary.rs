@@ -9,7 +9,7 @@ use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{ago, counted, plural, span};
-use crate::render::wrap::write_wrapped;
+use crate::render::wrap::{write_sentence, write_wrapped};
 
 /// Of how many suspended organizations the handles are given.
 const NAMED_SUSPENDED: usize = 5;
@@ -58,7 +58,8 @@ pub(in crate::render) fn no_changes(
             "Your configuration matches the recorded state.",
         )
     };
-    writeln!(out, "{} {rest}\n", style.paint(Tone::Strong, headline))?;
+    write_sentence(out, style, (Tone::Strong, headline), (Tone::Plain, rest))?;
+    out.write_char('\n')?;
     let proof = match plan.summary.oldest_proof {
         Some(at) => format!("Oldest proof {}.", ago(style.now, at)),
         None => "Nothing has been proven yet.".to_owned(),
