@@ -170,7 +170,7 @@ fn what_many_were_left_out_for_is_told_once() {
         report.unfinished.extend(left_out);
     }
     assert_snapshot!(text(&report, &plain()), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 1 unknown, 6 not attempted.
+        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
 
           acme/https://hooks.acme.example/1 (replace): failed
               error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
