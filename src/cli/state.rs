@@ -11,7 +11,7 @@ use super::transfer;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Locations, lock};
 use crate::apply::WallClock as _;
-use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Recorded, Scope};
+use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Organization, Recorded, Scope};
 use crate::plan::Pattern;
 use crate::render::{self, counted};
 
@@ -238,20 +238,7 @@ async fn rename(
         return Err(Failure::usage(message)
             .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));
     }
-    let in_place = |found: &Found| {
-        *found.identity.scope == *organization.scope && found.address.handle == organization.handle
-    };
-    let (in_place, found): (Vec<_>, Vec<_>) = found.into_iter().partition(in_place);
-    for Found {
-        identity: _,
-        address,
-    } in &in_place
-    {
-        ui.say(format_args!(
-            "Unchanged: {} is recorded there already",
-            render::Clean(address)
-        ));
-    }
+    let found = not_in_place(found, organization, ui);
     if found.is_empty() {
         return Ok(Exit::Done);
     }
@@ -309,6 +296,25 @@ async fn rename(
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Those that are recorded elsewhere; of the others it is said that nothing changes.
+fn not_in_place(found: Vec<Found>, organization: &Organization, ui: &mut Ui) -> Vec<Found> {
+    let is_in_place = |found: &Found| {
+        *found.identity.scope == *organization.scope && found.address.handle == organization.handle
+    };
+    let (in_place, elsewhere) = found.into_iter().partition::<Vec<_>, _>(is_in_place);
+    for Found {
+        identity: _,
+        address,
+    } in in_place
+    {
+        ui.say(format_args!(
+            "Unchanged: {} is recorded there already",
+            render::Clean(address)
+        ));
+    }
+    elsewhere
 }
 
 /// The entry as it is to be recorded in its new place, which must be free.

@@ -200,7 +200,7 @@ fn how_text(
             row("it means:", &unknown_means(error, action))?;
             row(
                 "what to do:",
-                if *action == Action::Heal {
+                if action == Action::Heal {
                     "run `apply --heal` again, which adds it once more"
                 } else {
                     "run apply again: it sends the same call again, and where the opposite is \
