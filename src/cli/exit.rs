@@ -60,7 +60,9 @@ impl Exit {
                 "a guard refused the plan; the output says what to write if it is meant"
             }
             Self::Locked => "another program holds the state's lock",
-            Self::Stale => "the saved plan is stale, foreign or damaged",
+            Self::Stale => {
+                "the saved plan is stale, foreign or damaged, or the calls are not those of `--expect-digest`"
+            }
             Self::Usage => "the command line makes no sense",
             Self::Interrupted => "interrupted by Ctrl-C or SIGTERM",
         }

@@ -19,7 +19,7 @@ const EXAMPLES: [(&str, &str); 6] = [
     ("apply plan.json", "call what was reviewed"),
 ];
 
-/// Beside the flags' own, which stand with the flags.
+/// What the environment can say.
 const VARIABLES: [(&str, &str); 5] = [
     (
         "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY",
@@ -35,8 +35,8 @@ const VARIABLES: [(&str, &str); 5] = [
     ),
     ("NO_COLOR", "Print without colour."),
     (
-        "ESS_CALLBACKS_...",
-        "Each flag has a variable, which is named with it. The command line wins.",
+        "ESS_CALLBACKS_FLAG",
+        "The flag of that name: ESS_CALLBACKS_LOCK_TIMEOUT is --lock-timeout. The command line wins.",
     ),
 ];
 
@@ -107,7 +107,8 @@ fn commands(parent: &Command, name: &str, out: &mut dyn Write) -> io::Result<()>
     for command in parent.get_subcommands() {
         let name = format!("{name} {}", command.get_name());
         // What is said of all commands stands at the beginning already.
-        let man = Man::new(command.clone().bin_name(&name).after_long_help(""));
+        let own = command.clone().bin_name(&name).after_long_help("");
+        let man = Man::new(own.disable_help_flag(true).disable_version_flag(true));
         let mut page = Vec::new();
         man.render_description_section(&mut page)?;
         man.render_synopsis_section(&mut page)?;

@@ -11,9 +11,7 @@ use super::transfer;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Locations, lock};
 use crate::apply::WallClock as _;
-use crate::model::{
-    Address, CallbackUrl, Desired, Entry, Handle, Identity, Organization, Recorded, Scope,
-};
+use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Organization, Recorded, Scope};
 use crate::plan::Pattern;
 use crate::render::{self, counted};
 
@@ -214,21 +212,33 @@ async fn rename(
 ) -> Result<Exit, Failure> {
     let found = find(recorded, &[from.to_owned()])?;
     let (_, parsed) = sources::parse(&locations.config)?;
-    let organization = destination(&parsed.desired, &found, to)?;
-    let in_place = |found: &Found| {
-        *found.identity.scope == *organization.scope && found.address.handle == organization.handle
-    };
-    let (in_place, found): (Vec<_>, Vec<_>) = found.into_iter().partition(in_place);
-    for Found {
-        identity: _,
-        address,
-    } in &in_place
-    {
-        ui.say(format_args!(
-            "Unchanged: {} is recorded there already",
-            render::Clean(address)
+    let (handle, url) = to
+        .split_once('/')
+        .map_or((to, None), |(handle, url)| (handle, Some(url)));
+    let organizations = &parsed.desired.organizations;
+    let Some(organization) = organizations
+        .iter()
+        .find(|organization| organization.handle.as_str() == handle)
+    else {
+        return Err(Failure::error(format!(
+            "the configuration has no organization called `{handle}`"
+        ))
+        .advice(
+            "mv records a callback under an organization that is declared; declare it first.",
         ));
+    };
+    if let Some(other) = found
+        .iter()
+        .find(|found| url.is_some_and(|url| url != found.address.url.as_str()))
+    {
+        let message = format!(
+            "mv can't change a URL: `{}` and `{to}` differ",
+            other.address.url
+        );
+        return Err(Failure::usage(message)
+            .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));
     }
+    let found = not_in_place(found, organization, ui);
     if found.is_empty() {
         return Ok(Exit::Done);
     }
@@ -288,39 +298,23 @@ async fn rename(
     Ok(Exit::Done)
 }
 
-/// The organization that these callbacks are to be recorded under.
-fn destination<'d>(
-    desired: &'d Desired,
-    found: &[Found],
-    to: &str,
-) -> Result<&'d Organization, Failure> {
-    let (handle, url) = to
-        .split_once('/')
-        .map_or((to, None), |(handle, url)| (handle, Some(url)));
-    let organizations = &desired.organizations;
-    let Some(organization) = organizations
-        .iter()
-        .find(|organization| organization.handle.as_str() == handle)
-    else {
-        return Err(Failure::error(format!(
-            "the configuration has no organization called `{handle}`"
-        ))
-        .advice(
-            "mv records a callback under an organization that is declared; declare it first.",
-        ));
+/// Those that are recorded elsewhere; of the others it is said that nothing changes.
+fn not_in_place(found: Vec<Found>, organization: &Organization, ui: &mut Ui) -> Vec<Found> {
+    let is_in_place = |found: &Found| {
+        *found.identity.scope == *organization.scope && found.address.handle == organization.handle
     };
-    if let Some(other) = found
-        .iter()
-        .find(|found| url.is_some_and(|url| url != found.address.url.as_str()))
+    let (in_place, elsewhere) = found.into_iter().partition::<Vec<_>, _>(is_in_place);
+    for Found {
+        identity: _,
+        address,
+    } in in_place
     {
-        let message = format!(
-            "mv can't change a URL: `{}` and `{to}` differ",
-            other.address.url
-        );
-        return Err(Failure::usage(message)
-            .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));
+        ui.say(format_args!(
+            "Unchanged: {} is recorded there already",
+            render::Clean(address)
+        ));
     }
-    Ok(organization)
+    elsewhere
 }
 
 /// The entry as it is to be recorded in its new place, which must be free.

@@ -435,3 +435,18 @@ organizations:
     let codes: Vec<&str> = diagnostics.iter().map(|found| found.code.0).collect();
     assert_eq!(codes, ["E023", "W001", "W002", "W003", "E040", "E010"]);
 }
+
+#[test]
+fn the_colon_of_a_key_without_a_value_is_shown() {
+    let text = "version: 1\nenvironment: test\norganizations:\n  acme:\n";
+    let shown = drawn(&parse(&[source("callbacks.yaml", text)]).unwrap_err());
+    insta::assert_snapshot!(shown, @"
+        error[E012]: `acme` must be a mapping, but this is nothing
+         --> callbacks.yaml:4:7
+          |
+        4 |   acme:
+          |       ^
+          |
+          = help: write `{}` for an empty mapping, or remove the key
+        ");
+}

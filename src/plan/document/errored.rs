@@ -16,14 +16,14 @@ use crate::diag::Diagnostic;
 /// Those of `out` alone.
 pub fn write_errored(diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Document<'a> {
+    struct NoPlan<'a> {
         format_version: &'static str,
         applyable: bool,
         errored: bool,
         changes: [(); 0],
         diagnostics: &'a [Diagnostic],
     }
-    let document = Document {
+    let document = NoPlan {
         format_version: FORMAT_VERSION,
         applyable: false,
         errored: true,
