@@ -174,15 +174,23 @@ async fn remove(
     Ok(Exit::Done)
 }
 
-/// What forgets a callback forgets its fence too: a later call for it would not wait for an earlier one
-/// that may still arrive and undo it.
 fn still_on_the_way<'a>(
     recorded: &Recorded,
     found: impl IntoIterator<Item = &'a Found>,
 ) -> Result<(), Failure> {
-    let now = SystemClock.now();
-    let calls = found.into_iter().filter_map(|Found { identity, address }| {
+    none_on_the_way(found.into_iter().filter_map(|Found { identity, address }| {
         let entry = recorded.get(&identity.scope, &identity.url)?;
+        Some((address.clone(), entry))
+    }))
+}
+
+/// What forgets a call forgets its fence too: a later call for the callback would not wait for one that
+/// may still arrive and undo it.
+pub(super) fn none_on_the_way<'a>(
+    forgotten: impl Iterator<Item = (Address, &'a Entry)>,
+) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let calls = forgotten.filter_map(|(address, entry)| {
         let pending = entry.pending.map(|pending| pending.call);
         let until = entry.lost.into_iter().chain(pending);
         let until = until.map(|call| call.dead_at()).max()?;

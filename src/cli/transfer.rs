@@ -5,9 +5,10 @@ use std::path::Path;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::show::{missing, peek};
+use super::state::none_on_the_way;
 use super::ui::Ui;
 use super::workspace::{Locations, lock};
-use crate::model::Recorded;
+use crate::model::{Address, Recorded};
 use crate::render::counted;
 use crate::state::{StateError, format};
 
@@ -120,6 +121,18 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
              older one is meant, give it the serial of the state.",
         ));
     }
+    // Not only what is older can have lost a call: an edited file may leave it out.
+    none_on_the_way(recorded.iter().filter_map(|(scope, url, entry)| {
+        let lost = entry.lost?;
+        let kept = new.get(scope, url).and_then(|entry| entry.lost);
+        let knows =
+            kept.is_some_and(|kept| kept.write == lost.write && kept.signed_at >= lost.signed_at);
+        let address = || Address {
+            handle: entry.handle.clone(),
+            url: url.clone(),
+        };
+        (!knows).then(|| (address(), entry))
+    }))?;
     Ok(if recorded == new {
         News::Same
     } else {

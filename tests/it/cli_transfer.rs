@@ -132,3 +132,29 @@ fn whoever_writes_the_state_can_wait_for_its_lock() {
     run.wait().exits(0);
     assert_eq!(env.run(&["state", "list"]).stdout, format!("acme/{TWO}\n"));
 }
+
+#[test]
+fn no_call_that_may_still_arrive_is_pushed_away() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let _served = env.serve(&["--script", "late@15s"]);
+    let apply = ["apply", "--auto-approve", "--max-retries", "0"];
+    env.run(&apply).exits(4);
+    let state = env.run(&["state", "pull"]).exits(0).stdout;
+    let before = env.read(STATE);
+    let mut edited: serde_json::Value = serde_json::from_str(&state).unwrap();
+    edited["callbacks"] = serde_json::json!([]);
+    env.write("edited.json", edited.to_string());
+    assert_snapshot!(env.run(&["state", "push", "edited.json"]), @"
+        exit 1
+        --- stderr
+        error: an earlier call for acme/https://hooks.example/one got no answer and may still arrive until 2026-11-24 [CLOCK] UTC; nothing was changed
+          Wait until then, or run apply if it is planned: that settles what is open. Forgotten now, the call could undo a later one.
+        ");
+    assert_eq!(env.read(STATE), before);
+    // Settled, it may arrive late all the same; the state that knows it is taken.
+    env.run(&apply).exits(0);
+    env.write("known.json", env.run(&["state", "pull"]).stdout);
+    env.write("callbacks.yaml", configuration(&[("renamed", &[ONE])]));
+    env.run(&["state", "push", "known.json"]).exits(0);
+    env.run(&["state", "push", "edited.json"]).exits(1);
+}
