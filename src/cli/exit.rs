@@ -50,7 +50,9 @@ impl Exit {
     pub(super) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done, or nothing to do",
-            Self::Error => "an error before any call was made",
+            Self::Error => {
+                "an error before any call was made, or the output could not be written whole"
+            }
             Self::Pending => "changes are pending; only with `plan --detailed-exitcode`",
             Self::Incomplete => "apply incomplete: some changes failed or were not attempted",
             Self::Unknown => {
