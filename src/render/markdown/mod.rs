@@ -66,9 +66,9 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
             &with_code(&refusal.remedy),
             "\n\n",
         ]);
-        let rows = refusal.rows(plan).map(|row| format!("  {row}\n"));
         // A quarter each for the guards of a kind leaves room for the changes.
-        let left = page.block("text", rows, page.room() / 4);
+        let room = page.room() / 4;
+        let left = page.block("text", refusal.rows(plan), |row| format!("  {row}\n"), room);
         page.left_out(left, 0, "of these");
     }
     if plan.is_empty() {
@@ -214,27 +214,34 @@ impl Page {
         (MARKDOWN_LIMIT - RESERVE).saturating_sub(self.text.len())
     }
 
-    /// A code block with as many of the items as fit into `room`; returns how many don't.
-    fn block(
+    /// A code block with as many of the items as fit into `room`; returns how many don't. Those are
+    /// not written at all: a hundred thousand would take their time.
+    fn block<T>(
         &mut self,
         language: &str,
-        items: impl Iterator<Item = String>,
+        mut items: impl Iterator<Item = T>,
+        written: impl Fn(T) -> String,
         mut room: usize,
     ) -> usize {
         self.text.extend(["```", language, "\n"]);
-        let mut items = items.peekable();
-        while let Some(item) = items.next_if(|item| item.len() <= room) {
-            room -= item.len();
-            self.text.push_str(&item);
+        let mut left = 0;
+        while let Some(item) = items.next() {
+            let text = written(item);
+            if text.len() > room {
+                left = 1 + items.count();
+                break;
+            }
+            room -= text.len();
+            self.text.push_str(&text);
         }
         self.text.push_str("```\n\n");
-        items.count()
+        left
     }
 
     /// The lines of `text` as a code block, as many as fit.
     fn lines(&mut self, text: &str) {
-        let lines = text.lines().map(|line| format!("{line}\n"));
-        let left = self.block("text", lines, self.room());
+        let room = self.room();
+        let left = self.block("text", text.lines(), |line| format!("{line}\n"), room);
         self.left_out(left, 0, "lines");
     }
 
@@ -295,7 +302,8 @@ impl Page {
             "</summary>\n\n",
         ]);
         let shown = texts.len();
-        let left = self.block("diff", texts.into_iter(), self.room());
+        let room = self.room();
+        let left = self.block("diff", texts.into_iter(), |text| text, room);
         self.text.push_str("</details>\n\n");
         count - (shown - left)
     }
@@ -303,8 +311,8 @@ impl Page {
     /// Every change in a line; returns how many don't fit, and how many of them delete.
     fn overview(&mut self, plan: &Plan) -> (usize, usize) {
         // Two thirds of the room, so that the counts and some of the details fit as well.
-        let lines = ordered(plan).map(overview_line);
-        let left = self.block("diff", lines, self.room() / 3 * 2);
+        let room = self.room() / 3 * 2;
+        let left = self.block("diff", ordered(plan), overview_line, room);
         let deletes = plan
             .changes()
             .filter(|change| danger(change) == Some(0))
