@@ -167,11 +167,11 @@ class Bench:
             resaved, _, _ = each([self.tool, "resave", state])
             saved_plan = folder / "saved-plan"
             fresh()
-            planned, _, _ = measure([self.program, "-f", config, "plan", "--out", saved_plan])
             with Served(self.program, "20") as served:
-                words = [self.program, "-f", config, "--endpoint", served.endpoint, "apply"]
-                applied, _, memory = each([*words, saved_plan], env=ENVIRONMENT)
-                anew, _, _ = each([*words, "--auto-approve"], env=ENVIRONMENT)
+                words = [self.program, "-f", config, "--endpoint", served.endpoint]
+                planned, _, _ = measure([*words, "plan", "--out", saved_plan])
+                applied, _, memory = each([*words, "apply", saved_plan], env=ENVIRONMENT)
+                anew, _, _ = each([*words, "apply", "--auto-approve"], env=ENVIRONMENT)
             yield (
                 f"| {callbacks:,} | {lacking.stat().st_size / 1e6:.1f} MB | {show(resaved)} | {show(applied)} "
                 f"| {applied / resaved:.2f} | {memory:.0f} MiB | {show(planned)} | {show(anew)} |"

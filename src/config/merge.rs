@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::file::File;
@@ -248,31 +249,34 @@ impl<'s> Merge<'s> {
         self.missing_keys();
         let default_account = AccountName::default_account();
         let mut secrets = Secrets::default();
-        let mut handles = BTreeMap::new();
-        let mut organizations = Vec::new();
+        let mut written = Vec::new();
         for Organizations {
-            mut written,
-            secrets: of_file,
+            written: mut of_part,
+            secrets: of_them,
         } in std::mem::take(&mut self.organizations)
         {
-            secrets.absorb(of_file, &mut written);
-            organizations.reserve(written.len());
-            for Written {
-                handle,
-                place,
-                span,
-                draft,
-            } in written
-            {
-                if let Some(earlier) = handles.get(&handle) {
+            secrets.absorb(of_them, &mut of_part);
+            written.append(&mut of_part);
+        }
+        written.sort_by(|one, other| (&one.handle, one.place).cmp(&(&other.handle, other.place)));
+        let mut organizations = Vec::with_capacity(written.len());
+        let mut last: Option<(Handle, Place)> = None;
+        for Written {
+            handle,
+            place,
+            span,
+            draft,
+        } in written
+        {
+            match &last {
+                Some((known, earlier)) if *known == handle => {
                     self.organization_twice(&handle, place, span, *earlier);
                     continue;
                 }
-                handles.insert(handle.clone(), place);
-                organizations.extend(self.complete(handle, place, span, draft));
+                Some(_) | None => last = Some((handle.clone(), place)),
             }
+            organizations.extend(self.complete(handle, place, span, draft));
         }
-        organizations.sort_by(|one: &Organization, other| one.handle.cmp(&other.handle));
         self.distinct_scopes(&organizations);
         let secrets = secrets.renumber(&mut organizations);
         self.accounts
@@ -436,12 +440,24 @@ impl<'s> Merge<'s> {
     fn distinct_scopes(&mut self, organizations: &[Organization]) {
         // Of those without an operator more may be wrong, what tells them apart too.
         let whole = |one: &&Organization| !one.operator.as_str().is_empty();
-        let mut by_scope: Vec<_> = organizations.iter().filter(whole).collect();
-        by_scope.sort_by(|one, other| (&one.scope, one.place).cmp(&(&other.scope, other.place)));
-        let alike = by_scope.chunk_by(|one, other| one.scope == other.scope);
-        let shared = alike
-            .filter_map(<[_]>::split_first)
-            .flat_map(|(first, rest)| rest.iter().map(move |second| (*second, *first)));
+        // Equal ones have equal hashes, and numbers are sorted in a tenth of the time.
+        let mut by_hash: Vec<_> = organizations
+            .iter()
+            .filter(whole)
+            .map(|organization| {
+                let mut hasher = DefaultHasher::new();
+                organization.scope.hash(&mut hasher);
+                (hasher.finish(), organization)
+            })
+            .collect();
+        by_hash.sort_by_key(|(hash, organization)| (*hash, organization.place));
+        let mut shared = Vec::new();
+        for alike in by_hash.chunk_by(|(one, _), (other, _)| one == other) {
+            for (at, (_, second)) in alike.iter().enumerate() {
+                let first = alike[..at].iter().find(|(_, it)| it.scope == second.scope);
+                shared.extend(first.map(|(_, first)| (*second, *first)));
+            }
+        }
         for (second, first) in shared {
             let length = u32::try_from(second.handle.as_str().chars().count());
             self.report.error(

@@ -246,8 +246,17 @@ impl Reader<'_> {
         }
         let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
         let end = start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
-        let start = self.with_properties(start);
+        let start = self.with_properties(self.with_comment(start));
         self.report.hide(self.file, (start, end));
+    }
+
+    /// Where a comment begins that stands on the line before this place: the parser finds that there is
+    /// no value only after it, and a secret that begins with `#` is taken for one.
+    fn with_comment(&self, start: u32) -> u32 {
+        let before = self.text.get(..start as usize).unwrap_or_default();
+        let line = before.rfind(['\n', '\r']).map_or(0, |at| at + 1);
+        let comment = before[line..].find('#').map(|at| line + at);
+        comment.map_or(start, |at| u32::try_from(at).unwrap_or(start))
     }
 
     /// Where a value begins with what is written before it as an anchor or tag: a secret that begins

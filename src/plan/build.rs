@@ -71,21 +71,30 @@ pub fn plan(
         bookkeeping: Vec::new(),
         summary: Summary::default(),
     };
-    let mut declared: Vec<_> = desired
-        .organizations
+    let organizations = &desired.organizations;
+    let mut by_scope: Vec<_> = organizations
         .iter()
-        .map(|organization| (&organization.scope, organization))
+        .enumerate()
+        .map(|(number, organization)| (&organization.scope, number))
         .collect();
-    declared.sort_unstable_by_key(|(scope, _)| *scope);
+    by_scope.sort_unstable();
+    let mut entries = vec![None; organizations.len()];
+    let mut orphans = Vec::new();
     join(
-        declared.into_iter(),
+        by_scope.into_iter(),
         recorded.scopes.iter(),
-        |scope, organization, entries| match (organization, entries) {
-            (Some(organization), entries) => builder.declared(organization, entries),
-            (None, Some(entries)) => builder.orphaned(scope, entries),
-            (None, None) => {}
+        |scope, number, found| match (number, found) {
+            (Some(number), found) => entries[number] = found,
+            (None, found) => orphans.extend(found.map(|found| (scope, found))),
         },
     );
+    // In the order of handles, which is nearly that of the plan.
+    for (organization, entries) in organizations.iter().zip(entries) {
+        builder.declared(organization, entries);
+    }
+    for (scope, entries) in orphans {
+        builder.orphaned(scope, entries);
+    }
     builder.finish()
 }
 

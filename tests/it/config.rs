@@ -450,3 +450,16 @@ fn the_colon_of_a_key_without_a_value_is_shown() {
           = help: write `{}` for an empty mapping, or remove the key
         ");
 }
+
+#[test]
+fn what_is_taken_for_a_comment_is_not_shown() {
+    let text = "version: 1\nenvironment: test\norganizations:\n  acme:\n    callbacks:\n      - url: https://a.example/\n        key: #SECRETSECRETSECRET\n      - #SECRETSECRETSECRET, and much more text in which nobody looks for anything but what was meant to be a value\n";
+    let found = parse(&[source("callbacks.yaml", text)]).unwrap_err();
+    let codes: Vec<&str> = found.iter().map(|found| found.code.0).collect();
+    assert!(codes.contains(&"E012"), "{codes:?}");
+    let shown = drawn(&found);
+    assert!(
+        !shown.contains("SECRET") && !shown.contains("meant"),
+        "{shown}"
+    );
+}
