@@ -2,9 +2,9 @@
 //! memory as a tree all at once.
 //!
 //! A cut is *proposed* here, by looking at the beginnings of lines only, and *proven* by `file`, by
-//! reading the stretches: a stretch that is no YAML, ends too early, or holds anything but
-//! organizations makes the file be read whole. What is read is therefore the same in either case.
-//! It is, because
+//! reading the stretches: a stretch that is no YAML, ends too early, holds anything but organizations,
+//! or has an error in it makes the file be read whole, so that errors are those of the whole file. What
+//! is read without an error is the same in either case, because
 //!
 //! * a cut comes before a line that is indented like the first organization and begins with a plain
 //!   key. In a block mapping such a line ends everything that is nested deeper: plain scalars, block

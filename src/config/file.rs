@@ -155,7 +155,7 @@ fn are_whole(cuts: &Cuts, parts: &[Part<'_>]) -> bool {
     let in_column = |part: &Part<'_>| part.first.filter(|first| first.column == cuts.column);
     parts
         .iter()
-        .all(|part| !part.has_anchors && in_column(part).is_some())
+        .all(|part| !part.has_anchors && !part.report.has_errors() && in_column(part).is_some())
         && parts
             .first()
             .and_then(in_column)
