@@ -77,11 +77,11 @@ class Apply:
         """Notes the memory when a tenth, half and nine tenths of the calls are done."""
         statm = pathlib.Path(f"/proc/{self.process.pid}/statm")
         done = 0
-        with self.events.open() as lines:
+        with self.events.open("rb") as lines:
             for percent in (10, 50, 90) if calls else ():
                 while done < calls * percent // 100:
                     line = lines.readline()
-                    done += '"type":"apply_complete"' in line
+                    done += b'"type":"apply_complete"' in line
                     if not line and self.over.wait(0.005):
                         return
                 self.memory[percent] = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

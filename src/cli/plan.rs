@@ -119,6 +119,7 @@ fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
     };
+    let plan = &plan.where_something_is_called();
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         write_document(plan, warnings, std::io::BufWriter::new(file.as_file_mut()))?;

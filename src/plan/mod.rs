@@ -305,6 +305,42 @@ impl Plan {
             .filter(|(account, _)| !self.accounts.contains_key(*account))
     }
 
+    /// The same plan without the organizations in which everything stays as it is: what is kept grows
+    /// with what is called, and not with what is declared. The summary still counts them.
+    #[must_use]
+    pub fn where_something_is_called(&self) -> Self {
+        let called = |organization: &&OrganizationPlan| {
+            let mut changes = organization.changes.iter();
+            organization.suspended || changes.any(|change| change.steps != Steps::Nothing)
+        };
+        let Self {
+            environment,
+            destination,
+            lineage,
+            serial,
+            salt,
+            accounts,
+            secrets,
+            organizations,
+            bookkeeping,
+            summary,
+            tripped,
+        } = self;
+        Self {
+            environment: *environment,
+            destination: destination.clone(),
+            lineage: *lineage,
+            serial: *serial,
+            salt: *salt,
+            accounts: accounts.clone(),
+            secrets: secrets.clone(),
+            organizations: organizations.iter().filter(called).cloned().collect(),
+            bookkeeping: bookkeeping.clone(),
+            summary: *summary,
+            tripped: tripped.clone(),
+        }
+    }
+
     /// Every change with calls, in order.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.organizations

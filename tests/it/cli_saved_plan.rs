@@ -89,6 +89,38 @@ fn a_saved_plan_is_shown_as_it_was() {
 }
 
 #[test]
+fn organizations_in_which_nothing_is_called_are_not_saved() {
+    let (one, two) = (
+        ("acme", &[ONE][..]),
+        ("beta", &["https://beta.example/"][..]),
+    );
+    let mut env = TestEnv::new(&configuration(&[one, two]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("acme", &[ONE, TWO]), two]),
+    );
+    env.run(&["plan", "--out", "plan.json"]).exits(0);
+    let saved: serde_json::Value = serde_json::from_str(&env.read("plan.json")).unwrap();
+    let changes = saved["changes"].as_array().unwrap();
+    let addresses: Vec<&str> = changes
+        .iter()
+        .map(|change| change["address"].as_str().unwrap())
+        .collect();
+    let expected = [format!("acme/{TWO}"), format!("acme/{ONE}")];
+    assert_eq!(addresses, expected, "those of the changed one alone");
+    for format in ["text", "diff", "markdown"] {
+        let shown = env.run(&["show", "plan.json", "--format", format]).exits(0);
+        let planned = env.run(&["plan", "--format", format]).exits(0);
+        assert_eq!(shown.out(), planned.out());
+    }
+    env.run(&["apply", "plan.json"]).exits(0);
+    assert_eq!(served.arrived(), 3);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
 fn another_apply_makes_it_stale() {
     let (env, served) = planned();
     env.run(&["apply", "--auto-approve"]).exits(0);
