@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the whole program and writes the tables of docs/performance.md.
 
-    python3 benches/run.py              # everything; about eight minutes
+    python3 benches/run.py              # everything; about five minutes
     python3 benches/run.py plan apply   # some of it
     python3 benches/run.py --quick …    # three runs each and small sizes, to try it; the page stays as it is
 
