@@ -147,7 +147,7 @@ fn no_call_that_may_still_arrive_is_pushed_away() {
     assert_snapshot!(env.run(&["state", "push", "edited.json"]), @"
         exit 1
         --- stderr
-        error: an earlier call for acme/https://hooks.example/one got no answer and may still arrive until 2026-11-24 [CLOCK] UTC; nothing was changed
+        error: an earlier call for acme/https://hooks.example/one got no answer and may still arrive until [CLOCK] UTC; nothing was changed
           Wait until then, or run apply if it is planned: that settles what is open. Forgotten now, the call could undo a later one.
         ");
     assert_eq!(env.read(STATE), before);

@@ -18,7 +18,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"\b\d\d:\d\d:\d\d UTC \(\d+ (s|min)( \d+ s)?\)",
             "[CLOCK] UTC ([SPAN])",
         ),
-        (r"\b\d\d:\d\d:\d\d UTC", "[CLOCK] UTC"),
+        (r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC", "[CLOCK] UTC"),
         (r"fp [0-9a-f]{4,}…?", "fp [FP]"),
         (r"\bafter [0-9.]+m?s\b", "after [ELAPSED]"),
         (r"\bagain in [0-9.]+m?s\b", "again in [ELAPSED]"),
