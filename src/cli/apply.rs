@@ -11,10 +11,10 @@ use super::outputs;
 use super::plan::{print, refused};
 use super::random::random;
 use super::remote::Remote;
-use super::secrets::{Resolver, fingerprints};
+use super::secrets::{Resolver, Unresolved, Values, fingerprints};
 use super::stop;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations, Resolve, lock, uses_of};
+use super::workspace::{Loaded, Locations, Resolve, lock, uses_of, waiting};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
@@ -92,7 +92,9 @@ async fn locked(
         Wish::Saved(Box::new(saved(path)?))
     } else {
         let resolve = Some(Resolve::of(&args.planning)?);
-        Wish::Configuration(Box::new(Loaded::read(global, &locations, resolve, ui)?))
+        Wish::Configuration(Box::new(
+            Loaded::read(global, &locations, resolve, ui).await?,
+        ))
     };
     told.environment = Some(wish.environment());
     let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;
@@ -113,7 +115,8 @@ async fn with_state(
     told: &mut Told,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
-    let (plan, secrets) = match wish {
+    let saved_values;
+    let (plan, secrets, leaving) = match wish {
         Wish::Configuration(loaded) => {
             let salt = Salt(random()?);
             let plan = state.read(|recorded| loaded.plan(recorded, salt, &args.planning))?;
@@ -122,14 +125,17 @@ async fn with_state(
                 ui.speak();
             }
             print(&plan, &loaded.warnings, Format::Text, args.rate, ui);
-            let values = loaded.values.as_ref().map(|values| values.values.clone());
-            (plan, values.unwrap_or_default())
+            let values = loaded.values.as_ref();
+            let secrets = values.map(|values| values.known.clone());
+            let leaving = values.and_then(|values| values.leaving.as_ref());
+            (plan, secrets.unwrap_or_default(), leaving)
         }
         Wish::Saved(plan) => {
             check_destination(plan, &locations.destination(plan.environment))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
-            let secrets = resolve_saved(global, args, plan)?;
-            (Plan::clone(plan), secrets)
+            saved_values = resolve_saved(global, args, plan, ui).await?;
+            let leaving = saved_values.leaving.as_ref();
+            (Plan::clone(plan), saved_values.known.clone(), leaving)
         }
     };
     if !plan.tripped.is_empty() {
@@ -142,6 +148,10 @@ async fn with_state(
     }
     let remote = Remote::connect(global, locations, &plan, args.rate).await?;
     let ended = if approved(args) || approve(ui)? {
+        // From here on Ctrl-C waits for the calls in flight.
+        if let Some(leaving) = leaving {
+            leaving.end();
+        }
         let called = calls(args, &plan, &secrets, &remote, state, ui).await;
         called.and_then(|(report, saved)| {
             let exit = exit_of(&report);
@@ -344,36 +354,45 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
 }
 
 /// The values for a saved plan's adds, which must be those it was made with.
-fn resolve_saved(
+async fn resolve_saved(
     global: &Global,
     args: &args::Apply,
     plan: &Plan,
-) -> Result<BTreeMap<SecretIndex, Secret>, Failure> {
-    let resolver = Resolver {
-        folder: super::sources::folder(&global.config),
-        allow_commands: args.planning.allow_commands,
-        sandbox: global.sandbox,
-    };
+    ui: &mut Ui,
+) -> Result<Values, Failure> {
+    let folder = super::sources::folder(&global.config);
+    let commands = args.planning.commands;
+    let resolver = Resolver::new(folder, commands, plan.accounts.values(), global.sandbox);
     let adds = || {
         plan.changes()
             .filter(|change| matches!(change.steps, Steps::Add | Steps::DeleteThenAdd))
     };
     let pair = |change: &Change| change.after.as_ref().map(|after| (after.key, after.token));
     let uses = uses_of(adds().filter_map(pair));
+    let reference = |index: SecretIndex| plan.secrets[index.0 as usize].clone();
     let resolved = resolver
-        .resolve(&uses, |index| plan.secrets[index.0 as usize].clone())
-        .map_err(|problems| {
-            let problems = problems.into_iter().map(|(_, problem)| problem.at(None));
-            Failure {
+        .resolve(&uses, reference, &mut waiting(ui))
+        .await
+        .map_err(|unresolved| match unresolved {
+            Unresolved::Problems(problems) => Failure {
                 message: "the keys and tokens that the plan needs can't be read; nothing was done"
                     .to_owned(),
-                ..Failure::invalid(problems.collect())
-            }
+                ..Failure::invalid(
+                    problems
+                        .into_iter()
+                        .map(|(_, problem)| problem.at(None))
+                        .collect(),
+                )
+            },
+            Unresolved::Interrupted(failure) => failure,
         })?;
+    let warnings = resolved.warnings.iter().cloned();
+    let warnings: Vec<_> = warnings.map(|(_, problem)| problem.at(None)).collect();
+    ui.diagnostics(&warnings);
     let table = fingerprints(
         Fingerprinter::new(plan.salt),
         adds().filter_map(pair),
-        &resolved.values,
+        &resolved.known,
     );
     for change in adds() {
         let Some(after) = &change.after else { continue };
@@ -387,5 +406,5 @@ fn resolve_saved(
             );
         }
     }
-    Ok(resolved.values)
+    Ok(resolved)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::secrets::Commands;
 use crate::sandbox::{FaultSpec, Member, OnExists, Script};
 
 /// Declarative callback URLs for Tencent eSign (腾讯电子签).
@@ -157,9 +158,8 @@ pub(super) struct Validate {
     /// Resolve the secret references too, and check their values.
     #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) secrets: bool,
-    /// Allow `command` secret references to run.
-    #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(super) allow_commands: bool,
+    #[command(flatten)]
+    pub(super) commands: Commands,
 }
 
 /// What plan and apply have in common.
@@ -198,9 +198,8 @@ pub(super) struct Planning {
     /// Allow exactly so many deletes by omission that a guard refuses.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_DELETES", value_name = "N")]
     pub(super) allow_deletes: Option<usize>,
-    /// Allow `command` secret references to run.
-    #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(super) allow_commands: bool,
+    #[command(flatten)]
+    pub(super) commands: Commands,
 }
 
 /// `plan`.
@@ -340,9 +339,8 @@ pub(super) struct Import {
     /// Every declared callback that is not recorded yet.
     #[arg(long, env = "ESS_CALLBACKS_ALL", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "addresses")]
     pub(super) all: bool,
-    /// Allow `command` secret references to run.
-    #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(super) allow_commands: bool,
+    #[command(flatten)]
+    pub(super) commands: Commands,
     #[command(flatten)]
     pub(super) lock: Lock,
 }

@@ -23,10 +23,10 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
         .map(|text| Pattern::parse(text).map_err(|error| Failure::usage(error.to_string())))
         .collect::<Result<Vec<_>, _>>()?;
     let resolve = Resolve {
-        allow_commands: args.allow_commands,
+        commands: args.commands,
         only: patterns.clone(),
     };
-    let loaded = Loaded::read(global, &locations, Some(resolve), ui)?;
+    let loaded = Loaded::read(global, &locations, Some(resolve), ui).await?;
     let undeclared = patterns
         .iter()
         .find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));

@@ -84,7 +84,7 @@ fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
     let Cli { global, command } = cli;
     match command {
         Command::Init => init::run(&global, ui),
-        Command::Validate(args) => validate::run(&global, &args, ui),
+        Command::Validate(args) => runtime(1)?.block_on(validate::run(&global, &args, ui)),
         Command::Plan(args) => runtime(1)?.block_on(plan::run(&global, args, ui)),
         Command::Apply(args) => runtime(2)?.block_on(apply::run(&global, args, ui)),
         Command::Show(args) => runtime(1)?.block_on(show::run(&global, args, ui)),

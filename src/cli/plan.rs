@@ -56,7 +56,7 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
         ui.note(format_args!(
             "Saved the plan to {}. To apply exactly this:\n\n    {}\n",
             path.display(),
-            shell::apply(&path, global, planning.allow_commands)
+            shell::apply(&path, global, planning.commands)
         ));
     }
     // What can be forgotten is no change: nobody wished for it, and nothing depends on it.

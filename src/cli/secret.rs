@@ -40,7 +40,7 @@ mod tests {
         let (one, two) = (fresh().unwrap(), fresh().unwrap());
         assert_ne!(one, two);
         for role in [SecretRole::Key, SecretRole::Token] {
-            assert_eq!(check_secret(role, &Secret::new(one.clone())), Ok(()));
+            assert_eq!(check_secret(role, &Secret::new(one.clone())), []);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::Global;
+use super::secrets::Commands;
 
 /// A path as one word of a POSIX shell that is no flag.
 pub(super) fn path(path: &Path) -> String {
@@ -26,7 +27,7 @@ fn flag(name: &str, value: &str) -> String {
 
 /// `apply PLAN`, with the flags that say where this command works. What an environment variable says,
 /// it says to the next command too.
-pub(super) fn apply(plan: &Path, global: &Global, allow_commands: bool) -> String {
+pub(super) fn apply(plan: &Path, global: &Global, commands: Commands) -> String {
     let Global {
         config,
         state,
@@ -56,6 +57,14 @@ pub(super) fn apply(plan: &Path, global: &Global, allow_commands: bool) -> Strin
     }
     if let Some(file) = ca_file {
         add("ca-file", file);
+    }
+    let Commands {
+        allow_commands,
+        command_timeout,
+    } = commands;
+    if allow_commands && command_timeout != Commands::TIMEOUT {
+        let seconds = format!("{}s", command_timeout.as_secs());
+        add("command-timeout", Path::new(&seconds));
     }
     for (name, given) in [("sandbox", *sandbox), ("allow-commands", allow_commands)] {
         if given && std::env::var_os(variable(name)).is_none_or(|value| value.is_empty()) {

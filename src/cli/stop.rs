@@ -21,9 +21,34 @@ pub(super) fn listen(open: impl FnOnce() -> String + Send + 'static) -> Stop {
         signals.next().await;
         sender.send_replace(true);
         signals.next().await;
-        leave(&open());
+        leave(&format!("Interrupted again, leaving at once. {}", open()));
     });
     Stop { asked, listener }
+}
+
+/// Until it is dropped or ended, a signal ends the program at once: nothing was called yet.
+#[derive(Debug)]
+pub(super) struct Leaving(tokio::task::JoinHandle<()>);
+
+impl Leaving {
+    /// From here on.
+    pub(super) fn at_once(mut signals: Signals) -> Self {
+        Self(tokio::spawn(async move {
+            signals.next().await;
+            leave("Interrupted; nothing was called.");
+        }))
+    }
+
+    /// Something else listens now.
+    pub(super) fn end(&self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 impl Drop for Stop {
@@ -34,20 +59,23 @@ impl Drop for Stop {
 
 #[expect(
     clippy::exit,
-    reason = "the second Ctrl-C means now; the journal has everything"
+    reason = "the user means now; nothing was called yet, or the journal has everything"
 )]
-fn leave(open: &str) {
-    last_words(&format!("Interrupted again, leaving at once. {open}"));
+fn leave(text: &str) {
+    last_words(text);
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
-struct Signals {
+/// What ends a program from outside. While there is one of these, and ever after, a signal does
+/// nothing by itself.
+#[derive(Debug)]
+pub(super) struct Signals {
     #[cfg(unix)]
     terminate: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
@@ -55,7 +83,8 @@ impl Signals {
         }
     }
 
-    async fn next(&mut self) {
+    /// The next one.
+    pub(super) async fn next(&mut self) {
         #[cfg(unix)]
         if let Some(terminate) = &mut self.terminate {
             tokio::select! {

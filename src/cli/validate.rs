@@ -7,13 +7,17 @@ use super::workspace::{Loaded, Locations, Resolve};
 use crate::diag::Diagnostic;
 use crate::render::{self, counted};
 
-pub(super) fn run(global: &Global, args: &args::Validate, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    global: &Global,
+    args: &args::Validate,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
     let resolve = args.secrets.then_some(Resolve {
-        allow_commands: args.allow_commands,
+        commands: args.commands,
         only: Vec::new(),
     });
-    let read = Loaded::read(global, &locations, resolve, ui);
+    let read = Loaded::read(global, &locations, resolve, ui).await;
     if let Some(system) = args.annotate {
         // Printed when there are errors too; that is when it is wanted.
         let problems = match &read {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::args::{Global, Planning};
 use super::exit::Failure;
 use super::owner;
-use super::secrets::{Resolver, Use, Values, fingerprints};
+use super::secrets::{Commands, Resolver, Unresolved, Use, Values, fingerprints};
 use super::sources::{self, Configuration};
 use super::ui::{SystemClock, Ui};
 use crate::apply::WallClock as _;
 use crate::client::Endpoint;
 use crate::config;
+use crate::diag::Diagnostic;
 use crate::model::{
     Address, Callback, Desired, Environment, Organization, Recorded, Salt, SecretIndex,
 };
@@ -117,8 +118,8 @@ fn no_remote_state(state: &Path) -> Result<(), Failure> {
 /// Which secrets to resolve, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Resolve {
-    /// Whether `command` references may run.
-    pub(super) allow_commands: bool,
+    /// Whether and how `command` references run.
+    pub(super) commands: Commands,
     /// Only those of callbacks that one of these addresses matches; without any, all.
     pub(super) only: Vec<Pattern>,
 }
@@ -128,7 +129,7 @@ impl Resolve {
     pub(super) fn of(planning: &Planning) -> Result<Self, Failure> {
         let only = planning.target.iter().map(|text| parsed("--target", text));
         Ok(Self {
-            allow_commands: planning.allow_commands,
+            commands: planning.commands,
             only: only.collect::<Result<_, _>>()?,
         })
     }
@@ -139,7 +140,7 @@ impl Resolve {
 pub(super) struct Loaded {
     pub(super) desired: Desired,
     pub(super) configuration: Configuration,
-    pub(super) warnings: Vec<crate::diag::Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
     /// `None` when the secrets were not asked for.
     pub(super) values: Option<Values>,
     /// Whose secrets were asked for; without any, everybody's.
@@ -150,14 +151,14 @@ pub(super) struct Loaded {
 
 impl Loaded {
     /// Reads and checks the configuration, and resolves its secrets unless told not to.
-    pub(super) fn read(
+    pub(super) async fn read(
         global: &Global,
         locations: &Locations,
         resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
         let read = sources::parse(&locations.config)?;
-        Self::checked(global, locations, read, resolve, ui)
+        Self::checked(global, locations, read, resolve, ui).await
     }
 
     /// The same and, at the same time, what is recorded: the two know nothing of each other, and
@@ -173,13 +174,13 @@ impl Loaded {
         let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
         let (read, recorded) = tokio::join!(reading, store.peek());
         let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-        let loaded =
-            Self::checked(global, locations, read, resolve, ui).map_err(advise_no_secrets)?;
+        let loaded = Self::checked(global, locations, read, resolve, ui).await;
+        let loaded = loaded.map_err(advise_no_secrets)?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
         Ok((loaded, recorded))
     }
 
-    fn checked(
+    async fn checked(
         global: &Global,
         locations: &Locations,
         (configuration, parsed): (Configuration, config::Parsed),
@@ -196,36 +197,39 @@ impl Loaded {
             only: Vec::new(),
             values: None,
         };
-        if let Some(Resolve {
-            allow_commands,
-            only,
-        }) = resolve
-        {
+        if let Some(Resolve { commands, only }) = resolve {
             loaded.only = only;
-            let resolver = Resolver {
-                folder: loaded.configuration.folder.clone(),
-                allow_commands,
-                sandbox: global.sandbox,
-            };
-            loaded.values = Some(loaded.resolve(&resolver)?);
+            let folder = loaded.configuration.folder.clone();
+            let accounts = loaded.desired.accounts.values();
+            let resolver = Resolver::new(folder, commands, accounts, global.sandbox);
+            let values = loaded.resolve(&resolver, ui).await?;
+            let warnings = loaded.drawn(values.warnings.clone());
+            ui.diagnostics(&warnings);
+            loaded.warnings.extend(warnings);
+            loaded.values = Some(values);
             loaded.tell_made_up(ui);
         }
         Ok(loaded)
     }
 
-    fn resolve(&self, resolver: &Resolver) -> Result<Values, Failure> {
+    async fn resolve(&self, resolver: &Resolver, ui: &mut Ui) -> Result<Values, Failure> {
         let uses = uses_of(self.pairs());
-        let desired = &self.desired;
-        let secret = |index: SecretIndex| &desired.secrets[index.0 as usize];
-        resolver
-            .resolve(&uses, |index| secret(index).reference.clone())
-            .map_err(|problems| {
-                let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
-                    let place = secret(index).place;
-                    problem.at(Some(config::snippet(&self.configuration.sources, place, 1)))
-                };
-                Failure::invalid(problems.into_iter().map(at).collect())
-            })
+        let secrets = &self.desired.secrets;
+        let reference = |index: SecretIndex| secrets[index.0 as usize].reference.clone();
+        let resolved = resolver.resolve(&uses, reference, &mut waiting(ui)).await;
+        resolved.map_err(|unresolved| match unresolved {
+            Unresolved::Problems(problems) => Failure::invalid(self.drawn(problems)),
+            Unresolved::Interrupted(failure) => failure,
+        })
+    }
+
+    /// Problems of secrets, each at the place of its first use.
+    fn drawn(&self, problems: Vec<(SecretIndex, config::SecretProblem)>) -> Vec<Diagnostic> {
+        let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
+            let place = self.desired.secrets[index.0 as usize].place;
+            problem.at(Some(config::snippet(&self.configuration.sources, place, 1)))
+        };
+        problems.into_iter().map(at).collect()
     }
 
     fn tell_made_up(&self, ui: &mut Ui) {
@@ -262,7 +266,7 @@ impl Loaded {
 
     /// The fingerprints of every declared pair; `None` when the secrets were not resolved.
     pub(super) fn fingerprints(&self, salt: Salt) -> Option<FingerprintTable> {
-        let values = &self.values.as_ref()?.values;
+        let values = &self.values.as_ref()?.known;
         let distinct: BTreeSet<_> = self.pairs().collect();
         Some(fingerprints(Fingerprinter::new(salt), distinct, values))
     }
@@ -389,14 +393,22 @@ impl Loaded {
     }
 }
 
+/// Says which command is waited for.
+pub(super) fn waiting(ui: &mut Ui) -> impl FnMut(&str) + Send {
+    |program| {
+        ui.note(format_args!(
+            "Waiting for the command `{program}`, which prints a secret …"
+        ));
+    }
+}
+
 fn parsed(flag: &str, text: &str) -> Result<Pattern, Failure> {
     Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))
 }
 
 /// A plan can do without the secrets that this failure misses; no other command can.
 fn advise_no_secrets(failure: Failure) -> Failure {
-    let not_set =
-        |problem: &crate::diag::Diagnostic| problem.code == config::SecretProblem::NOT_SET;
+    let not_set = |problem: &Diagnostic| problem.code == config::SecretProblem::NOT_SET;
     if failure.diagnostics.iter().any(not_set) {
         return failure.advice(
             "Where there are no secrets, `plan --no-secrets` shows all but whether they have changed.",

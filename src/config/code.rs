@@ -67,6 +67,8 @@ codes! {
     COMMAND_NOT_ALLOWED = "E055" "command without --allow-commands",
     COMMAND_FAILED = "E056" "command failed",
     NOT_TEXT = "E057" "secret is not text",
+    SECRET_CHARACTER = "E058" "character that no secret can have",
+    SECRET_TOO_LONG = "E059" "secret too long",
     HTTP = "W001" "http",
     NO_KEY = "W002" "no key",
     NO_TOKEN = "W003" "no token",
@@ -74,4 +76,6 @@ codes! {
     PRIVATE_HOST = "W005" "private or loopback host",
     OPERATOR_LENGTH = "W006" "operator not 32 characters",
     SHARED_SECRET = "W007" "one secret used by several organizations",
+    PLACEHOLDER = "W008" "placeholder",
+    QUOTED_SECRET = "W009" "quotes around a secret",
 }

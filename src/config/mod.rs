@@ -24,6 +24,7 @@ mod keys;
 mod merge;
 mod name;
 mod organization;
+mod placeholder;
 mod raw;
 mod report;
 mod schema;

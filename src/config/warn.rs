@@ -1,7 +1,7 @@
 //! Warnings: what is allowed but seldom meant. Each looks at the whole configuration once.
 
 use super::report::Report;
-use super::{code, url};
+use super::{code, placeholder, url};
 use crate::model::{Callback, Desired, Organization};
 
 /// Every check, in the order of its code.
@@ -12,6 +12,7 @@ const CHECKS: &[fn(&Desired, &mut Report)] = &[
     near_duplicates,
     private_hosts,
     shared_secrets,
+    placeholders,
 ];
 
 /// Adds all warnings about `desired`.
@@ -110,6 +111,21 @@ fn private_hosts(desired: &Desired, report: &mut Report) {
             code::PRIVATE_HOST,
             "eSign can't reach this host: it is private to a machine or network",
             "use a host name or address that is reachable from the internet",
+        );
+    }
+}
+
+fn placeholders(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired) {
+        let Some(found) = placeholder::in_url(callback.url.as_str()) else {
+            continue;
+        };
+        report.warning(
+            callback.place,
+            length(callback),
+            code::PLACEHOLDER,
+            format!("this URL holds a placeholder (`{}`)", found.written()),
+            "it is sent as it is, and nothing replaces it; write the real value",
         );
     }
 }

@@ -160,13 +160,13 @@ fn a_secret_may_come_from_a_file_beside_the_configuration() {
     assert_snapshot!(env.run(&["-f", "team/callbacks.yaml", "validate", "--secrets"]), @r#"
         exit 1
         --- stderr
-        error[E050]: the key has 33 bytes, and eSign encrypts with exactly 32
+        error[E058]: the key holds a line break (U+000A) at its end
          --> team/callbacks.yaml:7:50
           |
         7 |       - { url: "https://hooks.example/one", key: { file: secrets/acme.key }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: it has white space or line breaks around it; remove them
+          = help: a file or command may end in one line break, which is dropped; remove the others
         error: the configuration has errors; nothing was done
         "#);
     env.write("team/secrets/acme.key", [0xff; 32]);

@@ -12,7 +12,7 @@ const TWO: &str = "https://hooks.example/two";
 
 const KEY: &str = "canaryKEY+/0123456789canaryKEYab";
 const NEW_KEY: &str = "canaryNEW+/0123456789canaryNEWab";
-const TOKEN: &str = "canary TOKEN ?&=% 5AF866900CA34D";
+const TOKEN: &str = "canary<TOKEN>?&=%_5AF866900CA34D";
 const FILED: &str = "canaryFILE~0123456789~canaryFILE";
 const PRINTED: &str = "canaryCMD:0123456789:canaryCMD:x";
 const SESSION: &str = "canarySESSION/0123456789+canarySESSION";

@@ -254,11 +254,7 @@ fn every_code_has_an_example_that_triggers_exactly_it() {
 /// Triggers the codes that can't be shown on a page.
 fn without_example(code: &str) -> String {
     let of_file = |text: Vec<u8>| parse(&[source("f", text)]).expect_err("an error")[0].code;
-    let of_value = |value: &str| {
-        check_secret(SecretRole::Key, &Secret::new(value))
-            .expect_err("an error")
-            .code
-    };
+    let of_value = |value: &str| check_secret(SecretRole::Key, &Secret::new(value))[0].code;
     let long = format!(
         "version: 1\nenvironment: test\ndefaults: {{ operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8 }}\n\
          organizations: {{ acme: {{ absent: [https://a.example/{}] }} }}",
@@ -278,6 +274,9 @@ fn without_example(code: &str) -> String {
         "E055" => SecretProblem::command_not_allowed("vault").code,
         "E056" => SecretProblem::command_failed("vault", "it ended with 2").code,
         "E057" => SecretProblem::not_text(&SecretReference::File("acme.key".to_owned())).code,
+        "E058" => of_value("0123456789abcdef0123456789abcdef\n"),
+        "E059" => of_value(&"x1".repeat(1000)),
+        "W009" => of_value("'0123456789abcdef0123456789abcd'"),
         other => panic!("{other} needs an example"),
     };
     problem.to_string()

@@ -17,6 +17,7 @@ mod cli_output;
 mod cli_planning;
 mod cli_reviewed;
 mod cli_saved_plan;
+mod cli_secret_sources;
 mod cli_secrets;
 mod cli_slips;
 mod cli_state;

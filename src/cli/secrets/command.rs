@@ -1,0 +1,322 @@
+//! Runs the command that prints a secret.
+//!
+//! It has a process group of its own, so that it can be ended with everything it started: when it
+//! takes too long, prints too much, or the user ends this program. It has no terminal to ask on and
+//! none of the credentials that this program was given.
+
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::{sleep, timeout};
+
+use super::{MAX_BYTES, Resolver};
+use crate::cli::stop::Signals;
+use crate::config::SecretProblem;
+use crate::secret::SecretReference;
+
+/// After so long the user hears what is waited for.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// How long its output may stay open after the command ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a command has to end when it is asked to, before it is killed.
+const MANNERS: Duration = Duration::from_secs(1);
+
+/// Prefixes of variables that are this program's own, or hold its credentials.
+const WITHHELD: [&str; 4] = ["TENCENTCLOUD_", "TKE_", "TCCLI_", "ESS_CALLBACKS_"];
+
+/// Why there is no output.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// It went wrong.
+    Badly(SecretProblem),
+    /// The user ended this program.
+    Interrupted,
+}
+
+/// Runs it without a shell. What it prints on standard error is the user's to see; what it prints on
+/// standard output is the secret.
+pub(super) async fn run(
+    words: &[String],
+    resolver: &Resolver,
+    reference: &SecretReference,
+    signals: &mut Signals,
+    waiting: &mut (dyn FnMut(&str) + Send),
+) -> Result<Vec<u8>, Ended> {
+    let program = words.first().map_or("", String::as_str);
+    let failed = |why: &str| Ended::Badly(SecretProblem::command_failed(program, why));
+    let (name, arguments) = words
+        .split_first()
+        .ok_or_else(|| failed("it has no name"))?;
+    let mut command = Command::new(name);
+    command
+        .args(arguments)
+        .current_dir(&resolver.folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true);
+    withhold(&mut command, &resolver.withheld);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command
+        .spawn()
+        .map_err(|error| failed(&error.to_string()))?;
+    let mut group = Group::of(&child);
+    let ended = {
+        let output = child.stdout.take();
+        let mut work = pin!(output_of(&mut child, output, program, reference));
+        let mut limit = pin!(sleep(resolver.command_timeout));
+        let mut slow = pin!(sleep(SLOW));
+        let mut told = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = signals.next() => break Err(Ended::Interrupted),
+                done = &mut work => break done.map_err(Ended::Badly),
+                () = &mut limit => {
+                    let limit = resolver.command_timeout;
+                    break Err(Ended::Badly(SecretProblem::command_too_slow(program, limit)));
+                }
+                () = &mut slow, if !told => {
+                    told = true;
+                    waiting(program);
+                }
+            }
+        }
+    };
+    match ended {
+        Ok(bytes) => {
+            group.leave();
+            Ok(bytes)
+        }
+        Err(why) => {
+            group.end(&mut child).await;
+            Err(why)
+        }
+    }
+}
+
+/// Takes variables out of a command's environment.
+fn withhold(command: &mut Command, names: &std::collections::BTreeSet<String>) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let ours = WITHHELD.iter().any(|prefix| {
+            text.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        });
+        if ours || names.contains(&*text) {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// Reads to the end of the output and waits for the end of the command, whichever comes first.
+async fn output_of(
+    child: &mut Child,
+    output: Option<ChildStdout>,
+    program: &str,
+    reference: &SecretReference,
+) -> Result<Vec<u8>, SecretProblem> {
+    let failed = |error: std::io::Error| SecretProblem::command_failed(program, &error.to_string());
+    let output =
+        output.ok_or_else(|| SecretProblem::command_failed(program, "it has no output"))?;
+    let mut limited = output.take(MAX_BYTES as u64 + 1);
+    let mut bytes = Vec::new();
+    let status = {
+        let mut reading = pin!(limited.read_to_end(&mut bytes));
+        let ended = tokio::select! {
+            biased;
+            read = &mut reading => {
+                read.map_err(failed)?;
+                None
+            }
+            status = child.wait() => Some(status.map_err(failed)?),
+        };
+        if let Some(status) = ended {
+            good(status, program)?;
+            // What it started may hold the output open, and may not have written all of it.
+            match timeout(GRACE, reading).await {
+                Ok(read) => read.map_err(failed)?,
+                Err(_) => return Err(SecretProblem::command_left_open(program)),
+            };
+        }
+        ended
+    };
+    if bytes.len() > MAX_BYTES {
+        return Err(SecretProblem::too_much(reference, MAX_BYTES));
+    }
+    if status.is_none() {
+        good(child.wait().await.map_err(failed)?, program)?;
+    }
+    Ok(bytes)
+}
+
+fn good(status: ExitStatus, program: &str) -> Result<(), SecretProblem> {
+    if status.success() {
+        return Ok(());
+    }
+    Err(SecretProblem::command_failed(program, &status.to_string()))
+}
+
+/// The command and all that it started.
+struct Group {
+    /// `None` when there is nothing to end.
+    #[cfg(unix)]
+    leader: Option<rustix::process::Pid>,
+}
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self {
+            leader: id.and_then(rustix::process::Pid::from_raw),
+        }
+    }
+
+    /// The command is done; what it left running is meant to run on.
+    const fn leave(&mut self) {
+        self.leader = None;
+    }
+
+    async fn end(&mut self, child: &mut Child) {
+        self.signal(rustix::process::Signal::TERM);
+        // How it ends no longer matters.
+        drop(timeout(MANNERS, child.wait()).await);
+        self.signal(rustix::process::Signal::KILL);
+        self.leader = None;
+        drop(child.wait().await);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        if let Some(leader) = self.leader {
+            // Nothing to do when it is gone.
+            let _ = rustix::process::kill_process_group(leader, signal);
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+impl Group {
+    const fn of(_: &Child) -> Self {
+        Self {}
+    }
+
+    const fn leave(&mut self) {}
+
+    async fn end(&mut self, child: &mut Child) {
+        drop(timeout(MANNERS, child.kill()).await);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn resolver(limit: Duration) -> Resolver {
+        Resolver {
+            folder: std::env::temp_dir(),
+            allow_commands: true,
+            command_timeout: limit,
+            withheld: BTreeSet::from(["CARGO_PKG_NAME".to_owned()]),
+            sandbox: false,
+        }
+    }
+
+    async fn shell(script: &str, limit: Duration) -> Result<String, String> {
+        let words = ["sh", "-c", script].map(str::to_owned);
+        let reference = SecretReference::Command(words.to_vec());
+        let mut signals = Signals::new();
+        let resolver = resolver(limit);
+        let done = run(&words, &resolver, &reference, &mut signals, &mut |_| {}).await;
+        match done {
+            Ok(bytes) => Ok(String::from_utf8(bytes).expect("text")),
+            Err(Ended::Badly(problem)) => Err(problem.to_string()),
+            Err(Ended::Interrupted) => Err("interrupted".to_owned()),
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[tokio::test]
+    async fn what_it_prints_is_the_secret() {
+        assert_eq!(shell("printf secret", LONG).await.unwrap(), "secret");
+        assert_eq!(
+            shell("exec printf secret; exec >&-", LONG).await.unwrap(),
+            "secret"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endless_output_is_cut_off() {
+        let said = shell("while :; do echo 0123456789abcdef; done", LONG).await;
+        assert!(said.unwrap_err().contains("more than 64 KiB"));
+    }
+
+    #[tokio::test]
+    async fn too_slow_is_stopped_with_all_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pids = folder.path().join("pids");
+        // A trap makes it deaf to the polite signal.
+        let script = format!(
+            "trap '' TERM; sleep 1000 & echo $$ $! > {}; wait; wait",
+            pids.display()
+        );
+        let said = shell(&script, Duration::from_secs(1)).await;
+        assert!(said.unwrap_err().contains("did not end within 1 s"));
+        let pids = std::fs::read_to_string(pids).unwrap();
+        for pid in pids.split_whitespace() {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let state = stat
+                .rsplit(") ")
+                .next()
+                .and_then(|rest| rest.chars().next());
+            assert!(matches!(state, None | Some('Z' | 'X')), "{stat}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_keeps_the_output_open_is_named() {
+        let said = shell("sleep 1000 & echo secret", LONG).await.unwrap_err();
+        assert!(said.contains("keeps its output open"), "{said}");
+        // With its output elsewhere it may run on.
+        let said = shell("sleep 1 >/dev/null 2>&1 & echo secret", LONG).await;
+        assert_eq!(said.unwrap(), "secret\n");
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_without_the_output() {
+        let said = shell("echo secret; exit 3", LONG).await.unwrap_err();
+        assert_eq!(said, "the command `sh` gave no secret: exit status: 3");
+        let said = shell("kill -9 $$", LONG).await.unwrap_err();
+        assert!(said.contains("signal: 9"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn it_does_not_get_what_is_withheld() {
+        // Cargo sets both for a test.
+        let said = shell(
+            "echo \"${CARGO_PKG_NAME-none} ${CARGO_PKG_VERSION-none}\"",
+            LONG,
+        )
+        .await;
+        assert_eq!(
+            said.unwrap(),
+            format!("none {}\n", env!("CARGO_PKG_VERSION"))
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! Resolves secret references to values, checks the values, and makes their fingerprints.
+
+mod command;
+mod file;
+mod options;
+
+pub(super) use options::Commands;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::exit::{Exit, Failure};
+use super::stop::{Leaving, Signals};
+use crate::config::{SecretProblem, SecretRole, check_secret};
+use crate::diag::Severity;
+use crate::model::{AccountSource, CredentialVariables, SecretIndex};
+use crate::plan::FingerprintTable;
+use crate::secret::{Fingerprinter, Secret, SecretReference};
+use command::Ended;
+
+/// The most that a file or command may give. A secret has far less.
+const MAX_BYTES: usize = 64 << 10;
+
+/// How references are resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Resolver {
+    /// Relative files start here, and commands run here.
+    folder: PathBuf,
+    /// Whether `command` references may run.
+    allow_commands: bool,
+    /// How long one may run.
+    command_timeout: Duration,
+    /// Variables that commands do not get, beside those that are never for them.
+    withheld: BTreeSet<String>,
+    /// Whether what is not set gets a throw-away value.
+    sandbox: bool,
+}
+
+/// The values of a configuration's secrets.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    pub(super) known: BTreeMap<SecretIndex, Secret>,
+    /// What is seldom meant about them.
+    pub(super) warnings: Vec<(SecretIndex, SecretProblem)>,
+    /// How many of them are throw-away values of the sandbox.
+    pub(super) made_up: usize,
+    /// What a signal does now, when commands ran.
+    pub(super) leaving: Option<Leaving>,
+}
+
+/// Why there are no values.
+#[derive(Debug)]
+pub(super) enum Unresolved {
+    /// Everything that is wrong with them, warnings too.
+    Problems(Vec<(SecretIndex, SecretProblem)>),
+    /// The user ended this program while a command ran.
+    Interrupted(Failure),
+}
+
+/// A secret and what it is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Use {
+    pub(super) index: SecretIndex,
+    pub(super) token: bool,
+}
+
+/// Where a value came from.
+enum Found {
+    Real(Secret),
+    MadeUp(Secret),
+}
+
+impl Resolver {
+    /// For a configuration in this folder with these accounts.
+    pub(super) fn new<'a>(
+        folder: PathBuf,
+        commands: Commands,
+        accounts: impl IntoIterator<Item = &'a AccountSource>,
+        sandbox: bool,
+    ) -> Self {
+        let Commands {
+            allow_commands,
+            command_timeout,
+        } = commands;
+        Self {
+            folder,
+            allow_commands,
+            command_timeout,
+            withheld: accounts
+                .into_iter()
+                .flat_map(credential_variables)
+                .collect(),
+            sandbox,
+        }
+    }
+
+    /// Resolves and checks every use; all problems together. `waiting` is called with the name of a
+    /// command that takes long.
+    pub(super) async fn resolve(
+        &self,
+        uses: &BTreeSet<Use>,
+        reference: impl Fn(SecretIndex) -> SecretReference,
+        waiting: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Values, Unresolved> {
+        let mut values = Values::default();
+        let mut problems = Vec::new();
+        let mut failed = BTreeSet::new();
+        let mut signals = None;
+        for Use { index, token } in uses {
+            if !values.known.contains_key(index) && !failed.contains(index) {
+                match self.value(&reference(*index), &mut signals, waiting).await {
+                    Ok(Found::Real(value)) => {
+                        values.known.insert(*index, value);
+                    }
+                    Ok(Found::MadeUp(value)) => {
+                        values.made_up += 1;
+                        values.known.insert(*index, value);
+                    }
+                    Err(Ended::Badly(problem)) => {
+                        failed.insert(*index);
+                        problems.push((*index, problem));
+                    }
+                    Err(Ended::Interrupted) => {
+                        return Err(Unresolved::Interrupted(interrupted(&reference(*index))));
+                    }
+                }
+            }
+            let role = if *token {
+                SecretRole::Token
+            } else {
+                SecretRole::Key
+            };
+            let found = values.known.get(index);
+            let found = found.map_or_else(Vec::new, |value| check_secret(role, value));
+            problems.extend(found.into_iter().map(|problem| (*index, problem)));
+        }
+        if problems
+            .iter()
+            .any(|(_, problem)| problem.severity == Severity::Error)
+        {
+            return Err(Unresolved::Problems(problems));
+        }
+        values.warnings = problems;
+        values.leaving = signals.map(Leaving::at_once);
+        Ok(values)
+    }
+
+    async fn value(
+        &self,
+        reference: &SecretReference,
+        signals: &mut Option<Signals>,
+        waiting: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Found, Ended> {
+        let found = match reference {
+            SecretReference::Env(name) => variable(name, reference).map_err(Ended::Badly),
+            SecretReference::File(path) => file::read(&self.folder.join(path), path, reference)
+                .and_then(|bytes| text(bytes, reference))
+                .map_err(Ended::Badly),
+            SecretReference::Command(words) if self.allow_commands => {
+                let signals = signals.get_or_insert_with(Signals::new);
+                let printed = command::run(words, self, reference, signals, waiting).await;
+                printed.and_then(|bytes| text(bytes, reference).map_err(Ended::Badly))
+            }
+            SecretReference::Command(words) => {
+                let program = words.first().map_or("", String::as_str);
+                Err(Ended::Badly(SecretProblem::command_not_allowed(program)))
+            }
+        };
+        match found {
+            Err(Ended::Badly(_)) if self.sandbox => Ok(Found::MadeUp(throw_away(reference))),
+            found => found.map(Found::Real),
+        }
+    }
+}
+
+/// The variables that hold an account's credentials.
+fn credential_variables(source: &AccountSource) -> Vec<String> {
+    match source {
+        AccountSource::Default {} | AccountSource::Profile(_) => Vec::new(),
+        AccountSource::Env(CredentialVariables {
+            secret_id,
+            secret_key,
+            token,
+        }) => [secret_id, secret_key]
+            .into_iter()
+            .chain(token)
+            .cloned()
+            .collect(),
+    }
+}
+
+fn interrupted(reference: &SecretReference) -> Failure {
+    let message =
+        format!("interrupted while the {reference} ran; it was stopped, and nothing was called");
+    Failure::new(Exit::Interrupted, message)
+}
+
+/// The fingerprints of every pair that is used.
+pub(super) fn fingerprints(
+    fingerprinter: Fingerprinter,
+    pairs: impl IntoIterator<Item = (Option<SecretIndex>, Option<SecretIndex>)>,
+    values: &BTreeMap<SecretIndex, Secret>,
+) -> FingerprintTable {
+    let mut table = FingerprintTable::new();
+    for (key, token) in pairs {
+        table.entry((key, token)).or_insert_with(|| {
+            let value = |index: Option<SecretIndex>| index.and_then(|index| values.get(&index));
+            fingerprinter.fingerprints(value(key), value(token))
+        });
+    }
+    table
+}
+
+fn variable(name: &str, reference: &SecretReference) -> Result<Secret, SecretProblem> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Secret::new(value)),
+        Err(std::env::VarError::NotPresent) => Err(SecretProblem::not_set(name)),
+        Err(std::env::VarError::NotUnicode(_)) => Err(SecretProblem::not_text(reference)),
+    }
+}
+
+fn text(bytes: Vec<u8>, reference: &SecretReference) -> Result<Secret, SecretProblem> {
+    let mut text = String::from_utf8(bytes).map_err(|_| SecretProblem::not_text(reference))?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(Secret::new(text))
+}
+
+/// What the sandbox uses for a secret that is not set: always the same for one reference, so that a
+/// second run finds nothing to do.
+fn throw_away(reference: &SecretReference) -> Secret {
+    let digest = Sha256::digest(format!("ess-callbacks sandbox: {reference:?}").as_bytes());
+    Secret::new(hex::encode(&digest[..16]))
+}
