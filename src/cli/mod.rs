@@ -39,7 +39,7 @@ mod unlock;
 mod validate;
 mod workspace;
 
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -114,9 +114,14 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
 
 /// A command line that makes no sense, or asks for help.
 fn refuse(error: &clap::Error) -> ExitCode {
-    let lost = error
-        .print()
-        .is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
+    // A value that makes no sense is shown, and may come from the environment.
+    let printed = if io::stderr().is_terminal() || !error.use_stderr() {
+        error.print()
+    } else {
+        let text = error.render().to_string();
+        io::stderr().write_all(crate::render::neutral(&text).as_bytes())
+    };
+    let lost = printed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "a foreign enum that may grow"

@@ -139,6 +139,7 @@ impl Ui {
             self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
         }
         if !self.json {
+            let text = render::neutral(&text.to_string());
             self.out.write(format_args!("{text}\n"));
         }
     }
@@ -190,6 +191,7 @@ impl Ui {
         if !self.json && !self.quiet {
             // What was printed before it is also seen before it.
             self.out.flush();
+            let text = render::neutral(&text.to_string());
             self.err.write(format_args!("{text}\n"));
             self.err.flush();
         }

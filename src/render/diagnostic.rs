@@ -2,7 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer};
 
-use super::escape::is_treacherous;
+use super::escape::{is_treacherous, neutral};
 use crate::diag::{Diagnostic, Severity, Snippet};
 
 /// Draws one diagnostic, without a line break at its end. Reads the same without `colour`.
@@ -33,10 +33,11 @@ pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {
         Renderer::plain()
     };
     let drawn = renderer.render(&[group]);
-    match &excerpt {
+    // The excerpt is somebody's text, a comment perhaps that is a command to the log's reader.
+    neutral(&match &excerpt {
         Some(excerpt) => excerpt.with_column(drawn),
         None => drawn,
-    }
+    })
 }
 
 /// The line of a snippet and which bytes of it to mark.
@@ -149,6 +150,25 @@ mod tests {
            |
         12 |         kye: x
            |         ^^^
+           |
+           = help: did you mean `key`?
+        ");
+    }
+
+    #[test]
+    fn a_comment_is_no_command_to_a_ci_system() {
+        let comment = example(
+            "kye: x # ##[set-output name=a]b ##vso[task.setvariable]c",
+            1,
+            3,
+            1,
+        );
+        insta::assert_snapshot!(diagnostic(&comment, false), @r"
+        error[E010]: a callback has no key `kye`
+          --> teams/callbacks.yaml:12:1
+           |
+        12 | kye: x # ##�set-output name=a]b ##vso�task.setvariable]c
+           | ^^^
            |
            = help: did you mean `key`?
         ");

@@ -3,6 +3,10 @@
 //! A handle, a URL or a message of the server may hold escape sequences or characters that reverse
 //! the writing direction. Shown raw, they could recolour or rewrite the very plan that somebody is
 //! about to approve.
+//!
+//! A log of a CI system is read by a program too: GitHub takes `##[…]` anywhere in a line and `::…` at
+//! its beginning for commands, Azure Pipelines `##vso[…]`, `TeamCity` `##teamcity[…]`; Buildkite folds at
+//! lines that begin with `---`, `+++`, `~~~` or `^^^`. GitLab's section marks need control characters.
 
 use std::fmt::{self, Display, Write as _};
 use std::io;
@@ -16,7 +20,8 @@ impl<T: Display> Display for Clean<T> {
         write!(
             Escaping {
                 out: f,
-                quoted: false
+                quoted: false,
+                last: BEGINNING,
             },
             "{}",
             self.0
@@ -34,7 +39,8 @@ impl<T: Display> Display for Quoted<T> {
         write!(
             Escaping {
                 out: f,
-                quoted: true
+                quoted: true,
+                last: BEGINNING,
             },
             "{}",
             self.0
@@ -46,13 +52,54 @@ impl<T: Display> Display for Quoted<T> {
 struct Escaping<'a, 'b> {
     out: &'a mut fmt::Formatter<'b>,
     quoted: bool,
+    /// The three characters before.
+    last: [char; 3],
+}
+
+/// What stands before a text may be the beginning of a line, or white space where a line is wrapped.
+const BEGINNING: [char; 3] = [' '; 3];
+
+/// Whether this character completes the beginning of a command to a CI system.
+fn commands(last: [char; 3], c: char) -> bool {
+    match c {
+        '#' => last[2] == '#',
+        ':' => last[2] == ':' && last[1].is_whitespace(),
+        '-' | '+' | '~' | '^' => last[1..] == [c, c] && last[0].is_whitespace(),
+        _ => false,
+    }
+}
+
+/// Lines in which no CI system finds a command. One character for one, so that columns stay.
+pub(crate) fn neutral(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let begins = line.len() - line.trim_start().len();
+        let command = line[begins..].starts_with("::");
+        let mut hashes = 0;
+        for (at, c) in line.char_indices() {
+            let completes = c == '[' && hashes >= 2;
+            hashes = match c {
+                '#' if hashes < 2 => hashes + 1,
+                '#' => 2,
+                c if hashes >= 2 && c.is_alphanumeric() => hashes,
+                _ => 0,
+            };
+            if completes || (command && at == begins) {
+                lines.push(char::REPLACEMENT_CHARACTER);
+            } else {
+                lines.push(c);
+            }
+        }
+    }
+    lines
 }
 
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut clean_from = 0;
         for (at, c) in text.char_indices() {
-            let escaped = is_treacherous(c);
+            let escaped = is_treacherous(c) || commands(self.last, c);
+            self.last = [self.last[1], self.last[2], if escaped { '}' } else { c }];
             let backslashed = self.quoted && matches!(c, '"' | '\\');
             if !escaped && !backslashed {
                 continue;
@@ -81,7 +128,13 @@ impl serde_json::ser::Formatter for HarmlessJson {
         fragment: &str,
     ) -> io::Result<()> {
         let mut clean_from = 0;
-        for (at, c) in fragment.char_indices().filter(|(_, c)| is_treacherous(*c)) {
+        let mut last = ' ';
+        for (at, c) in fragment.char_indices() {
+            let escaped = is_treacherous(c) || (c == '#' && last == '#');
+            last = if escaped { ' ' } else { c };
+            if !escaped {
+                continue;
+            }
             writer.write_all(&fragment.as_bytes()[clean_from..at])?;
             clean_from = at + c.len_utf8();
             for unit in c.encode_utf16(&mut [0; 2]) {
@@ -138,7 +191,73 @@ mod tests {
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
+    /// What the programs that read logs take for a command, by their public sources.
+    fn is_command(line: &str) -> bool {
+        let begins = ["::", "---", "+++", "~~~", "^^^"];
+        let after_hashes = |rest: &str| {
+            rest.trim_start_matches('#')
+                .trim_start_matches(char::is_alphanumeric)
+                .starts_with('[')
+        };
+        begins
+            .iter()
+            .any(|begin| line.trim_start().starts_with(begin))
+            || line
+                .match_indices("##")
+                .any(|(at, _)| after_hashes(&line[at..]))
+    }
+
+    #[test]
+    fn no_command_to_a_ci_system_gets_through() {
+        for text in [
+            "##[set-output name=x]1",
+            "a ##vso[task.setvariable variable=x]1",
+            "##teamcity[x]",
+            "###[group]",
+            "::add-mask::x",
+            "a\n::stop-commands::x",
+            "+++ x",
+        ] {
+            assert!(text.lines().any(is_command), "{text}");
+            let json = {
+                let mut out = Vec::new();
+                let mut to = serde_json::Serializer::with_formatter(&mut out, HarmlessJson);
+                serde::Serialize::serialize(text, &mut to).unwrap();
+                String::from_utf8(out).unwrap()
+            };
+            for shown in [Clean(text).to_string(), Quoted(text).to_string(), json] {
+                assert!(!shown.lines().any(is_command), "{shown}");
+            }
+        }
+        assert_eq!(
+            Clean("##[a] http://[::1]/").to_string(),
+            r"#\u{23}[a] http://[::1]/"
+        );
+        assert_eq!(
+            neutral("  ::a::b\n# ##vso[x] ##"),
+            "  \u{fffd}:a::b\n# ##vso\u{fffd}x] ##"
+        );
+    }
+
     proptest::proptest! {
+        #[test]
+        fn commands_stay_words_wherever_the_text_is_cut(
+            parts in proptest::collection::vec("[#:+ \\[v\n\r-]{0,4}", 0..6),
+        ) {
+            struct Parts<'a>(&'a [String]);
+            impl Display for Parts<'_> {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.0.iter().try_for_each(|part| f.write_str(part))
+                }
+            }
+            let shown = Clean(Parts(&parts)).to_string();
+            assert!(!is_command(&shown), "{shown}");
+            // However the words are wrapped.
+            assert!(!shown.split_whitespace().any(is_command), "{shown}");
+            let lines = neutral(&parts.concat());
+            assert!(!lines.lines().any(|line| line.contains("##[") || line.trim_start().starts_with("::")));
+        }
+
         #[test]
         fn nothing_treacherous_gets_through(text in proptest::prelude::any::<String>()) {
             let shown = format!("{}{}", Clean(&text), Quoted(&text));

@@ -3,9 +3,12 @@
 use proptest::prelude::*;
 
 use super::escape::is_treacherous;
-use super::{Style, change_summary_json, guards_text, plan_text, planned_change_json};
-use crate::model::Timestamp;
-use crate::plan::{Plan, arbitrary};
+use super::{
+    Style, change_summary_json, error_json, error_text, guards_json, guards_text, plan_diff,
+    plan_markdown, plan_text, planned_change_json,
+};
+use crate::model::{Address, CallbackUrl, Handle, OperatorId, Timestamp};
+use crate::plan::{Plan, arbitrary, write_document};
 
 fn text(plan: &Plan, style: &Style) -> String {
     let mut out = String::new();
@@ -37,6 +40,51 @@ proptest! {
             prop_assert!(!planned_change_json(change, now).contains(is_treacherous));
         }
         prop_assert!(!change_summary_json(&plan, now).contains(is_treacherous));
+    }
+
+    #[test]
+    fn nothing_in_a_plan_is_a_command_to_a_ci_system(
+        mut plan in arbitrary::plan(),
+        now in arbitrary::timestamp(),
+        width in 0_usize..200,
+        name in proptest::sample::select(vec![
+            "##[set-output name=a]b",
+            "::add-mask::a",
+            "x ##vso[task.setvariable variable=a]b",
+            "a\n::stop-commands::b",
+            "a\r##teamcity[b]",
+            "###[group]",
+        ]),
+    ) {
+        for organization in &mut plan.organizations {
+            organization.handle = Handle::new(name);
+            for (number, change) in organization.changes.iter_mut().enumerate() {
+                change.address = Address {
+                    handle: Handle::new(name),
+                    url: CallbackUrl::new(format!("{name}{number}")),
+                };
+                change.operator = OperatorId::new(name);
+            }
+        }
+        let style = Style { width, ..Style::plain(now) };
+        let mut outputs = vec![text(&plan, &style), plan_markdown(&plan, &style)];
+        let mut diff = String::new();
+        plan_diff(&plan, &style, &mut diff).unwrap();
+        outputs.push(diff);
+        outputs.extend(plan.changes().map(|change| planned_change_json(change, now)));
+        outputs.extend(guards_json(&plan, 5, now));
+        outputs.push(error_json(name, Some(name), 1, now));
+        let mut error = String::new();
+        error_text(name, Some(name), &style, &mut error).unwrap();
+        outputs.push(error);
+        let mut document = Vec::new();
+        write_document(&plan, &[], &mut document).unwrap();
+        outputs.push(String::from_utf8(document).unwrap());
+        for line in outputs.iter().flat_map(|output| output.lines()) {
+            prop_assert!(!line.trim_start().starts_with("::"), "{line}");
+            prop_assert!(!line.contains("##[") && !line.contains("##vso["), "{line}");
+            prop_assert!(!line.contains("##teamcity["), "{line}");
+        }
     }
 
     #[test]

@@ -51,6 +51,20 @@ impl Lines {
 }
 
 impl Formatter for Lines {
+    /// In the log of a CI job `##[…]` and `##vso[…]` are commands; JSON means the same without them.
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut parts = fragment.split("##");
+        writer.write_all(parts.next().unwrap_or_default().as_bytes())?;
+        parts.try_for_each(|part| {
+            writer.write_all(b"#\\u0023")?;
+            writer.write_all(part.as_bytes())
+        })
+    }
+
     fn begin_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         self.open(writer, b"[")
     }
