@@ -96,7 +96,7 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
             let style = ui.style(rate);
             ui.stream(|out| render::plan_text(plan, &style, out));
         }
-        Format::Json => ui.bytes(|out| write_document(plan, warnings, out)),
+        Format::Json => ui.bytes(|out| write_document(&plan.shown(), warnings, out)),
         Format::Markdown => {
             let style = ui.style(rate);
             ui.print(format_args!("{}", render::plan_markdown(plan, &style)));

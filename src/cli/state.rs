@@ -11,7 +11,9 @@ use super::transfer;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Locations, lock};
 use crate::apply::WallClock as _;
-use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Organization, Recorded, Scope};
+use crate::model::{
+    Address, CallbackUrl, Entry, Handle, Identity, Organization, Recorded, Scope, masked,
+};
 use crate::plan::Pattern;
 use crate::render::{self, counted};
 
@@ -235,13 +237,14 @@ async fn rename(
             "mv records a callback under an organization that is declared; declare it first.",
         ));
     };
-    if let Some(other) = found
-        .iter()
-        .find(|found| url.is_some_and(|url| url != found.address.url.as_str()))
-    {
+    if let Some(other) = found.iter().find(|found| {
+        let same = |url| url == found.address.url.as_str() || url == found.address.url.shown();
+        url.is_some_and(|url| !same(url))
+    }) {
         let message = format!(
-            "mv can't change a URL: `{}` and `{to}` differ",
-            other.address.url
+            "mv can't change a URL: `{}` and `{}` differ",
+            other.address.url,
+            masked(to)
         );
         return Err(Failure::usage(message)
             .advice("eSign can't rename a callback. Declare the new URL; plan then adds it and deletes the old one."));

@@ -381,7 +381,7 @@ impl Loaded {
                 .any(|address| pattern.matches(&address))
             {
                 let message = format!(
-                    "{flag}: no callback is called `{text}`, neither declared nor recorded"
+                    "{flag}: no callback is called `{pattern}`, neither declared nor recorded"
                 );
                 return Err(Failure::error(message).advice(
                     "An address is `handle/URL`; `handle/*` means all of an organization.",

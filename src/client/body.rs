@@ -23,7 +23,7 @@ pub(super) fn modify(call: &Call) -> Vec<u8> {
         },
         operate_type,
         callback_info: CallbackInfo {
-            callback_url: call.url.to_string(),
+            callback_url: call.url.as_str().to_owned(),
             callback_key: key.map(Secret::expose),
             callback_token: token.map(Secret::expose),
         },

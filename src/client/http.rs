@@ -15,7 +15,8 @@ use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
 use super::transport::{self, HttpError, HttpOptions, LARGEST_ANSWER, TIMEOUT, Unread};
 use super::{Api, Credentials, Endpoint, Reply, body};
-use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp};
+use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp, credentials};
+use crate::secret::Secret;
 use crate::sign::{Credential, Unsigned, sign};
 use crate::wire;
 
@@ -246,6 +247,11 @@ fn too_large(status: u16) -> ApiError {
 /// Knows everything secret that an answer to this call could echo.
 fn redactor(call: &Call, credential: &Credential) -> Redactor {
     let (key, token) = call.operation.secrets();
+    let url = call.url.as_str();
+    let in_url: Vec<_> = credentials(url)
+        .into_iter()
+        .map(|part| Secret::new(&url[part]))
+        .collect();
     Redactor::new(
         [
             Some(&credential.secret_key),
@@ -254,6 +260,7 @@ fn redactor(call: &Call, credential: &Credential) -> Redactor {
             token,
         ]
         .into_iter()
-        .flatten(),
+        .flatten()
+        .chain(&in_url),
     )
 }

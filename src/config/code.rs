@@ -16,7 +16,7 @@ macro_rules! codes {
     ($($name:ident = $code:literal $title:literal,)*) => {
         $(pub(super) const $name: Code = Code($code);)*
 
-        /// Every code, errors first, in order.
+        /// Every code, errors first, in the order of the page.
         pub const CODES: &[CodeDoc] = &[$(CodeDoc { code: $name, title: $title }),*];
     };
 }
@@ -55,6 +55,9 @@ codes! {
     TRAILING_DOT = "E037" "host name with a dot at its end",
     DUPLICATE_URL = "E038" "duplicate URL",
     DECLARED_AND_ABSENT = "E039" "URL both declared and absent",
+    HOST = "E044" "host that no host can be",
+    ESCAPE = "E045" "percent sign that is no escape",
+    MASKED_URL = "E046" "masked URL",
     LITERAL_SECRET = "E040" "secret in clear text",
     SECRET_REFERENCE = "E041" "not a secret reference",
     RESERVED_VARIABLE = "E042" "secret taken from a credential variable",
@@ -78,4 +81,5 @@ codes! {
     SHARED_SECRET = "W007" "one secret used by several organizations",
     PLACEHOLDER = "W008" "placeholder",
     QUOTED_SECRET = "W009" "quotes around a secret",
+    URL_CREDENTIAL = "W010" "credential in a URL",
 }

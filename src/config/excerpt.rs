@@ -1,8 +1,10 @@
 //! From a place in a file to the lines that show it, with everything secret blanked out.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::{Place, Snippet};
+use crate::model::credentials;
 
 /// How many characters of a line are shown before the marked text, and from it on. A line may hold
 /// a whole file.
@@ -87,6 +89,7 @@ pub(super) fn excerpt(
         .map(char::len_utf8)
         .sum();
     let start = offset - before;
+    let in_urls = in_urls(text, start);
     let mut line = String::new();
     let mut rest = text[start..].char_indices().map(|(at, c)| (start + at, c));
     let mut shown = text[start..offset].chars().count() + AFTER;
@@ -100,7 +103,8 @@ pub(super) fn excerpt(
             break;
         }
         shown -= 1;
-        line.push(if mask.covers(at) { '*' } else { c });
+        let secret = mask.covers(at) || in_urls.iter().any(|range| range.contains(&at));
+        line.push(if secret { '*' } else { c });
     }
     let column = place.column.max(1);
     let skipped = u32::try_from(text[start..offset].chars().count()).unwrap_or(0);
@@ -117,6 +121,32 @@ pub(super) fn excerpt(
         text: line,
         text_column: column.saturating_sub(skipped).max(1),
     }
+}
+
+/// How far from what is shown a URL may begin that reaches into it, in bytes.
+const REACH: usize = 4096;
+
+/// The credentials in URLs around what is shown from `start` on, in bytes. Looks at the text alone, so
+/// that URLs in comments and in files that can't be read are found too.
+fn in_urls(text: &str, start: usize) -> Vec<Range<usize>> {
+    let near = |mut at: usize| {
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let from = near(start.saturating_sub(REACH));
+    let to = near((start + 2 * REACH).min(text.len()));
+    let window = &text[from..to];
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let mut found = Vec::new();
+    for (at, _) in window.match_indices("://") {
+        let rest = &window[at..];
+        let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let parts = credentials(url).into_iter();
+        found.extend(parts.map(|part| from + at + part.start..from + at + part.end));
+    }
+    found
 }
 
 /// Disjoint, sorted byte ranges, asked for rising offsets.
@@ -189,6 +219,18 @@ mod tests {
         let snippet = shown(text, 2, 13, &hidden);
         assert_eq!(snippet.text, "key: *****, url: u");
         assert_eq!((snippet.column, snippet.text_column), (13, 1));
+    }
+
+    #[test]
+    fn credentials_in_urls_are_blanked() {
+        let text = "- { url: https://a.example/x?token=abc&b=1, key: k } # old: https://a.example/?sig=xyz";
+        assert_eq!(
+            shown(text, 1, 10, &[]).text,
+            "- { url: https://a.example/x?token=***&b=1, key: k } # old: https://a.example/?sig=***"
+        );
+        let long = format!("https://a.example/{}?token=abc", "x".repeat(500));
+        let at = u32::try_from(long.len() - 2).unwrap();
+        assert!(!shown(&long, 1, at, &[]).text.contains("abc"));
     }
 
     #[test]

@@ -15,6 +15,7 @@
 )]
 
 mod account;
+mod alike;
 mod code;
 mod conceal;
 mod cut;

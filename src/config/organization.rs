@@ -13,7 +13,7 @@ use super::{code, url};
 use crate::diag::Place;
 use crate::model::{
     self, AccountName, Adoption, AppId, CallbackUrl, DeclaredSecret, Handle, OperatorId,
-    OrganizationId, SecretIndex,
+    OrganizationId, SecretIndex, credentials,
 };
 use crate::secret::SecretReference;
 
@@ -297,6 +297,13 @@ impl Reader<'_> {
         let Text(url) = url;
         let faults = url::faults(&url);
         if faults.is_empty() {
+            // Written with escapes it would not be known again in the line.
+            let written = self.text.get(text.0 as usize..text.1 as usize);
+            if !written.is_some_and(|written| written.contains(&*url))
+                && !credentials(&url).is_empty()
+            {
+                self.hide(text);
+            }
             return Some(CallbackUrl::new(url));
         }
         self.hide_in_url(text, &faults);

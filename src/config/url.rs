@@ -11,13 +11,14 @@ use url::{Host, Url};
 use super::code;
 use super::name::shown;
 use crate::diag::Code;
+use crate::model::MASK;
 
 /// In characters. A sibling field of the API documents this limit.
 pub(super) const MAX_LENGTH: usize = 1000;
 
 /// What [`faults`] accepts, as far as a pattern can tell: whether a port or an IP address is in
 /// range, it can't.
-pub(super) const PATTERN: &str = r#"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[!"$-.0-9;->A-Z^-~]*[!"$-\-0-9;->A-Z^-~])(:[0-9]*)?([/?][!"$-\[\]-~]*)?$"#;
+pub(super) const PATTERN: &str = r#"^(?!.*\*\*\*)[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:[0-9]*)?([/?]([!"$&-\[\]-~]|%[0-9A-Fa-f][0-9A-Fa-f])*)?$"#;
 
 /// Something wrong with a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,9 @@ const CHECKS: &[fn(&str) -> Option<Fault>] = &[
     fragment,
     length,
     backslash,
+    host,
+    escapes,
+    mask,
 ];
 
 /// Everything that is wrong with `url`. No message quotes it, because it may hold a password.
@@ -67,7 +71,7 @@ fn is_ordinary(url: &str) -> bool {
     url.len() <= MAX_LENGTH
         && url
             .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\')
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\' | b'%' | b'*'))
         && (url.starts_with("https://") || url.starts_with("http://"))
         && authority(url).is_some_and(|(_, authority)| is_ordinary_host(authority))
 }
@@ -195,6 +199,56 @@ fn backslash(url: &str) -> Option<Fault> {
     })
 }
 
+fn host(url: &str) -> Option<Fault> {
+    let (_, authority) = authority(url)?;
+    let host = authority.split(':').next().unwrap_or_default();
+    if authority.contains('@') || authority.starts_with('[') || host.is_empty() {
+        return None;
+    }
+    let help = "write the real name: letters, digits, `-`, `_` and single dots; nothing replaces a wildcard or \
+                placeholder";
+    let barred =
+        |c: &char| c.is_ascii_graphic() && !c.is_ascii_alphanumeric() && !"._-".contains(*c);
+    if let Some(c) = host.chars().find(barred) {
+        let message = format!("the host of this URL holds `{c}`, which no host name has");
+        return Some(Fault::new(code::HOST, message, help));
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name.split('.').any(str::is_empty).then(|| {
+        let message = "the host of this URL has nothing between two dots";
+        Fault::new(code::HOST, message, help)
+    })
+}
+
+fn escapes(url: &str) -> Option<Fault> {
+    let (start, authority) = authority(url)?;
+    let wrong = |rest: &str| {
+        let mut digits = rest.bytes().take(2);
+        !(digits.len() == 2 && digits.all(|digit| digit.is_ascii_hexdigit()))
+    };
+    url[start + authority.len()..]
+        .split('%')
+        .skip(1)
+        .any(wrong)
+        .then(|| {
+            Fault::new(
+                code::ESCAPE,
+                "this URL has a `%` without two hexadecimal digits after it",
+                "write `%25` for a percent sign; nothing replaces a placeholder like `%NAME%`",
+            )
+        })
+}
+
+fn mask(url: &str) -> Option<Fault> {
+    url.contains(MASK).then(|| {
+        Fault::new(
+            code::MASKED_URL,
+            "this URL holds `***`, which this program prints in the place of a credential",
+            "write the URL whole; it was probably copied from a plan or a log",
+        )
+    })
+}
+
 fn structure(url: &str) -> Option<Fault> {
     let invalid = |why: String| Fault {
         code: code::NOT_A_URL,
@@ -273,25 +327,6 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
     )
 }
 
-/// What `url` has in common with all URLs that are easily taken for it: equal for those that differ
-/// only in case, default port, trailing slash, or http and https.
-pub(super) fn blurred(url: &str) -> String {
-    let mut blurred = url.to_ascii_lowercase();
-    let port = if is_http(url) { ":80" } else { ":443" };
-    if let Some((start, authority)) = authority(&blurred)
-        && let Some(host) = authority.strip_suffix(port)
-    {
-        let end = start + host.len();
-        blurred.replace_range(end..end + port.len(), "");
-    }
-    let after_scheme = blurred.find("://").map_or(0, |at| at + 3);
-    let path_end = blurred.find('?').unwrap_or(blurred.len());
-    let kept = blurred[..path_end].trim_end_matches('/').len();
-    blurred.replace_range(kept.max(after_scheme)..path_end, "");
-    blurred.replace_range(..after_scheme, "");
-    blurred
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -325,7 +360,18 @@ mod tests {
     #[case("https://a.example/\u{3000}", &["E035"])]
     #[case("https://a.example./", &["E037"])]
     #[case("https://a.example.:443/", &["E037"])]
-    #[case("https://a.example%2e/", &["E037"])]
+    #[case("https://a.example%2e/", &["E044"])]
+    #[case("https://*.example/", &["E044"])]
+    #[case("https://$HOST/x", &["E044"])]
+    #[case("https://{{host}}/x", &["E044"])]
+    #[case("https://<host>/x", &["E044"])]
+    #[case("https://a..example/x", &["E044"])]
+    #[case("https://.example/x", &["E044"])]
+    #[case("https://a.example/100%", &["E045"])]
+    #[case("https://a.example/%2", &["E045"])]
+    #[case("https://a.example/%NAME%", &["E045"])]
+    #[case("https://a.example/%7E%25", &[])]
+    #[case("https://a.example/x?token=***", &["E046"])]
     #[case("ftp://u@ä.example/ #", &["E035", "E034", "E031", "E032", "E033"])]
     fn each_fault_has_its_code(#[case] url: &str, #[case] expected: &[&str]) {
         assert_eq!(codes(url), expected);
@@ -356,35 +402,11 @@ mod tests {
         assert_eq!(is_private(url), private);
     }
 
-    #[rstest]
-    #[case("https://a.example/x", "http://A.EXAMPLE:80/X/")]
-    #[case("https://a.example/x?y", "https://a.example:443/x/?y")]
-    #[case("https://a.example", "https://a.example/")]
-    fn what_looks_alike_blurs_into_one(#[case] one: &str, #[case] other: &str) {
-        assert_eq!(blurred(one), blurred(other));
-    }
-
-    #[test]
-    fn what_differs_stays_apart() {
-        assert_ne!(
-            blurred("https://a.example/x"),
-            blurred("https://a.example/y")
-        );
-        assert_ne!(
-            blurred("https://a.example:80/"),
-            blurred("https://a.example/")
-        );
-        assert_ne!(
-            blurred("https://a.example/?x/"),
-            blurred("https://a.example/?x")
-        );
-    }
-
     proptest! {
         #[test]
         fn checking_never_panics(url in "(https?://)?\\PC*") {
             faults(&url);
-            blurred(&url);
+            crate::config::alike::blurred(&url);
             is_private(&url);
         }
 

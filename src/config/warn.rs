@@ -1,8 +1,8 @@
 //! Warnings: what is allowed but seldom meant. Each looks at the whole configuration once.
 
 use super::report::Report;
-use super::{code, placeholder, url};
-use crate::model::{Callback, Desired, Organization};
+use super::{alike, code, placeholder, url};
+use crate::model::{self, Callback, Desired, Organization};
 
 /// Every check, in the order of its code.
 const CHECKS: &[fn(&Desired, &mut Report)] = &[
@@ -13,6 +13,7 @@ const CHECKS: &[fn(&Desired, &mut Report)] = &[
     private_hosts,
     shared_secrets,
     placeholders,
+    credentials,
 ];
 
 /// Adds all warnings about `desired`.
@@ -78,7 +79,7 @@ fn near_duplicates(desired: &Desired, report: &mut Report) {
             .iter()
             .map(|callback| {
                 (
-                    url::blurred(callback.url.as_str()),
+                    alike::blurred(callback.url.as_str()),
                     callback.place,
                     callback,
                 )
@@ -126,6 +127,21 @@ fn placeholders(desired: &Desired, report: &mut Report) {
             code::PLACEHOLDER,
             format!("this URL holds a placeholder (`{}`)", found.written()),
             "it is sent as it is, and nothing replaces it; write the real value",
+        );
+    }
+}
+
+fn credentials(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired) {
+        if model::credentials(callback.url.as_str()).is_empty() {
+            continue;
+        }
+        report.warning(
+            callback.place,
+            length(callback),
+            code::URL_CREDENTIAL,
+            format!("this URL holds what looks like a credential: {}", callback.url),
+            "it is shown as `***`, but it is whole in this file and in the state; let the receiver check `token` instead",
         );
     }
 }

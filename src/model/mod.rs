@@ -12,6 +12,7 @@
 mod action;
 mod belief;
 mod call;
+mod credential;
 mod desired;
 mod entry;
 mod event;
@@ -25,6 +26,7 @@ mod time;
 pub use action::{Action, Steps};
 pub use belief::{Belief, Evidence, Presence, Presumed};
 pub use call::{Call, CallId, Operation, Write};
+pub use credential::{MASK, credentials, masked};
 pub use desired::{
     AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired, Organization,
     SecretIndex,

@@ -5,13 +5,31 @@
 //! (`config`, `state`), so that the messages there can point at a place; a value of these types that
 //! came from there is valid.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::credential::masked;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
+        name! { @opaque $(#[$doc])* $name }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
+    (@opaque $(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -28,24 +46,34 @@ macro_rules! name {
                 &self.0
             }
         }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
-            }
-        }
     };
 }
 
-name! {
+name! { @opaque
     /// The URL that eSign POSTs to. Part of a callback's identity, compared byte for byte.
+    ///
+    /// Shown to people it has `***` in the place of what looks like a credential; serialized and by
+    /// [`as_str`](Self::as_str) it is whole, for the state and for eSign.
     CallbackUrl
+}
+
+impl CallbackUrl {
+    /// As people see it.
+    pub fn shown(&self) -> Cow<'_, str> {
+        masked(&self.0)
+    }
+}
+
+impl fmt::Display for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.shown())
+    }
+}
+
+impl fmt::Debug for CallbackUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.shown(), f)
+    }
 }
 name! {
     /// What people call an organization in callbacks.yaml. Not part of any identity.

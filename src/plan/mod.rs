@@ -21,6 +21,7 @@ mod document;
 mod guards;
 mod order;
 mod pattern;
+mod shown;
 #[cfg(test)]
 mod tests;
 

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use crate::model::Address;
+use crate::model::{Address, masked};
 
 /// `handle/URL`, where `*` stands for any text and `?` for any one character, in both parts.
 ///
 /// `acme/*` is every callback of acme; an address without wildcards matches itself only. A URL's own
-/// `?` matches as itself too, because it stands for any one character.
+/// `?` matches as itself too, because it stands for any one character, and so does the `***` that is
+/// shown in the place of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -19,7 +20,7 @@ impl Pattern {
                 Ok(Self(text.to_owned()))
             }
             Some(_) | None => Err(PatternError {
-                text: text.to_owned(),
+                text: masked(text).into_owned(),
             }),
         }
     }
@@ -35,7 +36,7 @@ impl Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&masked(&self.0))
     }
 }
 
@@ -88,6 +89,7 @@ mod tests {
     #[case("*/*", true)]
     #[case("acme/https://a.example/x", false)]
     #[case("beta/*", false)]
+    #[case("acme/https://a.example/x?y=***", true)]
     #[case("acme/*z", false)]
     fn patterns(#[case] pattern: &str, #[case] expected: bool) {
         let address = Address {

@@ -13,6 +13,7 @@ mod cli_cron;
 mod cli_events;
 mod cli_init;
 mod cli_lost;
+mod cli_masking;
 mod cli_output;
 mod cli_planning;
 mod cli_reviewed;

@@ -53,6 +53,15 @@ pub enum DocumentError {
          a new one with `plan --out`"
     )]
     Changed,
+    /// It was made to be looked at.
+    #[error(
+        "it shows the URL of `{address}` with `***` in the place of a credential, as \
+         `plan --format json` prints it. `plan --out` saves a plan that can be applied"
+    )]
+    Masked {
+        /// Of the first such change.
+        address: String,
+    },
     /// It is whole, but its parts contradict each other.
     #[error("the plan contradicts itself: {what}. Make a new one with `plan --out`")]
     Inconsistent {
@@ -80,7 +89,9 @@ pub fn read_document(text: &str) -> Result<Plan, DocumentError> {
         return Err(DocumentError::Changed);
     }
     let document: Document = serde_json::from_str(text).map_err(broken)?;
-    document.into_plan()
+    let plan = document.into_plan()?;
+    plan.masked()
+        .map_or(Ok(plan), |address| Err(DocumentError::Masked { address }))
 }
 
 fn broken(source: serde_json::Error) -> DocumentError {

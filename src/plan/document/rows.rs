@@ -188,7 +188,8 @@ impl ChangeRow {
             after,
         } = change;
         Self {
-            address: address.to_string(),
+            // Whole: what is saved is applied.
+            address: format!("{}/{}", address.handle, address.url.as_str()),
             organization: organization.handle.clone(),
             scope: ScopeRow::from(&*organization.scope),
             url: address.url.clone(),

@@ -1,11 +1,13 @@
 //! Events as JSON.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::text::{event_text, not_attempted};
 use crate::model::{
-    AccountName, Action, Address, ApiError, CallbackUrl, Drift, Event, Handle, NotAttempted,
-    RequestId, Timestamp,
+    AccountName, Action, Address, ApiError, Drift, Event, Handle, NotAttempted, RequestId,
+    Timestamp,
 };
 use crate::render::escape::{Clean, HarmlessJson};
 use crate::render::style::Style;
@@ -105,7 +107,7 @@ struct Hook<'a> {
 pub(in crate::render) struct ResourceJson<'a> {
     addr: &'a Address,
     organization: &'a Handle,
-    url: &'a CallbackUrl,
+    url: Cow<'a, str>,
 }
 
 impl<'a> From<&'a Address> for ResourceJson<'a> {
@@ -114,7 +116,7 @@ impl<'a> From<&'a Address> for ResourceJson<'a> {
         Self {
             addr: address,
             organization: handle,
-            url,
+            url: url.shown(),
         }
     }
 }

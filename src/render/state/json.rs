@@ -1,5 +1,6 @@
 //! Recorded state as JSON, for `--json`.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::{Serialize, Serializer};
@@ -66,7 +67,7 @@ struct EntryJson<'a> {
     address: Address,
     organization: &'a Handle,
     scope: ScopeJson<'a>,
-    url: &'a CallbackUrl,
+    url: Cow<'a, str>,
     operator: &'a OperatorId,
     protect: bool,
     status: String,
@@ -102,7 +103,7 @@ impl<'a> EntryJson<'a> {
             },
             organization: handle,
             scope: ScopeJson::from(scope),
-            url,
+            url: url.shown(),
             operator,
             protect: *protect,
             status: belief.presence().to_string(),
