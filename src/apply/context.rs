@@ -15,7 +15,7 @@ use crate::model::{
     AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
     NotAttempted, Operation, Outcome, Report, Settled, Timestamp, Write,
 };
-use crate::plan::{After, Bookkeeping, Change, OrganizationPlan, Plan, Reason};
+use crate::plan::{After, Bookkeeping, Change, Move, OrganizationPlan, Plan, Reason};
 use crate::state::Files;
 
 /// How to apply.
@@ -326,6 +326,20 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         }
     }
 
+    /// Records under its account of now what was recorded under another. Durable before the first
+    /// call, because calls are recorded there too.
+    pub(super) async fn move_records(&self, plan: &Plan) {
+        if plan.moves.is_empty() {
+            return;
+        }
+        self.tools
+            .state
+            .edit(|recorded| move_records(plan, recorded));
+        if let Err(error) = self.tools.state.save().await {
+            self.journal_failed(&error);
+        }
+    }
+
     /// The end of the run: the record's bookkeeping, and the report.
     pub(super) fn close(self, plan: &Plan) -> Report {
         // Only the server's own word counts: our clock may be days ahead.
@@ -357,9 +371,23 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     }
 }
 
+fn move_records(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
+    let mut changed = false;
+    for Move {
+        handle: _,
+        from,
+        to,
+        callbacks: _,
+    } in &plan.moves
+    {
+        changed |= recorded.move_scope(from, to);
+    }
+    changed
+}
+
 /// What the record has to learn or forget without a call. Whether anything changed.
 pub fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
-    let mut changed = false;
+    let mut changed = move_records(plan, recorded);
     for item in &plan.bookkeeping {
         match item {
             Bookkeeping::Refresh {

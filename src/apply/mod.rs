@@ -7,13 +7,15 @@
 //! * a call leaves only after its intent is durable in the journal;
 //! * a call that is the opposite of a lost one leaves only when the lost one is dead by the *server's*
 //!   clock;
-//! * an organization's deletes begin only when all its adds succeeded;
+//! * an organization's deletes begin only when all its adds succeeded, those in another scope too;
+//! * what belongs to another account now is recorded there, durably, before the first call;
 //! * every wait is bounded, and Ctrl-C ends all of them;
 //! * dropping the future at any point loses nothing: the journal has it.
 
 mod attempt;
 mod clock;
 mod context;
+mod gates;
 mod ledger;
 mod organization;
 mod replace;
@@ -33,6 +35,7 @@ pub use self::context::Settings;
 
 use self::context::Context;
 pub use self::context::keep_books;
+use self::gates::Gates;
 use crate::client::{Api, Pace};
 use crate::model::{AccountName, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};
@@ -73,6 +76,7 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
     sink: &mut dyn Sink,
 ) -> Report {
     let context = Context::new(tools, settings, sink);
+    context.move_records(plan).await;
     {
         let work = std::pin::pin!(every_account(plan, &context));
         tokio::select! {
@@ -84,22 +88,33 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
     context.close(plan)
 }
 
-/// Runs all accounts side by side.
+/// Runs all accounts side by side. Deletes that wait for another organization's adds come last, so
+/// that nothing they wait for is behind them.
 async fn every_account<A: Api, F: Files, W: WallClock>(
     plan: &Plan,
     context: &Context<'_, A, F, W>,
 ) {
+    let gates = &Gates::of(plan);
     let accounts = by_account(plan)
         .into_iter()
         .map(|(name, organizations)| async move {
             let Some(account) = context.account(name) else {
+                for (position, _) in organizations {
+                    gates.built(position, false);
+                }
                 return;
             };
-            stream::iter(organizations)
+            let parallelism = context.settings.parallelism.max(1);
+            let runs: Vec<_> = stream::iter(organizations)
                 .map(|(position, organization)| {
-                    organization::run(context, account, position, organization)
+                    organization::run(context, account, (position, organization), gates)
                 })
-                .buffer_unordered(context.settings.parallelism.max(1))
+                .buffer_unordered(parallelism)
+                .collect()
+                .await;
+            stream::iter(runs.into_iter().flatten())
+                .map(|run| run.held_deletes(gates))
+                .buffer_unordered(parallelism)
                 .collect::<()>()
                 .await;
         });

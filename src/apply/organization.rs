@@ -1,7 +1,8 @@
 //! One organization: adds and heals, then replaces, then deletes.
 //!
 //! A phase's changes run side by side. Replaces wait for the adds that need no fence; deletes wait for
-//! everything, and happen only when all of it succeeded.
+//! everything, and happen only when all of it succeeded; so do the deletes of another scope that this
+//! organization had before.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use super::attempt::{Finished, Sender};
 use super::clock::WallClock;
 use super::context::{Account, Context, add_of};
+use super::gates::Gates;
 use super::ledger::End;
 use super::replace;
 use super::standing::{Flags, Standing};
@@ -22,13 +24,14 @@ use crate::model::{Event, NotAttempted, Steps, Write};
 use crate::plan::{Change, OrganizationPlan};
 use crate::state::Files;
 
-/// Runs the changes of one organization to their ends.
-pub(super) async fn run<A: Api, F: Files, W: WallClock>(
-    context: &Context<'_, A, F, W>,
-    account: &Account,
-    position: usize,
-    organization: &OrganizationPlan,
-) {
+/// Runs the changes of one organization to their ends, but for deletes that wait for another one's
+/// adds. Those are left to the run that is returned.
+pub(super) async fn run<'a, 'c, A: Api, F: Files, W: WallClock>(
+    context: &'a Context<'c, A, F, W>,
+    account: &'a Account,
+    (position, organization): (usize, &'a OrganizationPlan),
+    gates: &Gates,
+) -> Option<Run<'a, 'c, A, F, W>> {
     let run = Run {
         context,
         account,
@@ -36,29 +39,16 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
         organization,
         standing: Standing::default(),
     };
-    let of = |steps: Steps, fenced: Option<bool>| {
-        organization
-            .changes
-            .iter()
-            .enumerate()
-            .filter(move |(_, change)| {
-                change.steps == steps
-                    && fenced.is_none_or(|fenced| change.fence.is_some() == fenced)
-            })
-    };
-    let unfenced = async {
-        run.phase(of(Steps::Add, Some(false))).await;
-        run.phase(of(Steps::DeleteThenAdd, Some(false))).await;
-    };
-    let fenced = async {
-        let adds = run.phase(of(Steps::Add, Some(true)));
-        join(adds, run.phase(of(Steps::DeleteThenAdd, Some(true)))).await;
-    };
-    join(unfenced, fenced).await;
-    run.phase(of(Steps::Delete, None)).await;
+    run.build().await;
+    gates.built(position, !run.standing.get().adds_failed);
+    if gates.are_shut_for(position) {
+        return Some(run);
+    }
+    run.deletes().await;
+    None
 }
 
-struct Run<'a, 'c, A, F: Files, W> {
+pub(super) struct Run<'a, 'c, A, F: Files, W> {
     context: &'a Context<'c, A, F, W>,
     account: &'a Account,
     position: usize,
@@ -67,8 +57,39 @@ struct Run<'a, 'c, A, F: Files, W> {
 }
 
 impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
-    async fn phase(&self, changes: impl Iterator<Item = (usize, &Change)> + Send) {
-        stream::iter(changes)
+    /// Adds, heals and replaces.
+    async fn build(&self) {
+        let unfenced = async {
+            self.phase(Steps::Add, Some(false)).await;
+            self.phase(Steps::DeleteThenAdd, Some(false)).await;
+        };
+        let fenced = async {
+            let adds = self.phase(Steps::Add, Some(true));
+            join(adds, self.phase(Steps::DeleteThenAdd, Some(true))).await;
+        };
+        join(unfenced, fenced).await;
+    }
+
+    async fn deletes(&self) {
+        self.phase(Steps::Delete, None).await;
+    }
+
+    /// The deletes, once the gates open.
+    pub(super) async fn held_deletes(self, gates: &Gates) {
+        let open = gates.open_for(self.position);
+        // What bars the account ends the wait, and the deletes find out themselves.
+        if let Ok(false) = self.context.unless_barred(self.account, false, open).await {
+            self.standing.set(|flags| flags.adds_failed = true);
+        }
+        self.deletes().await;
+    }
+    /// The changes with these steps, side by side; with or without a fence.
+    async fn phase(&self, steps: Steps, fenced: Option<bool>) {
+        let changes = self.organization.changes.iter().enumerate();
+        let of_phase = changes.filter(|(_, change)| {
+            change.steps == steps && fenced.is_none_or(|fenced| change.fence.is_some() == fenced)
+        });
+        stream::iter(of_phase)
             .map(|(at, change)| self.change(at, change))
             .buffer_unordered(self.context.settings.parallelism.max(1))
             .collect::<()>()

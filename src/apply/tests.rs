@@ -12,8 +12,8 @@ use crate::client::fake::{Arrival, FakeApi, Fault};
 use crate::client::{Api, Pace, Rate, Reply};
 use crate::diag::Place;
 use crate::model::{
-    AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired, Environment, Event,
-    Handle, Lineage, OperatorId, Organization, Report, Salt, Scope, Timestamp,
+    Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
+    Environment, Event, Handle, Lineage, OperatorId, Organization, Report, Salt, Scope, Timestamp,
 };
 use crate::plan::{FingerprintTable, Options, Pattern, Secrets, plan};
 use crate::state::memory::MemoryFiles;
@@ -71,7 +71,10 @@ fn desired(urls: &[&str]) -> Desired {
     };
     Desired {
         environment: Environment::Test,
-        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        accounts: BTreeMap::from([(
+            AccountName::default_account(),
+            Account::of(AccountSource::Default {}),
+        )]),
         organizations: vec![Organization {
             handle: Handle::new("acme"),
             scope: Arc::new(Scope {

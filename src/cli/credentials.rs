@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::exit::Failure;
-use crate::model::{AccountName, AccountSource, CredentialVariables};
+use crate::model::{Account, AccountName, AccountSource, CredentialVariables};
 use crate::secret::Secret;
 use crate::sign::Credential;
 
 /// The credentials of each account; all problems in one failure.
 pub(super) fn find(
-    accounts: &BTreeMap<AccountName, AccountSource>,
+    accounts: &BTreeMap<AccountName, Account>,
 ) -> Result<BTreeMap<AccountName, Credential>, Failure> {
     let mut found = BTreeMap::new();
     let mut problems = Vec::new();
-    for (name, source) in accounts {
-        match one(source) {
+    for (name, account) in accounts {
+        match one(&account.source) {
             Ok(credential) => {
                 found.insert(name.clone(), credential);
             }
@@ -25,7 +25,7 @@ pub(super) fn find(
         }
     }
     if problems.is_empty() {
-        return Ok(found);
+        return distinct(&found).map(|()| found);
     }
     let message = format!(
         "the credentials to sign calls with are not usable: {}",
@@ -35,6 +35,24 @@ pub(super) fn find(
         "Set them in the environment of this command. `--sandbox` needs none. eSign's console shows \
          them under access management (CAM); production and test have different ones.",
     ))
+}
+
+/// Two names of one account would add and delete the same callbacks.
+fn distinct(found: &BTreeMap<AccountName, Credential>) -> Result<(), Failure> {
+    let mut names: BTreeMap<&str, &AccountName> = BTreeMap::new();
+    for (name, credential) in found {
+        if let Some(other) = names.insert(&credential.secret_id, name) {
+            let message = format!(
+                "the accounts `{other}` and `{name}` have the same SecretId, so they are one account to eSign, and what \
+                 is deleted for one would be gone for the other; nothing was called"
+            );
+            return Err(Failure::error(message).advice(
+                "Use one of them for both, or correct the credentials of one. After a change of name, write the old \
+                 name as `formerly:` of the new one.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The environment variables of the vendor's tools.

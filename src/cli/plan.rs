@@ -61,7 +61,8 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
     }
     // What can be forgotten is no change: nobody wished for it, and nothing depends on it.
     let news = |item: &Bookkeeping| matches!(item, Bookkeeping::Refresh { .. });
-    let pending = detailed_exitcode && (!plan.is_empty() || plan.bookkeeping.iter().any(news));
+    let records = !plan.moves.is_empty() || plan.bookkeeping.iter().any(news);
+    let pending = detailed_exitcode && (!plan.is_empty() || records);
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 
@@ -82,8 +83,11 @@ pub(super) fn refused(plan: &Plan, ui: &mut Ui) -> Exit {
 pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: u32, ui: &mut Ui) {
     let now = SystemClock.now();
     if ui.takes_json() {
-        for change in plan.changes() {
-            ui.json_line(&render::planned_change_json(change, now));
+        for item in &plan.moves {
+            ui.json_line(&render::planned_move_json(item, now));
+        }
+        for (organization, change) in plan.changes_by_organization() {
+            ui.json_line(&render::planned_change_json(organization, change, now));
         }
         ui.json_line(&render::change_summary_json(plan, now));
         ui.flush();

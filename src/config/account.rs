@@ -2,24 +2,69 @@
 
 use super::code;
 use super::keys::mistyped;
-use super::raw::{self, EnvironmentVariables, Fields, Loose, Secretive};
+use super::name::is_account_id;
+use super::raw::{self, Anything, EnvironmentVariables, Fields, Loose, Secretive, Text};
 use super::report::Reader;
 use super::source::{At, Span};
-use crate::model::{AccountSource, CredentialVariables};
+use crate::diag::Place;
+use crate::model::{Account, AccountId, AccountName, AccountSource, CredentialVariables};
 
 impl Reader<'_> {
-    /// Where an account's credentials come from.
+    /// A declared account, and the place of its `formerly`.
     pub(super) fn account(
         &mut self,
         value: At<Loose<Fields<'_, raw::Account<'_>>>>,
-    ) -> Option<AccountSource> {
-        let value = self.expect(format_args!("an account"), value)?;
+    ) -> (Option<Account>, Option<Place>) {
+        let Some(value) = self.expect(format_args!("an account"), value) else {
+            return (None, None);
+        };
         let span = value.span;
+        // Of one with a misspelt key it is not known where its credentials come from.
+        let sound = value.value.strays.is_empty();
         let raw::Account {
             profile,
             env,
+            formerly,
+            expect_account_id,
             assume_role,
         } = self.fields("an account", value.value);
+        let source = self.source(span, profile, env, assume_role);
+        let formerly = self.text("formerly", formerly).and_then(|formerly| {
+            let place = self.place(formerly.span);
+            Some((self.name("the name of an account", &formerly)?, place))
+        });
+        let place = formerly.as_ref().map(|(_, place)| *place);
+        let expect_account_id = self.account_id(expect_account_id);
+        let account = source.filter(|_| sound).map(|source| Account {
+            source,
+            formerly: formerly.map(|(name, _)| AccountName::new(name)),
+            expect_account_id,
+        });
+        (account, place)
+    }
+
+    fn account_id(&mut self, value: Option<At<Loose<Text<'_>>>>) -> Option<AccountId> {
+        let At { value, span, .. } = self.text("expect_account_id", value)?;
+        if is_account_id(&value) {
+            return Some(AccountId::new(value));
+        }
+        self.error(
+            span,
+            code::ID,
+            "`expect_account_id` must be the number of a Tencent Cloud account, in decimal digits",
+            Some("copy it from the account center of the Tencent Cloud console".to_owned()),
+        );
+        None
+    }
+
+    /// Where an account's credentials come from.
+    fn source(
+        &mut self,
+        span: Span,
+        profile: Option<At<Loose<Text<'_>>>>,
+        env: Option<At<Loose<Secretive<'_, EnvironmentVariables<'_>>>>>,
+        assume_role: Option<At<Loose<Anything>>>,
+    ) -> Option<AccountSource> {
         if let Some(assume_role) = assume_role {
             for bytes in assume_role.scalars() {
                 self.hide(bytes);

@@ -35,6 +35,8 @@ codes! {
     MISSING_KEY = "E013" "missing key",
     VERSION = "E014" "unknown version",
     UNKNOWN_VALUE = "E015" "unknown value",
+    FORMER_NAME = "E018" "former name of an account in use",
+    SAME_CREDENTIALS = "E019" "two accounts with the same credentials",
     NAME = "E020" "name not allowed",
     ID = "E021" "id not allowed",
     UNKNOWN_ACCOUNT = "E022" "unknown account",

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::file::File;
@@ -19,7 +18,8 @@ use super::source::{At, Span};
 use super::{Source, code};
 use crate::diag::Place;
 use crate::model::{
-    AccountName, AccountSource, Desired, Environment, Handle, OperatorId, Organization, Scope,
+    Account, AccountName, AccountSource, Desired, Environment, Handle, OperatorId, Organization,
+    Scope,
 };
 
 /// The version of the format this program reads.
@@ -40,8 +40,19 @@ pub(super) struct Merge<'s> {
     accounts_known: bool,
     environment: Option<(Environment, Place)>,
     defaults: Defaults,
-    accounts: BTreeMap<AccountName, (Option<AccountSource>, Place)>,
+    pub(super) accounts: BTreeMap<AccountName, DeclaredAccount>,
     organizations: Vec<Organizations>,
+}
+
+/// An account under `accounts`.
+#[derive(Debug)]
+pub(super) struct DeclaredAccount {
+    /// `None` when it has an error.
+    pub(super) account: Option<Account>,
+    /// Of its name.
+    pub(super) place: Place,
+    /// Of its `formerly`.
+    pub(super) formerly: Option<Place>,
 }
 
 impl<'s> Merge<'s> {
@@ -200,7 +211,7 @@ impl<'s> Merge<'s> {
     }
 
     /// `file:line`, for messages.
-    fn name_of(&self, place: Place) -> String {
+    pub(super) fn name_of(&self, place: Place) -> String {
         let source = self.sources.get(place.file as usize);
         let name = source.map_or("", |source| &source.name);
         format!("{name}:{}", place.line)
@@ -219,25 +230,30 @@ impl<'s> Merge<'s> {
             text,
         };
         let place = reader.place(name.span);
-        let source = reader.account(value);
+        let (account, formerly) = reader.account(value);
         let Some(name) = reader.name("the name of an account", name) else {
             return;
         };
         let length = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
         let name = AccountName::new(name);
+        let declared = DeclaredAccount {
+            account,
+            place,
+            formerly,
+        };
         match self.accounts.get(&name) {
             None => {
-                self.accounts.insert(name, (source, place));
+                self.accounts.insert(name, declared);
             }
-            Some((_, earlier)) if earlier.file == file => {
-                let message = format!("the account `{name}` stands here for the second time");
+            Some(earlier) if earlier.place.file == file => {
+                let message = format!("duplicate account `{name}`");
                 let help = Some("remove one of the two".to_owned());
                 self.report
                     .error(place, length, code::DUPLICATE_KEY, message, help);
             }
-            Some((earlier, earlier_place)) if *earlier != source => {
-                let earlier_place = *earlier_place;
-                self.conflict(&format!("the account `{name}`"), place, earlier_place);
+            Some(earlier) if earlier.account != declared.account => {
+                let earlier = earlier.place;
+                self.conflict(&format!("the account `{name}`"), place, earlier);
             }
             Some(_) => {}
         }
@@ -277,17 +293,21 @@ impl<'s> Merge<'s> {
             }
             organizations.extend(self.complete(handle, place, span, draft));
         }
-        self.distinct_scopes(&organizations);
+        self.owners(&organizations);
         let secrets = secrets.renumber(&mut organizations);
         self.accounts
             .entry(default_account)
-            .or_insert((Some(AccountSource::Default {}), Place::default()));
+            .or_insert_with(|| DeclaredAccount {
+                account: Some(Account::of(AccountSource::Default {})),
+                place: Place::default(),
+                formerly: None,
+            });
         let desired = Desired {
             environment: self.environment(),
             accounts: self
                 .accounts
                 .into_iter()
-                .filter_map(|(name, (source, _))| Some((name, source?)))
+                .filter_map(|(name, declared)| Some((name, declared.account?)))
                 .collect(),
             organizations,
             secrets,
@@ -435,47 +455,5 @@ impl<'s> Merge<'s> {
             Some(help),
         );
         false
-    }
-
-    fn distinct_scopes(&mut self, organizations: &[Organization]) {
-        // Of those without an operator more may be wrong, what tells them apart too.
-        let whole = |one: &&Organization| !one.operator.as_str().is_empty();
-        // Equal ones have equal hashes, and numbers are sorted in a tenth of the time.
-        let mut by_hash: Vec<_> = organizations
-            .iter()
-            .filter(whole)
-            .map(|organization| {
-                let mut hasher = DefaultHasher::new();
-                organization.scope.hash(&mut hasher);
-                (hasher.finish(), organization)
-            })
-            .collect();
-        by_hash.sort_by_key(|(hash, organization)| (*hash, organization.place));
-        let mut shared = Vec::new();
-        for alike in by_hash.chunk_by(|(one, _), (other, _)| one == other) {
-            for (at, (_, second)) in alike.iter().enumerate() {
-                let first = alike[..at].iter().find(|(_, it)| it.scope == second.scope);
-                shared.extend(first.map(|(_, first)| (*second, *first)));
-            }
-        }
-        for (second, first) in shared {
-            let length = u32::try_from(second.handle.as_str().chars().count());
-            self.report.error(
-                second.place,
-                length.unwrap_or(u32::MAX),
-                code::SAME_SCOPE,
-                format!(
-                    "`{}` and `{}` ({}) are the same organization to eSign",
-                    second.handle,
-                    first.handle,
-                    self.name_of(first.place)
-                ),
-                Some(
-                    "put their callbacks together, or set a different `proxy_organization_id`, \
-                     `app_id` or `account`"
-                        .to_owned(),
-                ),
-            );
-        }
     }
 }

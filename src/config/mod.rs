@@ -25,6 +25,7 @@ mod keys;
 mod merge;
 mod name;
 mod organization;
+mod owners;
 mod placeholder;
 mod raw;
 mod report;

@@ -12,6 +12,9 @@ pub(super) const PATTERN: &str = r"^[^\u0000-\u0020\u007f-\u00a0\u00ad\u061c\u16
 /// Of operators, organizations and applications: what can be seen in ASCII. Kept equal to [`is_id`].
 pub(super) const ID_PATTERN: &str = "^[!-~]+$";
 
+/// Of Tencent Cloud accounts: a decimal number. Kept equal to [`is_account_id`].
+pub(super) const ACCOUNT_ID_PATTERN: &str = "^[0-9]{1,20}$";
+
 /// What a handle, account or profile may be called.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(is_barred)
@@ -27,6 +30,11 @@ fn is_barred(c: char) -> bool {
 /// What an operator, organization or application id may be.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What the number of a Tencent Cloud account may be.
+pub(super) fn is_account_id(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The schema of a handle or account name.

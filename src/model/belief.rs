@@ -200,7 +200,9 @@ impl Belief {
         }
     }
 
-    fn union(self, other: Self) -> Self {
+    /// What may be true when one of the two is.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
         let present = match (self.present, other.present) {
             (None, there) | (there, None) => there,
             (Some(one), Some(two)) => Some(Presumed {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{AccountName, CallbackUrl, Environment, Handle, OperatorId, Scope};
+use super::{AccountId, AccountName, CallbackUrl, Environment, Handle, OperatorId, Scope};
 use crate::diag::Place;
 use crate::secret::SecretReference;
 
@@ -13,11 +13,36 @@ pub struct Desired {
     /// Chooses the host; must equal the state's.
     pub environment: Environment,
     /// Always holds `default`.
-    pub accounts: BTreeMap<AccountName, AccountSource>,
+    pub accounts: BTreeMap<AccountName, Account>,
     /// Sorted by handle; each with a scope of its own.
     pub organizations: Vec<Organization>,
     /// Every distinct secret reference, in order of first use.
     pub secrets: Vec<DeclaredSecret>,
+}
+
+/// A set of credentials.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Where they come from.
+    pub source: AccountSource,
+    /// An earlier name of the same account: what is recorded under it belongs to this one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formerly: Option<AccountName>,
+    /// The Tencent Cloud account that they must belong to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_account_id: Option<AccountId>,
+}
+
+impl Account {
+    /// An account of which nothing but its source is said.
+    pub const fn of(source: AccountSource) -> Self {
+        Self {
+            source,
+            formerly: None,
+            expect_account_id: None,
+        }
+    }
 }
 
 /// Where an account's credentials come from.

@@ -4,7 +4,12 @@
 //! known, [`Entry::interrupt`] when the program died in between. Invariant: whatever call may still
 //! arrive at eSign is in `lost` (or, while we wait for its answer, in `pending`).
 
-use super::{Belief, CallId, Evidence, Handle, OperatorId, Outcome, RequestId, Timestamp, Write};
+use std::cmp::Ordering;
+
+use super::{
+    Belief, CallId, Evidence, Fingerprints, Handle, OperatorId, Outcome, RequestId, Timestamp,
+    Write,
+};
 
 /// One recorded callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +163,48 @@ impl Entry {
         }
     }
 
+    /// What two records of one callback say together: it was recorded under two names.
+    ///
+    /// What was confirmed last holds, unless a call of either is open; then either may be true.
+    #[must_use]
+    pub fn merge(mut self, mut other: Self) -> Self {
+        self.interrupt();
+        other.interrupt();
+        let at = |entry: &Self| entry.proof.as_ref().map(|proof| proof.at);
+        let open = self.lost.is_some() || other.lost.is_some();
+        let belief = match at(&self).cmp(&at(&other)) {
+            Ordering::Greater if !open => self.belief,
+            Ordering::Less if !open => other.belief,
+            Ordering::Greater | Ordering::Less | Ordering::Equal => self.belief.union(other.belief),
+        };
+        let lost = match (self.lost, other.lost) {
+            (Some(one), Some(two)) => Some(LostCall {
+                write: if one.write == two.write {
+                    one.write
+                } else {
+                    // Each is the opposite of something; whatever is sent next has to wait for both.
+                    Write::Add(Fingerprints::NEVER_DECLARED)
+                },
+                signed_at: one.signed_at.max(two.signed_at),
+            }),
+            (one, two) => one.or(two),
+        };
+        let proof = if at(&other) > at(&self) {
+            other.proof
+        } else {
+            self.proof
+        };
+        Self {
+            handle: self.handle,
+            operator: self.operator,
+            protect: self.protect || other.protect,
+            belief,
+            lost,
+            pending: None,
+            proof,
+        }
+    }
+
     fn confirm(&mut self, call: LostCall, belief: Belief, at: Timestamp, request_id: &RequestId) {
         self.belief = belief;
         // A lost call with another effect was dead before this one left.
@@ -203,7 +250,7 @@ impl LostCall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ApiError, Fingerprints};
+    use crate::model::ApiError;
 
     fn error() -> ApiError {
         ApiError {
@@ -235,5 +282,56 @@ mod tests {
         entry.begin(CallId(3), call(Write::Delete, 3000));
         entry.settle(&Outcome::Applied(RequestId::new("r")), Timestamp(3001));
         assert_eq!((entry.lost, entry.belief), (None, Belief::ABSENT));
+    }
+
+    fn recorded(belief: Belief, proved_at: Option<i64>, lost: Option<LostCall>) -> Entry {
+        Entry {
+            belief,
+            lost,
+            proof: proved_at.map(|at| Proof {
+                at: Timestamp(at),
+                request_id: RequestId::new("r"),
+            }),
+            ..Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false)
+        }
+    }
+
+    #[test]
+    fn of_two_records_of_one_callback_the_later_answer_holds() {
+        let x = Fingerprints::default();
+        let older = recorded(Belief::proven(x), Some(1), None);
+        let newer = recorded(Belief::ABSENT, Some(2), None);
+        for merged in [
+            older.clone().merge(newer.clone()),
+            newer.clone().merge(older.clone()),
+        ] {
+            assert_eq!(
+                (merged.belief, merged.proof),
+                (newer.belief, newer.proof.clone())
+            );
+        }
+        // What was never answered says nothing against the other.
+        let import = recorded(Belief::assumed(x), None, None);
+        assert_eq!(import.merge(newer).belief, Belief::ABSENT);
+    }
+
+    #[test]
+    fn with_an_open_call_either_of_two_records_may_be_true() {
+        let x = Fingerprints::default();
+        let (add, delete) = (call(Write::Add(x), 10), call(Write::Delete, 20));
+        let one = recorded(Belief::ABSENT.or_after(add.write), Some(1), Some(add));
+        let two = recorded(
+            Belief::proven(x).or_after(delete.write),
+            Some(2),
+            Some(delete),
+        );
+        let merged = one.clone().merge(two);
+        assert!(merged.is_open());
+        // Neither an add nor a delete may leave before both are dead.
+        let lost = merged.lost.unwrap();
+        assert!(![Write::Add(x), Write::Delete].contains(&lost.write));
+        assert_eq!(lost.signed_at, Timestamp(20));
+        let settled = recorded(Belief::proven(x), Some(3), None);
+        assert_eq!(one.merge(settled).lost, Some(add));
     }
 }

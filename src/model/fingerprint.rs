@@ -57,6 +57,14 @@ pub struct Fingerprints {
     pub token: Option<Fingerprint>,
 }
 
+impl Fingerprints {
+    /// Those of no declared secrets: a keyed hash is not all zeroes.
+    pub const NEVER_DECLARED: Self = Self {
+        key: Some(Fingerprint([0; 16])),
+        token: Some(Fingerprint([0; 16])),
+    };
+}
+
 /// The random value that makes one state's fingerprints useless outside it. Not secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(pub [u8; 16]);

@@ -28,14 +28,15 @@ pub use belief::{Belief, Evidence, Presence, Presumed};
 pub use call::{Call, CallId, Operation, Write};
 pub use credential::{MASK, credentials, masked};
 pub use desired::{
-    AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired, Organization,
-    SecretIndex,
+    Account, AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired,
+    Organization, SecretIndex,
 };
 pub use entry::{Drift, Entry, LostCall, Pending, Proof};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
 pub use fingerprint::{Fingerprint, Fingerprints, Salt};
 pub use name::{
-    AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId, RequestId,
+    AccountId, AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId,
+    RequestId,
 };
 pub use outcome::{ApiError, Blast, Outcome};
 pub use recorded::{Identity, Intent, Lineage, Recorded, Settled};

@@ -88,6 +88,10 @@ name! {
     AccountName
 }
 name! {
+    /// The number of a Tencent Cloud account (`GetCallerIdentity`'s `AccountId`): decimal digits.
+    AccountId
+}
+name! {
     /// `Agent.ProxyOrganizationId`: a member organization of a group.
     OrganizationId
 }

@@ -113,6 +113,31 @@ impl Recorded {
         entry
     }
 
+    /// Records everything of one scope under another. What both record of one URL is put together:
+    /// see [`Entry::merge`]. Whether there was anything.
+    pub fn move_scope(&mut self, from: &Scope, to: &Arc<Scope>) -> bool {
+        let Some(urls) = self.scopes.remove(from) else {
+            return false;
+        };
+        for (url, entry) in urls {
+            let identity = Identity {
+                scope: Arc::clone(to),
+                url,
+            };
+            let there = self.remove(&identity.scope, &identity.url);
+            let ids = [Some(&entry), there.as_ref()].map(|entry| Some(entry?.pending?.id));
+            for id in ids.into_iter().flatten() {
+                self.pending.remove(&id);
+            }
+            let merged = match there {
+                Some(there) => there.merge(entry),
+                None => entry,
+            };
+            self.insert(identity, merged);
+        }
+        true
+    }
+
     /// Every entry with its identity, in scope and URL order.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<Scope>, &CallbackUrl, &Entry)> {
         self.scopes

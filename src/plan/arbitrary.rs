@@ -11,13 +11,14 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::{
-    After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Plan, Reason, Summary,
+    After, Before, Bookkeeping, Change, Destination, Move, OrganizationPlan, Plan, Reason, Summary,
     Tripped,
 };
 use crate::model::{
-    AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl, CredentialVariables,
-    Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage, LostCall, OperatorId,
-    OrganizationId, Presumed, Salt, Scope, SecretIndex, Steps, Timestamp, Write,
+    Account, AccountId, AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl,
+    CredentialVariables, Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage,
+    LostCall, OperatorId, OrganizationId, Presumed, Salt, Scope, SecretIndex, Steps, Timestamp,
+    Write,
 };
 use crate::secret::SecretReference;
 
@@ -119,6 +120,13 @@ fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
         (any::<bool>(), any::<bool>())
             .prop_map(|(key, token)| Reason::SecretChanged { key, token }),
+        (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(account, organization, app)| {
+            Reason::ScopeChanged {
+                account,
+                organization,
+                app,
+            }
+        }),
         proptest::sample::select(vec![
             Reason::NotRecorded,
             Reason::ProvenAbsent,
@@ -212,6 +220,29 @@ fn source() -> impl Strategy<Value = AccountSource> {
     ]
 }
 
+fn account() -> impl Strategy<Value = Account> {
+    let id = proptest::string::string_regex("[0-9]{1,20}").expect("a pattern");
+    (
+        source(),
+        proptest::option::of(text().prop_map(AccountName::new)),
+        proptest::option::of(id.prop_map(AccountId::new)),
+    )
+        .prop_map(|(source, formerly, expect_account_id)| Account {
+            source,
+            formerly,
+            expect_account_id,
+        })
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    (text(), scope(), scope(), 0_usize..100).prop_map(|(handle, from, to, callbacks)| Move {
+        handle: Handle::new(handle),
+        from: Arc::new(from),
+        to: Arc::new(to),
+        callbacks,
+    })
+}
+
 fn bookkeeping() -> impl Strategy<Value = Bookkeeping> {
     let identity = || {
         (scope(), text()).prop_map(|(scope, url)| Identity {
@@ -248,6 +279,14 @@ fn tripped() -> impl Strategy<Value = Tripped> {
         }),
         (count(), count()).prop_map(|(deletes, recorded)| Tripped::MostOfAll { deletes, recorded }),
         address().prop_map(|address| Tripped::Protected { address }),
+        (text(), text(), text(), count()).prop_map(|(handle, account, other, callbacks)| {
+            Tripped::PerhapsShared {
+                handle: Handle::new(handle),
+                account: AccountName::new(account),
+                other: AccountName::new(other),
+                callbacks,
+            }
+        }),
         (count(), count())
             .prop_map(|(allowed, deletes)| Tripped::WrongAllowance { allowed, deletes }),
     ]
@@ -280,18 +319,24 @@ fn summary() -> impl Strategy<Value = Summary> {
 fn organizations(secrets: u32) -> impl Strategy<Value = Vec<OrganizationPlan>> {
     btree_map(
         scope(),
-        (text(), any::<bool>(), vec(change(secrets), 0..4)),
+        (
+            text(),
+            proptest::option::of(scope()),
+            any::<bool>(),
+            vec(change(secrets), 0..4),
+        ),
         0..4,
     )
     .prop_map(|organizations| {
         organizations
             .into_iter()
-            .map(|(scope, (handle, suspended, mut changes))| {
+            .map(|(scope, (handle, successor, suspended, mut changes))| {
                 changes.sort_by(|one, other| one.address.url.cmp(&other.address.url));
                 changes.dedup_by(|one, other| one.address.url == other.address.url);
                 OrganizationPlan {
                     handle: Handle::new(handle),
                     scope: Arc::new(scope),
+                    successor: successor.map(Arc::new),
                     suspended,
                     changes,
                 }
@@ -316,9 +361,14 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
                     any::<u64>(),
                     any::<[u8; 16]>(),
                 ),
-                btree_map(text().prop_map(AccountName::new), source(), 0..3),
+                btree_map(text().prop_map(AccountName::new), account(), 0..3),
                 (Just(secrets), Just(organizations)),
-                (vec(bookkeeping(), 0..3), summary(), vec(tripped(), 0..4)),
+                (
+                    vec(moves(), 0..3),
+                    vec(bookkeeping(), 0..3),
+                    summary(),
+                    vec(tripped(), 0..4),
+                ),
             )
         })
         .prop_map(assemble)
@@ -326,9 +376,9 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
 
 type Parts = (
     (Environment, Destination, Option<u128>, u64, [u8; 16]),
-    BTreeMap<AccountName, AccountSource>,
+    BTreeMap<AccountName, Account>,
     (Vec<SecretReference>, Vec<OrganizationPlan>),
-    (Vec<Bookkeeping>, Summary, Vec<Tripped>),
+    (Vec<Move>, Vec<Bookkeeping>, Summary, Vec<Tripped>),
 );
 
 fn assemble(parts: Parts) -> Plan {
@@ -336,7 +386,7 @@ fn assemble(parts: Parts) -> Plan {
         (environment, destination, lineage, serial, salt),
         accounts,
         (secrets, organizations),
-        (bookkeeping, summary, tripped),
+        (moves, bookkeeping, summary, tripped),
     ) = parts;
     Plan {
         environment,
@@ -347,6 +397,7 @@ fn assemble(parts: Parts) -> Plan {
         accounts,
         secrets,
         organizations,
+        moves,
         bookkeeping,
         summary,
         tripped,

@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use super::decide::{Value, Verdict, Wanted, decide};
 use super::guards::{self, Census};
+use super::moves::{self, Move};
 use super::order::{join, merge, order};
+use super::owners;
 use super::{
     After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Pattern, Plan, Reason,
     Summary,
 };
 use crate::model::{
-    Action, Address, Callback, CallbackUrl, Desired, Entry, Fingerprints, Handle, Identity,
-    OperatorId, Organization, Presence, Recorded, Salt, Scope, SecretIndex, Steps, Timestamp,
+    Action, Address, Callback, CallbackUrl, Desired, Entry, Fingerprints, Identity, OperatorId,
+    Organization, Presence, Recorded, Salt, SecretIndex, Steps, Timestamp,
 };
 
 /// The fingerprints of every pair of key and token that is declared.
@@ -61,6 +63,8 @@ pub fn plan(
     secrets: Secrets<'_>,
     options: &Options,
 ) -> Plan {
+    let moves = moves::moves(desired, recorded);
+    let recorded = &*moves::moved(recorded, &moves);
     let mut builder = Builder {
         desired,
         recorded,
@@ -95,19 +99,27 @@ pub fn plan(
     for (scope, entries) in orphans {
         builder.orphaned(scope, entries);
     }
-    builder.finish()
+    builder.finish(moves)
 }
 
-struct Builder<'a> {
-    desired: &'a Desired,
+pub(super) struct Builder<'a> {
+    pub(super) desired: &'a Desired,
     recorded: &'a Recorded,
     secrets: Secrets<'a>,
-    options: &'a Options,
+    pub(super) options: &'a Options,
     organizations: Vec<OrganizationPlan>,
     census: Vec<Census>,
-    bookkeeping: Vec<Bookkeeping>,
-    summary: Summary,
+    pub(super) bookkeeping: Vec<Bookkeeping>,
+    pub(super) summary: Summary,
 }
+
+/// Nothing is called for a suspended organization.
+pub(super) const SUSPENDED: Verdict = Verdict {
+    action: Action::NoOp,
+    steps: Steps::Nothing,
+    reason: Reason::Suspended,
+    fenced: false,
+};
 
 /// What the file says about one URL of an organization.
 enum Declaration<'a> {
@@ -139,13 +151,14 @@ impl<'a> Builder<'a> {
             let declaration = declaration.unwrap_or(Declaration::Nothing);
             changes.extend(self.change(organization, url, &declaration, entry, &mut census));
         });
-        self.push(
-            organization.handle.clone(),
-            &organization.scope,
-            organization.suspend,
+        let plan = OrganizationPlan {
+            handle: organization.handle.clone(),
+            scope: Arc::clone(&organization.scope),
+            successor: None,
+            suspended: organization.suspend,
             changes,
-            census,
-        );
+        };
+        self.push(plan, census);
     }
 
     fn change(
@@ -176,12 +189,7 @@ impl<'a> Builder<'a> {
         let (wanted, after) = self.wanted(organization, &address, declaration);
         let mut verdict = decide(entry, wanted);
         if organization.suspend {
-            verdict = Verdict {
-                action: Action::NoOp,
-                steps: Steps::Nothing,
-                reason: Reason::Suspended,
-                fenced: false,
-            };
+            verdict = SUSPENDED;
         } else {
             self.note(organization, url, declaration, entry);
         }
@@ -304,72 +312,17 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Entries whose organization left the file.
-    fn orphaned(&mut self, scope: &Arc<Scope>, entries: &BTreeMap<CallbackUrl, Entry>) {
-        let mut census = Census::default();
-        let mut changes = Vec::new();
-        let reason = if self.options.destroy {
-            Reason::Destroy
-        } else {
-            Reason::OrganizationNotDeclared
-        };
-        for (url, entry) in entries {
-            let counted = guards::counts(entry.belief.presence());
-            census.recorded += usize::from(counted);
-            self.summary.unknown += usize::from(entry.is_open());
-            let address = Address {
-                handle: entry.handle.clone(),
-                url: url.clone(),
-            };
-            if !self.targeted(&address) {
-                census.remaining += usize::from(counted);
-                continue;
-            }
-            if !counted {
-                let identity = Identity {
-                    scope: Arc::clone(scope),
-                    url: url.clone(),
-                };
-                if entry.lost.is_none() {
-                    self.bookkeeping.push(Bookkeeping::Forget(identity));
-                }
-                continue;
-            }
-            let verdict = decide(Some(entry), Wanted::Gone(reason));
-            let change = assemble(address, entry.operator.clone(), verdict, Some(entry), None);
-            census.omitted += usize::from(guards::by_omission(&change));
-            changes.push(change);
-        }
-        let handle = entries
-            .values()
-            .next()
-            .map_or_else(|| Handle::new(""), |entry| entry.handle.clone());
-        self.push(handle, scope, false, changes, census);
-    }
-
-    fn targeted(&self, address: &Address) -> bool {
+    pub(super) fn targeted(&self, address: &Address) -> bool {
         let targets = &self.options.targets;
         targets.is_empty() || targets.iter().any(|pattern| pattern.matches(address))
     }
 
-    fn push(
-        &mut self,
-        handle: Handle,
-        scope: &Arc<Scope>,
-        suspended: bool,
-        changes: Vec<Change>,
-        census: Census,
-    ) {
-        self.organizations.push(OrganizationPlan {
-            handle,
-            scope: Arc::clone(scope),
-            suspended,
-            changes,
-        });
+    pub(super) fn push(&mut self, organization: OrganizationPlan, census: Census) {
+        self.organizations.push(organization);
         self.census.push(census);
     }
 
-    fn finish(mut self) -> Plan {
+    fn finish(mut self, moves: Vec<Move>) -> Plan {
         self.heal();
         self.bookkeeping
             .sort_by(|one, two| one.identity().cmp(two.identity()));
@@ -408,7 +361,7 @@ impl<'a> Builder<'a> {
             serial: self.recorded.serial,
             salt: self.secrets.salt,
             accounts: accounts
-                .map(|(name, source)| (name.clone(), source.clone()))
+                .map(|(name, account)| (name.clone(), account.clone()))
                 .collect(),
             secrets: self
                 .desired
@@ -417,11 +370,17 @@ impl<'a> Builder<'a> {
                 .map(|secret| secret.reference.clone())
                 .collect(),
             organizations,
+            moves,
             bookkeeping: self.bookkeeping,
             summary: self.summary,
             tripped: Vec::new(),
         };
-        plan.tripped = guards::tripped(&plan, &census, self.options.allow_deletes);
+        plan.tripped = owners::perhaps_shared(self.desired, self.recorded, &plan);
+        plan.tripped.append(&mut guards::tripped(
+            &plan,
+            &census,
+            self.options.allow_deletes,
+        ));
         plan
     }
 
@@ -468,7 +427,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn assemble(
+pub(super) fn assemble(
     address: Address,
     operator: OperatorId,
     verdict: Verdict,

@@ -21,7 +21,10 @@ pub(super) struct Census {
 pub(super) fn by_omission(change: &Change) -> bool {
     change.steps == Steps::Delete
         && match change.reason {
-            Reason::NotDeclared | Reason::OrganizationNotDeclared | Reason::Destroy => true,
+            Reason::NotDeclared
+            | Reason::OrganizationNotDeclared
+            | Reason::ScopeChanged { .. }
+            | Reason::Destroy => true,
             Reason::ListedAbsent
             | Reason::NotRecorded
             | Reason::ProvenAbsent

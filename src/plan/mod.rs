@@ -19,19 +19,23 @@ mod decide;
 mod destination;
 mod document;
 mod guards;
+mod leaving;
+mod moves;
 mod order;
+mod owners;
 mod pattern;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{
-    AccountName, AccountSource, Action, Address, Belief, Environment, Fingerprints, Handle,
-    Identity, Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
+    Account, AccountName, Action, Address, Belief, Environment, Fingerprints, Handle, Identity,
+    Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
 use crate::secret::SecretReference;
 
@@ -41,6 +45,7 @@ pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
     write_errored,
 };
+pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 
 /// What will be done, in the order it will be done.
@@ -57,11 +62,14 @@ pub struct Plan {
     /// What its fingerprints were made with.
     pub salt: Salt,
     /// Every account its calls use.
-    pub accounts: BTreeMap<AccountName, AccountSource>,
+    pub accounts: BTreeMap<AccountName, Account>,
     /// Every secret its calls use, indexed by [`SecretIndex`].
     pub secrets: Vec<SecretReference>,
     /// In handle order. Organizations side by side, the changes of each in order.
     pub organizations: Vec<OrganizationPlan>,
+    /// What is recorded under another account than it belongs to now. The record changes before the
+    /// first call.
+    pub moves: Vec<Move>,
     /// What is recorded but needs no call: renamed handles, changed operators, entries to forget.
     pub bookkeeping: Vec<Bookkeeping>,
     /// The counts.
@@ -77,6 +85,8 @@ pub struct OrganizationPlan {
     pub handle: Handle,
     /// Where its callbacks live.
     pub scope: Arc<Scope>,
+    /// The scope that its handle has in callbacks.yaml now, when that is another one.
+    pub successor: Option<Arc<Scope>>,
     /// Nothing is called for it; its changes are all no-ops.
     pub suspended: bool,
     /// Adds, heals and settled adds first; then replaces; then deletes. No-ops last.
@@ -153,6 +163,15 @@ pub enum Reason {
     NotDeclared,
     /// Its organization is not in callbacks.yaml.
     OrganizationNotDeclared,
+    /// Its organization has another scope now.
+    ScopeChanged {
+        /// Another account.
+        account: bool,
+        /// Another member organization.
+        organization: bool,
+        /// Another application.
+        app: bool,
+    },
     /// `absent:` lists it.
     ListedAbsent,
     /// `--destroy`.
@@ -261,6 +280,18 @@ pub enum Tripped {
         /// Which.
         address: Address,
     },
+    /// Callbacks of an account's own organization that another account's declares or has too: if the
+    /// two are one organization, deleting them for one erases them for the other.
+    PerhapsShared {
+        /// The organization that they would be deleted for.
+        handle: Handle,
+        /// Its account.
+        account: AccountName,
+        /// The account that they are to stay for.
+        other: AccountName,
+        /// How many.
+        callbacks: usize,
+    },
     /// `--allow-deletes` names another number than the plan deletes.
     WrongAllowance {
         /// What the flag said.
@@ -323,6 +354,7 @@ impl Plan {
             accounts,
             secrets,
             organizations,
+            moves,
             bookkeeping,
             summary,
             tripped,
@@ -336,6 +368,7 @@ impl Plan {
             accounts: accounts.clone(),
             secrets: secrets.clone(),
             organizations: organizations.iter().filter(called).cloned().collect(),
+            moves: moves.clone(),
             bookkeeping: bookkeeping.clone(),
             summary: *summary,
             tripped: tripped.clone(),
@@ -344,17 +377,24 @@ impl Plan {
 
     /// Every change with calls, in order.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.organizations
-            .iter()
-            .flat_map(|organization| &organization.changes)
-            .filter(|change| change.steps != Steps::Nothing)
+        self.changes_by_organization().map(|(_, change)| change)
+    }
+
+    /// The same, each with its organization.
+    pub fn changes_by_organization(&self) -> impl Iterator<Item = (&OrganizationPlan, &Change)> {
+        self.organizations.iter().flat_map(|organization| {
+            let changes = organization.changes.iter();
+            changes
+                .filter(|change| change.steps != Steps::Nothing)
+                .map(move |change| (organization, change))
+        })
     }
 }
 
 impl fmt::Display for Reason {
     /// The words after "because".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
             Self::NotRecorded => "nothing is recorded of it",
             Self::ProvenAbsent => "it is recorded as absent",
             Self::Adoption => "it is new here and `adoption: replace` asks for proof",
@@ -374,6 +414,11 @@ impl fmt::Display for Reason {
             Self::HealDue => "--heal asserts it again",
             Self::NotDeclared => "it is not in callbacks.yaml",
             Self::OrganizationNotDeclared => "its organization is not in callbacks.yaml",
+            Self::ScopeChanged {
+                account,
+                organization,
+                app,
+            } => return f.write_str(&scope_changed(account, organization, app)),
             Self::ListedAbsent => "it is listed under `absent`",
             Self::Destroy => "of --destroy",
             Self::OpenAdd => "nobody knows whether an earlier add of it arrived",
@@ -387,4 +432,17 @@ impl fmt::Display for Reason {
             Self::Suspended => "its organization is suspended",
         })
     }
+}
+
+fn scope_changed(account: bool, organization: bool, app: bool) -> String {
+    let changed = [
+        (account, "`account`"),
+        (organization, "`proxy_organization_id`"),
+        (app, "`app_id`"),
+    ];
+    let changed: Vec<_> = changed
+        .into_iter()
+        .filter_map(|(changed, name)| changed.then_some(name))
+        .collect();
+    format!("its organization has another {} now", changed.join(" and "))
 }

@@ -15,6 +15,7 @@ impl Plan {
             Tripped::MostOfOrganization { .. }
             | Tripped::LastOfOrganization { .. }
             | Tripped::MostOfAll { .. }
+            | Tripped::PerhapsShared { .. }
             | Tripped::WrongAllowance { .. } => None,
         });
         let mut urls = self

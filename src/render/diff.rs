@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::escape::Clean;
 use super::style::{Style, Tone};
-use super::text::Fingerprinting;
+use super::text::{Ambiguous, Context, Fingerprinting, scope_words};
 use crate::model::{Action, Evidence, Fingerprint, Steps};
 use crate::plan::{Change, OrganizationPlan, Plan};
 
@@ -22,6 +22,7 @@ const CONTEXT: usize = 3;
 /// # Errors
 /// Those of `out` alone.
 pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    let ambiguous = Ambiguous::of(plan);
     plan.organizations
         .iter()
         .filter(|organization| {
@@ -29,7 +30,8 @@ pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
             changes.iter().any(|change| change.steps != Steps::Nothing)
         })
         .try_for_each(|organization| {
-            organization_diff(organization, Fingerprinting::of(plan), style, out)
+            let context = Context::of(plan, &ambiguous, organization);
+            organization_diff(organization, context, style, out)
         })
 }
 
@@ -41,7 +43,7 @@ struct Line {
 
 fn organization_diff(
     organization: &OrganizationPlan,
-    fingerprinting: Fingerprinting,
+    context: Context<'_>,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
@@ -52,7 +54,7 @@ fn organization_diff(
     let lines: Vec<Line> = changes
         .into_iter()
         .flat_map(|change| {
-            let (recorded, desired) = sides(change, fingerprinting);
+            let (recorded, desired) = sides(change, context.fingerprinting);
             TextDiff::from_lines(&recorded, &desired)
                 .iter_all_changes()
                 .map(|line| Line {
@@ -65,13 +67,15 @@ fn organization_diff(
     if lines.iter().all(|line| line.tag == ChangeTag::Equal) {
         return Ok(());
     }
+    let scope = context.scope.map(scope_words);
+    let scope = scope.map_or_else(String::new, |scope| format!(" ({scope})"));
     for (mark, side) in [("---", "recorded"), ("+++", "desired")] {
         writeln!(
             out,
             "{}",
             style.paint(
                 Tone::Strong,
-                format_args!("{mark} {side}/{}", Clean(&organization.handle))
+                format_args!("{mark} {side}/{}{scope}", Clean(&organization.handle))
             )
         )?;
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Style;
+use super::{Context, Fingerprinting, Style};
 use crate::model::{
-    AccountName, AccountSource, Action, Address, ApiError, Belief, CallbackUrl, Environment,
-    Fingerprint, Fingerprints, Handle, Lineage, LostCall, OperatorId, RequestId, Salt, Scope,
-    SecretIndex, Steps, Timestamp, Write,
+    Account, AccountName, AccountSource, Action, Address, ApiError, Belief, CallbackUrl,
+    Environment, Fingerprint, Fingerprints, Handle, Lineage, LostCall, OperatorId, RequestId, Salt,
+    Scope, SecretIndex, Steps, Timestamp, Write,
 };
 use crate::plan::{After, Before, Change, Destination, OrganizationPlan, Plan, Reason, Summary};
 use crate::secret::SecretReference;
@@ -144,7 +144,10 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
         lineage: Some(Lineage(uuid::Uuid::from_u128(7))),
         serial: 7,
         salt: Salt([5; 16]),
-        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        accounts: BTreeMap::from([(
+            AccountName::default_account(),
+            Account::of(AccountSource::Default {}),
+        )]),
         secrets: vec![
             SecretReference::Env("ACME_CALLBACK_KEY".to_owned()),
             SecretReference::File("secrets/acme.token".to_owned()),
@@ -154,10 +157,12 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
             .map(|(handle, changes)| OrganizationPlan {
                 scope: scope(Some(handle.as_str())),
                 handle,
+                successor: None,
                 suspended: false,
                 changes,
             })
             .collect(),
+        moves: Vec::new(),
         bookkeeping: Vec::new(),
         summary,
         tripped: Vec::new(),
@@ -197,3 +202,10 @@ pub(super) fn api_error() -> ApiError {
             .into(),
     }
 }
+
+/// Nothing of the plan but its lasting fingerprints.
+pub(super) const LASTING: Context<'static> = Context {
+    fingerprinting: Fingerprinting::Lasting,
+    scope: None,
+    successor: None,
+};

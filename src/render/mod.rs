@@ -38,7 +38,7 @@ pub(crate) use escape::neutral;
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,
-    planned_change_json, version_json,
+    planned_change_json, planned_move_json, version_json,
 };
 pub use failure::{error_json, error_text};
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
@@ -47,6 +47,7 @@ pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};
 pub use text::{
-    Fingerprinting, Symbol, change_text, guards_json, guards_text, plan_text, question_text,
+    Context, Fingerprinting, Symbol, change_text, guards_json, guards_text, plan_text,
+    question_text,
 };
 pub use words::{ago, counted, plural, span, tenths};

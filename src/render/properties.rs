@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::escape::is_treacherous;
 use super::{
     Style, change_summary_json, error_json, error_text, guards_json, guards_text, plan_diff,
-    plan_markdown, plan_text, planned_change_json,
+    plan_markdown, plan_text, planned_change_json, planned_move_json,
 };
 use crate::model::{Address, CallbackUrl, Handle, OperatorId, Timestamp};
 use crate::plan::{Plan, arbitrary, write_document};
@@ -36,8 +36,8 @@ proptest! {
         let style = Style { width, ..Style::plain(now) };
         let shown = text(&plan, &style);
         prop_assert!(!shown.contains(|c| c != '\n' && is_treacherous(c)), "{shown:?}");
-        for change in plan.changes() {
-            prop_assert!(!planned_change_json(change, now).contains(is_treacherous));
+        for (organization, change) in plan.changes_by_organization() {
+            prop_assert!(!planned_change_json(organization, change, now).contains(is_treacherous));
         }
         prop_assert!(!change_summary_json(&plan, now).contains(is_treacherous));
     }
@@ -71,7 +71,11 @@ proptest! {
         let mut diff = String::new();
         plan_diff(&plan, &style, &mut diff).unwrap();
         outputs.push(diff);
-        outputs.extend(plan.changes().map(|change| planned_change_json(change, now)));
+        outputs.extend(
+            plan.changes_by_organization()
+                .map(|(organization, change)| planned_change_json(organization, change, now)),
+        );
+        outputs.extend(plan.moves.iter().map(|item| planned_move_json(item, now)));
         outputs.extend(guards_json(&plan, 5, now));
         outputs.push(error_json(name, Some(name), 1, now));
         let mut error = String::new();

@@ -12,7 +12,9 @@ use ess_callbacks::secret::{Secret, SecretReference};
 use serde_json::Value;
 
 /// What a JSON Schema can't see: what concerns YAML itself or several values at once.
-const BEYOND_THE_SCHEMA: [&str; 7] = ["E022", "E023", "E024", "E030", "E037", "E038", "E039"];
+const BEYOND_THE_SCHEMA: [&str; 9] = [
+    "E018", "E019", "E022", "E023", "E024", "E030", "E037", "E038", "E039",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

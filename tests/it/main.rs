@@ -15,6 +15,7 @@ mod cli_init;
 mod cli_lost;
 mod cli_masking;
 mod cli_output;
+mod cli_owners;
 mod cli_planning;
 mod cli_reviewed;
 mod cli_saved_plan;

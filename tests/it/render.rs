@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use ess_callbacks::model::{
-    AccountName, AccountSource, Action, Address, CallbackUrl, Environment, Fingerprint,
+    Account, AccountName, AccountSource, Action, Address, CallbackUrl, Environment, Fingerprint,
     Fingerprints, Handle, OperatorId, OrganizationId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
 use ess_callbacks::plan::{
@@ -52,6 +52,7 @@ fn plan(organizations: usize, each: usize) -> Plan {
                     organization: Some(OrganizationId::new(format!("{number:032}"))),
                     app_id: None,
                 }),
+                successor: None,
                 suspended: false,
                 changes: (0..each).map(|number| add(&handle, number)).collect(),
                 handle,
@@ -65,9 +66,13 @@ fn plan(organizations: usize, each: usize) -> Plan {
         lineage: None,
         serial: 0,
         salt: Salt([1; 16]),
-        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        accounts: BTreeMap::from([(
+            AccountName::default_account(),
+            Account::of(AccountSource::Default {}),
+        )]),
         secrets: vec![SecretReference::Env("KEY".to_owned())],
         organizations,
+        moves: Vec::new(),
         bookkeeping: Vec::new(),
         summary: Summary {
             add: count,
@@ -157,9 +162,9 @@ fn a_full_disk_is_an_error_and_not_a_short_plan() {
 
 #[test]
 fn every_event_line_is_an_object_with_terraforms_four_names() {
-    for change in plan(1, 2).changes() {
+    for (organization, change) in plan(1, 2).changes_by_organization() {
         let line: BTreeMap<String, serde_json::Value> =
-            serde_json::from_str(&planned_change_json(change, NOW)).unwrap();
+            serde_json::from_str(&planned_change_json(organization, change, NOW)).unwrap();
         for name in ["@level", "@message", "@timestamp", "type"] {
             assert!(line[name].is_string(), "{name}");
         }

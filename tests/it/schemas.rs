@@ -173,7 +173,7 @@ fn every_kind_of_event_is_as_its_schema_says() {
         .collect();
     lines.push(report_json(&report(), NOW));
 
-    // The rest from the program: version, log, diagnostic, planned_change, change_summary.
+    // The rest from the program: version, log, diagnostic, planned_move, planned_change, change_summary.
     let url = "https://hooks.example/one";
     let mut env = TestEnv::new(&configuration(&[("acme", &[url])]));
     for arguments in [
@@ -193,6 +193,15 @@ fn every_kind_of_event_is_as_its_schema_says() {
             .lines()
             .map(str::to_owned),
     );
+    let renamed = configuration(&[("acme", &[url])])
+        .replace(
+            "organizations:",
+            "accounts: { main: { formerly: default } }\norganizations:",
+        )
+        .replace("callbacks:", "account: main\n    callbacks:");
+    env.write("callbacks.yaml", &renamed);
+    let moved = env.run(&["--json", "--sandbox", "plan"]).exits(0).stdout;
+    lines.extend(moved.lines().map(str::to_owned));
     env.write("callbacks.yaml", "version: 1\nkye: 2\n");
     lines.extend(
         env.run(&["--json", "validate"])

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
-    AccountName, AccountSource, Adoption, ApiError, Belief, CallId, Callback, CallbackUrl,
+    Account, AccountName, AccountSource, Adoption, ApiError, Belief, CallId, Callback, CallbackUrl,
     DeclaredSecret, Desired, Entry, Environment, Fingerprint, Fingerprints, Handle, Identity,
     LostCall, OperatorId, Organization, Outcome, Pending, Recorded, RequestId, Salt, Scope,
     SecretIndex, Steps, Timestamp, Write,
@@ -184,7 +184,10 @@ fn plan_one(known: Option<Known>, wanted: Wanted) -> Steps {
     };
     let desired = Desired {
         environment: Environment::Test,
-        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        accounts: BTreeMap::from([(
+            AccountName::default_account(),
+            Account::of(AccountSource::Default {}),
+        )]),
         organizations: vec![Organization {
             handle: Handle::new("o"),
             scope,

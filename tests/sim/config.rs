@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
-    AccountName, AccountSource, Adoption, Callback, CallbackUrl, DeclaredSecret, Desired,
-    Environment, Fingerprints, Handle, OperatorId, Organization, OrganizationId, Salt, Scope,
-    SecretIndex,
+    Account, AccountId, AccountName, AccountSource, Adoption, Callback, CallbackUrl,
+    DeclaredSecret, Desired, Environment, Fingerprints, Handle, OperatorId, Organization,
+    OrganizationId, Salt, Scope, SecretIndex,
 };
 use ess_callbacks::plan::FingerprintTable;
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
@@ -330,9 +330,16 @@ impl Config {
         organizations.sort_by(|one, two| one.handle.cmp(&two.handle));
         Desired {
             environment: ENVIRONMENT,
+            // They are known for different ones; else each may share the other's callbacks.
             accounts: ACCOUNTS
                 .iter()
-                .map(|name| (AccountName::new(*name), AccountSource::Default {}))
+                .map(|name| {
+                    let account = Account {
+                        expect_account_id: Some(AccountId::new(*name)),
+                        ..Account::of(AccountSource::Profile((*name).to_owned()))
+                    };
+                    (AccountName::new(*name), account)
+                })
                 .collect(),
             organizations,
             secrets: SECRETS

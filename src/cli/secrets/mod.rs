@@ -16,7 +16,7 @@ use super::exit::{Exit, Failure};
 use super::stop::{Leaving, Signals};
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
-use crate::model::{AccountSource, CredentialVariables, SecretIndex};
+use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
 use crate::plan::FingerprintTable;
 use crate::secret::{Fingerprinter, Secret, SecretReference};
 use command::Ended;
@@ -78,7 +78,7 @@ impl Resolver {
     pub(super) fn new<'a>(
         folder: PathBuf,
         commands: Commands,
-        accounts: impl IntoIterator<Item = &'a AccountSource>,
+        accounts: impl IntoIterator<Item = &'a Account>,
         sandbox: bool,
     ) -> Self {
         let Commands {
@@ -91,7 +91,7 @@ impl Resolver {
             command_timeout,
             withheld: accounts
                 .into_iter()
-                .flat_map(credential_variables)
+                .flat_map(|account| credential_variables(&account.source))
                 .collect(),
             sandbox,
         }

@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use self::server::{Server, error};
 use super::{Api, Random, Reply};
-use crate::model::{AccountName, Blast, Call, CallbackUrl, Outcome, Scope, Timestamp};
+use crate::model::{
+    AccountName, Blast, Call, CallbackUrl, OrganizationId, Outcome, Scope, Timestamp,
+};
 use crate::secret::Secret;
 
 /// How long a call is on its way at most.
@@ -125,6 +127,23 @@ impl FakeApi {
         self
     }
 
+    /// `alias` is another name of `account`.
+    #[must_use]
+    pub fn with_alias(self, alias: &str, account: &str) -> Self {
+        let (alias, account) = (AccountName::new(alias), AccountName::new(account));
+        let _earlier = self.server().aliases.insert(alias, account);
+        self
+    }
+
+    /// Every call for this member organization is refused.
+    #[must_use]
+    pub fn without_member(self, member: &str) -> Self {
+        self.server()
+            .unknown_members
+            .insert(OrganizationId::new(member));
+        self
+    }
+
     /// Credentials can be renewed.
     #[must_use]
     pub fn with_refresh(self) -> Self {
@@ -150,28 +169,24 @@ impl FakeApi {
             key: key.map(Secret::new),
             token: token.map(Secret::new),
         };
-        let _replaced = self
-            .server()
-            .callbacks
-            .insert((scope.clone(), CallbackUrl::new(url)), held);
+        let mut server = self.server();
+        let identity = server.identity(scope, &CallbackUrl::new(url));
+        let _replaced = server.callbacks.insert(identity, held);
     }
 
     /// Takes a callback away, behind everybody's back.
     pub fn remove(&self, scope: &Scope, url: &str) {
-        let _removed = self
-            .server()
-            .callbacks
-            .remove(&(scope.clone(), CallbackUrl::new(url)));
+        let mut server = self.server();
+        let identity = server.identity(scope, &CallbackUrl::new(url));
+        let _removed = server.callbacks.remove(&identity);
     }
 
     /// The secrets of a callback, when it is there.
     pub fn held(&self, scope: &Scope, url: &str) -> Option<Held> {
         let mut server = self.server();
         server.settle(Instant::now());
-        server
-            .callbacks
-            .get(&(scope.clone(), CallbackUrl::new(url)))
-            .cloned()
+        let identity = server.identity(scope, &CallbackUrl::new(url));
+        server.callbacks.get(&identity).cloned()
     }
 
     /// Every callback that is there, in order.

@@ -1,7 +1,7 @@
 //! The fake's own side: what it holds, and what it does with a call that arrives.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::{Arrival, Exists, Fault, Held};
 use crate::client::Random;
 use crate::model::{
-    AccountName, ApiError, Call, CallbackUrl, Operation, Outcome, RequestId, Scope, Timestamp,
+    AccountName, ApiError, Blast, Call, CallbackUrl, Operation, OrganizationId, Outcome, RequestId,
+    Scope, Timestamp,
 };
 
 /// How far a signature's time may be from the server's clock, in seconds.
@@ -28,7 +29,12 @@ pub(super) struct Server {
     pub(super) limit: Option<usize>,
     pub(super) refreshable: bool,
     pub(super) refreshed: usize,
+    /// By what they are to eSign: see [`Server::identity`].
     pub(super) callbacks: BTreeMap<(Scope, CallbackUrl), Held>,
+    /// The account that each other name of it stands for.
+    pub(super) aliases: BTreeMap<AccountName, AccountName>,
+    /// Member organizations that eSign refuses every call for.
+    pub(super) unknown_members: BTreeSet<OrganizationId>,
     pub(super) script: VecDeque<Fault>,
     pub(super) scripts: BTreeMap<CallbackUrl, VecDeque<Fault>>,
     /// Calls that are still on their way, and when they arrive.
@@ -50,6 +56,8 @@ impl Server {
             refreshable: false,
             refreshed: 0,
             callbacks: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            unknown_members: BTreeSet::new(),
             script: VecDeque::new(),
             scripts: BTreeMap::new(),
             late: Vec::new(),
@@ -137,10 +145,27 @@ impl Server {
         recent.take(limit).count() == limit
     }
 
+    /// eSign knows no names of accounts: a member organization is the same whoever acts for it, and an
+    /// account's own organization is the same whatever the account is called.
+    pub(super) fn identity(&self, scope: &Scope, url: &CallbackUrl) -> (Scope, CallbackUrl) {
+        let mut scope = scope.clone();
+        if scope.organization.is_some() {
+            scope.account = AccountName::new("");
+        } else if let Some(account) = self.aliases.get(&scope.account) {
+            scope.account = account.clone();
+        }
+        (scope, url.clone())
+    }
+
     fn carry_out(&mut self, call: &Call) -> Outcome {
         self.answers += 1;
         let request_id = RequestId::new(format!("fake-{}", self.answers));
-        let identity = ((*call.scope).clone(), call.url.clone());
+        let identity = self.identity(&call.scope, &call.url);
+        let member = call.scope.organization.as_ref();
+        if member.is_some_and(|member| self.unknown_members.contains(member)) {
+            let error = error("OperationDenied.SubOrgNotJoin");
+            return Outcome::Rejected(Blast::Call, error);
+        }
         match &call.operation {
             Operation::Delete => match self.callbacks.remove(&identity) {
                 Some(_) => Outcome::Applied(request_id),

@@ -71,14 +71,22 @@ record! {
 }
 
 record! {
-    /// Where an account's credentials come from. Without a key: the default chain.
-    #[schemars(extend("maxProperties" = 1))]
+    /// A set of credentials. Without `profile` and `env`: the default chain.
+    #[schemars(extend("not" = { "required": ["profile", "env"] }))]
     Account {
         /// A named profile of the vendor's tools.
         #[schemars(extend("pattern" = name::PATTERN))]
         profile: Text<'t>,
         /// Environment variables by name.
         env: Secretive<'t, EnvironmentVariables<'t>>,
+        /// An earlier name of this account. What is recorded under it belongs to this account now;
+        /// nothing is called for the change of name.
+        #[schemars(extend("pattern" = name::PATTERN))]
+        formerly: Text<'t>,
+        /// The number of the Tencent Cloud account that the credentials must belong to. It is
+        /// checked before the first call.
+        #[schemars(extend("pattern" = name::ACCOUNT_ID_PATTERN))]
+        expect_account_id: Text<'t>,
         #[schemars(skip)]
         assume_role: Anything,
     }

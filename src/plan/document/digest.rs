@@ -5,9 +5,9 @@ use std::io;
 use serde::Serialize;
 
 use super::layout::Digesting;
-use super::lists::BookkeepingRow;
+use super::lists::{BookkeepingRow, MoveRow};
 use super::rows::ChangeRow;
-use crate::model::{AccountName, AccountSource, Environment, Lineage, SecretIndex};
+use crate::model::{Account, AccountName, Environment, Lineage, SecretIndex};
 use crate::plan::{After, Change, Destination, Plan};
 use crate::secret::SecretReference;
 
@@ -20,7 +20,7 @@ struct Head<'a> {
     destination: Option<&'a Destination>,
     lineage: Option<Lineage>,
     serial: u64,
-    accounts: Vec<(&'a AccountName, &'a AccountSource)>,
+    accounts: Vec<(&'a AccountName, &'a Account)>,
 }
 
 /// A change, with its secrets by reference instead of position and fingerprint.
@@ -70,6 +70,9 @@ pub fn calls_digest(plan: &Plan) -> String {
             };
             put(&mut digesting, &row);
         }
+    }
+    for item in &plan.moves {
+        put(&mut digesting, &MoveRow::from(item));
     }
     for item in &plan.bookkeeping {
         put(&mut digesting, &BookkeepingRow::from(item));

@@ -6,8 +6,52 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::rows::ScopeRow;
-use crate::model::{Address, CallbackUrl, Handle, Identity, OperatorId, Scope};
-use crate::plan::{Bookkeeping, Tripped};
+use crate::model::{AccountName, Address, CallbackUrl, Handle, Identity, OperatorId, Scope};
+use crate::plan::{Bookkeeping, Move, Tripped};
+
+/// One of `moves`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MoveRow {
+    organization: Handle,
+    from: ScopeRow,
+    to: ScopeRow,
+    callbacks: usize,
+}
+
+impl From<&Move> for MoveRow {
+    fn from(item: &Move) -> Self {
+        let Move {
+            handle,
+            from,
+            to,
+            callbacks,
+        } = item;
+        Self {
+            organization: handle.clone(),
+            from: ScopeRow::from(&**from),
+            to: ScopeRow::from(&**to),
+            callbacks: *callbacks,
+        }
+    }
+}
+
+impl From<MoveRow> for Move {
+    fn from(row: MoveRow) -> Self {
+        let MoveRow {
+            organization,
+            from,
+            to,
+            callbacks,
+        } = row;
+        Self {
+            handle: organization,
+            from: Arc::new(Scope::from(from)),
+            to: Arc::new(Scope::from(to)),
+            callbacks,
+        }
+    }
+}
 
 /// One of `bookkeeping`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,6 +138,12 @@ pub(super) enum TrippedRow {
         organization: Handle,
         url: CallbackUrl,
     },
+    PerhapsShared {
+        organization: Handle,
+        account: AccountName,
+        other: AccountName,
+        callbacks: usize,
+    },
     WrongAllowance {
         allowed: usize,
         deletes: usize,
@@ -120,6 +170,17 @@ impl From<&Tripped> for TrippedRow {
             Tripped::Protected { address } => Self::Protected {
                 organization: address.handle,
                 url: address.url,
+            },
+            Tripped::PerhapsShared {
+                handle,
+                account,
+                other,
+                callbacks,
+            } => Self::PerhapsShared {
+                organization: handle,
+                account,
+                other,
+                callbacks,
             },
             Tripped::WrongAllowance { allowed, deletes } => {
                 Self::WrongAllowance { allowed, deletes }
@@ -153,6 +214,17 @@ impl From<TrippedRow> for Tripped {
                     handle: organization,
                     url,
                 },
+            },
+            TrippedRow::PerhapsShared {
+                organization,
+                account,
+                other,
+                callbacks,
+            } => Self::PerhapsShared {
+                handle: organization,
+                account,
+                other,
+                callbacks,
             },
             TrippedRow::WrongAllowance { allowed, deletes } => {
                 Self::WrongAllowance { allowed, deletes }

@@ -27,7 +27,7 @@ pub use read::{DocumentError, read_document};
 pub use write::{applyable, write_document};
 
 /// The version written, and the only one read.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// Begins the last line of a document; everything before this line's comma is digested. In the
 /// text of a JSON string a line break can't stand, so nothing else looks like it.

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest as _, Sha256};
 
-use super::lists::{BookkeepingRow, TrippedRow};
+use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
-use crate::model::{AccountName, AccountSource, Environment, Lineage, Salt, Scope};
-use crate::plan::{Bookkeeping, Destination, OrganizationPlan, Plan, Summary, Tripped};
+use crate::model::{Account, AccountName, Environment, Lineage, Salt, Scope};
+use crate::plan::{Bookkeeping, Destination, Move, OrganizationPlan, Plan, Summary, Tripped};
 use crate::secret::SecretReference;
 
 /// Why a text is no plan that can be applied. The caller knows which file it was.
@@ -140,10 +140,11 @@ struct Document {
     #[serde(rename = "errored")]
     _errored: IgnoredAny,
     tripped: Vec<TrippedRow>,
-    accounts: BTreeMap<AccountName, AccountSource>,
+    accounts: BTreeMap<AccountName, Account>,
     secrets: Vec<SecretReference>,
     organizations: Vec<OrganizationRow>,
     changes: Vec<ChangeRow>,
+    moves: Vec<MoveRow>,
     bookkeeping: Vec<BookkeepingRow>,
     #[serde(rename = "diagnostics")]
     _diagnostics: IgnoredAny,
@@ -164,6 +165,7 @@ impl Document {
             accounts: self.accounts,
             secrets: self.secrets,
             organizations,
+            moves: self.moves.into_iter().map(Move::from).collect(),
             bookkeeping: self
                 .bookkeeping
                 .into_iter()
@@ -215,6 +217,7 @@ fn organizations(
         organizations.push(OrganizationPlan {
             handle: row.organization,
             scope,
+            successor: row.successor.map(|scope| Arc::new(Scope::from(scope))),
             suspended: row.suspended,
             changes: own,
         });

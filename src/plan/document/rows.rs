@@ -64,6 +64,9 @@ impl From<ScopeRow> for Scope {
 pub(super) struct OrganizationRow {
     pub(super) organization: Handle,
     pub(super) scope: ScopeRow,
+    /// The scope that the handle has in callbacks.yaml now, when it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) successor: Option<ScopeRow>,
     pub(super) suspended: bool,
     pub(super) changes: usize,
 }
@@ -73,12 +76,14 @@ impl From<&OrganizationPlan> for OrganizationRow {
         let OrganizationPlan {
             handle,
             scope,
+            successor,
             suspended,
             changes,
         } = plan;
         Self {
             organization: handle.clone(),
             scope: ScopeRow::from(&**scope),
+            successor: successor.as_deref().map(ScopeRow::from),
             suspended: *suspended,
             changes: changes.len(),
         }

@@ -66,14 +66,20 @@ fn some_plan() -> Plan {
         lineage: Some(Lineage(uuid::Uuid::from_u128(7))),
         serial: 12,
         salt: Salt([5; 16]),
-        accounts: [(AccountName::default_account(), AccountSource::Default {})].into(),
+        accounts: [(
+            AccountName::default_account(),
+            Account::of(AccountSource::Default {}),
+        )]
+        .into(),
         secrets: vec![SecretReference::Env("ACME_CALLBACK_KEY".to_owned())],
         organizations: vec![OrganizationPlan {
             handle: Handle::new("acme"),
             scope,
+            successor: None,
             suspended: false,
             changes: vec![change],
         }],
+        moves: Vec::new(),
         bookkeeping: Vec::new(),
         summary,
         tripped: vec![Tripped::LastOfOrganization {
@@ -93,56 +99,57 @@ fn the_document_has_this_shape() {
         help: None,
     };
     insta::assert_snapshot!(written(&some_plan(), &[warning]), @r#"
-        {
-          "format_version": "1.1",
-          "environment": "production",
-          "destination": "esign",
-          "lineage": "00000000-0000-0000-0000-000000000007",
-          "serial": 12,
-          "fingerprint_salt": "05050505050505050505050505050505",
-          "summary": {
-            "add": 0,
-            "replace": 1,
-            "delete": 0,
-            "heal": 0,
-            "finish": 0,
-            "unchanged": 0,
-            "unproven": 0,
-            "unknown": 0,
-            "not_checked": 0,
-            "suspended": 0,
-            "heal_deferred": 0,
-            "oldest_proof": null,
-            "calls": 2,
-            "to_add": 1,
-            "to_change": 0,
-            "to_destroy": 1,
-            "deletes_by_omission": 0
-          },
-          "applyable": false,
-          "errored": false,
-          "tripped": [
-            {"guard":"last_of_organization","organization":"acme","deletes":1}
-          ],
-          "accounts": {
-            "default": {"default":{}}
-          },
-          "secrets": [
-            {"env":"ACME_CALLBACK_KEY"}
-          ],
-          "organizations": [
-            {"organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"suspended":false,"changes":1}
-          ],
-          "changes": [
-            {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:05Z"}}
-          ],
-          "bookkeeping": [],
-          "diagnostics": [
-            {"severity":"warning","code":"W001","message":"no token"}
-          ],
-          "digest": "sha256:8e5ad36e7e31db76799b4926c46bd7b1a883b31dca03638e15bac2588f850593"
-        }
-        "#);
+    {
+      "format_version": "1.2",
+      "environment": "production",
+      "destination": "esign",
+      "lineage": "00000000-0000-0000-0000-000000000007",
+      "serial": 12,
+      "fingerprint_salt": "05050505050505050505050505050505",
+      "summary": {
+        "add": 0,
+        "replace": 1,
+        "delete": 0,
+        "heal": 0,
+        "finish": 0,
+        "unchanged": 0,
+        "unproven": 0,
+        "unknown": 0,
+        "not_checked": 0,
+        "suspended": 0,
+        "heal_deferred": 0,
+        "oldest_proof": null,
+        "calls": 2,
+        "to_add": 1,
+        "to_change": 0,
+        "to_destroy": 1,
+        "deletes_by_omission": 0
+      },
+      "applyable": false,
+      "errored": false,
+      "tripped": [
+        {"guard":"last_of_organization","organization":"acme","deletes":1}
+      ],
+      "accounts": {
+        "default": {"source":{"default":{}}}
+      },
+      "secrets": [
+        {"env":"ACME_CALLBACK_KEY"}
+      ],
+      "organizations": [
+        {"organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"suspended":false,"changes":1}
+      ],
+      "changes": [
+        {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:05Z"}}
+      ],
+      "moves": [],
+      "bookkeeping": [],
+      "diagnostics": [
+        {"severity":"warning","code":"W001","message":"no token"}
+      ],
+      "digest": "sha256:97d3993aff9fca88bb21358a2c8279e8e2261d73375a23a858c1808f550c5fce"
+    }
+    "#);
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn an_edited_document_is_refused() {
 #[test]
 fn another_version_is_named_before_anything_else_is_looked_at() {
     let newer = r#"{"format_version": "2.0", "unheard_of": []}"#;
-    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.1` only. Make a new one with `plan --out`, or use the program that made it");
+    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.2` only. Make a new one with `plan --out`, or use the program that made it");
     insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is no plan document (line 1, column 15). `plan --out` makes one");
 }
 

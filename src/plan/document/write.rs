@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 
 use super::layout::{Digesting, Lines};
-use super::lists::{BookkeepingRow, TrippedRow};
+use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{AccountName, AccountSource, Environment, Lineage, Salt, Steps};
+use crate::model::{Account, AccountName, Environment, Lineage, Salt, Steps};
 use crate::plan::{Destination, Plan, Summary};
 use crate::secret::SecretReference;
 
@@ -41,7 +41,8 @@ pub(super) fn write_sealed(document: &impl Serialize, out: impl Write) -> io::Re
 /// Whether `apply` has something to do with this plan and may do it: no guard refuses it, and the
 /// secrets that its calls need were resolved.
 pub fn applyable(plan: &Plan) -> bool {
-    let something_to_do = !plan.is_empty() || !plan.bookkeeping.is_empty();
+    let something_to_do =
+        !plan.is_empty() || !plan.moves.is_empty() || !plan.bookkeeping.is_empty();
     something_to_do && plan.tripped.is_empty() && plan.changes().all(is_resolved)
 }
 
@@ -68,12 +69,14 @@ struct Document<'a> {
     errored: bool,
     #[serde(serialize_with = "tripped")]
     tripped: &'a Plan,
-    accounts: &'a BTreeMap<AccountName, AccountSource>,
+    accounts: &'a BTreeMap<AccountName, Account>,
     secrets: &'a [SecretReference],
     #[serde(serialize_with = "organizations")]
     organizations: &'a Plan,
     #[serde(serialize_with = "changes")]
     changes: &'a Plan,
+    #[serde(serialize_with = "moves")]
+    moves: &'a Plan,
     #[serde(serialize_with = "bookkeeping")]
     bookkeeping: &'a Plan,
     diagnostics: &'a [Diagnostic],
@@ -99,6 +102,7 @@ impl<'a> Document<'a> {
             secrets: &plan.secrets,
             organizations: plan,
             changes: plan,
+            moves: plan,
             bookkeeping: plan,
             diagnostics,
         }
@@ -120,6 +124,10 @@ fn changes<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error>
             .iter()
             .map(|change| ChangeRow::new(organization, change))
     }))
+}
+
+fn moves<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(plan.moves.iter().map(MoveRow::from))
 }
 
 fn bookkeeping<S: Serializer>(plan: &Plan, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,12 +1,14 @@
 //! Guards, targets, heals and order by example; the laws are in `laws`.
 
 mod laws;
+mod owners;
 
 use super::*;
 use crate::diag::Place;
 use crate::model::{
-    Adoption, Callback, CallbackUrl, DeclaredSecret, Desired, Entry, Fingerprint, Intent,
-    Organization, OrganizationId, Outcome, Presence, Presumed, Proof, Recorded, RequestId, Write,
+    AccountSource, Adoption, Callback, CallbackUrl, DeclaredSecret, Desired, Entry, Fingerprint,
+    Intent, Organization, OrganizationId, Outcome, Presence, Presumed, Proof, Recorded, RequestId,
+    Write,
 };
 
 const OPERATOR: &str = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8";
@@ -70,7 +72,10 @@ fn desired(organizations: Vec<Organization>) -> Desired {
     };
     Desired {
         environment: Environment::Test,
-        accounts: BTreeMap::from([(AccountName::default_account(), AccountSource::Default {})]),
+        accounts: BTreeMap::from([(
+            AccountName::default_account(),
+            Account::of(AccountSource::Default {}),
+        )]),
         organizations,
         secrets: (0..3).map(secret).collect(),
     }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::json::{Level, ResourceJson, line};
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{Action, Tally, Timestamp};
-use crate::plan::{Change, Plan, Reason, Summary, calls_digest};
+use crate::model::{AccountName, Action, AppId, Handle, OrganizationId, Scope, Tally, Timestamp};
+use crate::plan::{Change, Move, OrganizationPlan, Plan, Reason, Summary, calls_digest};
 use crate::render::escape::Clean;
 use crate::render::{report, text, words};
 
@@ -60,8 +60,76 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, at: Timestamp) -> String {
     )
 }
 
+/// A scope, within the environment of the plan.
+#[derive(Serialize)]
+struct ScopeJson<'a> {
+    account: &'a AccountName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_organization_id: Option<&'a OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_id: Option<&'a AppId>,
+}
+
+impl<'a> From<&'a Scope> for ScopeJson<'a> {
+    fn from(scope: &'a Scope) -> Self {
+        let Scope {
+            environment: _,
+            account,
+            organization,
+            app_id,
+        } = scope;
+        Self {
+            account,
+            proxy_organization_id: organization.as_ref(),
+            app_id: app_id.as_ref(),
+        }
+    }
+}
+
+/// What is recorded under another account from now on.
+pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        r#move: Moved<'a>,
+    }
+    #[derive(Serialize)]
+    struct Moved<'a> {
+        organization: &'a Handle,
+        from: ScopeJson<'a>,
+        to: ScopeJson<'a>,
+        callbacks: usize,
+    }
+    let Move {
+        handle,
+        from,
+        to,
+        callbacks,
+    } = item;
+    line(
+        (Level::Info, "planned_move"),
+        &format!(
+            "{}: Plan to record under the account {}",
+            Clean(handle),
+            Clean(&to.account)
+        ),
+        at,
+        Payload {
+            r#move: Moved {
+                organization: handle,
+                from: ScopeJson::from(&**from),
+                to: ScopeJson::from(&**to),
+                callbacks: *callbacks,
+            },
+        },
+    )
+}
+
 /// One change of a plan.
-pub fn planned_change_json(change: &Change, at: Timestamp) -> String {
+pub fn planned_change_json(
+    organization: &OrganizationPlan,
+    change: &Change,
+    at: Timestamp,
+) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
         change: Planned<'a>,
@@ -69,6 +137,9 @@ pub fn planned_change_json(change: &Change, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Planned<'a> {
         resource: ResourceJson<'a>,
+        scope: ScopeJson<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        successor: Option<ScopeJson<'a>>,
         action: Action,
         reason: Reason,
     }
@@ -83,6 +154,8 @@ pub fn planned_change_json(change: &Change, at: Timestamp) -> String {
         Payload {
             change: Planned {
                 resource: ResourceJson::from(&change.address),
+                scope: ScopeJson::from(&*organization.scope),
+                successor: organization.successor.as_deref().map(ScopeJson::from),
                 action: change.action,
                 reason: change.reason,
             },

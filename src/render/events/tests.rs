@@ -188,17 +188,21 @@ fn the_lines_around_the_events() {
     let lines = [
         version_json("0.1.0", NOW),
         diagnostic_json(&diagnostic, NOW),
-        planned_change_json(&replace("acme", "https://a.example/cb"), NOW),
+        planned_change_json(
+            &plan.organizations[0],
+            &plan.organizations[0].changes[0],
+            NOW,
+        ),
         change_summary_json(&plan, NOW),
         apply_summary_json(&tally, NOW),
     ];
     assert_snapshot!(lines.join("\n"), @r#"
-        {"@level":"info","@message":"ess-callbacks 0.1.0","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"version","ess_callbacks":"0.1.0","ui":"1.1"}
-        {"@level":"warn","@message":"warning: no token: anyone can forge events","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"diagnostic","diagnostic":{"severity":"warning","code":"W002","message":"no token: anyone can forge events","help":"add `token:`"}}
-        {"@level":"info","@message":"acme/https://a.example/cb: Plan to replace","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"planned_change","change":{"resource":{"addr":"acme/https://a.example/cb","organization":"acme","url":"https://a.example/cb"},"action":"replace","reason":{"because":"secret_changed","key":true,"token":false}}}
-        {"@level":"info","@message":"Plan: 1 to add, 0 to change, 1 to destroy.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"change_summary","changes":{"add":1,"change":0,"remove":1,"operation":"plan"},"summary":{"add":0,"replace":1,"delete":0,"heal":0,"finish":0,"unchanged":0,"unproven":0,"unknown":0,"not_checked":0,"suspended":0,"heal_deferred":0,"oldest_proof":null,"calls":2,"to_add":1,"to_change":0,"to_destroy":1,"deletes_by_omission":0},"digest":"sha256:f72986ec908b4851ecf01f0749dacc4fd518bbf1a9fe7c0f7634b431dc1ec091"}
-        {"@level":"info","@message":"Apply complete! Resources: 1 added, 0 changed, 1 destroyed.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"change_summary","changes":{"add":1,"change":0,"remove":1,"operation":"apply"}}
-        "#);
+    {"@level":"info","@message":"ess-callbacks 0.1.0","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"version","ess_callbacks":"0.1.0","ui":"1.1"}
+    {"@level":"warn","@message":"warning: no token: anyone can forge events","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"diagnostic","diagnostic":{"severity":"warning","code":"W002","message":"no token: anyone can forge events","help":"add `token:`"}}
+    {"@level":"info","@message":"acme/https://a.example/cb: Plan to replace","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"planned_change","change":{"resource":{"addr":"acme/https://a.example/cb","organization":"acme","url":"https://a.example/cb"},"scope":{"account":"default","proxy_organization_id":"acme"},"action":"replace","reason":{"because":"secret_changed","key":true,"token":false}}}
+    {"@level":"info","@message":"Plan: 1 to add, 0 to change, 1 to destroy.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"change_summary","changes":{"add":1,"change":0,"remove":1,"operation":"plan"},"summary":{"add":0,"replace":1,"delete":0,"heal":0,"finish":0,"unchanged":0,"unproven":0,"unknown":0,"not_checked":0,"suspended":0,"heal_deferred":0,"oldest_proof":null,"calls":2,"to_add":1,"to_change":0,"to_destroy":1,"deletes_by_omission":0},"digest":"sha256:203157aa7d8e3159a4094e833eff095682b2b686f5c784d4cad21795bfa746c0"}
+    {"@level":"info","@message":"Apply complete! Resources: 1 added, 0 changed, 1 destroyed.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"change_summary","changes":{"add":1,"change":0,"remove":1,"operation":"apply"}}
+    "#);
 }
 
 #[test]

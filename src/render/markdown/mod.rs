@@ -16,10 +16,11 @@ use std::fmt;
 use super::escape::Clean;
 use super::style::Style;
 use super::text::{
-    Fingerprinting, Symbol, change_text, footer, no_changes, refreshes, refusals, summary_line,
+    Ambiguous, Context, Symbol, change_text, footer, move_text, no_changes, refreshes, refusals,
+    scope_words, summary_line,
 };
 use super::words;
-use crate::model::{Action, Handle, Steps};
+use crate::model::{Action, Steps};
 use crate::plan::{Change, OrganizationPlan, Plan, Reason, calls_digest};
 
 /// The longest comment, in bytes, and so in characters.
@@ -71,6 +72,12 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
         let left = page.block("text", refusal.rows(plan), |row| format!("  {row}\n"), room);
         page.left_out(left, 0, "of these");
     }
+    if !plan.moves.is_empty() {
+        let text = |item| written(|out| move_text(item, style, out));
+        let room = page.room() / 4;
+        let left = page.block("text", plan.moves.iter(), text, room);
+        page.left_out(left, 0, "moves");
+    }
     if plan.is_empty() {
         let text = written(|out| no_changes(plan, style, out));
         page.lines(&text);
@@ -83,8 +90,10 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     page.lines(&text);
     page.digest(plan);
     let mut left = 0;
+    let ambiguous = Ambiguous::of(plan);
     for organization in &plan.organizations {
-        left += page.organization(organization, plan, style);
+        let context = Context::of(plan, &ambiguous, organization);
+        left += page.organization(organization, context, style);
     }
     page.left_out(left, 0, "changes");
     page.text
@@ -98,10 +107,11 @@ fn with_code(remedy: &str) -> String {
     }
 }
 
-/// A handle as HTML. Its place is in a code element, where `@all`, `#1` and addresses stay text.
-fn html(handle: &Handle) -> String {
+/// A text as HTML. Its place is in a code element, where `@all`, `#1` and addresses stay text.
+fn html(text: &dyn fmt::Display) -> String {
+    let clean = Clean(text);
     let mut text = String::new();
-    for c in Clean(handle).to_string().chars() {
+    for c in clean.to_string().chars() {
         match c {
             '&' => text.push_str("&amp;"),
             '<' => text.push_str("&lt;"),
@@ -115,8 +125,8 @@ fn html(handle: &Handle) -> String {
 }
 
 /// A change's block with its signs in the first column, where a `diff` block colours by them.
-fn diff_text(change: &Change, plan: &Plan, style: &Style) -> String {
-    let block = written(|out| change_text(change, Fingerprinting::of(plan), style, out));
+fn diff_text(change: &Change, context: Context<'_>, style: &Style) -> String {
+    let block = written(|out| change_text(change, context, style, out));
     let mut text = String::with_capacity(block.len());
     for line in block.lines() {
         let body = line.trim_start();
@@ -136,7 +146,7 @@ fn diff_text(change: &Change, plan: &Plan, style: &Style) -> String {
 }
 
 fn heading(plan: &Plan) -> String {
-    let what = if plan.is_empty() && refreshes(plan) > 0 {
+    let what = if plan.is_empty() && (refreshes(plan) > 0 || !plan.moves.is_empty()) {
         "no calls, the record is brought up to date".to_owned()
     } else if plan.is_empty() {
         "no changes".to_owned()
@@ -259,7 +269,7 @@ impl Page {
     fn organization(
         &mut self,
         organization: &OrganizationPlan,
-        plan: &Plan,
+        context: Context<'_>,
         style: &Style,
     ) -> usize {
         let changes = organization.changes.iter();
@@ -270,7 +280,9 @@ impl Page {
         called.sort_by_key(|(rank, _)| *rank);
         let count = called.len();
         let handle = html(&organization.handle);
-        if count == 0 || self.room() < handle.len() + FOLD {
+        let scope = context.scope.map(|scope| html(&scope_words(scope)));
+        let scope = scope.map_or_else(String::new, |scope| format!(" <code>({scope})</code>"));
+        if count == 0 || self.room() < handle.len() + scope.len() + FOLD {
             return count;
         }
         let mut texts = Vec::new();
@@ -279,7 +291,7 @@ impl Page {
         let mut size = 0;
         for (_, change) in called {
             let gap = if texts.is_empty() { "" } else { "\n" };
-            let text = format!("{gap}{}", diff_text(change, plan, style));
+            let text = format!("{gap}{}", diff_text(change, context, style));
             (lines, size) = (lines + text.lines().count(), size + text.len());
             texts.push(text);
             if size > self.room() {
@@ -297,7 +309,9 @@ impl Page {
             unfolded,
             "><summary><code>",
             &handle,
-            "</code>: ",
+            "</code>",
+            &scope,
+            ": ",
             &changes,
             "</summary>\n\n",
         ]);

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::Symbol;
-use crate::model::{Fingerprint, LostCall, Presumed, Steps, Write};
-use crate::plan::{After, Before, Change, Plan, Reason};
+use super::scope::{Ambiguous, differences, fields};
+use crate::model::{Fingerprint, LostCall, Presumed, Scope, Steps, Write};
+use crate::plan::{After, Before, Change, OrganizationPlan, Plan, Reason};
 use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
 use crate::render::words;
@@ -32,13 +33,41 @@ impl Fingerprinting {
     }
 }
 
+/// What one change's text needs to know of its plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Whether its fingerprints are worth showing.
+    pub fingerprinting: Fingerprinting,
+    /// Its scope, when the handle does not tell which one it is.
+    pub scope: Option<&'a Scope>,
+    /// The scope that its organization has now, when that is another one.
+    pub successor: Option<(&'a Scope, &'a Scope)>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn of(
+        plan: &Plan,
+        ambiguous: &Ambiguous<'_>,
+        organization: &'a OrganizationPlan,
+    ) -> Self {
+        Self {
+            fingerprinting: Fingerprinting::of(plan),
+            scope: ambiguous.scope(organization),
+            successor: organization
+                .successor
+                .as_deref()
+                .map(|successor| (&*organization.scope, successor)),
+        }
+    }
+}
+
 /// Writes one change. A change without calls writes nothing.
 ///
 /// # Errors
 /// Those of `out` alone.
 pub fn change_text(
     change: &Change,
-    fingerprinting: Fingerprinting,
+    context: Context<'_>,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
@@ -57,7 +86,7 @@ pub fn change_text(
             )
         )
     )?;
-    for remark in remarks(change, style) {
+    for remark in remarks(change, context, style) {
         write_wrapped(out, ("  # ", "  #  "), &remark, style.width)?;
     }
     writeln!(
@@ -65,16 +94,20 @@ pub fn change_text(
         "{} callback {{",
         style.paint(symbol.tone(), symbol.text())
     )?;
-    attributes(change, fingerprinting, style, out)?;
+    attributes(change, context, style, out)?;
     out.write_str("    }\n")
 }
 
 /// The comment lines under the heading.
-fn remarks(change: &Change, style: &Style) -> Vec<String> {
+fn remarks(change: &Change, context: Context<'_>, style: &Style) -> Vec<String> {
     let mut remarks = Vec::new();
     // A new callback needs no reason: the file says so.
     if change.reason != Reason::NotRecorded {
         remarks.push(format!("(because {})", change.reason));
+    }
+    if let Some((old, new)) = context.successor {
+        let differences = differences(old, new).into_iter();
+        remarks.extend(differences.map(|difference| format!("({difference})")));
     }
     if let Some(lost) = change.fence
         && let dead_at = lost.dead_at()
@@ -88,7 +121,7 @@ fn remarks(change: &Change, style: &Style) -> Vec<String> {
     }
     if matches!(
         change.reason,
-        Reason::OrganizationNotDeclared | Reason::Destroy
+        Reason::OrganizationNotDeclared | Reason::ScopeChanged { .. } | Reason::Destroy
     ) {
         remarks.push(format!(
             "(in the name of operator {}, as recorded)",
@@ -123,11 +156,11 @@ enum Sign {
 
 fn attributes(
     change: &Change,
-    fingerprinting: Fingerprinting,
+    context: Context<'_>,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let attributes = collect(change, fingerprinting);
+    let attributes = collect(change, context);
     let width = attributes
         .iter()
         .map(|attribute| attribute.name.len())
@@ -149,12 +182,12 @@ fn attributes(
     Ok(())
 }
 
-fn collect(change: &Change, fingerprinting: Fingerprinting) -> Vec<Attribute> {
+fn collect(change: &Change, context: Context<'_>) -> Vec<Attribute> {
     let before = change.before.as_ref();
     let there = before.and_then(|before| before.belief.presumed());
     let sides = match (there, &change.after) {
         (_, None) => Sides::Goes(there),
-        (None, Some(after)) => Sides::Comes(after, fingerprinting),
+        (None, Some(after)) => Sides::Comes(after, context.fingerprinting),
         (Some(there), Some(after)) => Sides::Both(there, after),
     };
     let whole = match sides {
@@ -167,6 +200,14 @@ fn collect(change: &Change, fingerprinting: Fingerprinting) -> Vec<Attribute> {
         name: "url",
         value: Quoted(&change.address.url).to_string(),
     }];
+    let scope = context.scope.map(fields).into_iter().flatten();
+    attributes.extend(scope.filter_map(|(name, value)| {
+        Some(Attribute {
+            sign: whole,
+            name,
+            value: value?,
+        })
+    }));
     for which in [Which::Key, Which::Token] {
         attributes.extend(secret(which, &sides, change.steps));
     }

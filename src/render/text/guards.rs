@@ -30,8 +30,11 @@ impl Refusal {
 pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
     let deletes = plan.summary.deletes_by_omission;
     let destroys = |change: &Change| change.reason == Reason::Destroy;
+    let moved = |change: &Change| matches!(change.reason, Reason::ScopeChanged { .. });
     let why = if plan.changes().any(destroys) {
         "--destroy was given"
+    } else if plan.changes().any(moved) {
+        "callbacks.yaml leaves them out, or their organization has another scope there"
     } else {
         "callbacks.yaml leaves them out"
     };
@@ -51,6 +54,16 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
                  deletes are meant: --allow-deletes {deletes}"
             ),
             row: wrong_allowance,
+        },
+        Refusal {
+            title: "this plan may delete callbacks that another account still declares, and will not \
+                    be applied",
+            remedy: "If these accounts belong to one enterprise, the callbacks are the same at eSign, \
+                     and deleting them for one account erases them for the other. After a change of \
+                     name, write `formerly: OLD` under the new account. If the enterprises are \
+                     different, write `expect_account_id` under both accounts. No flag lifts this."
+                .to_owned(),
+            row: perhaps_shared,
         },
         Refusal {
             title: "this plan deletes what is protected and will not be applied",
@@ -132,6 +145,7 @@ fn too_many(tripped: &Tripped) -> Option<String> {
             counted(*recorded, "callback", "callbacks")
         )),
         Tripped::Protected { address: _ }
+        | Tripped::PerhapsShared { .. }
         | Tripped::WrongAllowance {
             allowed: _,
             deletes: _,
@@ -147,6 +161,7 @@ fn wrong_allowance(tripped: &Tripped) -> Option<String> {
         Tripped::MostOfOrganization { .. }
         | Tripped::LastOfOrganization { .. }
         | Tripped::MostOfAll { .. }
+        | Tripped::PerhapsShared { .. }
         | Tripped::Protected { .. } => None,
     }
 }
@@ -157,6 +172,29 @@ fn protected(tripped: &Tripped) -> Option<String> {
         Tripped::MostOfOrganization { .. }
         | Tripped::LastOfOrganization { .. }
         | Tripped::MostOfAll { .. }
+        | Tripped::PerhapsShared { .. }
+        | Tripped::WrongAllowance { .. } => None,
+    }
+}
+
+fn perhaps_shared(tripped: &Tripped) -> Option<String> {
+    match tripped {
+        Tripped::PerhapsShared {
+            handle,
+            account,
+            other,
+            callbacks,
+        } => Some(format!(
+            "{}: {} would be deleted for the account `{}`, and kept for `{}`",
+            Clean(handle),
+            counted(*callbacks, "callback", "callbacks"),
+            Clean(account),
+            Clean(other)
+        )),
+        Tripped::MostOfOrganization { .. }
+        | Tripped::LastOfOrganization { .. }
+        | Tripped::MostOfAll { .. }
+        | Tripped::Protected { .. }
         | Tripped::WrongAllowance { .. } => None,
     }
 }

@@ -5,15 +5,17 @@
 
 mod change;
 mod guards;
+mod scope;
 mod summary;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use change::shortened;
-pub use change::{Fingerprinting, change_text};
+pub use change::{Context, Fingerprinting, change_text};
 pub(super) use guards::refusals;
 pub use guards::{guards_json, guards_text};
+pub(super) use scope::{Ambiguous, move_text, words as scope_words};
 pub(super) use summary::{footer, no_changes, refreshes, summary_line};
 
 use std::fmt;
@@ -29,6 +31,7 @@ use crate::plan::{Change, Plan};
 /// Those of `out` alone.
 pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if plan.is_empty() {
+        moves(plan, style, out)?;
         return no_changes(plan, style, out);
     }
     legend(plan, style, out)?;
@@ -40,11 +43,23 @@ pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
             "ess-callbacks will perform the following actions:"
         )
     )?;
-    for change in plan.changes() {
-        change_text(change, Fingerprinting::of(plan), style, out)?;
+    moves(plan, style, out)?;
+    let ambiguous = Ambiguous::of(plan);
+    for (organization, change) in plan.changes_by_organization() {
+        let context = Context::of(plan, &ambiguous, organization);
+        change_text(change, context, style, out)?;
         out.write_char('\n')?;
     }
     summary::counts(plan, style, out)
+}
+
+/// What is recorded under another account from now on.
+fn moves(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+    for item in &plan.moves {
+        move_text(item, style, out)?;
+        out.write_char('\n')?;
+    }
+    Ok(())
 }
 
 /// Writes the question whether to apply what was shown, up to where the answer is typed.

@@ -50,7 +50,7 @@ pub(in crate::render) fn no_changes(
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let (headline, rest) = if refreshes(plan) > 0 {
+    let (headline, rest) = if refreshes(plan) > 0 || !plan.moves.is_empty() {
         ("No calls.", "Only the record is brought up to date.")
     } else {
         (

@@ -15,7 +15,7 @@ fn text(plan: &Plan, style: &Style) -> String {
 
 fn one(change: &Change) -> String {
     let mut out = String::new();
-    change_text(change, Fingerprinting::Lasting, &plain(), &mut out).unwrap();
+    change_text(change, LASTING, &plain(), &mut out).unwrap();
     out
 }
 
@@ -308,6 +308,7 @@ fn no_changes_tells_what_was_left_out() {
         plan.organizations.push(crate::plan::OrganizationPlan {
             handle: Handle::new(handle),
             scope: scope(Some(handle)),
+            successor: None,
             suspended: true,
             changes: Vec::new(),
         });
@@ -487,6 +488,7 @@ fn several_replaces_and_accounts_are_estimated_side_by_side() {
                 account: crate::model::AccountName::new(account),
                 ..(*scope(None)).clone()
             }),
+            successor: None,
             suspended: false,
             changes,
         });

@@ -1,6 +1,7 @@
 //! The applier in a small world, scenario by scenario.
 
 mod limits;
+mod owners;
 mod world;
 
 use std::time::Duration;

@@ -1,0 +1,194 @@
+//! One callback, one owner: no two organizations of the file are the same one to eSign, and no two
+//! accounts are the same set of credentials.
+//!
+//! An add under one name and a delete under the other would erase the callback, so what can be seen
+//! in the file is an error here. What only the credentials themselves tell is checked before the
+//! first call.
+
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+use super::code;
+use super::merge::{DeclaredAccount, Merge};
+use crate::diag::{Code, Place};
+use crate::model::{Account, AccountName, Organization, Scope};
+
+impl Merge<'_> {
+    pub(super) fn owners(&mut self, organizations: &[Organization]) {
+        self.distinct_scopes(organizations);
+        self.distinct_accounts(organizations);
+        self.former_names(organizations);
+    }
+
+    fn distinct_scopes(&mut self, organizations: &[Organization]) {
+        // Of those without an operator more may be wrong, what tells them apart too.
+        let whole = |one: &&Organization| !one.operator.as_str().is_empty();
+        // Equal ones have equal hashes, and numbers are sorted in a tenth of the time.
+        let mut by_hash: Vec<_> = organizations
+            .iter()
+            .filter(whole)
+            .map(|organization| {
+                let mut hasher = DefaultHasher::new();
+                identity(&organization.scope).hash(&mut hasher);
+                (hasher.finish(), organization)
+            })
+            .collect();
+        by_hash.sort_by_key(|(hash, organization)| (*hash, organization.place));
+        let mut shared = Vec::new();
+        for alike in by_hash.chunk_by(|(one, _), (other, _)| one == other) {
+            for (at, (_, second)) in alike.iter().enumerate() {
+                let same = |it: &Organization| identity(&it.scope) == identity(&second.scope);
+                let first = alike[..at].iter().find(|(_, it)| same(it));
+                shared.extend(first.map(|(_, first)| (*second, *first)));
+            }
+        }
+        for (second, first) in shared {
+            let (though, help) = if second.scope.account == first.scope.account {
+                (
+                    "",
+                    "put their callbacks together, or set a different `proxy_organization_id`, \
+                     `app_id` or `account`",
+                )
+            } else {
+                (
+                    ", whichever account makes the calls",
+                    "put their callbacks together under one account, or set a different \
+                     `proxy_organization_id` or `app_id`",
+                )
+            };
+            let message = format!(
+                "`{}` and `{}` ({}) are the same organization to eSign{though}",
+                second.handle,
+                first.handle,
+                self.name_of(first.place)
+            );
+            let length = width(second.handle.as_str());
+            self.report.error(
+                second.place,
+                length,
+                code::SAME_SCOPE,
+                message,
+                Some(help.to_owned()),
+            );
+        }
+    }
+
+    /// Two names for one source of credentials are two names for one account. `default` counts only
+    /// when it is declared or used.
+    fn distinct_accounts(&mut self, organizations: &[Organization]) {
+        let mut sources: Vec<(&AccountName, &Account, Place)> = self
+            .accounts
+            .iter()
+            .filter_map(|(name, declared)| Some((name, declared.account.as_ref()?, declared.place)))
+            .collect();
+        let default = AccountName::default_account();
+        let implicit = Account::of(crate::model::AccountSource::Default {});
+        if !self.accounts.contains_key(&default)
+            && let Some(user) = user_of(&default, organizations)
+        {
+            sources.push((&default, &implicit, user.place));
+        }
+        sources.sort_by_key(|(_, _, place)| *place);
+        let mut errors = Vec::new();
+        for (at, (name, account, place)) in sources.iter().enumerate() {
+            let same =
+                |(_, other, _): &&(&AccountName, &Account, Place)| other.source == account.source;
+            if let Some((first, _, _)) = sources[..at].iter().find(same) {
+                errors.push((
+                    *place,
+                    width(name.as_str()),
+                    code::SAME_CREDENTIALS,
+                    format!("the accounts `{first}` and `{name}` have the same credentials"),
+                    "use one account for both; after a change of name, write the old name as \
+                     `formerly:` of the new one and remove it"
+                        .to_owned(),
+                ));
+            }
+        }
+        self.report_all(errors);
+    }
+
+    /// A former name belongs to one account, and is no account any more.
+    fn former_names(&mut self, organizations: &[Organization]) {
+        let mut former: Vec<(&AccountName, &AccountName, Place)> = self
+            .accounts
+            .iter()
+            .filter_map(|(name, declared)| {
+                let DeclaredAccount {
+                    account,
+                    place: _,
+                    formerly,
+                } = declared;
+                let old = account.as_ref()?.formerly.as_ref()?;
+                Some((name, old, (*formerly)?))
+            })
+            .collect();
+        former.sort_by_key(|(_, _, place)| *place);
+        let mut errors = Vec::new();
+        for (at, (name, old, place)) in former.iter().enumerate() {
+            let (message, help) = if let Some((first, _, _)) =
+                former[..at].iter().find(|(_, other, _)| other == old)
+            {
+                (
+                    format!("`{old}` is the former name of both `{first}` and `{name}`"),
+                    "keep one of the two",
+                )
+            } else if self.accounts.contains_key(*old) {
+                (
+                    format!("`{old}` is declared, so it can't be the former name of `{name}`"),
+                    "remove its declaration, or this line",
+                )
+            } else if let Some(user) = user_of(old, organizations) {
+                (
+                    format!(
+                        "`{old}` is the former name of `{name}`, but `{}` ({}) uses it",
+                        user.handle,
+                        self.name_of(user.place)
+                    ),
+                    "set `account:` of that organization to the new name",
+                )
+            } else {
+                continue;
+            };
+            errors.push((
+                *place,
+                width(old.as_str()),
+                code::FORMER_NAME,
+                message,
+                help.to_owned(),
+            ));
+        }
+        self.report_all(errors);
+    }
+
+    fn report_all(&mut self, errors: Vec<(Place, u32, Code, String, String)>) {
+        for (place, length, code, message, help) in errors {
+            self.report.error(place, length, code, message, Some(help));
+        }
+    }
+}
+
+/// What an organization is to eSign. A member organization is the same whoever acts for it; whether
+/// two accounts' own organizations are one can't be told from the file.
+fn identity(scope: &Scope) -> impl Eq + Hash + '_ {
+    let Scope {
+        environment,
+        account,
+        organization,
+        app_id,
+    } = scope;
+    let account = organization.is_none().then_some(account);
+    (environment, account, organization, app_id)
+}
+
+fn user_of<'o>(
+    account: &AccountName,
+    organizations: &'o [Organization],
+) -> Option<&'o Organization> {
+    organizations
+        .iter()
+        .find(|organization| organization.scope.account == *account)
+}
+
+fn width(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,99 @@
+//! What is recorded in a scope that no organization in the file has: its organization left, or has
+//! another scope now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::build::{Builder, SUSPENDED, assemble};
+use super::decide::{Wanted, decide};
+use super::guards::{self, Census};
+use super::{Bookkeeping, Change, OrganizationPlan, Reason};
+use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Organization, Scope};
+
+impl<'a> Builder<'a> {
+    /// Entries of a scope that no organization in the file has: it left, or has another scope now.
+    pub(super) fn orphaned(
+        &mut self,
+        scope: &'a Arc<Scope>,
+        entries: &'a BTreeMap<CallbackUrl, Entry>,
+    ) {
+        let Some(handle) = entries.values().next().map(|entry| &entry.handle) else {
+            return;
+        };
+        let successor = self.declared_as(handle);
+        let reason = if self.options.destroy {
+            Reason::Destroy
+        } else {
+            successor.map_or(Reason::OrganizationNotDeclared, |successor| {
+                Reason::ScopeChanged {
+                    account: successor.scope.account != scope.account,
+                    organization: successor.scope.organization != scope.organization,
+                    app: successor.scope.app_id != scope.app_id,
+                }
+            })
+        };
+        let suspended = successor.is_some_and(|successor| successor.suspend);
+        let mut census = Census::default();
+        let mut changes = Vec::new();
+        for (url, entry) in entries {
+            changes.extend(self.leaving((scope, url), entry, (reason, suspended), &mut census));
+        }
+        let plan = OrganizationPlan {
+            handle: handle.clone(),
+            scope: Arc::clone(scope),
+            successor: successor.map(|successor| Arc::clone(&successor.scope)),
+            suspended,
+            changes,
+        };
+        self.push(plan, census);
+    }
+
+    /// One of them.
+    fn leaving(
+        &mut self,
+        (scope, url): (&Arc<Scope>, &CallbackUrl),
+        entry: &Entry,
+        (reason, suspended): (Reason, bool),
+        census: &mut Census,
+    ) -> Option<Change> {
+        let counted = guards::counts(entry.belief.presence());
+        census.recorded += usize::from(counted);
+        self.summary.unknown += usize::from(entry.is_open());
+        let address = Address {
+            handle: entry.handle.clone(),
+            url: url.clone(),
+        };
+        if !self.targeted(&address) {
+            census.remaining += usize::from(counted);
+            return None;
+        }
+        if !counted {
+            let identity = Identity {
+                scope: Arc::clone(scope),
+                url: url.clone(),
+            };
+            if entry.lost.is_none() {
+                self.bookkeeping.push(Bookkeeping::Forget(identity));
+            }
+            return None;
+        }
+        let verdict = if suspended {
+            SUSPENDED
+        } else {
+            decide(Some(entry), Wanted::Gone(reason))
+        };
+        let change = assemble(address, entry.operator.clone(), verdict, Some(entry), None);
+        census.omitted += usize::from(guards::by_omission(&change));
+        census.remaining += usize::from(suspended);
+        Some(change)
+    }
+
+    /// The organization that has this handle in the file.
+    fn declared_as(&self, handle: &Handle) -> Option<&'a Organization> {
+        let organizations = &self.desired.organizations;
+        let at = organizations
+            .binary_search_by(|one| one.handle.cmp(handle))
+            .ok()?;
+        Some(&organizations[at])
+    }
+}

@@ -1,0 +1,114 @@
+//! The guard against erasing a callback under another name of its account.
+//!
+//! Whether two accounts' own organizations are one organization at eSign can't be told from the file
+//! and the record. As long as it is possible, a callback that stays for the one is not deleted for the
+//! other: see [`Tripped::PerhapsShared`]. What settles it is `formerly:`, or `expect_account_id:` of
+//! both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{OrganizationPlan, Plan, Tripped, guards};
+use crate::model::{AccountName, AppId, CallbackUrl, Desired, Handle, Recorded, Scope, Steps};
+
+type Place<'a> = (Option<&'a AppId>, &'a CallbackUrl);
+
+/// The deletes that are refused, counted by organization and accounts.
+pub(super) fn perhaps_shared(desired: &Desired, recorded: &Recorded, plan: &Plan) -> Vec<Tripped> {
+    if !several_accounts(desired, recorded) {
+        return Vec::new();
+    }
+    let deleting: BTreeSet<(&AccountName, Place<'_>)> = deletes(plan)
+        .map(|(organization, url)| (&organization.scope.account, place(&organization.scope, url)))
+        .collect();
+    if deleting.is_empty() {
+        return Vec::new();
+    }
+    let mut staying: BTreeMap<Place<'_>, BTreeSet<&AccountName>> = BTreeMap::new();
+    let mut stays = |scope, url| {
+        let (account, place) = (account_of(scope), place(scope, url));
+        if !deleting.contains(&(account, place)) {
+            staying.entry(place).or_default().insert(account);
+        }
+    };
+    for organization in desired
+        .organizations
+        .iter()
+        .filter(|one| is_own(&one.scope))
+    {
+        for callback in &organization.callbacks {
+            stays(&organization.scope, &callback.url);
+        }
+    }
+    for (scope, url, entry) in recorded.iter() {
+        if is_own(scope) && guards::counts(entry.belief.presence()) {
+            stays(scope, url);
+        }
+    }
+    let mut counts: BTreeMap<(&Handle, &AccountName, &AccountName), usize> = BTreeMap::new();
+    for (organization, url) in deletes(plan) {
+        let account = &organization.scope.account;
+        let others = staying.get(&place(&organization.scope, url));
+        for other in others.into_iter().flatten() {
+            if *other != account && !are_distinct(desired, account, other) {
+                *counts
+                    .entry((&organization.handle, account, other))
+                    .or_default() += 1;
+            }
+        }
+    }
+    counts
+        .into_iter()
+        .map(
+            |((handle, account, other), callbacks)| Tripped::PerhapsShared {
+                handle: handle.clone(),
+                account: account.clone(),
+                other: other.clone(),
+                callbacks,
+            },
+        )
+        .collect()
+}
+
+fn deletes(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &CallbackUrl)> {
+    let own = plan.organizations.iter().filter(|one| is_own(&one.scope));
+    own.flat_map(|organization| {
+        let deletes = organization
+            .changes
+            .iter()
+            .filter(|change| change.steps == Steps::Delete);
+        deletes.map(move |change| (organization, &change.address.url))
+    })
+}
+
+/// Whether more than one account has callbacks for its own organization.
+fn several_accounts(desired: &Desired, recorded: &Recorded) -> bool {
+    let declared = desired.organizations.iter().map(|one| &*one.scope);
+    let recorded = recorded.scopes.keys().map(|scope| &**scope);
+    let mut own = declared
+        .chain(recorded)
+        .filter(|scope| is_own(scope))
+        .map(account_of);
+    let first = own.next();
+    own.any(|account| Some(account) != first)
+}
+
+const fn is_own(scope: &Scope) -> bool {
+    scope.organization.is_none()
+}
+
+const fn account_of(scope: &Scope) -> &AccountName {
+    &scope.account
+}
+
+const fn place<'a>(scope: &'a Scope, url: &'a CallbackUrl) -> Place<'a> {
+    (scope.app_id.as_ref(), url)
+}
+
+/// Whether the file says that the two belong to different accounts of Tencent Cloud.
+fn are_distinct(desired: &Desired, one: &AccountName, other: &AccountName) -> bool {
+    let id = |name| desired.accounts.get(name)?.expect_account_id.as_ref();
+    match (id(one), id(other)) {
+        (Some(one), Some(other)) => one != other,
+        (Some(_), None) | (None, Some(_) | None) => false,
+    }
+}

@@ -1,0 +1,270 @@
+//! One callback, one owner, through the real program: renamed accounts and changed members.
+
+use insta::assert_snapshot;
+
+use crate::support::{TestEnv, configuration};
+
+const URLS: [&str; 2] = ["https://hooks.example/one", "https://hooks.example/two"];
+
+/// The configuration, with these lines for its accounts and its organization.
+fn with(accounts: &str, organization: &str, urls: &[&str]) -> String {
+    configuration(&[("acme", urls)])
+        .replace("organizations:", &format!("{accounts}organizations:"))
+        .replace("  acme:\n", &format!("  acme:\n{organization}"))
+}
+
+const RENAMED: &str = "accounts: { main: {} }\n";
+const NAMED: &str = "accounts: { main: { formerly: default } }\n";
+const BY_MAIN: &str = "    account: main\n";
+
+#[test]
+fn an_account_with_a_new_name_loses_nothing() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &URLS)]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+
+    env.write("callbacks.yaml", with(RENAMED, BY_MAIN, &URLS));
+    let refused = env.run(&["apply", "--auto-approve", "--allow-deletes", "2"]);
+    assert_snapshot!(refused, @r#"
+    exit 5
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
+      - delete
+
+    ess-callbacks will perform the following actions:
+
+      # acme/https://hooks.example/one will be deleted
+      # (because its organization has another `account` now)
+      # (account = "default" -> "main")
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url     = "https://hooks.example/one"
+          - account = "default"
+          - key     = (secret, fp [FP], assumed)
+          - token   = (secret, fp [FP], assumed)
+        }
+
+      # acme/https://hooks.example/two will be deleted
+      # (because its organization has another `account` now)
+      # (account = "default" -> "main")
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url     = "https://hooks.example/two"
+          - account = "default"
+          - key     = (secret, fp [FP], assumed)
+          - token   = (secret, fp [FP], assumed)
+        }
+
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url     = "https://hooks.example/one"
+          + account = "main"
+          + key     = (secret, fp [FP])
+          + token   = (secret, fp [FP])
+        }
+
+      # acme/https://hooks.example/two will be added
+      + callback {
+          + url     = "https://hooks.example/two"
+          + account = "main"
+          + key     = (secret, fp [FP])
+          + token   = (secret, fp [FP])
+        }
+
+    Plan: 2 to add, 0 to change, 2 to destroy.
+    4 calls, about 1 s at 20/s.
+    --- stderr
+
+    Error: this plan may delete callbacks that another account still declares, and will not be applied
+
+      acme: 2 callbacks would be deleted for the account `default`, and kept for `main`
+
+    If these accounts belong to one enterprise, the callbacks are the same at eSign, and deleting them for one account erases them for the other. After a change of name, write `formerly: OLD` under the new account. If the enterprises are different, write `expect_account_id` under both accounts. No flag lifts this.
+    "#);
+    assert_eq!(served.urls(), URLS);
+
+    env.write("callbacks.yaml", with(NAMED, BY_MAIN, &URLS));
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @r#"
+    exit 2
+    --- stdout
+      # acme has moved, without a call
+      # (2 recorded callbacks: at eSign nothing changes)
+      ~ organization {
+          ~ account = "default" -> "main"
+        }
+
+    No calls. Only the record is brought up to date.
+
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    2 unchanged, 2 unproven.
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    "#);
+    let comment = env.run(&["plan", "--format", "markdown"]).stdout;
+    assert!(
+        comment.contains("~ account = \"default\" -> \"main\"\n"),
+        "{comment}"
+    );
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
+    exit 0
+    --- stdout
+      # acme has moved, without a call
+      # (2 recorded callbacks: at eSign nothing changes)
+      ~ organization {
+          ~ account = "default" -> "main"
+        }
+
+    No calls. Only the record is brought up to date.
+
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    2 unchanged, 2 unproven.
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
+    "#);
+    assert_eq!(served.urls(), URLS);
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
+
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    2 unchanged, 2 unproven.
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
+
+    // The line may stay, and the record is good for deletes.
+    env.write("callbacks.yaml", with(NAMED, BY_MAIN, &URLS[..1]));
+    let fewer = ["apply", "--auto-approve", "--allow-deletes", "1"];
+    env.run(&fewer).exits(0);
+    assert_eq!(served.urls(), URLS[..1]);
+}
+
+#[test]
+fn an_organization_with_another_member_is_shown_with_both() {
+    let member = |id: &str| format!("    proxy_organization_id: {id}\n");
+    let mut env = TestEnv::new(&with("", &member("member-one"), &URLS[..1]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.write(
+        "callbacks.yaml",
+        with("", &member("member-two"), &URLS[..1]),
+    );
+    assert_snapshot!(env.run(&["plan"]), @r#"
+    exit 5
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
+      - delete
+
+    ess-callbacks will perform the following actions:
+
+      # acme/https://hooks.example/one will be deleted
+      # (because its organization has another `proxy_organization_id` now)
+      # (proxy_organization_id = "member-one" -> "member-two")
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url                   = "https://hooks.example/one"
+          - account               = "default"
+          - proxy_organization_id = "member-one"
+          - key                   = (secret, fp [FP], assumed)
+          - token                 = (secret, fp [FP], assumed)
+        }
+
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url                   = "https://hooks.example/one"
+          + account               = "default"
+          + proxy_organization_id = "member-two"
+          + key                   = (secret, fp [FP])
+          + token                 = (secret, fp [FP])
+        }
+
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s.
+    --- stderr
+
+    Error: this plan deletes more than the guards allow and will not be applied
+
+      acme: its last callback; none would be left
+
+    These callbacks are deleted because callbacks.yaml leaves them out, or their organization has another scope there. If that is meant, say how many: --allow-deletes 1
+    "#);
+    let diff = env.run(&["plan", "--format", "diff"]).stdout;
+    let headings: Vec<_> = diff
+        .lines()
+        .filter(|line| line.starts_with("---"))
+        .collect();
+    assert_snapshot!(headings.join("\n"), @r#"
+    --- recorded/acme (account "default", proxy_organization_id "member-one")
+    --- recorded/acme (account "default", proxy_organization_id "member-two")
+    "#);
+    let comment = env.run(&["plan", "--format", "markdown"]).stdout;
+    for part in [
+        "- acme/https://hooks.example/one (delete, because its organization has another \
+         `proxy_organization_id` now)\n",
+        "  # (proxy_organization_id = \"member-one\" -> \"member-two\")\n",
+        "<summary><code>acme</code> <code>(account &quot;default&quot;, proxy_organization_id \
+         &quot;member-two&quot;)</code>: 1 change</summary>",
+    ] {
+        assert!(comment.contains(part), "{comment}");
+    }
+    assert_snapshot!(env.run(&["apply", "--auto-approve", "--allow-deletes", "1"]), @r#"
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
+      - delete
+
+    ess-callbacks will perform the following actions:
+
+      # acme/https://hooks.example/one will be deleted
+      # (because its organization has another `proxy_organization_id` now)
+      # (proxy_organization_id = "member-one" -> "member-two")
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url                   = "https://hooks.example/one"
+          - account               = "default"
+          - proxy_organization_id = "member-one"
+          - key                   = (secret, fp [FP], assumed)
+          - token                 = (secret, fp [FP], assumed)
+        }
+
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url                   = "https://hooks.example/one"
+          + account               = "default"
+          + proxy_organization_id = "member-two"
+          + key                   = (secret, fp [FP])
+          + token                 = (secret, fp [FP])
+        }
+
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s.
+    acme/https://hooks.example/one: Adding...
+    acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]
+    acme/https://hooks.example/one: Deleting...
+    acme/https://hooks.example/one: Deleted after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
+    "#);
+    assert_eq!(served.urls(), URLS[..1]);
+}
+
+/// Seen from the file they are two; only the credentials tell that they are one.
+#[test]
+fn two_names_for_one_secret_id_are_refused_before_any_call() {
+    let accounts =
+        "accounts: { second: { env: { secret_id: SECOND_ID, secret_key: SECOND_KEY } } }\n";
+    let mut env = TestEnv::new(&with(accounts, "", &URLS));
+    let served = env.serve(&[]);
+    let beta = "  beta:\n    account: second\n    callbacks: [https://hooks.example/three]\n";
+    env.write("callbacks.yaml", with(accounts, "", &URLS) + beta);
+    env.set("SECOND_ID", &served.secret_id)
+        .set("SECOND_KEY", &served.secret_key);
+    let refused = env.run(&["apply", "--auto-approve"]).exits(1);
+    let error = refused
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("error:"));
+    assert_snapshot!(error.unwrap_or_default(), @"error: the accounts `default` and `second` have the same SecretId, so they are one account to eSign, and what is deleted for one would be gone for the other; nothing was called");
+    assert!(served.urls().is_empty());
+}
