@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::args::Global;
 use super::credentials;
 use super::exit::{Failure, with_causes};
+use super::identity;
 use super::random::random;
 use super::sandbox::clock;
 use super::workspace::Locations;
@@ -21,7 +22,7 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// Finds the credentials and makes ready to call. Sends nothing yet.
+    /// Finds the credentials, checks whose they are, and makes ready to call. Changes nothing yet.
     pub(super) async fn connect(
         global: &Global,
         locations: &Locations,
@@ -32,10 +33,9 @@ impl Remote {
             let credentials = credentials::find(&plan.accounts)?;
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
-            return Ok(Self {
-                api: api(global, endpoint, credentials)?,
-                sandbox: None,
-            });
+            let api = api(global, endpoint.clone(), credentials)?;
+            identity::check(&api, &plan.accounts, plan.environment, &endpoint).await?;
+            return Ok(Self { api, sandbox: None });
         };
         let customers: Vec<Customer> = plan
             .accounts

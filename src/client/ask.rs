@@ -1,4 +1,4 @@
-//! eSign's reading calls: they change nothing, so a failure is just a failure.
+//! Reading calls, of eSign and of its neighbours: they change nothing, so a failure is just a failure.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::classify::error_in_our_words;
-use super::http::HttpApi;
+use super::http::{Destination, HttpApi};
 use super::redact::Redactor;
 use super::transport;
 use crate::model::{AccountName, ApiError, RequestId, Timestamp};
@@ -35,6 +35,19 @@ impl HttpApi {
         body: &(impl Serialize + Sync),
         signed_at: Timestamp,
     ) -> Result<T, ApiError> {
+        self.ask_of(self.esign(), account, action, body, signed_at)
+            .await
+    }
+
+    /// The same of any service.
+    pub(super) async fn ask_of<T: DeserializeOwned>(
+        &self,
+        to: Destination<'_>,
+        account: &AccountName,
+        action: &'static str,
+        body: &(impl Serialize + Sync),
+        signed_at: Timestamp,
+    ) -> Result<T, ApiError> {
         let trouble = |message: String| ApiError {
             code: None,
             message,
@@ -51,12 +64,12 @@ impl HttpApi {
         let lost = |error: &reqwest::Error| {
             trouble(format!(
                 "no answer to {action} from {}: {}",
-                self.host(),
+                to.endpoint.host(),
                 redactor.clean(&transport::reasons(error))
             ))
         };
         let request = self
-            .signed(action, body, credential, signed_at)
+            .signed(to, action, body, credential, signed_at)
             .map_err(|error| trouble(error.to_string()))?;
         let response = request.send().await.map_err(|error| lost(&error))?;
         let status = response.status().as_u16();

@@ -41,6 +41,11 @@ impl Endpoint {
             .expect("the environments' hosts make valid endpoints")
     }
 
+    /// The address of Tencent Cloud's security token service.
+    pub fn sts() -> Self {
+        Self::parse("https://sts.tencentcloudapi.com/").expect("a valid endpoint")
+    }
+
     /// Checks an address that the user gave.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let not_a_url = || EndpointError::NotAUrl(without_userinfo(text));

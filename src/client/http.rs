@@ -29,6 +29,13 @@ pub struct HttpApi {
     credentials: Credentials,
 }
 
+/// Which service a request is for, and where that is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Destination<'a> {
+    pub(super) service: &'static wire::Service,
+    pub(super) endpoint: &'a Endpoint,
+}
+
 impl HttpApi {
     /// Prepares to call this endpoint; opens no connection.
     pub fn new(
@@ -58,40 +65,46 @@ impl HttpApi {
         })
     }
 
-    pub(super) fn host(&self) -> &str {
-        self.endpoint.host()
-    }
-
     pub(super) fn credential(&self, account: &AccountName) -> Option<&Credential> {
         self.credentials
             .get(account)
             .map(super::CredentialSource::current)
     }
 
+    /// eSign, where this client calls it.
+    pub(super) const fn esign(&self) -> Destination<'_> {
+        Destination {
+            service: &wire::ESIGN,
+            endpoint: &self.endpoint,
+        }
+    }
+
     /// A request that can be sent as it is.
     pub(super) fn signed(
         &self,
+        to: Destination<'_>,
         action: &'static str,
         body: Vec<u8>,
         credential: &Credential,
         at: Timestamp,
     ) -> Result<RequestBuilder, InvalidHeaderValue> {
-        let headers = self.headers(action, &body, credential, at)?;
-        let request = self.client.post(self.endpoint.url().clone());
+        let headers = self.headers(to, action, &body, credential, at)?;
+        let request = self.client.post(to.endpoint.url().clone());
         Ok(request.headers(headers).body(body))
     }
 
     /// The headers of a signed request.
     fn headers(
         &self,
+        to: Destination<'_>,
         action: &'static str,
         body: &[u8],
         credential: &Credential,
         at: Timestamp,
     ) -> Result<HeaderMap, InvalidHeaderValue> {
         let request = Unsigned {
-            service: wire::SERVICE,
-            host: self.endpoint.host(),
+            service: to.service.name,
+            host: to.endpoint.host(),
             content_type: wire::CONTENT_TYPE,
             body,
         };
@@ -103,16 +116,17 @@ impl HttpApi {
             })
         };
         let mut headers = HeaderMap::new();
-        headers.insert(HOST, HeaderValue::from_str(self.endpoint.host())?);
+        headers.insert(HOST, HeaderValue::from_str(to.endpoint.host())?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::CONTENT_TYPE));
         headers.insert(AUTHORIZATION, sensitive(&signed.authorization)?);
         headers.insert("X-TC-Action", HeaderValue::from_static(action));
-        headers.insert("X-TC-Version", HeaderValue::from_static(wire::VERSION));
+        headers.insert("X-TC-Version", HeaderValue::from_static(to.service.version));
         headers.insert("X-TC-Timestamp", HeaderValue::from_str(&signed.timestamp)?);
         // Keeps the one message that is understood, "not configured", in one language.
         headers.insert("X-TC-Language", HeaderValue::from_static("zh-CN"));
-        if let Some(region) = &self.region {
-            headers.insert("X-TC-Region", region.clone());
+        let region = to.service.region.map(HeaderValue::from_static);
+        if let Some(region) = self.region.clone().or(region) {
+            headers.insert("X-TC-Region", region);
         }
         if let Some(token) = &credential.token {
             headers.insert("X-TC-Token", sensitive(token.expose())?);
@@ -133,7 +147,8 @@ impl Api for HttpApi {
         };
         let redactor = redactor(call, credential);
         let body = body::modify(call);
-        let Ok(request) = self.signed(wire::MODIFY, body, credential, signed_at) else {
+        let Ok(request) = self.signed(self.esign(), wire::MODIFY, body, credential, signed_at)
+        else {
             // `new` checked the credentials, so this takes a source that was renewed with rubbish.
             return unsent(no_credentials(account));
         };

@@ -11,6 +11,7 @@ mod credentials;
 mod endpoint;
 pub mod fake;
 mod http;
+mod identity;
 pub mod pace;
 mod random;
 mod redact;

@@ -1,4 +1,5 @@
-//! The four actions that the sandbox knows: the one that changes callbacks, and three that read.
+//! The actions that the sandbox knows: the one that changes callbacks, three that read, and the
+//! neighbouring service's that tells whose credentials these are.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,7 @@ use super::parameters::{
 use super::random::Random;
 use crate::envelope::KEY_LENGTH;
 use crate::secret::Secret;
-use crate::wire::{MODIFY, OPERATE_ADD, OPERATE_DELETE};
+use crate::wire::{CALLER_IDENTITY, MODIFY, OPERATE_ADD, OPERATE_DELETE, STS, Service};
 
 /// The length of eSign's ids.
 const ID_LENGTH: usize = 32;
@@ -25,10 +26,15 @@ pub(super) enum Action {
     GroupOrganizations,
     Employees,
     VerifyStatus,
+    /// The neighbouring service's, which tells whose credentials these are.
+    CallerIdentity,
 }
 
 impl Action {
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(service: &Service, name: &str) -> Option<Self> {
+        if *service == STS {
+            return (name == CALLER_IDENTITY).then_some(Self::CallerIdentity);
+        }
         match name {
             MODIFY => Some(Self::Modify),
             "DescribeOrganizationGroupOrganizations" => Some(Self::GroupOrganizations),
@@ -77,6 +83,22 @@ pub(super) fn modify(body: &[u8], account: &str, members: &[Member]) -> Result<C
     }
 }
 
+/// The members of the answer to `GetCallerIdentity`, for the customer at this position.
+pub(super) fn identity(position: usize) -> Map<String, Value> {
+    let number = 100_000_000_001 + position;
+    let mut members = Map::new();
+    for (name, value) in [
+        ("AccountId", number.to_string()),
+        ("Arn", format!("qcs::cam::uin/{number}:uin/{number}")),
+        ("PrincipalId", number.to_string()),
+        ("Type", "CAMUser".to_owned()),
+        ("UserId", number.to_string()),
+    ] {
+        members.insert(name.to_owned(), Value::String(value));
+    }
+    members
+}
+
 /// The members of a read action's answer, but for its id.
 pub(super) fn describe(
     action: Action,
@@ -88,7 +110,7 @@ pub(super) fn describe(
     let answer = match action {
         Action::GroupOrganizations => group(body, account, members, cloud)?,
         Action::Employees => employees(body, members)?,
-        Action::VerifyStatus | Action::Modify => {
+        Action::VerifyStatus | Action::Modify | Action::CallerIdentity => {
             let request = parse(body, STATUS_FIELDS)?;
             check_operator(&request)?;
             organization(&request, members)?;

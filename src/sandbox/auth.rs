@@ -7,7 +7,7 @@ use super::failure::{Failure, Language};
 use super::options::Customer;
 use crate::model::Timestamp;
 use crate::sign::{ALGORITHM, canonical_request, signature, string_to_sign};
-use crate::wire::SERVICE;
+use crate::wire::{ESIGN, STS, Service};
 
 /// How far a signature's time may be from the server's, in seconds.
 const WINDOW: i64 = 300;
@@ -51,6 +51,7 @@ impl RawRequest {
 struct Authorization<'a> {
     secret_id: &'a str,
     date: &'a str,
+    service: &'a str,
     signed_headers: Vec<&'a str>,
     signature: &'a str,
 }
@@ -71,10 +72,15 @@ impl<'a> Authorization<'a> {
             }
         }
         let scope = credential.ok_or_else(|| wrong("it has no Credential"))?;
-        let [secret_id, date, SERVICE, "tc3_request"] = scope.split('/').collect::<Vec<_>>()[..]
+        let [secret_id, date, service, "tc3_request"] = scope.split('/').collect::<Vec<_>>()[..]
         else {
             return Err(wrong("the Credential is not ID/DATE/ess/tc3_request"));
         };
+        if ![ESIGN.name, STS.name].contains(&service) {
+            return Err(wrong(
+                "the Credential names another service than ess and sts",
+            ));
+        }
         let signed_headers: Vec<&str> = headers
             .ok_or_else(|| wrong("it has no SignedHeaders"))?
             .split(';')
@@ -91,18 +97,19 @@ impl<'a> Authorization<'a> {
         Ok(Self {
             secret_id,
             date,
+            service,
             signed_headers,
             signature: signature.ok_or_else(|| wrong("it has no Signature"))?,
         })
     }
 }
 
-/// Whose request it is, once id, time, signature and token are right.
+/// Whose request it is and of which service, once id, time, signature and token are right.
 pub(super) fn authenticate<'c>(
     request: &RawRequest,
     customers: &'c [Customer],
     now: Timestamp,
-) -> Result<&'c Customer, Failure> {
+) -> Result<(&'c Customer, &'static Service), Failure> {
     let at = request.timestamp()?;
     let authorization = request
         .header("authorization")
@@ -120,7 +127,8 @@ pub(super) fn authenticate<'c>(
     }
     match (&customer.credential.token, request.header("x-tc-token")) {
         (Some(token), sent) if sent != Some(token.expose()) => Err(Failure::token_wrong()),
-        _ => Ok(customer),
+        _ if claimed.service == STS.name => Ok((customer, &STS)),
+        _ => Ok((customer, &ESIGN)),
     }
 }
 
@@ -168,8 +176,9 @@ fn is_signed(
             &headers,
             body,
         );
-        let to_sign = string_to_sign(at, SERVICE, &canonical);
-        let expected = signature(&customer.credential.secret_key, at, SERVICE, &to_sign);
+        let to_sign = string_to_sign(at, claimed.service, &canonical);
+        let key = &customer.credential.secret_key;
+        let expected = signature(key, at, claimed.service, &to_sign);
         bool::from(expected.as_bytes().ct_eq(claimed.signature.as_bytes()))
     };
     Ok(matches(&verbatim) || (verbatim != lowered && matches(&lowered)))

@@ -15,7 +15,7 @@ fn vectors() -> Vec<(String, RawRequest, Customer, Timestamp)> {
     let all = all["vectors"].as_array().unwrap();
     let ours = all
         .iter()
-        .filter(|case| case["input"]["service"] == SERVICE);
+        .filter(|case| case["input"]["service"] == ESIGN.name);
     ours.map(|case| {
         let input = |name: &str| case["input"][name].as_str().unwrap().to_owned();
         let mut headers = HeaderMap::new();
@@ -65,8 +65,8 @@ fn sign_over(request: &mut RawRequest, customer: &Customer, names: &str, show: f
         .collect();
     let headers: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let canonical = canonical_request("POST", "/", "", &headers, &request.body);
-    let to_sign = string_to_sign(at, SERVICE, &canonical);
-    let signature = signature(&customer.credential.secret_key, at, SERVICE, &to_sign);
+    let to_sign = string_to_sign(at, ESIGN.name, &canonical);
+    let signature = signature(&customer.credential.secret_key, at, ESIGN.name, &to_sign);
     let (id, date) = (&customer.credential.secret_id, at.utc_date());
     let value = format!(
         "{ALGORITHM} Credential={id}/{date}/ess/tc3_request, SignedHeaders={names}, Signature={signature}"
@@ -82,7 +82,11 @@ fn every_request_that_the_sdk_signed_is_accepted() {
     for (name, request, customer, at) in vectors {
         let customers = [customer];
         let known = authenticate(&request, &customers, at);
-        assert_eq!(known.map(|it| it.account.as_str()), Ok("default"), "{name}");
+        assert_eq!(
+            known.map(|(it, _)| it.account.as_str()),
+            Ok("default"),
+            "{name}"
+        );
     }
 }
 

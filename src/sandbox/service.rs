@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::actions::{Action, describe, modify};
+use super::actions::{Action, describe, identity, modify};
 use super::arrivals::{Arrival, Arrivals, Effect};
 use super::auth::{RawRequest, authenticate};
 use super::clock::{Clock, SkewedClock};
@@ -17,7 +17,7 @@ use super::limit::Limiter;
 use super::options::{Customer, Member, OnExists, Options};
 use super::random::Random;
 use super::store::{CloudError, Store};
-use crate::wire::{Answer, ErrorBody, MODIFY, Response, VERSION};
+use crate::wire::{Answer, ErrorBody, MODIFY, Response};
 
 /// One eSign. All of it is behind one lock, which is never held across an await: the cloud sees one
 /// call at a time.
@@ -182,11 +182,11 @@ impl Service {
         };
         let name = header("x-tc-action", "Action")?;
         let version = header("x-tc-version", "Version")?;
-        let customer = authenticate(request, &self.customers, self.clock.shown())?;
-        if version != VERSION {
+        let (customer, service) = authenticate(request, &self.customers, self.clock.shown())?;
+        if version != service.version {
             return Err(Failure::no_such_version(version));
         }
-        let action = Action::named(name).ok_or_else(|| Failure::invalid_action(name))?;
+        let action = Action::named(service, name).ok_or_else(|| Failure::invalid_action(name))?;
         Ok((customer, action))
     }
 
@@ -214,6 +214,13 @@ impl Service {
             return Err(Failure::internal());
         }
         let account = &customer.account;
+        if action == Action::CallerIdentity {
+            let position = self
+                .customers
+                .iter()
+                .position(|one| one.account == *account);
+            return Ok(identity(position.unwrap_or_default()));
+        }
         if action != Action::Modify {
             let cloud = &inner.cloud;
             return describe(action, &request.body, account, &self.members, cloud);

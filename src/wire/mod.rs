@@ -11,10 +11,33 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The service's name in the signature, in every environment.
-pub const SERVICE: &str = "ess";
-/// `X-TC-Version`.
-pub const VERSION: &str = "2020-11-11";
+/// One of Tencent Cloud's services, as requests name it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Service {
+    /// In the signature.
+    pub name: &'static str,
+    /// `X-TC-Version`.
+    pub version: &'static str,
+    /// `X-TC-Region`, where the service needs one.
+    pub region: Option<&'static str>,
+}
+
+/// eSign, in every environment.
+pub const ESIGN: Service = Service {
+    name: "ess",
+    version: "2020-11-11",
+    region: None,
+};
+
+/// The security token service, which tells whose credentials these are. Any region serves.
+pub const STS: Service = Service {
+    name: "sts",
+    version: "2018-08-13",
+    region: Some("ap-guangzhou"),
+};
+
+/// `X-TC-Action` of the call that tells whose credentials these are.
+pub const CALLER_IDENTITY: &str = "GetCallerIdentity";
 /// `X-TC-Action` of the one call that changes callbacks.
 pub const MODIFY: &str = "ModifyApplicationCallbackInfo";
 /// `Content-Type`, byte-equal on the wire and in the signature.

@@ -268,3 +268,34 @@ fn two_names_for_one_secret_id_are_refused_before_any_call() {
     assert_snapshot!(error.unwrap_or_default(), @"error: the accounts `default` and `second` have the same SecretId, so they are one account to eSign, and what is deleted for one would be gone for the other; nothing was called");
     assert!(served.urls().is_empty());
 }
+
+/// The sandbox's first customer has this number.
+const OWNER: &str = "100000000001";
+
+#[test]
+fn the_credentials_must_belong_to_the_account_that_is_expected() {
+    let expecting = |id: &str| {
+        let accounts = format!("accounts: {{ default: {{ expect_account_id: \"{id}\" }} }}\n");
+        with(&accounts, "", &URLS).replace("environment: test", "environment: production")
+    };
+    let mut env = TestEnv::new(&expecting("200000000002"));
+    let served = env.serve(&[]);
+    let error = |env: &TestEnv| {
+        let refused = env
+            .run(&["apply", "--auto-approve"])
+            .exits(1)
+            .err()
+            .to_string();
+        let error = refused.lines().find(|line| line.starts_with("error:"));
+        error.unwrap_or_default().to_owned()
+    };
+    assert_snapshot!(error(&env), @"error: the credentials of the account `default` belong to the Tencent Cloud account 100000000001, but `expect_account_id` says 200000000002; nothing was called");
+    env.set("TENCENTCLOUD_SECRET_KEY", "wrong");
+    assert_snapshot!(error(&env), @"error: it can't be checked that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]; nothing was called");
+    assert!(served.urls().is_empty());
+
+    env.set("TENCENTCLOUD_SECRET_KEY", &served.secret_key);
+    env.write("callbacks.yaml", expecting(OWNER));
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    assert_eq!(served.urls(), URLS);
+}
