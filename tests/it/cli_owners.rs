@@ -281,11 +281,7 @@ fn the_credentials_must_belong_to_the_account_that_is_expected() {
     let mut env = TestEnv::new(&expecting("200000000002"));
     let served = env.serve(&[]);
     let error = |env: &TestEnv| {
-        let refused = env
-            .run(&["apply", "--auto-approve"])
-            .exits(1)
-            .err()
-            .to_string();
+        let refused = env.run(&["apply", "--auto-approve"]).exits(1).err();
         let error = refused.lines().find(|line| line.starts_with("error:"));
         error.unwrap_or_default().to_owned()
     };
