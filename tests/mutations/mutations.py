@@ -123,6 +123,8 @@ MUTATIONS = [
     ("throttled-for-ever", "throttling ends some time", ATTEMPT,
      "const MAX_THROTTLES: u32 = 100;", "const MAX_THROTTLES: u32 = 100_000;"),
     # What is planned.
+    ("moves-forgotten", "what belongs to another account now is moved there", "src/plan/moves.rs",
+     "    if renamed.is_empty() && one_account {", "    if true || renamed.is_empty() && one_account {"),
     ("opposite-replay", "an open delete is not settled by another delete when it is wanted", DECIDE,
      "            Some(Write::Delete) | None => (\n                value.compare(there.fingerprints) != Comparison::Different,",
      "            Some(Write::Delete) | None => (\n                true,"),

@@ -1,6 +1,6 @@
 //! What callbacks.yaml says in a schedule: a small universe, and edits of it.
 //!
-//! Three scopes in two accounts, five URLs that may be declared, and six values for their secrets.
+//! Three scopes in two enterprises, whose accounts change their names, five URLs that may be declared, and six values for their secrets.
 //! Everything is a small number here, so that the oracle needs nothing of the code under test to
 //! compare what was declared with what eSign holds.
 
@@ -10,8 +10,8 @@ use std::sync::{Arc, OnceLock};
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
     Account, AccountId, AccountName, AccountSource, Adoption, Callback, CallbackUrl,
-    DeclaredSecret, Desired, Environment, Fingerprints, Handle, OperatorId, Organization,
-    OrganizationId, Salt, Scope, SecretIndex,
+    DeclaredSecret, Desired, Entry, Environment, Fingerprints, Handle, OperatorId, Organization,
+    OrganizationId, Recorded, Salt, Scope, SecretIndex,
 };
 use ess_callbacks::plan::FingerprintTable;
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
@@ -20,7 +20,10 @@ use crate::dice::Dice;
 
 pub(crate) const ENVIRONMENT: Environment = Environment::Test;
 pub(crate) const SALT: Salt = Salt([7; 16]);
+/// Two enterprises, by the names that their accounts have at first.
 pub(crate) const ACCOUNTS: [&str; 2] = ["default", "partner"];
+/// What the first enterprise's account is also called.
+const OTHER_NAME: &str = "main";
 pub(crate) const SCOPES: u8 = 3;
 /// URLs that a configuration may mention.
 pub(crate) const URLS: u8 = 5;
@@ -58,7 +61,9 @@ pub(crate) fn any_id(dice: &mut Dice) -> Id {
 
 /// What all schedules share.
 pub(crate) struct Universe {
-    pub(crate) scopes: Vec<Arc<Scope>>,
+    /// By scope: all that a state may call it. The member's callbacks are the same whichever account
+    /// acts for it, and an account's own whatever the account is called.
+    scopes: Vec<Vec<Arc<Scope>>>,
     pub(crate) urls: Vec<CallbackUrl>,
     pub(crate) secrets: BTreeMap<SecretIndex, Secret>,
     pub(crate) table: FingerprintTable,
@@ -93,9 +98,11 @@ pub(crate) fn universe() -> &'static Universe {
         };
         Universe {
             scopes: vec![
-                scope(ACCOUNTS[0], None),
-                scope(ACCOUNTS[0], Some("member")),
-                scope(ACCOUNTS[1], None),
+                vec![scope(ACCOUNTS[0], None), scope(OTHER_NAME, None)],
+                [ACCOUNTS[0], OTHER_NAME, ACCOUNTS[1]]
+                    .map(|account| scope(account, Some("member")))
+                    .to_vec(),
+                vec![scope(ACCOUNTS[1], None)],
             ],
             urls: (0..=FOREIGN[1])
                 .map(|number| CallbackUrl::new(format!("https://u{number}.example/")))
@@ -133,7 +140,8 @@ pub(crate) fn any_value(dice: &mut Dice) -> Value {
 impl Id {
     pub(crate) fn of(scope: &Scope, url: &CallbackUrl) -> Option<Self> {
         let universe = universe();
-        let scope = universe.scopes.iter().position(|known| **known == *scope)?;
+        let is_it = |known: &Vec<Arc<Scope>>| known.iter().any(|known| **known == *scope);
+        let scope = universe.scopes.iter().position(is_it)?;
         let url = universe.urls.iter().position(|known| known == url)?;
         Some(Self {
             scope: u8::try_from(scope).ok()?,
@@ -141,8 +149,15 @@ impl Id {
         })
     }
 
-    pub(crate) fn scope(self) -> &'static Arc<Scope> {
+    /// All that a state may call its scope.
+    pub(crate) fn scopes(self) -> &'static [Arc<Scope>] {
         &universe().scopes[usize::from(self.scope)]
+    }
+
+    /// What is recorded of it, under whatever name.
+    pub(crate) fn recorded(self, recorded: &Recorded) -> Option<&Entry> {
+        let mut scopes = self.scopes().iter();
+        scopes.find_map(|scope| recorded.get(scope, self.url()))
     }
 
     pub(crate) fn url(self) -> &'static CallbackUrl {
@@ -150,9 +165,27 @@ impl Id {
     }
 }
 
+/// Which enterprise's credentials sign the calls of a scope, by its account's first name.
+pub(crate) fn enterprise(scope: &Scope) -> &'static str {
+    let partner = scope.account.as_str() == ACCOUNTS[1];
+    ACCOUNTS[usize::from(partner)]
+}
+
+/// What the accounts are called, and which acts for the member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Names {
+    /// The first enterprise's account has its other name.
+    renamed: bool,
+    /// And does not say what it was called before.
+    unsaid: bool,
+    /// The partner acts for the member.
+    member_by_partner: bool,
+}
+
 /// A callbacks.yaml.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
+    names: Names,
     /// By scope.
     pub(crate) organizations: BTreeMap<u8, Declared>,
 }
@@ -247,11 +280,46 @@ impl Config {
             let scope = dice.pick(&[0, 0, 1, 2]);
             organizations.insert(scope, Declared::random(dice));
         }
-        Self { organizations }
+        Self {
+            names: Names::default(),
+            organizations,
+        }
+    }
+
+    /// What the first enterprise's account is called, and what it was called before.
+    const fn first_names(&self) -> (&'static str, &'static str) {
+        if self.names.renamed {
+            (OTHER_NAME, ACCOUNTS[0])
+        } else {
+            (ACCOUNTS[0], OTHER_NAME)
+        }
+    }
+
+    /// The scope as the file has it.
+    fn scope(&self, scope: u8) -> Arc<Scope> {
+        let account = match scope {
+            1 if self.names.member_by_partner => ACCOUNTS[1],
+            0 | 1 => self.first_names().0,
+            _ => ACCOUNTS[1],
+        };
+        let mut known = Id { scope, url: 0 }.scopes().iter();
+        let is_it = |known: &&Arc<Scope>| known.account.as_str() == account;
+        Arc::clone(known.find(is_it).expect("every name is known"))
+    }
+
+    /// Nobody forgets what the account was called before, in the end.
+    pub(crate) const fn name_all(&mut self) {
+        self.names.unsaid = false;
     }
 
     /// Somebody edits the file.
     pub(crate) fn edit(&mut self, dice: &mut Dice) {
+        match dice.below(20) {
+            0 => self.names.renamed = !self.names.renamed,
+            1 => self.names.unsaid = !self.names.unsaid,
+            2 => self.names.member_by_partner = !self.names.member_by_partner,
+            _ => {}
+        }
         let scope = dice.pick(&[0, 0, 1, 2]);
         if dice.percent(8) {
             self.organizations.remove(&scope);
@@ -330,17 +398,7 @@ impl Config {
         organizations.sort_by(|one, two| one.handle.cmp(&two.handle));
         Desired {
             environment: ENVIRONMENT,
-            // They are known for different ones; else each may share the other's callbacks.
-            accounts: ACCOUNTS
-                .iter()
-                .map(|name| {
-                    let account = Account {
-                        expect_account_id: Some(AccountId::new(*name)),
-                        ..Account::of(AccountSource::Profile((*name).to_owned()))
-                    };
-                    (AccountName::new(*name), account)
-                })
-                .collect(),
+            accounts: self.accounts(),
             organizations,
             secrets: SECRETS
                 .iter()
@@ -352,11 +410,32 @@ impl Config {
         }
     }
 
+    /// The two enterprises are known for different ones; else each may share the other's callbacks.
+    fn accounts(&self) -> BTreeMap<AccountName, Account> {
+        let (name, former) = self.first_names();
+        let account = |name: &str, formerly: Option<&str>, enterprise: &str| {
+            let account = Account {
+                formerly: formerly.map(AccountName::new),
+                expect_account_id: Some(AccountId::new(enterprise)),
+                ..Account::of(AccountSource::Profile(name.to_owned()))
+            };
+            (AccountName::new(name), account)
+        };
+        BTreeMap::from([
+            account(
+                name,
+                Some(former).filter(|_| !self.names.unsaid),
+                ACCOUNTS[0],
+            ),
+            account(ACCOUNTS[1], None, ACCOUNTS[1]),
+        ])
+    }
+
     fn organization(&self, scope: u8, declared: &Declared) -> Organization {
         let url = |number: u8| Id { scope, url: number }.url().clone();
         Organization {
             handle: self.handle(scope).expect("it is declared"),
-            scope: Arc::clone(Id { scope, url: 0 }.scope()),
+            scope: self.scope(scope),
             operator: OperatorId::new(format!("operator-{}", declared.operator)),
             adoption: declared.adoption,
             suspend: declared.suspend,

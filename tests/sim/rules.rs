@@ -82,7 +82,7 @@ impl World {
         self.check_managed(sent);
         self.check_fence(sent);
         self.check_journal(sent);
-        self.check_departure_rate(run, id.scope().account.as_str());
+        self.check_departure_rate(run, sent.enterprise);
         self.check_retries(run, id);
         self.check_gap(run, id, write);
         if write == Write::Delete && !self.runs[run].wants(id) {
@@ -154,8 +154,12 @@ impl World {
         if self.runs[sent.run].robbed {
             return;
         }
-        let scope = sent.id.scope();
-        let account = format!("\"account\":\"{}\"", scope.account);
+        let scopes = sent.id.scopes();
+        let is_member = scopes[0].organization.is_some();
+        let accounts: Vec<_> = scopes
+            .iter()
+            .map(|scope| format!("\"account\":\"{}\"", scope.account))
+            .collect();
         let url = format!("\"url\":\"{}\"", sent.id.url());
         let signed = format!("\"signed_at\":\"{}\"", Timestamp(sent.signed_at));
         let verb = match sent.write {
@@ -171,11 +175,14 @@ impl World {
             .any(|(_, bytes)| {
                 let text = String::from_utf8_lossy(bytes);
                 text.split("\"intent\"").flat_map(str::lines).any(|record| {
-                    [&account, &url, &signed]
+                    accounts
                         .iter()
-                        .all(|part| record.contains(part.as_str()))
+                        .any(|account| record.contains(account.as_str()))
+                        && [&url, &signed]
+                            .iter()
+                            .all(|part| record.contains(part.as_str()))
                         && record.contains(verb)
-                        && record.contains("proxy_organization_id") == scope.organization.is_some()
+                        && record.contains("proxy_organization_id") == is_member
                 })
             });
         if !found {
@@ -306,8 +313,7 @@ impl World {
     /// What is not steady any more once this run begins, and what it can't know to be protected: a
     /// refused add is not recorded.
     pub(crate) fn unsettle(&mut self, run: usize, recorded: &Recorded) {
-        self.protected
-            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
+        self.protected.retain(|id| id.recorded(recorded).is_some());
         let facts = &self.runs[run];
         self.steady.retain(|id, value| {
             !facts.destroy && !facts.forced.contains(id) && facts.config.value(*id) == Some(*value)
@@ -350,7 +356,7 @@ impl World {
                 self.steady.insert(id, value);
             }
         }
-        let is_recorded = |id: &Id| recorded.get(id.scope(), id.url()).is_some();
+        let is_recorded = |id: &Id| id.recorded(recorded).is_some();
         self.managed.retain(is_recorded);
         self.protected.retain(is_recorded);
     }
@@ -398,14 +404,13 @@ impl World {
             }
         }
         for id in &self.ours {
-            if recorded.get(id.scope(), id.url()).is_none() {
+            if id.recorded(recorded).is_none() {
                 wrong.push(format!(
                     "{id:?} is there because of us, and is not recorded"
                 ));
             }
         }
-        self.protected
-            .retain(|id| recorded.get(id.scope(), id.url()).is_some());
+        self.protected.retain(|id| id.recorded(recorded).is_some());
         for what in wrong {
             self.breaks("b", &format!("{when}: {what}"));
         }
@@ -420,8 +425,8 @@ impl World {
             }
             let there = self.cloud.get(&id).copied();
             let tainted = self.taints.contains_key(&id);
-            let assumed = recorded
-                .get(id.scope(), id.url())
+            let assumed = id
+                .recorded(recorded)
                 .is_some_and(|entry| entry.belief.evidence() == Evidence::Assumed);
             let reached = there == Some(value)
                 || (tainted && !exact)
@@ -434,8 +439,8 @@ impl World {
         }
         for (&id, value) in &self.cloud {
             let unwanted = config.value(id).is_none() && !config.is_suspended(id.scope);
-            let recorded_there = recorded
-                .get(id.scope(), id.url())
+            let recorded_there = id
+                .recorded(recorded)
                 .is_some_and(|entry| entry.belief.presence() != Presence::Absent);
             if unwanted && recorded_there {
                 wrong.push(format!(

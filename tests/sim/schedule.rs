@@ -295,6 +295,7 @@ impl Schedule {
 
     /// Faults stop. One more apply reaches what is declared, and nothing is planned after it.
     async fn settle(&mut self) {
+        self.config.name_all();
         {
             let mut world = self.world.now();
             world.weather = Weather::calm();

@@ -10,7 +10,9 @@ use std::time::Duration;
 use ess_callbacks::model::{Call, Operation, Outcome, RequestId, Timestamp};
 use tokio::time::Instant;
 
-use crate::config::{self, Config, FOREIGN, Id, SCOPES, URLS, Value, any_id, any_value, value_of};
+use crate::config::{
+    self, Config, FOREIGN, Id, SCOPES, URLS, Value, any_id, any_value, enterprise, value_of,
+};
 use crate::dice::Dice;
 use crate::rules::RunFacts;
 use crate::weather::{Fate, Kind, Refusal, Weather, error};
@@ -41,6 +43,8 @@ pub(crate) enum Known {
 pub(crate) struct Sent {
     pub(crate) run: usize,
     pub(crate) id: Id,
+    /// Whose credentials signed it.
+    pub(crate) enterprise: &'static str,
     pub(crate) write: Write,
     pub(crate) signed_at: i64,
     pub(crate) known: Known,
@@ -233,6 +237,7 @@ impl World {
         let sent = Sent {
             run,
             id,
+            enterprise: enterprise(&call.scope),
             write,
             signed_at,
             known: Known::Flying,
@@ -265,9 +270,13 @@ impl World {
     }
 
     fn admit(&mut self, number: usize, kind: Kind) -> Outcome {
-        let Sent { id, signed_at, .. } = self.calls[number];
+        let Sent {
+            enterprise,
+            signed_at,
+            ..
+        } = self.calls[number];
         self.calls[number].arrived = true;
-        let over = self.is_over_limit(id);
+        let over = self.is_over_limit(enterprise);
         let off = (self.machine_clock() - signed_at).abs();
         match kind {
             _ if off > SIGNATURE_LIFE => {
@@ -295,13 +304,10 @@ impl World {
         outcome
     }
 
-    fn is_over_limit(&mut self, id: Id) -> bool {
+    fn is_over_limit(&mut self, enterprise: &str) -> bool {
         let now = Instant::now();
         let others = self.weather.others(&mut self.dice);
-        let admitted = self
-            .admitted
-            .entry(id.scope().account.to_string())
-            .or_default();
+        let admitted = self.admitted.entry(enterprise.to_owned()).or_default();
         while let Some(&first) = admitted.front()
             && now.duration_since(first) >= Duration::from_secs(1)
         {
