@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure, with_causes};
 use super::random::random;
 use super::stop;
 use super::ui::Ui;
-use crate::sandbox::{self, Clock, CloudFile, Customer, Options, Sandbox, SandboxError};
+use crate::sandbox::{self, Clock, CloudFile, Customer, Limits, Options, Sandbox, SandboxError};
 use crate::secret::Secret;
 use crate::sign::Credential;
 
@@ -37,6 +37,7 @@ pub(super) async fn run(args: args::Sandbox, ui: &mut Ui) -> Result<Exit, Failur
         faults: fault.unwrap_or_default(),
         script: script.unwrap_or_default(),
         seed,
+        limits: Limits::default(),
     };
     let failed = |error: SandboxError| Failure::error(with_causes(&error));
     let listener = sandbox::bind(&listen, allow_remote).await.map_err(failed)?;

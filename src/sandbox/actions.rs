@@ -18,6 +18,8 @@ use crate::wire::{CALLER_IDENTITY, MODIFY, OPERATE_ADD, OPERATE_DELETE, STS, Ser
 const ID_LENGTH: usize = 32;
 /// What a sibling parameter of the API allows.
 const URL_LENGTH: usize = 1000;
+/// What the sandbox allows where the vendor names no bound: it keeps these in memory.
+const TEXT_LENGTH: usize = 1024;
 
 /// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +51,24 @@ impl Action {
 pub(super) fn modify(body: &[u8], account: &str, members: &[Member]) -> Result<Change, Failure> {
     let request = parse(body, MODIFY_FIELDS)?;
     check_operator(&request)?;
-    let organization = organization(&request, members)?;
+    let organization =
+        organization(&request, members).map_err(|_| Failure::not_joined_to_modify())?;
     let url = text(&request, "/CallbackInfo/CallbackUrl")
         .ok_or_else(|| Failure::missing("CallbackInfo.CallbackUrl"))?;
     check_url(url)?;
+    for (name, pointer) in [
+        ("CallbackInfo.CallbackToken", "/CallbackInfo/CallbackToken"),
+        ("Agent.ProxyOrganizationId", "/Agent/ProxyOrganizationId"),
+        ("Agent.AppId", "/Agent/AppId"),
+    ] {
+        if text(&request, pointer).is_some_and(|it| it.len() > TEXT_LENGTH) {
+            let why = (
+                "的长度不能超过1024字节",
+                "must not have more than 1024 bytes",
+            );
+            return Err(Failure::invalid_value(name, why));
+        }
+    }
     let secret = |pointer| text(&request, pointer).map(Secret::new);
     let key = secret("/CallbackInfo/CallbackKey");
     if key

@@ -45,18 +45,20 @@ fn an_add_and_a_delete_name_the_same_place() {
 
 #[rstest]
 #[case("/Operator/UserId", json!(""), "MissingParameter")]
-#[case("/Operator/UserId", json!("short"), "InvalidParameter.InvalidOperatorId")]
-#[case("/Operator/UserId", json!("操作人操作人操作人12345"), "InvalidParameter.InvalidOperatorId")]
-#[case("/OperateType", json!(3), "InvalidParameter")]
+#[case("/Operator/UserId", json!("short"), "InvalidParameter.ParamError")]
+#[case("/Operator/UserId", json!("操作人操作人操作人12345"), "InvalidParameter.ParamError")]
+#[case("/OperateType", json!(3), "InvalidParameterValue")]
 #[case("/OperateType", json!("1"), "InvalidParameter")]
 #[case("/CallbackInfo/CallbackUrl", json!(""), "MissingParameter")]
-#[case("/CallbackInfo/CallbackUrl", json!("ftp://a.example"), "InvalidParameter")]
-#[case("/CallbackInfo/CallbackUrl", json!(format!("https://a.example/{}", "x".repeat(1000))), "InvalidParameter")]
-#[case("/CallbackInfo/CallbackKey", json!("x".repeat(33)), "InvalidParameter")]
-#[case("/CallbackInfo/CallbackKey", json!("x".repeat(31)), "InvalidParameter")]
+#[case("/CallbackInfo/CallbackUrl", json!("ftp://a.example"), "InvalidParameterValue")]
+#[case("/CallbackInfo/CallbackUrl", json!(format!("https://a.example/{}", "x".repeat(1000))), "InvalidParameterValue")]
+#[case("/CallbackInfo/CallbackKey", json!("x".repeat(33)), "InvalidParameterValue")]
+#[case("/CallbackInfo/CallbackKey", json!("x".repeat(31)), "InvalidParameterValue")]
+#[case("/CallbackInfo", json!({"CallbackUrl": "https://a.example", "CallbackToken": "x".repeat(1025)}), "InvalidParameterValue")]
+#[case("/Agent/AppId", json!("x".repeat(1025)), "InvalidParameterValue")]
 #[case("/CallbackInfo", json!({"CallbackUrl": "https://a.example", "Key": "x"}), "UnknownParameter")]
-#[case("/Agent/ProxyOrganizationId", json!("stranger"), "OperationDenied.SubOrgNotJoin")]
-#[case("/Agent/ProxyOrganizationId", json!("left"), "OperationDenied.SubOrgNotJoin")]
+#[case("/Agent/ProxyOrganizationId", json!("stranger"), "FailedOperation")]
+#[case("/Agent/ProxyOrganizationId", json!("left"), "FailedOperation")]
 fn what_is_wrong_is_refused(#[case] pointer: &str, #[case] value: Value, #[case] code: &str) {
     let members = [member("member", 5), member("left", 4)];
     assert!(modify(&request(&[]), "default", &members).is_ok());
@@ -138,7 +140,7 @@ fn a_page_may_not_be_larger_than_documented() {
         let failure = describe(action, body.as_bytes(), "default", &[], &Cloud::default());
         assert_eq!(
             failure.unwrap_err().code,
-            "InvalidParameter",
+            "InvalidParameterValue",
             "{field} {value}"
         );
     }

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::auth::RawRequest;
 use super::fault::Fault;
-use super::parameters::text;
 use crate::wire::{OPERATE_ADD, OPERATE_DELETE};
 
 /// How many arrivals are remembered; older ones are forgotten.
 const REMEMBERED: usize = 100_000;
+/// How many characters of a text are remembered.
+const EXCERPT: usize = 1000;
 
 /// One request and what became of it. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -63,9 +63,15 @@ pub enum Effect {
 impl Arrival {
     /// What can be seen of a request from outside, before anything is believed of it.
     pub(super) fn of(request: &RawRequest, sequence: u64, at_micros: i64, fault: Fault) -> Self {
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let owned = |pointer| text(&body, pointer).map(str::to_owned);
-        let operation = match body["OperateType"].as_u64() {
+        // Only what is looked for: a body of brackets would be many times larger as a `Value`.
+        let Seen {
+            operate_type,
+            agent,
+            callback_info,
+        } = serde_json::from_slice(&request.body).unwrap_or_default();
+        let agent = agent.unwrap_or_default();
+        let callback = callback_info.unwrap_or_default();
+        let operation = match operate_type {
             Some(it) if it == u64::from(OPERATE_ADD) => Some("add"),
             Some(it) if it == u64::from(OPERATE_DELETE) => Some("delete"),
             _ => None,
@@ -74,21 +80,21 @@ impl Arrival {
             .header("authorization")
             .and_then(|text| text.split_once("Credential="))
             .and_then(|(_, rest)| rest.split_once('/'))
-            .map(|(id, _)| id.to_owned());
+            .map(|(id, _)| excerpt(id));
         Self {
             sequence,
             at_micros,
-            action: request.header("x-tc-action").map(str::to_owned),
+            action: request.header("x-tc-action").map(excerpt),
             secret_id,
             signed_at: request
                 .header("x-tc-timestamp")
                 .and_then(|text| text.parse().ok()),
             operation,
-            organization: owned("/Agent/ProxyOrganizationId"),
-            app_id: owned("/Agent/AppId"),
-            url: owned("/CallbackInfo/CallbackUrl"),
-            has_key: text(&body, "/CallbackInfo/CallbackKey").is_some(),
-            has_token: text(&body, "/CallbackInfo/CallbackToken").is_some(),
+            organization: shown(agent.proxy_organization_id),
+            app_id: shown(agent.app_id),
+            url: shown(callback.url),
+            has_key: shown(callback.key).is_some(),
+            has_token: shown(callback.token).is_some(),
             fault: fault.to_string(),
             effect: Effect::Lost,
             code: None,
@@ -97,21 +103,84 @@ impl Arrival {
     }
 }
 
+/// What the log shows of a body; whatever else is in it is passed over. A member of another type
+/// makes the body say nothing.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Seen {
+    operate_type: Option<u64>,
+    agent: Option<SeenAgent>,
+    callback_info: Option<SeenCallback>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct SeenAgent {
+    proxy_organization_id: Option<String>,
+    app_id: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SeenCallback {
+    #[serde(rename = "CallbackUrl")]
+    url: Option<String>,
+    #[serde(rename = "CallbackKey")]
+    key: Option<String>,
+    #[serde(rename = "CallbackToken")]
+    token: Option<String>,
+}
+
+fn shown(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+        .map(|text| excerpt(&text))
+}
+
+/// The text, or as much of it as the log keeps. What is refused may be of any length.
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// The last arrivals, in the order in which they were dealt with.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals(VecDeque<Arrival>);
+pub(super) struct Arrivals {
+    remembered: VecDeque<Arrival>,
+    forgotten: usize,
+}
 
 impl Arrivals {
     pub(super) fn push(&mut self, arrival: Arrival) {
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
+        if self.remembered.len() == REMEMBERED {
+            self.remembered.pop_front();
+            self.forgotten += 1;
         }
-        self.0.push_back(arrival);
+        self.remembered.push_back(arrival);
     }
 
-    /// Those with a sequence number greater than `after`.
-    pub(super) fn after(&self, after: u64) -> Vec<Arrival> {
-        let later = self.0.iter().filter(|arrival| arrival.sequence > after);
-        later.cloned().collect()
+    pub(super) fn all(&self) -> Vec<Arrival> {
+        self.remembered.iter().cloned().collect()
+    }
+
+    /// The place of the first one and the place after the last, counted from the first that ever
+    /// arrived.
+    pub(super) fn bounds(&self) -> (usize, usize) {
+        (self.forgotten, self.forgotten + self.remembered.len())
+    }
+
+    /// At most `most` from the place `from` on and before `end`, and the place of the next page.
+    pub(super) fn page(
+        &self,
+        from: usize,
+        end: usize,
+        most: usize,
+    ) -> (Vec<Arrival>, Option<usize>) {
+        let from = from.max(self.forgotten);
+        let until = from.saturating_add(most).min(end);
+        let page = self.remembered.iter().skip(from - self.forgotten);
+        let page = page.take(until.saturating_sub(from)).cloned().collect();
+        (page, (until < end).then_some(until))
     }
 }

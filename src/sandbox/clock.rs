@@ -10,6 +10,9 @@ use crate::model::Timestamp;
 /// Microseconds in a second, the unit of [`Clock`].
 pub(super) const SECOND: i64 = 1_000_000;
 
+/// The last second of the year 9999: `Date` has four digits for the year.
+const LAST_DATE: u64 = 253_402_300_799;
+
 /// Where the sandbox gets the time from: a function that gives microseconds since 1970.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
@@ -77,9 +80,9 @@ impl SkewedClock {
         Timestamp(self.micros().div_euclid(SECOND)).plus(self.skew())
     }
 
-    /// The `Date` header.
+    /// The `Date` header. A time that it can't say becomes the nearest that it can.
     pub(super) fn date(&self) -> String {
-        let seconds = u64::try_from(self.shown().0).unwrap_or(0);
+        let seconds = u64::try_from(self.shown().0).unwrap_or(0).min(LAST_DATE);
         httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
     }
 }
@@ -103,5 +106,25 @@ mod tests {
         clock.set_skew(-1);
         assert_eq!(clock.shown(), Timestamp(1_699_999_999));
         assert_eq!(clock.micros(), 1_700_000_000_999_999);
+    }
+
+    #[test]
+    fn a_skew_at_either_end_is_shown_as_the_nearest_date() {
+        let (first, last) = (
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        );
+        for (now, skew, date) in [
+            (0, i64::MIN, first),
+            (0, -1, first),
+            (0, 253_402_300_799, last),
+            (0, 253_402_300_800, last),
+            (0, i64::MAX, last),
+            (i64::MAX, i64::MAX, last),
+            (i64::MIN, i64::MIN, first),
+        ] {
+            let clock = SkewedClock::new(Clock::new(move || now), skew);
+            assert_eq!(clock.date(), date, "{now} {skew}");
+        }
     }
 }

@@ -144,7 +144,7 @@ mod tests {
         let again = wish(&mut cloud, add("u", "new"), OnExists::Success);
         assert_eq!(again, Ok(Verdict::NoChange));
         let again = wish(&mut cloud, add("u", "new"), OnExists::Error);
-        assert_eq!(again, Err("InvalidParameter.DataExists"));
+        assert_eq!(again, Err("FailedOperation"));
         assert_eq!(key_of(&cloud, "u").as_deref(), Some("old"));
     }
 

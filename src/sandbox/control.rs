@@ -3,28 +3,33 @@
 //! It is for programs on this machine: a browser's requests are refused, so that no web page can
 //! read the log or send callbacks.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{HOST, ORIGIN};
-use axum::middleware::{Next, from_fn};
+use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::arrivals::Arrival;
 use super::cloud::Held;
 use super::emit::{self, Emission};
 use super::fault::SpecError;
 use super::faults::Faults;
+use super::intake;
+use super::line::Line;
+use super::options::OnExists;
 use super::service::Service;
 use super::spec::{FaultSpec, Script};
+use crate::wire::CONTENT_TYPE as JSON;
 
 /// A configured callback, as the sandbox shows it. The digests are SHA-256 in hexadecimal, to
 /// compare with; they are missing where there is no such secret, or the cloud file did not keep it.
@@ -67,22 +72,35 @@ struct ClockRequest {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct ExistsRequest {
+    answer: OnExists,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct LogQuery {
     #[serde(default)]
     after: u64,
 }
 
+/// What a request may have, in bytes.
+const LARGEST_BODY: usize = 1024 * 1024;
+/// How many log entries are made into text at a time.
+const PAGE: usize = 500;
+
 type Shared = State<Arc<Service>>;
 type Body<T> = Result<Json<T>, JsonRejection>;
 
-pub(super) fn router() -> Router<Arc<Service>> {
+pub(super) fn router(service: Arc<Service>) -> Router<Arc<Service>> {
     Router::new()
         .route("/callbacks", get(show_callbacks))
         .route("/log", get(show_log))
         .route("/faults", get(show_faults).post(post_faults))
         .route("/clock", get(show_clock).post(set_clock))
+        .route("/exists", get(show_exists).post(set_exists))
         .route("/emit", post(emit_to))
         .fallback(async || problem(StatusCode::NOT_FOUND, "no such path in the sandbox's API"))
+        .layer(from_fn_with_state(service, take_body_in))
         .layer(from_fn(refuse_browsers))
 }
 
@@ -94,6 +112,25 @@ async fn refuse_browsers(request: Request, next: Next) -> Response {
         return problem(StatusCode::FORBIDDEN, why);
     }
     next.run(request).await
+}
+
+/// Has the whole body before a handler runs.
+async fn take_body_in(
+    State(service): Shared,
+    Extension(line): Extension<Line>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    match intake::read(&service, &line, body, LARGEST_BODY, || true).await {
+        Ok(intake) => {
+            let answer = next.run(Request::from_parts(parts, intake.bytes.into()));
+            let answer = answer.await;
+            drop(intake.place);
+            answer
+        }
+        Err(refusal) => problem(refusal.status(), refusal.why()),
+    }
 }
 
 /// A web page can make a name of its own point at this machine, but not a number.
@@ -139,8 +176,40 @@ async fn show_callbacks(State(service): Shared) -> Json<Vec<CallbackView>> {
     Json(callbacks(&service))
 }
 
-async fn show_log(State(service): Shared, Query(query): Query<LogQuery>) -> Json<Vec<Arrival>> {
-    Json(service.inner().arrivals.after(query.after))
+/// The log is written as it is read: however many clients read it slowly, there is one copy of it.
+async fn show_log(
+    State(service): Shared,
+    query: Result<Query<LogQuery>, QueryRejection>,
+) -> Response {
+    let after = match query {
+        Ok(Query(LogQuery { after })) => after,
+        Err(rejection) => return bad_request(&rejection),
+    };
+    let (start, end) = service.inner().arrivals.bounds();
+    if end - start <= PAGE {
+        let (page, _) = service.inner().arrivals.page(start, end, PAGE);
+        let later = page.into_iter().filter(|arrival| arrival.sequence > after);
+        return Json(later.collect::<Vec<_>>()).into_response();
+    }
+    let pages = stream::unfold((Some(start), "["), move |(from, separator)| {
+        let service = Arc::clone(&service);
+        async move {
+            let (page, next) = service.inner().arrivals.page(from?, end, PAGE);
+            let mut text = String::new();
+            let mut separator = separator;
+            for arrival in page.iter().filter(|arrival| arrival.sequence > after) {
+                text.push_str(separator);
+                text.push_str(&json!(arrival).to_string());
+                separator = ",";
+            }
+            if next.is_none() {
+                text.push_str(if separator == "[" { "[]" } else { "]" });
+            }
+            Some((Ok::<_, Infallible>(text), (next, separator)))
+        }
+    });
+    let json = [(CONTENT_TYPE, JSON)];
+    (json, axum::body::Body::from_stream(pages)).into_response()
 }
 
 async fn show_faults(State(service): Shared) -> Json<Value> {
@@ -205,7 +274,30 @@ async fn set_clock(State(service): Shared, request: Body<ClockRequest>) -> Respo
     }
 }
 
+fn exists_shown(service: &Service) -> Json<Value> {
+    Json(json!({ "answer": service.inner().exists }))
+}
+
+async fn show_exists(State(service): Shared) -> Json<Value> {
+    exists_shown(&service)
+}
+
+async fn set_exists(State(service): Shared, request: Body<ExistsRequest>) -> Response {
+    match request {
+        Ok(Json(ExistsRequest { answer })) => {
+            service.inner().exists = answer;
+            exists_shown(&service).into_response()
+        }
+        Err(rejection) => bad_request(&rejection),
+    }
+}
+
 async fn emit_to(State(service): Shared, request: Body<Emission>) -> Response {
+    let Ok(_turn) = service.emissions.try_acquire() else {
+        let why = "too many emissions are under way; try again when one has ended (a callback whose \
+                   URL is this sandbox's own emits without end)";
+        return problem(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
     match request {
         Ok(Json(emission)) => match emit::emit(&service, emission).await {
             Ok(report) => Json(report).into_response(),

@@ -12,8 +12,6 @@ use super::service::Service;
 use crate::envelope::{SIGNATURE_HEADER, content_signature, encrypt};
 use crate::wire::CONTENT_TYPE;
 
-/// How long a receiver may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How many receivers are called at the same time.
 const AT_ONCE: usize = 16;
 
@@ -64,7 +62,7 @@ struct Delivery {
 pub(super) struct EmitError(reqwest::Error);
 
 pub(super) async fn emit(service: &Service, emission: Emission) -> Result<Report, EmitError> {
-    let client = client().map_err(EmitError)?;
+    let client = client(service.limits.receiver).map_err(EmitError)?;
     let (message, targets) = prepare(service, emission);
     let deliveries = futures_util::stream::iter(targets)
         .map(|(place, secrets)| deliver(&client, &message, place, secrets))
@@ -77,12 +75,12 @@ pub(super) async fn emit(service: &Service, emission: Emission) -> Result<Report
     })
 }
 
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+fn client(patience: Duration) -> Result<reqwest::Client, reqwest::Error> {
     // Whoever runs this may have chosen a provider already; then that one is used.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(PATIENCE)
+        .timeout(patience)
         .no_proxy()
         .build()
 }

@@ -45,6 +45,7 @@ impl Failure {
     }
 
     pub(super) fn unknown_parameter(parameter: &str) -> Self {
+        let parameter = excerpt(parameter);
         Self::new(
             "UnknownParameter",
             format!("参数`{parameter}`无法识别。"),
@@ -68,10 +69,18 @@ impl Failure {
         )
     }
 
+    pub(super) fn too_many_values() -> Self {
+        Self::new(
+            "InvalidParameter",
+            "请求包体中的参数过多。",
+            "The request body has too many values.",
+        )
+    }
+
     pub(super) fn invalid_value(parameter: &str, why: (&str, &str)) -> Self {
         let (chinese, english) = why;
         Self::new(
-            "InvalidParameter",
+            "InvalidParameterValue",
             format!("参数`{parameter}`{chinese}。"),
             format!("The value of parameter `{parameter}` {english}."),
         )
@@ -79,8 +88,8 @@ impl Failure {
 
     pub(super) fn invalid_operator() -> Self {
         Self::new(
-            "InvalidParameter.InvalidOperatorId",
-            "操作人ID不正确。",
+            "InvalidParameter.ParamError",
+            "参数错误，操作人ID不正确。",
             "The operator's ID is not correct.",
         )
     }
@@ -93,11 +102,20 @@ impl Failure {
         )
     }
 
+    /// The same to the action that changes callbacks, whose documentation has no such code.
+    pub(super) fn not_joined_to_modify() -> Self {
+        Self::new(
+            "FailedOperation",
+            "子企业未加入集团。",
+            "The organization has not joined the group.",
+        )
+    }
+
     pub(super) fn data_exists() -> Self {
         Self::new(
-            "InvalidParameter.DataExists",
-            "数据已存在。",
-            "The data exists already.",
+            "FailedOperation",
+            "回调地址已存在",
+            "The callback URL already exists.",
         )
     }
 
@@ -146,6 +164,7 @@ impl Failure {
     }
 
     pub(super) fn invalid_action(action: &str) -> Self {
+        let action = excerpt(action);
         Self::new(
             "InvalidAction",
             format!("接口`{action}`不存在。"),
@@ -154,6 +173,7 @@ impl Failure {
     }
 
     pub(super) fn no_such_version(version: &str) -> Self {
+        let version = excerpt(version);
         Self::new(
             "NoSuchVersion",
             format!("接口版本`{version}`不存在。"),
@@ -201,4 +221,11 @@ impl Failure {
             "The provided token is not valid.",
         )
     }
+}
+
+/// What a message quotes of the request, which may be of any length.
+fn excerpt(text: &str) -> &str {
+    text.char_indices()
+        .nth(100)
+        .map_or(text, |(end, _)| &text[..end])
 }

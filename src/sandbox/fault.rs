@@ -77,11 +77,18 @@ pub enum SpecError {
     /// A fault twice.
     #[error("`{0}` stands there twice")]
     Twice(String),
+    /// Longer than any use for it.
+    #[error("there are more than {MAX_FAULTS} faults")]
+    TooMany,
     /// More than certain.
     #[error("the chances add up to more than 1")]
     TooLikely,
     /// Not a whole number of seconds.
-    #[error("`{0}` is no skew; write seconds, like `+400` or `-30`")]
+    #[error(
+        "`{0}` is no skew; write whole seconds, like `+400` or `-30`, from {min} to {max}",
+        min = i64::MIN,
+        max = i64::MAX
+    )]
     Skew(String),
     /// Not a duration.
     #[error("`{0}` is no duration; write `800ms`, `1.5s` or `2m`, and `800ms±50%` for a spread")]
@@ -93,6 +100,8 @@ pub enum SpecError {
     Repetition(String),
 }
 
+/// The most faults with a chance.
+pub(super) const MAX_FAULTS: usize = 100;
 /// The longest script.
 pub(super) const MAX_STEPS: usize = 100_000;
 

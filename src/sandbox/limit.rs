@@ -43,7 +43,10 @@ impl Limiter {
             .or_default();
         // A clock that was set back must not let a second burst through.
         let now = recent.back().map_or(now, |&last| last.max(now));
-        while recent.front().is_some_and(|&first| first <= now - SECOND) {
+        while recent
+            .front()
+            .is_some_and(|&first| first <= now.saturating_sub(SECOND))
+        {
             recent.pop_front();
         }
         let free = recent.len() < usize::try_from(self.limit).unwrap_or(usize::MAX);

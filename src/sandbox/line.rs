@@ -1,87 +1,155 @@
-//! A listener whose connections can be cut from inside, so that a call ends without an answer.
+//! A connection that is watched: what it is doing, since when, and the means to end it from inside.
+//!
+//! The service cuts a [`Line`] when a call ends without an answer; the server reads from it how long
+//! a client has been keeping it waiting.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
-/// The means to cut one connection.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Line(Arc<AtomicBool>);
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Between requests, or taking an answer out. Every byte that goes out begins it anew.
+    Idle,
+    /// A request has begun, and its head is not complete.
+    Head,
+    /// The head is complete, the body is not.
+    Body,
+    /// The request is complete and is dealt with. The client is not the one who is slow.
+    Busy,
+}
+
+/// The state of one connection. Clones are the same one.
+#[derive(Clone, Debug)]
+pub(super) struct Line(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    cut: AtomicBool,
+    evicted: AtomicBool,
+    asked_to_leave: Notify,
+    doing: Mutex<(Phase, Instant)>,
+}
 
 impl Line {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Shared {
+            cut: AtomicBool::new(false),
+            evicted: AtomicBool::new(false),
+            asked_to_leave: Notify::new(),
+            doing: Mutex::new((Phase::Idle, Instant::now())),
+        }))
+    }
+
     /// From now on nothing goes out; the connection closes as soon as something tries to.
     pub(super) fn cut(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.cut.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.0.cut.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for another connection.
+    pub(super) fn evict(&self) {
+        self.0.evicted.store(true, Ordering::Relaxed);
+        self.0.asked_to_leave.notify_one();
+    }
+
+    pub(super) fn is_evicted(&self) -> bool {
+        self.0.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Completes when it was asked to make room.
+    pub(super) async fn evicted(&self) {
+        self.0.asked_to_leave.notified().await;
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        *self.doing() = (phase, Instant::now());
+    }
+
+    /// What it is doing, and since when.
+    pub(super) fn phase(&self) -> (Phase, Instant) {
+        *self.doing()
+    }
+
+    fn doing(&self) -> MutexGuard<'_, (Phase, Instant)> {
+        self.0.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn came_in(&self) {
+        if self.phase().0 == Phase::Idle {
+            self.enter(Phase::Head);
+        }
+    }
+
+    fn went_out(&self) {
+        if self.phase().0 == Phase::Idle {
+            self.enter(Phase::Idle);
+        }
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.is_cut() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         Ok(())
     }
 }
 
-/// Accepts connections that can be cut.
+/// The connection's bytes, as its [`Line`] lets them pass.
 #[derive(Debug)]
-pub(super) struct CuttableListener(pub(super) TcpListener);
-
-impl Listener for CuttableListener {
-    type Io = CuttableStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.0).await;
-        // Answers are small and awaited. Should this fail, they are only slower.
-        drop(stream.set_nodelay(true));
-        let line = Line::default();
-        (CuttableStream { stream, line }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, CuttableListener>> for Line {
-    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
-        stream.io().line.clone()
-    }
-}
-
-/// A connection that can be cut.
-#[derive(Debug)]
-pub(super) struct CuttableStream {
+pub(super) struct WatchedStream {
     stream: TcpStream,
     line: Line,
 }
 
-impl AsyncRead for CuttableStream {
+impl WatchedStream {
+    pub(super) fn new(stream: TcpStream, line: Line) -> Self {
+        Self { stream, line }
+    }
+
+    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.line.went_out();
+        }
+        written
+    }
+}
+
+impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.line.came_in();
+        }
+        read
     }
 }
 
-impl AsyncWrite for CuttableStream {
+impl AsyncWrite for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.line.check()?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.sent(written)
     }
 
     fn poll_write_vectored(
@@ -90,7 +158,8 @@ impl AsyncWrite for CuttableStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.line.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.sent(written)
     }
 
     fn is_write_vectored(&self) -> bool {

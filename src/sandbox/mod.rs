@@ -17,6 +17,7 @@ mod emit;
 mod failure;
 mod fault;
 mod faults;
+mod intake;
 mod limit;
 mod line;
 mod options;
@@ -24,6 +25,7 @@ mod parameters;
 mod quantity;
 mod random;
 mod routes;
+mod serve;
 mod service;
 mod spec;
 mod store;
@@ -32,7 +34,7 @@ pub use arrivals::{Arrival, Effect};
 pub use clock::Clock;
 pub use control::CallbackView;
 pub use fault::{Fault, SpecError};
-pub use options::{CloudFile, Customer, Member, OnExists, OptionError, Options};
+pub use options::{CloudFile, Customer, Limits, Member, OnExists, OptionError, Options};
 pub use spec::{FaultSpec, Script};
 pub use store::CloudError;
 
@@ -45,7 +47,6 @@ use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use line::{CuttableListener, Line};
 use service::Service;
 
 /// How long calls in flight may take after the shutdown was asked for.
@@ -119,7 +120,7 @@ impl Sandbox {
     /// The requests that arrived, in the order in which they were dealt with. Only the last
     /// 100,000 are remembered.
     pub fn arrivals(&self) -> Vec<Arrival> {
-        self.0.inner().arrivals.after(0)
+        self.0.inner().arrivals.all()
     }
 }
 
@@ -180,8 +181,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), SandboxError> {
     let (asked, was_asked) = oneshot::channel();
-    let service = routes::router(sandbox.0).into_make_service_with_connect_info::<Line>();
-    let serve = axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+    let router = routes::router(Arc::clone(&sandbox.0));
+    let serve = serve::serve(listener, router, sandbox.0, async {
         shutdown.await;
         asked.send(()).ok();
     });
@@ -193,7 +194,8 @@ pub async fn run(
         }
     };
     tokio::select! {
-        ended = serve.into_future() => ended.map_err(SandboxError::Stopped),
-        () = grace => Ok(()),
+        () = serve => {}
+        () = grace => {}
     }
+    Ok(())
 }

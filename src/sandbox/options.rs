@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::limit::DEFAULT_LIMIT;
 use super::random::Random;
@@ -30,6 +33,32 @@ pub struct Options {
     pub script: Script,
     /// Chooses the faults, the delays and the ids.
     pub seed: u64,
+    /// What clients may take up.
+    pub limits: Limits,
+}
+
+/// What clients may take up, so that no client can use up this machine or shut out the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections. For one more, the one that has kept the sandbox waiting longest leaves.
+    pub connections: usize,
+    /// Request bodies of more than 64 KiB in memory at once.
+    pub large_bodies: usize,
+    /// How long a request's head may take, then its body, and how long a connection may be idle.
+    pub patience: Duration,
+    /// How long a receiver may take to answer a callback.
+    pub receiver: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            large_bodies: 4,
+            patience: Duration::from_secs(30),
+            receiver: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Default for Options {
@@ -43,6 +72,7 @@ impl Default for Options {
             faults: FaultSpec::default(),
             script: Script::default(),
             seed: 0,
+            limits: Limits::default(),
         }
     }
 }
@@ -59,12 +89,13 @@ pub struct CloudFile {
 
 /// What an add of a URL that is there already is answered with. Either way it changes nothing. The
 /// vendor does not say which it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnExists {
     /// Success.
     #[default]
     Success,
-    /// `InvalidParameter.DataExists`.
+    /// `FailedOperation`, with a message that says 已存在.
     Error,
 }
 

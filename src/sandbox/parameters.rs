@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::failure::Failure;
 
+/// No action has use for more values in one request.
+const MOST_VALUES: usize = 20_000;
+
 /// What a parameter may hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
@@ -97,6 +100,11 @@ pub(super) const STATUS_FIELDS: &[Field] = &[required("Operator", USER), optiona
 
 /// The body as JSON, when it has these fields and no others.
 pub(super) fn parse(body: &[u8], fields: &[Field]) -> Result<Value, Failure> {
+    // Read into memory, each value takes many times the two bytes that it may have here.
+    let begun = |byte: &&u8| matches!(**byte, b',' | b'[' | b'{');
+    if body.iter().filter(begun).count() > MOST_VALUES {
+        return Err(Failure::too_many_values());
+    }
     let value: Value = serde_json::from_slice(body).map_err(|_| Failure::not_json())?;
     if !value.is_object() {
         return Err(Failure::not_json());
@@ -201,6 +209,18 @@ mod tests {
         let failure = parse(body.as_bytes(), EMPLOYEES_FIELDS).unwrap_err();
         let message = failure.message(Language::English);
         assert_eq!(format!("{}: {message}", failure.code), expected);
+    }
+
+    #[test]
+    fn a_body_of_very_many_or_very_deep_values_is_refused() {
+        let many = format!(r#"{{"Operator":[{}0]}}"#, "0,".repeat(1 << 20));
+        let failure = parse(many.as_bytes(), STATUS_FIELDS).unwrap_err();
+        assert_eq!(failure, Failure::too_many_values());
+        let deep = format!(r#"{{"Operator":{}"#, "[".repeat(10_000));
+        assert_eq!(
+            parse(deep.as_bytes(), STATUS_FIELDS),
+            Err(Failure::not_json())
+        );
     }
 
     #[test]

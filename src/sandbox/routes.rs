@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, DATE};
 use axum::http::{Response, StatusCode};
 use axum::routing::any;
+use axum::{Extension, Router};
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::auth::RawRequest;
 use super::control;
 use super::failure::Failure;
 use super::fault::Fault;
+use super::intake::{self, Refusal};
 use super::line::Line;
 use super::service::{Receipt, Service};
 use crate::wire::CONTENT_TYPE as JSON;
@@ -23,13 +26,13 @@ const LARGEST_BODY: usize = 10 * 1024 * 1024;
 pub(super) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/", any(call))
-        .nest("/_sandbox", control::router())
+        .nest("/_sandbox", control::router(Arc::clone(&service)))
         .with_state(service)
 }
 
 async fn call(
     State(service): State<Arc<Service>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    Extension(line): Extension<Line>,
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
@@ -40,13 +43,25 @@ async fn call(
         headers: parts.headers,
         body: Bytes::new(),
     };
-    let Ok(bytes) = to_bytes(body, LARGEST_BODY).await else {
-        let answer = service.refuse(&request, &Failure::too_large());
-        return respond(&service, StatusCode::OK, JSON, answer);
+    let wanted = || service.may_be_good(&request);
+    let intake = match intake::read(&service, &line, body, LARGEST_BODY, wanted).await {
+        Ok(intake) => intake,
+        Err(refusal @ Refusal::TooLarge) => {
+            let answer = service.refuse(&request, &Failure::too_large());
+            return respond(&service, refusal.status(), JSON, answer);
+        }
+        Err(refusal @ (Refusal::TooSlow | Refusal::NoRoom | Refusal::Broken)) => {
+            let answer = json!({ "error": refusal.why() }).to_string();
+            return respond(&service, refusal.status(), JSON, answer);
+        }
     };
-    request.body = bytes;
-    let receipt = service.receive(&request);
-    let response = react(&service, &line, request, receipt);
+    request.body = intake.bytes;
+    let receipt = if intake.kept {
+        service.receive(&request)
+    } else {
+        service.receive_refused()
+    };
+    let response = react(&service, &line, request, receipt, intake.place);
     if !receipt.delay.is_zero() {
         tokio::time::sleep(receipt.delay).await;
     }
@@ -59,6 +74,7 @@ fn react(
     line: &Line,
     request: RawRequest,
     receipt: Receipt,
+    place: Option<OwnedSemaphorePermit>,
 ) -> Response<Body> {
     let reach = |applied: bool| {
         if applied {
@@ -82,6 +98,8 @@ fn react(
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
                 drop(service.process(&request, receipt));
+                // Its body was in memory until now.
+                drop(place);
             });
             silence(line)
         }

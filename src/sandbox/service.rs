@@ -1,23 +1,27 @@
 //! The service behind the listener: what eSign does with one request.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 
 use super::actions::{Action, describe, identity, modify};
 use super::arrivals::{Arrival, Arrivals, Effect};
-use super::auth::{RawRequest, authenticate};
+use super::auth::{RawRequest, authenticate, identify};
 use super::clock::{Clock, SkewedClock};
 use super::cloud::{Cloud, Verdict};
 use super::failure::Failure;
 use super::fault::Fault;
 use super::faults::Faults;
 use super::limit::Limiter;
-use super::options::{Customer, Member, OnExists, Options};
+use super::options::{Customer, Limits, Member, OnExists, Options};
 use super::random::Random;
 use super::store::{CloudError, Store};
 use crate::wire::{Answer, ErrorBody, MODIFY, Response};
+
+/// How many `emit` requests may be under way. A callback can lead back to the sandbox itself.
+const EMISSIONS: usize = 4;
 
 /// One eSign. All of it is behind one lock, which is never held across an await: the cloud sees one
 /// call at a time.
@@ -25,7 +29,11 @@ use crate::wire::{Answer, ErrorBody, MODIFY, Response};
 pub(super) struct Service {
     customers: Vec<Customer>,
     members: Vec<Member>,
-    exists: OnExists,
+    pub(super) limits: Limits,
+    /// One for each large request body that is in memory.
+    pub(super) large_bodies: Arc<Semaphore>,
+    /// One for each emission that is under way.
+    pub(super) emissions: Semaphore,
     pub(super) clock: SkewedClock,
     inner: Mutex<Inner>,
 }
@@ -33,6 +41,7 @@ pub(super) struct Service {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) cloud: Cloud,
+    pub(super) exists: OnExists,
     store: Option<Store>,
     limiter: Limiter,
     pub(super) faults: Faults,
@@ -71,6 +80,7 @@ impl Service {
             faults,
             script,
             seed,
+            limits,
         } = options;
         let (store, cloud) = match cloud {
             Some(file) => Store::open(&file).map(|(store, cloud)| (Some(store), cloud))?,
@@ -79,10 +89,13 @@ impl Service {
         Ok(Self {
             customers,
             members,
-            exists,
+            limits,
+            large_bodies: Arc::new(Semaphore::new(limits.large_bodies)),
+            emissions: Semaphore::new(EMISSIONS),
             clock: SkewedClock::new(clock, faults.skew),
             inner: Mutex::new(Inner {
                 cloud,
+                exists,
                 store,
                 limiter: Limiter::new(limit),
                 faults: Faults::new(faults, script, seed),
@@ -168,20 +181,27 @@ impl Service {
         refusal(failure, request, self.inner().ids.uuid())
     }
 
+    /// Takes in a request whose head alone has it refused. No fault meets it.
+    pub(super) fn receive_refused(&self) -> Receipt {
+        let mut inner = self.inner();
+        inner.received += 1;
+        Receipt {
+            sequence: inner.received,
+            at_micros: self.clock.micros(),
+            fault: Fault::None,
+            delay: inner.faults.delay(inner.received),
+        }
+    }
+
+    /// Whether the head leaves it to the body whether the request is refused.
+    pub(super) fn may_be_good(&self, request: &RawRequest) -> bool {
+        check_head(request).is_ok()
+            && identify(request, &self.customers, self.clock.shown()).is_ok()
+    }
+
     /// All that can be checked without the lock: protocol, action, version and signature.
     fn check(&self, request: &RawRequest) -> Result<(&Customer, Action), Failure> {
-        let content_type = request.header("content-type").unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if request.method != "POST" || !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Failure::unsupported_protocol());
-        }
-        let header = |header, parameter| {
-            request
-                .header(header)
-                .ok_or_else(|| Failure::missing(parameter))
-        };
-        let name = header("x-tc-action", "Action")?;
-        let version = header("x-tc-version", "Version")?;
+        let (name, version) = check_head(request)?;
         let (customer, service) = authenticate(request, &self.customers, self.clock.shown())?;
         if version != service.version {
             return Err(Failure::no_such_version(version));
@@ -226,7 +246,7 @@ impl Service {
             return describe(action, &request.body, account, &self.members, cloud);
         }
         let change = modify(&request.body, account, &self.members)?;
-        let verdict = inner.cloud.consider(&change, self.exists)?;
+        let verdict = inner.cloud.consider(&change, inner.exists)?;
         if verdict == Verdict::Change {
             if let Some(store) = &mut inner.store {
                 store.append(&change).map_err(|error| {
@@ -242,6 +262,24 @@ impl Service {
         }
         Ok(Map::new())
     }
+}
+
+/// The action's and the version's name, of a request in the API's protocol.
+fn check_head(request: &RawRequest) -> Result<(&str, &str), Failure> {
+    let content_type = request.header("content-type").unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if request.method != "POST" || !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Failure::unsupported_protocol());
+    }
+    let header = |header, parameter| {
+        request
+            .header(header)
+            .ok_or_else(|| Failure::missing(parameter))
+    };
+    Ok((
+        header("x-tc-action", "Action")?,
+        header("x-tc-version", "Version")?,
+    ))
 }
 
 fn success(mut members: Map<String, Value>, id: String) -> Vec<u8> {

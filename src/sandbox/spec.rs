@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::fault::{Fault, MAX_STEPS, SpecError};
+use super::fault::{Fault, MAX_FAULTS, MAX_STEPS, SpecError};
 use super::quantity::{WHOLE, chance, duration, show_chance, show_duration};
 
 /// `--fault`: how often what goes wrong, how slow the answers are and how wrong the clock is.
@@ -41,6 +41,9 @@ impl FromStr for FaultSpec {
             let (name, value) = part
                 .split_once('=')
                 .ok_or_else(|| SpecError::NotAPair(part.to_owned()))?;
+            if seen.len() > MAX_FAULTS {
+                return Err(SpecError::TooMany);
+            }
             if seen.contains(&name) {
                 return Err(SpecError::Twice(name.to_owned()));
             }
@@ -176,11 +179,20 @@ mod tests {
     #[case("502=0.1,502=0.1", SpecError::Twice("502".into()))]
     #[case("late@60s=0.1,late@1m=0.1", SpecError::Twice("late@1m".into()))]
     #[case("skew=soon", SpecError::Skew("soon".into()))]
+    #[case("skew=9223372036854775808", SpecError::Skew("9223372036854775808".into()))]
+    #[case("skew=-9223372036854775809", SpecError::Skew("-9223372036854775809".into()))]
     #[case("slow=fast", SpecError::Duration("fast".into()))]
     #[case("slow=1s±200%", SpecError::Duration("1s±200%".into()))]
     #[case("late@x=0.1", SpecError::Duration("x".into()))]
     fn a_mistake_is_named(#[case] text: &str, #[case] expected: SpecError) {
         assert_eq!(text.parse::<FaultSpec>(), Err(expected));
+    }
+
+    #[test]
+    fn a_list_without_end_is_not_read_to_its_end() {
+        let many: Vec<String> = (1..100_000).map(|n| format!("late@{n}s=0")).collect();
+        let read = many.join(",").parse::<FaultSpec>();
+        assert_eq!(read, Err(SpecError::TooMany));
     }
 
     #[test]
@@ -197,7 +209,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_shown_is_read_back(
-            lost in 0..500_000_u32, late in 0..500_000_u32, skew in -1000..1000_i64,
+            lost in 0..500_000_u32, late in 0..500_000_u32, skew: i64,
             slow in proptest::option::of((1..10_000_000_u64, 0..=WHOLE)),
         ) {
             let spec = FaultSpec {

@@ -113,10 +113,10 @@ def refusals():
     wrong_key = client(secret_key="wrong")
     refused("AuthFailure.SignatureFailure", "签名验证失败", modify, ADD, url, by=wrong_key)
     refused("AuthFailure.SecretIdNotFound", "密钥不存在", modify, ADD, url, by=client("AKIDnobody"))
-    refused("InvalidParameter.InvalidOperatorId", "操作人ID", modify, ADD, url, operator="short")
+    refused("InvalidParameter.ParamError", "操作人ID", modify, ADD, url, operator="short")
     refused("MissingParameter", "`Operator.UserId`", modify, ADD, url, operator=None, by=english)
-    refused("InvalidParameter", "32 bytes", modify, ADD, url, key="x" * 33, by=english)
-    refused("InvalidParameter", "OperateType", modify, 3, url, by=english)
+    refused("InvalidParameterValue", "32 bytes", modify, ADD, url, key="x" * 33, by=english)
+    refused("InvalidParameterValue", "OperateType", modify, 3, url, by=english)
     refused("MissingParameter", "CallbackInfo.CallbackUrl", modify, ADD, None, by=english)
     refused("UnknownParameter", "`Extra`", english.call_json, "ModifyApplicationCallbackInfo", {
         "Operator": {"UserId": OPERATOR}, "OperateType": 1, "Extra": 1,

@@ -71,6 +71,12 @@ impl Rig {
     /// A signed call. `None` when the connection ended without an answer.
     pub(super) async fn call(&self, action: &str, body: &Value) -> Option<Got> {
         let body = body.to_string();
+        self.send("POST", "/", &self.signed(action, &body), &body)
+            .await
+    }
+
+    /// The headers of a signed call.
+    pub(super) fn signed(&self, action: &str, body: &str) -> String {
         let host = self.running.address().to_string();
         let request = Unsigned {
             service: "ess",
@@ -81,12 +87,11 @@ impl Rig {
         let passed = self.begun.elapsed().as_secs();
         let now = START.plus(i64::try_from(passed).expect("a short test"));
         let signed = sign(&request, &self.credential, now);
-        let headers = format!(
+        format!(
             "Authorization: {}\r\nX-TC-Timestamp: {}\r\nX-TC-Action: {action}\r\n\
              X-TC-Version: 2020-11-11\r\nX-TC-Language: zh-CN\r\n",
             signed.authorization, signed.timestamp
-        );
-        self.send("POST", "/", &headers, &body).await
+        )
     }
 
     /// Adds (1) or deletes (2) a callback.
@@ -131,16 +136,29 @@ impl Rig {
         );
         let written = stream.write_all(request.as_bytes()).await;
         written.expect("it reads");
-        let mut answer = Vec::new();
-        // A cut connection may end in an error as well as in silence.
-        stream.read_to_end(&mut answer).await.ok();
-        parse(&String::from_utf8(answer).expect("answers are text"))
+        answer(&mut stream).await
+    }
+
+    /// A connection on which this was sent.
+    pub(super) async fn begin(&self, bytes: &[u8]) -> TcpStream {
+        let address = self.running.address();
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        stream.write_all(bytes).await.expect("it reads");
+        stream
     }
 
     pub(super) fn urls(&self) -> Vec<String> {
         let all = self.running.sandbox().callbacks();
         all.into_iter().map(|callback| callback.url).collect()
     }
+}
+
+/// What comes until the connection ends.
+pub(super) async fn answer(stream: &mut TcpStream) -> Option<Got> {
+    let mut answer = Vec::new();
+    // A cut connection may end in an error as well as in silence.
+    stream.read_to_end(&mut answer).await.ok();
+    parse(&String::from_utf8(answer).expect("answers are text"))
 }
 
 fn parse(answer: &str) -> Option<Got> {

@@ -1,0 +1,221 @@
+//! The server below the routes: connections, bounded in number and in how long a client may take.
+//!
+//! When all connections are taken, the one that has kept the sandbox waiting longest makes room, so
+//! that clients that never end their requests can't shut out those that do.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io::{self, Read as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::line::{Line, Phase, WatchedStream};
+use super::service::Service;
+
+/// The most bytes that a request's head may have.
+const LARGEST_HEAD: usize = 64 * 1024;
+/// How long a closed connection is read from, so that the client gets the answer before a reset.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long to wait when the system gives no more connections.
+const OUT_OF_FILES: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` completes, and then until the calls in flight have ended.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    service: Arc<Service>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let most = service.limits.connections.max(1);
+    let (ending, ends) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let mut open = BTreeMap::<u64, Line>::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    for id in 0_u64.. {
+        let stream = tokio::select! {
+            () = &mut shutdown => break,
+            stream = accept(&listener) => stream,
+        };
+        while let Some(ended) = tasks.try_join_next() {
+            if let Ok(ended) = ended {
+                open.remove(&ended);
+            }
+        }
+        if !has_room(&open, most) {
+            turn_away(stream, &service);
+            continue;
+        }
+        let line = Line::new();
+        open.insert(id, line.clone());
+        let connection = connection(
+            stream,
+            line,
+            router.clone(),
+            Arc::clone(&service),
+            ends.clone(),
+        );
+        tasks.spawn(async move {
+            connection.await;
+            id
+        });
+    }
+    drop(listener);
+    // An error means that no connection is left to tell.
+    ending.send(true).ok();
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            // Of one connection: the next may be better. Of the system: give it time.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "the sandbox can't accept a connection");
+                sleep(OUT_OF_FILES).await;
+            }
+        }
+    }
+}
+
+/// Whether another connection may come in. The one that has kept us waiting longest leaves for it.
+fn has_room(open: &BTreeMap<u64, Line>, most: usize) -> bool {
+    let staying = || open.values().filter(|line| !line.is_evicted());
+    if staying().count() < most {
+        return true;
+    }
+    let waiting = staying().filter_map(|line| match line.phase() {
+        (Phase::Busy, _) => None,
+        (Phase::Idle | Phase::Head | Phase::Body, since) => Some((since, line)),
+    });
+    let longest = waiting.min_by_key(|(since, _)| *since);
+    longest.inspect(|(_, line)| line.evict()).is_some()
+}
+
+/// Answers without waiting for anything.
+fn turn_away(stream: TcpStream, service: &Service) {
+    let busy = raw_answer(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "every connection is busy with a request; try again later",
+        service,
+    );
+    if let Ok(mut stream) = stream.into_std() {
+        // What is read and what is not written concerns a client that can try again.
+        drop(stream.read(&mut [0; 4096]));
+        drop(stream.write(&busy));
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    line: Line,
+    router: Router,
+    service: Arc<Service>,
+    mut ends: watch::Receiver<bool>,
+) {
+    // Answers are small and awaited. Should this fail, they are only slower.
+    drop(stream.set_nodelay(true));
+    let io = TokioIo::new(WatchedStream::new(stream, line.clone()));
+    let answered = line.clone();
+    let routes = TowerToHyperService::new(router);
+    let mut http = http1::Builder::new()
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(LARGEST_HEAD)
+        .max_header_size(LARGEST_HEAD)
+        .serve_connection(
+            io,
+            service_fn(move |request: Request<Incoming>| {
+                let line = answered.clone();
+                line.enter(Phase::Busy);
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(line.clone());
+                let answer = routes.call(request);
+                Box::pin(async move {
+                    let answer = answer.await;
+                    line.enter(Phase::Idle);
+                    answer
+                })
+            }),
+        );
+    let patience = service.limits.patience;
+    let mut ending = false;
+    let verdict = loop {
+        let due = match line.phase() {
+            (Phase::Idle | Phase::Head, since) => since + patience,
+            // Bodies have a deadline where they are read.
+            (Phase::Body | Phase::Busy, _) => tokio::time::Instant::now() + patience,
+        };
+        tokio::select! {
+            // An error is the client's: it was answered, or is gone.
+            _ = poll_fn(|context| http.poll_without_shutdown(context)) => break None,
+            () = line.evicted() => break Some((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many connections, and this one had waited longest for its request",
+            )),
+            _ = ends.wait_for(|ends| *ends), if !ending => {
+                ending = true;
+                std::pin::Pin::new(&mut http).graceful_shutdown();
+            }
+            () = sleep_until(due) => match line.phase() {
+                (Phase::Idle | Phase::Head, since) if since.elapsed() >= patience => break Some((
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the request's head did not arrive in time",
+                )),
+                _ => {}
+            },
+        }
+    };
+    let mut stream = http.into_parts().io.into_inner();
+    if line.is_cut() {
+        return;
+    }
+    // A client that has not begun a request would take an answer for that of its next one.
+    if let Some((status, why)) = verdict.filter(|_| line.phase().0 != Phase::Idle) {
+        let answer = raw_answer(status, why, &service);
+        drop(timeout(LINGER, stream.write_all(&answer)).await);
+    }
+    if !line.is_evicted() {
+        line.enter(Phase::Idle);
+        tokio::select! {
+            () = line.evicted() => {}
+            _ = ends.wait_for(|ends| *ends) => {}
+            _ = timeout(LINGER, let_go(&mut stream)) => {}
+        }
+    }
+}
+
+/// Says that nothing more goes out, and reads what still comes in. A connection that is closed with
+/// unread bytes is reset, and the reset can overtake the answer.
+async fn let_go(stream: &mut WatchedStream) {
+    let mut ignored = [0; 4096];
+    if stream.shutdown().await.is_ok() {
+        while matches!(stream.read(&mut ignored).await, Ok(1..)) {}
+    }
+}
+
+fn raw_answer(status: StatusCode, why: &str, service: &Service) -> Vec<u8> {
+    let body = serde_json::json!({ "error": why }).to_string();
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ndate: {}\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        service.clock.date(),
+        body.len()
+    )
+    .into_bytes()
+}
