@@ -14,7 +14,7 @@ use super::remote::Remote;
 use super::secrets::{Resolver, Unresolved, Values, fingerprints};
 use super::stop;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Loaded, Locations, Resolve, lock, uses_of, waiting};
+use super::workspace::{Loaded, Locations, Resolve, check_aim, lock, uses_of, waiting};
 use crate::apply::{self, Settings, Tools};
 use crate::client::{Pace, Rate};
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
@@ -132,6 +132,7 @@ async fn with_state(
         }
         Wish::Saved(plan) => {
             check_destination(plan, &locations.destination(plan.environment))?;
+            state.read(|recorded| check_aim(recorded, &plan.destination))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
             saved_values = resolve_saved(global, args, plan, ui).await?;
             let leaving = saved_values.leaving.as_ref();
@@ -175,6 +176,7 @@ async fn calls(
     ui: &mut Ui,
 ) -> Result<(Report, Result<(), Failure>), Failure> {
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
+    state.aim(&plan.destination);
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))
         .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
@@ -216,6 +218,7 @@ async fn calls(
 
 /// Nothing to call; the record may still have something to learn.
 async fn record_only(plan: &Plan, state: &Locked<RealFiles>, ui: &mut Ui) -> Result<Exit, Failure> {
+    state.aim(&plan.destination);
     state.edit(|recorded| apply::keep_books(plan, recorded));
     state.save().await?;
     conclude(&Report::default(), ui);

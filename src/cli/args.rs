@@ -257,7 +257,7 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 pub(super) struct Apply {
     /// A plan saved by `plan --out`; without it, apply plans anew and asks.
-    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "replace", "heal", "destroy", "allow_deletes"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "replace", "heal", "older_than", "max_calls", "destroy", "allow_deletes"])]
     pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) planning: Planning,

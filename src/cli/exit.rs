@@ -63,7 +63,8 @@ impl Exit {
             }
             Self::Locked => "another program holds the state's lock",
             Self::Stale => {
-                "the saved plan is stale, foreign or damaged, or the calls are not those of `--expect-digest`"
+                "the saved plan is stale, foreign or damaged, the state records calls to another place, or the calls are not \
+                 those of `--expect-digest`"
             }
             Self::Usage => "the command line makes no sense",
             Self::Interrupted => "interrupted by Ctrl-C or SIGTERM",

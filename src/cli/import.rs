@@ -6,7 +6,7 @@ use super::args::{self, Global};
 use super::exit::{Exit, Failure};
 use super::random::random;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, Resolve, lock};
+use super::workspace::{Loaded, Locations, Resolve, check_aim, lock};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;
@@ -43,6 +43,7 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
         ui,
     )
     .await?;
+    state.read(|recorded| check_aim(recorded, &loaded.destination))?;
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
     let salt = state
         .read(|recorded| recorded.salt)
@@ -52,6 +53,7 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
     let mut tally = (0, 0);
     let new = state.read(|recorded| news(&loaded, recorded, &table, &chosen, &mut tally));
     if !new.is_empty() {
+        state.aim(&loaded.destination);
         state.initialize(lineage, salt).await?;
         state.edit(|recorded| {
             for (identity, entry) in new {

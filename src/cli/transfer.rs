@@ -28,11 +28,14 @@ pub(super) async fn push(
     args::Lock { lock_timeout }: args::Lock,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
-    let new = read(file).await?;
+    let mut new = read(file).await?;
     let environment = peek(&locations.state)
         .await?
         .map_or(new.environment, |recorded| recorded.environment);
     let state = lock(locations, environment, lock_timeout, ui).await?;
+    // One of format 1 does not say it.
+    let destination = state.read(|recorded| recorded.destination.clone());
+    new.destination = new.destination.or(destination);
     let callbacks = counted(new.len(), "callback", "callbacks");
     let pushed = match state.read(|recorded| compare(recorded, &new, file)) {
         Ok(News::Same) => Ok(false),
@@ -99,6 +102,14 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
             recorded.environment, new.environment
         ))
         .advice("Use a state file of its own for each environment (--state)."));
+    }
+    if let (Some(ours), Some(theirs)) = (&recorded.destination, &new.destination)
+        && !ours.is_same_place(theirs)
+    {
+        return Err(Failure::error(format!(
+            "the state records calls to {ours}, but `{file}` calls to {theirs}; nothing was pushed"
+        ))
+        .advice("Name the state that it belongs to with --state."));
     }
     if let (Some(ours), Some(theirs)) = (recorded.lineage, new.lineage)
         && ours != theirs

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{Global, Planning};
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::owner;
 use super::secrets::{Commands, Resolver, Unresolved, Use, Values, fingerprints};
 use super::sources::{self, Configuration};
@@ -146,7 +146,7 @@ pub(super) struct Loaded {
     /// Whose secrets were asked for; without any, everybody's.
     only: Vec<Pattern>,
     /// What the plan's calls go to.
-    destination: Destination,
+    pub(super) destination: Destination,
 }
 
 impl Loaded {
@@ -293,6 +293,7 @@ impl Loaded {
         fresh_salt: Salt,
         planning: &Planning,
     ) -> Result<Plan, Failure> {
+        check_aim(recorded, &self.destination)?;
         let salt = recorded.salt.unwrap_or(fresh_salt);
         let table = self.fingerprints(salt);
         let options = self.options(recorded, planning)?;
@@ -391,6 +392,25 @@ impl Loaded {
         }
         Ok(patterns)
     }
+}
+
+/// A state knows what is at one place only: a rehearsal's says nothing of eSign.
+pub(super) fn check_aim(recorded: &Recorded, here: &Destination) -> Result<(), Failure> {
+    let recorded = recorded.destination.as_ref();
+    let Some(there) = recorded.filter(|there| !there.is_same_place(here)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the state records what calls to {there} have done, and these calls would go to {here}; nothing was called"
+    );
+    let mut advice = format!(
+        "Name the state that belongs to {here} with --state; a new file begins with nothing recorded."
+    );
+    if !there.is_rehearsal() && !here.is_rehearsal() {
+        advice += " If both are the same eSign, remove the line `\"destination\"` from the state file; the next \
+                   apply writes it again.";
+    }
+    Err(Failure::new(Exit::Stale, message).advice(advice))
 }
 
 /// Says which command is waited for.

@@ -14,6 +14,7 @@ mod belief;
 mod call;
 mod credential;
 mod desired;
+mod destination;
 mod entry;
 mod event;
 mod fingerprint;
@@ -31,6 +32,7 @@ pub use desired::{
     Account, AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired,
     Organization, SecretIndex,
 };
+pub use destination::Destination;
 pub use entry::{Drift, Entry, LostCall, Pending, Proof};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
 pub use fingerprint::{Fingerprint, Fingerprints, Salt};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Drift;
 use super::{
-    CallId, CallbackUrl, Entry, Environment, Handle, LostCall, OperatorId, Outcome, Salt, Scope,
-    Timestamp,
+    CallId, CallbackUrl, Destination, Entry, Environment, Handle, LostCall, OperatorId, Outcome,
+    Salt, Scope, Timestamp,
 };
 
 /// A callback's identity: scope and URL.
@@ -59,6 +59,8 @@ pub struct Recorded {
     pub serial: u64,
     /// Never mixed.
     pub environment: Environment,
+    /// What its calls went to. `None` before the first apply, and in a state from before format 2.
+    pub destination: Option<Destination>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
     /// The callbacks.
@@ -74,6 +76,7 @@ impl Recorded {
             lineage: None,
             serial: 0,
             environment,
+            destination: None,
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),

@@ -16,7 +16,6 @@
 pub(crate) mod arbitrary;
 mod build;
 mod decide;
-mod destination;
 mod document;
 mod guards;
 mod leaving;
@@ -39,8 +38,8 @@ use crate::model::{
 };
 use crate::secret::SecretReference;
 
+pub use crate::model::Destination;
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
-pub use destination::Destination;
 pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
     write_errored,

@@ -17,7 +17,8 @@ use super::store::Snapshot;
 use super::writer::{Disk, Inner};
 use super::{Files, Paths, StateError};
 use crate::model::{
-    ApiError, CallId, Identity, Intent, Lineage, Outcome, Recorded, Salt, Settled, Timestamp,
+    ApiError, CallId, Destination, Identity, Intent, Lineage, Outcome, Recorded, Salt, Settled,
+    Timestamp,
 };
 
 /// A state, locked for writing. Shared by reference among everything that makes calls.
@@ -66,6 +67,18 @@ impl<F: Files> Locked<F> {
             memory.recorded.serial += 1;
         }
         self.save().await.map(drop)
+    }
+
+    /// Records what the calls of this state go to, if that is not recorded yet. Durable before the
+    /// next call leaves, or with [`Locked::save`].
+    pub fn aim(&self, destination: &Destination) {
+        let mut memory = self.inner.memory();
+        let recorded = &mut memory.recorded;
+        if recorded.destination.is_none() {
+            recorded.destination = Some(destination.clone());
+            // A state that is not there yet counts it as part of its first change.
+            recorded.serial += u64::from(recorded.lineage.is_some());
+        }
     }
 
     /// Records that these calls are about to leave, and returns when that is durable. They may leave

@@ -136,7 +136,7 @@ async fn damaged_files_are_refused_and_left_alone() {
         assert_eq!(refused(&files).await.kind(), ErrorKind::Corrupt);
     }
     let newer = String::from_utf8(state).unwrap();
-    files.put(STATE, newer.replace("\"version\": 1", "\"version\": 2"));
+    files.put(STATE, newer.replace("\"version\": 2", "\"version\": 3"));
     assert_eq!(refused(&files).await.kind(), ErrorKind::NewerVersion);
 }
 

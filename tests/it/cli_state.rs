@@ -234,7 +234,7 @@ fn a_newer_or_broken_state_is_left_as_it_is() {
     let (env, _served) = applied();
     let good = env.read("callbacks.state.json");
     for (from, to) in [
-        ("\"version\": 1", "\"version\": 9"),
+        ("\"version\": 2", "\"version\": 9"),
         ("\"serial\": 5", "\"serial\": x"),
         ("{", "<<<<<<< ours\n{"),
     ] {
@@ -254,7 +254,7 @@ fn a_newer_or_broken_state_is_left_as_it_is() {
             "\"version\": 9" => assert_snapshot!(said, @r"
                 exit 1
                 --- stderr
-                error: `callbacks.state.json` was written by a newer version of ess-callbacks (format 9; this one knows 1)
+                error: `callbacks.state.json` was written by a newer version of ess-callbacks (format 9; this one knows 2)
                   Use at least the version that wrote it. The file was left as it is.
                 "),
             "\"serial\": x" => assert_snapshot!(said, @r"

@@ -92,7 +92,7 @@ fn what_is_no_state_or_another_s_is_refused() {
     let before = env.read(STATE);
     env.write("broken.json", before.replace("\"handle\"", "\"handel\""));
     assert_snapshot!(env.run(&["state", "push", "broken.json"]).exits(1).err(), @"
-        error: `broken.json` line 8: unknown field `handel`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
+        error: `broken.json` line 9: unknown field `handel`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
           Nothing was pushed. Mend the file, or begin with what `ess-callbacks state pull` prints.
         ");
     env.write(
@@ -113,6 +113,33 @@ fn what_is_no_state_or_another_s_is_refused() {
         error: `other.json` is another state (lineage [UUID], and not [UUID]); nothing was pushed
           Name the state that it belongs to with --state. If it is to take this one's place all the same, move the state file and its journal away first.
         ");
+    assert_eq!(env.read(STATE), before);
+}
+
+#[test]
+fn a_state_of_another_place_is_not_pushed_and_the_place_is_kept() {
+    let (env, _served) = applied();
+    let before = env.read(STATE);
+    let there = before
+        .lines()
+        .find(|line| line.contains("destination"))
+        .unwrap();
+    env.write(
+        "sandbox.json",
+        before.replace(there, "  \"destination\": \"sandbox\","),
+    );
+    let said = env.run(&["state", "push", "sandbox.json"]).exits(1);
+    assert_snapshot!(said.err(), @"
+    error: the state records calls to http://127.0.0.1:[PORT]/, but `sandbox.json` calls to the sandbox; nothing was pushed
+      Name the state that it belongs to with --state.
+    ");
+    // One of format 1 does not say it, and takes nothing away.
+    env.write("old.json", before.replace(&format!("{there}\n"), ""));
+    assert_snapshot!(env.run(&["state", "push", "old.json"]), @"
+    exit 0
+    --- stdout
+    Nothing was pushed: the state holds just that, at serial 5.
+    ");
     assert_eq!(env.read(STATE), before);
 }
 

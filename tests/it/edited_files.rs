@@ -160,11 +160,11 @@ fn a_state_with_a_callback_twice() {
 
 #[test]
 fn a_state_of_a_newer_version() {
-    let newer = RECORDED.replace("\"version\": 1", "\"version\": 2");
+    let newer = RECORDED.replace("\"version\": 1", "\"version\": 3");
     assert_snapshot!(refused(&newer, None), @r#"
         exit 1
         --- stderr
-        error: `callbacks.state.json` was written by a newer version of ess-callbacks (format 2; this one knows 1)
+        error: `callbacks.state.json` was written by a newer version of ess-callbacks (format 3; this one knows 2)
           Use at least the version that wrote it. The file was left as it is.
         "#);
 }
@@ -251,12 +251,12 @@ fn a_journal_with_a_line_twice() {
 #[test]
 fn a_journal_of_a_newer_version() {
     let newer = happened().replacen("\"version\":1", "\"version\":2", 1);
-    assert_snapshot!(refused(RECORDED, Some(&newer)), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.journal` was written by a newer version of ess-callbacks (format 2; this one knows 1)
-          Use at least the version that wrote it. The file was left as it is.
-        "#);
+    assert_snapshot!(refused(RECORDED, Some(&newer)), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.journal` was written by a newer version of ess-callbacks (format 2; this one knows 1)
+      Use at least the version that wrote it. The file was left as it is.
+    ");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod cli_lost;
 mod cli_masking;
 mod cli_output;
 mod cli_owners;
+mod cli_places;
 mod cli_planning;
 mod cli_reviewed;
 mod cli_saved_plan;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::line::{CallbackLine, Text, check_number};
 use crate::model::{
-    AccountName, AppId, CallId, CallbackUrl, Entry, Environment, Handle, Identity, Lineage,
-    OperatorId, OrganizationId, Pending, Recorded, Salt, Scope,
+    AccountName, AppId, CallId, CallbackUrl, Destination, Entry, Environment, Handle, Identity,
+    Lineage, OperatorId, OrganizationId, Pending, Recorded, Salt, Scope,
 };
 
 /// What stands before the callbacks.
@@ -15,6 +15,7 @@ pub(super) struct Head {
     pub(super) lineage: Lineage,
     pub(super) serial: u64,
     pub(super) environment: Environment,
+    pub(super) destination: Option<Destination>,
     pub(super) salt: Salt,
 }
 
@@ -35,6 +36,7 @@ impl Builder {
         let mut recorded = Recorded::nothing(head.environment);
         recorded.lineage = Some(head.lineage);
         recorded.serial = head.serial;
+        recorded.destination.clone_from(&head.destination);
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,

@@ -2,10 +2,11 @@
 //!
 //! ```json
 //! {
-//!   "version": 1,
+//!   "version": 2,
 //!   "lineage": "0192f0c1-7b5e-7c3a-9d4e-5f6a7b8c9d0e",
 //!   "serial": 12,
 //!   "environment": "production",
+//!   "destination": "esign",
 //!   "fingerprint_salt": "00112233445566778899aabbccddeeff",
 //!   "callbacks": [
 //!     {"handle":"acme","account":"default","url":"https://…","operator":"yD…","status":"present","evidence":"proven",…}
@@ -21,6 +22,8 @@
 //! # Changes of the format
 //!
 //! * 1: the first.
+//! * 2: `destination`, what the calls went to: `esign`, `sandbox`, or the address that `--endpoint`
+//!   gave. It may be missing, as in every state of format 1; the next apply writes it.
 //!
 //! [`Recorded`]: crate::model::Recorded
 
@@ -34,7 +37,7 @@ pub use read::read;
 pub use write::write;
 
 /// The format that [`write()`] writes, and the newest that [`read()`] reads.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 #[cfg(test)]
 mod tests;

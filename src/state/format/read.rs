@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::VERSION;
 use super::build::{Builder, Head};
 use super::line::CallbackLine;
-use crate::model::{Environment, Lineage, Recorded, Salt};
+use crate::model::{Destination, Environment, Lineage, Recorded, Salt};
 use crate::state::StateError;
 use crate::state::error::io;
 
@@ -33,6 +33,8 @@ struct Document<'a> {
     lineage: Lineage,
     serial: u64,
     environment: Environment,
+    #[serde(default)]
+    destination: Option<Destination>,
     fingerprint_salt: Salt,
     #[serde(borrow)]
     callbacks: Vec<CallbackLine<'a>>,
@@ -164,11 +166,12 @@ impl<R: BufRead> Lines<'_, R> {
 }
 
 impl Document<'_> {
-    const fn head(&self) -> Head {
+    fn head(&self) -> Head {
         Head {
             lineage: self.lineage,
             serial: self.serial,
             environment: self.environment,
+            destination: self.destination.clone(),
             salt: self.fingerprint_salt,
         }
     }

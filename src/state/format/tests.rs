@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{read, write};
-use crate::model::{Environment, Recorded};
+use crate::model::{Destination, Environment, Recorded};
 use crate::state::StateError;
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -30,6 +30,7 @@ fn example() -> Recorded {
     let mut recorded = Recorded::nothing(Environment::Test);
     recorded.lineage = Some(lineage());
     recorded.salt = Some(SALT);
+    recorded.destination = Some(Destination::Sandbox);
     recorded.serial = 12;
     for (number, outcome) in [(1, Some(applied())), (2, Some(unknown())), (3, None)] {
         let id = recorded.next_call();
@@ -47,10 +48,11 @@ fn example() -> Recorded {
 fn one_callback_a_line() {
     insta::assert_snapshot!(written(&example()), @r#"
     {
-      "version": 1,
+      "version": 2,
       "lineage": "0192f0c1-7b5e-7c3a-9d4e-5f6a7b8c9d0e",
       "serial": 12,
       "environment": "test",
+      "destination": "sandbox",
       "fingerprint_salt": "07070707070707070707070707070707",
       "callbacks": [
         {"handle":"acme","account":"default","url":"https://h.example/1","operator":"op","protect":true,"status":"present","evidence":"assumed","key":"01010101010101010101010101010101","proved_at":"2026-09-21T14:13:20Z","request_id":"r-1"},
@@ -59,6 +61,19 @@ fn one_callback_a_line() {
       ]
     }
     "#);
+}
+
+/// Format 1 had no `destination`.
+#[test]
+fn the_first_format_is_read_and_written_anew() {
+    let text = written(&example());
+    let first = text
+        .replace("\"version\": 2", "\"version\": 1")
+        .replace("  \"destination\": \"sandbox\",\n", "");
+    let mut recorded = parsed(&first).unwrap();
+    assert_eq!(recorded.destination, None);
+    recorded.destination = Some(Destination::Sandbox);
+    assert_eq!(written(&recorded), text);
 }
 
 #[test]
@@ -116,11 +131,11 @@ fn another_layout_is_read_too() {
 #[test]
 fn a_newer_version_is_refused_whatever_else_it_has() {
     for other in [
-        written(&example()).replace("\"version\": 1", "\"version\": 2"),
+        written(&example()).replace("\"version\": 2", "\"version\": 3"),
         "{\"version\":9,\"news\":[{}]}".to_owned(),
     ] {
         let error = parsed(&other).unwrap_err();
-        assert!(matches!(error, StateError::NewerVersion { known: 1, .. }));
+        assert!(matches!(error, StateError::NewerVersion { known: 2, .. }));
     }
 }
 
@@ -129,7 +144,8 @@ fn a_newer_version_is_refused_whatever_else_it_has() {
 fn whatever_is_wrong_is_said_with_its_line() {
     let text = written(&example());
     let cases = [
-        ("\"version\": 1", "\"version\": 0"),
+        ("\"version\": 2", "\"version\": 0"),
+        ("\"destination\": \"sandbox\"", "\"destination\": {}"),
         ("\"serial\"", "\"cereal\""),
         ("\"serial\": 12", "\"serial\": 9007199254740993"),
         ("{\"handle\"", "{\"extra\":1,\"handle\""),
@@ -159,35 +175,36 @@ fn whatever_is_wrong_is_said_with_its_line() {
             refusal(&broken)
         })
         .collect();
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `fingerprint_salt`, `callbacks`
+    `s.json` line 6: invalid type: map, expected a string
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `fingerprint_salt`, `callbacks`
     `s.json`: `serial` is too large
-    `s.json` line 8: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
-    `s.json` line 10: `https://h.example/2` stands here a second time for the same organization
-    `s.json` line 9: `url` is not an http or https URL
-    `s.json` line 8: `operator` is empty
-    `s.json` line 8: `status` and `evidence` contradict each other
-    `s.json` line 9: `exact` is missing, which an unknown callback needs
-    `s.json` line 8: `proved_at` and `request_id` go together
-    `s.json` line 8: `the year 2026-09-21T14:13:20Z` is not a time like 2026-11-23T02:50:02Z
-    `s.json` line 8: a fingerprint is 32 hexadecimal digits
-    `s.json` line 9: a delete has no `key` and no `token`
-    `s.json` line 9: the line before this one has no comma at its end
-    `s.json` line 11: a comma stands before the end of the list
-    `s.json` line 12: the file ends before its last brace
-    `s.json` line 11: the file ends in the middle
-    `s.json` line 13: something stands after the callbacks
+    `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
+    `s.json` line 11: `https://h.example/2` stands here a second time for the same organization
+    `s.json` line 10: `url` is not an http or https URL
+    `s.json` line 9: `operator` is empty
+    `s.json` line 9: `status` and `evidence` contradict each other
+    `s.json` line 10: `exact` is missing, which an unknown callback needs
+    `s.json` line 9: `proved_at` and `request_id` go together
+    `s.json` line 9: `the year 2026-09-21T14:13:20Z` is not a time like 2026-11-23T02:50:02Z
+    `s.json` line 9: a fingerprint is 32 hexadecimal digits
+    `s.json` line 10: a delete has no `key` and no `token`
+    `s.json` line 10: the line before this one has no comma at its end
+    `s.json` line 12: a comma stands before the end of the list
+    `s.json` line 13: the file ends before its last brace
+    `s.json` line 12: the file ends in the middle
+    `s.json` line 14: something stands after the callbacks
     ");
 }
 
 #[test]
 fn two_callbacks_can_not_wait_for_one_call() {
     let text = written(&example());
-    let waiting = text.lines().nth(9).unwrap();
+    let waiting = text.lines().nth(10).unwrap();
     let other = waiting.replace("h.example/3", "h.example/4");
     let both = text.replace(waiting, &format!("{waiting},\n{other}"));
-    insta::assert_snapshot!(refusal(&both), @"`s.json` line 11: the call with the `id` 3 is on its way for `https://h.example/3` too; give one of them another number");
+    insta::assert_snapshot!(refusal(&both), @"`s.json` line 12: the call with the `id` 3 is on its way for `https://h.example/3` too; give one of them another number");
     let mended = both.replacen("\"id\":3", "\"id\":4", 1);
     assert_eq!(parsed(&mended).unwrap().len(), 4);
 }
@@ -205,7 +222,7 @@ fn a_cut_file_is_refused_wherever_it_is_cut() {
 #[test]
 fn a_merge_conflict_is_called_by_its_name() {
     let text = written(&example());
-    let ours = text.lines().nth(7).unwrap();
+    let ours = text.lines().nth(8).unwrap();
     let in_list = text.replace(
         ours,
         &format!("<<<<<<< HEAD\n{ours}\n=======\n{ours}\n>>>>>>> theirs"),
@@ -217,7 +234,7 @@ fn a_merge_conflict_is_called_by_its_name() {
     assert_eq!(
         [refusal(&in_list), refusal(&in_head)],
         [
-            "`s.json` line 8: there is an unresolved merge conflict",
+            "`s.json` line 9: there is an unresolved merge conflict",
             "`s.json` line 4: there is an unresolved merge conflict"
         ]
     );
@@ -227,7 +244,7 @@ fn a_merge_conflict_is_called_by_its_name() {
 fn lines_may_stand_in_any_order() {
     let text = written(&example());
     let mut lines: Vec<&str> = text.lines().collect();
-    lines.swap(7, 8);
+    lines.swap(8, 9);
     let swapped = lines.join("\n");
     assert_eq!(parsed(&swapped).unwrap(), parsed(&text).unwrap());
 }
@@ -239,8 +256,8 @@ proptest! {
         let again = parsed(&text).unwrap();
         prop_assert_eq!(&again.scopes, &recorded.scopes);
         prop_assert_eq!(
-            (again.lineage, again.serial, again.environment, again.salt),
-            (recorded.lineage, recorded.serial, recorded.environment, recorded.salt)
+            (again.lineage, again.serial, again.environment, &again.destination, again.salt),
+            (recorded.lineage, recorded.serial, recorded.environment, &recorded.destination, recorded.salt)
         );
         prop_assert_eq!(written(&again), text);
     }

@@ -49,6 +49,13 @@ fn write_head(
     salt: Salt,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    let destination = match &recorded.destination {
+        Some(destination) => format!(
+            "\n  \"destination\": {},",
+            serde_json::to_string(destination)?
+        ),
+        None => String::new(),
+    };
     let salt = serde_json::to_string(&salt)?;
     write!(
         out,
@@ -56,7 +63,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",
+  "environment": "{}",{destination}
   "fingerprint_salt": {salt},
   "callbacks": ["#,
         recorded.serial, recorded.environment
