@@ -267,8 +267,20 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         self.context.ledger.call();
         let left = Instant::now();
         let reply = self.context.attempt(&call, signed_at).await;
+        let took = left.elapsed();
         self.context
             .learn_time(self.account, reply.server_time, left);
+        match reply.outcome {
+            Outcome::Applied(_) | Outcome::AlreadyThere(_) | Outcome::NotThere(_) => {
+                self.account.pace.answered(took);
+            }
+            Outcome::Throttled(_)
+            | Outcome::NotSent(_)
+            | Outcome::ClockOff(_)
+            | Outcome::TokenExpired(_)
+            | Outcome::Rejected(..)
+            | Outcome::Unknown(_) => {}
+        }
         let settled = self.context.settle(id, &reply.outcome);
         if let Some(drift) = settled.and_then(|settled| settled.drift) {
             self.context.ledger.drifted(&self.change.address, drift);

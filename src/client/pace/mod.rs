@@ -7,7 +7,7 @@
 //! answer is there.
 //!
 //! Invariants: no window of one second holds more calls than the rate allows, counted from when they
-//! really left; whoever stops waiting gives the place back; nobody waits for anybody who waits.
+//! really left, and where refusals show that the way there varies, no longer window either; whoever stops waiting gives the place back; nobody waits for anybody who waits.
 
 mod rate;
 mod schedule;
@@ -139,9 +139,17 @@ impl Pace {
         }
     }
 
-    /// eSign refused a call that left then, because there were too many. The first time for a while
-    /// that is jitter on the way, and lowers the rate a little; soon again, it halves the rate and
-    /// pauses for a second. The rate comes back within seconds. Gives the new rate in calls a minute,
+    /// eSign admitted and answered a call that had left so long ago.
+    pub fn answered(&self, trip: Duration) {
+        if self.0.limited {
+            self.schedule().answered(trip);
+        }
+    }
+
+    /// eSign refused a call that left then, because there were too many. Where round trips differ, that is
+    /// jitter on the way, and stretches the second by a part of it; the more succeeds, the more of it
+    /// comes back. What that does not explain lowers the rate a little; soon again, it halves the rate and
+    /// pauses for a second, and the rate comes back within seconds. Gives the new rate in calls a minute,
     /// or `None` when it was lowered already after that call had left, or when there is no limit.
     pub fn throttled(&self, sent: SentAt) -> Option<u32> {
         let rate = self.schedule().throttled(sent.0, self.now());

@@ -3,17 +3,22 @@
 //! Two rules hold together. The *plan*: calls are due a little more than 1/rate apart, so that the
 //! limit is used in full and without bursts. The *log*: whatever the plan says, a call leaves only
 //! when fewer than `rate` calls left in the second before it, counted from when they really left. A
-//! call that left late may be followed a little faster, until the plan is caught up with.
+//! call that left late may be followed a little faster, until the plan is caught up with. Both stretch
+//! the second when calls take unequally long to arrive ([`Spread`]).
 //!
 //! Invariant: no half-open window of one second ever holds more than [`Schedule::places`] sends.
+
+mod spread;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use spread::Spread;
+
 /// A moment, counted from when the pace began.
 pub(super) type At = Duration;
 
-/// What the log calls a second: a little longer, for the jitter of the way to eSign.
+/// What the log calls a second, as long as nothing is known of the way there: a little longer.
 const WINDOW: Duration = Duration::from_millis(1003);
 /// How much longer than 1/rate the planned distance is. Together with [`WINDOW`] this leaves 2 ms for
 /// timers that fire late, and makes 1000 calls at 20/s take 50.2 s.
@@ -23,7 +28,8 @@ const CLOSEST: f64 = 0.8;
 /// How far behind the plan may be before the rest is given up.
 const LONGEST_DEBT: Duration = Duration::from_millis(500);
 /// How long nothing leaves, and what part of the rate is left, after eSign said that there were too
-/// many: nothing but jitter if it was the first time for a while, somebody else's calls if not.
+/// many and the way there did not explain it: a hiccup if it was the first time for a while, somebody
+/// else's calls if not.
 const NUDGE: (Duration, f64) = (Duration::from_millis(100), 0.9);
 const RETREAT: (Duration, f64) = (Duration::from_secs(1), 0.5);
 /// After so long without a refusal the next one is the first again.
@@ -58,6 +64,8 @@ pub(super) struct Schedule {
     /// Whether the second call of a pair without a place waits for the next one.
     asking: bool,
     cut: Option<Cut>,
+    /// How unequally long the calls take to arrive.
+    spread: Spread,
 }
 
 /// The last time the rate was lowered.
@@ -68,7 +76,7 @@ struct Cut {
 }
 
 impl Schedule {
-    pub(super) const fn new(full: Option<f64>) -> Self {
+    pub(super) fn new(full: Option<f64>) -> Self {
         Self {
             full,
             next: At::ZERO,
@@ -77,6 +85,7 @@ impl Schedule {
             reserved: 0,
             asking: false,
             cut: None,
+            spread: Spread::default(),
         }
     }
 
@@ -92,6 +101,11 @@ impl Schedule {
 
     /// Calls a second that are allowed now; `None` when there is no limit.
     pub(super) fn rate(&self, now: At) -> Option<f64> {
+        Some(self.share(now)? / (1.0 + self.spread.width()))
+    }
+
+    /// The same, as if all calls took equally long to arrive.
+    fn share(&self, now: At) -> Option<f64> {
         let full = self.full?;
         Some(match self.cut {
             None => full,
@@ -148,7 +162,9 @@ impl Schedule {
         let after_last = self
             .last_start
             .map_or(At::ZERO, |last| last + self.distance(now).mul_f64(CLOSEST));
-        match self.room(self.reserved + usize::from(self.asking) + 1 + usize::from(reserve)) {
+        let window = WINDOW + Duration::from_secs_f64(self.spread.width());
+        let calls = self.reserved + usize::from(self.asking) + 1 + usize::from(reserve);
+        match self.room(calls, window) {
             Next::At(room) => Next::At(room.max(due).max(after_last).max(self.resume())),
             Next::WhenReleased => Next::WhenReleased,
         }
@@ -163,9 +179,10 @@ impl Schedule {
         }
     }
 
-    /// When a call with a reserved place may leave. Always at once: its place was kept.
+    /// When a call with a reserved place may leave. Always at once: its place was kept, and a second
+    /// that was stretched meanwhile does not take it away.
     pub(super) fn earliest_reserved(&self) -> Next {
-        self.room(1)
+        self.room(1, WINDOW)
     }
 
     /// A call with a reserved place leaves.
@@ -186,7 +203,7 @@ impl Schedule {
 
     /// When the call that asks may leave.
     pub(super) fn earliest_asked(&self) -> Next {
-        self.room(self.reserved + 1)
+        self.room(self.reserved + 1, WINDOW)
     }
 
     /// The call that asks leaves.
@@ -195,23 +212,37 @@ impl Schedule {
         self.record(now);
     }
 
-    /// eSign refused a call that left at `sent` because there were too many. Gives the new rate, or
-    /// `None` when the rate was lowered already and that call left before anything could come of it.
+    /// eSign refused a call that left at `sent` because there were too many. Where the way there explains
+    /// that, a second is stretched; else the rate is cut, and nothing leaves for a moment. Gives the new
+    /// rate, or `None` when it was lowered already and that call left before anything could come of it.
     pub(super) fn throttled(&mut self, sent: At, now: At) -> Option<f64> {
         if self.cut.is_some_and(|cut| sent < cut.resume) {
             return None;
         }
+        let before = self.spread.width();
+        if let Some(places) = self.full.map(|full| full.floor().max(1.0))
+            && self.spread.refused(sent, now, places)
+        {
+            return (self.spread.width() > before)
+                .then(|| self.rate(now))
+                .flatten();
+        }
         let first = self.cut.is_none_or(|cut| sent > cut.resume + CALM);
         let (pause, left) = if first { NUDGE } else { RETREAT };
         let rate = self
-            .rate(now)
+            .share(now)
             .zip(self.full)
             .map(|(rate, full)| (rate * left).max(SLOWEST.min(full)));
         self.cut = Some(Cut {
             resume: now + pause,
             rate: rate.unwrap_or_default(),
         });
-        rate
+        self.rate(now)
+    }
+
+    /// A call was admitted and answered, so long after it had left.
+    pub(super) fn answered(&mut self, trip: Duration) {
+        self.spread.answered(trip);
     }
 
     /// Until when nothing leaves.
@@ -225,8 +256,8 @@ impl Schedule {
             .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(SLACK / rate))
     }
 
-    /// From when on this many more calls fit into the second before.
-    fn room(&self, calls: usize) -> Next {
+    /// From when on this many more calls fit into the window before.
+    fn room(&self, calls: usize, window: Duration) -> Next {
         let Some(others) = self.places().checked_sub(calls) else {
             return Next::WhenReleased;
         };
@@ -235,7 +266,7 @@ impl Schedule {
             .len()
             .checked_sub(others + 1)
             .and_then(|index| self.log.get(index));
-        Next::At(must_have_passed.map_or(At::ZERO, |&sent| sent + WINDOW))
+        Next::At(must_have_passed.map_or(At::ZERO, |&sent| sent + window))
     }
 
     fn record(&mut self, now: At) {
@@ -249,5 +280,7 @@ impl Schedule {
     }
 }
 
+#[cfg(test)]
+mod arrivals;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ enum Step {
     },
     /// eSign refuses the last call.
     Throttled,
+    /// It answered some calls after these times.
+    Answered(Vec<u64>),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -31,6 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (pause, late, prop::option::weighted(0.8, 0..1500_u64))
             .prop_map(|(pause, late, answer)| Step::Pair { pause, late, answer }),
         1 => Just(Step::Throttled),
+        1 => prop::collection::vec(0..2000_u64, 1..20).prop_map(Step::Answered),
     ]
 }
 
@@ -45,6 +48,12 @@ fn play(rate: f64, steps: &[Step]) -> Vec<At> {
     let mut seconds: Vec<Second> = Vec::new();
     for step in steps {
         let (pause, late, pair) = match *step {
+            Step::Answered(ref trips) => {
+                for &trip in trips {
+                    schedule.answered(ms(trip));
+                }
+                continue;
+            }
             Step::Single { pause, late } => (pause, late, None),
             Step::Pair {
                 pause,
@@ -212,6 +221,42 @@ fn a_first_refusal_is_taken_for_jitter() {
         Some(18.0),
         "calm for ten seconds"
     );
+}
+
+#[test]
+fn where_round_trips_differ_a_refusal_stretches_the_second() {
+    let mut schedule = Schedule::new(Some(20.0));
+    for trip in 0..=100 {
+        schedule.answered(ms(50 + trip));
+    }
+    assert_eq!(schedule.rate(ms(0)), Some(20.0), "nobody was refused");
+    let first = schedule.throttled(ms(1000), ms(1100)).unwrap();
+    assert!((19.0..19.5).contains(&first), "{first}");
+    assert_eq!(schedule.due(ms(1100), ms(1100)), ms(1100), "no pause");
+    assert_eq!(
+        schedule.throttled(ms(1050), ms(1150)),
+        None,
+        "it left before"
+    );
+    let mut rate = first;
+    for refusal in 2..=4 {
+        let lower = schedule.throttled(ms(refusal * 1200), ms(refusal * 1200));
+        assert!(lower.is_some_and(|lower| lower < rate), "{lower:?}");
+        rate = lower.unwrap();
+    }
+    assert!(
+        (18.2..18.3).contains(&rate),
+        "wide enough for the ways: {rate}"
+    );
+    let cut = schedule.throttled(ms(6000), ms(6000)).unwrap();
+    assert!(
+        cut < rate * 0.91,
+        "the way there does not explain it: {cut}"
+    );
+    for _ in 0..2000 {
+        schedule.answered(ms(50));
+    }
+    assert_eq!(schedule.rate(ms(9000)), Some(20.0));
 }
 
 #[test]
