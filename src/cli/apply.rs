@@ -12,6 +12,7 @@ use super::plan::{print, refused};
 use super::random::random;
 use super::remote::Remote;
 use super::secrets::{Resolver, Unresolved, Values, fingerprints};
+use super::signers;
 use super::stop;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Loaded, Locations, Resolve, check_aim, lock, uses_of, waiting};
@@ -148,12 +149,14 @@ async fn with_state(
         return record_only(&plan, state, ui).await;
     }
     let remote = Remote::connect(global, locations, &plan, args.rate).await?;
+    let signers = signers::of(&plan, &remote.secret_ids);
+    state.read(|recorded| signers::check(&plan, &signers, recorded))?;
     let ended = if approved(args) || approve(ui)? {
         // From here on Ctrl-C waits for the calls in flight.
         if let Some(leaving) = leaving {
             leaving.end();
         }
-        let called = calls(args, &plan, &secrets, &remote, state, ui).await;
+        let called = calls(args, (&plan, &signers), &secrets, &remote, state, ui).await;
         called.and_then(|(report, saved)| {
             let exit = exit_of(&report);
             told.report(&plan, report);
@@ -169,7 +172,7 @@ async fn with_state(
 /// Makes the calls, and saves what became of them.
 async fn calls(
     args: &args::Apply,
-    plan: &Plan,
+    (plan, signers): (&Plan, &signers::Signers),
     secrets: &BTreeMap<SecretIndex, Secret>,
     remote: &Remote,
     state: &Locked<RealFiles>,
@@ -177,6 +180,8 @@ async fn calls(
 ) -> Result<(Report, Result<(), Failure>), Failure> {
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
     state.aim(&plan.destination);
+    let accounts = state.read(|recorded| signers::accounts(plan, signers, recorded));
+    state.sign_with(accounts);
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))
         .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;

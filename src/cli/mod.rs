@@ -30,6 +30,7 @@ mod secret;
 mod secrets;
 mod shell;
 mod show;
+mod signers;
 mod sources;
 mod state;
 mod stop;

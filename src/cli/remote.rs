@@ -18,6 +18,8 @@ use crate::sign::Credential;
 /// The other side.
 pub(super) struct Remote {
     pub(super) api: HttpApi,
+    /// By account. Those of the embedded sandbox are new each time, so they say nothing.
+    pub(super) secret_ids: BTreeMap<AccountName, String>,
     sandbox: Option<Running>,
 }
 
@@ -33,9 +35,16 @@ impl Remote {
             let credentials = credentials::find(&plan.accounts)?;
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
+            let id =
+                |(name, one): (&AccountName, &Credential)| (name.clone(), one.secret_id.clone());
+            let secret_ids = credentials.iter().map(id).collect();
             let api = api(global, endpoint.clone(), credentials)?;
             identity::check(&api, &plan.accounts, plan.environment, &endpoint).await?;
-            return Ok(Self { api, sandbox: None });
+            return Ok(Self {
+                api,
+                secret_ids,
+                sandbox: None,
+            });
         };
         let customers: Vec<Customer> = plan
             .accounts
@@ -70,6 +79,7 @@ impl Remote {
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
             api: api(global, endpoint, credentials)?,
+            secret_ids: BTreeMap::new(),
             sandbox: Some(sandbox),
         })
     }

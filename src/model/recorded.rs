@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Drift;
 use super::{
-    CallId, CallbackUrl, Destination, Entry, Environment, Handle, LostCall, OperatorId, Outcome,
-    Salt, Scope, Timestamp,
+    AccountName, AccountSource, CallId, CallbackUrl, Destination, Entry, Environment, Fingerprint,
+    Handle, LostCall, OperatorId, Outcome, Salt, Scope, Timestamp,
 };
 
 /// A callback's identity: scope and URL.
@@ -30,6 +30,16 @@ impl fmt::Display for Lineage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
+}
+
+/// The credentials that an account's last calls were signed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedAccount {
+    /// Where they came from.
+    pub source: AccountSource,
+    /// Of their `SecretId`: tells whether two accounts have the same one.
+    pub secret_id: Fingerprint,
 }
 
 /// A call that is about to leave, as the journal keeps it.
@@ -61,6 +71,8 @@ pub struct Recorded {
     pub environment: Environment,
     /// What its calls went to. `None` before the first apply, and in a state from before format 2.
     pub destination: Option<Destination>,
+    /// Whose credentials made the calls, by account.
+    pub accounts: BTreeMap<AccountName, RecordedAccount>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
     /// The callbacks.
@@ -77,6 +89,7 @@ impl Recorded {
             serial: 0,
             environment,
             destination: None,
+            accounts: BTreeMap::new(),
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),

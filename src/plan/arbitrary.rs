@@ -11,8 +11,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::{
-    After, Before, Bookkeeping, Change, Destination, Move, OrganizationPlan, Plan, Reason, Summary,
-    Tripped,
+    After, Before, Bookkeeping, Change, Destination, Move, OrganizationPlan, Plan, Reason,
+    SourceChange, Summary, Tripped,
 };
 use crate::model::{
     Account, AccountId, AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl,
@@ -234,6 +234,14 @@ fn account() -> impl Strategy<Value = Account> {
         })
 }
 
+fn source_change() -> impl Strategy<Value = SourceChange> {
+    (text(), source(), source()).prop_map(|(account, before, after)| SourceChange {
+        account: AccountName::new(account),
+        before,
+        after,
+    })
+}
+
 fn moves() -> impl Strategy<Value = Move> {
     (text(), scope(), scope(), 0_usize..100).prop_map(|(handle, from, to, callbacks)| Move {
         handle: Handle::new(handle),
@@ -364,6 +372,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
                 btree_map(text().prop_map(AccountName::new), account(), 0..3),
                 (Just(secrets), Just(organizations)),
                 (
+                    vec(source_change(), 0..3),
                     vec(moves(), 0..3),
                     vec(bookkeeping(), 0..3),
                     summary(),
@@ -378,7 +387,13 @@ type Parts = (
     (Environment, Destination, Option<u128>, u64, [u8; 16]),
     BTreeMap<AccountName, Account>,
     (Vec<SecretReference>, Vec<OrganizationPlan>),
-    (Vec<Move>, Vec<Bookkeeping>, Summary, Vec<Tripped>),
+    (
+        Vec<SourceChange>,
+        Vec<Move>,
+        Vec<Bookkeeping>,
+        Summary,
+        Vec<Tripped>,
+    ),
 );
 
 fn assemble(parts: Parts) -> Plan {
@@ -386,7 +401,7 @@ fn assemble(parts: Parts) -> Plan {
         (environment, destination, lineage, serial, salt),
         accounts,
         (secrets, organizations),
-        (moves, bookkeeping, summary, tripped),
+        (sources, moves, bookkeeping, summary, tripped),
     ) = parts;
     Plan {
         environment,
@@ -397,6 +412,7 @@ fn assemble(parts: Parts) -> Plan {
         accounts,
         secrets,
         organizations,
+        sources,
         moves,
         bookkeeping,
         summary,

@@ -370,6 +370,7 @@ impl<'a> Builder<'a> {
                 .map(|secret| secret.reference.clone())
                 .collect(),
             organizations,
+            sources: moves::sources(self.desired, self.recorded),
             moves,
             bookkeeping: self.bookkeeping,
             summary: self.summary,

@@ -33,8 +33,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{
-    Account, AccountName, Action, Address, Belief, Environment, Fingerprints, Handle, Identity,
-    Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
+    Account, AccountName, AccountSource, Action, Address, Belief, Environment, Fingerprints,
+    Handle, Identity, Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
 use crate::secret::SecretReference;
 
@@ -66,6 +66,8 @@ pub struct Plan {
     pub secrets: Vec<SecretReference>,
     /// In handle order. Organizations side by side, the changes of each in order.
     pub organizations: Vec<OrganizationPlan>,
+    /// Accounts whose credentials come from elsewhere than those of their last calls.
+    pub sources: Vec<SourceChange>,
     /// What is recorded under another account than it belongs to now. The record changes before the
     /// first call.
     pub moves: Vec<Move>,
@@ -75,6 +77,18 @@ pub struct Plan {
     pub summary: Summary,
     /// Guards that refuse to apply it.
     pub tripped: Vec<Tripped>,
+}
+
+/// The credentials of an account come from elsewhere now.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceChange {
+    /// Whose.
+    pub account: AccountName,
+    /// Where those of its last calls came from.
+    pub before: AccountSource,
+    /// Where callbacks.yaml takes them from.
+    pub after: AccountSource,
 }
 
 /// The changes of one organization.
@@ -353,6 +367,7 @@ impl Plan {
             accounts,
             secrets,
             organizations,
+            sources,
             moves,
             bookkeeping,
             summary,
@@ -367,6 +382,7 @@ impl Plan {
             accounts: accounts.clone(),
             secrets: secrets.clone(),
             organizations: organizations.iter().filter(called).cloned().collect(),
+            sources: sources.clone(),
             moves: moves.clone(),
             bookkeeping: bookkeeping.clone(),
             summary: *summary,

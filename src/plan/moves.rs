@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::SourceChange;
 use crate::model::{AccountName, AppId, Desired, Handle, OrganizationId, Recorded, Scope};
 
 /// A recorded scope that belongs to another account now.
@@ -77,6 +78,21 @@ pub(super) fn moves(desired: &Desired, recorded: &Recorded) -> Vec<Move> {
         });
     }
     moves
+}
+
+/// The accounts whose credentials come from elsewhere than those of their last calls. An account
+/// with a new name is compared with what it was before.
+pub(super) fn sources(desired: &Desired, recorded: &Recorded) -> Vec<SourceChange> {
+    let changed = desired.accounts.iter().filter_map(|(name, account)| {
+        let known = |name: &AccountName| recorded.accounts.get(name);
+        let before = known(name).or_else(|| known(account.formerly.as_ref()?))?;
+        (before.source != account.source).then(|| SourceChange {
+            account: name.clone(),
+            before: before.source.clone(),
+            after: account.source.clone(),
+        })
+    });
+    changed.collect()
 }
 
 /// What is recorded once everything is moved.

@@ -162,6 +162,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
                 changes,
             })
             .collect(),
+        sources: Vec::new(),
         moves: Vec::new(),
         bookkeeping: Vec::new(),
         summary,

@@ -36,6 +36,12 @@ impl Fingerprinter {
         }
     }
 
+    /// The fingerprint of a `SecretId`. It is no secret, but nobody else's business either, and too
+    /// long to guess.
+    pub fn secret_id(&self, id: &str) -> Fingerprint {
+        self.quick("secret id", &[&Secret::new(id)])
+    }
+
     fn quick(&self, purpose: &str, secrets: &[&Secret]) -> Fingerprint {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.salt.0).expect("HMAC takes a key of any length");

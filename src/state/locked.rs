@@ -8,6 +8,7 @@
 //! Dropping any of the futures here is safe: work on the disk that has begun runs to its end, and an
 //! intent whose caller is gone is recorded as never sent.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use super::store::Snapshot;
 use super::writer::{Disk, Inner};
 use super::{Files, Paths, StateError};
 use crate::model::{
-    ApiError, CallId, Destination, Identity, Intent, Lineage, Outcome, Recorded, Salt, Settled,
-    Timestamp,
+    AccountName, ApiError, CallId, Destination, Identity, Intent, Lineage, Outcome, Recorded,
+    RecordedAccount, Salt, Settled, Timestamp,
 };
 
 /// A state, locked for writing. Shared by reference among everything that makes calls.
@@ -77,6 +78,17 @@ impl<F: Files> Locked<F> {
         if recorded.destination.is_none() {
             recorded.destination = Some(destination.clone());
             // A state that is not there yet counts it as part of its first change.
+            recorded.serial += u64::from(recorded.lineage.is_some());
+        }
+    }
+
+    /// Records whose credentials sign the calls. Durable before the next call leaves, or with
+    /// [`Locked::save`].
+    pub fn sign_with(&self, accounts: BTreeMap<AccountName, RecordedAccount>) {
+        let mut memory = self.inner.memory();
+        let recorded = &mut memory.recorded;
+        if recorded.accounts != accounts {
+            recorded.accounts = accounts;
             recorded.serial += u64::from(recorded.lineage.is_some());
         }
     }

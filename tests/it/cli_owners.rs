@@ -295,3 +295,40 @@ fn the_credentials_must_belong_to_the_account_that_is_expected() {
     env.run(&["apply", "--auto-approve"]).exits(0);
     assert_eq!(served.urls(), URLS);
 }
+
+/// The callbacks are others, so the file alone does not show that the two names are one account.
+#[test]
+fn a_new_name_is_known_by_its_secret_id() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &URLS[..1])]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let beta = "  beta:\n    account: main\n    callbacks: [https://hooks.example/three]\n";
+    let both = configuration(&[("acme", &URLS[..1])]).replace(
+        "organizations:",
+        "accounts: { main: { env: { secret_id: B_ID, secret_key: B_KEY } } }\norganizations:",
+    );
+    env.set("B_ID", &served.secret_id)
+        .set("B_KEY", &served.secret_key);
+    env.write("callbacks.yaml", both + beta);
+    let refused = env.run(&["apply", "--auto-approve"]).exits(1).err();
+    let error = refused.lines().find(|line| line.starts_with("error:"));
+    assert_snapshot!(error.unwrap_or_default(), @"error: the account `main` has the SecretId that the callbacks of the account `default` were recorded with, so they are one account to eSign; nothing was called");
+    assert_eq!(served.urls(), URLS[..1]);
+}
+
+#[test]
+fn a_plan_shows_that_an_account_s_credentials_come_from_elsewhere() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &URLS[..1])]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let accounts = "accounts: { default: { env: { secret_id: B_ID, secret_key: B_KEY } } }\n";
+    env.write("callbacks.yaml", with(accounts, "", &URLS));
+    let told = "Account `default` now takes its credentials from the variables B_ID and B_KEY";
+    assert!(env.run(&["plan"]).exits(0).stdout.contains(told));
+    env.set("B_ID", &served.secret_id)
+        .set("B_KEY", &served.secret_key);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(!env.run(&["plan"]).exits(0).stdout.contains(told));
+    let state = std::fs::read_to_string(env.path("callbacks.state.json")).unwrap();
+    assert!(!state.contains(&served.secret_id), "{state}");
+}

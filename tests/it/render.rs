@@ -72,6 +72,7 @@ fn plan(organizations: usize, each: usize) -> Plan {
         )]),
         secrets: vec![SecretReference::Env("KEY".to_owned())],
         organizations,
+        sources: Vec::new(),
         moves: Vec::new(),
         bookkeeping: Vec::new(),
         summary: Summary {

@@ -11,7 +11,9 @@ use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
 use crate::model::{Account, AccountName, Environment, Lineage, Salt, Scope};
-use crate::plan::{Bookkeeping, Destination, Move, OrganizationPlan, Plan, Summary, Tripped};
+use crate::plan::{
+    Bookkeeping, Destination, Move, OrganizationPlan, Plan, SourceChange, Summary, Tripped,
+};
 use crate::secret::SecretReference;
 
 /// Why a text is no plan that can be applied. The caller knows which file it was.
@@ -144,6 +146,7 @@ struct Document {
     secrets: Vec<SecretReference>,
     organizations: Vec<OrganizationRow>,
     changes: Vec<ChangeRow>,
+    sources: Vec<SourceChange>,
     moves: Vec<MoveRow>,
     bookkeeping: Vec<BookkeepingRow>,
     #[serde(rename = "diagnostics")]
@@ -165,6 +168,7 @@ impl Document {
             accounts: self.accounts,
             secrets: self.secrets,
             organizations,
+            sources: self.sources,
             moves: self.moves.into_iter().map(Move::from).collect(),
             bookkeeping: self
                 .bookkeeping

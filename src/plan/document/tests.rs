@@ -79,6 +79,7 @@ fn some_plan() -> Plan {
             suspended: false,
             changes: vec![change],
         }],
+        sources: Vec::new(),
         moves: Vec::new(),
         bookkeeping: Vec::new(),
         summary,
@@ -142,12 +143,13 @@ fn the_document_has_this_shape() {
       "changes": [
         {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:05Z"}}
       ],
+      "sources": [],
       "moves": [],
       "bookkeeping": [],
       "diagnostics": [
         {"severity":"warning","code":"W001","message":"no token"}
       ],
-      "digest": "sha256:97d3993aff9fca88bb21358a2c8279e8e2261d73375a23a858c1808f550c5fce"
+      "digest": "sha256:11f9b1eeb39ad7872a5366e79a99e739287765088889958bd94a29fa67c95e15"
     }
     "#);
 }

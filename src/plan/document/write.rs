@@ -11,7 +11,7 @@ use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Account, AccountName, Environment, Lineage, Salt, Steps};
-use crate::plan::{Destination, Plan, Summary};
+use crate::plan::{Destination, Plan, SourceChange, Summary};
 use crate::secret::SecretReference;
 
 /// Writes the plan and the diagnostics of the run that made it. Memory does not grow with the plan;
@@ -75,6 +75,7 @@ struct Document<'a> {
     organizations: &'a Plan,
     #[serde(serialize_with = "changes")]
     changes: &'a Plan,
+    sources: &'a [SourceChange],
     #[serde(serialize_with = "moves")]
     moves: &'a Plan,
     #[serde(serialize_with = "bookkeeping")]
@@ -102,6 +103,7 @@ impl<'a> Document<'a> {
             secrets: &plan.secrets,
             organizations: plan,
             changes: plan,
+            sources: &plan.sources,
             moves: plan,
             bookkeeping: plan,
             diagnostics,

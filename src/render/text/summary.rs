@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{AccountName, Steps};
+use crate::model::{AccountName, AccountSource, CredentialVariables, Steps};
 use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
@@ -153,6 +153,7 @@ fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
         deferred(plan),
         refreshed(plan),
         forgotten(plan),
+        sources(plan),
     ]
     .into_iter()
     .flatten()
@@ -262,4 +263,36 @@ fn forgotten(plan: &Plan) -> Option<String> {
             counted(count, "recorded callback", "recorded callbacks")
         )
     })
+}
+
+fn sources(plan: &Plan) -> Option<String> {
+    let changes: Vec<String> = plan
+        .sources
+        .iter()
+        .map(|change| {
+            format!(
+                "Account `{}` now takes its credentials from {}, its last calls were made with {}.",
+                Clean(&change.account),
+                source(&change.after),
+                source(&change.before)
+            )
+        })
+        .collect();
+    (!changes.is_empty()).then(|| changes.join(" "))
+}
+
+fn source(source: &AccountSource) -> String {
+    match source {
+        AccountSource::Default {} => "the default chain".to_owned(),
+        AccountSource::Profile(name) => format!("the profile `{}`", Clean(name)),
+        AccountSource::Env(CredentialVariables {
+            secret_id,
+            secret_key,
+            token: _,
+        }) => format!(
+            "the variables {} and {}",
+            Clean(secret_id),
+            Clean(secret_key)
+        ),
+    }
 }

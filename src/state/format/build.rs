@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::line::{CallbackLine, Text, check_number};
 use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Destination, Entry, Environment, Handle, Identity,
-    Lineage, OperatorId, OrganizationId, Pending, Recorded, Salt, Scope,
+    Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
 };
 
 /// What stands before the callbacks.
@@ -16,6 +16,7 @@ pub(super) struct Head {
     pub(super) serial: u64,
     pub(super) environment: Environment,
     pub(super) destination: Option<Destination>,
+    pub(super) accounts: BTreeMap<AccountName, RecordedAccount>,
     pub(super) salt: Salt,
 }
 
@@ -37,6 +38,7 @@ impl Builder {
         recorded.lineage = Some(head.lineage);
         recorded.serial = head.serial;
         recorded.destination.clone_from(&head.destination);
+        recorded.accounts.clone_from(&head.accounts);
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,

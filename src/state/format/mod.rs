@@ -24,6 +24,8 @@
 //! * 1: the first.
 //! * 2: `destination`, what the calls went to: `esign`, `sandbox`, or the address that `--endpoint`
 //!   gave. It may be missing, as in every state of format 1; the next apply writes it.
+//!   `accounts`, left out when empty: where the credentials of each account's last calls came from,
+//!   and a fingerprint of their `SecretId`.
 //!
 //! [`Recorded`]: crate::model::Recorded
 

@@ -1,5 +1,6 @@
 //! Reads a state file.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -8,15 +9,17 @@ use serde::Deserialize;
 use super::VERSION;
 use super::build::{Builder, Head};
 use super::line::CallbackLine;
-use crate::model::{Destination, Environment, Lineage, Recorded, Salt};
+use crate::model::{
+    AccountName, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
+};
 use crate::state::StateError;
 use crate::state::error::io;
 
 /// The line after which the callbacks follow.
 const OPENING: &[u8] = b"\"callbacks\": [";
 
-/// How much may stand before it. Ours is about 200 bytes.
-const LONGEST_HEAD: usize = 4096;
+/// How much may stand before it: about 200 bytes, and as much for each account.
+const LONGEST_HEAD: usize = 1 << 20;
 
 /// Just enough to tell whether the rest can be understood.
 #[derive(Deserialize)]
@@ -35,6 +38,8 @@ struct Document<'a> {
     environment: Environment,
     #[serde(default)]
     destination: Option<Destination>,
+    #[serde(default)]
+    accounts: BTreeMap<AccountName, RecordedAccount>,
     fingerprint_salt: Salt,
     #[serde(borrow)]
     callbacks: Vec<CallbackLine<'a>>,
@@ -172,6 +177,7 @@ impl Document<'_> {
             serial: self.serial,
             environment: self.environment,
             destination: self.destination.clone(),
+            accounts: self.accounts.clone(),
             salt: self.fingerprint_salt,
         }
     }

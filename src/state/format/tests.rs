@@ -5,7 +5,9 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{read, write};
-use crate::model::{Destination, Environment, Recorded};
+use crate::model::{
+    AccountName, AccountSource, Destination, Environment, Fingerprint, Recorded, RecordedAccount,
+};
 use crate::state::StateError;
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -61,6 +63,27 @@ fn one_callback_a_line() {
       ]
     }
     "#);
+}
+
+#[test]
+fn whose_credentials_made_the_calls_is_kept_a_line_an_account() {
+    let mut recorded = example();
+    for (name, number) in [("main", 9), ("other", 7)] {
+        let account = RecordedAccount {
+            source: AccountSource::Profile(name.to_owned()),
+            secret_id: Fingerprint([number; 16]),
+        };
+        recorded.accounts.insert(AccountName::new(name), account);
+    }
+    let text = written(&recorded);
+    let lines: Vec<_> = text.lines().skip(6).take(4).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    "accounts": {
+      "main": {"source":{"profile":"main"},"secret_id":"09090909090909090909090909090909"},
+      "other": {"source":{"profile":"other"},"secret_id":"07070707070707070707070707070707"}
+    },
+    "#);
+    assert_eq!(parsed(&text).unwrap(), recorded);
 }
 
 /// Format 1 had no `destination`.
@@ -178,7 +201,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `fingerprint_salt`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `fingerprint_salt`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
     `s.json` line 11: `https://h.example/2` stands here a second time for the same organization

@@ -56,6 +56,22 @@ fn write_head(
         ),
         None => String::new(),
     };
+    let mut accounts = String::new();
+    for (name, account) in &recorded.accounts {
+        let start = if accounts.is_empty() {
+            "\n  \"accounts\": {"
+        } else {
+            ","
+        };
+        accounts.push_str(start);
+        accounts.push_str("\n    ");
+        accounts.push_str(&serde_json::to_string(name)?);
+        accounts.push_str(": ");
+        accounts.push_str(&serde_json::to_string(account)?);
+    }
+    if !accounts.is_empty() {
+        accounts.push_str("\n  },");
+    }
     let salt = serde_json::to_string(&salt)?;
     write!(
         out,
@@ -63,7 +79,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",{destination}
+  "environment": "{}",{destination}{accounts}
   "fingerprint_salt": {salt},
   "callbacks": ["#,
         recorded.serial, recorded.environment
