@@ -18,6 +18,7 @@ mod context;
 mod gates;
 mod ledger;
 mod organization;
+mod paces;
 mod replace;
 mod standing;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use self::context::Settings;
 use self::context::Context;
 pub use self::context::keep_books;
 use self::gates::Gates;
+pub use self::paces::paces;
 use crate::client::{Api, Pace};
 use crate::model::{AccountName, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};

@@ -17,7 +17,7 @@ use super::stop;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Loaded, Locations, Resolve, check_aim, lock, uses_of, waiting};
 use crate::apply::{self, Settings, Tools};
-use crate::client::{Pace, Rate};
+use crate::client::Rate;
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
 use crate::plan::{Change, Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings};
@@ -185,11 +185,8 @@ async fn calls(
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))
         .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
-    let paces = plan
-        .accounts
-        .keys()
-        .map(|account| (account.clone(), Pace::new(rate)))
-        .collect();
+    let now = apply::WallClock::now(&SystemClock);
+    let paces = state.read(|recorded| apply::paces(plan, recorded, rate, now));
     let settings = Settings {
         parallelism: usize::try_from(args.parallelism).unwrap_or(usize::MAX),
         max_retries: args.max_retries,

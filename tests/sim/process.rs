@@ -1,12 +1,12 @@
 //! One run of the program: lock, plan, apply, save, release, as `apply` does it; and how it may die.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use ess_callbacks::apply::{self, Settings, Sink, Tools};
-use ess_callbacks::client::{Pace, Rate};
+use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock as _};
+use ess_callbacks::client::Rate;
 use ess_callbacks::model::{Event, Lineage, NotAttempted, Report, Steps, Timestamp, Unfinished};
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
 use ess_callbacks::state::memory::MemoryFiles;
@@ -231,11 +231,8 @@ async fn with_state(
 
 async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: &Spec) -> Report {
     let rate = Rate::per_second(f64::from(spec.rate)).expect("a rate from the schedule");
-    let paces: BTreeMap<_, _> = plan
-        .accounts
-        .keys()
-        .map(|account| (account.clone(), Pace::new(rate)))
-        .collect();
+    let now = spec.wall.now();
+    let paces = locked.read(|recorded| apply::paces(plan, recorded, rate, now));
     let (stop, stopped) = watch::channel(false);
     let api = SimApi {
         world: world.clone(),

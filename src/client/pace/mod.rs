@@ -94,20 +94,25 @@ struct Booking {
 }
 
 impl Pace {
-    /// Begins now.
+    /// Begins now, with nothing called before.
+    pub fn new(rate: Rate) -> Self {
+        Self::after(rate, 0)
+    }
+
+    /// Begins now, when so many calls may have been made within the last second.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a small positive number"
     )]
-    pub fn new(rate: Rate) -> Self {
+    pub fn after(rate: Rate, calls: usize) -> Self {
         let ahead = rate
             .calls_per_second()
             .map_or(1, |rate| (rate * AHEAD).min(1000.0) as usize + 2);
         Self(Arc::new(Shared {
             origin: Instant::now(),
             limited: rate.calls_per_second().is_some(),
-            schedule: std::sync::Mutex::new(Schedule::new(rate.calls_per_second())),
+            schedule: std::sync::Mutex::new(Schedule::after(rate.calls_per_second(), calls)),
             changed: Notify::new(),
             ahead: Arc::new(Semaphore::new(ahead)),
             turn: tokio::sync::Mutex::new(()),

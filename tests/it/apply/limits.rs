@@ -136,6 +136,44 @@ async fn after_another_client_s_calls_the_rate_is_back_within_seconds() {
     assert!(took <= 10 * SECOND, "{took:?}");
 }
 
+/// The fullest second of two runs, the second of which begins when the first one has ended or was killed.
+#[tokio::test(start_paused = true)]
+async fn two_runs_back_to_back_keep_to_one_limit() {
+    let wanted = desired(&adds(10, 10));
+    for killed_after in [None, Some(1500), Some(2020), Some(3990)] {
+        let world = World::new().with_api(|api| {
+            api.with_latency(Duration::from_millis(300), 0.5, 7)
+                .with_limit(20)
+        });
+        let options = Options::default();
+        let first = desired(&adds(5, 10));
+        let kill = killed_after.map_or(SECOND * 60, Duration::from_millis);
+        drop(tokio::time::timeout(kill, world.apply(&first, &options)).await);
+        let between = world.api.arrivals().len();
+        let begun = Instant::now();
+        let report = world.apply(&wanted, &options).await;
+        assert_eq!(report.throttled, 0);
+        world.assert_settled(&wanted).await;
+        let arrivals = world.api.arrivals();
+        assert_within_limit(&arrivals);
+        let idle = arrivals[between].at - begun;
+        assert!(idle <= SECOND + SECOND / 5, "{idle:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_rest_a_run_begins_at_once() {
+    let world = World::new().with_api(|api| api.with_limit(20));
+    let options = Options::default();
+    world.apply(&desired(&adds(5, 10)), &options).await;
+    let before = world.api.arrivals().len();
+    tokio::time::sleep(2 * SECOND).await;
+    let begun = Instant::now();
+    world.apply(&desired(&adds(10, 10)), &options).await;
+    let idle = world.api.arrivals()[before].at - begun;
+    assert!(idle < SECOND / 5, "{idle:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_organization_alone_uses_the_whole_limit() {
     let world = World::new().with_api(|api| {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock};
+use ess_callbacks::client::Rate;
 use ess_callbacks::client::fake::FakeApi;
-use ess_callbacks::client::{Pace, Rate};
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::model::{
     Desired, Environment, Event, Lineage, Recorded, Report, Salt, Scope, SecretIndex, Timestamp,
@@ -132,11 +132,8 @@ impl World {
             .initialize(Lineage(uuid::Uuid::from_u128(7)), SALT)
             .await
             .unwrap();
-        let paces = plan
-            .accounts
-            .keys()
-            .map(|account| (account.clone(), Pace::new(self.rate)))
-            .collect();
+        let now = self.wall.now();
+        let paces = state.read(|recorded| apply::paces(&plan, recorded, self.rate, now));
         let secrets = values(desired);
         let (sender, stop) = watch::channel(false);
         let mut events = Events {

@@ -76,8 +76,14 @@ struct Cut {
 }
 
 impl Schedule {
+    #[cfg(test)]
     pub(super) fn new(full: Option<f64>) -> Self {
-        Self {
+        Self::after(full, 0)
+    }
+
+    /// When so many calls left before, all of them for all that is known just now.
+    pub(super) fn after(full: Option<f64>, calls: usize) -> Self {
+        let mut schedule = Self {
             full,
             next: At::ZERO,
             log: VecDeque::new(),
@@ -86,7 +92,11 @@ impl Schedule {
             asking: false,
             cut: None,
             spread: Spread::default(),
+        };
+        for _ in 0..calls.min(schedule.places()) {
+            schedule.record(At::ZERO);
         }
+        schedule
     }
 
     /// How many calls a second may hold.

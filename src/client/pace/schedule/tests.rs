@@ -206,6 +206,22 @@ fn idle_time_is_not_saved_up() {
 }
 
 #[test]
+fn calls_before_the_beginning_count() {
+    for (earlier, places) in [(0, 20), (5, 15), (20, 0), (1000, 0)] {
+        let mut schedule = Schedule::after(Some(20.0), earlier);
+        for call in 0..places {
+            assert_eq!(
+                schedule.room(1, WINDOW),
+                Next::At(At::ZERO),
+                "{earlier}: {call}"
+            );
+            schedule.record(At::ZERO);
+        }
+        assert_eq!(schedule.room(1, WINDOW), Next::At(WINDOW), "{earlier}");
+    }
+}
+
+#[test]
 fn a_first_refusal_is_taken_for_jitter() {
     let mut schedule = Schedule::new(Some(20.0));
     assert_eq!(schedule.throttled(ms(900), ms(1000)), Some(18.0));
