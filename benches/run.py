@@ -202,6 +202,10 @@ class Bench:
             (self.latency, calls, f"{calls:,} adds, each answered after 50 ms", "slow=50ms"),
             (self.latency, calls, f"{calls:,} adds, each answered after 800 ms ± 50 %", "slow=800ms±50%"),
             (self.latency, calls, f"{calls:,} adds, 50 ms, one in twenty after 5 s more", "slow=50ms,slow@5s=0.05"),
+            *(
+                (self.latency, calls, f"{calls:,} adds, 50 ms, the way there takes up to {most} ms more", f"slow=50ms,jitter={most}ms")
+                for most in (20, 50, 200, 800)
+            ),
             (self.two_accounts, calls),
             (self.outage, calls // 2),
             (self.rival, calls // 2),

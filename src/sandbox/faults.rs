@@ -19,6 +19,8 @@ pub(super) struct Faults {
     script: VecDeque<Fault>,
     seed: u64,
     turns: BTreeMap<u64, u64>,
+    /// How many requests have set out.
+    ways: u64,
 }
 
 impl Faults {
@@ -28,6 +30,7 @@ impl Faults {
             script: script.0.into(),
             seed,
             turns: BTreeMap::new(),
+            ways: 0,
         }
     }
 
@@ -63,6 +66,14 @@ impl Faults {
             }
         }
         Fault::None
+    }
+
+    /// How long the next request is on its way before it arrives.
+    pub(super) fn way(&mut self) -> Duration {
+        self.ways += 1;
+        let range = u64::try_from(self.spec.jitter.as_micros())
+            .map_or(u64::MAX, |most| most.saturating_add(1));
+        Duration::from_micros(Random::keyed(self.seed, b"way", self.ways).below(range))
     }
 
     /// How long the answer to the `arrival`th request takes.
@@ -127,6 +138,16 @@ mod tests {
             let mut random = Random::keyed(shuffle, b"shuffle", 0);
             other.sort_by_cached_key(|_| random.next());
             prop_assert_eq!(met(&calls), met(&other));
+        }
+
+        #[test]
+        fn a_way_takes_some_part_of_the_jitter(seed: u64) {
+            prop_assert_eq!(faults("", "", seed).way(), Duration::ZERO);
+            let mut jittered = faults("jitter=200ms", "", seed);
+            let ways: Vec<Duration> = (0..100).map(|_| jittered.way()).collect();
+            prop_assert!(ways.iter().all(|&way| way <= Duration::from_millis(200)), "{:?}", ways);
+            prop_assert!(ways.iter().any(|&way| way > Duration::from_millis(150)), "{:?}", ways);
+            prop_assert!(ways.iter().any(|&way| way < Duration::from_millis(50)), "{:?}", ways);
         }
 
         #[test]

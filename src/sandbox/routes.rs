@@ -56,6 +56,10 @@ async fn call(
         }
     };
     request.body = intake.bytes;
+    let way = service.inner().faults.way();
+    if !way.is_zero() {
+        tokio::time::sleep(way).await;
+    }
     let receipt = if intake.kept {
         service.receive(&request)
     } else {

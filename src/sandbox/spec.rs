@@ -17,6 +17,8 @@ pub struct FaultSpec {
     /// Seconds by which the server's clock is ahead; negative when it is behind.
     pub(super) skew: i64,
     pub(super) slow: Option<Slow>,
+    /// How long the way there takes at most; each takes some part of it.
+    pub(super) jitter: Duration,
 }
 
 /// How long an answer takes.
@@ -55,6 +57,10 @@ impl FromStr for FaultSpec {
                         .map_err(|_| SpecError::Skew(value.to_owned()))?;
                 }
                 "slow" => spec.slow = Some(value.parse()?),
+                "jitter" => {
+                    spec.jitter =
+                        duration(value).ok_or_else(|| SpecError::Duration(value.to_owned()))?;
+                }
                 _ => {
                     let fault: Fault = name.parse()?;
                     // `late@60s` and `late@1m` are one.
@@ -122,6 +128,7 @@ impl fmt::Display for FaultSpec {
             chances,
             skew,
             slow,
+            jitter,
         } = self;
         let mut words: Vec<String> = chances
             .iter()
@@ -133,6 +140,9 @@ impl fmt::Display for FaultSpec {
         if let Some(Slow { mean, spread }) = slow {
             let mean = show_duration(*mean);
             words.push(format!("slow={mean}±{}", show_chance(*spread)));
+        }
+        if !jitter.is_zero() {
+            words.push(format!("jitter={}", show_duration(*jitter)));
         }
         f.pad(&words.join(","))
     }
@@ -161,9 +171,10 @@ mod tests {
 
     #[test]
     fn everything_at_once() {
-        let text = " lost-after=0.1, throttle=5%,late@90s=0.01,skew=+400,slow=800ms±50% ";
+        let text =
+            " lost-after=0.1, throttle=5%,late@90s=0.01,skew=+400,slow=800ms±50%,jitter=20ms ";
         let spec: FaultSpec = text.parse().unwrap();
-        insta::assert_snapshot!(spec, @"lost-after=0.1,throttle=0.05,late@90s=0.01,skew=+400,slow=800ms±0.5");
+        insta::assert_snapshot!(spec, @"lost-after=0.1,throttle=0.05,late@90s=0.01,skew=+400,slow=800ms±0.5,jitter=20ms");
         assert_eq!(
             "slow=800ms+-50%".parse::<FaultSpec>().unwrap().slow,
             spec.slow
@@ -183,6 +194,7 @@ mod tests {
     #[case("skew=-9223372036854775809", SpecError::Skew("-9223372036854775809".into()))]
     #[case("slow=fast", SpecError::Duration("fast".into()))]
     #[case("slow=1s±200%", SpecError::Duration("1s±200%".into()))]
+    #[case("jitter=much", SpecError::Duration("much".into()))]
     #[case("late@x=0.1", SpecError::Duration("x".into()))]
     fn a_mistake_is_named(#[case] text: &str, #[case] expected: SpecError) {
         assert_eq!(text.parse::<FaultSpec>(), Err(expected));
@@ -210,7 +222,7 @@ mod tests {
         #[test]
         fn what_is_shown_is_read_back(
             lost in 0..500_000_u32, late in 0..500_000_u32, skew: i64,
-            slow in proptest::option::of((1..10_000_000_u64, 0..=WHOLE)),
+            slow in proptest::option::of((1..10_000_000_u64, 0..=WHOLE)), jitter in 0..10_000_u64,
         ) {
             let spec = FaultSpec {
                 chances: vec![
@@ -222,6 +234,7 @@ mod tests {
                     mean: Duration::from_micros(micros),
                     spread,
                 }),
+                jitter: Duration::from_millis(jitter),
             };
             prop_assert_eq!(spec.to_string().parse(), Ok(spec));
         }
