@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::random::random;
 use super::ui::Ui;
 use super::workspace::{Loaded, Locations, Resolve, check_aim, lock};
-use crate::model::{Address, Belief, Entry, Identity, Lineage, Recorded, Salt};
+use crate::model::{Address, Belief, Entry, Identity, Lineage, Presence, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;
 
@@ -50,8 +50,16 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
         .map_or_else(|| random().map(Salt), Ok)?;
     let table = loaded.fingerprints(salt).unwrap_or_default();
     let chosen = |address: &Address| patterns.iter().any(|pattern| pattern.matches(address));
-    let mut tally = (0, 0);
+    let mut tally = Tally::default();
     let new = state.read(|recorded| news(&loaded, recorded, &table, &chosen, &mut tally));
+    if let Some(address) = &tally.open {
+        state.release().await?;
+        return Err(Failure::error(format!(
+            "`{address}` can't be imported: an earlier call for it got no answer, so it is not known whether it is \
+             there. Nothing was recorded"
+        ))
+        .advice("Run apply first; it settles the open call. Then import what is still missing."));
+    }
     if !new.is_empty() {
         state.aim(&loaded.destination);
         state.initialize(lineage, salt).await?;
@@ -64,13 +72,25 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
         state.save().await?;
     }
     state.release().await?;
-    let (imported, known) = tally;
+    let Tally {
+        imported,
+        absent,
+        known,
+        open: _,
+    } = tally;
+    let absent = match absent {
+        0 => String::new(),
+        absent => format!(
+            " {} recorded as absent before.",
+            counted(absent, "was", "were")
+        ),
+    };
     let known = match known {
         0 => String::new(),
         known => format!(" {} recorded already.", counted(known, "was", "were")),
     };
     ui.say(format_args!(
-        "Import complete! {} recorded as assumed, without a call.{known}",
+        "Import complete! {} recorded as assumed, without a call.{absent}{known}",
         counted(imported, "callback", "callbacks")
     ));
     if imported > 0 {
@@ -82,12 +102,25 @@ pub(super) async fn run(global: &Global, args: args::Import, ui: &mut Ui) -> Res
     Ok(Exit::Done)
 }
 
+/// What an import comes to.
+#[derive(Default)]
+struct Tally {
+    /// Recorded as assumed now.
+    imported: usize,
+    /// How many of those were recorded as absent.
+    absent: usize,
+    /// Left as they are recorded.
+    known: usize,
+    /// The first that may be there or not, because a call for it is open.
+    open: Option<Address>,
+}
+
 fn news(
     loaded: &Loaded,
     recorded: &Recorded,
     table: &FingerprintTable,
     chosen: &dyn Fn(&Address) -> bool,
-    (imported, known): &mut (usize, usize),
+    tally: &mut Tally,
 ) -> Vec<(Identity, Entry)> {
     let mut new = Vec::new();
     // The secrets of suspended organizations were not resolved, so their fingerprints are not known.
@@ -105,11 +138,25 @@ fn news(
             if !chosen(&address) {
                 continue;
             }
-            if recorded.get(&organization.scope, &callback.url).is_some() {
-                *known += 1;
-                continue;
+            if let Some(entry) = recorded.get(&organization.scope, &callback.url) {
+                match (
+                    entry.belief.presence(),
+                    entry.lost.is_some() || entry.pending.is_some(),
+                ) {
+                    (Presence::Present, _) => {
+                        tally.known += 1;
+                        continue;
+                    }
+                    // A call that may still arrive would make what is recorded here untrue.
+                    (Presence::Absent | Presence::Unknown, true) => {
+                        tally.open.get_or_insert(address);
+                        continue;
+                    }
+                    (Presence::Absent, false) => tally.absent += 1,
+                    (Presence::Unknown, false) => {}
+                }
             }
-            *imported += 1;
+            tally.imported += 1;
             let fingerprints = table
                 .get(&(callback.key, callback.token))
                 .copied()

@@ -156,6 +156,42 @@ fn what_was_only_imported_was_perhaps_never_there() {
 }
 
 #[test]
+fn importing_what_is_recorded_as_absent_records_it_as_assumed() {
+    let (env, _served) = served("ok");
+    env.run(&APPLY).exits(0);
+    let declared = configuration(&[("acme", &[ONE])]);
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("acme", &[])]) + "    absent: [\"" + ONE + "\"]\n",
+    );
+    env.run(&APPLY).exits(0);
+    env.write("callbacks.yaml", declared);
+    env.run(&["plan", "--detailed-exitcode"]).exits(2);
+    let said = env.run(&["import", "--all"]).exits(0);
+    assert_eq!(
+        said.stdout.trim_end(),
+        "Import complete! 1 callback recorded as assumed, without a call. 1 was recorded as absent before."
+    );
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    let said = env.run(&["import", "--all"]).exits(0);
+    assert!(said.stdout.contains("1 was recorded already."), "{said}");
+}
+
+#[test]
+fn what_has_an_open_call_is_not_imported() {
+    let (env, _served) = served("lost-before");
+    env.run(&APPLY).exits(4);
+    let before = env.files();
+    assert_snapshot!(env.run(&["import", "--all"]), @"
+        exit 1
+        --- stderr
+        error: `acme/https://hooks.example/one` can't be imported: an earlier call for it got no answer, so it is not known whether it is there. Nothing was recorded
+          Run apply first; it settles the open call. Then import what is still missing.
+        ");
+    assert_eq!(env.files(), before);
+}
+
+#[test]
 fn a_lost_delete_says_until_when_it_may_arrive() {
     let (env, _served) = served("ok,lost-before");
     env.run(&APPLY).exits(0);
