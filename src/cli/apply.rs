@@ -210,10 +210,15 @@ async fn calls(
     let saved = saved.map(drop).map_err(|error| {
         let failure = Failure::from(error);
         let advice = failure.advice.unwrap_or_default();
-        Failure::new(Exit::Incomplete, format!("the calls were made, but {}", failure.message)).advice(format!(
-            "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it. \
-             {advice}"
-        ))
+        // A journal that failed too lacks the last outcomes; it has every intent.
+        let held = if report.journal_error.is_none() {
+            "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it."
+        } else {
+            "The journal beside the state file could not be written to the end either: it holds every call, but \
+             not every outcome. The next run finishes what is open."
+        };
+        Failure::new(Exit::Incomplete, format!("the calls were made, but {}", failure.message))
+            .advice(format!("{held} {advice}"))
     });
     Ok((report, saved))
 }

@@ -1,5 +1,6 @@
 //! Files that a command writes for its user must not be files that it lives on.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
@@ -10,8 +11,11 @@ use crate::state::Paths;
 /// An output: its flag, and the file it names if it was given.
 pub(super) type Output<'a> = (&'a str, Option<&'a Path>);
 
+/// As much of a file as says what it is.
+const HEAD: u64 = 1 << 12;
+
 /// Refuses outputs that would overwrite the configuration, the state or what belongs to it, the plan
-/// that is applied, or each other. Nothing was written before.
+/// that is applied, each other, or a file that this program did not write for the same flag. Nothing was written before.
 pub(super) fn check(
     locations: &Locations,
     plan: Option<&Path>,
@@ -31,6 +35,15 @@ pub(super) fn check(
             Some((_, what)) => what.clone(),
             None if is_source(locations, &file) => "part of the configuration".to_owned(),
             None => {
+                if !is_ours(flag, path) {
+                    let message = format!(
+                        "{flag} would overwrite `{}`, which ess-callbacks did not write for {flag}; nothing was written",
+                        path.display()
+                    );
+                    return Err(
+                        Failure::usage(message).advice("Give another file, or move that one away.")
+                    );
+                }
                 taken.push((file, format!("what {flag} writes")));
                 continue;
             }
@@ -42,6 +55,23 @@ pub(super) fn check(
         return Err(Failure::usage(message).advice("Give another file."));
     }
     Ok(())
+}
+
+/// Whether a file may be overwritten: it is not there, it is empty, it can't be looked at (which writing
+/// it says better), or its head is that of an earlier output of this flag.
+fn is_ours(flag: &str, path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    if read.is_err() || head.is_empty() {
+        return true;
+    }
+    let marks: &[&[u8]] = match flag {
+        "--out" => &[b"\"format_version\""],
+        "--metrics-file" => &[b"ess_callbacks_"],
+        _ => &[b"\"@level\"", b"\"@message\""],
+    };
+    let holds = |mark: &&[u8]| head.windows(mark.len()).any(|part| part == *mark);
+    marks.iter().any(holds)
 }
 
 fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {

@@ -279,6 +279,8 @@ fn io_advice(kind: io::ErrorKind) -> &'static str {
     ) {
         "Make the state file and its folder readable and writable for this user, or name another \
          with --state."
+    } else if kind == io::ErrorKind::AlreadyExists {
+        "The file was left as it is. Name another state with --state, or move that file away."
     } else if kind == io::ErrorKind::Unsupported {
         "This file system can't lock files. Keep the state on a local disk."
     } else {

@@ -152,6 +152,7 @@ impl Files for RealFiles {
     fn try_lock(&self, path: &Path, contents: &[u8]) -> io::Result<Option<(RealLock, Vec<u8>)>> {
         fs::create_dir_all(folder_of(path))?;
         loop {
+            refuse_special(path)?;
             let mut file = OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -167,7 +168,10 @@ impl Files for RealFiles {
                 continue;
             }
             let mut left = Vec::new();
-            file.read_to_end(&mut left)?;
+            (&file).take(LONGEST_LOCK).read_to_end(&mut left)?;
+            if !is_lock(&left) {
+                return Err(not_ours("it is not a lock of ess-callbacks"));
+            }
             file.set_len(0)?;
             file.rewind()?;
             file.write_all(contents)?;
@@ -185,13 +189,45 @@ impl Files for RealFiles {
     }
 }
 
-/// Whether `path` still leads to this open file.
+/// More than any lock file has.
+const LONGEST_LOCK: u64 = 1 << 16;
+
+/// What a lock file begins with: the first field of a [`LockOwner`](super::LockOwner).
+const LOCK_BEGINS: &[u8] = b"{\"id\":";
+
+/// Whether the owner of a lock may have left this: nothing, its name, or what a crash made of either.
+fn is_lock(left: &[u8]) -> bool {
+    left.starts_with(LOCK_BEGINS)
+        || LOCK_BEGINS.starts_with(left)
+        || left.iter().all(|byte| *byte == 0)
+}
+
+/// A link would empty the file it leads to, and a device or a pipe keeps nothing.
+fn refuse_special(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            Err(not_ours("it is a symbolic link, and a lock is a file"))
+        }
+        Ok(found) if !found.is_file() => {
+            Err(not_ours("it is not a regular file, and a lock is one"))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn not_ours(problem: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, problem)
+}
+
+/// Whether `path` is still the name of this open file, and not of a link to it.
 #[cfg(unix)]
 fn has_name(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
 
     let ours = file.metadata()?;
-    match fs::metadata(path) {
+    match fs::symlink_metadata(path) {
         Ok(named) => Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),

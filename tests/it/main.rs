@@ -11,6 +11,7 @@ mod cli_config;
 mod cli_credentials;
 mod cli_cron;
 mod cli_events;
+mod cli_foreign;
 mod cli_init;
 mod cli_lost;
 mod cli_masking;
