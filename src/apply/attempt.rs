@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::clock::WallClock;
+use super::clock::{OwnTime, WallClock};
 use super::context::{Account, Context};
 use super::ledger::End;
 use super::standing::Standing;
-use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt, Slot};
 use crate::client::retry::delay;
+use crate::client::{Api, ServerTime};
 use crate::model::{
     ApiError, Blast, CallId, Event, LostCall, NotAttempted, Outcome, RequestId, Timestamp, Write,
 };
@@ -21,7 +21,7 @@ use crate::state::Files;
 /// A call that eSign throttles so often in a row is given up: somebody else uses up the limit.
 const MAX_THROTTLES: u32 = 100;
 
-/// How often eSign is asked for its clock before a fenced change is left for the next run.
+/// How often eSign is asked for its clock in a run before fences go by our own time.
 const CLOCK_QUESTIONS: u32 = 5;
 
 /// How often it is asked before deletes are signed by our own clock.
@@ -30,10 +30,6 @@ const CLOCK_QUESTIONS_BEFORE_DELETE: u32 = 2;
 /// By how much less a later answer may say that the server's clock has reached without raising a fence
 /// again that was passed.
 const PASSED_MS: u64 = 10_000;
-
-/// A fence that takes longer than this is not waited for but left for a later run. None does, unless a
-/// call was lost that had been signed by a clock far ahead of eSign's.
-const LONGEST_FENCE_MS: u64 = 15 * 60 * 1000;
 
 /// Sends the calls of one change.
 pub(super) struct Sender<'a, 'c, A, F: Files, W> {
@@ -44,6 +40,8 @@ pub(super) struct Sender<'a, 'c, A, F: Files, W> {
     pub(super) standing: &'a Standing,
     /// When its first call was about to leave.
     pub(super) begun: &'a OnceLock<Instant>,
+    /// Since when it waits for lost calls.
+    pub(super) own_time: &'a OwnTime,
     /// Whether Ctrl-C no longer stops it: the delete of a replace is done, and leaving now would
     /// leave the callback deleted.
     pub(super) committed: bool,
@@ -130,74 +128,87 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         }
     }
 
-    /// Waits until no lost call but `same` can arrive on this URL any more.
+    /// Waits until no lost call but `same` can take effect on this URL any more.
+    ///
+    /// eSign's clock says until when. Where it is not known, and where a clock that was far off signed the
+    /// lost call, our own time does, counted from when this change began to wait.
     pub(super) async fn fence(&self, same: Option<Write>) -> Result<(), NotAttempted> {
         let mut told = false;
-        let mut questions = 0;
         loop {
-            let Some(lost) = self.context.lost(self.organization, self.change) else {
+            let Some(lost) =
+                self.context
+                    .bounded_lost(self.account, self.organization, self.change)
+            else {
                 return Ok(());
             };
             if Some(lost.write) == same {
                 return Ok(());
             }
-            match self.account.clock.until_dead(&lost) {
-                Some(0) => return Ok(()),
+            let until_dead = self.account.clock.until_dead(&lost);
+            let wait_ms = until_dead.unwrap_or(u64::MAX).min(self.own_time.left());
+            match wait_ms {
+                0 => return Ok(()),
                 // The delete of this replace has passed the fence just now, and since then came an answer
                 // that was on its way for longer, or from a machine whose clock is a little slower. Both
                 // were allowed for; waiting again would leave the callback deleted meanwhile.
-                Some(..=PASSED_MS) if self.committed => return Ok(()),
-                Some(_) if !self.context.settings.wait => {
-                    return Err(NotAttempted::Fenced(lost.dead_at()));
+                ..=PASSED_MS if self.committed => return Ok(()),
+                _ if until_dead.is_none() && self.learn_the_time(CLOCK_QUESTIONS).await? => {
+                    continue;
                 }
-                Some(LONGEST_FENCE_MS..) => return Err(NotAttempted::Fenced(lost.dead_at())),
-                Some(wait_ms) => {
-                    if !told {
-                        told = true;
-                        let seconds = wait_ms.div_ceil(1000);
-                        let (address, until) = (self.change.address.clone(), lost.dead_at());
-                        self.context.tell(Event::FenceWait {
-                            address,
-                            until,
-                            seconds,
-                        });
-                    }
-                    self.sleep(Duration::from_millis(wait_ms)).await?;
+                _ if !self.context.settings.wait => {
+                    return Err(match until_dead {
+                        Some(_) => NotAttempted::Fenced(self.context.moment(wait_ms)),
+                        None => NotAttempted::FencedWithoutClock,
+                    });
                 }
-                None if questions == CLOCK_QUESTIONS => {
-                    return Err(NotAttempted::Fenced(lost.dead_at()));
-                }
-                None => {
-                    if questions > 0 {
-                        self.sleep(delay(questions, self.context.jitter())).await?;
-                    }
-                    questions += 1;
-                    self.ask_the_time().await?;
-                }
+                _ => {}
             }
+            if !told {
+                told = true;
+                self.context.tell(Event::FenceWait {
+                    address: self.change.address.clone(),
+                    until: self.context.moment(wait_ms),
+                    seconds: wait_ms.div_ceil(1000),
+                });
+            }
+            self.sleep(Duration::from_millis(wait_ms)).await?;
         }
     }
 
     /// Makes sure, where that can be done, that a delete is signed by eSign's clock and not by ours. A
-    /// delete that is lost holds up the callback's return until its signature expires, and a clock that
-    /// is hours ahead would make that hours. An add that is lost is simply sent again.
+    /// delete that is lost holds up the callback's return until its signature expires. An add that is lost
+    /// is simply sent again.
     pub(super) async fn know_the_time(&self) -> Result<(), NotAttempted> {
-        if self.account.clock.now().is_some() {
-            return Ok(());
+        self.learn_the_time(CLOCK_QUESTIONS_BEFORE_DELETE)
+            .await
+            .map(drop)
+    }
+
+    /// Asks for eSign's clock, unless it is known or was asked for so often. Whether it is known now.
+    async fn learn_the_time(&self, questions: u32) -> Result<bool, NotAttempted> {
+        let clock = &self.account.clock;
+        if clock.now().is_some() {
+            return Ok(true);
         }
         let mut asked = self.unless_barred(self.account.asked_time.lock()).await?;
-        while *asked < CLOCK_QUESTIONS_BEFORE_DELETE && self.account.clock.now().is_none() {
+        while *asked < questions && clock.now().is_none() {
+            if *asked >= CLOCK_QUESTIONS_BEFORE_DELETE {
+                self.sleep(delay(*asked, self.context.jitter())).await?;
+            }
             *asked += 1;
             self.ask_the_time().await?;
         }
-        Ok(())
+        Ok(clock.now().is_some())
     }
 
     async fn ask_the_time(&self) -> Result<(), NotAttempted> {
         let slot = self.unless_barred(self.account.pace.acquire()).await?;
         slot.start().await;
         let left = Instant::now();
-        let time = self.context.api().server_time(&self.account.name).await;
+        let time = match self.context.api().server_time(&self.account.name).await {
+            ServerTime::Known(time) => Some(time),
+            ServerTime::NotTold | ServerTime::NoAnswer(_) => None,
+        };
         self.context.learn_time(self.account, time, left);
         Ok(())
     }
@@ -322,6 +333,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             Outcome::NotSent(error) => self.retry(tries, error),
             Outcome::Unknown(error) => {
                 tries.opened = Some(error.clone());
+                self.own_time.begin_anew();
                 self.retry(tries, error)
             }
             Outcome::ClockOff(_) if !tries.clock_corrected => {
@@ -360,7 +372,10 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             .context
             .lost(self.organization, self.change)
             .filter(|_| tries.fenced)
-            .and_then(|lost| self.account.clock.until_dead(&lost));
+            .map(|lost| {
+                let until_dead = self.account.clock.until_dead(&lost);
+                until_dead.unwrap_or(u64::MAX).min(self.own_time.left())
+            });
         // A fence that will not be waited for ends it instead.
         if fence.is_none_or(|wait_ms| wait_ms == 0 || self.context.settings.wait) {
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

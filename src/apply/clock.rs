@@ -5,7 +5,7 @@
 //! smallest is the safe one. *What time to sign with?* wants the latest reading.
 //!
 //! A signature can also be made to expire soon, by dating it back: eSign takes a timestamp that is up
-//! to five minutes old. A call signed so can't arrive late by more than [`SHORT_LIFE`].
+//! to five minutes old. A call signed so can't be admitted late by more than [`SHORT_LIFE`].
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,45 @@ const SHORT_LIFE: i64 = 25;
 /// A reading is old by as long as its answer was on its way. Of slow answers none is taken once there
 /// is a better one: it would only make fences longer.
 const SLOW: Duration = Duration::from_secs(2);
+
+/// The day of eSign's API version: no clock of eSign's shows an earlier one.
+const EARLIEST: Timestamp = Timestamp(1_605_052_800);
+
+/// 2100-01-01.
+const LATEST: Timestamp = Timestamp(4_102_444_800);
+
+/// How far eSign's clock may be from ours to be believed, in seconds: ten years.
+const FURTHEST: u64 = 10 * 366 * 86_400;
+
+/// Whether an answer's `Date` can be eSign's clock. One that can't (1970, the year 9999) is no clock:
+/// signed by it, every call would be refused, and a lost one would wait for that year.
+///
+/// Ours may be years off where it has no battery, and is corrected by eSign's; an impossible clock of
+/// ours says nothing.
+pub(super) fn is_credible(server: Timestamp, ours: Timestamp) -> bool {
+    let possible = |time: Timestamp| EARLIEST <= time && time < LATEST;
+    possible(server) && (!possible(ours) || server.seconds_since(ours).unsigned_abs() <= FURTHEST)
+}
+
+/// How long one change has waited by our own time, which no clock that is set can change: it bounds a
+/// fence when the server's clock is not known, or when a wrong one signed the lost call.
+#[derive(Debug, Default)]
+pub(super) struct OwnTime(Mutex<Option<Instant>>);
+
+impl OwnTime {
+    /// How many milliseconds until every call that was sent before the first question is dead.
+    pub(super) fn left(&self) -> u64 {
+        let mut begun = self.0.lock().expect("no panic while held");
+        let waited = begun.get_or_insert_with(Instant::now).elapsed();
+        let whole = Duration::from_secs(LostCall::OWN_TIME.unsigned_abs());
+        u64::try_from(whole.saturating_sub(waited).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Another call was lost just now.
+    pub(super) fn begin_anew(&self) {
+        *self.0.lock().expect("no panic while held") = None;
+    }
+}
 
 /// Our own time of day.
 pub trait WallClock: Send + Sync {
@@ -136,6 +175,39 @@ mod tests {
 
     const QUICK: Duration = Duration::from_millis(50);
 
+    #[test]
+    fn a_date_that_no_clock_shows_is_not_believed() {
+        let (now, hour) = (Timestamp(1_800_000_000), 3_600);
+        let year_9999 = Timestamp(253_370_764_800);
+        for (server, ours, believed) in [
+            (now, now, true),
+            (now.plus(400 * 86_400), now, true),
+            (Timestamp(0), now, false),
+            (year_9999, now, false),
+            (now.plus(20 * 366 * 86_400), now, false),
+            // It is ours that is wrong.
+            (now, Timestamp(hour), true),
+            (now, year_9999, true),
+            (Timestamp(0), Timestamp(hour), false),
+            (year_9999, year_9999, false),
+            (Timestamp(i64::MIN), Timestamp(i64::MAX), false),
+        ] {
+            assert_eq!(is_credible(server, ours), believed, "{server}, {ours}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_time_goes_on_whatever_the_clock_shows() {
+        let own = OwnTime::default();
+        assert_eq!(own.left(), 690_000);
+        tokio::time::advance(Duration::from_secs(600)).await;
+        assert_eq!(own.left(), 90_000);
+        own.begin_anew();
+        assert_eq!(own.left(), 690_000);
+        tokio::time::advance(Duration::from_secs(700)).await;
+        assert_eq!(own.left(), 0);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_lost_call_is_dead_when_the_slowest_reading_says_so() {
         let clock = ServerClock::new(Instant::now());
@@ -146,13 +218,13 @@ mod tests {
         assert_eq!(clock.until_dead(&lost), None);
         clock.learn(Timestamp(1010), QUICK);
         clock.learn(Timestamp(1000), QUICK);
-        assert_eq!(clock.until_dead(&lost), Some(305_000));
+        assert_eq!(clock.until_dead(&lost), Some(335_000));
         clock.learn(Timestamp(2000), QUICK);
-        assert_eq!(clock.until_dead(&lost), Some(305_000));
+        assert_eq!(clock.until_dead(&lost), Some(335_000));
         assert_eq!(clock.now(), Some(Timestamp(2000)));
-        tokio::time::advance(Duration::from_secs(305)).await;
+        tokio::time::advance(Duration::from_secs(335)).await;
         assert_eq!(clock.until_dead(&lost), Some(0));
-        assert_eq!(clock.reached(), Some(Timestamp(1305)));
+        assert_eq!(clock.reached(), Some(Timestamp(1335)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -177,7 +249,7 @@ mod tests {
             write: Write::Delete,
             signed_at: clock.short_lived().unwrap(),
         };
-        assert_eq!(call.dead_at(), Timestamp(10_030));
+        assert_eq!(call.dead_at(), Timestamp(10_060));
         clock.no_short_lives();
         assert_eq!(clock.short_lived(), None);
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use super::clock::{ServerClock, WallClock};
+use super::clock::{ServerClock, WallClock, is_credible};
 use super::ledger::Ledger;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
@@ -210,9 +210,12 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     /// Notes the server's clock, from an answer to what left at `left`, and tells once when ours is
     /// off.
     pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>, left: Instant) {
-        let Some(server) = server else { return };
+        let ours = self.tools.wall.now();
+        let Some(server) = server.filter(|server| is_credible(*server, ours)) else {
+            return;
+        };
         account.clock.learn(server, left.elapsed());
-        let seconds = server.seconds_since(self.tools.wall.now());
+        let seconds = server.seconds_since(ours);
         let mut told = account.told_offset.lock().expect("no panic while held");
         if seconds.abs() > WORTH_TELLING && !*told {
             *told = true;
@@ -295,6 +298,36 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         })
     }
 
+    /// The same, once a signature from a clock that was far off no longer makes a fence: a lost call that
+    /// eSign would admit only in an hour or a year is not on its way any more then.
+    pub(super) fn bounded_lost(
+        &self,
+        account: &Account,
+        organization: &OrganizationPlan,
+        change: &Change,
+    ) -> Option<LostCall> {
+        let lost = self.lost(organization, change)?;
+        let Some(now) = account
+            .clock
+            .reached()
+            .filter(|now| lost.is_far_ahead(*now))
+        else {
+            return Some(lost);
+        };
+        self.tools.state.edit(|recorded| {
+            recorded
+                .get_mut(&organization.scope, &change.address.url)
+                .is_some_and(|entry| entry.bound_fence(now))
+        });
+        self.lost(organization, change)
+    }
+
+    /// What our clock will show in so many milliseconds.
+    pub(super) fn moment(&self, milliseconds: u64) -> Timestamp {
+        let seconds = i64::try_from(milliseconds.div_ceil(1000)).unwrap_or(i64::MAX);
+        self.tools.wall.now().plus(seconds)
+    }
+
     /// The call as it is sent.
     pub(super) fn call(
         &self,
@@ -352,6 +385,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                 };
                 for entry in urls.values_mut().filter(|entry| entry.lost.is_some()) {
                     let before = entry.lost;
+                    entry.bound_fence(now);
                     entry.forget_dead(now);
                     changed |= entry.lost != before;
                 }

@@ -69,7 +69,10 @@ impl Ledger {
                 }
                 End::NotAttempted(why) => {
                     inner.tally.not_attempted += 1;
-                    inner.fenced |= matches!(why, NotAttempted::Fenced(_));
+                    inner.fenced |= matches!(
+                        why,
+                        NotAttempted::Fenced(_) | NotAttempted::FencedWithoutClock
+                    );
                     HowUnfinished::NotAttempted(why)
                 }
             };

@@ -13,7 +13,7 @@ use futures_util::stream;
 use tokio::time::Instant;
 
 use super::attempt::{Finished, Sender};
-use super::clock::WallClock;
+use super::clock::{OwnTime, WallClock};
 use super::context::{Account, Context, add_of};
 use super::gates::Gates;
 use super::ledger::End;
@@ -127,7 +127,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
     }
 
     async fn calls(&self, change: &Change) -> End {
-        let begun = OnceLock::new();
+        let (begun, own_time) = (OnceLock::new(), OwnTime::default());
         let sender = Sender {
             context: self.context,
             account: self.account,
@@ -135,6 +135,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
             change,
             standing: &self.standing,
             begun: &begun,
+            own_time: &own_time,
             committed: false,
         };
         let done = match change.steps {

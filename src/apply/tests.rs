@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{Settings, Sink, Tools, WallClock, apply};
 use crate::client::fake::{Arrival, FakeApi, Fault};
-use crate::client::{Api, Pace, Rate, Reply};
+use crate::client::{Api, Pace, Rate, Reply, ServerTime};
 use crate::diag::Place;
 use crate::model::{
     Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
@@ -22,27 +22,29 @@ use crate::state::{LockOwner, Store};
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 /// An hour behind.
-struct WrongClock;
+const BEHIND: Timestamp = NOW.plus(-3600);
+
+struct WrongClock(Instant);
 
 impl WallClock for WrongClock {
     fn now(&self) -> Timestamp {
-        NOW.plus(-3600)
+        BEHIND.plus(i64::try_from(self.0.elapsed().as_secs()).unwrap())
     }
 }
 
-/// An eSign that does not tell its clock.
-struct Clockless(FakeApi);
+/// An eSign whose answers have this `Date`, or none.
+struct Dated(FakeApi, Option<Timestamp>);
 
-impl Api for Clockless {
+impl Api for Dated {
     async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
         Reply {
-            server_time: None,
+            server_time: self.1,
             ..self.0.attempt(call, signed_at).await
         }
     }
 
-    async fn server_time(&self, _account: &AccountName) -> Option<Timestamp> {
-        None
+    async fn server_time(&self, _account: &AccountName) -> ServerTime {
+        self.1.map_or(ServerTime::NotTold, ServerTime::Known)
     }
 
     async fn refresh(&self, _account: &AccountName) -> bool {
@@ -131,7 +133,7 @@ async fn replace_telling(
     let tools = Tools {
         api,
         state: &state,
-        wall: &WrongClock,
+        wall: &WrongClock(Instant::now()),
         secrets: &BTreeMap::new(),
         paces: &BTreeMap::from([(AccountName::default_account(), Pace::new(Rate::ESIGN))]),
         stop: watch::channel(false).1,
@@ -161,7 +163,7 @@ async fn the_delete_of_a_replace_is_signed_to_expire_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
+async fn a_lost_delete_of_a_replace_costs_a_minute() {
     let api = FakeApi::new(NOW);
     api.script([Fault::LostAfter]);
     let begun = Instant::now();
@@ -169,7 +171,7 @@ async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
     let report = replace_telling(&api, &["https://a.example/"], 900, &mut events).await;
     assert_eq!(report.tally.added, 1);
     let took = begun.elapsed();
-    assert!((30..=32).contains(&took.as_secs()), "{took:?}");
+    assert!((60..=62).contains(&took.as_secs()), "{took:?}");
     // It is told how long that takes, and not only how long the back-off is.
     let told = events.0.iter().find_map(|event| {
         if let Event::Retrying { delay_ms, .. } = event {
@@ -179,19 +181,39 @@ async fn a_lost_delete_of_a_replace_costs_half_a_minute() {
         }
     });
     assert!(
-        told.is_some_and(|ms| (29_000..=31_000).contains(&ms)),
+        told.is_some_and(|ms| (59_000..=61_000).contains(&ms)),
         "{told:?}"
     );
 }
 
-/// Our own clock is no reason to take a lost call for dead.
+/// No `Date`, 1970, the year 9999: the fence goes by our own time, and ends.
 #[tokio::test(start_paused = true)]
-async fn without_the_server_s_clock_a_fence_is_left_for_a_later_run() {
-    let api = Clockless(FakeApi::new(WrongClock.now()));
-    api.0.script([Fault::LostAfter]);
-    let report = replace(&api, &["https://a.example/"], 900).await;
-    assert_eq!((report.tally.added, report.unfinished.len()), (0, 1));
-    assert_eq!(api.0.arrivals().len(), 1, "nothing follows the lost delete");
+async fn without_the_server_s_clock_a_fence_goes_by_our_own_time() {
+    for date in [
+        None,
+        Some(Timestamp(0)),
+        Some(Timestamp(253_370_764_800)),
+        Some(Timestamp(i64::MIN)),
+        Some(Timestamp(i64::MAX)),
+    ] {
+        let api = Dated(FakeApi::new(BEHIND), date);
+        api.0.script([Fault::LostAfter]);
+        let (begun, mut events) = (Instant::now(), Events::default());
+        let report = replace_telling(&api, &["https://a.example/"], 900, &mut events).await;
+        assert_eq!((report.tally.added, report.unfinished), (1, vec![]));
+        let took = begun.elapsed().as_secs();
+        assert!((690..=710).contains(&took), "{date:?}: {took}");
+        let until = events.0.iter().find_map(|event| {
+            if let Event::FenceWait { until, seconds, .. } = event {
+                Some((*until, *seconds))
+            } else {
+                None
+            }
+        });
+        let (until, seconds) = until.unwrap();
+        assert!(until > BEHIND && seconds <= 690, "{until}");
+        assert_eq!(ages(&api.0.arrivals()[..1], begun), [3600]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

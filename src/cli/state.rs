@@ -195,8 +195,8 @@ pub(super) fn none_on_the_way<'a>(
     let calls = forgotten.filter_map(|(address, entry)| {
         let pending = entry.pending.map(|pending| pending.call);
         let until = entry.lost.into_iter().chain(pending);
-        let until = until.map(|call| call.dead_at()).max()?;
-        (until > now).then_some((address, until))
+        let until = until.filter_map(|call| call.may_arrive_until(now)).max()?;
+        Some((address, until))
     });
     let Some((address, until)) = calls.max_by_key(|(_, until)| *until) else {
         return Ok(());

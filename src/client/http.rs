@@ -14,7 +14,7 @@ use reqwest::{Client, RequestBuilder};
 use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
 use super::transport::{self, HttpError, HttpOptions, LARGEST_ANSWER, TIMEOUT, Unread};
-use super::{Api, Credentials, Endpoint, Reply, body};
+use super::{Api, Credentials, Endpoint, Reply, ServerTime, body};
 use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp, credentials};
 use crate::secret::Secret;
 use crate::sign::{Credential, Unsigned, sign};
@@ -174,10 +174,15 @@ impl Api for HttpApi {
         }
     }
 
-    async fn server_time(&self, _account: &AccountName) -> Option<Timestamp> {
+    async fn server_time(&self, _account: &AccountName) -> ServerTime {
         // Neither signed nor an action: it can change nothing, and any answer has a date.
         let request = self.client.get(self.endpoint.url().clone());
-        transport::server_time(&request.send().await.ok()?)
+        match request.send().await {
+            Ok(response) => {
+                transport::server_time(&response).map_or(ServerTime::NotTold, ServerTime::Known)
+            }
+            Err(error) => ServerTime::NoAnswer(self.no_answer(&error, &Redactor::default()).1),
+        }
     }
 
     async fn refresh(&self, account: &AccountName) -> bool {
@@ -190,10 +195,18 @@ impl Api for HttpApi {
 impl HttpApi {
     /// What is known when no whole answer came.
     fn lost(&self, error: &reqwest::Error, redactor: &Redactor) -> Outcome {
+        match self.no_answer(error, redactor) {
+            (true, error) => Outcome::NotSent(error),
+            (false, error) => Outcome::Unknown(error),
+        }
+    }
+
+    /// Whether certainly nothing was sent, and the error in words.
+    fn no_answer(&self, error: &reqwest::Error, redactor: &Redactor) -> (bool, ApiError) {
         let host = self.endpoint.host();
         let reason = redactor.clean(&transport::reasons(error));
         if error.is_connect() {
-            return Outcome::NotSent(ApiError {
+            let error = ApiError {
                 code: None,
                 message: format!("could not connect to {host}: {reason}"),
                 request_id: None,
@@ -203,7 +216,8 @@ impl HttpApi {
                 advice: Cow::Borrowed(
                     "check the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; then run apply again",
                 ),
-            });
+            };
+            return (true, error);
         }
         let message = if error.is_timeout() {
             format!(
@@ -213,7 +227,7 @@ impl HttpApi {
         } else {
             format!("the connection to {host} was lost before its answer: {reason}")
         };
-        Outcome::Unknown(ApiError {
+        let error = ApiError {
             code: None,
             message,
             request_id: None,
@@ -221,7 +235,8 @@ impl HttpApi {
                 "nobody knows whether the call arrived; it may have been carried out",
             ),
             advice: Cow::Borrowed("run apply again: it settles the open call before anything else"),
-        })
+        };
+        (false, error)
     }
 }
 

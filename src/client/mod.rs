@@ -26,18 +26,29 @@ pub use pace::{Pace, Rate};
 pub use random::Random;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
-use crate::model::{AccountName, Call, Outcome, Timestamp};
+use crate::model::{AccountName, ApiError, Call, Outcome, Timestamp};
 
 /// eSign, or something that stands for it.
 pub trait Api: Send + Sync {
     /// Sends the call once, signed with this timestamp, and says how it ended.
     fn attempt(&self, call: &Call, signed_at: Timestamp) -> impl Future<Output = Reply> + Send;
 
-    /// Asks for the server's clock without changing anything. `None` when it can't be had.
-    fn server_time(&self, account: &AccountName) -> impl Future<Output = Option<Timestamp>> + Send;
+    /// Asks for the server's clock without changing anything.
+    fn server_time(&self, account: &AccountName) -> impl Future<Output = ServerTime> + Send;
 
     /// Gets new temporary credentials. `false` when these can't be renewed.
     fn refresh(&self, account: &AccountName) -> impl Future<Output = bool> + Send;
+}
+
+/// What came of asking for the server's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerTime {
+    /// Its `Date`, to the second.
+    Known(Timestamp),
+    /// It answers without a usable `Date`.
+    NotTold,
+    /// It does not answer.
+    NoAnswer(ApiError),
 }
 
 /// How one attempt ended.

@@ -22,8 +22,8 @@ pub struct Entry {
     pub protect: bool,
     /// What may be true at eSign.
     pub belief: Belief,
-    /// The last call that got no answer. It may still arrive until its signature expires, even if
-    /// a repetition of it was answered.
+    /// The last call that got no answer. It may still take effect until it is dead, even if a
+    /// repetition of it was answered.
     pub lost: Option<LostCall>,
     /// The call we are waiting for.
     pub pending: Option<Pending>,
@@ -36,7 +36,7 @@ pub struct Entry {
 pub struct LostCall {
     /// What it would do.
     pub write: Write,
-    /// Its signed timestamp, in the server's time: it is dead 300 s later.
+    /// Its signed timestamp, in the server's time. See [`LostCall::dead_at`].
     pub signed_at: Timestamp,
 }
 
@@ -205,6 +205,19 @@ impl Entry {
         }
     }
 
+    /// Bounds the fence of a lost call whose signature begins to be valid so late that the call can't be on
+    /// its way then ([`LostCall::is_far_ahead`]): it counts as one that just can. An earlier lost call may be
+    /// merged with it, so it is not forgotten. Whether that changed anything.
+    pub fn bound_fence(&mut self, server_now: Timestamp) -> bool {
+        match &mut self.lost {
+            Some(lost) if lost.is_far_ahead(server_now) => {
+                lost.signed_at = server_now.plus(LostCall::FAR_AHEAD);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
     fn confirm(&mut self, call: LostCall, belief: Belief, at: Timestamp, request_id: &RequestId) {
         self.belief = belief;
         // A lost call with another effect was dead before this one left.
@@ -236,14 +249,43 @@ impl LostCall {
     /// How long eSign's gateway accepts a signature, in seconds after its timestamp.
     pub const SIGNATURE_LIFE: i64 = 300;
 
-    /// Added to the life of a signature, in seconds: the server's clock is known to a second only,
-    /// and its machines may differ a little.
+    /// How long a call may take to have its effect once the gateway has admitted it, in seconds: the
+    /// gateway's own timeout.
+    pub const GATEWAY_TIMEOUT: i64 = 30;
+
+    /// Added to both, in seconds: the server's clock is known to a second only, and its machines may
+    /// differ a little.
     pub const CLOCK_MARGIN: i64 = 5;
 
-    /// From this moment of the *server's* clock on it can't arrive any more.
+    /// How long a call can be on its way to the gateway, in seconds. No clock says so: connections,
+    /// proxies and gateways give up long before. It counts only where the signature's time does not
+    /// bound the call: because the server's clock is not known, or because the timestamp is far ahead.
+    pub const LONGEST_WAY: i64 = 600;
+
+    /// A signature this far ahead is admitted only after the longest way, in seconds.
+    const FAR_AHEAD: i64 = Self::LONGEST_WAY + Self::SIGNATURE_LIFE;
+
+    /// When no clock can be relied on, a call is dead so many seconds after it was sent: the longest way,
+    /// the gateway's timeout, and a minute of margin.
+    pub const OWN_TIME: i64 = Self::LONGEST_WAY + Self::GATEWAY_TIMEOUT + 60;
+
+    /// From this moment of the *server's* clock on it can't take effect any more.
     pub const fn dead_at(&self) -> Timestamp {
         self.signed_at
-            .plus(Self::SIGNATURE_LIFE + Self::CLOCK_MARGIN)
+            .plus(Self::SIGNATURE_LIFE + Self::GATEWAY_TIMEOUT + Self::CLOCK_MARGIN)
+    }
+
+    /// Whether the gateway would admit it only when it can't be on its way any more. A clock that was far
+    /// off signed it.
+    pub const fn is_far_ahead(&self, now: Timestamp) -> bool {
+        self.signed_at.seconds_since(now) > Self::FAR_AHEAD
+    }
+
+    /// Until when it may still take effect, as far as can be said at `now`; `None` when it can't any more.
+    /// Always after `now`, and never later than the longest fence.
+    pub fn may_arrive_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.dead_at().min(now.plus(Self::OWN_TIME));
+        (until > now && !self.is_far_ahead(now)).then_some(until)
     }
 }
 
@@ -265,6 +307,36 @@ mod tests {
     fn call(write: Write, at: i64) -> LostCall {
         let signed_at = Timestamp(at);
         LostCall { write, signed_at }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_clock_makes_a_fence_that_lasts_or_lies_in_the_past(signed_at: i64, now: i64, near in -2000..2000_i64) {
+            for signed_at in [signed_at, now.saturating_add(near), i64::MIN, i64::MAX] {
+                let lost = call(Write::Delete, signed_at);
+                let now = Timestamp(now);
+                let seconds = lost.may_arrive_until(now).map(|until| until.seconds_since(now));
+                proptest::prop_assert!(seconds.is_none_or(|seconds| (0..=LostCall::OWN_TIME).contains(&seconds)));
+                // Whoever knows the server's clock bounds it for good.
+                let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false);
+                entry.lost = Some(lost);
+                entry.bound_fence(now);
+                let left = entry.lost.map_or(0, |lost| lost.dead_at().seconds_since(now));
+                proptest::prop_assert!(left <= LostCall::FAR_AHEAD + 335);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_is_dead_when_its_signature_and_the_gateway_s_time_are_over() {
+        let lost = call(Write::Delete, 1_800_000_000);
+        let until = |after: i64| lost.may_arrive_until(Timestamp(1_800_000_000 + after));
+        assert_eq!(until(0), Some(Timestamp(1_800_000_335)));
+        assert_eq!(until(334), Some(Timestamp(1_800_000_335)));
+        assert_eq!(until(335), None);
+        // Signed by a clock that was ten minutes ahead, or in the year 9999.
+        assert_eq!(until(-600), Some(Timestamp(1_800_000_090)));
+        assert_eq!(until(-901), None);
     }
 
     /// Found by the simulation: a lost first add without key and token leaves everything possible,

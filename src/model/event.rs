@@ -83,8 +83,10 @@ pub enum NotAttempted {
     AddsFailed,
     /// The user pressed Ctrl-C.
     Interrupted,
-    /// A lost call may still arrive until then, and `--no-wait` was given or that is too long to wait.
+    /// A lost call may still take effect until then, by our clock, and `--no-wait` was given.
     Fenced(Timestamp),
+    /// The same, and eSign does not tell its clock, so that only waiting can say until when.
+    FencedWithoutClock,
     /// The journal can't be written, so no call may leave.
     JournalFailed,
 }

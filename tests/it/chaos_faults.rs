@@ -10,7 +10,7 @@ const ONE: &str = "https://hooks.example/one";
 const TWO: &str = "https://hooks.example/two";
 
 /// Seconds after which a lost call is dead for sure.
-const DEAD: i64 = 306;
+const DEAD: i64 = 336;
 
 fn acme(urls: &[&str]) -> String {
     configuration(&[("acme", urls)])
@@ -113,7 +113,7 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
           acme/https://hooks.example/one (replace): unknown
               error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
               it means:   nobody knows whether the call arrived; it may have been carried out; nobody knows whether this replace took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 5 minutes after it was sent (`state show` says until when)
+              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
         ");
     assert_eq!(
         served.operations(ONE),
@@ -163,7 +163,7 @@ fn waiting_for_a_fence_tells_until_when_and_then_goes_on() {
         .iter()
         .find(|call| call["fault"] == "lost-after")
         .unwrap();
-    let expires = lost["signed_at"].as_i64().unwrap() + 300;
+    let expires = lost["signed_at"].as_i64().unwrap() + 330;
     let skew = expires - served.true_seconds();
     served.skew(skew);
     let said = env.run(&["apply", "--auto-approve"]).exits(0);

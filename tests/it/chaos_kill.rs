@@ -11,7 +11,7 @@ const COMES: &str = "https://hooks.example/comes";
 const KEY_DIGEST: &str = "cd6c1f7d1dc6717d6371d2647910ca71ba3bf0b611083d322466b8843b4285b6";
 
 /// Seconds after which a lost call is dead for sure.
-const DEAD: i64 = 306;
+const DEAD: i64 = 336;
 
 /// Each key of its own variable, so that one can change alone.
 fn wish(urls: &[&str]) -> String {

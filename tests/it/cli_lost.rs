@@ -212,7 +212,7 @@ fn a_lost_delete_says_until_when_it_may_arrive() {
           acme/https://hooks.example/one (replace): unknown
               error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
               it means:   nobody knows whether the call arrived; it may have been carried out; nobody knows whether this replace took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 5 minutes after it was sent (`state show` says until when)
+              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
         ");
     assert_snapshot!(env.run(&["state", "show", "acme/*"]), @r#"
         exit 0

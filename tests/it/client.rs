@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use ess_callbacks::client::{
     Api as _, CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpError, HttpOptions, Reply,
+    ServerTime,
 };
 use ess_callbacks::model::{
     AccountName, Blast, Call, CallbackUrl, Environment, Operation, OperatorId, Outcome, RequestId,
@@ -343,11 +344,15 @@ async fn the_servers_time_is_had_without_signing_anything() {
     .await;
     let account = AccountName::default_account();
     let api = api(&server.endpoint);
-    assert_eq!(api.server_time(&account).await, Some(SIGNED_AT));
+    assert_eq!(
+        api.server_time(&account).await,
+        ServerTime::Known(SIGNED_AT)
+    );
     let request = server.requests.lock().expect("not poisoned")[0].clone();
     assert!(request.starts_with("GET / HTTP/1.1\r\n"), "{request}");
     assert!(!request.to_lowercase().contains("authorization"));
-    assert_eq!(api.server_time(&account).await, None, "no date, no time");
+    let silence = api.server_time(&account).await;
+    assert!(matches!(silence, ServerTime::NoAnswer(_)), "{silence:?}");
     assert!(!api.refresh(&account).await);
 }
 

@@ -13,11 +13,14 @@ use ess_callbacks::model::{
 use ess_callbacks::plan::{FingerprintTable, Options, Secrets, plan};
 use ess_callbacks::secret::SecretReference;
 
-/// How many ticks a signature lives.
-pub(crate) const LIFE: u8 = 2;
+/// How many ticks the gateway admits a signature.
+pub(crate) const ADMITTED: u8 = 2;
+
+/// How many ticks after it was signed a call may take effect: once admitted it has another tick.
+pub(crate) const LIFE: u8 = ADMITTED + 1;
 
 /// Seconds in a tick: a call with a tick left is not dead, one with none is.
-const TICK: i64 = 152;
+const TICK: i64 = 111;
 
 /// What a URL shall be: there with the value of this number, or not there.
 pub(crate) type Wanted = Option<u8>;
@@ -115,15 +118,15 @@ impl Known {
         }
     }
 
-    /// Whether a lost call that is not `same` may still arrive.
-    pub(crate) fn is_fenced(self, same: Option<Write>) -> bool {
+    /// Whether a lost call that is not `same` has more than so many ticks left.
+    pub(crate) fn is_fenced(self, same: Option<Write>, spared: u8) -> bool {
         self.lost
-            .is_some_and(|(write, left)| left > 0 && Some(write) != same)
+            .is_some_and(|(write, left)| left > spared && Some(write) != same)
     }
 }
 
 const fn seconds((write, left): (Write, u8)) -> LostCall {
-    let life = LostCall::SIGNATURE_LIFE + LostCall::CLOCK_MARGIN;
+    let life = LostCall::SIGNATURE_LIFE + LostCall::GATEWAY_TIMEOUT + LostCall::CLOCK_MARGIN;
     LostCall {
         write,
         signed_at: Timestamp(left as i64 * TICK - life),

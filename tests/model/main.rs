@@ -71,6 +71,7 @@ fn every_reachable_state_is_safe() {
 fn no_rule_can_be_left_out() {
     let rules = [
         Rule::Fence,
+        Rule::Gateway,
         Rule::ReplaceWaits,
         Rule::JournalFirst,
         Rule::Order,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ess_callbacks::apply::WallClock;
-use ess_callbacks::client::{Api, Reply};
+use ess_callbacks::client::{Api, Reply, ServerTime};
 use ess_callbacks::model::{AccountName, Call, Outcome, Timestamp};
 use tokio::time::{Instant, sleep};
 
@@ -75,7 +75,7 @@ impl Api for SimApi {
             let mut world = self.world.now();
             let percent = world.weather.no_date;
             let none = world.dice.percent(percent);
-            (!none).then(|| world.date())
+            if none { None } else { world.date() }
         };
         sleep(fate.back).await;
         let Some(outcome) = outcome else {
@@ -92,7 +92,7 @@ impl Api for SimApi {
         }
     }
 
-    async fn server_time(&self, account: &AccountName) -> Option<Timestamp> {
+    async fn server_time(&self, account: &AccountName) -> ServerTime {
         let (fate, lost) = {
             let mut world = self.world.now();
             world.check_departure_rate(self.run, account.as_str());
@@ -108,7 +108,11 @@ impl Api for SimApi {
             fate.kind,
             Kind::NotSent | Kind::LostBefore | Kind::LostAfter
         );
-        (answered && !lost).then_some(date)
+        match date.filter(|_| !lost) {
+            _ if !answered => ServerTime::NoAnswer(error("no answer")),
+            Some(date) => ServerTime::Known(date),
+            None => ServerTime::NotTold,
+        }
     }
 
     async fn refresh(&self, _account: &AccountName) -> bool {

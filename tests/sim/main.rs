@@ -11,6 +11,7 @@
 mod api;
 mod config;
 mod dice;
+mod facts;
 mod process;
 mod rules;
 mod schedule;
@@ -20,8 +21,8 @@ mod world;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use self::facts::Facts;
 use self::schedule::Failure;
-use self::world::Facts;
 
 /// How many schedules run when nobody says how many.
 const SEEDS: u64 = 10_000;

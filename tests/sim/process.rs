@@ -21,9 +21,11 @@ use crate::world::Shared;
 /// Where the state is.
 pub(crate) const STATE: &str = "folder/callbacks.state.json";
 
-/// A run that takes this long is stuck. The longest fence is that of a call signed by a clock that
-/// was five minutes ahead.
+/// A run that takes this long is stuck. The longest fence takes less than twelve minutes.
 const STUCK: Duration = Duration::from_secs(2 * 3600);
+
+/// No fence takes longer, in seconds.
+const LONGEST_FENCE: u64 = 690;
 
 /// How a run dies.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,15 @@ pub(crate) enum Death {
     AtOperation(u64),
     /// After that time.
     After(Duration),
+}
+
+/// When a signal asks the run to stop: Ctrl-C, or the terminal is closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stop {
+    Never,
+    After(Duration),
+    /// When its calls have been polled so often.
+    AtPoll(u64),
 }
 
 /// How to run the program.
@@ -51,8 +62,7 @@ pub(crate) struct Spec {
     pub(crate) lock_timeout: Duration,
     pub(crate) wall: SimWall,
     pub(crate) death: Death,
-    /// Ctrl-C.
-    pub(crate) stop: Option<Duration>,
+    pub(crate) stop: Stop,
     /// The disk is full at that operation.
     pub(crate) full: Option<u64>,
 }
@@ -73,7 +83,12 @@ struct Silence(Shared);
 impl Sink for Silence {
     fn event(&mut self, event: Event) {
         let mut world = self.0.now();
-        world.facts.fences += u64::from(matches!(event, Event::FenceWait { .. }));
+        if let Event::FenceWait { seconds, .. } = &event {
+            world.facts.fences += 1;
+            if *seconds > LONGEST_FENCE {
+                world.breaks("g", &format!("a fence of {seconds} s"));
+            }
+        }
         world.tell(|| format!("event: {event:?}"));
     }
 }
@@ -249,14 +264,26 @@ async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: 
     let mut sink = Silence(world.clone());
     let applying = apply::apply(plan, tools, &spec.settings, &mut sink);
     let interrupting = async {
-        if let Some(after) = spec.stop {
+        if let Stop::After(after) = spec.stop {
             sleep(after).await;
             stop.send_replace(true);
         }
         std::future::pending::<()>().await;
     };
+    let mut polls = match spec.stop {
+        Stop::AtPoll(polls) => polls,
+        Stop::Never | Stop::After(_) => 0,
+    };
+    let mut applying = std::pin::pin!(applying);
+    let watched = std::future::poll_fn(|context| {
+        if polls == 1 {
+            stop.send_replace(true);
+        }
+        polls = polls.saturating_sub(1);
+        applying.as_mut().poll(context)
+    });
     tokio::select! {
-        report = applying => report,
+        report = watched => report,
         () = interrupting => unreachable!("it never ends"),
     }
 }

@@ -136,7 +136,7 @@ impl World {
             let other = self.calls[number];
             if other.write != sent.write
                 && other.known != Known::Answered
-                && self.may_arrive(other.signed_at)
+                && self.may_arrive(&other)
             {
                 self.breaks(
                     "d",

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use ess_callbacks::apply::Settings;
-use ess_callbacks::model::{HowUnfinished, NotAttempted, Recorded, Timestamp, Unfinished};
+use ess_callbacks::model::{Recorded, Timestamp};
 use ess_callbacks::plan::{Heal, Options, Pattern};
 use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{ErrorKind, StateError};
@@ -14,10 +14,11 @@ use tokio::time::{Instant, sleep};
 use crate::api::SimWall;
 use crate::config::{Config, ENVIRONMENT, Id, SCOPES, URLS, any_id, any_value};
 use crate::dice::Dice;
-use crate::process::{self, Death, Ended, Spec, store};
+use crate::facts::Facts;
+use crate::process::{self, Death, Ended, Spec, Stop, store};
 use crate::rules::RunFacts;
 use crate::weather::Weather;
-use crate::world::{Facts, Shared, World};
+use crate::world::{Shared, World};
 
 /// A schedule that broke a rule.
 #[derive(Debug)]
@@ -79,8 +80,6 @@ struct Schedule {
     files: MemoryFiles,
     config: Config,
     born: Instant,
-    /// A run signed by a clock so far ahead that its lost calls live for longer than a run waits.
-    was_far_ahead: bool,
 }
 
 impl Schedule {
@@ -93,7 +92,6 @@ impl Schedule {
             files: MemoryFiles::new(dice.seed()),
             config: Config::random(&mut dice),
             born: Instant::now(),
-            was_far_ahead: false,
             dice,
         }
     }
@@ -191,7 +189,6 @@ impl Schedule {
             let at = Instant::now() + dice.millis(0, 400_000);
             (at, dice.between(-100_000, 100_000))
         });
-        self.was_far_ahead |= off + jump.map_or(0, |(_, by)| by) > 300 || off > 300;
         let wall = self.wall(off, jump);
         let dice = &mut self.dice;
         let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
@@ -213,7 +210,7 @@ impl Schedule {
             ]),
             wall,
             death,
-            stop: dice.percent(10).then(|| dice.millis(0, 60_000)),
+            stop: any_stop(dice),
             full: dice.percent(5).then(|| dice.any_size(60)),
         };
         let mut world = self.world.now();
@@ -308,7 +305,9 @@ impl Schedule {
         }
         sleep(Duration::from_secs(700)).await;
         if !self.world.now().is_quiet() {
-            sleep(Duration::from_secs(20_000)).await;
+            self.world
+                .now()
+                .breaks("g", "a call is on its way for ever");
         }
         let Some(recorded) = self.check_state("when all is quiet").await else {
             return;
@@ -368,7 +367,7 @@ impl Schedule {
                 lock_timeout: Duration::ZERO,
                 wall: self.wall(off, None),
                 death: Death::None,
-                stop: None,
+                stop: Stop::Never,
                 full: None,
             };
             self.world.now().runs.push(facts);
@@ -384,12 +383,6 @@ impl Schedule {
                 }
                 Ended::Done(report) if report.unfinished.is_empty() => {
                     return self.check_nothing_planned(&spec).await;
-                }
-                Ended::Done(report) if self.was_far_ahead && report.fenced => {
-                    let until = report.unfinished.iter().filter_map(fenced_until).max();
-                    let now = self.world.now().clock();
-                    let seconds = until.map_or(0, |until| until.0 - now);
-                    sleep(Duration::from_secs(seconds.unsigned_abs() + 10)).await;
                 }
                 other @ (Ended::Died
                 | Ended::Stuck
@@ -435,11 +428,13 @@ impl Schedule {
     }
 }
 
-fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
-    if let HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) = unfinished.how {
-        Some(until)
-    } else {
-        None
+/// Ctrl-C, or a signal that means the same.
+fn any_stop(dice: &mut Dice) -> Stop {
+    match dice.below(20) {
+        0 => Stop::After(dice.millis(0, 60_000)),
+        1 => Stop::After(dice.millis(0, 700_000)),
+        2 | 3 => Stop::AtPoll(dice.any_size(1000)),
+        _ => Stop::Never,
     }
 }
 

@@ -213,3 +213,18 @@ pub(crate) fn error(code: &'static str) -> ApiError {
         advice: Cow::Borrowed("replay the seed"),
     }
 }
+
+/// An outcome, for a story.
+pub(crate) fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Applied(_) => "applied",
+        Outcome::AlreadyThere(_) => "already there",
+        Outcome::NotThere(_) => "not there",
+        Outcome::Throttled(_) => "throttled",
+        Outcome::NotSent(_) => "not sent",
+        Outcome::ClockOff(_) => "clock off",
+        Outcome::TokenExpired(_) => "token expired",
+        Outcome::Rejected(..) => "rejected",
+        Outcome::Unknown(_) => "unknown",
+    }
+}

@@ -14,11 +14,18 @@ use crate::config::{
     self, Config, FOREIGN, Id, SCOPES, URLS, Value, any_id, any_value, enterprise, value_of,
 };
 use crate::dice::Dice;
+use crate::facts::Facts;
 use crate::rules::RunFacts;
-use crate::weather::{Fate, Kind, Refusal, Weather, error};
+use crate::weather::{Fate, Kind, Refusal, Weather, error, word};
 
 /// How far a signature's time may be from the clock of the machine it arrives at, in seconds.
 pub(crate) const SIGNATURE_LIFE: i64 = 300;
+
+/// How long an admitted call whose caller has no answer may take to have its effect, in seconds.
+const GATEWAY: i64 = 30;
+
+/// No call is on its way to eSign for longer, in seconds.
+const LONGEST_WAY: i64 = 600;
 
 /// What a call would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,8 @@ pub(crate) struct Sent {
     pub(crate) enterprise: &'static str,
     pub(crate) write: Write,
     pub(crate) signed_at: i64,
+    /// When it left, in milliseconds.
+    pub(crate) left_ms: i64,
     pub(crate) known: Known,
     pub(crate) arrived: bool,
     pub(crate) executed: bool,
@@ -66,6 +75,8 @@ pub(crate) enum Taint {
 enum Coming {
     /// A lost call arrives.
     Late(usize),
+    /// A call that was admitted takes effect.
+    Effect(usize),
     /// Somebody else adds or deletes.
     Elsewhere(Id, Write),
 }
@@ -74,6 +85,8 @@ enum Coming {
 pub(crate) struct World {
     pub(crate) dice: Dice,
     born: Instant,
+    /// The moment that happens: now, or earlier while what was due is made up for.
+    at: Instant,
     base: i64,
     skew_ms: i64,
     pub(crate) cloud: BTreeMap<Id, Value>,
@@ -85,6 +98,8 @@ pub(crate) struct World {
     sequence: usize,
     pub(crate) weather: Weather,
     exists_is_an_error: bool,
+    /// Its answers have no `Date`, or one that no clock shows, for ever.
+    clockless: bool,
     limit: usize,
     admitted: BTreeMap<String, VecDeque<Instant>>,
     pub(crate) runs: Vec<RunFacts>,
@@ -99,19 +114,6 @@ pub(crate) struct World {
     pub(crate) broken: Vec<String>,
     trace: Option<Vec<String>>,
     pub(crate) facts: Facts,
-}
-
-/// What a schedule covered, for the summary.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) calls: u64,
-    pub(crate) lost: u64,
-    pub(crate) late: u64,
-    pub(crate) late_executed: u64,
-    pub(crate) throttled: u64,
-    pub(crate) crashes: u64,
-    pub(crate) runs: u64,
-    pub(crate) fences: u64,
 }
 
 /// A world that several things share.
@@ -150,6 +152,7 @@ impl World {
         cloud.extend(foreign.clone());
         Self {
             born: Instant::now(),
+            at: Instant::now(),
             base: 1_800_000_000,
             skew_ms: dice.pick(&[0, 0, 500, 1900]),
             cloud,
@@ -161,6 +164,7 @@ impl World {
             sequence: 0,
             weather: Weather::calm(),
             exists_is_an_error: dice.percent(50),
+            clockless: dice.percent(8),
             limit: 20,
             admitted: BTreeMap::new(),
             runs: Vec::new(),
@@ -182,7 +186,7 @@ impl World {
 
     /// Time since the schedule began, in milliseconds.
     pub(crate) fn elapsed_ms(&self) -> i64 {
-        i64::try_from(self.born.elapsed().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from((self.at - self.born).as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The true time of day, in seconds.
@@ -197,14 +201,24 @@ impl World {
     }
 
     /// The `Date` of an answer.
-    pub(crate) fn date(&mut self) -> Timestamp {
-        Timestamp(self.machine_clock())
+    pub(crate) fn date(&mut self) -> Option<Timestamp> {
+        if self.clockless {
+            // 1970, and years that are far off.
+            let odd = self.dice.between(-1, 3) * 2_000_000_000_000;
+            return self.dice.percent(30).then_some(Timestamp(odd));
+        }
+        Some(Timestamp(self.machine_clock()))
     }
 
-    /// Whether a call with this signature may be admitted now or later, by any machine.
-    pub(crate) fn may_arrive(&self, signed_at: i64) -> bool {
-        let slowest = self.base + (self.elapsed_ms() - self.skew_ms).div_euclid(1000);
-        slowest <= signed_at + SIGNATURE_LIFE
+    /// Whether an unanswered call may take effect now or later: some machine admits it while its signature
+    /// is valid there and it can still be on its way, and the gateway takes its time.
+    pub(crate) fn may_arrive(&self, sent: &Sent) -> bool {
+        let signed_ms = (sent.signed_at - self.base) * 1000;
+        let valid_ms = SIGNATURE_LIFE * 1000 + self.skew_ms;
+        let first = sent.left_ms.max(signed_ms - valid_ms);
+        // The last second of a signature is a whole one.
+        let last = (sent.left_ms + LONGEST_WAY * 1000).min(signed_ms + valid_ms + 999);
+        first <= last && self.elapsed_ms() <= last + GATEWAY * 1000
     }
 
     pub(crate) fn breaks(&mut self, rule: &str, what: &str) {
@@ -240,6 +254,7 @@ impl World {
             enterprise: enterprise(&call.scope),
             write,
             signed_at,
+            left_ms: self.elapsed_ms(),
             known: Known::Flying,
             arrived: false,
             executed: false,
@@ -264,12 +279,12 @@ impl World {
 
     /// A call reaches eSign in time for an answer.
     pub(crate) fn arrive(&mut self, number: usize, kind: Kind) -> Outcome {
-        let outcome = self.admit(number, kind);
+        let outcome = self.admit(number, kind, false);
         self.tell(|| format!("call {number} arrives: {}", word(&outcome)));
         outcome
     }
 
-    fn admit(&mut self, number: usize, kind: Kind) -> Outcome {
+    fn admit(&mut self, number: usize, kind: Kind, late: bool) -> Outcome {
         let Sent {
             enterprise,
             signed_at,
@@ -297,6 +312,16 @@ impl World {
             | Kind::LostAfter
             | Kind::Garbage => {}
         }
+        // Who waits for an answer gets it when the call has had its effect. For all others the gateway
+        // takes its time.
+        let awaited = kind == Kind::Plain && !late;
+        if !awaited && self.dice.percent(50) {
+            let delay = self.dice.between(0, GATEWAY * 1000);
+            self.tell(|| format!("call {number} is admitted, and takes effect {delay} ms later"));
+            self.facts.slow_effects += 1;
+            self.later(delay, Coming::Effect(number));
+            return Outcome::Unknown(error("InternalError"));
+        }
         let outcome = self.carry_out(number);
         if matches!(kind, Kind::InternalError { .. }) {
             return Outcome::Unknown(error("InternalError"));
@@ -305,7 +330,7 @@ impl World {
     }
 
     fn is_over_limit(&mut self, enterprise: &str) -> bool {
-        let now = Instant::now();
+        let now = self.at;
         let others = self.weather.others(&mut self.dice);
         let admitted = self.admitted.entry(enterprise.to_owned()).or_default();
         while let Some(&first) = admitted.front()
@@ -364,7 +389,10 @@ impl World {
     /// Its caller gave up or died. What has not arrived may still do so.
     pub(crate) fn abandoned(&mut self, number: usize) {
         let Sent {
-            signed_at, arrived, ..
+            signed_at,
+            left_ms,
+            arrived,
+            ..
         } = self.calls[number];
         self.calls[number].known = Known::Open;
         self.facts.lost += 1;
@@ -372,7 +400,10 @@ impl World {
             self.tell(|| format!("call {number}: its answer is lost"));
             return;
         }
+        let way_ms = left_ms + LONGEST_WAY * 1000 - self.elapsed_ms();
         let life_ms = (signed_at + SIGNATURE_LIFE - self.base) * 1000 - self.elapsed_ms();
+        // Admitted at the last second of its life, or refused just after it.
+        let life_ms = life_ms.min(way_ms);
         let delay = match self.dice.below(10) {
             0..=2 => None,
             3 | 4 => Some(self.dice.between(0, 2_000)),
@@ -380,7 +411,7 @@ impl World {
             _ => Some(life_ms.max(0) + self.dice.between(-3_000, 3_000)),
         };
         self.tell(|| format!("call {number} is lost; it arrives {delay:?} ms later"));
-        if let Some(delay) = delay {
+        if let Some(delay) = delay.map(|delay| delay.min(way_ms)) {
             self.later(delay.max(0), Coming::Late(number));
         }
     }
@@ -392,7 +423,7 @@ impl World {
 
     fn later(&mut self, delay_ms: i64, what: Coming) {
         self.sequence += 1;
-        let at = Instant::now() + Duration::from_millis(delay_ms.unsigned_abs());
+        let at = self.at + Duration::from_millis(delay_ms.unsigned_abs());
         self.coming.insert((at, self.sequence), what);
     }
 
@@ -401,16 +432,22 @@ impl World {
         while let Some(first) = self.coming.first_entry()
             && first.key().0 <= Instant::now()
         {
+            self.at = first.key().0;
             match first.remove() {
                 Coming::Late(number) => self.arrive_late(number),
+                Coming::Effect(number) => {
+                    let outcome = self.carry_out(number);
+                    self.tell(|| format!("call {number} takes effect: {}", word(&outcome)));
+                }
                 Coming::Elsewhere(id, write) => self.change_elsewhere(id, write),
             }
         }
+        self.at = Instant::now();
     }
 
     fn arrive_late(&mut self, number: usize) {
         self.facts.late += 1;
-        let outcome = self.admit(number, Kind::Plain);
+        let outcome = self.admit(number, Kind::Plain, true);
         self.facts.late_executed += u64::from(self.calls[number].executed);
         self.tell(|| format!("call {number} arrives late: {}", word(&outcome)));
     }
@@ -455,44 +492,7 @@ impl World {
     }
 }
 
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Applied(_) => "applied",
-        Outcome::AlreadyThere(_) => "already there",
-        Outcome::NotThere(_) => "not there",
-        Outcome::Throttled(_) => "throttled",
-        Outcome::NotSent(_) => "not sent",
-        Outcome::ClockOff(_) => "clock off",
-        Outcome::TokenExpired(_) => "token expired",
-        Outcome::Rejected(..) => "rejected",
-        Outcome::Unknown(_) => "unknown",
-    }
-}
-
 /// The fingerprints of a value.
 pub(crate) fn fingerprints_of(value: Value) -> ess_callbacks::model::Fingerprints {
     config::universe().fingerprints[usize::from(value)]
-}
-
-impl Facts {
-    pub(crate) const fn add(&mut self, other: &Self) {
-        let Self {
-            calls,
-            lost,
-            late,
-            late_executed,
-            throttled,
-            crashes,
-            runs,
-            fences,
-        } = *other;
-        self.calls += calls;
-        self.lost += lost;
-        self.late += late;
-        self.late_executed += late_executed;
-        self.throttled += throttled;
-        self.crashes += crashes;
-        self.runs += runs;
-        self.fences += fences;
-    }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use self::server::{Server, error};
-use super::{Api, Random, Reply};
+use super::{Api, Random, Reply, ServerTime};
 use crate::model::{
     AccountName, Blast, Call, CallbackUrl, OrganizationId, Outcome, Scope, Timestamp,
 };
@@ -269,8 +269,8 @@ impl Api for FakeApi {
         })
     }
 
-    async fn server_time(&self, _account: &AccountName) -> Option<Timestamp> {
-        Some(self.now())
+    async fn server_time(&self, _account: &AccountName) -> ServerTime {
+        ServerTime::Known(self.now())
     }
 
     async fn refresh(&self, _account: &AccountName) -> bool {

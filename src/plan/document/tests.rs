@@ -141,7 +141,7 @@ fn the_document_has_this_shape() {
         {"organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"suspended":false,"changes":1}
       ],
       "changes": [
-        {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:05Z"}}
+        {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:35Z"}}
       ],
       "sources": [],
       "moves": [],
@@ -149,7 +149,7 @@ fn the_document_has_this_shape() {
       "diagnostics": [
         {"severity":"warning","code":"W001","message":"no token"}
       ],
-      "digest": "sha256:11f9b1eeb39ad7872a5366e79a99e739287765088889958bd94a29fa67c95e15"
+      "digest": "sha256:e3f703e98b6d468f4a2bb1d82aec00c9a8b75e141abcce263f5ed0471a3b3a18"
     }
     "#);
 }

@@ -159,6 +159,7 @@ pub(in crate::render) enum WhyJson<'a> {
     AddsFailed,
     Interrupted,
     Fenced { until: Timestamp },
+    FencedWithoutClock,
     JournalFailed,
 }
 
@@ -170,6 +171,7 @@ impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
             NotAttempted::AddsFailed => Self::AddsFailed,
             NotAttempted::Interrupted => Self::Interrupted,
             NotAttempted::Fenced(until) => Self::Fenced { until: *until },
+            NotAttempted::FencedWithoutClock => Self::FencedWithoutClock,
             NotAttempted::JournalFailed => Self::JournalFailed,
         }
     }
@@ -221,7 +223,7 @@ fn message(event: &Event, at: Timestamp) -> String {
         } => format!(
             "{}: Not attempted ({action}): {}",
             Clean(address),
-            not_attempted(why).0
+            not_attempted(why, at).0
         ),
         Event::Started { .. }
         | Event::Completed { .. }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::model::{AccountName, Action, ApiError, Event, NotAttempted};
+use crate::model::{AccountName, Action, ApiError, Event, NotAttempted, Timestamp};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{self, counted, elapsed, span, tenths};
@@ -170,7 +170,12 @@ impl Display for ErrorWords<'_> {
 }
 
 /// Why a change was left out, and what to do, as one sentence each.
-pub(in crate::render) fn not_attempted(why: &NotAttempted) -> (String, &'static str) {
+///
+/// A moment that is over at `now` is not named.
+pub(in crate::render) fn not_attempted(
+    why: &NotAttempted,
+    now: Timestamp,
+) -> (String, &'static str) {
     match why {
         NotAttempted::AccountStopped(account) => (
             format!("the credentials of account {} were refused", Clean(account)),
@@ -189,6 +194,10 @@ pub(in crate::render) fn not_attempted(why: &NotAttempted) -> (String, &'static 
             "the run was interrupted".to_owned(),
             "run apply again to go on",
         ),
+        NotAttempted::Fenced(until) if *until <= now => (
+            "an earlier call that got no answer could still arrive when its turn came".to_owned(),
+            "run apply again: nothing can arrive any more",
+        ),
         NotAttempted::Fenced(until) => (
             format!(
                 "an earlier call that got no answer may still arrive until {} {} UTC",
@@ -196,6 +205,13 @@ pub(in crate::render) fn not_attempted(why: &NotAttempted) -> (String, &'static 
                 until.clock_time()
             ),
             "run apply again; it finishes by itself, not before then",
+        ),
+        NotAttempted::FencedWithoutClock => (
+            "an earlier call that got no answer may still arrive, and eSign does not tell its clock, \
+             which says until when"
+                .to_owned(),
+            "run apply without --no-wait: it waits for about 12 minutes by this machine's time and \
+             then finishes",
         ),
         NotAttempted::JournalFailed => (
             "the journal can't be written, and no call leaves without it".to_owned(),

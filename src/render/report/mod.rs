@@ -65,10 +65,10 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     let headline = headline(&report.tally);
     let (word, rest) = headline.split_once(' ').unwrap_or((&headline, ""));
     write_sentence(out, style, (tone, word), (tone, rest))?;
-    let mut groups = left_out(report);
+    let mut groups = left_out(report, style.now);
     for unfinished in &report.unfinished {
         let why = match &unfinished.how {
-            HowUnfinished::NotAttempted(why) => not_attempted(why).0,
+            HowUnfinished::NotAttempted(why) => not_attempted(why, style.now).0,
             HowUnfinished::Failed(_) | HowUnfinished::Unknown(_) => String::new(),
         };
         match groups.get_mut(&why) {
@@ -87,7 +87,7 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     }
     drift_text(&report.drifted, style, out)?;
     there_already_text(&report.were_there, style, out)?;
-    for remark in remarks(report) {
+    for remark in remarks(report, style.now) {
         out.write_char('\n')?;
         write_wrapped(out, ("", ""), &remark, style.width)?;
     }
@@ -101,12 +101,12 @@ const HANDFUL: usize = 5;
 const NAMED: usize = 3;
 
 /// The changes that were left out, by the reason. One that failed has an error of its own.
-fn left_out(report: &Report) -> BTreeMap<String, Vec<&Unfinished>> {
+fn left_out(report: &Report, now: Timestamp) -> BTreeMap<String, Vec<&Unfinished>> {
     let mut groups = BTreeMap::<_, Vec<_>>::new();
     for unfinished in &report.unfinished {
         if let HowUnfinished::NotAttempted(why) = &unfinished.how {
             groups
-                .entry(not_attempted(why).0)
+                .entry(not_attempted(why, now).0)
                 .or_default()
                 .push(unfinished);
         }
@@ -204,13 +204,13 @@ fn how_text(
                     "run `apply --heal` again, which adds it once more"
                 } else {
                     "run apply again: it sends the same call again, and where the opposite is \
-                     wanted it waits until the lost one can't arrive any more, at most about 5 \
+                     wanted it waits until the lost one can't arrive any more, at most about 6 \
                      minutes after it was sent (`state show` says until when)"
                 },
             )
         }
         HowUnfinished::NotAttempted(why) => {
-            let (why, advice) = not_attempted(why);
+            let (why, advice) = not_attempted(why, style.now);
             row("why:", &why)?;
             row("what to do:", advice)
         }
@@ -274,7 +274,7 @@ fn drift_text(
     Ok(())
 }
 
-fn remarks(report: &Report) -> Vec<String> {
+fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(error) = &report.journal_error {
         remarks.push(format!(
@@ -293,13 +293,15 @@ fn remarks(report: &Report) -> Vec<String> {
     if report.fenced {
         let latest = report.unfinished.iter().filter_map(fenced_until).max();
         remarks.push(match latest {
+            Some(until) if until <= now => {
+                "Run apply again now: what waited for a lost call finishes by itself.".to_owned()
+            }
             Some(until) => format!(
                 "Run apply again after {} {} UTC: what waits for a lost call finishes by itself then.",
                 until.utc_date(),
                 until.clock_time()
             ),
-            None => "Run apply again in 5 minutes: what waits for a lost call finishes by itself \
-                     then."
+            None => "Run apply again without --no-wait: what waits for a lost call finishes by itself then."
                 .to_owned(),
         });
     }
@@ -322,6 +324,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
             | NotAttempted::OrganizationStopped
             | NotAttempted::AddsFailed
             | NotAttempted::Interrupted
+            | NotAttempted::FencedWithoutClock
             | NotAttempted::JournalFailed,
         )
         | HowUnfinished::Failed(_)

@@ -95,7 +95,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
           acme/https://hooks.acme.example/2 (add): unknown
               error:      no answer within 40 s
               it means:   the connection was lost after the call was sent; nobody knows whether this add took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 5 minutes after it was sent (`state show` says until when)
+              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
 
           acme/https://hooks.acme.example/3 (delete): not attempted
               why:        an add of its organization is not done, and nothing is deleted before all adds are
@@ -249,8 +249,8 @@ fn narrow_terminals_keep_the_columns() {
         state holds every outcome so far. Run apply again
         to go on.
 
-        Run apply again in 5 minutes: what waits for a
-        lost call finishes by itself then.
+        Run apply again without --no-wait: what waits for
+        a lost call finishes by itself then.
 
         1 of 4 calls was refused for the rate limit and
         sent again.

@@ -189,10 +189,10 @@ fn open_call(
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
     let dead_at = call.dead_at();
-    let arrival = if dead_at > style.now {
-        format!("it may still arrive until {dead_at}")
-    } else {
-        format!("it can't arrive any more since {dead_at}")
+    let arrival = match call.may_arrive_until(style.now) {
+        Some(until) => format!("it may still arrive until {until}"),
+        None if dead_at <= style.now => format!("it can't arrive any more since {dead_at}"),
+        None => "it can't arrive any more: a clock that was far off signed it".to_owned(),
     };
     let word = match call.write {
         Write::Add(_) => "an add",

@@ -110,12 +110,11 @@ fn remarks(change: &Change, context: Context<'_>, style: &Style) -> Vec<String> 
         remarks.extend(differences.map(|difference| format!("({difference})")));
     }
     if let Some(lost) = change.fence
-        && let dead_at = lost.dead_at()
-        && dead_at > style.now
+        && let Some(until) = lost.may_arrive_until(style.now)
     {
         remarks.push(format!(
             "(waits until {} UTC: an earlier {} may still arrive until then)",
-            dead_at.clock_time(),
+            until.clock_time(),
             lost_word(lost),
         ));
     }

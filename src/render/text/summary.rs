@@ -90,7 +90,8 @@ fn estimate(plan: &Plan, style: &Style) -> String {
     let wait = plan
         .changes()
         .filter_map(|change| change.fence)
-        .map(|lost| lost.dead_at().seconds_since(style.now))
+        .filter_map(|lost| lost.may_arrive_until(style.now))
+        .map(|until| until.seconds_since(style.now))
         .max()
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds > 0);

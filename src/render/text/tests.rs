@@ -145,7 +145,7 @@ fn an_opposite_call_waits_until_the_lost_one_is_dead() {
 
           # acme/https://a.example/cb has an open call, which replacing it will finish
           # (because nobody knows whether an earlier delete of it arrived)
-          # (waits until 12:03:04 UTC: an earlier delete may still arrive until then)
+          # (waits until 12:03:34 UTC: an earlier delete may still arrive until then)
           ! callback {
                 url   = "https://a.example/cb"
               ~ key   = (secret, fp 0101…) -> (secret, fp 0303…)
@@ -153,9 +153,9 @@ fn an_opposite_call_waits_until_the_lost_one_is_dead() {
             }
 
         Plan: 0 to add, 1 to change, 0 to destroy.
-        2 calls, about 1 s at 20/s; up to 3 min 4 s of waiting for lost calls; 1 replace with a gap of about 1 round trip.
+        2 calls, about 1 s at 20/s; up to 3 min 34 s of waiting for lost calls; 1 replace with a gap of about 1 round trip.
         "#);
-    waiting.fence = Some(lost(Write::Delete, 305));
+    waiting.fence = Some(lost(Write::Delete, 335));
     let past = text(&plan(vec![waiting]), &plain());
     assert!(!past.contains("wait"), "{past}");
 }
@@ -423,7 +423,7 @@ fn narrow_terminals_get_wrapped_prose_and_whole_urls() {
           # (because nobody knows whether an
           #  earlier add with another key or
           #  token arrived)
-          # (waits until 12:04:55 UTC: an
+          # (waits until 12:05:25 UTC: an
           #  earlier add may still arrive until
           #  then)
           - callback {
@@ -433,8 +433,8 @@ fn narrow_terminals_get_wrapped_prose_and_whole_urls() {
             }
 
         Plan: 0 to add, 0 to change, 1 to destroy.
-        1 call, about 1 s at 20/s; up to 4 min
-        55 s of waiting for lost calls. 3
+        1 call, about 1 s at 20/s; up to 5 min
+        25 s of waiting for lost calls. 3
         unchanged.
         "#);
 }

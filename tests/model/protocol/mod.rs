@@ -8,13 +8,15 @@ mod search;
 use ess_callbacks::model::{Belief, Presence, Steps, Write};
 use stateright::{Model, Property};
 
-use crate::knowledge::{Answer, Known, LIFE, UNTOUCHED, Wanted, decide, value};
+use crate::knowledge::{ADMITTED, Answer, Known, LIFE, UNTOUCHED, Wanted, decide, value};
 
 /// A rule of the applier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// An opposite call waits until a lost one is dead.
     Fence,
+    /// It is dead only when the gateway's time for it is over too.
+    Gateway,
     /// The delete of a replace waits for a lost delete too.
     ReplaceWaits,
     /// The intent is durable before the call leaves.
@@ -71,9 +73,17 @@ struct Url {
     /// What eSign holds.
     truth: Option<Write>,
     known: Option<Known>,
-    /// Calls without an answer that have not arrived, and the ticks they have left.
-    coming: Vec<(u8, Write2)>,
+    /// Calls without an answer that have had no effect, and the ticks they have left: to be admitted, or
+    /// once they are, to take effect.
+    coming: Vec<(Stage, u8, Write2)>,
     progress: Progress,
+}
+
+/// How far a lost call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Stage {
+    OnItsWay,
+    Admitted,
 }
 
 /// A call, ordered, so that equal states are equal.
@@ -105,6 +115,7 @@ pub(crate) enum Action {
     Lose(usize),
     Refuse(usize),
     GiveUp(usize),
+    Admit(usize, usize),
     Late(usize, usize),
     Tick,
     Crash,
@@ -152,7 +163,7 @@ impl Url {
         if left == 0 {
             return;
         }
-        self.coming.push((left, ordered(write)));
+        self.coming.push((Stage::OnItsWay, left, ordered(write)));
         self.coming.sort_unstable();
     }
 
@@ -210,7 +221,7 @@ impl State {
         let unlike = url
             .coming
             .iter()
-            .any(|(_, other)| unordered(*other) != write);
+            .any(|(_, _, other)| unordered(*other) != write);
         let steady = url.known.is_some_and(|known| {
             known.belief.presence() == Presence::Present
                 && known
@@ -270,7 +281,7 @@ impl State {
                     continue;
                 }
                 let same = second.is_none().then_some(first);
-                if url.known.is_some_and(|known| known.is_fenced(same)) {
+                if url.known.is_some_and(|known| known.is_fenced(same, 0)) {
                     state.wait(they_arrive);
                 }
                 let url = &mut state.urls[at];
@@ -299,7 +310,7 @@ impl State {
     /// Time passes until nothing can arrive any more.
     fn wait(&mut self, they_arrive: bool) {
         for url in &mut self.urls {
-            for (_, write) in std::mem::take(&mut url.coming) {
+            for (_, _, write) in std::mem::take(&mut url.coming) {
                 if they_arrive {
                     url.execute(unordered(write));
                 }
@@ -316,9 +327,14 @@ impl State {
         };
         let same = (then.is_none() || !rules.keep(Rule::ReplaceWaits)).then_some(write);
         let lone_delete = write == Write::Delete && then.is_none();
+        let spared = if rules.keep(Rule::Gateway) {
+            0
+        } else {
+            LIFE - ADMITTED
+        };
         let fenced = self.urls[at]
             .known
-            .is_some_and(|known| known.is_fenced(same));
+            .is_some_and(|known| known.is_fenced(same, spared));
         if (rules.keep(Rule::Fence) && fenced)
             || (rules.keep(Rule::Order) && lone_delete && !self.others_succeeded(at))
         {
@@ -328,7 +344,7 @@ impl State {
         if rules.keep(Rule::JournalFirst) {
             url.known = Some(url.known.unwrap_or(UNTOUCHED).begin(write));
         }
-        url.progress = Progress::Journaled(write, then, LIFE);
+        url.progress = Progress::Journaled(write, then, ADMITTED);
         Some(())
     }
 
@@ -400,10 +416,10 @@ impl State {
     fn tick(&mut self) {
         for url in &mut self.urls {
             url.known = url.known.map(Known::older);
-            for (left, _) in &mut url.coming {
+            for (_, left, _) in &mut url.coming {
                 *left -= 1;
             }
-            url.coming.retain(|(left, _)| *left > 0);
+            url.coming.retain(|(_, left, _)| *left > 0);
             if let Progress::Journaled(_, _, left) | Progress::Flying(_, _, left) =
                 &mut url.progress
             {
@@ -429,7 +445,7 @@ impl State {
 fn url_has(url: &Url, write: Write) -> bool {
     url.coming
         .iter()
-        .any(|(_, other)| unordered(*other) == write)
+        .any(|(_, _, other)| unordered(*other) == write)
 }
 
 const fn answer_to(write: Write, changed: bool, exists_is_an_error: bool) -> Answer {

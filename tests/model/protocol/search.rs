@@ -54,7 +54,12 @@ impl Model for Protocol {
             actions.push(Action::Tick);
         }
         for (at, url) in state.urls.iter().enumerate() {
-            actions.extend((0..url.coming.len()).map(|number| Action::Late(at, number)));
+            for (number, (stage, _, _)) in url.coming.iter().enumerate() {
+                actions.push(match stage {
+                    Stage::OnItsWay => Action::Admit(at, number),
+                    Stage::Admitted => Action::Late(at, number),
+                });
+            }
             match url.progress {
                 Progress::Next(..) => {
                     if state.calls < calls {
@@ -134,9 +139,16 @@ impl Model for Protocol {
                 url.progress = Progress::Next(write, then);
             }
             Action::GiveUp(at) => state.urls[at].progress = Progress::GivenUp,
+            Action::Admit(at, number) => {
+                let url = &mut state.urls[at];
+                let (_, _, write) = url.coming[number];
+                // What is left of this tick, and a whole one.
+                url.coming[number] = (Stage::Admitted, LIFE - ADMITTED + 1, write);
+                url.coming.sort_unstable();
+            }
             Action::Late(at, number) => {
                 let url = &mut state.urls[at];
-                let (_, write) = url.coming.remove(number);
+                let (_, _, write) = url.coming.remove(number);
                 url.execute(unordered(write));
             }
             Action::Tick => state.tick(),

@@ -1,0 +1,41 @@
+//! What the schedules covered, so that one can see that they cover it.
+
+/// What a schedule covered, for the summary.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) calls: u64,
+    pub(crate) lost: u64,
+    pub(crate) late: u64,
+    pub(crate) late_executed: u64,
+    /// Took effect after their callers had gone.
+    pub(crate) slow_effects: u64,
+    pub(crate) throttled: u64,
+    pub(crate) crashes: u64,
+    pub(crate) runs: u64,
+    pub(crate) fences: u64,
+}
+
+impl Facts {
+    pub(crate) const fn add(&mut self, other: &Self) {
+        let Self {
+            calls,
+            lost,
+            late,
+            late_executed,
+            slow_effects,
+            throttled,
+            crashes,
+            runs,
+            fences,
+        } = *other;
+        self.calls += calls;
+        self.lost += lost;
+        self.late += late;
+        self.late_executed += late_executed;
+        self.slow_effects += slow_effects;
+        self.throttled += throttled;
+        self.crashes += crashes;
+        self.runs += runs;
+        self.fences += fences;
+    }
+}
