@@ -116,8 +116,7 @@ async fn with_state(
     told: &mut Told,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
-    let saved_values;
-    let (plan, secrets, leaving) = match wish {
+    let (plan, secrets) = match wish {
         Wish::Configuration(loaded) => {
             let salt = Salt(random()?);
             let plan = state.read(|recorded| loaded.plan(recorded, salt, &args.planning))?;
@@ -128,16 +127,14 @@ async fn with_state(
             print(&plan, &loaded.warnings, Format::Text, args.rate, ui);
             let values = loaded.values.as_ref();
             let secrets = values.map(|values| values.known.clone());
-            let leaving = values.and_then(|values| values.leaving.as_ref());
-            (plan, secrets.unwrap_or_default(), leaving)
+            (plan, secrets.unwrap_or_default())
         }
         Wish::Saved(plan) => {
             check_destination(plan, &locations.destination(plan.environment))?;
             state.read(|recorded| check_aim(recorded, &plan.destination))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
-            saved_values = resolve_saved(global, args, plan, ui).await?;
-            let leaving = saved_values.leaving.as_ref();
-            (Plan::clone(plan), saved_values.known.clone(), leaving)
+            let values = resolve_saved(global, args, plan, ui).await?;
+            (Plan::clone(plan), values.known)
         }
     };
     if !plan.tripped.is_empty() {
@@ -152,10 +149,6 @@ async fn with_state(
     let signers = signers::of(&plan, &remote.secret_ids);
     state.read(|recorded| signers::check(&plan, &signers, recorded))?;
     let ended = if approved(args) || approve(ui)? {
-        // From here on Ctrl-C waits for the calls in flight.
-        if let Some(leaving) = leaving {
-            leaving.end();
-        }
         let called = calls(args, (&plan, &signers), &secrets, &remote, state, ui).await;
         called.and_then(|(report, saved)| {
             let exit = exit_of(&report);
@@ -200,7 +193,7 @@ async fn calls(
         wall: &SystemClock,
         secrets,
         paces: &paces,
-        stop: stop.asked.clone(),
+        stop,
     };
     ui.start_progress(plan.changes().count());
     let report = apply::apply(plan, tools, &settings, ui).await;

@@ -27,7 +27,7 @@ pub(super) enum Exit {
     Stale,
     /// The command line makes no sense.
     Usage,
-    /// Ctrl-C.
+    /// Ctrl-C, or a signal that means the same.
     Interrupted,
 }
 
@@ -67,7 +67,7 @@ impl Exit {
                  those of `--expect-digest`"
             }
             Self::Usage => "the command line makes no sense",
-            Self::Interrupted => "interrupted by Ctrl-C or SIGTERM",
+            Self::Interrupted => "interrupted by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT",
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) fn start(global: &Global) {
     let lines = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        // It would panic when the terminal was closed.
+        .log_internal_errors(false)
         .with_ansi(false);
     match global.log_format {
         LogFormat::Text => lines.init(),

@@ -59,6 +59,7 @@ pub fn main() -> ExitCode {
     };
     let mut ui = Ui::new(&cli.global);
     logging::start(&cli.global);
+    stop::start();
     let ended = run(cli, &mut ui);
     let exit = ended.unwrap_or_else(|failure| {
         ui.failure(&failure);

@@ -55,8 +55,7 @@ pub(super) async fn run(args: args::Sandbox, ui: &mut Ui) -> Result<Exit, Failur
         ));
     }
     ui.flush();
-    let stop = stop::listen(|| "What is in flight gets no answer.".to_owned());
-    let mut asked = stop.asked.clone();
+    let mut asked = stop::listen(|| "What is in flight gets no answer.".to_owned());
     let shutdown = async move {
         // An error means that nobody can ask any more.
         if asked.wait_for(|asked| *asked).await.is_err() {

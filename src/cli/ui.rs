@@ -289,7 +289,7 @@ impl Ui {
     }
 
     /// What to say when the program is to end in the middle of an apply: what stays open.
-    pub(super) fn farewell(&self) -> impl FnOnce() -> String + Send + use<> {
+    pub(super) fn farewell(&self) -> impl Fn() -> String + Send + use<> {
         let under_way = Arc::clone(&self.under_way);
         move || match under_way.load(Ordering::Relaxed) {
             0 => "No change was under way.".to_owned(),
@@ -427,10 +427,16 @@ impl<W: Write> Stream<W> {
     fn after(&mut self, written: io::Result<()>) {
         let Err(error) = written else { return };
         self.closed = true;
-        if error.kind() != io::ErrorKind::BrokenPipe {
+        if !(error.kind() == io::ErrorKind::BrokenPipe || self.terminal && is_hung_up(&error)) {
             self.error = Some(error);
         }
     }
+}
+
+/// What writing to a closed terminal gives.
+fn is_hung_up(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    cfg!(unix) && error.raw_os_error() == Some(EIO)
 }
 
 impl<W: Write> fmt::Write for Stream<W> {

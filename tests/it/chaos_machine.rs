@@ -32,6 +32,8 @@ fn the_next_run_finishes(env: &TestEnv, served: &Served) {
 #[rstest]
 #[case::ctrl_c("INT")]
 #[case::terminated("TERM")]
+#[case::hung_up("HUP")]
+#[case::quit("QUIT")]
 fn the_first_signal_waits_for_what_is_in_flight(#[case] signal: &str) {
     let (env, served) = three_slow_adds();
     let run = env.start(&["apply", "--auto-approve"]);
@@ -58,6 +60,159 @@ fn the_first_signal_waits_for_what_is_in_flight(#[case] signal: &str) {
     );
     the_next_run_finishes(&env, &served);
     assert_eq!(served.arrived(), 3);
+}
+
+/// In the middle of a replace the callback is gone, and has to come back.
+#[rstest]
+#[case::ctrl_c("INT")]
+#[case::terminated("TERM")]
+#[case::hung_up("HUP")]
+#[case::quit("QUIT")]
+fn a_signal_in_a_replace_leaves_no_callback_gone(#[case] signal: &str) {
+    let (env, served) = three_slow_adds();
+    served.faults("", "");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    served.faults("slow=100ms", "");
+    // Before its delete, during it, and during its add.
+    for call in 1..=4 {
+        let before = served.arrived();
+        let run = env.start(&["apply", "--auto-approve", "--replace", "acme/*"]);
+        served.wait_for(before + call);
+        run.signal(signal);
+        run.wait().exits(130);
+        assert_eq!(served.urls(), [ONE, THREE, TWO], "after call {call}");
+    }
+    served.faults("", "");
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+/// Whatever it waits for, nothing was called, and it ends at once.
+#[rstest]
+fn a_signal_ends_every_wait(
+    #[values("INT", "TERM", "HUP", "QUIT")] signal: &str,
+    #[values("lock", "jitter", "command", "standard input")] wait: &str,
+) {
+    let (mut env, served) = three_slow_adds();
+    served.faults("slow=60s", "");
+    let mut flags = vec!["apply", "--auto-approve"];
+    let mut holder = None;
+    let says = match wait {
+        "lock" => {
+            holder = Some(env.start(&flags));
+            served.wait_for(1);
+            flags.extend(["--lock-timeout", "10m"]);
+            "Waiting for the state's lock"
+        }
+        "jitter" => {
+            flags.extend(["--jitter", "10h"]);
+            "before this run begins"
+        }
+        "command" => {
+            let yaml = env.read("callbacks.yaml");
+            let command = "key: { command: [sleep, '600'] }";
+            env.write(
+                "callbacks.yaml",
+                yaml.replacen("key: { env: KEY }", command, 1),
+            );
+            flags.extend(["--allow-commands", "--command-timeout", "10m"]);
+            "sleep"
+        }
+        _ => {
+            // It reads a pipe that nobody writes to.
+            flags.extend(["-f", "fifo"]);
+            assert!(env.other("mkfifo").arg("fifo").status().unwrap().success());
+            env.set("ESS_CALLBACKS_STATE", "callbacks.state.json");
+            ""
+        }
+    };
+    let run = env.start(&flags);
+    if says.is_empty() {
+        // The thread that listens is there as soon as the program waits for the pipe.
+        crate::support::eventually("the program has its threads", || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", run.id())).ok()?;
+            (tasks.count() > 1).then_some(())
+        });
+        crate::support::eventually("it catches signals", || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", run.id())).ok()?;
+            let caught = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigCgt:"))?;
+            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+            (caught & 0x4007 == 0x4007).then_some(())
+        });
+    } else {
+        run.wait_until_it_says(says);
+    }
+    run.signal(signal);
+    let said = run.wait().exits(130);
+    assert!(said.stderr.to_lowercase().contains("interrupted"), "{said}");
+    assert!(said.stderr.contains("nothing was called"), "{said}");
+    drop(holder);
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_lost_call() {
+    let (env, served) = three_slow_adds();
+    served.faults("", "");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    served.faults("", "lost-after");
+    let flags = ["apply", "--auto-approve", "--replace", "acme/*/one"];
+    let run = env.start(&flags);
+    run.wait_until_it_says("Waiting until");
+    run.signal("HUP");
+    let said = run.wait().exits(130);
+    assert!(said.stderr.contains("1 unknown"), "{said}");
+}
+
+/// What `nohup` is for.
+#[test]
+fn a_run_under_nohup_survives_its_terminal() {
+    let (env, served) = three_slow_adds();
+    let mut command = env.other("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" apply --auto-approve"]);
+    command.arg(&env.program);
+    let run = crate::support::Running::start(command, &env.path(""));
+    served.wait_for(1);
+    run.signal("HUP");
+    run.wait().exits(0);
+    assert_eq!(served.urls(), [ONE, THREE, TWO]);
+}
+
+/// As in a container: the system does nothing by itself when process 1 gets a signal.
+#[rstest]
+fn process_1_heeds_signals(#[values("INT", "TERM", "HUP", "QUIT")] signal: &str) {
+    let (env, served) = three_slow_adds();
+    let unshare = ["--pid", "--fork", "--kill-child"];
+    let may = env.other("unshare").args(unshare).arg("true").status();
+    if !may.is_ok_and(|status| status.success()) {
+        // Only the administrator may, and not everywhere.
+        return;
+    }
+    for flags in [&["--jitter", "10h"][..], &[]] {
+        let before = served.arrived();
+        let mut command = env.other("unshare");
+        command.args(unshare).arg(&env.program);
+        command.args(["apply", "--auto-approve"]).args(flags);
+        let run = crate::support::Running::start(command, &env.path(""));
+        if flags.is_empty() {
+            served.wait_for(before + 1);
+        } else {
+            run.wait_until_it_says("before this run begins");
+        }
+        let parent = run.id();
+        let children = format!("/proc/{parent}/task/{parent}/children");
+        let child = std::fs::read_to_string(children).unwrap();
+        let script = format!("kill -{signal} {child}");
+        assert!(
+            env.other("sh")
+                .args(["-c", &script])
+                .status()
+                .unwrap()
+                .success()
+        );
+        run.wait().exits(130);
+    }
+    assert_eq!(served.urls(), [ONE], "what was in flight was awaited");
 }
 
 #[test]

@@ -89,6 +89,48 @@ fn the_bar_leaves_no_trace_below_wide_characters(#[case] columns: u16) {
     assert!(course.contains(end), "{screen}");
 }
 
+/// The window is closed: the program gets SIGHUP, and can say nothing any more.
+#[rstest]
+#[case::quiet(&[][..])]
+#[case::logging(&["-vvv"])]
+#[case::json(&["--json"])]
+fn a_closed_terminal_leaves_no_callback_gone(#[case] flags: &[&str]) {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+    let served = env.serve(&[]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    served.faults("slow=300ms", "");
+    env.write("hangup.py", include_str!("support/hangup.py"));
+    let mut command = env.other("python3");
+    command.env("TERM", "xterm-256color");
+    let wait_for = if flags == ["--json"] {
+        "apply_start"
+    } else {
+        "0/2 changes"
+    };
+    command.arg(env.path("hangup.py")).arg(wait_for);
+    command.arg(&env.program).args(flags);
+    command.args(["apply", "--auto-approve", "--replace", "acme/*"]);
+    let said = env.said(&mut command).exits(130);
+    assert_eq!(said.stderr, "");
+    assert_eq!(served.urls(), [ONE, TWO]);
+    served.faults("", "");
+    assert!(!env.exists("callbacks.state.journal"), "it ended well");
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+/// Ctrl-C at the question.
+#[test]
+fn a_closed_terminal_is_no_approval() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    env.write("hangup.py", include_str!("support/hangup.py"));
+    let mut command = env.other("python3");
+    command.arg(env.path("hangup.py")).arg("Enter a value: ");
+    command.arg(&env.program).arg("apply");
+    env.said(&mut command).exits(130);
+    assert_eq!(served.log().len(), 0);
+}
+
 #[test]
 fn anything_else_does_not() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));

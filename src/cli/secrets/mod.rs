@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::exit::{Exit, Failure};
-use super::stop::{Leaving, Signals};
+use super::stop::Signals;
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
 use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
@@ -47,8 +47,6 @@ pub(super) struct Values {
     pub(super) warnings: Vec<(SecretIndex, SecretProblem)>,
     /// How many of them are throw-away values of the sandbox.
     pub(super) made_up: usize,
-    /// What a signal does now, when commands ran.
-    pub(super) leaving: Option<Leaving>,
 }
 
 /// Why there are no values.
@@ -144,7 +142,6 @@ impl Resolver {
             return Err(Unresolved::Problems(problems));
         }
         values.warnings = problems;
-        values.leaving = signals.map(Leaving::at_once);
         Ok(values)
     }
 
