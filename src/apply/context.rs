@@ -343,6 +343,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                 Some(After {
                     key,
                     token,
+                    same: _,
                     fingerprints: _,
                     protect: _,
                 }),

@@ -1,6 +1,6 @@
 //! `apply`: makes eSign hold what is declared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::args::{self, Format, Global};
@@ -11,15 +11,15 @@ use super::outputs;
 use super::plan::{print, refused};
 use super::random::random;
 use super::remote::Remote;
-use super::secrets::{Resolver, Unresolved, Values, fingerprints};
+use super::secrets::{Resolver, Unresolved, Values, checks, fingerprints};
 use super::signers;
 use super::stop;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Loaded, Locations, Resolve, check_aim, lock, uses_of, waiting};
 use crate::apply::{self, Settings, Tools};
 use crate::client::Rate;
-use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex, Steps};
-use crate::plan::{Change, Destination, Plan, calls_digest, read_document};
+use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex};
+use crate::plan::{Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles};
@@ -133,8 +133,9 @@ async fn with_state(
             check_destination(plan, &locations.destination(plan.environment))?;
             state.read(|recorded| check_aim(recorded, &plan.destination))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
-            let values = resolve_saved(global, args, plan, ui).await?;
-            (Plan::clone(plan), values.known)
+            let mut plan = Plan::clone(plan);
+            let values = resolve_saved(global, args, &mut plan, ui).await?;
+            (plan, values.known)
         }
     };
     if !plan.tripped.is_empty() {
@@ -356,25 +357,26 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The values for a saved plan's adds, which must be those it was made with.
+/// Resolves the secrets of a saved plan's adds. Their values must be those it was made with; what the
+/// record gets of them is added to the plan.
 async fn resolve_saved(
     global: &Global,
     args: &args::Apply,
-    plan: &Plan,
+    plan: &mut Plan,
     ui: &mut Ui,
 ) -> Result<Values, Failure> {
     let folder = super::sources::folder(&global.config);
     let commands = args.planning.commands;
     let resolver = Resolver::new(folder, commands, plan.accounts.values(), global.sandbox);
-    let adds = || {
-        plan.changes()
-            .filter(|change| matches!(change.steps, Steps::Add | Steps::DeleteThenAdd))
-    };
-    let pair = |change: &Change| change.after.as_ref().map(|after| (after.key, after.token));
-    let uses = uses_of(adds().filter_map(pair));
+    let pairs: BTreeSet<_> = plan
+        .changes()
+        .filter(|change| change.steps.adds())
+        .filter_map(|change| change.after.as_ref())
+        .map(|after| (after.key, after.token))
+        .collect();
     let reference = |index: SecretIndex| plan.secrets[index.0 as usize].clone();
     let resolved = resolver
-        .resolve(&uses, reference, &mut waiting(ui))
+        .resolve(&uses_of(pairs.iter().copied()), reference, &mut waiting(ui))
         .await
         .map_err(|unresolved| match unresolved {
             Unresolved::Problems(problems) => Failure {
@@ -392,22 +394,10 @@ async fn resolve_saved(
     let warnings = resolved.warnings.iter().cloned();
     let warnings: Vec<_> = warnings.map(|(_, problem)| problem.at(None)).collect();
     ui.diagnostics(&warnings);
-    let table = fingerprints(
-        Fingerprinter::new(plan.salt),
-        adds().filter_map(pair),
-        &resolved.known,
-    );
-    for change in adds() {
-        let Some(after) = &change.after else { continue };
-        if after.fingerprints.as_ref() != table.get(&(after.key, after.token)) {
-            let message = format!(
-                "the key or token of {} has another value now than when the plan was made",
-                change.address
-            );
-            return Err(
-                Failure::new(Exit::Stale, message).advice("Make a new plan with `plan --out`.")
-            );
-        }
-    }
+    let table = fingerprints(Fingerprinter::new(plan.salt), pairs, &resolved.known);
+    let checks = checks(plan, &resolved.known);
+    plan.learn(&table, &checks).map_err(|unlike| {
+        Failure::new(Exit::Stale, unlike.to_string()).advice("Make a new plan with `plan --out`.")
+    })?;
     Ok(resolved)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::args::{Global, Planning};
 use super::exit::{Exit, Failure};
 use super::owner;
-use super::secrets::{Commands, Resolver, Unresolved, Use, Values, fingerprints};
+use super::secrets::{Commands, Resolver, Unresolved, Use, Values, checks, fingerprints};
 use super::sources::{self, Configuration};
 use super::ui::{SystemClock, Ui};
 use crate::apply::WallClock as _;
@@ -307,6 +307,10 @@ impl Loaded {
             &options,
         );
         plan.destination = self.destination.clone();
+        let values = self.values.as_ref();
+        plan.checks = values
+            .map(|values| checks(&plan, &values.known))
+            .unwrap_or_default();
         let missing = plan.missing_accounts().next();
         if let Some((account, handle)) = missing {
             let message = format!(

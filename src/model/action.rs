@@ -47,6 +47,14 @@ impl Steps {
             Self::DeleteThenAdd => 2,
         }
     }
+
+    /// Whether one of them is an add, which sends key and token.
+    pub const fn adds(self) -> bool {
+        match self {
+            Self::Nothing | Self::Delete => false,
+            Self::Add | Self::DeleteThenAdd => true,
+        }
+    }
 }
 
 impl fmt::Display for Action {

@@ -11,7 +11,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::{
-    After, Before, Bookkeeping, Change, Destination, Move, OrganizationPlan, Plan, Reason,
+    After, Before, Bookkeeping, Change, Destination, Move, OrganizationPlan, Plan, Reason, Same,
     SourceChange, Summary, Tripped,
 };
 use crate::model::{
@@ -20,7 +20,7 @@ use crate::model::{
     LostCall, OperatorId, OrganizationId, Presumed, Salt, Scope, SecretIndex, Steps, Timestamp,
     Write,
 };
-use crate::secret::SecretReference;
+use crate::secret::{Check, SecretReference};
 
 /// Text as hostile as it comes: quotes, control characters, East Asian characters, nothing.
 pub(crate) fn text() -> impl Strategy<Value = String> {
@@ -163,13 +163,14 @@ fn after(secrets: u32) -> impl Strategy<Value = After> {
     (
         index(),
         index(),
-        proptest::option::of(fingerprints()),
+        proptest::option::of((any::<bool>(), any::<bool>())),
         any::<bool>(),
     )
-        .prop_map(|(key, token, fingerprints, protect)| After {
+        .prop_map(|(key, token, same, protect)| After {
             key,
             token,
-            fingerprints,
+            same: same.map(|(key, token)| Same { key, token }),
+            fingerprints: None,
             protect,
         })
 }
@@ -410,6 +411,11 @@ fn assemble(parts: Parts) -> Plan {
         serial,
         salt: Salt(salt),
         accounts,
+        // Of some of them, as in a real plan.
+        checks: (0..)
+            .zip(&salt[..secrets.len() - 1])
+            .map(|(n, byte)| (SecretIndex(n), Check(*byte)))
+            .collect(),
         secrets,
         organizations,
         sources,

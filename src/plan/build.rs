@@ -12,7 +12,7 @@ use super::moves::{self, Move};
 use super::order::{join, merge, order};
 use super::owners;
 use super::{
-    After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Pattern, Plan, Reason,
+    After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Pattern, Plan, Reason, Same,
     Summary,
 };
 use crate::model::{
@@ -256,6 +256,7 @@ impl<'a> Builder<'a> {
                 let after = After {
                     key,
                     token,
+                    same: None,
                     fingerprints,
                     protect,
                 };
@@ -369,6 +370,7 @@ impl<'a> Builder<'a> {
                 .iter()
                 .map(|secret| secret.reference.clone())
                 .collect(),
+            checks: BTreeMap::new(),
             organizations,
             sources: moves::sources(self.desired, self.recorded),
             moves,
@@ -441,6 +443,16 @@ pub(super) fn assemble(
         reason,
         fenced,
     } = verdict;
+    let before = entry.map(|entry| Before {
+        belief: entry.belief,
+        protect: entry.protect,
+        proved_at: entry.proof.as_ref().map(|proof| proof.at),
+    });
+    let same = |after: &After| Some(Same::of(before.as_ref(), after.fingerprints?));
+    let after = after.map(|after| After {
+        same: same(&after),
+        ..after
+    });
     Change {
         address,
         operator,
@@ -448,11 +460,7 @@ pub(super) fn assemble(
         steps,
         reason,
         fence: entry.and_then(|entry| entry.lost).filter(|_| fenced),
-        before: entry.map(|entry| Before {
-            belief: entry.belief,
-            protect: entry.protect,
-            proved_at: entry.proof.as_ref().map(|proof| proof.at),
-        }),
+        before,
         after,
     }
 }

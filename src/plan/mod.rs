@@ -23,6 +23,7 @@ mod moves;
 mod order;
 mod owners;
 mod pattern;
+mod same;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ use crate::model::{
     Account, AccountName, AccountSource, Action, Address, Belief, Environment, Fingerprints,
     Handle, Identity, Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
-use crate::secret::SecretReference;
+use crate::secret::{Check, SecretReference};
 
 pub use crate::model::Destination;
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
@@ -46,6 +47,7 @@ pub use document::{
 };
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
+pub use same::{Same, Unlike};
 
 /// What will be done, in the order it will be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +66,9 @@ pub struct Plan {
     pub accounts: BTreeMap<AccountName, Account>,
     /// Every secret its calls use, indexed by [`SecretIndex`].
     pub secrets: Vec<SecretReference>,
+    /// By which a saved plan notices that the value of one changed. The planner knows no values; whoever
+    /// does adds those of the secrets that are sent.
+    pub checks: BTreeMap<SecretIndex, Check>,
     /// In handle order. Organizations side by side, the changes of each in order.
     pub organizations: Vec<OrganizationPlan>,
     /// Accounts whose credentials come from elsewhere than those of their last calls.
@@ -145,7 +150,10 @@ pub struct After {
     pub key: Option<SecretIndex>,
     /// Its `CallbackToken`.
     pub token: Option<SecretIndex>,
-    /// Of their values; `None` when the secrets were not resolved.
+    /// Which of them have the recorded values; `None` when the secrets were not resolved.
+    pub same: Option<Same>,
+    /// Of their values, for the record. Neither shown nor saved: a plan that was read back has none until
+    /// its secrets are resolved again.
     pub fingerprints: Option<Fingerprints>,
     /// Whether it is protected.
     pub protect: bool,
@@ -366,6 +374,7 @@ impl Plan {
             salt,
             accounts,
             secrets,
+            checks,
             organizations,
             sources,
             moves,
@@ -381,6 +390,7 @@ impl Plan {
             salt: *salt,
             accounts: accounts.clone(),
             secrets: secrets.clone(),
+            checks: checks.clone(),
             organizations: organizations.iter().filter(called).cloned().collect(),
             sources: sources.clone(),
             moves: moves.clone(),

@@ -1,8 +1,8 @@
 //! A plan as a unified diff of what is recorded and what is desired, for tools that show diffs.
 //!
-//! Each organization with changes is a file of its own. Secrets are told apart by their whole
-//! fingerprints. What is called without a difference in the record does not show: a `heal`, and the
-//! delete of an `absent:` URL of which nothing is recorded.
+//! Each organization with changes is a file of its own. A secret is shown by its recorded fingerprint,
+//! whole, as long as it has the recorded value. What is called without a difference in the record does
+//! not show: a `heal`, and the delete of an `absent:` URL of which nothing is recorded.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use similar::{ChangeTag, TextDiff};
 
 use super::escape::Clean;
 use super::style::{Style, Tone};
-use super::text::{Ambiguous, Context, Fingerprinting, scope_words};
-use crate::model::{Action, Evidence, Fingerprint, Steps};
-use crate::plan::{Change, OrganizationPlan, Plan};
+use super::text::{Ambiguous, scope_words};
+use crate::model::{Action, Evidence, Fingerprint, Fingerprints, Scope, Steps};
+use crate::plan::{After, Change, OrganizationPlan, Plan, Same};
 
 /// How many unchanged lines stand around a changed one.
 const CONTEXT: usize = 3;
@@ -30,8 +30,8 @@ pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
             changes.iter().any(|change| change.steps != Steps::Nothing)
         })
         .try_for_each(|organization| {
-            let context = Context::of(plan, &ambiguous, organization);
-            organization_diff(organization, context, style, out)
+            let scope = ambiguous.scope(organization);
+            organization_diff(organization, scope, style, out)
         })
 }
 
@@ -43,7 +43,7 @@ struct Line {
 
 fn organization_diff(
     organization: &OrganizationPlan,
-    context: Context<'_>,
+    scope: Option<&Scope>,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
@@ -54,7 +54,7 @@ fn organization_diff(
     let lines: Vec<Line> = changes
         .into_iter()
         .flat_map(|change| {
-            let (recorded, desired) = sides(change, context.fingerprinting);
+            let (recorded, desired) = sides(change);
             TextDiff::from_lines(&recorded, &desired)
                 .iter_all_changes()
                 .map(|line| Line {
@@ -67,7 +67,7 @@ fn organization_diff(
     if lines.iter().all(|line| line.tag == ChangeTag::Equal) {
         return Ok(());
     }
-    let scope = context.scope.map(scope_words);
+    let scope = scope.map(scope_words);
     let scope = scope.map_or_else(String::new, |scope| format!(" ({scope})"));
     for (mark, side) in [("---", "recorded"), ("+++", "desired")] {
         writeln!(
@@ -157,7 +157,7 @@ fn range(first: usize, next: usize) -> String {
 }
 
 /// What is recorded of a callback and what is desired, as lines.
-fn sides(change: &Change, fingerprinting: Fingerprinting) -> (String, String) {
+fn sides(change: &Change) -> (String, String) {
     let there = change.before.as_ref().and_then(|before| {
         let presumed = before.belief.presumed()?;
         Some((presumed, before))
@@ -188,24 +188,32 @@ fn sides(change: &Change, fingerprinting: Fingerprinting) -> (String, String) {
     if change.action == Action::NoOp {
         return (recorded.clone(), recorded);
     }
+    let had = there.map(|(presumed, _)| presumed.fingerprints);
     let desired = change.after.as_ref().map(|after| {
-        let shown = |declared: bool, value: Option<Fingerprint>| match after.fingerprints {
-            None => declared.then(|| "not checked".to_owned()),
-            Some(_) => value.map(|value| match fingerprinting {
-                Fingerprinting::Lasting => format!("fp {value}"),
-                Fingerprinting::Passing => "(secret)".to_owned(),
-            }),
-        };
-        let fingerprints = after.fingerprints.unwrap_or_default();
-        block(
-            change,
-            shown(after.key.is_some(), fingerprints.key),
-            shown(after.token.is_some(), fingerprints.token),
-            after.protect,
-            false,
-        )
+        let [key, token] = desired_secrets(after, had.unwrap_or_default());
+        block(change, key, token, after.protect, false)
     });
     (recorded, desired.unwrap_or_default())
+}
+
+/// Key and token of the desired side: never a fingerprint that is not recorded already.
+fn desired_secrets(after: &After, had: Fingerprints) -> [Option<String>; 2] {
+    let same = |which: fn(Same) -> bool| after.same.map(which);
+    let shown = |declared: bool, same: Option<bool>, had: Option<Fingerprint>| {
+        declared.then(|| match (same, had) {
+            (None, _) => "not checked".to_owned(),
+            (Some(true), Some(had)) => format!("fp {had}"),
+            (Some(false), Some(_)) => "(secret, changed)".to_owned(),
+            (Some(_), None) => "(secret)".to_owned(),
+        })
+    };
+    let key = shown(after.key.is_some(), same(|same| same.key), had.key);
+    // Beside another key it can't be told whether the token changed.
+    let had_token = had
+        .token
+        .filter(|_| same(|same| same.key || same.token) != Some(false));
+    let token = shown(after.token.is_some(), same(|same| same.token), had_token);
+    [key, token]
 }
 
 fn block(
@@ -277,8 +285,8 @@ mod tests {
              key: fp 01010101010101010101010101010101
              token: fp 02020202020202020202020202020202
         +https://b.example/new
-        +    key: fp 9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c
-        +    token: fp 77777777777777777777777777777777
+        +    key: (secret)
+        +    token: (secret)
          https://c.example/1
              key: fp 01010101010101010101010101010101
              token: fp 02020202020202020202020202020202
@@ -287,7 +295,7 @@ mod tests {
              token: fp 02020202020202020202020202020202
          https://d.example/rotated
         -    key: fp 02020202020202020202020202020202
-        +    key: fp 81818181818181818181818181818181
+        +    key: (secret, changed)
              token: fp 77777777777777777777777777777777
         --- recorded/beta
         +++ desired/beta

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Context, Fingerprinting, Style};
+use super::{Context, Style};
 use crate::model::{
     Account, AccountName, AccountSource, Action, Address, ApiError, Belief, CallbackUrl,
     Environment, Fingerprint, Fingerprints, Handle, Lineage, LostCall, OperatorId, RequestId, Salt,
     Scope, SecretIndex, Steps, Timestamp, Write,
 };
-use crate::plan::{After, Before, Change, Destination, OrganizationPlan, Plan, Reason, Summary};
+use crate::plan::{
+    After, Before, Change, Destination, OrganizationPlan, Plan, Reason, Same, Summary,
+};
 use crate::secret::SecretReference;
 
 /// 2026-11-23T12:00:00Z
@@ -58,6 +60,7 @@ pub(super) fn after(fingerprints: Option<Fingerprints>) -> After {
     After {
         key: Some(SecretIndex(0)),
         token: Some(SecretIndex(1)),
+        same: None,
         fingerprints,
         protect: false,
     }
@@ -79,7 +82,7 @@ pub(super) fn change(
     reason: Reason,
     (before, after): (Option<Before>, Option<After>),
 ) -> Change {
-    Change {
+    compared(Change {
         address,
         operator: OperatorId::new("yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"),
         action,
@@ -88,7 +91,18 @@ pub(super) fn change(
         fence: None,
         before,
         after,
+    })
+}
+
+/// With what planning says of the secrets' values.
+pub(super) fn compared(mut change: Change) -> Change {
+    let before = change.before.as_ref();
+    if let Some(after) = &mut change.after {
+        after.same = after
+            .fingerprints
+            .map(|declared| Same::of(before, declared));
     }
+    change
 }
 
 pub(super) fn add(handle: &str, text: &str) -> Change {
@@ -152,6 +166,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
             SecretReference::Env("ACME_CALLBACK_KEY".to_owned()),
             SecretReference::File("secrets/acme.token".to_owned()),
         ],
+        checks: BTreeMap::new(),
         organizations: by_handle
             .into_iter()
             .map(|(handle, changes)| OrganizationPlan {
@@ -204,9 +219,8 @@ pub(super) fn api_error() -> ApiError {
     }
 }
 
-/// Nothing of the plan but its lasting fingerprints.
-pub(super) const LASTING: Context<'static> = Context {
-    fingerprinting: Fingerprinting::Lasting,
+/// Of a plan in which a handle tells all.
+pub(super) const PLAIN: Context<'static> = Context {
     scope: None,
     successor: None,
 };

@@ -46,8 +46,5 @@ pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_tex
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_list, state_text};
 pub use style::{Style, Tone};
-pub use text::{
-    Context, Fingerprinting, Symbol, change_text, guards_json, guards_text, plan_text,
-    question_text,
-};
+pub use text::{Context, Symbol, change_text, guards_json, guards_text, plan_text, question_text};
 pub use words::{ago, counted, plural, span, tenths};

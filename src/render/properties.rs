@@ -8,13 +8,34 @@ use super::{
     plan_markdown, plan_text, planned_change_json, planned_move_json,
 };
 use crate::model::{Address, CallbackUrl, Handle, OperatorId, Timestamp};
-use crate::plan::{Plan, arbitrary, write_document};
+use crate::plan::{Plan, arbitrary, calls_digest, write_document};
 
 fn text(plan: &Plan, style: &Style) -> String {
     let mut out = String::new();
     plan_text(plan, style, &mut out).unwrap();
     guards_text(plan, style, &mut out).unwrap();
     out
+}
+
+/// All that is made of a plan, for people and for programs.
+fn all_outputs(plan: &Plan, style: &Style) -> Vec<String> {
+    let mut outputs = vec![text(plan, style), plan_markdown(plan, style)];
+    let mut diff = String::new();
+    plan_diff(plan, style, &mut diff).unwrap();
+    outputs.push(diff);
+    outputs.extend(
+        plan.changes_by_organization()
+            .map(|(organization, change)| planned_change_json(organization, change, style.now)),
+    );
+    let moves = plan.moves.iter();
+    outputs.extend(moves.map(|item| planned_move_json(item, style.now)));
+    outputs.push(change_summary_json(plan, style.now));
+    outputs.extend(guards_json(plan, 5, style.now));
+    let mut document = Vec::new();
+    write_document(plan, &[], &mut document).unwrap();
+    outputs.push(String::from_utf8(document).unwrap());
+    outputs.push(calls_digest(plan));
+    outputs
 }
 
 fn without_colours(text: &str) -> String {
@@ -67,28 +88,33 @@ proptest! {
             }
         }
         let style = Style { width, ..Style::plain(now) };
-        let mut outputs = vec![text(&plan, &style), plan_markdown(&plan, &style)];
-        let mut diff = String::new();
-        plan_diff(&plan, &style, &mut diff).unwrap();
-        outputs.push(diff);
-        outputs.extend(
-            plan.changes_by_organization()
-                .map(|(organization, change)| planned_change_json(organization, change, now)),
-        );
-        outputs.extend(plan.moves.iter().map(|item| planned_move_json(item, now)));
-        outputs.extend(guards_json(&plan, 5, now));
+        let mut outputs = all_outputs(&plan, &style);
         outputs.push(error_json(name, Some(name), 1, now));
         let mut error = String::new();
         error_text(name, Some(name), &style, &mut error).unwrap();
         outputs.push(error);
-        let mut document = Vec::new();
-        write_document(&plan, &[], &mut document).unwrap();
-        outputs.push(String::from_utf8(document).unwrap());
         for line in outputs.iter().flat_map(|output| output.lines()) {
             prop_assert!(!line.trim_start().starts_with("::"), "{line}");
             prop_assert!(!line.contains("##[") && !line.contains("##vso["), "{line}");
             prop_assert!(!line.contains("##teamcity["), "{line}");
         }
+    }
+
+    /// Else whoever may plan could try guesses of a weak token until one has the fingerprint that is shown.
+    #[test]
+    fn no_output_depends_on_the_fingerprint_of_a_declared_value(
+        plan in arbitrary::plan(),
+        now in arbitrary::timestamp(),
+        declared in arbitrary::fingerprints(),
+    ) {
+        let mut known = plan.clone();
+        for change in known.organizations.iter_mut().flat_map(|o| &mut o.changes) {
+            if let Some(after) = &mut change.after {
+                after.fingerprints = Some(declared);
+            }
+        }
+        let style = Style::plain(now);
+        prop_assert_eq!(all_outputs(&known, &style), all_outputs(&plan, &style));
     }
 
     #[test]

@@ -2,16 +2,18 @@
 //!
 //! [`Secret`] can't be printed, compared by accident or serialized; its value leaves only through
 //! [`Secret::expose`], which is easy to search for. [`SecretReference`] says where a value comes from,
-//! and [`Fingerprinter`] tells whether it changed.
+//! and [`Fingerprinter`] and [`Check`] tell whether it changed.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "secrets are read by `cli`; here they are values"
 )]
 
+mod check;
 mod fingerprinter;
 mod reference;
 
+pub use check::Check;
 pub use fingerprinter::Fingerprinter;
 pub use reference::SecretReference;
 

@@ -125,23 +125,23 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     env.run(&["apply", "--auto-approve", "--no-wait"]).exits(4);
     assert_eq!(served.operations(ONE), ["add", "delete"]);
     assert_snapshot!(env.run(&["plan"]).exits(0).out(), @r#"
-        Actions are indicated with the following symbols:
-          ! finish (settle an open call)
+    Actions are indicated with the following symbols:
+      ! finish (settle an open call)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one has an open call, which replacing it will finish
-          # (because nobody knows whether an earlier delete of it arrived)
-          # (waits until [CLOCK] UTC: an earlier delete may still arrive until then)
-          ! callback {
-                url   = "https://hooks.example/one"
-              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
-              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
-            }
+      # acme/https://hooks.example/one has an open call, which replacing it will finish
+      # (because nobody knows whether an earlier delete of it arrived)
+      # (waits until [CLOCK] UTC: an earlier delete may still arrive until then)
+      ! callback {
+            url   = "https://hooks.example/one"
+          ~ key   = (secret, fp [FP], assumed) -> (secret, changed)
+          ~ token = (secret, fp [FP], assumed) -> (secret)
+        }
 
-        Plan: 1 to add, 0 to change, 1 to destroy.
-        2 calls, about 1 s at 20/s; up to [SPAN] of waiting for lost calls; 1 replace with a gap of about 1 round trip. 1 unknown.
-        "#);
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s; up to [SPAN] of waiting for lost calls; 1 replace with a gap of about 1 round trip. 1 unknown.
+    "#);
 
     served.skew(DEAD);
     env.run(&["apply", "--auto-approve", "--no-wait"]).exits(0);

@@ -146,27 +146,27 @@ fn a_changed_key_is_a_replace_and_proves_what_is_there() {
     env.run(&["apply", "--auto-approve"]).exits(0);
     env.set("KEY", OTHER_KEY);
     assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-        -/+ replace (delete, then add)
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+    -/+ replace (delete, then add)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one must be replaced
-          # (because its key changed)
-        -/+ callback {
-                url   = "https://hooks.example/one"
-              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
-              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
-            }
+      # acme/https://hooks.example/one must be replaced
+      # (because its key changed)
+    -/+ callback {
+            url   = "https://hooks.example/one"
+          ~ key   = (secret, fp [FP], assumed) -> (secret, changed)
+          ~ token = (secret, fp [FP], assumed) -> (secret)
+        }
 
-        Plan: 1 to add, 0 to change, 1 to destroy.
-        2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
-        acme/https://hooks.example/one: Replacing (delete, then add)...
-        acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
-        "#);
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
+    acme/https://hooks.example/one: Replacing (delete, then add)...
+    acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
+    "#);
     assert_eq!(served.operations(ONE), ["add", "delete", "add"]);
     assert_snapshot!(env.run(&["plan"]), @r"
         exit 0

@@ -60,16 +60,16 @@ fn an_account_with_a_new_name_loses_nothing() {
       + callback {
           + url     = "https://hooks.example/one"
           + account = "main"
-          + key     = (secret, fp [FP])
-          + token   = (secret, fp [FP])
+          + key     = (secret)
+          + token   = (secret)
         }
 
       # acme/https://hooks.example/two will be added
       + callback {
           + url     = "https://hooks.example/two"
           + account = "main"
-          + key     = (secret, fp [FP])
-          + token   = (secret, fp [FP])
+          + key     = (secret)
+          + token   = (secret)
         }
 
     Plan: 2 to add, 0 to change, 2 to destroy.
@@ -175,8 +175,8 @@ fn an_organization_with_another_member_is_shown_with_both() {
           + url                   = "https://hooks.example/one"
           + account               = "default"
           + proxy_organization_id = "member-two"
-          + key                   = (secret, fp [FP])
-          + token                 = (secret, fp [FP])
+          + key                   = (secret)
+          + token                 = (secret)
         }
 
     Plan: 1 to add, 0 to change, 1 to destroy.
@@ -234,8 +234,8 @@ fn an_organization_with_another_member_is_shown_with_both() {
           + url                   = "https://hooks.example/one"
           + account               = "default"
           + proxy_organization_id = "member-two"
-          + key                   = (secret, fp [FP])
-          + token                 = (secret, fp [FP])
+          + key                   = (secret)
+          + token                 = (secret)
         }
 
     Plan: 1 to add, 0 to change, 1 to destroy.

@@ -27,37 +27,37 @@ fn targets_leave_the_rest_alone() {
         "acme/https://hooks.example/tw*",
     ];
     assert_snapshot!(env.run(&[&["apply", "--auto-approve"], &targets[..]].concat()), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-        -/+ replace (delete, then add)
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+    -/+ replace (delete, then add)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one must be replaced
-          # (because its key changed)
-        -/+ callback {
-                url   = "https://hooks.example/one"
-              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
-              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
-            }
+      # acme/https://hooks.example/one must be replaced
+      # (because its key changed)
+    -/+ callback {
+            url   = "https://hooks.example/one"
+          ~ key   = (secret, fp [FP], assumed) -> (secret, changed)
+          ~ token = (secret, fp [FP], assumed) -> (secret)
+        }
 
-          # acme/https://hooks.example/two must be replaced
-          # (because its key changed)
-        -/+ callback {
-                url   = "https://hooks.example/two"
-              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
-              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
-            }
+      # acme/https://hooks.example/two must be replaced
+      # (because its key changed)
+    -/+ callback {
+            url   = "https://hooks.example/two"
+          ~ key   = (secret, fp [FP], assumed) -> (secret, changed)
+          ~ token = (secret, fp [FP], assumed) -> (secret)
+        }
 
-        Plan: 2 to add, 0 to change, 2 to destroy.
-        4 calls, about 1 s at 20/s; 2 replaces with a gap of about 1 round trip each.
-        acme/https://hooks.example/one: Replacing (delete, then add)...
-        acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
-        acme/https://hooks.example/two: Replacing (delete, then add)...
-        acme/https://hooks.example/two: Replaced after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 2 added, 0 changed, 2 destroyed.
-        "#);
+    Plan: 2 to add, 0 to change, 2 to destroy.
+    4 calls, about 1 s at 20/s; 2 replaces with a gap of about 1 round trip each.
+    acme/https://hooks.example/one: Replacing (delete, then add)...
+    acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
+    acme/https://hooks.example/two: Replacing (delete, then add)...
+    acme/https://hooks.example/two: Replaced after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 2 added, 0 changed, 2 destroyed.
+    "#);
     assert_eq!(served.arrived(), 3 + 4);
     assert_snapshot!(env.run(&["plan", "--target", "acme/nothing"]), @r"
         exit 1

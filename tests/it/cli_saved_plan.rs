@@ -67,23 +67,23 @@ fn a_saved_plan_is_shown_as_it_was() {
     let (shown, planned) = (env.run(&["show", "plan.json"]), env.run(&["plan"]));
     assert_eq!(shown.out(), planned.out());
     assert_snapshot!(shown, @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/two will be added
-          + callback {
-              + url   = "https://hooks.example/two"
-              + key   = (secret, fp [FP])
-              + token = (secret, fp [FP])
-            }
+      # acme/https://hooks.example/two will be added
+      + callback {
+          + url   = "https://hooks.example/two"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-        Plan: 1 to add, 0 to change, 0 to destroy.
-        1 call, about 1 s at 20/s. 1 unchanged, 1 unproven.
-        "#);
+    Plan: 1 to add, 0 to change, 0 to destroy.
+    1 call, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    "#);
     let document = env.run(&["show", "plan.json", "--format", "json"]).exits(0);
     assert_eq!(document.stdout, env.read("plan.json"));
 }

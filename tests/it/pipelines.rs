@@ -44,8 +44,8 @@ fn a_fork_and_a_trusted_run_agree_on_the_digest_until_a_secret_changes() {
       # acme/https://hooks.example/two will be added
     +   callback {
     +       url   = "https://hooks.example/two"
-    +       key   = (secret, fp [FP])
-    +       token = (secret, fp [FP])
+    +       key   = (secret)
+    +       token = (secret)
         }
     ```
 

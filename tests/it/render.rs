@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use ess_callbacks::model::{
-    Account, AccountName, AccountSource, Action, Address, CallbackUrl, Environment, Fingerprint,
-    Fingerprints, Handle, OperatorId, OrganizationId, Salt, Scope, SecretIndex, Steps, Timestamp,
+    Account, AccountName, AccountSource, Action, Address, CallbackUrl, Environment, Handle,
+    OperatorId, OrganizationId, Salt, Scope, SecretIndex, Steps, Timestamp,
 };
 use ess_callbacks::plan::{
-    After, Change, Destination, DocumentError, OrganizationPlan, Plan, Reason, Summary,
+    After, Change, Destination, DocumentError, OrganizationPlan, Plan, Reason, Same, Summary,
     read_document, write_document,
 };
 use ess_callbacks::render::{Style, plan_text, planned_change_json};
@@ -32,10 +32,8 @@ fn add(handle: &Handle, number: usize) -> Change {
         after: Some(After {
             key: Some(SecretIndex(0)),
             token: None,
-            fingerprints: Some(Fingerprints {
-                key: Some(Fingerprint([7; 16])),
-                token: None,
-            }),
+            same: Some(Same::default()),
+            fingerprints: None,
             protect: false,
         }),
     }
@@ -71,6 +69,7 @@ fn plan(organizations: usize, each: usize) -> Plan {
             Account::of(AccountSource::Default {}),
         )]),
         secrets: vec![SecretReference::Env("KEY".to_owned())],
+        checks: BTreeMap::new(),
         organizations,
         sources: Vec::new(),
         moves: Vec::new(),

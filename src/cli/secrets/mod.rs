@@ -17,8 +17,8 @@ use super::stop::Signals;
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
 use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
-use crate::plan::FingerprintTable;
-use crate::secret::{Fingerprinter, Secret, SecretReference};
+use crate::plan::{FingerprintTable, Plan};
+use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
 use command::Ended;
 
 /// The most that a file or command may give. A secret has far less.
@@ -193,6 +193,19 @@ fn interrupted(reference: &SecretReference) -> Failure {
     let message =
         format!("interrupted while the {reference} ran; it was stopped, and nothing was called");
     Failure::new(Exit::Interrupted, message)
+}
+
+/// The checks of every secret that the plan sends.
+pub(super) fn checks(
+    plan: &Plan,
+    values: &BTreeMap<SecretIndex, Secret>,
+) -> BTreeMap<SecretIndex, Check> {
+    let adds = plan.changes().filter(|change| change.steps.adds());
+    let sent = adds.filter_map(|change| change.after.as_ref());
+    sent.flat_map(|after| [after.key, after.token])
+        .flatten()
+        .filter_map(|index| Some((index, Check::of(values.get(&index)?))))
+        .collect()
 }
 
 /// The fingerprints of every pair that is used.

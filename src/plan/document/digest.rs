@@ -90,13 +90,14 @@ fn without_secrets(change: &Change) -> Change {
     if let Some(After {
         key,
         token,
-        fingerprints,
+        same,
+        fingerprints: _,
         protect: _,
     }) = &mut bare.after
     {
         *key = key.map(|_| SecretIndex(0));
         *token = token.map(|_| SecretIndex(0));
-        *fingerprints = None;
+        *same = None;
     }
     bare
 }
@@ -106,8 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Fingerprints;
-    use crate::plan::arbitrary;
+    use crate::plan::{Same, arbitrary};
 
     proptest! {
         #[test]
@@ -116,7 +116,7 @@ mod tests {
             let mut blind = plan.clone();
             for change in blind.organizations.iter_mut().flat_map(|o| &mut o.changes) {
                 if let Some(after) = &mut change.after {
-                    after.fingerprints = after.fingerprints.is_none().then(Fingerprints::default);
+                    after.same = after.same.is_none().then(Same::default);
                 }
             }
             blind.salt = crate::model::Salt([9; 16]);

@@ -1,14 +1,15 @@
 //! The plan document: what `plan --format json` prints and `plan --out` saves.
 //!
 //! [`write_document`] streams it; [`read_document`] gives back the very [`Plan`](super::Plan), so that
-//! `apply PLAN` needs no callbacks.yaml. It holds secret references and fingerprints, never a
-//! secret.
+//! `apply PLAN` needs no callbacks.yaml. It holds secret references, recorded fingerprints and one byte of
+//! each secret that is sent, never a secret: see [`Same`](super::Same).
 //!
 //! Invariants: what was written reads back equal; a document that was cut off, edited or made by
 //! another version is refused, never half understood. The digest protects against accidents and
 //! hasty editing; it is no signature.
 //!
-//! Format history: 1.0, the first; 1.1, `destination`.
+//! Format history: 1.0, the first; 1.1, `destination`; 1.2, `moves` and
+//! `successor`, accounts as objects, and `checks` and `same` in the place of declared fingerprints.
 
 mod digest;
 mod errored;

@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
-use crate::model::{Account, AccountName, Environment, Lineage, Salt, Scope};
+use crate::model::{Account, AccountName, Environment, Lineage, Salt, Scope, SecretIndex};
 use crate::plan::{
     Bookkeeping, Destination, Move, OrganizationPlan, Plan, SourceChange, Summary, Tripped,
 };
-use crate::secret::SecretReference;
+use crate::secret::{Check, SecretReference};
 
 /// Why a text is no plan that can be applied. The caller knows which file it was.
 #[derive(Debug, thiserror::Error)]
@@ -144,6 +144,7 @@ struct Document {
     tripped: Vec<TrippedRow>,
     accounts: BTreeMap<AccountName, Account>,
     secrets: Vec<SecretReference>,
+    checks: BTreeMap<u32, Check>,
     organizations: Vec<OrganizationRow>,
     changes: Vec<ChangeRow>,
     sources: Vec<SourceChange>,
@@ -167,6 +168,11 @@ impl Document {
             salt: self.fingerprint_salt,
             accounts: self.accounts,
             secrets: self.secrets,
+            checks: self
+                .checks
+                .into_iter()
+                .map(|(i, c)| (SecretIndex(i), c))
+                .collect(),
             organizations,
             sources: self.sources,
             moves: self.moves.into_iter().map(Move::from).collect(),

@@ -10,7 +10,7 @@ use crate::model::{
     Handle, LostCall, OperatorId, OrganizationId, Presence, Presumed, Scope, SecretIndex, Steps,
     Timestamp, Write,
 };
-use crate::plan::{After, Before, Change, OrganizationPlan, Reason};
+use crate::plan::{After, Before, Change, OrganizationPlan, Reason, Same};
 
 /// `scope`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -351,7 +351,7 @@ struct AfterRow {
     key: Option<u32>,
     token: Option<u32>,
     /// `None` when the secrets were not resolved.
-    fingerprints: Option<Fingerprints>,
+    same: Option<Same>,
     protect: bool,
 }
 
@@ -360,13 +360,14 @@ impl From<&After> for AfterRow {
         let After {
             key,
             token,
-            fingerprints,
+            same,
+            fingerprints: _,
             protect,
         } = after;
         Self {
             key: key.map(|index| index.0),
             token: token.map(|index| index.0),
-            fingerprints: *fingerprints,
+            same: *same,
             protect: *protect,
         }
     }
@@ -377,7 +378,7 @@ impl AfterRow {
         let Self {
             key,
             token,
-            fingerprints,
+            same,
             protect,
         } = self;
         for index in [key, token].into_iter().flatten() {
@@ -388,7 +389,8 @@ impl AfterRow {
         Ok(After {
             key: key.map(SecretIndex),
             token: token.map(SecretIndex),
-            fingerprints,
+            same,
+            fingerprints: None,
             protect,
         })
     }

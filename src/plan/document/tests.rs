@@ -49,7 +49,8 @@ fn some_plan() -> Plan {
         after: Some(After {
             key: Some(SecretIndex(0)),
             token: None,
-            fingerprints: Some(fingerprints(2)),
+            same: Some(Same::default()),
+            fingerprints: None,
             protect: true,
         }),
     };
@@ -72,6 +73,7 @@ fn some_plan() -> Plan {
         )]
         .into(),
         secrets: vec![SecretReference::Env("ACME_CALLBACK_KEY".to_owned())],
+        checks: [(SecretIndex(0), Check(0x9c))].into(),
         organizations: vec![OrganizationPlan {
             handle: Handle::new("acme"),
             scope,
@@ -137,11 +139,14 @@ fn the_document_has_this_shape() {
       "secrets": [
         {"env":"ACME_CALLBACK_KEY"}
       ],
+      "checks": {
+        "0": "9c"
+      },
       "organizations": [
         {"organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"suspended":false,"changes":1}
       ],
       "changes": [
-        {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"fingerprints":{"key":"02020202020202020202020202020202"},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:35Z"}}
+        {"address":"acme/https://a.example/cb","organization":"acme","scope":{"environment":"production","account":"default","proxy_organization_id":"yDtwEUUckp7f87yrUygaLZxYk2SEodS7"},"url":"https://a.example/cb","operator":"yDw6yUUgyg3caowzUx4GQptRKfMnJqX8","actions":["delete","add"],"calls":["delete","add"],"reason":{"because":"secret_changed","key":true,"token":false},"before":{"presence":"present","evidence":"proven","fingerprints":{"key":"01010101010101010101010101010101"},"exact":true,"protect":false,"proved_at":"2026-11-18T11:06:40Z"},"after":{"key":0,"token":null,"same":{"key":false,"token":false},"protect":true},"fence":{"lost":"add","fingerprints":{"key":"03030303030303030303030303030303"},"signed_at":"2026-11-23T12:00:00Z","until":"2026-11-23T12:05:35Z"}}
       ],
       "sources": [],
       "moves": [],
@@ -149,7 +154,7 @@ fn the_document_has_this_shape() {
       "diagnostics": [
         {"severity":"warning","code":"W001","message":"no token"}
       ],
-      "digest": "sha256:e3f703e98b6d468f4a2bb1d82aec00c9a8b75e141abcce263f5ed0471a3b3a18"
+      "digest": "sha256:4c7edcbe48576d54b3834af34dabbad086455680b64b213caa4f36bbf917a3bd"
     }
     "#);
 }
@@ -203,7 +208,7 @@ fn a_plan_without_its_secrets_or_with_a_guard_tripped_can_not_be_applied() {
     plan.tripped.clear();
     assert!(applyable(&plan));
     if let Some(after) = &mut plan.organizations[0].changes[0].after {
-        after.fingerprints = None;
+        after.same = None;
     }
     assert!(!applyable(&plan));
 }

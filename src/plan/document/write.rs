@@ -10,9 +10,9 @@ use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
 use super::{DIGEST_LINE, FORMAT_VERSION};
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{Account, AccountName, Environment, Lineage, Salt, Steps};
-use crate::plan::{Destination, Plan, SourceChange, Summary};
-use crate::secret::SecretReference;
+use crate::model::{Account, AccountName, Environment, Lineage, Salt};
+use crate::plan::{After, Change, Destination, Plan, SourceChange, Summary};
+use crate::secret::{Check, SecretReference};
 
 /// Writes the plan and the diagnostics of the run that made it. Memory does not grow with the plan;
 /// `out` should be buffered.
@@ -46,14 +46,9 @@ pub fn applyable(plan: &Plan) -> bool {
     something_to_do && plan.tripped.is_empty() && plan.changes().all(is_resolved)
 }
 
-fn is_resolved(change: &crate::plan::Change) -> bool {
-    match change.steps {
-        Steps::Nothing | Steps::Delete => true,
-        Steps::Add | Steps::DeleteThenAdd => change
-            .after
-            .as_ref()
-            .is_none_or(|after| after.fingerprints.is_some()),
-    }
+fn is_resolved(change: &Change) -> bool {
+    let resolved = |after: &After| after.same.is_some();
+    !change.steps.adds() || change.after.as_ref().is_none_or(resolved)
 }
 
 #[derive(Serialize)]
@@ -71,6 +66,7 @@ struct Document<'a> {
     tripped: &'a Plan,
     accounts: &'a BTreeMap<AccountName, Account>,
     secrets: &'a [SecretReference],
+    checks: BTreeMap<u32, Check>,
     #[serde(serialize_with = "organizations")]
     organizations: &'a Plan,
     #[serde(serialize_with = "changes")]
@@ -101,6 +97,7 @@ impl<'a> Document<'a> {
             tripped: plan,
             accounts: &plan.accounts,
             secrets: &plan.secrets,
+            checks: plan.checks.iter().map(|(i, c)| (i.0, *c)).collect(),
             organizations: plan,
             changes: plan,
             sources: &plan.sources,

@@ -2,6 +2,7 @@
 
 mod laws;
 mod owners;
+mod saved;
 
 use super::*;
 use crate::diag::Place;

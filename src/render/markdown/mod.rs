@@ -92,7 +92,7 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     let mut left = 0;
     let ambiguous = Ambiguous::of(plan);
     for organization in &plan.organizations {
-        let context = Context::of(plan, &ambiguous, organization);
+        let context = Context::of(&ambiguous, organization);
         left += page.organization(organization, context, style);
     }
     page.left_out(left, 0, "changes");

@@ -45,7 +45,7 @@ fn deletions_come_first_and_details_are_folded() {
     4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged.
     ```
 
-    Digest of the calls: `sha256:a71cda8259c6413a486b7074c47056bf7295bffefb6c1892d8bfff96662a3359`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
+    Digest of the calls: `sha256:2e59e58283a867f72ef52788ffbf93c832eaf8e807b6ec559c65c94ad9234dc6`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
 
     <details open><summary><code>acme</code>: 1 change</summary>
 
@@ -53,8 +53,8 @@ fn deletions_come_first_and_details_are_folded() {
       # acme/https://hooks.acme.example/esign will be added
     +   callback {
     +       url   = "https://hooks.acme.example/esign"
-    +       key   = (secret, fp 9c9c…)
-    +       token = (secret, fp 7777…)
+    +       key   = (secret)
+    +       token = (secret)
         }
     ```
 
@@ -67,7 +67,7 @@ fn deletions_come_first_and_details_are_folded() {
       # (because its key changed)
     !   callback {
             url   = "https://sh.acme.example/cb"
-    !       key   = (secret, fp 0202…) -> (secret, fp 8181…)
+    !       key   = (secret, fp 0202…) -> (secret, changed)
             token = (secret, fp 7777…)
         }
     ```

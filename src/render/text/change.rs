@@ -5,39 +5,15 @@ use std::fmt;
 use super::Symbol;
 use super::scope::{Ambiguous, differences, fields};
 use crate::model::{Fingerprint, LostCall, Presumed, Scope, Steps, Write};
-use crate::plan::{After, Before, Change, OrganizationPlan, Plan, Reason};
+use crate::plan::{After, Before, Change, OrganizationPlan, Reason, Same};
 use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
 use crate::render::words;
 use crate::render::wrap::write_wrapped;
 
-/// Whether a plan's fingerprints are worth showing.
-///
-/// Before the first apply there is no recorded salt. Each plan then draws one of its own, and its
-/// fingerprints would differ from run to run without meaning anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fingerprinting {
-    /// Made with the recorded salt: they can be compared with those of other plans.
-    Lasting,
-    /// Made with a salt of this plan alone.
-    Passing,
-}
-
-impl Fingerprinting {
-    /// Of this plan.
-    pub const fn of(plan: &Plan) -> Self {
-        match plan.lineage {
-            Some(_) => Self::Lasting,
-            None => Self::Passing,
-        }
-    }
-}
-
 /// What one change's text needs to know of its plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Whether its fingerprints are worth showing.
-    pub fingerprinting: Fingerprinting,
     /// Its scope, when the handle does not tell which one it is.
     pub scope: Option<&'a Scope>,
     /// The scope that its organization has now, when that is another one.
@@ -45,13 +21,8 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn of(
-        plan: &Plan,
-        ambiguous: &Ambiguous<'_>,
-        organization: &'a OrganizationPlan,
-    ) -> Self {
+    pub(crate) fn of(ambiguous: &Ambiguous<'_>, organization: &'a OrganizationPlan) -> Self {
         Self {
-            fingerprinting: Fingerprinting::of(plan),
             scope: ambiguous.scope(organization),
             successor: organization
                 .successor
@@ -186,12 +157,12 @@ fn collect(change: &Change, context: Context<'_>) -> Vec<Attribute> {
     let there = before.and_then(|before| before.belief.presumed());
     let sides = match (there, &change.after) {
         (_, None) => Sides::Goes(there),
-        (None, Some(after)) => Sides::Comes(after, context.fingerprinting),
+        (None, Some(after)) => Sides::Comes(after),
         (Some(there), Some(after)) => Sides::Both(there, after),
     };
     let whole = match sides {
         Sides::Goes(_) => Sign::Goes,
-        Sides::Comes(..) => Sign::Comes,
+        Sides::Comes(_) => Sign::Comes,
         Sides::Both(..) => Sign::Stays,
     };
     let mut attributes = vec![Attribute {
@@ -215,7 +186,7 @@ fn collect(change: &Change, context: Context<'_>) -> Vec<Attribute> {
 }
 
 enum Sides<'a> {
-    Comes(&'a After, Fingerprinting),
+    Comes(&'a After),
     Goes(Option<Presumed>),
     Both(Presumed, &'a After),
 }
@@ -246,43 +217,39 @@ impl Which {
             Self::Key => after.key.is_some(),
             Self::Token => after.token.is_some(),
         };
-        match after.fingerprints {
-            None => declared.then_some(Declared::NotChecked),
-            Some(fingerprints) => match self {
-                Self::Key => fingerprints.key,
-                Self::Token => fingerprints.token,
-            }
-            .map(Declared::Value),
-        }
+        declared.then_some(match (self, after.same) {
+            (_, None) => Declared::NotChecked,
+            (Self::Key, Some(Same { key: true, .. }))
+            | (Self::Token, Some(Same { token: true, .. })) => Declared::Same,
+            // Its fingerprint is made with the key: beside another key it says nothing.
+            (Self::Token, Some(Same { key: false, .. })) => Declared::NotTold,
+            (Self::Key | Self::Token, Some(_)) => Declared::Changed,
+        })
     }
 }
 
-/// A declared secret.
+/// What can be said of a declared secret beside the recorded one. Its own fingerprint is never shown:
+/// see [`crate::plan::Same`].
 #[derive(Clone, Copy)]
 enum Declared {
-    Value(Fingerprint),
+    Same,
+    Changed,
+    NotTold,
     NotChecked,
 }
 
 fn secret(which: Which, sides: &Sides<'_>, steps: Steps) -> Option<Attribute> {
     let (sign, value) = match *sides {
-        Sides::Goes(there) => (Sign::Goes, recorded(which.had(there?)?, there?.exact, 4)),
-        Sides::Comes(after, fingerprinting) => {
-            let gets = which.gets(after)?;
-            let value = match (gets, fingerprinting) {
-                (Declared::Value(_), Fingerprinting::Passing) => "(secret)".to_owned(),
-                (Declared::Value(_) | Declared::NotChecked, _) => declared(gets, 4),
-            };
-            (Sign::Comes, value)
-        }
+        Sides::Goes(there) => (Sign::Goes, recorded(which.had(there?)?, there?.exact)),
+        Sides::Comes(after) => (Sign::Comes, new(which.gets(after)?)),
         Sides::Both(there, after) => match (which.had(there), which.gets(after)) {
             (None, None) => return None,
-            (None, Some(new)) => (Sign::Comes, declared(new, 4)),
+            (None, Some(gets)) => (Sign::Comes, new(gets)),
             (Some(old), None) => (
                 Sign::Goes,
-                format!("{} -> (none)", recorded(old, there.exact, 4)),
+                format!("{} -> (none)", recorded(old, there.exact)),
             ),
-            (Some(old), Some(new)) => compared(old, there.exact, new, steps),
+            (Some(old), Some(gets)) => compared(old, there.exact, gets, steps),
         },
     };
     Some(Attribute {
@@ -292,24 +259,23 @@ fn secret(which: Which, sides: &Sides<'_>, steps: Steps) -> Option<Attribute> {
     })
 }
 
-fn compared(old: Fingerprint, exact: bool, new: Declared, steps: Steps) -> (Sign, String) {
+fn new(declared: Declared) -> String {
+    match declared {
+        Declared::Same | Declared::Changed | Declared::NotTold => "(secret)",
+        Declared::NotChecked => "(secret, not checked)",
+    }
+    .to_owned()
+}
+
+fn compared(old: Fingerprint, exact: bool, gets: Declared, steps: Steps) -> (Sign, String) {
+    let was = recorded(old, exact);
     // A delete and an add set the secret whatever it was; an add alone leaves the one that is there.
     let certain_after = exact || steps != Steps::DeleteThenAdd;
-    match new {
-        Declared::Value(new) if new == old && certain_after => {
-            (Sign::Stays, recorded(old, exact, 4))
-        }
-        Declared::Value(new) => {
-            let digits = telling_digits(old, new);
-            (
-                Sign::Changes,
-                format!(
-                    "{} -> {}",
-                    recorded(old, exact, digits),
-                    declared(Declared::Value(new), digits)
-                ),
-            )
-        }
+    match gets {
+        Declared::Same if certain_after => (Sign::Stays, was),
+        Declared::Same => (Sign::Changes, format!("{was} -> {}", recorded(old, true))),
+        Declared::Changed => (Sign::Changes, format!("{was} -> (secret, changed)")),
+        Declared::NotTold => (Sign::Changes, format!("{was} -> (secret)")),
         Declared::NotChecked => (
             Sign::Stays,
             format!("(secret, fp {}, not checked)", shortened(old, 4)),
@@ -317,18 +283,9 @@ fn compared(old: Fingerprint, exact: bool, new: Declared, steps: Steps) -> (Sign
     }
 }
 
-fn recorded(fingerprint: Fingerprint, exact: bool, digits: usize) -> String {
+fn recorded(fingerprint: Fingerprint, exact: bool) -> String {
     let doubt = if exact { "" } else { ", assumed" };
-    format!("(secret, fp {}{doubt})", shortened(fingerprint, digits))
-}
-
-fn declared(secret: Declared, digits: usize) -> String {
-    match secret {
-        Declared::Value(fingerprint) => {
-            format!("(secret, fp {})", shortened(fingerprint, digits))
-        }
-        Declared::NotChecked => "(secret, not checked)".to_owned(),
-    }
+    format!("(secret, fp {}{doubt})", shortened(fingerprint, 4))
 }
 
 /// The beginning of a fingerprint, as long as asked for.
@@ -341,28 +298,17 @@ pub(crate) fn shortened(fingerprint: Fingerprint, digits: usize) -> String {
     text
 }
 
-/// How many digits it takes to see that two fingerprints differ; at least four.
-fn telling_digits(one: Fingerprint, two: Fingerprint) -> usize {
-    let (one, two) = (one.to_string(), two.to_string());
-    let common = one.bytes().zip(two.bytes()).take_while(|(a, b)| a == b);
-    match common.count() {
-        // Equal: there is nothing to tell apart.
-        common if common == one.len() => 4,
-        common => (common + 1).max(4),
-    }
-}
-
 fn protect(before: Option<&Before>, after: Option<&After>, sides: &Sides<'_>) -> Option<Attribute> {
     let was = before.is_some_and(|before| before.protect);
     let will = after.is_some_and(|after| after.protect);
     let (sign, value) = match (sides, was, will) {
         (Sides::Goes(_), true, _) => (Sign::Goes, "true"),
-        (Sides::Comes(..), _, true) => (Sign::Comes, "true"),
+        (Sides::Comes(_), _, true) => (Sign::Comes, "true"),
         (Sides::Both(..), false, true) => (Sign::Changes, "false -> true"),
         (Sides::Both(..), true, false) => (Sign::Changes, "true -> false"),
         (Sides::Both(..), true, true) => (Sign::Stays, "true"),
         (Sides::Goes(_), false, _)
-        | (Sides::Comes(..), _, false)
+        | (Sides::Comes(_), _, false)
         | (Sides::Both(..), false, false) => {
             return None;
         }
@@ -372,20 +318,4 @@ fn protect(before: Option<&Before>, after: Option<&After>, sides: &Sides<'_>) ->
         name: "protect",
         value: value.to_owned(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_fingerprints_are_shown_far_enough_to_differ() {
-        let mut other = [7; 16];
-        other[4] = 8;
-        let (one, two) = (Fingerprint([7; 16]), Fingerprint(other));
-        let digits = telling_digits(one, two);
-        assert_eq!(shortened(one, digits), "0707070707…");
-        assert_eq!(shortened(two, digits), "0707070708…");
-        assert_eq!(shortened(one, telling_digits(one, one)), "0707…");
-    }
 }

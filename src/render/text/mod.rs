@@ -12,7 +12,7 @@ mod summary;
 mod tests;
 
 pub(super) use change::shortened;
-pub use change::{Context, Fingerprinting, change_text};
+pub use change::{Context, change_text};
 pub(super) use guards::refusals;
 pub use guards::{guards_json, guards_text};
 pub(super) use scope::{Ambiguous, move_text, words as scope_words};
@@ -46,7 +46,7 @@ pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
     moves(plan, style, out)?;
     let ambiguous = Ambiguous::of(plan);
     for (organization, change) in plan.changes_by_organization() {
-        let context = Context::of(plan, &ambiguous, organization);
+        let context = Context::of(&ambiguous, organization);
         change_text(change, context, style, out)?;
         out.write_char('\n')?;
     }

@@ -182,7 +182,7 @@ fn not_checked(plan: &Plan) -> Option<String> {
     let unread = |change: &Change| {
         let after = change.after.as_ref();
         after.is_some_and(|after| {
-            after.fingerprints.is_none() && (after.key.is_some() || after.token.is_some())
+            after.same.is_none() && (after.key.is_some() || after.token.is_some())
         })
     };
     (plan.summary.not_checked > 0 || plan.changes().any(unread)).then(|| {

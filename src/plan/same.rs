@@ -1,0 +1,87 @@
+//! All that a plan says of the values of declared secrets.
+//!
+//! Whoever may plan can put a token that he does not know beside a key that he does, or under many
+//! URLs. Were a fingerprint of it shown, he could try guesses until one has the same. So a plan shows
+//! and saves no fingerprint but those that the state has already, which values equal them ([`Same`]), and
+//! one byte of each value that is sent ([`Check`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Before, FingerprintTable, Plan};
+use crate::model::{Address, Fingerprints, SecretIndex};
+use crate::secret::Check;
+
+/// Which of a callback's declared secrets have the values that are recorded of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Same {
+    /// The key.
+    pub key: bool,
+    /// The token. Beside another key it can't be told, and counts as another one.
+    pub token: bool,
+}
+
+impl Same {
+    /// Compares what is declared with what is recorded.
+    pub fn of(before: Option<&Before>, declared: Fingerprints) -> Self {
+        let recorded = before.and_then(|before| before.belief.presumed());
+        recorded.map_or_else(Self::default, |recorded| Self {
+            key: recorded.fingerprints.key == declared.key,
+            token: recorded.fingerprints.token == declared.token,
+        })
+    }
+}
+
+/// Why a plan that was read back can't be applied with the secrets of now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unlike {
+    /// There is nothing to compare with.
+    #[error(
+        "the plan was made without secrets (--no-secrets), so nothing tells which key and token {0} was to get"
+    )]
+    NotPlanned(Address),
+    /// Another value than the plan was made with.
+    #[error("the key or token of {0} has another value now than when the plan was made")]
+    Changed(Address),
+}
+
+impl Plan {
+    /// Adds to a plan that was read back what only the values of its secrets tell, for the record.
+    ///
+    /// # Errors
+    /// The first add whose secrets have other values than those that the plan was made with, or that was
+    /// planned without them.
+    pub fn learn(
+        &mut self,
+        fingerprints: &FingerprintTable,
+        checks: &BTreeMap<SecretIndex, Check>,
+    ) -> Result<(), Unlike> {
+        let planned = &self.checks;
+        let changes = self
+            .organizations
+            .iter_mut()
+            .flat_map(|organization| &mut organization.changes);
+        for change in changes.filter(|change| change.steps.adds()) {
+            let Some(after) = &mut change.after else {
+                continue;
+            };
+            let declared = fingerprints.get(&(after.key, after.token)).copied();
+            let same = declared.map(|declared| Same::of(change.before.as_ref(), declared));
+            let sent = [after.key, after.token].into_iter().flatten();
+            let unchanged = |index: SecretIndex| {
+                let now = checks.get(&index);
+                now.is_some() && now == planned.get(&index)
+            };
+            if after.same.is_none() {
+                return Err(Unlike::NotPlanned(change.address.clone()));
+            }
+            if same != after.same || !sent.into_iter().all(unchanged) {
+                return Err(Unlike::Changed(change.address.clone()));
+            }
+            after.fingerprints = declared;
+        }
+        Ok(())
+    }
+}
