@@ -202,12 +202,18 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     }
 
     async fn ask_the_time(&self) -> Result<(), NotAttempted> {
-        let slot = self.unless_barred(self.account.pace.acquire()).await?;
+        let (slot, _trying) = self.place(|| self.account.pace.acquire()).await?;
         slot.start().await;
         let left = Instant::now();
         let time = match self.context.api().server_time(&self.account.name).await {
             ServerTime::Known(time) => Some(time),
-            ServerTime::NotTold | ServerTime::NoAnswer(_) => None,
+            ServerTime::NotTold => None,
+            ServerTime::NoAnswer(error) => {
+                if let Some(error) = self.account.reach.no_answer(left, &error) {
+                    self.context.give_up(self.account, &error);
+                }
+                None
+            }
         };
         self.context.learn_time(self.account, time, left);
         Ok(())
@@ -229,8 +235,8 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             }
             None => {
                 let permit = self.unless_barred(self.account.in_flight.acquire()).await?;
-                let slot = self.unless_barred(pace.acquire()).await?;
-                (Some(permit), Place::Slot(slot))
+                let (slot, trying) = self.place(|| pace.acquire()).await?;
+                (Some((permit, trying)), Place::Slot(slot))
             }
         };
         let signed_at = self.context.signing_time(self.account);
@@ -277,8 +283,12 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         let call = self.context.call(self.organization, self.change, write);
         self.context.ledger.call();
         let left = Instant::now();
+        self.account.reach.left();
         let reply = self.context.attempt(&call, signed_at).await;
         let took = left.elapsed();
+        if let Some(error) = self.account.reach.ended(left, &reply.outcome) {
+            self.context.give_up(self.account, &error);
+        }
         self.context
             .learn_time(self.account, reply.server_time, left);
         match reply.outcome {
@@ -365,6 +375,9 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     fn retry(&self, tries: &mut Tries, error: ApiError) -> Next {
         if tries.retries >= self.context.settings.max_retries {
             return self.over(tries, error);
+        }
+        if let Some(why) = self.context.barred(self.account, self.committed) {
+            return Next::Over(tries.left(why));
         }
         tries.retries += 1;
         let pause = delay(tries.retries, self.context.jitter());

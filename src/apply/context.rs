@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::clock::{ServerClock, WallClock, is_credible};
 use super::ledger::Ledger;
+use super::reach::Reach;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
 use crate::model::{
     AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
-    NotAttempted, Operation, Outcome, Report, Settled, Timestamp, Write,
+    NotAttempted, Operation, Outcome, Report, Settled, Steps, Timestamp, Write,
 };
 use crate::plan::{After, Bookkeeping, Change, Move, OrganizationPlan, Plan, Reason};
 use crate::state::Files;
@@ -52,7 +53,9 @@ pub(super) struct Account {
     pub(super) in_flight: Semaphore,
     /// How often its server's clock was asked for before the first delete.
     pub(super) asked_time: tokio::sync::Mutex<u32>,
-    stopped: Mutex<Option<ApiError>>,
+    /// Whether it answers.
+    pub(super) reach: Reach,
+    stopped: Mutex<Option<NotAttempted>>,
     told_offset: Mutex<bool>,
 }
 
@@ -86,6 +89,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                 clock: ServerClock::new(started),
                 in_flight: Semaphore::new(settings.parallelism.max(1)),
                 asked_time: tokio::sync::Mutex::new(0),
+                reach: Reach::default(),
                 stopped: Mutex::new(None),
                 told_offset: Mutex::new(false),
             };
@@ -126,19 +130,30 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         if !committed && *self.tools.stop.borrow() {
             return Some(NotAttempted::Interrupted);
         }
-        let stopped = account
-            .stopped
-            .lock()
-            .expect("no panic while held")
-            .is_some();
-        stopped.then(|| NotAttempted::AccountStopped(account.name.clone()))
+        let stopped = account.stopped.lock().expect("no panic while held");
+        // The callback is gone, so its add is tried as often as any call.
+        stopped
+            .clone()
+            .filter(|why| !committed || !matches!(why, NotAttempted::AccountUnreachable(_)))
     }
 
-    /// Nothing more for this account. The first reason is told.
+    /// Nothing more for this account: its credentials were refused.
     pub(super) fn stop_account(&self, account: &Account, error: &ApiError) {
+        let why = NotAttempted::AccountStopped(account.name.clone());
+        self.stop(account, error, why);
+    }
+
+    /// Nothing more for this account: eSign does not answer.
+    pub(super) fn give_up(&self, account: &Account, error: &ApiError) {
+        let why = NotAttempted::AccountUnreachable(account.name.clone());
+        self.stop(account, error, why);
+    }
+
+    /// The first reason is told.
+    fn stop(&self, account: &Account, error: &ApiError, why: NotAttempted) {
         let mut stopped = account.stopped.lock().expect("no panic while held");
         if stopped.is_none() {
-            *stopped = Some(error.clone());
+            *stopped = Some(why);
             drop(stopped);
             self.tell(Event::AccountStopped {
                 account: account.name.clone(),
@@ -357,6 +372,8 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             operator: change.operator.clone(),
             url: change.address.url.clone(),
             operation,
+            // A connection that is just being closed would lose it, which costs a fence.
+            new_connection: write == Write::Delete && change.steps == Steps::DeleteThenAdd,
         }
     }
 

@@ -19,6 +19,7 @@ mod gates;
 mod ledger;
 mod organization;
 mod paces;
+mod reach;
 mod replace;
 mod standing;
 #[cfg(test)]

@@ -74,7 +74,7 @@ async fn delete<'a, A: Api, F: Files, W: WallClock>(
         .unless_barred(account.in_flight.acquire())
         .await?
         .ok();
-    let slot = sender.unless_barred(account.pace.acquire_pair()).await?;
+    let (slot, _trying) = sender.place(|| account.pace.acquire_pair()).await?;
     let short = account.clock.short_lived();
     let signed_at = short.unwrap_or_else(|| sender.context.signing_time(account));
     let id = sender.begin(Write::Delete, signed_at).await?;

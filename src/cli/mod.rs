@@ -10,6 +10,7 @@ mod args_tests;
 mod credentials;
 mod duration;
 mod exit;
+mod fold;
 mod identity;
 mod import;
 mod init;

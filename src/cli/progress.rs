@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::model::Event;
-use crate::render::{self, Style};
+use crate::render;
 
 /// On a narrower terminal the words need the room.
 const ROOM_FOR_A_BAR: usize = 80;
@@ -51,7 +51,8 @@ impl Progress {
         Self { bar, fence }
     }
 
-    pub(super) fn event(&self, event: &Event, style: &Style) {
+    /// Something happened, and this is what is said of it.
+    pub(super) fn event(&self, event: &Event, text: Option<String>) {
         match event {
             // The bar shows that something is under way.
             Event::Started {
@@ -77,7 +78,7 @@ impl Progress {
             | Event::AccountStopped { .. }
             | Event::Interrupted { .. } => {}
         }
-        if let Some(text) = render::event_text(event, style) {
+        if let Some(text) = text {
             self.bar.println(text);
         }
     }

@@ -18,6 +18,7 @@ use std::time::SystemTime;
 
 use super::args::Global;
 use super::exit::Failure;
+use super::fold::Fold;
 use super::progress::Progress;
 use crate::apply::{Sink, WallClock};
 use crate::diag::{Diagnostic, Severity};
@@ -39,6 +40,7 @@ pub(super) struct Ui {
     /// Nothing is said until there is something to say.
     quiet: bool,
     progress: Option<Progress>,
+    fold: Fold,
     /// Changes that have begun and not ended, and their number for whoever can't wait.
     begun_changes: BTreeSet<Address>,
     under_way: Arc<AtomicUsize>,
@@ -81,6 +83,7 @@ impl Ui {
             into: None,
             quiet: false,
             progress: None,
+            fold: Fold::default(),
             begun_changes: BTreeSet::new(),
             under_way: Arc::default(),
         }
@@ -381,9 +384,10 @@ impl Sink for Ui {
             now,
             ..self.out.style
         };
+        let text = self.fold.text(&event, render::event_text(&event, &style));
         if let Some(progress) = &mut self.progress {
-            progress.event(&event, &style);
-        } else if let Some(text) = render::event_text(&event, &style) {
+            progress.event(&event, text);
+        } else if let Some(text) = text {
             if matches!(event, Event::Interrupted { .. }) {
                 self.note(format_args!("{text}"));
             } else {

@@ -13,7 +13,7 @@ use reqwest::{Client, RequestBuilder};
 
 use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
-use super::transport::{self, HttpError, HttpOptions, LARGEST_ANSWER, TIMEOUT, Unread};
+use super::transport::{self, HttpError, HttpOptions, Idle, LARGEST_ANSWER, TIMEOUT, Unread};
 use super::{Api, Credentials, Endpoint, Reply, ServerTime, body};
 use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp, credentials};
 use crate::secret::Secret;
@@ -24,6 +24,8 @@ use crate::wire;
 #[derive(Debug)]
 pub struct HttpApi {
     client: Client,
+    /// Keeps no connection.
+    fresh: Client,
     endpoint: Endpoint,
     region: Option<HeaderValue>,
     credentials: Credentials,
@@ -58,7 +60,8 @@ impl HttpApi {
             .map(transport::region)
             .transpose()?;
         Ok(Self {
-            client: transport::client(&endpoint, options.extra_roots.as_ref())?,
+            client: transport::client(&endpoint, options.extra_roots.as_ref(), Idle::Kept)?,
+            fresh: transport::client(&endpoint, options.extra_roots.as_ref(), Idle::Closed)?,
             endpoint,
             region,
             credentials,
@@ -91,6 +94,15 @@ impl HttpApi {
         let headers = self.headers(to, action, &body, credential, at)?;
         let request = self.client.post(to.endpoint.url().clone());
         Ok(request.headers(headers).body(body))
+    }
+
+    /// The connections for this call.
+    const fn connections(&self, call: &Call) -> &Client {
+        if call.new_connection {
+            &self.fresh
+        } else {
+            &self.client
+        }
     }
 
     /// The headers of a signed request.
@@ -152,7 +164,11 @@ impl Api for HttpApi {
             // `new` checked the credentials, so this takes a source that was renewed with rubbish.
             return unsent(no_credentials(account));
         };
-        match request.send().await {
+        let sent = match request.build() {
+            Ok(request) => self.connections(call).execute(request).await,
+            Err(error) => Err(error),
+        };
+        match sent {
             Err(error) => unsent(self.lost(&error, &redactor)),
             Ok(response) => {
                 let server_time = transport::server_time(&response);

@@ -77,7 +77,20 @@ pub enum HttpError {
     Region(String),
 }
 
-pub(super) fn client(endpoint: &Endpoint, extra: Option<&ExtraRoots>) -> Result<Client, HttpError> {
+/// What becomes of a connection after an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Idle {
+    /// It is kept for the next call.
+    Kept,
+    /// Each call has a connection of its own.
+    Closed,
+}
+
+pub(super) fn client(
+    endpoint: &Endpoint,
+    extra: Option<&ExtraRoots>,
+    idle: Idle,
+) -> Result<Client, HttpError> {
     install_crypto();
     let mut builder = Client::builder()
         .user_agent(concat!("ess-callbacks/", env!("CARGO_PKG_VERSION")))
@@ -89,7 +102,10 @@ pub(super) fn client(endpoint: &Endpoint, extra: Option<&ExtraRoots>) -> Result<
         .timeout(TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(usize::MAX);
+        .pool_max_idle_per_host(match idle {
+            Idle::Kept => usize::MAX,
+            Idle::Closed => 0,
+        });
     if endpoint.is_loopback() {
         builder = builder.no_proxy();
     }

@@ -16,6 +16,9 @@ pub struct Call {
     pub url: CallbackUrl,
     /// What to do.
     pub operation: Operation,
+    /// Over a connection of its own. One that was idle may be about to be closed by the other side, and a
+    /// call that leaves on it then is lost.
+    pub new_connection: bool,
 }
 
 /// What a call does, with everything eSign needs for it.

@@ -6,6 +6,7 @@ mod apply;
 mod chaos_faults;
 mod chaos_kill;
 mod chaos_machine;
+mod chaos_reach;
 mod cli_apply;
 mod cli_config;
 mod cli_credentials;

@@ -162,6 +162,10 @@ MUTATIONS = [
     ("targets-ignored", "only targets are called", BUILD,
      "        targets.is_empty() || targets.iter()", "        targets.len() != 1 || targets.iter()"),
     # The rate.
+    ("silence-goes-on", "where nothing answers a handful of calls is enough", "src/apply/reach.rs",
+     "const HANDFUL: u32 = 6;", "const HANDFUL: u32 = 600;"),
+    ("outage-without-end", "an outage is not waited for without end", "src/apply/reach.rs",
+     "(!self.answered || lasts >= OUTAGE)", "!self.answered"),
     ("burst", "never more than the limit in a second", SCHEDULE,
      "const WINDOW: Duration = Duration::from_millis(1003);", "const WINDOW: Duration = Duration::from_millis(700);\n"),
     ("pairs-uncounted", "the second call of a pair counts too", SCHEDULE,

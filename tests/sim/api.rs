@@ -7,7 +7,7 @@ use ess_callbacks::client::{Api, Reply, ServerTime};
 use ess_callbacks::model::{AccountName, Call, Outcome, Timestamp};
 use tokio::time::{Instant, sleep};
 
-use crate::weather::{Kind, error};
+use crate::weather::{Kind, silence};
 use crate::world::Shared;
 
 /// One run's way to eSign.
@@ -55,7 +55,7 @@ impl Api for SimApi {
         sleep(fate.out).await;
         let outcome = match fate.kind {
             Kind::NotSent => {
-                let outcome = Outcome::NotSent(error("no connection"));
+                let outcome = Outcome::NotSent(silence("no connection"));
                 trip.end(&outcome);
                 return Reply {
                     outcome,
@@ -81,7 +81,7 @@ impl Api for SimApi {
         let Some(outcome) = outcome else {
             trip.lose();
             return Reply {
-                outcome: Outcome::Unknown(error("no answer")),
+                outcome: Outcome::Unknown(silence("no answer")),
                 server_time: None,
             };
         };
@@ -97,7 +97,8 @@ impl Api for SimApi {
             let mut world = self.world.now();
             world.check_departure_rate(self.run, account.as_str());
             let weather = world.weather;
-            let fate = weather.fate(&mut world.dice);
+            let now_ms = world.elapsed_ms();
+            let fate = weather.fate(&mut world.dice, now_ms);
             let lost = world.dice.percent(weather.no_date / 2);
             (fate, lost)
         };
@@ -109,7 +110,7 @@ impl Api for SimApi {
             Kind::NotSent | Kind::LostBefore | Kind::LostAfter
         );
         match date.filter(|_| !lost) {
-            _ if !answered => ServerTime::NoAnswer(error("no answer")),
+            _ if !answered => ServerTime::NoAnswer(silence("no answer")),
             Some(date) => ServerTime::Known(date),
             None => ServerTime::NotTold,
         }

@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod bounds;
 mod config;
 mod dice;
 mod facts;

@@ -225,7 +225,9 @@ async fn with_state(
     world
         .now()
         .tell(|| format!("run {}: {}", spec.number, outline(&plan)));
-    if !plan.tripped.is_empty() {
+    // As the program does: an account that is not in the file can't be called for.
+    let missing = plan.missing_accounts().next().is_some();
+    if missing || !plan.tripped.is_empty() {
         return Ok(Ended::Guarded(protected_deletes(&plan)));
     }
     if plan.is_empty() {

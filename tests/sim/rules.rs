@@ -30,10 +30,12 @@ pub(crate) struct RunFacts {
     /// Calls a second that it may make.
     pub(crate) rate: usize,
     pub(crate) max_retries: u32,
-    departures: BTreeMap<String, VecDeque<Instant>>,
+    pub(crate) departures: BTreeMap<String, VecDeque<Instant>>,
+    /// Calls since the last one that got an answer, by account.
+    pub(crate) silent: BTreeMap<&'static str, u32>,
     /// Calls that were not throttled, by callback.
-    tries: BTreeMap<Id, u32>,
-    throttles: BTreeMap<Id, u32>,
+    pub(crate) tries: BTreeMap<Id, u32>,
+    pub(crate) throttles: BTreeMap<Id, u32>,
     /// Since when declared callbacks are gone because this run deleted them.
     gaps: BTreeMap<Id, Instant>,
     pub(crate) alive: bool,
@@ -52,6 +54,7 @@ impl RunFacts {
             rate: 20,
             max_retries: 5,
             departures: BTreeMap::new(),
+            silent: BTreeMap::new(),
             tries: BTreeMap::new(),
             throttles: BTreeMap::new(),
             gaps: BTreeMap::new(),
@@ -84,6 +87,7 @@ impl World {
         self.check_journal(sent);
         self.check_departure_rate(run, sent.enterprise);
         self.check_retries(run, id);
+        self.check_silence(run, sent.enterprise);
         self.check_gap(run, id, write);
         if write == Write::Delete && !self.runs[run].wants(id) {
             self.check_order(run, id);
@@ -211,24 +215,19 @@ impl World {
         }
     }
 
-    /// (g) No unbounded retry.
-    fn check_retries(&mut self, run: usize, id: Id) {
-        let facts = &mut self.runs[run];
-        let tries = facts.tries.entry(id).or_default();
-        *tries += 1;
-        // Two calls of a replace; each may be repeated, signed anew for a wrong clock and for new
-        // credentials.
-        let most = 2 * (facts.max_retries + 4) + facts.throttles.get(&id).copied().unwrap_or(0);
-        let tries = *tries;
-        if tries > most {
-            self.breaks("g", &format!("run {run}: {tries} calls for {id:?}"));
-        }
-    }
-
     /// What an answer means for the rules.
     pub(crate) fn note_answer(&mut self, number: usize, outcome: &Outcome) {
-        let Sent { run, id, write, .. } = self.calls[number];
+        let Sent {
+            run,
+            id,
+            write,
+            enterprise,
+            ..
+        } = self.calls[number];
         let facts = &mut self.runs[run];
+        if outcome.error().is_none_or(|error| error.code.is_some()) {
+            facts.silent.remove(enterprise);
+        }
         if matches!(outcome, Outcome::Throttled(_)) {
             let throttles = facts.throttles.entry(id).or_default();
             *throttles += 1;

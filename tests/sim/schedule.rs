@@ -103,7 +103,8 @@ impl Schedule {
                     self.config.edit(&mut self.dice);
                 }
             }
-            let weather = Weather::random(&mut self.dice);
+            let now_ms = self.world.now().elapsed_ms();
+            let weather = Weather::random(&mut self.dice, now_ms);
             {
                 let mut world = self.world.now();
                 world.weather = weather;

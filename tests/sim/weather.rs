@@ -74,6 +74,8 @@ pub(crate) struct Weather {
     account: usize,
     /// How many of the limit's calls others make.
     others: usize,
+    /// From when until when nothing gets through, in milliseconds of the schedule.
+    outage: Option<(i64, i64)>,
     /// Whose calls are all refused.
     refused_scope: Option<u8>,
     /// Answers without a `Date`.
@@ -98,6 +100,7 @@ impl Weather {
             rejected: 0,
             account: 0,
             others: 0,
+            outage: None,
             refused_scope: None,
             no_date: 0,
             refreshable: true,
@@ -107,7 +110,7 @@ impl Weather {
     }
 
     /// Anything from a fine day to a storm; each schedule has its own mix.
-    pub(crate) fn random(dice: &mut Dice) -> Self {
+    pub(crate) fn random(dice: &mut Dice, now_ms: i64) -> Self {
         let strength = dice.pick(&[0, 3, 3, 10, 10, 25]);
         let mut level = |chance| {
             if dice.percent(chance) {
@@ -129,6 +132,7 @@ impl Weather {
             slow: level(20),
             no_date: 0,
             others: 0,
+            outage: None,
             refused_scope: None,
             refreshable: true,
             latency: 1,
@@ -137,6 +141,11 @@ impl Weather {
         new.refreshable = dice.percent(50);
         if dice.percent(20) {
             new.others = 1 + dice.below(12);
+        }
+        if dice.percent(12) {
+            let begins = now_ms + dice.pick(&[0, 200, 1_000, 3_000]);
+            let lasts = dice.pick(&[1_000, 20_000, 100_000, 1_000_000]);
+            new.outage = Some((begins, begins + lasts));
         }
         if dice.percent(10) {
             new.refused_scope = Some(dice.pick(&[0, 1, 2]));
@@ -154,6 +163,12 @@ impl Weather {
         }
     }
 
+    /// Whether nothing gets through.
+    pub(crate) fn is_out(&self, now_ms: i64) -> bool {
+        self.outage
+            .is_some_and(|(begins, ends)| (begins..ends).contains(&now_ms))
+    }
+
     /// How many calls of others were admitted in the last second.
     pub(crate) fn others(&self, dice: &mut Dice) -> usize {
         if self.others == 0 {
@@ -162,7 +177,7 @@ impl Weather {
         dice.below(self.others + 1)
     }
 
-    pub(crate) fn fate(&self, dice: &mut Dice) -> Fate {
+    pub(crate) fn fate(&self, dice: &mut Dice, now_ms: i64) -> Fate {
         let kinds = [
             (self.not_sent, Kind::NotSent),
             (self.lost_before, Kind::LostBefore),
@@ -188,6 +203,9 @@ impl Weather {
             }
             roll -= percent;
         }
+        if self.is_out(now_ms) {
+            kind = dice.pick(&[Kind::NotSent, Kind::NotSent, Kind::LostBefore]);
+        }
         let half = |dice: &mut Dice| dice.millis(self.latency / 4, self.latency * 3 / 4);
         let (out, mut back) = (half(dice), half(dice));
         if dice.percent(self.slow) {
@@ -201,6 +219,15 @@ impl Weather {
             ]);
         }
         Fate { kind, out, back }
+    }
+}
+
+/// There is no answer.
+pub(crate) fn silence(why: &'static str) -> ApiError {
+    ApiError {
+        code: None,
+        message: why.to_owned(),
+        ..error("")
     }
 }
 

@@ -259,8 +259,9 @@ impl World {
             arrived: false,
             executed: false,
         };
-        let mut fate = self.weather.fate(&mut self.dice);
-        if self.weather.refuses(id.scope) {
+        let now_ms = self.elapsed_ms();
+        let mut fate = self.weather.fate(&mut self.dice, now_ms);
+        if self.weather.refuses(id.scope) && !self.weather.is_out(now_ms) {
             fate.kind = Kind::Refused(Refusal::Organization);
         }
         let age = self.clock() - signed_at;

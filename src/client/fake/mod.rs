@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use self::server::{Server, error};
+use self::server::{Server, silence};
 use super::{Api, Random, Reply, ServerTime};
 use crate::model::{
     AccountName, Blast, Call, CallbackUrl, OrganizationId, Outcome, Scope, Timestamp,
@@ -232,12 +232,12 @@ impl Api for FakeApi {
         let (fault, round_trip) = self.server().next_call(call);
         if fault == Fault::NotSent {
             return Reply {
-                outcome: Outcome::NotSent(error("no connection")),
+                outcome: Outcome::NotSent(silence("no connection")),
                 server_time: None,
             };
         }
         let lost = Reply {
-            outcome: Outcome::Unknown(error("no answer")),
+            outcome: Outcome::Unknown(silence("no answer")),
             server_time: None,
         };
         let there = WAY_THERE.min(round_trip / 2);

@@ -189,6 +189,15 @@ impl Server {
     }
 }
 
+/// There is no answer.
+pub(super) fn silence(why: &'static str) -> ApiError {
+    ApiError {
+        code: None,
+        message: why.to_owned(),
+        ..error("")
+    }
+}
+
 pub(super) fn error(code: &'static str) -> ApiError {
     ApiError {
         code: Some(code.to_owned()),

@@ -155,6 +155,7 @@ impl<'a> From<&'a ApiError> for ErrorJson<'a> {
 #[serde(rename_all = "snake_case", tag = "because")]
 pub(in crate::render) enum WhyJson<'a> {
     AccountStopped { account: &'a AccountName },
+    AccountUnreachable { account: &'a AccountName },
     OrganizationStopped,
     AddsFailed,
     Interrupted,
@@ -167,6 +168,7 @@ impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
     fn from(why: &'a NotAttempted) -> Self {
         match why {
             NotAttempted::AccountStopped(account) => Self::AccountStopped { account },
+            NotAttempted::AccountUnreachable(account) => Self::AccountUnreachable { account },
             NotAttempted::OrganizationStopped => Self::OrganizationStopped,
             NotAttempted::AddsFailed => Self::AddsFailed,
             NotAttempted::Interrupted => Self::Interrupted,

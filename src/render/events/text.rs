@@ -132,7 +132,7 @@ fn clock_offset(account: &AccountName, seconds: i64, style: &Style) -> String {
 
 fn account_stopped(account: &AccountName, error: &ApiError, style: &Style) -> String {
     format!(
-        "{} Account {}: no more calls with its credentials: {}. It means: {}. What to do: {}.",
+        "{} Account {}: no more calls: {}. It means: {}. What to do: {}.",
         style.paint(Tone::Error, "Stopped."),
         Clean(account),
         ErrorWords(error),
@@ -180,6 +180,10 @@ pub(in crate::render) fn not_attempted(
         NotAttempted::AccountStopped(account) => (
             format!("the credentials of account {} were refused", Clean(account)),
             "mend the account, then run apply again",
+        ),
+        NotAttempted::AccountUnreachable(account) => (
+            format!("eSign does not answer the calls of account {}", Clean(account)),
+            "make eSign reachable, then run apply again",
         ),
         NotAttempted::OrganizationStopped => (
             "eSign refuses every call for this organization".to_owned(),

@@ -65,13 +65,9 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     let headline = headline(&report.tally);
     let (word, rest) = headline.split_once(' ').unwrap_or((&headline, ""));
     write_sentence(out, style, (tone, word), (tone, rest))?;
-    let mut groups = left_out(report, style.now);
+    let mut groups = groups(report, style.now);
     for unfinished in &report.unfinished {
-        let why = match &unfinished.how {
-            HowUnfinished::NotAttempted(why) => not_attempted(why, style.now).0,
-            HowUnfinished::Failed(_) | HowUnfinished::Unknown(_) => String::new(),
-        };
-        match groups.get_mut(&why) {
+        match groups.get_mut(&sort_of(unfinished, style.now)) {
             Some(group) if group.len() > HANDFUL => {
                 out.write_char('\n')?;
                 group_text(group, style, out)?;
@@ -94,27 +90,42 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     Ok(())
 }
 
-/// So many changes that were left out for one reason have a row each.
+/// So many changes that ended alike have a row each.
 const HANDFUL: usize = 5;
 
 /// So many of a group are named.
 const NAMED: usize = 3;
 
-/// The changes that were left out, by the reason. One that failed has an error of its own.
-fn left_out(report: &Report, now: Timestamp) -> BTreeMap<String, Vec<&Unfinished>> {
+/// What a change that is not done has in common with others: how it ended, and the error but for its
+/// request id.
+type Sort = (&'static str, String);
+
+fn sort_of(unfinished: &Unfinished, now: Timestamp) -> Sort {
+    let error = |error: &ApiError| {
+        let code = error.code.as_deref().unwrap_or_default();
+        format!("{code} {}", error.message)
+    };
+    match &unfinished.how {
+        // What that means depends on what was to be done.
+        HowUnfinished::Failed(why) => ("failed", format!("{} {}", unfinished.action, error(why))),
+        HowUnfinished::Unknown(why) => ("unknown", format!("{} {}", unfinished.action, error(why))),
+        HowUnfinished::NotAttempted(why) => ("not attempted", not_attempted(why, now).0),
+    }
+}
+
+/// The changes that are not done, by what they have in common.
+fn groups(report: &Report, now: Timestamp) -> BTreeMap<Sort, Vec<&Unfinished>> {
     let mut groups = BTreeMap::<_, Vec<_>>::new();
     for unfinished in &report.unfinished {
-        if let HowUnfinished::NotAttempted(why) = &unfinished.how {
-            groups
-                .entry(not_attempted(why, now).0)
-                .or_default()
-                .push(unfinished);
-        }
+        groups
+            .entry(sort_of(unfinished, now))
+            .or_default()
+            .push(unfinished);
     }
     groups
 }
 
-/// Many changes that were left out for one reason, as one row.
+/// Many changes that ended alike, as one row.
 fn group_text(group: &[&Unfinished], style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let Some(first) = group.first() else {
         return Ok(());
@@ -131,7 +142,7 @@ fn group_text(group: &[&Unfinished], style: &Style, out: &mut dyn fmt::Write) ->
             Tone::Strong,
             counted(group.len(), "change", "changes").as_str()
         ),
-        style.paint(Tone::Warning, "not attempted")
+        ended(&first.how, style)
     )?;
     let which = format!(
         "{} and {} more, which `plan` shows",
@@ -152,18 +163,23 @@ fn unfinished_text(
         action,
         how,
     } = unfinished;
+    writeln!(
+        out,
+        "  {} ({action}): {}",
+        style.paint(Tone::Strong, Clean(address)),
+        ended(how, style)
+    )?;
+    how_text(how, *action, style, out)
+}
+
+/// In one word.
+fn ended(how: &HowUnfinished, style: &Style) -> impl fmt::Display {
     let (tone, word) = match how {
         HowUnfinished::Failed(_) => (Tone::Error, "failed"),
         HowUnfinished::Unknown(_) => (Tone::Warning, "unknown"),
         HowUnfinished::NotAttempted(_) => (Tone::Warning, "not attempted"),
     };
-    writeln!(
-        out,
-        "  {} ({action}): {}",
-        style.paint(Tone::Strong, Clean(address)),
-        style.paint(tone, word)
-    )?;
-    how_text(how, *action, style, out)
+    style.paint(tone, word)
 }
 
 fn row(out: &mut dyn fmt::Write, style: &Style, label: &str, text: &str) -> fmt::Result {
@@ -321,6 +337,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
         HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(*until),
         HowUnfinished::NotAttempted(
             NotAttempted::AccountStopped(_)
+            | NotAttempted::AccountUnreachable(_)
             | NotAttempted::OrganizationStopped
             | NotAttempted::AddsFailed
             | NotAttempted::Interrupted

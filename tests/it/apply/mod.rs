@@ -339,3 +339,66 @@ impl ParsePattern for str {
         ess_callbacks::plan::Pattern::parse(self).unwrap()
     }
 }
+
+/// The port is closed, or what answers is not eSign.
+#[tokio::test(start_paused = true)]
+async fn where_nothing_answers_a_handful_of_calls_is_enough() {
+    for fault in [Fault::NotSent, Fault::LostBefore] {
+        let mut world = World::new();
+        world.api.script(std::iter::repeat_n(fault, 1000));
+        let urls: Vec<String> = (0..100).map(|number| format!("/{number}")).collect();
+        let wanted = desired(&format!("acme: {}", urls.join(", ")));
+        let begun = Instant::now();
+        let report = world.apply(&wanted, &Options::default()).await;
+        assert!(report.calls <= 10, "{fault:?}: {} calls", report.calls);
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        assert_eq!(report.unfinished.len(), 100);
+        let unreachable = |event: &&Event| matches!(event, Event::AccountStopped { .. });
+        let told = world
+            .events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(unreachable)
+            .count();
+        assert_eq!(told, 1);
+        // Nothing is lost by it.
+        world.api = ess_callbacks::client::fake::FakeApi::new(world::START);
+        world.apply(&wanted, &Options::default()).await;
+        world.assert_settled(&wanted).await;
+    }
+}
+
+/// It worked before: an outage of half a minute costs a few calls, and nothing fails.
+#[tokio::test(start_paused = true)]
+async fn a_short_outage_in_mid_run_is_ridden_out() {
+    let world = World::new();
+    let urls: Vec<String> = (0..60).map(|number| format!("/{number}")).collect();
+    let wanted = desired(&format!("acme: {}", urls.join(", ")));
+    let mut faults = vec![Fault::None; 20];
+    faults.extend([Fault::NotSent; 12]);
+    world.api.script(faults);
+    let begun = Instant::now();
+    let report = world.apply(&wanted, &Options::default()).await;
+    assert_eq!((report.tally.added, report.calls), (60, 72));
+    let took = begun.elapsed().as_secs();
+    assert!((15..70).contains(&took), "{took}");
+    world.assert_settled(&wanted).await;
+}
+
+/// It goes on and on: the run gives up after two minutes, and not after hundreds of calls.
+#[tokio::test(start_paused = true)]
+async fn a_long_outage_ends_the_run() {
+    let world = World::new();
+    let urls: Vec<String> = (0..200).map(|number| format!("/{number}")).collect();
+    let wanted = desired(&format!("acme: {}", urls.join(", ")));
+    let mut faults = vec![Fault::None; 20];
+    faults.extend(std::iter::repeat_n(Fault::NotSent, 2000));
+    world.api.script(faults);
+    let begun = Instant::now();
+    let report = world.apply(&wanted, &Options::default()).await;
+    assert_eq!(report.tally.added, 20);
+    assert!(report.calls <= 45, "{} calls", report.calls);
+    let took = begun.elapsed().as_secs();
+    assert!((120..200).contains(&took), "{took}");
+}

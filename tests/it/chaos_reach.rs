@@ -1,0 +1,166 @@
+//! eSign can't be reached, or only something else answers in its place: few calls, few lines, and the next run
+//! finishes. And connections that look alive and are not.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use insta::assert_snapshot;
+
+use crate::support::{TestEnv, configuration};
+
+fn hundred() -> Vec<String> {
+    (0..100)
+        .map(|n| format!("https://hooks.example/{n:02}"))
+        .collect()
+}
+
+fn a_hundred_callbacks() -> TestEnv {
+    let urls = hundred();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let mut env = TestEnv::new(&configuration(&[("acme", &urls)]));
+    env.set("ESS_CALLBACKS_PARALLELISM", "100");
+    env
+}
+
+#[test]
+fn a_closed_port_costs_a_handful_of_calls_and_a_page() {
+    let mut env = a_hundred_callbacks();
+    let _served = env.serve(&[]);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    env.set("ESS_CALLBACKS_ENDPOINT", &format!("http://{address}"));
+    let said = env.run(&["apply", "--auto-approve"]).exits(3);
+    let (_, course) = said.stdout.split_once("about 5 s at 20/s.\n").unwrap();
+    assert!(course.lines().count() < 40, "{course}");
+    assert!(
+        course.contains("Stopped. Account default: no more calls: 6 calls in a row"),
+        "{course}"
+    );
+    assert_snapshot!(said.err(), @"
+        Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 100 not attempted.
+
+          100 changes: not attempted
+              which:      acme/https://hooks.example/00, acme/https://hooks.example/01, acme/https://hooks.example/02 and 97 more, which `plan` shows
+              why:        eSign does not answer the calls of account default
+              what to do: make eSign reachable, then run apply again
+        ");
+    let json = env.run(&["--json", "apply", "--auto-approve"]).exits(3);
+    let calls = json
+        .events()
+        .into_iter()
+        .find(|event| event["type"] == "apply_report");
+    let calls = calls.unwrap()["report"]["calls"].as_u64().unwrap();
+    assert!((6..=12).contains(&calls), "{calls} calls");
+
+    let known = env.run(&["state", "list"]).exits(0);
+    assert_eq!(known.stdout, "", "nothing left this machine");
+}
+
+/// Serves connections one by one, each in a thread. Gives the address.
+fn serve(each: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let each = Arc::new(each);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let each = Arc::clone(&each);
+            std::thread::spawn(move || each(stream));
+        }
+    });
+    address
+}
+
+/// A request or an answer, head and body. `None` at the end.
+fn message(from: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let (mut head, mut length) = (Vec::new(), 0);
+    loop {
+        let mut line = String::new();
+        if from.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        head.extend_from_slice(line.as_bytes());
+        let lower = line.to_ascii_lowercase();
+        if let Some(text) = lower.strip_prefix("content-length:") {
+            length = text.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    from.read_exact(&mut body).ok()?;
+    head.append(&mut body);
+    Some(head)
+}
+
+#[test]
+fn a_proxy_s_page_is_not_esign() {
+    let mut env = a_hundred_callbacks();
+    let _served = env.serve(&[]);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let address = serve(move |stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while message(&mut reader).is_some() {
+            count.fetch_add(1, Ordering::Relaxed);
+            let page = "<html>Sign in to the network</html>";
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}",
+                page.len()
+            );
+            (&stream).write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    env.set("ESS_CALLBACKS_ENDPOINT", &format!("http://{address}"));
+    let said = env.run(&["apply", "--auto-approve"]).exits(4);
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((6..=12).contains(&asked), "{asked} calls");
+    assert!(said.stderr.lines().count() < 40, "{said}");
+    assert!(said.stdout.contains("what answered is not eSign"), "{said}");
+}
+
+/// A connection is answered once, and then looks alive until the next request closes it.
+#[test]
+fn a_stale_connection_costs_no_fence() {
+    let urls = hundred();
+    let urls: Vec<&str> = urls.iter().take(4).map(String::as_str).collect();
+    let mut env = TestEnv::new(&configuration(&[("acme", &urls)]));
+    let served = env.serve(&[]);
+    let sandbox = served.endpoint().replace("http://", "");
+    let closed = Arc::new(AtomicUsize::new(0));
+    let stale = Arc::new(AtomicBool::new(false));
+    let (count, is_stale) = (Arc::clone(&closed), Arc::clone(&stale));
+    let address = serve(move |stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut answered = false;
+        while let Some(request) = message(&mut reader) {
+            if answered && is_stale.load(Ordering::Relaxed) {
+                count.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            answered = true;
+            let behind = TcpStream::connect(&sandbox).unwrap();
+            (&behind).write_all(&request).unwrap();
+            let answer = message(&mut BufReader::new(behind)).unwrap();
+            (&stream).write_all(&answer).unwrap();
+        }
+    });
+    env.set("ESS_CALLBACKS_ENDPOINT", &format!("http://{address}"));
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    stale.store(true, Ordering::Relaxed);
+    let said = env
+        .run(&["apply", "--auto-approve", "--replace", "acme/*"])
+        .exits(0);
+    assert!(!said.stdout.contains("Waiting until"), "{said}");
+    assert!(
+        closed.load(Ordering::Relaxed) > 0,
+        "no connection was stale"
+    );
+    for url in urls {
+        let operations = served.operations(url);
+        assert_eq!(operations, ["add", "delete", "add"], "{url}");
+    }
+}
