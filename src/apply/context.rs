@@ -134,7 +134,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         // The callback is gone, so its add is tried as often as any call.
         stopped
             .clone()
-            .filter(|why| !committed || !matches!(why, NotAttempted::AccountUnreachable(_)))
+            .filter(|why| !committed || !matches!(why, NotAttempted::AccountUnreachable(..)))
     }
 
     /// Nothing more for this account: its credentials were refused.
@@ -145,7 +145,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
 
     /// Nothing more for this account: eSign does not answer.
     pub(super) fn give_up(&self, account: &Account, error: &ApiError) {
-        let why = NotAttempted::AccountUnreachable(account.name.clone());
+        let why = NotAttempted::AccountUnreachable(account.name.clone(), error.message.clone());
         self.stop(account, error, why);
     }
 

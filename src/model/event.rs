@@ -77,8 +77,8 @@ pub enum Event {
 pub enum NotAttempted {
     /// The credentials were refused.
     AccountStopped(AccountName),
-    /// eSign does not answer.
-    AccountUnreachable(AccountName),
+    /// eSign does not answer; how that showed.
+    AccountUnreachable(AccountName, String),
     /// eSign refuses every call for this organization.
     OrganizationStopped,
     /// A delete waits for all adds of its organization, and one failed.

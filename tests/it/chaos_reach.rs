@@ -44,8 +44,8 @@ fn a_closed_port_costs_a_handful_of_calls_and_a_page() {
 
           100 changes: not attempted
               which:      acme/https://hooks.example/00, acme/https://hooks.example/01, acme/https://hooks.example/02 and 97 more, which `plan` shows
-              why:        eSign does not answer the calls of account default
-              what to do: make eSign reachable, then run apply again
+              why:        eSign does not answer the calls of account default: 6 calls in a row got no answer from eSign; the last: could not connect to 127.0.0.1:[PORT]: client error (Connect): tcp connect error: Connection refused (os error 111)
+              what to do: check --endpoint, the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; then run apply again
         ");
     let json = env.run(&["--json", "apply", "--auto-approve"]).exits(3);
     let calls = json

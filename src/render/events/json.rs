@@ -168,7 +168,7 @@ impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
     fn from(why: &'a NotAttempted) -> Self {
         match why {
             NotAttempted::AccountStopped(account) => Self::AccountStopped { account },
-            NotAttempted::AccountUnreachable(account) => Self::AccountUnreachable { account },
+            NotAttempted::AccountUnreachable(account, _) => Self::AccountUnreachable { account },
             NotAttempted::OrganizationStopped => Self::OrganizationStopped,
             NotAttempted::AddsFailed => Self::AddsFailed,
             NotAttempted::Interrupted => Self::Interrupted,

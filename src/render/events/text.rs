@@ -181,9 +181,14 @@ pub(in crate::render) fn not_attempted(
             format!("the credentials of account {} were refused", Clean(account)),
             "mend the account, then run apply again",
         ),
-        NotAttempted::AccountUnreachable(account) => (
-            format!("eSign does not answer the calls of account {}", Clean(account)),
-            "make eSign reachable, then run apply again",
+        NotAttempted::AccountUnreachable(account, error) => (
+            format!(
+                "eSign does not answer the calls of account {}: {}",
+                Clean(account),
+                Clean(error)
+            ),
+            "check --endpoint, the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; then run \
+             apply again",
         ),
         NotAttempted::OrganizationStopped => (
             "eSign refuses every call for this organization".to_owned(),

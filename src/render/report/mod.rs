@@ -337,7 +337,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
         HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(*until),
         HowUnfinished::NotAttempted(
             NotAttempted::AccountStopped(_)
-            | NotAttempted::AccountUnreachable(_)
+            | NotAttempted::AccountUnreachable(..)
             | NotAttempted::OrganizationStopped
             | NotAttempted::AddsFailed
             | NotAttempted::Interrupted
