@@ -63,7 +63,8 @@ const BEGINNING: [char; 3] = [' '; 3];
 fn commands(last: [char; 3], c: char) -> bool {
     match c {
         '#' => last[2] == '#',
-        ':' => last[2] == ':' && last[1].is_whitespace(),
+        // The first one already: what is a colon alone may be followed by one of ours.
+        ':' => last[2].is_whitespace(),
         '-' | '+' | '~' | '^' => last[1..] == [c, c] && last[0].is_whitespace(),
         _ => false,
     }
