@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::clock::{ServerClock, WallClock, is_credible};
@@ -72,7 +72,7 @@ pub(super) struct Context<'a, A, F: Files, W> {
     in_flight: AtomicUsize,
     journal_error: Mutex<Option<String>>,
     /// Ends every wait when the journal fails, as the user's wish does.
-    halt: watch::Sender<bool>,
+    halt: Notify,
 }
 
 impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
@@ -104,7 +104,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             tools,
             sink: Mutex::new(sink),
             journal_error: Mutex::new(None),
-            halt: watch::Sender::new(false),
+            halt: Notify::new(),
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                 account: account.name.clone(),
                 error: error.clone(),
             });
-            self.halt.send_replace(true);
+            self.halt.notify_waiters();
         }
     }
 
@@ -170,6 +170,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         if stop.wait_for(|asked| *asked).await.is_ok() {
             let in_flight = self.in_flight.load(Ordering::Relaxed);
             self.tell(Event::Interrupted { in_flight });
+            self.halt.notify_waiters();
         }
         std::future::pending::<()>().await;
     }
@@ -189,21 +190,18 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         committed: bool,
         wait: impl Future<Output = T> + Send,
     ) -> Result<T, NotAttempted> {
-        let mut stop = self.tools.stop.clone();
-        let mut halt = self.halt.subscribe();
         tokio::pin!(wait);
         loop {
+            // Whoever waits is woken in the order of waiting, so that a run can be replayed.
+            let mut halted = std::pin::pin!(self.halt.notified());
+            halted.as_mut().enable();
             if let Some(why) = self.barred(account, committed) {
                 return Err(why);
             }
             tokio::select! {
                 biased;
                 done = &mut wait => return Ok(done),
-                changed = stop.changed() => if changed.is_err() {
-                    // Nobody is left who could ask to stop.
-                    return Ok(wait.await);
-                },
-                changed = halt.changed() => changed.expect("the sender is ours"),
+                () = halted => {}
             }
         }
     }
@@ -288,7 +286,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             .lock()
             .expect("no panic while held")
             .get_or_insert_with(|| error.to_string());
-        self.halt.send_replace(true);
+        self.halt.notify_waiters();
     }
 
     /// Whether the outcome of some call on this URL is open.

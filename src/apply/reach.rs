@@ -10,7 +10,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::attempt::Sender;
@@ -39,7 +39,7 @@ pub(super) struct Reach {
     /// Whoever tries, while there is no answer.
     probe: Semaphore,
     /// Changes with every end of a call.
-    ended: watch::Sender<()>,
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Default for Reach {
         Self {
             heard: Mutex::default(),
             probe: Semaphore::new(1),
-            ended: watch::Sender::new(()),
+            ended: Notify::new(),
         }
     }
 }
@@ -102,7 +102,7 @@ impl Reach {
                 Some(error) => heard.silent(left, error),
             }
         });
-        self.ended.send_replace(());
+        self.ended.notify_waiters();
         given_up
     }
 
@@ -198,7 +198,8 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     async fn when_reachable(&self) -> Result<Option<SemaphorePermit<'_>>, NotAttempted> {
         let reach = &self.account.reach;
         loop {
-            let mut ended = reach.ended.subscribe();
+            let mut ended = std::pin::pin!(reach.ended.notified());
+            ended.as_mut().enable();
             if reach.is_silent().is_some() {
                 // It is never closed.
                 let permit = self.unless_barred(reach.probe.acquire()).await?.ok();
@@ -208,8 +209,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                     return Ok(permit);
                 }
             } else if reach.is_slow() {
-                self.unless_barred(async { drop(ended.changed().await) })
-                    .await?;
+                self.unless_barred(ended).await?;
             } else {
                 return Ok(None);
             }

@@ -285,6 +285,7 @@ async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: 
         applying.as_mut().poll(context)
     });
     tokio::select! {
+        biased;
         report = watched => report,
         () = interrupting => unreachable!("it never ends"),
     }

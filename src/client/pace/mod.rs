@@ -208,6 +208,7 @@ impl Pace {
             };
             match next {
                 Next::At(at) => tokio::select! {
+                    biased;
                     () = sleep_until(self.0.origin + at) => {}
                     () = changed => {}
                 },
