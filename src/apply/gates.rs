@@ -1,9 +1,9 @@
 //! Who waits for whom between organizations: see [`Plan::deletes_wait_for`].
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use futures_util::future::join_all;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::plan::Plan;
 
@@ -11,19 +11,18 @@ use crate::plan::Plan;
 #[derive(Debug)]
 pub(super) struct Gates {
     waits: BTreeMap<usize, Vec<usize>>,
-    /// Of those that somebody waits for; `None` until its adds have ended.
-    built: BTreeMap<usize, watch::Sender<Option<bool>>>,
+    /// By number of an organization whose adds have ended: whether all succeeded.
+    built: Mutex<BTreeMap<usize, bool>>,
+    /// Wakes in the order of waiting, so that a run can be replayed.
+    changed: Notify,
 }
 
 impl Gates {
     pub(super) fn of(plan: &Plan) -> Self {
-        let waits = plan.deletes_wait_for();
-        let awaited = waits.values().flatten();
         Self {
-            built: awaited
-                .map(|number| (*number, watch::Sender::new(None)))
-                .collect(),
-            waits,
+            waits: plan.deletes_wait_for(),
+            built: Mutex::default(),
+            changed: Notify::new(),
         }
     }
 
@@ -34,22 +33,31 @@ impl Gates {
 
     /// The adds, heals and replaces of this organization have ended.
     pub(super) fn built(&self, number: usize, all_succeeded: bool) {
-        if let Some(sender) = self.built.get(&number) {
-            sender.send_replace(Some(all_succeeded));
+        if self.waits.is_empty() {
+            return;
         }
+        let mut built = self.built.lock().expect("no panic while held");
+        built.insert(number, all_succeeded);
+        drop(built);
+        self.changed.notify_waiters();
     }
 
     /// Waits until the deletes of this organization may begin; whether they may.
     pub(super) async fn open_for(&self, number: usize) -> bool {
-        let others = self.waits.get(&number).into_iter().flatten();
-        let ends = others
-            .filter_map(|other| self.built.get(other))
-            .map(|sender| async {
-                let mut ended = sender.subscribe();
-                // The sender lives as long as we do.
-                let ended = ended.wait_for(Option::is_some).await;
-                ended.is_ok_and(|succeeded| *succeeded == Some(true))
-            });
-        join_all(ends).await.into_iter().all(|succeeded| succeeded)
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(open) = self.is_open_for(number) {
+                return open;
+            }
+            changed.await;
+        }
+    }
+
+    /// `None` while one that it waits for has not ended.
+    fn is_open_for(&self, number: usize) -> Option<bool> {
+        let built = self.built.lock().expect("no panic while held");
+        let mut others = self.waits.get(&number).into_iter().flatten();
+        others.try_fold(true, |open, other| Some(open && *built.get(other)?))
     }
 }

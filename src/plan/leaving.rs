@@ -48,7 +48,7 @@ impl<'a> Builder<'a> {
         self.push(plan, census);
     }
 
-    /// One of them.
+    /// What becomes of one callback of such a scope.
     fn leaving(
         &mut self,
         (scope, url): (&Arc<Scope>, &CallbackUrl),

@@ -88,7 +88,6 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceChange {
-    /// Whose.
     pub account: AccountName,
     /// Where those of its last calls came from.
     pub before: AccountSource,
