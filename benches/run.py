@@ -242,7 +242,9 @@ class Bench:
             log = served.log()
         accounts = collections.defaultdict(list)
         for arrival in log:
-            accounts[arrival["secret_id"]].append(arrival)
+            # Whose credentials these are is asked of another service, which has a limit of its own.
+            if arrival["action"] != "GetCallerIdentity":
+                accounts[arrival["secret_id"]].append(arrival)
         one, other = sorted(accounts.values(), key=len)
         done = [len(log) - refused(log) for log in (one, other)]
         name = f"{calls:,} adds, {done[0]:,} of one account and {done[1]:,} of another"
