@@ -16,7 +16,7 @@ use crate::model::{
     AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
     NotAttempted, Operation, Outcome, Report, Settled, Steps, Timestamp, Write,
 };
-use crate::plan::{After, Bookkeeping, Change, Move, OrganizationPlan, Plan, Reason};
+use crate::plan::{After, Bookkeeping, Change, Details, Move, OrganizationPlan, Plan, Reason};
 use crate::state::Files;
 
 /// How to apply.
@@ -442,9 +442,13 @@ pub fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
         match item {
             Bookkeeping::Refresh {
                 identity,
-                handle,
-                operator,
-                protect,
+                before: _,
+                after:
+                    Details {
+                        handle,
+                        operator,
+                        protect,
+                    },
             } => {
                 if let Some(entry) = recorded.get_mut(&identity.scope, &identity.url) {
                     entry.handle = handle.clone();

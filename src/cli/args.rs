@@ -336,7 +336,7 @@ pub(super) struct Import {
     /// Declared callbacks that eSign already has: handle/URL, with * for any text.
     #[arg(value_name = "ADDRESS", required_unless_present = "all")]
     pub(super) addresses: Vec<String>,
-    /// Every declared callback that is not recorded yet.
+    /// Every declared callback that is not recorded yet, or is recorded as absent.
     #[arg(long, env = "ESS_CALLBACKS_ALL", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "addresses")]
     pub(super) all: bool,
     #[command(flatten)]

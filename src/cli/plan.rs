@@ -12,7 +12,7 @@ use super::workspace::{Loaded, Locations, Resolve};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;
-use crate::plan::{Bookkeeping, Plan, write_document, write_errored};
+use crate::plan::{Plan, write_document, write_errored};
 use crate::render;
 
 pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -59,10 +59,7 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
             shell::apply(&path, global, planning.commands)
         ));
     }
-    // What can be forgotten is no change: nobody wished for it, and nothing depends on it.
-    let news = |item: &Bookkeeping| matches!(item, Bookkeeping::Refresh { .. });
-    let records = !plan.moves.is_empty() || plan.bookkeeping.iter().any(news);
-    let pending = detailed_exitcode && (!plan.is_empty() || records);
+    let pending = detailed_exitcode && (!plan.is_empty() || plan.records_something());
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 
@@ -88,6 +85,9 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
         }
         for (organization, change) in plan.changes_by_organization() {
             ui.json_line(&render::planned_change_json(organization, change, now));
+        }
+        for update in plan.updates() {
+            ui.json_line(&render::planned_update_json(&update, now));
         }
         ui.json_line(&render::change_summary_json(plan, now));
         ui.flush();

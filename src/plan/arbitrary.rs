@@ -11,8 +11,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::{
-    After, Before, Bookkeeping, Change, Destination, Move, OrganizationPlan, Plan, Reason, Same,
-    SourceChange, Summary, Tripped,
+    After, Before, Bookkeeping, Change, Destination, Details, Move, OrganizationPlan, Plan, Reason,
+    Same, SourceChange, Summary, Tripped,
 };
 use crate::model::{
     Account, AccountId, AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl,
@@ -261,15 +261,22 @@ fn bookkeeping() -> impl Strategy<Value = Bookkeeping> {
     };
     prop_oneof![
         identity().prop_map(Bookkeeping::Forget),
-        (identity(), text(), text(), any::<bool>()).prop_map(
-            |(identity, handle, operator, protect)| Bookkeeping::Refresh {
+        (identity(), details(), details()).prop_map(|(identity, before, after)| {
+            Bookkeeping::Refresh {
                 identity,
-                handle: Handle::new(handle),
-                operator: OperatorId::new(operator),
-                protect,
+                before,
+                after,
             }
-        ),
+        }),
     ]
+}
+
+fn details() -> impl Strategy<Value = Details> {
+    (text(), text(), any::<bool>()).prop_map(|(handle, operator, protect)| Details {
+        handle: Handle::new(handle),
+        operator: OperatorId::new(operator),
+        protect,
+    })
 }
 
 fn tripped() -> impl Strategy<Value = Tripped> {

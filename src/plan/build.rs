@@ -12,8 +12,8 @@ use super::moves::{self, Move};
 use super::order::{join, merge, order};
 use super::owners;
 use super::{
-    After, Before, Bookkeeping, Change, Destination, OrganizationPlan, Pattern, Plan, Reason, Same,
-    Summary,
+    After, Before, Bookkeeping, Change, Destination, Details, OrganizationPlan, Pattern, Plan,
+    Reason, Same, Summary,
 };
 use crate::model::{
     Action, Address, Callback, CallbackUrl, Desired, Entry, Fingerprints, Identity, OperatorId,
@@ -300,15 +300,21 @@ impl<'a> Builder<'a> {
                 return;
             }
         };
-        if entry.handle != organization.handle
-            || entry.operator != organization.operator
-            || entry.protect != protect
-        {
+        let before = Details {
+            handle: entry.handle.clone(),
+            operator: entry.operator.clone(),
+            protect: entry.protect,
+        };
+        let after = Details {
+            handle: organization.handle.clone(),
+            operator: organization.operator.clone(),
+            protect,
+        };
+        if before != after {
             self.bookkeeping.push(Bookkeeping::Refresh {
                 identity: identity(),
-                handle: organization.handle.clone(),
-                operator: organization.operator.clone(),
-                protect,
+                before,
+                after,
             });
         }
     }

@@ -27,6 +27,7 @@ mod same;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -48,6 +49,7 @@ pub use document::{
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use same::{Same, Unlike};
+pub use updates::{Details, Update, Updated};
 
 /// What will be done, in the order it will be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -219,12 +221,10 @@ pub enum Bookkeeping {
     Refresh {
         /// Which.
         identity: Identity,
-        /// Its organization's handle.
-        handle: Handle,
-        /// In whose name it can be deleted.
-        operator: OperatorId,
-        /// Whether it is protected.
-        protect: bool,
+        /// What is recorded.
+        before: Details,
+        /// What will be.
+        after: Details,
     },
     /// Proven absent, and neither listed under `absent:` nor to be brought back by a lost call.
     Forget(Identity),
@@ -327,9 +327,8 @@ impl Bookkeeping {
         match self {
             Self::Refresh {
                 identity,
-                handle: _,
-                operator: _,
-                protect: _,
+                before: _,
+                after: _,
             }
             | Self::Forget(identity) => identity,
         }

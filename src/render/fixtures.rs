@@ -10,7 +10,7 @@ use crate::model::{
     Scope, SecretIndex, Steps, Timestamp, Write,
 };
 use crate::plan::{
-    After, Before, Change, Destination, OrganizationPlan, Plan, Reason, Same, Summary,
+    After, Before, Change, Destination, Details, OrganizationPlan, Plan, Reason, Same, Summary,
 };
 use crate::secret::SecretReference;
 
@@ -103,6 +103,14 @@ pub(super) fn compared(mut change: Change) -> Change {
             .map(|declared| Same::of(before, declared));
     }
     change
+}
+
+pub(super) fn details(handle: &str, operator: &str, protect: bool) -> Details {
+    Details {
+        handle: Handle::new(handle),
+        operator: OperatorId::new(operator),
+        protect,
+    }
 }
 
 pub(super) fn add(handle: &str, text: &str) -> Change {

@@ -26,6 +26,8 @@ mod metrics;
 #[cfg(test)]
 mod properties;
 mod report;
+#[cfg(test)]
+mod reviewed;
 mod state;
 mod style;
 mod text;
@@ -38,7 +40,7 @@ pub(crate) use escape::neutral;
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,
-    planned_change_json, planned_move_json, version_json,
+    planned_change_json, planned_move_json, planned_update_json, version_json,
 };
 pub use failure::{error_json, error_text};
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};

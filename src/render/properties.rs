@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::escape::is_treacherous;
 use super::{
     Style, change_summary_json, error_json, error_text, guards_json, guards_text, plan_diff,
-    plan_markdown, plan_text, planned_change_json, planned_move_json,
+    plan_markdown, plan_text, planned_change_json, planned_move_json, planned_update_json,
 };
 use crate::model::{Address, CallbackUrl, Handle, OperatorId, Timestamp};
-use crate::plan::{Plan, arbitrary, calls_digest, write_document};
+use crate::plan::{Bookkeeping, Plan, arbitrary, calls_digest, write_document};
 
 fn text(plan: &Plan, style: &Style) -> String {
     let mut out = String::new();
@@ -29,6 +29,12 @@ fn all_outputs(plan: &Plan, style: &Style) -> Vec<String> {
     );
     let moves = plan.moves.iter();
     outputs.extend(moves.map(|item| planned_move_json(item, style.now)));
+    let updates = plan.updates();
+    outputs.extend(
+        updates
+            .iter()
+            .map(|update| planned_update_json(update, style.now)),
+    );
     outputs.push(change_summary_json(plan, style.now));
     outputs.extend(guards_json(plan, 5, style.now));
     let mut document = Vec::new();
@@ -85,6 +91,14 @@ proptest! {
                     url: CallbackUrl::new(format!("{name}{number}")),
                 };
                 change.operator = OperatorId::new(name);
+            }
+        }
+        for item in &mut plan.bookkeeping {
+            if let Bookkeeping::Refresh { identity, before, after } = item {
+                identity.url = CallbackUrl::new(name);
+                before.handle = Handle::new(name);
+                after.handle = Handle::new(name);
+                after.operator = OperatorId::new(name);
             }
         }
         let style = Style { width, ..Style::plain(now) };

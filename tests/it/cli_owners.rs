@@ -201,7 +201,8 @@ fn an_organization_with_another_member_is_shown_with_both() {
     let comment = env.run(&["plan", "--format", "markdown"]).stdout;
     for part in [
         "- acme/https://hooks.example/one (delete, because its organization has another \
-         `proxy_organization_id` now)\n",
+         `proxy_organization_id` now; proxy_organization_id = \"member-one\" -> \"member-two\")\n",
+        "+ acme/https://hooks.example/one (add; account \"default\", proxy_organization_id \"member-two\")\n",
         "  # (proxy_organization_id = \"member-one\" -> \"member-two\")\n",
         "<summary><code>acme</code> <code>(account &quot;default&quot;, proxy_organization_id \
          &quot;member-two&quot;)</code>: 1 change</summary>",

@@ -354,16 +354,18 @@ fn a_change_of_the_record_alone_is_not_called_no_changes() {
         "callbacks.yaml",
         configuration(&[("renamed", &[ONE, TWO, THREE])]),
     );
-    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
-        exit 2
-        --- stdout
-        No calls. Only the record is brought up to date.
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @r#"
+    exit 2
+    --- stdout
+    Changes to the record, without a call:
+      ~ renamed: handle = "acme" -> "renamed" (3 callbacks)
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        3 unchanged, 3 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        3 recorded details will be updated (handle, operator, protect), without a call.
-        ");
+    No calls. Only the record is brought up to date.
+
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    3 unchanged, 3 unproven.
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    "#);
     let comment = env.run(&["plan", "--format", "markdown"]).exits(0);
     assert!(
         comment

@@ -315,7 +315,7 @@ fn twice(text: &str, with: &str) -> String {
 #[case::cut(|plan: &str| plan[..plan.len() / 2].to_owned())]
 #[case::empty(|_: &str| String::new())]
 #[case::a_change_twice(|plan: &str| twice(plan, "/one\""))]
-#[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.2\"", "\"format_version\": \"2.0\""))]
+#[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.3\"", "\"format_version\": \"2.0\""))]
 #[case::no_digest(|plan: &str| plan.replace("\"digest\"", "\"digested\""))]
 #[case::windows_lines(|plan: &str| plan.replace('\n', "\r\n"))]
 #[case::a_state(|_: &str| RECORDED.to_owned())]

@@ -50,6 +50,13 @@ fn error() -> ApiError {
     }
 }
 
+/// The same callback with another handle, operator and protection.
+fn other_record(url: &str) -> String {
+    configuration(&[("renamed", &[url])])
+        .replace("defaults: { operator: ", "defaults: { operator: other")
+        .replace("key:", "protect: true, key:")
+}
+
 /// What an apply can tell; the ends of a run come from the program itself.
 fn events() -> Vec<Event> {
     let (address, error) = (address, error);
@@ -173,7 +180,7 @@ fn every_kind_of_event_is_as_its_schema_says() {
         .collect();
     lines.push(report_json(&report(), NOW));
 
-    // The rest from the program: version, log, diagnostic, planned_move, planned_change, change_summary.
+    // The rest from the program: version, log, diagnostic, and the lines of a plan.
     let url = "https://hooks.example/one";
     let mut env = TestEnv::new(&configuration(&[("acme", &[url])]));
     for arguments in [
@@ -202,6 +209,9 @@ fn every_kind_of_event_is_as_its_schema_says() {
     env.write("callbacks.yaml", &renamed);
     let moved = env.run(&["--json", "--sandbox", "plan"]).exits(0).stdout;
     lines.extend(moved.lines().map(str::to_owned));
+    env.write("callbacks.yaml", other_record(url));
+    let recorded = env.run(&["--json", "--sandbox", "plan"]).exits(0).stdout;
+    lines.extend(recorded.lines().map(str::to_owned));
     env.write("callbacks.yaml", "version: 1\nkye: 2\n");
     lines.extend(
         env.run(&["--json", "validate"])
@@ -252,6 +262,11 @@ fn plans_are_as_their_schema_says() {
     let renamed = plan(&env, &[]);
     let mut bad = renamed;
     bad["changes"][0]["actions"] = serde_json::json!(["add", "delete"]);
+    assert!(!validator.is_valid(&bad));
+    env.write("callbacks.yaml", other_record(one));
+    let record = plan(&env, &[]);
+    let mut bad = record;
+    bad["bookkeeping"][0]["before"] = "acme".into();
     assert!(!validator.is_valid(&bad));
     env.write("callbacks.yaml", "version: 2");
     let mut errored = plan(&env, &[]);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::ScopeRow;
 use crate::model::{AccountName, Address, CallbackUrl, Handle, Identity, OperatorId, Scope};
-use crate::plan::{Bookkeeping, Move, Tripped};
+use crate::plan::{Bookkeeping, Details, Move, Tripped};
 
 /// One of `moves`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,9 +60,8 @@ pub(super) enum BookkeepingRow {
     Refresh {
         scope: ScopeRow,
         url: CallbackUrl,
-        organization: Handle,
-        operator: OperatorId,
-        protect: bool,
+        before: DetailsRow,
+        after: DetailsRow,
     },
     Forget {
         scope: ScopeRow,
@@ -70,20 +69,57 @@ pub(super) enum BookkeepingRow {
     },
 }
 
+/// What a refresh is about.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DetailsRow {
+    organization: Handle,
+    operator: OperatorId,
+    protect: bool,
+}
+
+impl From<Details> for DetailsRow {
+    fn from(details: Details) -> Self {
+        let Details {
+            handle,
+            operator,
+            protect,
+        } = details;
+        Self {
+            organization: handle,
+            operator,
+            protect,
+        }
+    }
+}
+
+impl From<DetailsRow> for Details {
+    fn from(row: DetailsRow) -> Self {
+        let DetailsRow {
+            organization,
+            operator,
+            protect,
+        } = row;
+        Self {
+            handle: organization,
+            operator,
+            protect,
+        }
+    }
+}
+
 impl From<&Bookkeeping> for BookkeepingRow {
     fn from(item: &Bookkeeping) -> Self {
         match item.clone() {
             Bookkeeping::Refresh {
                 identity,
-                handle,
-                operator,
-                protect,
+                before,
+                after,
             } => Self::Refresh {
                 scope: ScopeRow::from(&*identity.scope),
                 url: identity.url,
-                organization: handle,
-                operator,
-                protect,
+                before: before.into(),
+                after: after.into(),
             },
             Bookkeeping::Forget(identity) => Self::Forget {
                 scope: ScopeRow::from(&*identity.scope),
@@ -103,14 +139,12 @@ impl From<BookkeepingRow> for Bookkeeping {
             BookkeepingRow::Refresh {
                 scope,
                 url,
-                organization,
-                operator,
-                protect,
+                before,
+                after,
             } => Self::Refresh {
                 identity: identity(scope, url),
-                handle: organization,
-                operator,
-                protect,
+                before: before.into(),
+                after: after.into(),
             },
             BookkeepingRow::Forget { scope, url } => Self::Forget(identity(scope, url)),
         }

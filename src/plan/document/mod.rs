@@ -9,7 +9,8 @@
 //! hasty editing; it is no signature.
 //!
 //! Format history: 1.0, the first; 1.1, `destination`; 1.2, `moves` and
-//! `successor`, accounts as objects, and `checks` and `same` in the place of declared fingerprints.
+//! `successor`, accounts as objects, and `checks` and `same` in the place of declared fingerprints; 1.3, `before` and
+//! `after` of a refresh.
 
 mod digest;
 mod errored;
@@ -28,7 +29,7 @@ pub use read::{DocumentError, read_document};
 pub use write::{applyable, write_document};
 
 /// The version written, and the only one read.
-pub const FORMAT_VERSION: &str = "1.2";
+pub const FORMAT_VERSION: &str = "1.3";
 
 /// Begins the last line of a document; everything before this line's comma is digested. In the
 /// text of a JSON string a line break can't stand, so nothing else looks like it.

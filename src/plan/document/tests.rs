@@ -103,7 +103,7 @@ fn the_document_has_this_shape() {
     };
     insta::assert_snapshot!(written(&some_plan(), &[warning]), @r#"
     {
-      "format_version": "1.2",
+      "format_version": "1.3",
       "environment": "production",
       "destination": "esign",
       "lineage": "00000000-0000-0000-0000-000000000007",
@@ -154,7 +154,7 @@ fn the_document_has_this_shape() {
       "diagnostics": [
         {"severity":"warning","code":"W001","message":"no token"}
       ],
-      "digest": "sha256:4c7edcbe48576d54b3834af34dabbad086455680b64b213caa4f36bbf917a3bd"
+      "digest": "sha256:f2cca347e3565fd8bae25c654a7ef5d9b3aa1cb522eb45653dc6d1bc01a53a6b"
     }
     "#);
 }
@@ -197,7 +197,7 @@ fn an_edited_document_is_refused() {
 #[test]
 fn another_version_is_named_before_anything_else_is_looked_at() {
     let newer = r#"{"format_version": "2.0", "unheard_of": []}"#;
-    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.2` only. Make a new one with `plan --out`, or use the program that made it");
+    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.3` only. Make a new one with `plan --out`, or use the program that made it");
     insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is no plan document (line 1, column 15). `plan --out` makes one");
 }
 

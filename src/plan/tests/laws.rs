@@ -47,14 +47,17 @@ fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
             }
             Bookkeeping::Refresh {
                 identity,
-                handle,
-                operator,
-                protect,
+                before,
+                after,
             } => {
                 let entry = recorded.get_mut(&identity.scope, &identity.url).unwrap();
-                entry.handle = handle.clone();
-                entry.operator = operator.clone();
-                entry.protect = *protect;
+                assert_eq!(
+                    (&entry.handle, &entry.operator),
+                    (&before.handle, &before.operator)
+                );
+                entry.handle = after.handle.clone();
+                entry.operator = after.operator.clone();
+                entry.protect = after.protect;
             }
         }
     }

@@ -3,6 +3,7 @@
 mod laws;
 mod owners;
 mod saved;
+mod updates;
 
 use super::*;
 use crate::diag::Place;

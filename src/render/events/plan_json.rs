@@ -5,12 +5,14 @@ use serde::Serialize;
 use super::json::{Level, ResourceJson, line};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{AccountName, Action, AppId, Handle, OrganizationId, Scope, Tally, Timestamp};
-use crate::plan::{Change, Move, OrganizationPlan, Plan, Reason, Summary, calls_digest};
+use crate::plan::{
+    Change, Move, OrganizationPlan, Plan, Reason, Summary, Update, Updated, calls_digest,
+};
 use crate::render::escape::Clean;
 use crate::render::{report, text, words};
 
 /// The version of the lines' shape.
-const UI_VERSION: &str = "1.1";
+const UI_VERSION: &str = "1.2";
 
 /// The first line: which program speaks, and in which version of this format.
 pub fn version_json(program: &str, at: Timestamp) -> String {
@@ -119,6 +121,80 @@ pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
                 from: ScopeJson::from(&**from),
                 to: ScopeJson::from(&**to),
                 callbacks: *callbacks,
+            },
+        },
+    )
+}
+
+/// One change of the record.
+pub fn planned_update_json(update: &Update<'_>, at: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        update: Planned<'a>,
+    }
+    #[derive(Serialize)]
+    struct Planned<'a> {
+        organization: &'a Handle,
+        scope: ScopeJson<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resource: Option<ResourceJson<'a>>,
+        field: &'static str,
+        before: Value<'a>,
+        after: Value<'a>,
+        callbacks: usize,
+    }
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Value<'a> {
+        Text(&'a str),
+        Flag(bool),
+    }
+    let Update {
+        handle,
+        scope,
+        field,
+    } = *update;
+    let address = update.address();
+    let (field, before, after, callbacks) = match field {
+        Updated::Handle {
+            before,
+            after,
+            callbacks,
+        } => (
+            "handle",
+            Value::Text(before.as_str()),
+            Value::Text(after.as_str()),
+            callbacks,
+        ),
+        Updated::Operator {
+            before,
+            after,
+            callbacks,
+        } => (
+            "operator",
+            Value::Text(before.as_str()),
+            Value::Text(after.as_str()),
+            callbacks,
+        ),
+        Updated::Protect {
+            url: _,
+            before,
+            after,
+        } => ("protect", Value::Flag(before), Value::Flag(after), 1),
+    };
+    line(
+        (Level::Info, "planned_update"),
+        &text::update_words(update, None),
+        at,
+        Payload {
+            update: Planned {
+                organization: handle,
+                scope: ScopeJson::from(scope),
+                resource: address.as_ref().map(ResourceJson::from),
+                field,
+                before,
+                after,
+                callbacks,
             },
         },
     )

@@ -197,7 +197,7 @@ fn the_lines_around_the_events() {
         apply_summary_json(&tally, NOW),
     ];
     assert_snapshot!(lines.join("\n"), @r#"
-    {"@level":"info","@message":"ess-callbacks 0.1.0","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"version","ess_callbacks":"0.1.0","ui":"1.1"}
+    {"@level":"info","@message":"ess-callbacks 0.1.0","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"version","ess_callbacks":"0.1.0","ui":"1.2"}
     {"@level":"warn","@message":"warning: no token: anyone can forge events","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"diagnostic","diagnostic":{"severity":"warning","code":"W002","message":"no token: anyone can forge events","help":"add `token:`"}}
     {"@level":"info","@message":"acme/https://a.example/cb: Plan to replace","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"planned_change","change":{"resource":{"addr":"acme/https://a.example/cb","organization":"acme","url":"https://a.example/cb"},"scope":{"account":"default","proxy_organization_id":"acme"},"action":"replace","reason":{"because":"secret_changed","key":true,"token":false}}}
     {"@level":"info","@message":"Plan: 1 to add, 0 to change, 1 to destroy.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"change_summary","changes":{"add":1,"change":0,"remove":1,"operation":"plan"},"summary":{"add":0,"replace":1,"delete":0,"heal":0,"finish":0,"unchanged":0,"unproven":0,"unknown":0,"not_checked":0,"suspended":0,"heal_deferred":0,"oldest_proof":null,"calls":2,"to_add":1,"to_change":0,"to_destroy":1,"deletes_by_omission":0},"digest":"sha256:ae72dc6a2c90d73db57150168d65f416d1525a2d9150daf914c8807bc3b0eeaa"}

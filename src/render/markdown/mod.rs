@@ -16,8 +16,8 @@ use std::fmt;
 use super::escape::Clean;
 use super::style::Style;
 use super::text::{
-    Ambiguous, Context, Symbol, change_text, footer, move_text, no_changes, refreshes, refusals,
-    scope_words, summary_line,
+    Ambiguous, Context, Symbol, UPDATES, change_text, differences, footer, move_text, no_changes,
+    refusals, scope_words, summary_line, update_words,
 };
 use super::words;
 use crate::model::{Action, Steps};
@@ -79,6 +79,7 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
         page.left_out(left, 0, "moves");
     }
     if plan.is_empty() {
+        page.updates(plan);
         let text = written(|out| no_changes(plan, style, out));
         page.lines(&text);
         page.digest(plan);
@@ -86,6 +87,7 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     }
     let (left, deletes) = page.overview(plan);
     page.left_out(left, deletes, "changes");
+    page.updates(plan);
     let text = written(|out| footer(plan, style, out));
     page.lines(&text);
     page.digest(plan);
@@ -146,7 +148,7 @@ fn diff_text(change: &Change, context: Context<'_>, style: &Style) -> String {
 }
 
 fn heading(plan: &Plan) -> String {
-    let what = if plan.is_empty() && (refreshes(plan) > 0 || !plan.moves.is_empty()) {
+    let what = if plan.is_empty() && plan.records_something() {
         "no calls, the record is brought up to date".to_owned()
     } else if plan.is_empty() {
         "no changes".to_owned()
@@ -171,15 +173,15 @@ fn danger(change: &Change) -> Option<u8> {
     })
 }
 
-fn ordered(plan: &Plan) -> impl Iterator<Item = &Change> {
+fn ordered(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &Change)> {
     (0..RANKS).flat_map(move |rank| {
-        plan.changes()
-            .filter(move |change| danger(change) == Some(rank))
+        plan.changes_by_organization()
+            .filter(move |(_, change)| danger(change) == Some(rank))
     })
 }
 
 /// One line of the overview. Its first character decides its colour in a `diff` block.
-fn overview_line(change: &Change) -> String {
+fn overview_line(change: &Change, context: Context<'_>) -> String {
     let sign = match (change.action, change.steps) {
         (_, Steps::Delete) => '-',
         (Action::Add, Steps::Add) => '+',
@@ -202,7 +204,21 @@ fn overview_line(change: &Change) -> String {
         format!(", because {}", change.reason)
     };
     let address = Clean(&change.address);
-    format!("{sign} {address} ({action}{by}{gap}{why})\n")
+    // One URL may be deleted in one scope and added in another.
+    let whose = match context {
+        Context {
+            successor: Some((old, new)),
+            ..
+        } => format!("; {}", differences(old, new).join(", ")),
+        Context {
+            scope: Some(scope), ..
+        } => format!("; {}", scope_words(scope)),
+        Context {
+            scope: None,
+            successor: None,
+        } => String::new(),
+    };
+    format!("{sign} {address} ({action}{by}{gap}{why}{whose})\n")
 }
 
 /// What `write` writes.
@@ -326,7 +342,10 @@ impl Page {
     fn overview(&mut self, plan: &Plan) -> (usize, usize) {
         // Two thirds of the room, so that the counts and some of the details fit as well.
         let room = self.room() / 3 * 2;
-        let left = self.block("diff", ordered(plan), overview_line, room);
+        let ambiguous = Ambiguous::of(plan);
+        let line =
+            |(organization, change)| overview_line(change, Context::of(&ambiguous, organization));
+        let left = self.block("diff", ordered(plan), line, room);
         let deletes = plan
             .changes()
             .filter(|change| danger(change) == Some(0))
@@ -334,6 +353,23 @@ impl Page {
         // Deletes come first, so those that are left out are what the shown ones don't cover.
         let shown = plan.changes().count() - left;
         (left, deletes.saturating_sub(shown))
+    }
+
+    /// What changes in the record alone.
+    fn updates(&mut self, plan: &Plan) {
+        let updates = plan.updates();
+        if updates.is_empty() {
+            return;
+        }
+        self.text.extend([UPDATES, "\n\n"]);
+        let ambiguous = Ambiguous::of(plan);
+        let line = |update| {
+            let scope = ambiguous.scope_of(update);
+            format!("! {}\n", update_words(update, scope))
+        };
+        let room = self.room() / 4;
+        let left = self.block("diff", updates.iter(), line, room);
+        self.left_out(left, 0, "of these");
     }
 
     fn left_out(&mut self, count: usize, deletes: usize, what: &str) {

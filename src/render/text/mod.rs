@@ -7,6 +7,7 @@ mod change;
 mod guards;
 mod scope;
 mod summary;
+mod updates;
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,11 @@ pub(super) use change::shortened;
 pub use change::{Context, change_text};
 pub(super) use guards::refusals;
 pub use guards::{guards_json, guards_text};
-pub(super) use scope::{Ambiguous, move_text, words as scope_words};
-pub(super) use summary::{footer, no_changes, refreshes, summary_line};
+pub(super) use scope::{
+    Ambiguous, differences, fields as scope_fields, move_text, words as scope_words,
+};
+pub(super) use summary::{footer, no_changes, summary_line};
+pub(super) use updates::{HEADING as UPDATES, update_words};
 
 use std::fmt;
 
@@ -32,6 +36,7 @@ use crate::plan::{Change, Plan};
 pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if plan.is_empty() {
         moves(plan, style, out)?;
+        updates::updates(plan, style, out)?;
         return no_changes(plan, style, out);
     }
     legend(plan, style, out)?;
@@ -50,6 +55,7 @@ pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
         change_text(change, context, style, out)?;
         out.write_char('\n')?;
     }
+    updates::updates(plan, style, out)?;
     summary::counts(plan, style, out)
 }
 

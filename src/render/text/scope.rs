@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::model::{Handle, Scope};
-use crate::plan::{Move, OrganizationPlan, Plan};
+use crate::plan::{Move, OrganizationPlan, Plan, Update};
 use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
@@ -27,10 +27,20 @@ impl<'a> Ambiguous<'a> {
         Self(ambiguous)
     }
 
+    /// Whether this is one of them.
+    pub(crate) fn names(&self, handle: &Handle) -> bool {
+        self.0.contains(handle)
+    }
+
     /// The scope, when it has to be told.
     pub(crate) fn scope<'o>(&self, organization: &'o OrganizationPlan) -> Option<&'o Scope> {
-        let told = self.0.contains(&organization.handle);
-        told.then_some(&*organization.scope)
+        self.names(&organization.handle)
+            .then_some(&*organization.scope)
+    }
+
+    /// The same for a change of the record.
+    pub(crate) fn scope_of<'u>(&self, update: &Update<'u>) -> Option<&'u Scope> {
+        self.names(update.handle).then_some(update.scope)
     }
 }
 

@@ -50,7 +50,7 @@ pub(in crate::render) fn no_changes(
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let (headline, rest) = if refreshes(plan) > 0 || !plan.moves.is_empty() {
+    let (headline, rest) = if plan.records_something() {
         ("No calls.", "Only the record is brought up to date.")
     } else {
         (
@@ -152,7 +152,6 @@ fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
         suspended(plan),
         heals(plan),
         deferred(plan),
-        refreshed(plan),
         forgotten(plan),
         sources(plan),
     ]
@@ -230,24 +229,6 @@ fn deferred(plan: &Plan) -> Option<String> {
         format!(
             "{} left for a later run by --max-calls.",
             counted(count, "heal is", "heals are")
-        )
-    })
-}
-
-/// How many records have something to learn from the configuration.
-pub(in crate::render) fn refreshes(plan: &Plan) -> usize {
-    plan.bookkeeping
-        .iter()
-        .filter(|item| matches!(item, Bookkeeping::Refresh { .. }))
-        .count()
-}
-
-fn refreshed(plan: &Plan) -> Option<String> {
-    let count = refreshes(plan);
-    (count > 0).then(|| {
-        format!(
-            "{} will be updated (handle, operator, protect), without a call.",
-            counted(count, "recorded detail", "recorded details")
         )
     })
 }

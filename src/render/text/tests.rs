@@ -309,23 +309,24 @@ fn no_changes_tells_what_was_left_out() {
         Bookkeeping::Forget(identity.clone()),
         Bookkeeping::Refresh {
             identity,
-            handle: Handle::new("b"),
-            operator: crate::model::OperatorId::new("o"),
-            protect: true,
+            before: details("b", "o", false),
+            after: details("b", "o", true),
         },
     ];
     assert_snapshot!(text(&plan, &plain()), @"
-        No calls. Only the record is brought up to date.
+    Changes to the record, without a call:
+      ~ b/https://a.example/cb: protect = false -> true
 
-        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
-        9 unchanged, 1 unknown, 4 not checked, 2 suspended.
-        Unknown: the outcome of a call was lost, so the callback may be there or not.
-        Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
-        6 organizations are suspended, nothing is called for them: b, c, d, e, f and 1 more.
-        1 heal is left for a later run by --max-calls.
-        1 recorded detail will be updated (handle, operator, protect), without a call.
-        1 recorded callback will be forgotten: absent, and not declared.
-        ");
+    No calls. Only the record is brought up to date.
+
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    9 unchanged, 1 unknown, 4 not checked, 2 suspended.
+    Unknown: the outcome of a call was lost, so the callback may be there or not.
+    Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
+    6 organizations are suspended, nothing is called for them: b, c, d, e, f and 1 more.
+    1 heal is left for a later run by --max-calls.
+    1 recorded callback will be forgotten: absent, and not declared.
+    ");
 }
 
 #[test]

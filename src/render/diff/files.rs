@@ -1,0 +1,93 @@
+//! Which files a diff has: one for each organization in which something is called or recorded.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::model::{CallbackUrl, Handle, Scope, Steps};
+use crate::plan::{Change, Plan, Update, Updated};
+use crate::render::escape::Quoted;
+use crate::render::text::scope_fields;
+use crate::render::words::counted;
+
+/// What one organization's file is made of.
+#[derive(Default)]
+pub(super) struct File<'a> {
+    /// Its own lines, as they are recorded and as they will be.
+    pub(super) own: Vec<(String, String)>,
+    pub(super) callbacks: BTreeMap<&'a CallbackUrl, Callback<'a>>,
+}
+
+#[derive(Default)]
+pub(super) struct Callback<'a> {
+    pub(super) change: Option<&'a Change>,
+    /// A protection that changes in the record: what it was and will be.
+    pub(super) protect: Option<(bool, bool)>,
+}
+
+/// The organizations in which something is called or recorded, in order.
+pub(super) fn files(plan: &Plan) -> BTreeMap<(&Handle, &Scope), File<'_>> {
+    let mut files: BTreeMap<(&Handle, &Scope), File<'_>> = BTreeMap::new();
+    for organization in &plan.organizations {
+        let changes = &organization.changes;
+        // Of the others only what changes is shown: a saved plan has no more of them.
+        if changes.iter().all(|change| change.steps == Steps::Nothing) {
+            continue;
+        }
+        let file = files
+            .entry((&organization.handle, &organization.scope))
+            .or_default();
+        for change in changes {
+            let callback = file.callbacks.entry(&change.address.url).or_default();
+            callback.change = Some(change);
+        }
+    }
+    for item in &plan.moves {
+        let file = files.entry((&item.handle, &item.to)).or_default();
+        let fields = scope_fields(&item.from)
+            .into_iter()
+            .zip(scope_fields(&item.to));
+        let line = |name, value: Option<String>| {
+            value.map_or_else(String::new, |value| format!("{name}: {value}\n"))
+        };
+        file.own.extend(
+            fields
+                .filter(|(old, new)| old != new)
+                .map(|((name, old), (_, new))| (line(name, old), line(name, new))),
+        );
+    }
+    for Update {
+        handle,
+        scope,
+        field,
+    } in plan.updates()
+    {
+        let file = files.entry((handle, scope)).or_default();
+        let own = |name, value: &dyn fmt::Display, callbacks| {
+            let of = counted(callbacks, "callback", "callbacks");
+            format!("{name}: {} ({of})\n", Quoted(value))
+        };
+        match field {
+            Updated::Handle {
+                before,
+                after,
+                callbacks,
+            } => file.own.push((
+                own("handle", before, callbacks),
+                own("handle", after, callbacks),
+            )),
+            Updated::Operator {
+                before,
+                after,
+                callbacks,
+            } => file.own.push((
+                own("operator", before, callbacks),
+                own("operator", after, callbacks),
+            )),
+            Updated::Protect { url, before, after } => {
+                let callback = file.callbacks.entry(url).or_default();
+                callback.protect = Some((before, after));
+            }
+        }
+    }
+    files
+}
