@@ -10,7 +10,7 @@ use ess_callbacks::model::{
     Desired, Environment, Fingerprint, Fingerprints, Identity, Intent, Lineage, LostCall, Outcome,
     RequestId, Timestamp, Write,
 };
-use ess_callbacks::state::{Files, RealFiles, Store, format};
+use ess_callbacks::state::{Files, Hindrance, Kind, RealFiles, Store, format};
 
 use super::{Run, again};
 use crate::workload::{SALT, owner, recorded};
@@ -80,6 +80,14 @@ impl Files for Inline {
 
     fn open(&self, path: &Path) -> io::Result<Option<Self::Reader>> {
         self.0.open(path)
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        self.0.kind(path)
+    }
+
+    fn hindrance(&self, path: &Path, scratch: &Path) -> io::Result<Option<Hindrance>> {
+        self.0.hindrance(path, scratch)
     }
 
     fn create(&self, path: &Path, like: &Path) -> io::Result<Self::File> {

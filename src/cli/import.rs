@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
+use super::lock::lock;
 use super::random::random;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, Resolve, check_aim, lock};
+use super::workspace::{Loaded, Locations, Resolve, check_aim};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Presence, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;

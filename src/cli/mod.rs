@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod jitter;
 mod job;
+mod lock;
 mod logging;
 mod manual;
 mod metrics;

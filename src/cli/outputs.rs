@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::exit::Failure;
 use super::sources;
 use super::workspace::Locations;
-use crate::state::Paths;
+use crate::state::{Paths, Store, followed};
 
 /// An output: its flag, and the file it names if it was given.
 pub(super) type Output<'a> = (&'a str, Option<&'a Path>);
@@ -75,18 +75,9 @@ fn is_ours(flag: &str, path: &Path) -> bool {
 }
 
 fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {
-    let Paths {
-        state,
-        journal,
-        lock,
-        backup,
-    } = Paths::beside(&locations.state);
-    let mut taken = vec![
-        (state, "the state"),
-        (journal, "the state's journal"),
-        (lock, "the state's lock"),
-        (backup, "the state's backup"),
-    ];
+    let mut taken = Store::on_disk(&locations.state).paths().all();
+    // A link to the state, and what a program that does not follow it takes for its files.
+    taken.extend(Paths::beside(&locations.state).all());
     if locations.config != Path::new("-") {
         taken.push((locations.config.clone(), "the configuration"));
     }
@@ -108,6 +99,7 @@ fn resolved(path: &Path) -> PathBuf {
     if let Ok(known) = path.canonicalize() {
         return known;
     }
+    let path = &followed(path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),

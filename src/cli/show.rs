@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::args::{self, Format, Global};
 use super::exit::{Exit, Failure};
+use super::lock::missing;
 use super::plan;
 use super::ui::Ui;
 use super::workspace::Locations;
-use crate::model::Recorded;
 use crate::plan::{Plan, read_document};
 use crate::render;
 use crate::state::Store;
@@ -25,11 +25,13 @@ pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Resul
             "markdown and diff are formats of a plan; a state is shown as text or json",
         ));
     }
-    let path = match file {
-        Some(path) => path,
-        None => Locations::of(global)?.state,
+    let recorded = match file {
+        Some(path) => {
+            let recorded = Store::on_disk(&path).peek().await?;
+            recorded.ok_or_else(|| missing(&path))?
+        }
+        None => Locations::of(global)?.recorded().await?,
     };
-    let recorded = peek(&path).await?.ok_or_else(|| missing(&path))?;
     if ui.json() || format == Format::Json {
         ui.bytes(|out| render::state_json(&recorded, out));
     } else {
@@ -37,15 +39,6 @@ pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Resul
         ui.stream(|out| render::state_text(&recorded, &style, out));
     }
     Ok(Exit::Done)
-}
-
-pub(super) fn missing(path: &Path) -> Failure {
-    Failure::error(format!("there is no state `{}`", path.display()))
-        .advice("The first apply or import makes it. Name another with --state.")
-}
-
-pub(super) async fn peek(path: &Path) -> Result<Option<Recorded>, Failure> {
-    Ok(Store::on_disk(path).peek().await?)
 }
 
 /// The plan in this file; `None` when it holds something else, which must be a state then.

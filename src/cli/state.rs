@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
-use super::show::{missing, peek};
+use super::lock::lock;
 use super::sources;
 use super::transfer;
 use super::ui::{SystemClock, Ui};
-use super::workspace::{Locations, lock};
+use super::workspace::Locations;
 use crate::apply::WallClock as _;
 use crate::model::{
     Address, CallbackUrl, Entry, Handle, Identity, Organization, Recorded, Scope, masked,
@@ -19,10 +19,7 @@ use crate::render::{self, counted};
 
 pub(super) async fn run(global: &Global, args: args::State, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = Locations::of(global)?;
-    let recorded = async || {
-        let recorded = peek(&locations.state).await?;
-        recorded.ok_or_else(|| missing(&locations.state))
-    };
+    let recorded = async || locations.recorded().await;
     match args {
         args::State::List { addresses } => list(&recorded().await?, &addresses, ui),
         args::State::Show { addresses } => show(&recorded().await?, &addresses, ui),

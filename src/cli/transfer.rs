@@ -4,19 +4,17 @@ use std::path::Path;
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::show::{missing, peek};
+use super::lock::lock;
 use super::state::none_on_the_way;
 use super::ui::Ui;
-use super::workspace::{Locations, lock};
+use super::workspace::Locations;
 use crate::model::{Address, Recorded};
 use crate::render::counted;
 use crate::state::{StateError, format};
 
 /// Prints what is recorded, the journal folded in, as a state file.
 pub(super) async fn pull(locations: &Locations, ui: &mut Ui) -> Result<Exit, Failure> {
-    let recorded = peek(&locations.state)
-        .await?
-        .ok_or_else(|| missing(&locations.state))?;
+    let recorded = locations.recorded().await?;
     ui.bytes(|mut out| format::write(&recorded, &mut out));
     Ok(Exit::Done)
 }
@@ -29,7 +27,9 @@ pub(super) async fn push(
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let mut new = read(file).await?;
-    let environment = peek(&locations.state)
+    let environment = locations
+        .store()?
+        .peek()
         .await?
         .map_or(new.environment, |recorded| recorded.environment);
     let state = lock(locations, environment, lock_timeout, ui).await?;

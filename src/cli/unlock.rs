@@ -12,7 +12,7 @@ pub(super) async fn run(
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let gone = Locations::of(global)?
-        .store()
+        .store()?
         .unlock(&args.id, &owner::host())
         .await?;
     ui.say(format_args!("Unlocked. The owner was {gone}."));

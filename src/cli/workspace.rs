@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::args::{Global, Planning};
 use super::exit::{Exit, Failure};
-use super::owner;
+use super::lock::{missing, tell_copies};
 use super::secrets::{Commands, Resolver, Unresolved, Use, Values, checks, fingerprints};
 use super::sources::{self, Configuration};
 use super::ui::{SystemClock, Ui};
@@ -20,7 +19,7 @@ use crate::model::{
 };
 use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
-use crate::state::{LockOwner, Locked, RealFiles, Store};
+use crate::state::{RealFiles, Store};
 
 /// The sandbox's files, in the folder of the configuration.
 const SANDBOX_FOLDER: &str = ".ess-callbacks";
@@ -94,8 +93,19 @@ impl Locations {
         }
     }
 
-    pub(super) fn store(&self) -> Store<RealFiles> {
-        Store::on_disk(&self.state)
+    /// The state, in a folder that is there. The sandbox's is made with its state.
+    pub(super) fn store(&self) -> Result<Store<RealFiles>, Failure> {
+        let store = Store::on_disk(&self.state);
+        if self.cloud.is_none() {
+            store.check_folder()?;
+        }
+        Ok(store)
+    }
+
+    /// What is recorded; a failure where nothing is.
+    pub(super) async fn recorded(&self) -> Result<Recorded, Failure> {
+        let recorded = self.store()?.peek().await?;
+        recorded.ok_or_else(|| missing(&self.state))
     }
 }
 
@@ -169,14 +179,21 @@ impl Loaded {
         resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<(Self, Recorded), Failure> {
-        let store = locations.store();
         let path = locations.config.clone();
         let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
-        let (read, recorded) = tokio::join!(reading, store.peek());
+        // What is wrong with the configuration is told first.
+        let peeking = async {
+            let store = locations.store()?;
+            let recorded = store.peek().await;
+            Ok::<_, Failure>((store, recorded))
+        };
+        let (read, peeked) = tokio::join!(reading, peeking);
         let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
         let loaded = Self::checked(global, locations, read, resolve, ui).await;
         let loaded = loaded.map_err(advise_no_secrets)?;
+        let (store, recorded) = peeked?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
+        tell_copies(&store, ui);
         Ok((loaded, recorded))
     }
 
@@ -454,30 +471,4 @@ pub(super) fn uses_of(
         uses.extend(token.map(|index| Use { index, token: true }));
     }
     uses
-}
-
-/// Takes the state's lock for a command that writes.
-pub(super) async fn lock(
-    locations: &Locations,
-    environment: Environment,
-    timeout: Option<Duration>,
-    ui: &mut Ui,
-) -> Result<Locked<RealFiles>, Failure> {
-    let owner = owner::this_process()?;
-    let waiting = |holder: Option<&LockOwner>| {
-        let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
-        ui.note(format_args!(
-            "Waiting for the state's lock, held by {holder} …"
-        ));
-    };
-    let store = locations.store();
-    let state = store
-        .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
-        .await?;
-    if let Some(gone) = state.taken_over() {
-        ui.note(format_args!(
-            "Note: the last owner of the lock ended without freeing it: {gone}"
-        ));
-    }
-    Ok(state)
 }

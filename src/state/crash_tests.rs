@@ -15,7 +15,7 @@ use super::testing::{
     ADD, BACKUP, JOURNAL, NOW, STATE, applied, intent, interrupted, lock, some_outcome, some_write,
     store, unknown,
 };
-use super::{Files, Locked, StateError, Store, format};
+use super::{Files, Hindrance, Kind, Locked, StateError, Store, format};
 use crate::model::Environment::Test;
 use crate::model::{CallId, Outcome, Recorded, Write};
 
@@ -347,6 +347,14 @@ impl Files for Overtaken {
         } else {
             self.rest.open(path)
         }
+    }
+
+    fn kind(&self, path: &Path) -> std::io::Result<Kind> {
+        self.rest.kind(path)
+    }
+
+    fn hindrance(&self, path: &Path, scratch: &Path) -> std::io::Result<Option<Hindrance>> {
+        self.rest.hindrance(path, scratch)
     }
 
     fn create(&self, path: &Path, like: &Path) -> std::io::Result<MemoryFile> {

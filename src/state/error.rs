@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::LockOwner;
+use super::paths::folder_of;
+use super::{Hindrance, LockOwner, advice};
 use crate::model::{Environment, Lineage};
 
 /// Why a state can't be read or written. Whenever one of these comes back, every file that could not
@@ -66,6 +67,50 @@ pub enum StateError {
         state: PathBuf,
         /// The journal.
         journal: PathBuf,
+    },
+    /// There is a backup, but not the state it was made of.
+    #[error("the state file `{}` is missing, but its backup `{}` is there", state.display(), backup.display())]
+    OnlyBackup {
+        /// The state file.
+        state: PathBuf,
+        /// The backup.
+        backup: PathBuf,
+    },
+    /// The state is in a cloud, and not on this machine.
+    #[error("the state file `{}` is not on this machine: `{}` stands for it", state.display(), placeholder.display())]
+    NotDownloaded {
+        /// The state file.
+        state: PathBuf,
+        /// What the cloud's program has left in its place.
+        placeholder: PathBuf,
+    },
+    /// The folder of the state is not there.
+    #[error("the folder `{}` of the state `{}` {problem}", folder.display(), state.display())]
+    NoFolder {
+        /// The state file.
+        state: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Something lies where the state's files are written.
+    #[error("`{}` would be overwritten with {what}, but {problem}; nothing was changed", path.display())]
+    Foreign {
+        /// Where.
+        path: PathBuf,
+        /// What is written there.
+        what: &'static str,
+        /// Why it is not overwritten.
+        problem: &'static str,
+    },
+    /// The state can't be replaced by a new file.
+    #[error("the state `{}` can't be replaced by a new version: {hindrance}; nothing was changed", path.display())]
+    Fixed {
+        /// The state file.
+        path: PathBuf,
+        /// What keeps it.
+        hindrance: Hindrance,
     },
     /// Somebody put back an old state file.
     #[error("the state file `{}` (serial {serial}) is older than its journal `{}`, which continues serial {base}", state.display(), journal.display())]
@@ -162,10 +207,15 @@ impl StateError {
     /// Which kind it is.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io { .. } => ErrorKind::Io,
+            Self::Io { .. }
+            | Self::NotDownloaded { .. }
+            | Self::NoFolder { .. }
+            | Self::Foreign { .. }
+            | Self::Fixed { .. } => ErrorKind::Io,
             Self::Corrupt { .. }
             | Self::MergeConflict { .. }
             | Self::StateMissing { .. }
+            | Self::OnlyBackup { .. }
             | Self::StateOlder { .. }
             | Self::ForeignJournal { .. } => ErrorKind::Corrupt,
             Self::NewerVersion { .. } => ErrorKind::NewerVersion,
@@ -181,7 +231,7 @@ impl StateError {
     /// What to do next, as sentences.
     pub fn advice(&self) -> String {
         match self {
-            Self::Io { source, .. } => io_advice(source.kind()).into(),
+            Self::Io { doing, source, .. } => advice::of(doing, source).into(),
             Self::Corrupt { path, .. } if is_journal(path) => {
                 "The file was left as it is. If it was edited, undo that: its sums are there so \
                  that no edit goes unnoticed. If it can't be mended, wait until six minutes have \
@@ -213,6 +263,28 @@ impl StateError {
                  this is a new start, move the journal away.",
                 state.display()
             ),
+            Self::OnlyBackup { state, backup } => format!(
+                "Without it everything would be planned as if nothing were recorded, and added again. \
+                 Restore it from version control, or copy the backup, which is the state before the \
+                 last run that changed it: `cp {} {}`. If you want to begin anew, with nothing \
+                 recorded, move the backup away.",
+                backup.display(),
+                state.display()
+            ),
+            Self::NotDownloaded { .. } => {
+                "Let the program that synchronizes the folder download it. Better keep the state in \
+                 a folder that no such program touches."
+                    .into()
+            }
+            Self::NoFolder { folder, .. } => format!(
+                "Correct --state, mount the disk that the folder is on, or create it: `mkdir -p {}`. \
+                 A state in a new folder begins with nothing recorded.",
+                folder.display()
+            ),
+            Self::Foreign { .. } => {
+                "The file was left as it is. Move it away, or name another state with --state.".into()
+            }
+            Self::Fixed { path, hindrance } => fixed_advice(path, *hindrance),
             Self::StateOlder { .. } => {
                 "Put the newer state file back. If the older one is meant, move the journal away \
                  first; what it says of calls whose outcome is open is lost then."
@@ -267,24 +339,21 @@ pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> 
     }
 }
 
-fn io_advice(kind: io::ErrorKind) -> &'static str {
-    if matches!(
-        kind,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    ) {
-        "Make room on the disk and run the command again; nothing recorded is lost."
-    } else if matches!(
-        kind,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-    ) {
-        "Make the state file and its folder readable and writable for this user, or name another \
-         with --state."
-    } else if kind == io::ErrorKind::AlreadyExists {
-        "The file was left as it is. Name another state with --state, or move that file away."
-    } else if kind == io::ErrorKind::Unsupported {
-        "This file system can't lock files. Keep the state on a local disk."
-    } else {
-        "Run the command again when the cause is mended; nothing recorded is lost."
+fn fixed_advice(path: &Path, hindrance: Hindrance) -> String {
+    match hindrance {
+        Hindrance::Mounted => format!(
+            "A state is saved by putting a new file in its place, which no system allows for a file that is \
+             mounted by itself. Mount its folder `{}` instead (in Kubernetes a volume without `subPath`).",
+            folder_of(path).display()
+        ),
+        Hindrance::Sticky(_) => {
+            "In such a folder, like /tmp, only its owner may replace a file. Keep the state in a folder of \
+             this user's, or in one that a group shares and that has no sticky bit (`chmod -t`)."
+                .into()
+        }
+        Hindrance::Immutable => {
+            format!("Take the mark off: `chattr -i -a {}`.", path.display())
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use super::paths::folder_of;
+use super::place::{Kind, kind_of};
+use super::replace::{self, Hindrance};
 
 /// A file that is being written.
 pub trait DurableFile: Write + Send + 'static {
@@ -34,6 +35,13 @@ pub trait Files: Clone + Send + Sync + 'static {
 
     /// Opens a file for reading; `None` when there is none.
     fn open(&self, path: &Path) -> io::Result<Option<Self::Reader>>;
+
+    /// What a name leads to, links not followed.
+    fn kind(&self, path: &Path) -> io::Result<Kind>;
+
+    /// What would keep [`Files::rename`] from putting a file in the place of `path`. `scratch` lies
+    /// beside it, and nothing is there afterwards.
+    fn hindrance(&self, path: &Path, scratch: &Path) -> io::Result<Option<Hindrance>>;
 
     /// Creates a file, in the place of any leftover of that name, with the permissions of `like`
     /// where that exists.
@@ -105,6 +113,14 @@ impl Files for RealFiles {
         }
     }
 
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        kind_of(path)
+    }
+
+    fn hindrance(&self, path: &Path, scratch: &Path) -> io::Result<Option<Hindrance>> {
+        replace::hindrance(path, scratch)
+    }
+
     fn create(&self, path: &Path, like: &Path) -> io::Result<File> {
         self.remove(path)?;
         let mut options = OpenOptions::new();
@@ -150,15 +166,21 @@ impl Files for RealFiles {
     }
 
     fn try_lock(&self, path: &Path, contents: &[u8]) -> io::Result<Option<(RealLock, Vec<u8>)>> {
-        fs::create_dir_all(folder_of(path))?;
         loop {
             refuse_special(path)?;
-            let mut file = OpenOptions::new()
+            let opened = OpenOptions::new()
                 .read(true)
                 .write(true)
                 .create(true)
                 .truncate(false)
-                .open(path)?;
+                .open(path);
+            let mut file = match opened {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return another_users(path, error);
+                }
+                Err(error) => return Err(error),
+            };
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -200,6 +222,36 @@ fn is_lock(left: &[u8]) -> bool {
     left.starts_with(LOCK_BEGINS)
         || LOCK_BEGINS.starts_with(left)
         || left.iter().all(|byte| *byte == 0)
+}
+
+/// The lock file of another user, which we may not write: `None` when its owner holds it, else an error
+/// that says whose it is.
+fn another_users<T>(path: &Path, error: io::Error) -> io::Result<Option<T>> {
+    let Some(owner) = owner_of(path) else {
+        return Err(error);
+    };
+    // Reading is enough to see whether somebody holds it.
+    let held = match File::open(path).map(|file| file.try_lock_shared()) {
+        Ok(Ok(())) => "no program holds it",
+        Ok(Err(TryLockError::WouldBlock)) => return Ok(None),
+        Ok(Err(TryLockError::Error(_))) | Err(_) => "whether a program holds it can't be seen",
+    };
+    let problem = format!("{error}: it belongs to {owner}, and {held}");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+}
+
+/// Whose a file is, if there is one and the system says it.
+#[cfg(unix)]
+fn owner_of(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let uid = fs::symlink_metadata(path).ok()?.uid();
+    Some(format!("uid {uid}"))
+}
+
+#[cfg(not(unix))]
+fn owner_of(path: &Path) -> Option<String> {
+    path.exists().then(|| "another user".to_owned())
 }
 
 /// A link would empty the file it leads to, and a device or a pipe keeps nothing.

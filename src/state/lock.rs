@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::error::io;
 use super::paths::{folder_of, temporary};
+use super::place::check_new_lock;
 use super::{Files, StateError};
 use crate::model::Timestamp;
 
@@ -164,6 +165,7 @@ fn unlock_now<F: Files>(
             });
         }
         None => {
+            check_new_lock(files, path)?;
             let new = temporary(path);
             drop(files.create(&new, path).map_err(io("creating", &new))?);
             files.rename(&new, path).map_err(io("replacing", path))?;

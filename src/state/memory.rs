@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::files::{DurableFile, Files};
 use super::paths::folder_of;
+use super::place::Kind;
+use super::replace::Hindrance;
 
 /// A simulated disk. Clones share it.
 #[derive(Clone, Debug)]
@@ -381,6 +383,17 @@ impl Files for MemoryFiles {
     fn open(&self, path: &Path) -> io::Result<Option<Self::Reader>> {
         self.disk().alive()?;
         Ok(self.contents(path).map(Cursor::new))
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<Kind> {
+        let disk = self.disk();
+        disk.alive()?;
+        let there = disk.names.contains_key(path);
+        Ok(if there { Kind::File } else { Kind::Nothing })
+    }
+
+    fn hindrance(&self, _path: &Path, _scratch: &Path) -> io::Result<Option<Hindrance>> {
+        self.disk().alive().map(|()| None)
     }
 
     fn create(&self, path: &Path, _like: &Path) -> io::Result<MemoryFile> {

@@ -19,12 +19,16 @@ pub mod files;
 pub mod format;
 pub mod memory;
 
+mod advice;
 mod error;
 mod journal;
 mod lock;
 mod locked;
 mod paths;
+mod place;
+mod replace;
 mod store;
+mod synced;
 mod writer;
 
 #[cfg(test)]
@@ -34,6 +38,8 @@ mod lock_tests;
 #[cfg(test)]
 mod locked_tests;
 #[cfg(test)]
+mod place_tests;
+#[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 mod testing;
@@ -42,5 +48,8 @@ pub use error::{ErrorKind, StateError};
 pub use files::{DurableFile, Files, RealFiles};
 pub use lock::LockOwner;
 pub use locked::Locked;
-pub use paths::Paths;
+pub use paths::{Paths, followed};
+pub use place::Kind;
+pub use replace::Hindrance;
 pub use store::Store;
+pub use synced::conflict_copies;

@@ -36,6 +36,30 @@ impl Paths {
         }
     }
 
+    /// Each of them and each of the names that new versions of them are written under, and what it is.
+    pub fn all(&self) -> Vec<(PathBuf, &'static str)> {
+        let Self {
+            state,
+            journal,
+            lock,
+            backup,
+        } = self;
+        let files = [
+            (state, "the state"),
+            (journal, "the state's journal"),
+            (lock, "the state's lock"),
+            (backup, "the state's backup"),
+        ];
+        let names = files.into_iter().flat_map(|(path, what)| {
+            let new = temporary(path);
+            [
+                (path.clone(), what),
+                (new, "where a new version of a file of the state is written"),
+            ]
+        });
+        names.collect()
+    }
+
     /// The folder they are in.
     pub fn folder(&self) -> &Path {
         folder_of(&self.state)
@@ -46,6 +70,24 @@ impl Paths {
 /// so that crashes leave no litter; only the holder of the lock uses it.
 pub(super) fn temporary(path: &Path) -> PathBuf {
     with_suffix(path, ".tmp")
+}
+
+/// Where a file is in truth: at the end of the symbolic links, whether or not there is a file yet. Links
+/// that lead in a circle are followed no further than a system does.
+pub fn followed(path: &Path) -> PathBuf {
+    const LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(target) = path.read_link() else {
+            break;
+        };
+        // A link begins at the folder it is in.
+        path = match path.parent() {
+            Some(folder) => folder.join(target),
+            None => target,
+        };
+    }
+    path
 }
 
 /// The folder a file is in.

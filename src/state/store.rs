@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::io;
 use super::journal::Journal;
 use super::locked::Locked;
+use super::paths::{followed, temporary};
+use super::place;
+use super::synced::placeholder;
 use super::{Files, LockOwner, Paths, RealFiles, StateError, format, lock};
 use crate::model::{Environment, Recorded};
 
@@ -42,16 +45,29 @@ pub(super) struct Snapshot {
 }
 
 impl Store<RealFiles> {
-    /// The state in this file of the operating system's. When that is a symbolic link, the state is
-    /// where it leads: writing would put a file in the place of the link.
-    pub fn on_disk(state: impl Into<PathBuf>) -> Self {
-        let state = state.into();
-        let target = if state.is_symlink() {
-            state.canonicalize().unwrap_or(state)
-        } else {
-            state
+    /// The state in this file of the operating system's. When that is a symbolic link, the state and
+    /// all that belongs to it are where it leads, also when nothing is there yet: writing would put a
+    /// file in the place of the link.
+    pub fn on_disk(state: impl AsRef<Path>) -> Self {
+        Self::new(RealFiles, followed(state.as_ref()))
+    }
+
+    /// Refuses a state whose folder is not there: the path may be mistyped, or a disk not mounted.
+    pub fn check_folder(&self) -> Result<(), StateError> {
+        let folder = self.paths.folder();
+        let problem = match folder.metadata() {
+            Ok(found) if found.is_dir() => return Ok(()),
+            Ok(_) => "is not a folder",
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist",
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => "is not a folder",
+            // Whoever opens the state says it better.
+            Err(_) => return Ok(()),
         };
-        Self::new(RealFiles, target)
+        Err(StateError::NoFolder {
+            state: self.paths.state.clone(),
+            folder: folder.to_owned(),
+            problem,
+        })
     }
 }
 
@@ -127,6 +143,10 @@ impl<F: Files> Store<F> {
             })?;
             Ok((recorded, snapshot, has_journal))
         });
+        let outcome = match outcome {
+            Ok(found) => self.check_place().await.map(|()| found),
+            Err(error) => Err(error),
+        };
         let (files, path) = (self.files.clone(), self.paths.lock.clone());
         match outcome {
             Ok((recorded, snapshot, has_journal)) => Ok(Locked::new(
@@ -169,6 +189,26 @@ impl<F: Files> Store<F> {
         }
     }
 
+    /// Refuses to work where what is recorded could not be saved.
+    async fn check_place(&self) -> Result<(), StateError> {
+        let (files, paths) = (self.files.clone(), self.paths.clone());
+        let check = move || {
+            place::check(&files, &paths)?;
+            let (state, scratch) = (&paths.state, temporary(&paths.state));
+            match files
+                .hindrance(state, &scratch)
+                .map_err(io("creating", &scratch))?
+            {
+                None => Ok(()),
+                Some(hindrance) => Err(StateError::Fixed {
+                    path: state.clone(),
+                    hindrance,
+                }),
+            }
+        };
+        self.files.run(check).await
+    }
+
     async fn load(&self) -> Result<Option<Loaded>, StateError> {
         let (files, paths) = (self.files.clone(), self.paths.clone());
         self.files.run(move || load(&files, &paths)).await
@@ -188,13 +228,13 @@ fn load<F: Files>(files: &F, paths: &Paths) -> Result<Option<Loaded>, StateError
         state,
         journal,
         lock: _,
-        backup: _,
+        backup,
     } = paths;
     // In this order: see `Store::read`.
     let journal_input = files.open(journal).map_err(io("opening", journal))?;
     let Some(input) = files.open(state).map_err(io("opening", state))? else {
         return match journal_input {
-            None => Ok(None),
+            None => never_there(files, state, backup),
             Some(_) => Err(StateError::StateMissing {
                 state: state.clone(),
                 journal: journal.clone(),
@@ -217,6 +257,34 @@ fn load<F: Files>(files: &F, paths: &Paths) -> Result<Option<Loaded>, StateError
         snapshot,
         has_journal,
     }))
+}
+
+/// A state that is not there was never there, unless something else says that it was.
+fn never_there<F: Files>(
+    files: &F,
+    state: &Path,
+    backup: &Path,
+) -> Result<Option<Loaded>, StateError> {
+    let is_file = |path: &Path| {
+        let kind = files.kind(path).map_err(io("looking at", path))?;
+        Ok(kind == place::Kind::File)
+    };
+    if let Some(placeholder) = placeholder(state)
+        && is_file(&placeholder)?
+    {
+        return Err(StateError::NotDownloaded {
+            state: state.to_owned(),
+            placeholder,
+        });
+    }
+    // A writer may have made both since.
+    if place::is_backup(files, backup)? && !is_file(state)? {
+        return Err(StateError::OnlyBackup {
+            state: state.to_owned(),
+            backup: backup.to_owned(),
+        });
+    }
+    Ok(None)
 }
 
 /// Folds a journal into the snapshot it continues.

@@ -366,6 +366,8 @@ impl<F: Files> Inner<F> {
         if disk.has_backup || disk.snapshot.serial == 0 {
             return Ok(());
         }
+        // A backup beside no state would look like a state that was lost.
+        self.settle_name(disk)?;
         let (state, backup) = (&self.paths.state, &self.paths.backup);
         let new = temporary(backup);
         self.files

@@ -375,7 +375,7 @@ fn a_folder_that_can_t_be_written_is_found_before_any_call() {
     let said = run(&env, &["apply", "--auto-approve"]);
     assert_snapshot!(said.exits(1).err(), @r"
         error: locking `callbacks.state.lock` failed: Permission denied (os error 13)
-          Make the state file and its folder readable and writable for this user, or name another with --state.
+          Make the state file and its folder readable and writable for this user, or name another with --state. The folder counts: the state is replaced by a new file.
         ");
     assert_eq!(served.log().len(), 0, "nothing was called");
     allow(0o777);
@@ -408,34 +408,4 @@ fn a_folder_that_vanishes_meanwhile_stops_the_run_and_comes_back_with_everything
         assert!(known.stdout.contains(&url), "{url} was forgotten: {known}");
     }
     the_next_run_finishes(&env, &served);
-}
-
-#[test]
-fn a_state_in_a_folder_that_is_not_there() {
-    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
-    let served = env.serve(&[]);
-    env.set("ESS_CALLBACKS_STATE", "no/such/callbacks.state.json");
-    env.run(&["plan"]).exits(0);
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
-
-        ess-callbacks will perform the following actions:
-
-          # acme/https://hooks.example/one will be added
-          + callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
-
-        Plan: 1 to add, 0 to change, 0 to destroy.
-        1 call, about 1 s at 20/s.
-        acme/https://hooks.example/one: Adding...
-        acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 1 added, 0 changed, 0 destroyed.
-        "#);
-    assert_eq!(served.urls(), [ONE]);
 }

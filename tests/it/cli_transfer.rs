@@ -41,6 +41,7 @@ fn what_only_the_journal_knows_is_pulled_and_pushed_too() {
     assert!(pulled.stdout.contains(ONE), "{pulled}");
     assert!(!env.read(STATE).contains(ONE), "only the journal knows");
 
+    env.write("elsewhere/README", "");
     let push = ["--state", "elsewhere/state.json", "state", "push", "-"];
     let said = env.run_with_input(&push, &pulled.stdout);
     assert_snapshot!(said, @"

@@ -168,6 +168,7 @@ async fn a_symbolic_link_stays_one() {
 #[tokio::test]
 async fn a_folder_that_is_gone_stops_the_writer() {
     let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("deep/er")).unwrap();
     let store = store(&folder.path().join("deep/er"));
     let locked = lock(&store, "1").await.unwrap();
     fs::remove_dir_all(folder.path().join("deep")).unwrap();
