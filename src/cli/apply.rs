@@ -59,11 +59,7 @@ pub(super) async fn run(global: &Global, args: args::Apply, ui: &mut Ui) -> Resu
             .as_ref()
             .map_or_else(|failure| failure.exit, |exit| *exit);
         if let Err(error) = told.write(path, exit) {
-            ui.speak();
-            ui.note(format_args!(
-                "Warning: the metrics `{}` can't be written: {error}",
-                path.display()
-            ));
+            ui.unwritten(format!("the metrics `{}`", path.display()), error);
         }
     }
     ended

@@ -1,11 +1,12 @@
 //! `apply --metrics-file`: what became of a run, for Prometheus.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
 use super::exit::Exit;
 use super::ui::SystemClock;
+use super::written::{self, Readers};
 use crate::apply::WallClock as _;
 use crate::model::{Action, Environment, Report};
 use crate::plan::Plan;
@@ -50,7 +51,12 @@ impl Told {
             recorded,
         } = self;
         let now = SystemClock.now();
-        let earlier = std::fs::read_to_string(path).unwrap_or_default();
+        // Reading a stream could wait for ever.
+        let earlier = if written::is_stream(path) {
+            String::new()
+        } else {
+            std::fs::read_to_string(path).unwrap_or_default()
+        };
         let text = metrics_text(&Metrics {
             version: env!("CARGO_PKG_VERSION"),
             at: now,
@@ -66,30 +72,6 @@ impl Told {
             healed,
             recorded,
         });
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            Some(_) | None => Path::new("."),
-        };
-        // Not *.prom, so that the collector does not read it half written.
-        let mut file = tempfile::Builder::new()
-            .prefix(".ess-callbacks-")
-            .suffix(".tmp")
-            .tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        readable_by_all(file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        written::write(path, Readers::All, |out| out.write_all(text.as_bytes()))
     }
-}
-
-#[cfg(unix)]
-fn readable_by_all(file: &std::fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable_by_all(_: &std::fs::File) -> io::Result<()> {
-    Ok(())
 }

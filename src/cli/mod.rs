@@ -42,6 +42,7 @@ mod ui;
 mod unlock;
 mod validate;
 mod workspace;
+mod written;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -68,12 +69,11 @@ pub fn main() -> ExitCode {
         failure.exit
     });
     ui.flush();
-    let Some(failure) = ui.incomplete() else {
+    if !ui.tell_unwritten() {
         return exit.into();
-    };
-    ui.failure(&failure);
+    }
     match exit {
-        Exit::Done | Exit::Pending => failure.exit.into(),
+        Exit::Done | Exit::Pending => Exit::Error.into(),
         Exit::Error
         | Exit::Incomplete
         | Exit::Unknown

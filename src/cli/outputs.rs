@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::exit::Failure;
 use super::sources;
 use super::workspace::Locations;
+use super::written;
 use crate::state::{Paths, Store, followed};
 
 /// An output: its flag, and the file it names if it was given.
@@ -26,7 +27,7 @@ pub(super) fn check(
     for (flag, path) in outputs {
         let Some(path) = path else { continue };
         // A device or a pipe keeps nothing that could be lost.
-        if path.exists() && !path.is_file() {
+        if written::is_stream(path) {
             continue;
         }
         let file = resolved(path);

@@ -9,6 +9,7 @@ use super::random::random;
 use super::shell;
 use super::ui::{SystemClock, Ui};
 use super::workspace::{Loaded, Locations, Resolve};
+use super::written::{self, Readers};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;
@@ -119,19 +120,9 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
 
 /// Writes the file whole or not at all.
 fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
     let plan = &plan.where_something_is_called();
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        write_document(plan, warnings, std::io::BufWriter::new(file.as_file_mut()))?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|error| {
+    let saved = written::write(path, Readers::Owner, |out| write_document(plan, warnings, out));
+    saved.map_err(|error| {
         Failure::error(format!(
             "the plan can't be saved to `{}`: {error}",
             path.display()

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
@@ -20,6 +20,7 @@ use super::args::Global;
 use super::exit::Failure;
 use super::fold::Fold;
 use super::progress::Progress;
+use super::written;
 use crate::apply::{Sink, WallClock};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Address, Event, Timestamp};
@@ -36,7 +37,9 @@ pub(super) struct Ui {
     begun: bool,
     out: Stream<io::Stdout>,
     err: Stream<io::Stderr>,
-    into: Option<BufWriter<File>>,
+    into: Option<(PathBuf, Stream<File>)>,
+    /// Outputs that are not whole, and why.
+    unwritten: Vec<(String, io::Error)>,
     /// Nothing is said until there is something to say.
     quiet: bool,
     progress: Option<Progress>,
@@ -81,6 +84,7 @@ impl Ui {
             out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
             err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
             into: None,
+            unwritten: Vec::new(),
             quiet: false,
             progress: None,
             fold: Fold::default(),
@@ -115,13 +119,13 @@ impl Ui {
 
     /// Writes JSON events to a file too.
     pub(super) fn json_into(&mut self, path: &Path) -> Result<(), Failure> {
-        let file = File::create(path).map_err(|error| {
+        let file = written::open(path).map_err(|error| {
             Failure::error(format!(
                 "the file `{}` can't be written: {error}",
                 path.display()
             ))
         })?;
-        self.into = Some(BufWriter::new(file));
+        self.into = Some((path.to_owned(), Stream::new(file, false, false)));
         self.record(&version_line());
         Ok(())
     }
@@ -252,9 +256,18 @@ impl Ui {
             self.flush();
             return;
         }
+        self.error_text(failure);
+    }
+
+    fn error_text(&mut self, failure: &Failure) {
         let (style, mut text) = (self.err.style, String::new());
         // Writing to a String does not fail.
-        let _ = render::error_text(message, advice.as_deref(), &style, &mut text);
+        let _ = render::error_text(
+            &failure.message,
+            failure.advice.as_deref(),
+            &style,
+            &mut text,
+        );
         self.err.write(format_args!("{text}"));
         self.err.flush();
     }
@@ -273,9 +286,9 @@ impl Ui {
     }
 
     fn record(&mut self, line: &str) {
-        if let Some(into) = &mut self.into {
-            // A full disk must not stop an apply; the text on the terminal says the same.
-            drop(writeln!(into, "{line}"));
+        if let Some((_, into)) = &mut self.into {
+            // A full disk does not stop an apply. It is told at the end.
+            into.write(format_args!("{line}\n"));
         }
     }
 
@@ -339,23 +352,42 @@ impl Ui {
         }
     }
 
-    /// Why standard output is not whole; `None` when it is, or when its reader went away.
-    pub(super) fn incomplete(&mut self) -> Option<Failure> {
-        self.out.flush();
-        let error = self.out.error.take()?;
-        Some(
-            Failure::error(format!("standard output can't be written: {error}")).advice(
-                "What was printed is not whole; what was called and saved does not depend on it. Make room, or print \
-                 elsewhere.",
-            ),
-        )
+    /// An output is not whole. The command goes on, and says it at its end.
+    pub(super) fn unwritten(&mut self, what: String, error: io::Error) {
+        self.unwritten.push((what, error));
+    }
+
+    /// Says which outputs are not whole, if any, as text in any case: where events go may be one of
+    /// them. An output whose reader went away is not meant.
+    pub(super) fn tell_unwritten(&mut self) -> bool {
+        self.flush();
+        let mut all = Vec::new();
+        if let Some(error) = self.out.error.take() {
+            all.push(("standard output".to_owned(), error));
+        }
+        if let Some((path, into)) = &mut self.into
+            && let Some(error) = into.error.take()
+        {
+            all.push((format!("the events `{}`", path.display()), error));
+        }
+        all.append(&mut self.unwritten);
+        for (what, error) in &all {
+            let failure = Failure::error(format!("{what} can't be written: {error}")).advice(
+                "What was called and recorded does not depend on it. Make room, or write elsewhere.",
+            );
+            self.failure(&failure);
+            if self.json {
+                self.error_text(&failure);
+            }
+        }
+        !all.is_empty()
     }
 
     pub(super) fn flush(&mut self) {
         self.out.flush();
         self.err.flush();
-        if let Some(into) = &mut self.into {
-            drop(into.flush());
+        if let Some((_, into)) = &mut self.into {
+            into.flush();
         }
     }
 }

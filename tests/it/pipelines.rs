@@ -249,7 +249,7 @@ fn metrics_tell_of_a_success_and_keep_it_through_a_failure() {
 }
 
 #[test]
-fn metrics_that_can_not_be_written_do_not_fail_the_run() {
+fn metrics_that_can_not_be_written_are_told_after_the_run() {
     let env = TestEnv::new(&acme(&[ONE]));
     let said = env.run(&[
         "--sandbox",
@@ -259,12 +259,14 @@ fn metrics_that_can_not_be_written_do_not_fail_the_run() {
         "--metrics-file",
         "missing/esign.prom",
     ]);
-    let said = said.exits(0);
+    let said = said.exits(1);
     assert!(
         said.stderr
-            .starts_with("Warning: the metrics `missing/esign.prom`"),
+            .starts_with("error: the metrics `missing/esign.prom` can't be written"),
         "{said}"
     );
+    let plan = env.run(&["--sandbox", "plan"]).exits(0);
+    assert!(plan.stdout.contains("No changes."), "{plan}");
 }
 
 #[test]

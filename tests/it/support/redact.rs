@@ -30,7 +30,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\block id [0-9a-f]{12}", "lock id [LOCK]"),
         (r"\bunlock [0-9a-f]{12}", "unlock [LOCK]"),
         (r"\btester@\S+, process \d+", "tester@[HOST], process [PID]"),
-        (r"\.tmp[0-9A-Za-z]{6}", "[TEMPORARY]"),
+        (r"\.ess-callbacks-[0-9A-Za-z]{6}\.tmp", "[TEMPORARY]"),
         (r"\bprocess \d+", "process [PID]"),
     ]
     .into_iter()
