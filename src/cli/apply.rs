@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::args::{self, Format, Global};
+use super::descriptors::Bound;
 use super::exit::{Exit, Failure};
 use super::jitter;
 use super::lock::lock;
@@ -23,7 +24,7 @@ use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex};
 use crate::plan::{Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings};
 use crate::secret::{Fingerprinter, Secret};
-use crate::state::{Locked, RealFiles};
+use crate::state::{Locked, RealFiles, StateError};
 
 /// What is applied: a saved plan, or what the configuration says now.
 enum Wish {
@@ -179,7 +180,7 @@ async fn calls(
     let now = apply::WallClock::now(&SystemClock);
     let paces = state.read(|recorded| apply::paces(plan, recorded, rate, now));
     let settings = Settings {
-        parallelism: usize::try_from(args.parallelism).unwrap_or(usize::MAX),
+        parallelism: parallelism(args, plan, paces.len(), remote.connections, ui),
         max_retries: args.max_retries,
         wait: !args.no_wait,
         seed: u64::from_be_bytes(random()?),
@@ -198,20 +199,61 @@ async fn calls(
     ui.finish_progress();
     let saved = state.save().await;
     conclude(&report, ui);
-    let saved = saved.map(drop).map_err(|error| {
-        let failure = Failure::from(error);
-        let advice = failure.advice.unwrap_or_default();
-        // A journal that failed too lacks the last outcomes; it has every intent.
-        let held = if report.journal_error.is_none() {
-            "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it."
-        } else {
-            "The journal beside the state file could not be written to the end either: it holds every call, but \
-             not every outcome. The next run finishes what is open."
-        };
-        Failure::new(Exit::Incomplete, format!("the calls were made, but {}", failure.message))
-            .advice(format!("{held} {advice}"))
-    });
+    let saved = saved
+        .map(drop)
+        .map_err(|error| unsaved(error, report.journal_error.is_some()));
     Ok((report, saved))
+}
+
+/// The calls were made, and what became of them could not be saved.
+fn unsaved(error: StateError, journal_failed: bool) -> Failure {
+    let failure = Failure::from(error);
+    let advice = failure.advice.unwrap_or_default();
+    // A journal that failed too lacks the last outcomes; it has every intent.
+    let held = if journal_failed {
+        "The journal beside the state file could not be written to the end either: it holds every call, but \
+         not every outcome. The next run finishes what is open."
+    } else {
+        "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it."
+    };
+    let message = format!("the calls were made, but {}", failure.message);
+    Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
+}
+
+/// How many calls may be in flight for each account: what was asked for, as far as the system allows so
+/// many connections. Says so when that may cost time: no call takes longer than 40 s.
+fn parallelism(
+    args: &args::Apply,
+    plan: &Plan,
+    accounts: usize,
+    connections: Option<Bound>,
+    ui: &mut Ui,
+) -> usize {
+    const LONGEST_CALL: usize = 40;
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let asked = size(args.parallelism);
+    let Some(bound) = connections else {
+        return asked;
+    };
+    let most = bound.for_each(accounts);
+    let rate = if args.rate == 0 {
+        usize::MAX
+    } else {
+        size(args.rate)
+    };
+    let needed = rate
+        .saturating_mul(LONGEST_CALL)
+        .min(asked)
+        .min(plan.changes().count());
+    if most < needed {
+        ui.note(format_args!(
+            "Note: at most {} in flight at once for each account, because this process may open only {} files and \
+             connections (`ulimit -n`).",
+            render::counted(most, "call is", "calls are"),
+            bound.files
+        ));
+    }
+    asked.min(most)
 }
 
 /// Nothing to call; the record may still have something to learn.
@@ -397,4 +439,24 @@ async fn resolve_saved(
         Failure::new(Exit::Stale, unlike.to_string()).advice("Make a new plan with `plan --out`.")
     })?;
     Ok(resolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_is_not_said_to_hold_what_it_lacks() {
+        let advice = |journal_failed| {
+            let error = StateError::LockLost {
+                path: "callbacks.state.lock".into(),
+            };
+            let failure = unsaved(error, journal_failed);
+            assert_eq!(failure.exit, Exit::Incomplete);
+            failure.advice.unwrap()
+        };
+        assert!(advice(false).contains("holds every outcome"));
+        assert!(advice(true).contains("not every outcome"));
+        assert!(!advice(true).contains("Nothing is lost"));
+    }
 }

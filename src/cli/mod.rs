@@ -8,6 +8,7 @@ mod args;
 #[cfg(test)]
 mod args_tests;
 mod credentials;
+mod descriptors;
 mod duration;
 mod exit;
 mod fold;

@@ -121,7 +121,9 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
 /// Writes the file whole or not at all.
 fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure> {
     let plan = &plan.where_something_is_called();
-    let saved = written::write(path, Readers::Owner, |out| write_document(plan, warnings, out));
+    let saved = written::write(path, Readers::Owner, |out| {
+        write_document(plan, warnings, out)
+    });
     saved.map_err(|error| {
         Failure::error(format!(
             "the plan can't be saved to `{}`: {error}",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::args::Global;
 use super::credentials;
+use super::descriptors::Bound;
 use super::exit::{Failure, with_causes};
 use super::identity;
 use super::random::random;
@@ -21,6 +22,8 @@ pub(super) struct Remote {
     /// By account. Those of the embedded sandbox are new each time, so they say nothing.
     pub(super) secret_ids: BTreeMap<AccountName, String>,
     sandbox: Option<Running>,
+    /// How many connections may be open.
+    pub(super) connections: Option<Bound>,
 }
 
 impl Remote {
@@ -31,6 +34,7 @@ impl Remote {
         plan: &Plan,
         rate: u32,
     ) -> Result<Self, Failure> {
+        let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
             let credentials = credentials::find(&plan.accounts)?;
             let endpoint = locations.endpoint.clone();
@@ -38,12 +42,13 @@ impl Remote {
             let id =
                 |(name, one): (&AccountName, &Credential)| (name.clone(), one.secret_id.clone());
             let secret_ids = credentials.iter().map(id).collect();
-            let api = api(global, endpoint.clone(), credentials)?;
+            let api = api(global, endpoint.clone(), credentials, connections)?;
             identity::check(&api, &plan.accounts, plan.environment, &endpoint).await?;
             return Ok(Self {
                 api,
                 secret_ids,
                 sandbox: None,
+                connections,
             });
         };
         let customers: Vec<Customer> = plan
@@ -78,9 +83,10 @@ impl Remote {
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
-            api: api(global, endpoint, credentials)?,
+            api: api(global, endpoint, credentials, connections)?,
             secret_ids: BTreeMap::new(),
             sandbox: Some(sandbox),
+            connections,
         })
     }
 
@@ -98,6 +104,7 @@ fn api(
     global: &Global,
     endpoint: Endpoint,
     credentials: BTreeMap<AccountName, Credential>,
+    connections: Option<Bound>,
 ) -> Result<HttpApi, Failure> {
     let extra_roots = match &global.ca_file {
         Some(path) => {
@@ -116,6 +123,7 @@ fn api(
     let options = HttpOptions {
         region: None,
         extra_roots,
+        most_idle: connections.map(|bound| bound.idle),
     };
     HttpApi::new(endpoint, credentials, &options)
         .map_err(|error| Failure::error(with_causes(&error)))

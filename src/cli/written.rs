@@ -41,10 +41,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn write_all(
-    file: &File,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+fn write_all(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = BufWriter::new(file);
     write(&mut out)?;
     out.flush()
@@ -78,7 +75,13 @@ fn descriptor(path: &Path) -> Option<u32> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let folder = path.parent()?;
-        if [Path::new("/dev/fd"), Path::new("/proc/self/fd"), Path::new(&own)].contains(&folder) {
+        if [
+            Path::new("/dev/fd"),
+            Path::new("/proc/self/fd"),
+            Path::new(&own),
+        ]
+        .contains(&folder)
+        {
             return path.file_name()?.to_str()?.parse().ok();
         }
         path = folder.join(path.read_link().ok()?);

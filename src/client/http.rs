@@ -59,9 +59,10 @@ impl HttpApi {
             .as_deref()
             .map(transport::region)
             .transpose()?;
+        let client = |idle| transport::client(&endpoint, options.extra_roots.as_ref(), idle);
         Ok(Self {
-            client: transport::client(&endpoint, options.extra_roots.as_ref(), Idle::Kept)?,
-            fresh: transport::client(&endpoint, options.extra_roots.as_ref(), Idle::Closed)?,
+            client: client(Idle::Kept(options.most_idle.unwrap_or(usize::MAX)))?,
+            fresh: client(Idle::Closed)?,
             endpoint,
             region,
             credentials,

@@ -30,6 +30,8 @@ pub struct HttpOptions {
     pub region: Option<String>,
     /// Certificates to trust beside the machine's own.
     pub extra_roots: Option<ExtraRoots>,
+    /// At most so many connections are kept for later calls.
+    pub most_idle: Option<usize>,
 }
 
 /// The file of `--ca-file`.
@@ -80,8 +82,8 @@ pub enum HttpError {
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Idle {
-    /// It is kept for the next call.
-    Kept,
+    /// It is kept for the next call, unless so many are kept already.
+    Kept(usize),
     /// Each call has a connection of its own.
     Closed,
 }
@@ -103,7 +105,7 @@ pub(super) fn client(
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(match idle {
-            Idle::Kept => usize::MAX,
+            Idle::Kept(most) => most,
             Idle::Closed => 0,
         });
     if endpoint.is_loopback() {

@@ -284,3 +284,57 @@ fn a_state_that_is_mounted_by_itself_is_told_before_any_call() {
         ");
     assert_eq!(served.arrived(), 2);
 }
+
+#[test]
+fn a_journal_that_failed_is_not_said_to_hold_every_outcome() {
+    let mut env = TestEnv::new(&configuration(&[(
+        "acme",
+        &[ONE, "https://hooks.example/two"],
+    )]));
+    let served = env.serve(&["--fault", "slow=1s"]);
+    let run = env.start(&APPLY);
+    served.wait_for(1);
+    // Neither the journal nor the state is written without the lock.
+    std::fs::remove_file(env.path("callbacks.state.lock")).unwrap();
+    let said = run.wait().exits(3);
+    assert!(said.stderr.contains("not every outcome"), "{said}");
+    assert!(
+        !said.stderr.contains("Nothing is lost: the journal"),
+        "{said}"
+    );
+    served.faults("", "");
+    env.run(&APPLY).exits(0);
+    assert_eq!(served.urls().len(), 2);
+}
+
+/// 300 calls at once would need 300 connections, and there are 64 files and connections for all.
+#[cfg(unix)]
+#[test]
+fn connections_leave_room_for_the_state() {
+    let urls: Vec<String> = (0..300).map(|n| format!("{ONE}/{n}")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let mut env = TestEnv::new(&configuration(&[("acme", &urls)]));
+    let served = env.serve(&["--fault", "slow=200ms"]);
+    env.write("few", "ulimit -n 64; exec \"$0\" \"$@\"\n");
+    let run = |more: &[&str]| {
+        let mut command = env.other("/bin/sh");
+        let flags = ["--rate", "0", "--parallelism", "900", "--auto-approve"];
+        command.arg("-c").arg(env.read("few")).arg(&env.program);
+        env.said(command.arg("apply").args(flags).args(more))
+            .exits(0)
+    };
+    let said = run(&[]);
+    assert!(said.stdout.contains("300 added"), "{said}");
+    let note = "Note: at most 24 calls are in flight at once for each account";
+    assert!(said.stderr.contains(note), "{said}");
+    assert_eq!(served.urls().len(), 300);
+    // Each once: none was lost or sent again.
+    assert_eq!(served.arrived(), 300);
+    let said = run(&["--replace", "acme/*"]);
+    assert!(
+        said.stdout.contains("300 added, 0 changed, 300 destroyed"),
+        "{said}"
+    );
+    let plan = env.run(&["plan"]).exits(0);
+    assert!(plan.stdout.starts_with("No changes."), "{plan}");
+}

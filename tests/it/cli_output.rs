@@ -100,7 +100,10 @@ fn events_and_metrics_on_a_full_disk_are_an_error_at_the_end() {
 fn a_plan_on_a_full_disk_is_not_saved() {
     let env = TestEnv::new(&configuration(&[("acme", &["https://hooks.example/one"])]));
     let said = env.run(&["plan", "--out", "/dev/full"]).exits(1);
-    assert!(said.stderr.contains("can't be saved to `/dev/full`"), "{said}");
+    assert!(
+        said.stderr.contains("can't be saved to `/dev/full`"),
+        "{said}"
+    );
     assert!(!said.stderr.contains("Saved the plan"), "{said}");
     let full = std::fs::metadata("/dev/full").unwrap();
     assert!(!full.is_file(), "it was not replaced");
@@ -121,7 +124,10 @@ fn what_a_state_holds_is_printed_whole_or_it_is_an_error() {
         for json in [&[][..], &["--json"]] {
             let said = to_full_disk(&env, &[arguments, json].concat());
             assert_eq!(said.code, Some(1), "{arguments:?}: {said}");
-            let told = said.stderr.matches("standard output can't be written").count();
+            let told = said
+                .stderr
+                .matches("standard output can't be written")
+                .count();
             assert_eq!(told, 1, "{arguments:?}: {said}");
         }
     }

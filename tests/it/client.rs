@@ -139,7 +139,7 @@ async fn a_request_is_signed_as_it_is_sent() {
     let server = server(vec![Does::Answer(SUCCESS.to_owned())]).await;
     let options = HttpOptions {
         region: Some("ap-guangzhou".to_owned()),
-        extra_roots: None,
+        ..HttpOptions::default()
     };
     let api = api_with(
         &server.endpoint,
@@ -442,7 +442,7 @@ fn what_can_never_work_is_said_at_once() {
 
     let options = HttpOptions {
         region: Some("ap guangzhou\r\n".to_owned()),
-        extra_roots: None,
+        ..HttpOptions::default()
     };
     let error = refused(credential(None), "http://127.0.0.1:1/", &options);
     insta::assert_snapshot!(error, @r"`ap guangzhou\r\n` is not a region: write one like ap-guangzhou, or leave it out");
@@ -453,11 +453,11 @@ fn what_can_never_work_is_said_at_once() {
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     ] {
         let options = HttpOptions {
-            region: None,
             extra_roots: Some(ExtraRoots {
                 file: "ca.pem".to_owned(),
                 pem: pem.as_bytes().to_vec(),
             }),
+            ..HttpOptions::default()
         };
         let error = refused(credential(None), "https://127.0.0.1:1/", &options).to_string();
         assert!(
