@@ -1,6 +1,7 @@
 //! `apply`: makes eSign hold what is declared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
 use super::args::{self, Format, Global};
@@ -22,7 +23,7 @@ use crate::apply::{self, Settings, Tools};
 use crate::client::Rate;
 use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex};
 use crate::plan::{Destination, Plan, calls_digest, read_document};
-use crate::render::{self, Holdings};
+use crate::render::{self, Holdings, Style};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles, StateError};
 
@@ -147,7 +148,7 @@ async fn with_state(
     let remote = Remote::connect(global, locations, &plan, args.rate).await?;
     let signers = signers::of(&plan, &remote.secret_ids);
     state.read(|recorded| signers::check(&plan, &signers, recorded))?;
-    let ended = if approved(args) || approve(ui)? {
+    let ended = if approved(args) || approve(&plan, ui)? {
         let called = calls(args, (&plan, &signers), &secrets, &remote, state, ui).await;
         called.and_then(|(report, saved)| {
             let exit = exit_of(&report);
@@ -307,8 +308,10 @@ fn exit_of(report: &Report) -> Exit {
     }
 }
 
-fn approve(ui: &mut Ui) -> Result<bool, Failure> {
-    let answer = ui.ask(render::question_text).map_err(|error| {
+fn approve(plan: &Plan, ui: &mut Ui) -> Result<bool, Failure> {
+    let question =
+        |style: &Style, out: &mut dyn fmt::Write| render::question_text(plan, style, out);
+    let answer = ui.ask(question).map_err(|error| {
         Failure::error(format!(
             "the answer can't be read: {error}; nothing was called"
         ))

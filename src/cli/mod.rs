@@ -7,6 +7,7 @@ mod apply;
 mod args;
 #[cfg(test)]
 mod args_tests;
+mod busy;
 mod credentials;
 mod descriptors;
 mod duration;

@@ -48,6 +48,23 @@ const fn user_id() -> Option<String> {
     None
 }
 
+/// Whether this owner ran on this machine and does not any more.
+pub(super) fn is_gone(owner: &LockOwner) -> bool {
+    owner.host == host() && !is_running(owner.pid)
+}
+
+#[cfg(unix)]
+fn is_running(pid: u32) -> bool {
+    use rustix::process::{Pid, test_kill_process};
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+const fn is_running(_pid: u32) -> bool {
+    true
+}
+
 /// The name of this machine.
 pub(super) fn host() -> String {
     let file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

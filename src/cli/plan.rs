@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::{self, Format, Global};
+use super::busy;
 use super::exit::{Exit, Failure};
 use super::outputs;
 use super::random::random;
@@ -41,8 +42,10 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
         ui.bytes(|out| write_errored(&failure.diagnostics, out));
     }
     let (loaded, recorded) = read?;
+    let busy = busy::holder(&locations.store()?).await;
     let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
     print(&plan, &loaded.warnings, format, rate, ui);
+    busy::note(busy.as_ref(), "this plan", ui);
     if !plan.tripped.is_empty() {
         if let Some(path) = out {
             ui.note(format_args!(

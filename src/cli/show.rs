@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::{self, Format, Global};
+use super::busy;
 use super::exit::{Exit, Failure};
 use super::lock::missing;
 use super::plan;
@@ -25,19 +26,22 @@ pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Resul
             "markdown and diff are formats of a plan; a state is shown as text or json",
         ));
     }
-    let recorded = match file {
-        Some(path) => {
-            let recorded = Store::on_disk(&path).peek().await?;
-            recorded.ok_or_else(|| missing(&path))?
-        }
-        None => Locations::of(global)?.recorded().await?,
+    let (store, recorded) = if let Some(path) = file {
+        let store = Store::on_disk(&path);
+        let recorded = store.peek().await?;
+        (store, recorded.ok_or_else(|| missing(&path))?)
+    } else {
+        let locations = Locations::of(global)?;
+        (locations.store()?, locations.recorded().await?)
     };
+    let busy = busy::holder(&store).await;
     if ui.json() || format == Format::Json {
         ui.bytes(|out| render::state_json(&recorded, out));
     } else {
         let style = ui.style(20);
         ui.stream(|out| render::state_text(&recorded, &style, out));
     }
+    busy::note(busy.as_ref(), "what is shown", ui);
     Ok(Exit::Done)
 }
 

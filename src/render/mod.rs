@@ -23,6 +23,7 @@ mod failure;
 mod fixtures;
 mod markdown;
 mod metrics;
+mod place;
 #[cfg(test)]
 mod properties;
 mod report;

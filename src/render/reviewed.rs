@@ -80,6 +80,30 @@ fn the_text_shows_what_is_recorded() {
     No calls. Only the record is brought up to date.
 
     eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    Environment: production (ess.tencentcloudapi.com), account: default
+    "#);
+}
+
+#[test]
+fn on_a_narrow_terminal_no_value_is_broken() {
+    let narrow = Style {
+        width: 50,
+        ..plain()
+    };
+    let shown = text(&recorded_only(), &narrow);
+    let record = shown.split("\n\n").next().unwrap();
+    assert_snapshot!(record, @r#"
+    Changes to the record, without a call:
+      ~ acme: operator =
+          "yDwJjUUckp7f87yrUyOldOperatorXXX" ->
+          "yDwJjUUckp7f87yrUyNewOperatorXXX" (300
+          callbacks)
+      ~ acme/https://hooks.acme.example/007: protect =
+          true -> false
+      ~ 测试: handle = "测试公司" -> "测试" (1
+          callback)
+      ~ 测试/https://hooks.other.example/cb: protect =
+          false -> true
     "#);
 }
 
@@ -102,6 +126,7 @@ fn the_comment_shows_what_is_recorded() {
     No calls. Only the record is brought up to date.
 
     eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
     Digest of the calls: `sha256:992d704e98a60b62485967be8d4a23775d7c54a8abbd2106694de5a88ea30532`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
@@ -203,6 +228,7 @@ fn beside_calls_the_record_comes_after_them() {
 
     Plan: 1 to add, 0 to change, 0 to destroy.
     1 call, about 1 s at 20/s. 1 unchanged.
+    Environment: production (ess.tencentcloudapi.com), account: default
     "#);
     assert_snapshot!(diff(&beside_calls()), @"
     --- recorded/acme
@@ -315,6 +341,7 @@ fn two_scopes_of_one_url_are_told_apart() {
 
     Plan: 1 to add, 0 to change, 1 to destroy.
     2 calls, about 1 s at 20/s.
+    Environment: production (ess.tencentcloudapi.com), account: default
     "#);
     assert_snapshot!(diff(&plan), @r#"
     --- recorded/acme (account "default", proxy_organization_id "yDNewMember")
@@ -349,6 +376,7 @@ fn two_scopes_of_one_url_are_told_apart() {
 
     ```text
     2 calls, about 1 s at 20/s.
+    Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
     Digest of the calls: `sha256:1395b5f2e0cf3eaa390a3122deda132f57511a51792d8a7479bd66edca352ef3`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.

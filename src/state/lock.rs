@@ -179,7 +179,7 @@ fn unlock_now<F: Files>(
 
 /// What the lock file says. It is for people only, so nothing is made of an unreadable one: it may
 /// be half written, and some systems don't let others read a locked file.
-fn read_owner<F: Files>(files: &F, path: &Path) -> Option<LockOwner> {
+pub(super) fn read_owner<F: Files>(files: &F, path: &Path) -> Option<LockOwner> {
     let mut text = Vec::new();
     let file = files.open(path).ok()??;
     file.take(LONGEST).read_to_end(&mut text).ok()?;

@@ -99,6 +99,15 @@ impl<F: Files> Store<F> {
         Ok(self.load().await?.map(|loaded| loaded.recorded))
     }
 
+    /// Who holds the lock, as its file says. Takes no lock itself, so an owner that died without freeing
+    /// it is named too.
+    pub async fn holder(&self) -> Option<LockOwner> {
+        let (files, path) = (self.files.clone(), self.paths.lock.clone());
+        self.files
+            .run(move || lock::read_owner(&files, &path))
+            .await
+    }
+
     /// What is recorded; nothing before the first apply.
     ///
     /// Takes no lock, so an apply may be writing meanwhile. What comes back is what was recorded at

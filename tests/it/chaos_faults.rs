@@ -104,9 +104,10 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     let said = env.run(&["apply", "--auto-approve", "--no-wait"]).exits(4);
     let (_, after_the_plan) = said.stdout.split_once("round trip.\n").unwrap();
     assert_snapshot!(crate::support::redact(after_the_plan, &env.path("")), @"
-        acme/https://hooks.example/one: Replacing (delete, then add)...
-        acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-        ");
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    acme/https://hooks.example/one: Replacing (delete, then add)...
+    acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+    ");
     assert_snapshot!(said.err(), @"
         Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
@@ -141,6 +142,7 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
 
     Plan: 1 to add, 0 to change, 1 to destroy.
     2 calls, about 1 s at 20/s; up to [SPAN] of waiting for lost calls; 1 replace with a gap of about 1 round trip. 1 unknown.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     "#);
 
     served.skew(DEAD);

@@ -17,79 +17,83 @@ fn acme(urls: &[&str]) -> String {
 fn plan_apply_and_plan_again_on_the_embedded_sandbox() {
     let env = TestEnv::new(&acme(&[ONE, TWO]));
     assert_snapshot!(env.run(&["--sandbox", "plan"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be added
-          + callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url   = "https://hooks.example/one"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-          # acme/https://hooks.example/two will be added
-          + callback {
-              + url   = "https://hooks.example/two"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/two will be added
+      + callback {
+          + url   = "https://hooks.example/two"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-        Plan: 2 to add, 0 to change, 0 to destroy.
-        2 calls, about 1 s at 20/s.
-        "#);
+    Plan: 2 to add, 0 to change, 0 to destroy.
+    2 calls, about 1 s at 20/s.
+    Environment: test (sandbox), account: default
+    "#);
     assert_snapshot!(env.run(&["--sandbox", "apply", "--auto-approve"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be added
-          + callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url   = "https://hooks.example/one"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-          # acme/https://hooks.example/two will be added
-          + callback {
-              + url   = "https://hooks.example/two"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/two will be added
+      + callback {
+          + url   = "https://hooks.example/two"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-        Plan: 2 to add, 0 to change, 0 to destroy.
-        2 calls, about 1 s at 20/s.
-        acme/https://hooks.example/one: Adding...
-        acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]
-        acme/https://hooks.example/two: Adding...
-        acme/https://hooks.example/two: Added after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 2 added, 0 changed, 0 destroyed.
-        "#);
-    assert_snapshot!(env.run(&["--sandbox", "plan"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    Plan: 2 to add, 0 to change, 0 to destroy.
+    2 calls, about 1 s at 20/s.
+    Environment: test (sandbox), account: default
+    acme/https://hooks.example/one: Adding...
+    acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]
+    acme/https://hooks.example/two: Adding...
+    acme/https://hooks.example/two: Added after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 2 added, 0 changed, 0 destroyed.
+    "#);
+    assert_snapshot!(env.run(&["--sandbox", "plan"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        2 unchanged, 2 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        ");
-    assert_snapshot!(env.run(&["--sandbox", "apply", "--auto-approve"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    2 unchanged, 2 unproven.
+    Environment: test (sandbox)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
+    assert_snapshot!(env.run(&["--sandbox", "apply", "--auto-approve"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        2 unchanged, 2 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    2 unchanged, 2 unproven.
+    Environment: test (sandbox)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
+    ");
     assert!(
         !env.exists("callbacks.state.json"),
         "the real state is not touched"
@@ -102,23 +106,24 @@ fn a_plan_before_the_first_apply_is_the_same_each_time() {
     let (first, second) = (env.run(&["plan"]), env.run(&["plan"]));
     assert_eq!(first.stdout, second.stdout);
     assert_snapshot!(first, @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be added
-          + callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url   = "https://hooks.example/one"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-        Plan: 1 to add, 0 to change, 0 to destroy.
-        1 call, about 1 s at 20/s.
-        "#);
+    Plan: 1 to add, 0 to change, 0 to destroy.
+    1 call, about 1 s at 20/s.
+    Environment: test (ess.test.ess.tencent.cn), account: default
+    "#);
 }
 
 #[test]
@@ -163,19 +168,21 @@ fn a_changed_key_is_a_replace_and_proves_what_is_there() {
 
     Plan: 1 to add, 0 to change, 1 to destroy.
     2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     acme/https://hooks.example/one: Replacing (delete, then add)...
     acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
     Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
     "#);
     assert_eq!(served.operations(ONE), ["add", "delete", "add"]);
-    assert_snapshot!(env.run(&["plan"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["plan"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        1 unchanged.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    1 unchanged.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    ");
 }
 
 #[test]
@@ -186,39 +193,40 @@ fn leaving_out_most_of_an_organization_needs_the_number_of_deletes() {
 
     env.write("callbacks.yaml", acme(&[ONE, TWO]));
     assert_snapshot!(env.run(&["plan"]), @r#"
-        exit 5
-        --- stdout
-        Actions are indicated with the following symbols:
-          - delete
+    exit 5
+    --- stdout
+    Actions are indicated with the following symbols:
+      - delete
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/four will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://hooks.example/four"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/four will be deleted
+      # (because it is not in callbacks.yaml)
+      - callback {
+          - url   = "https://hooks.example/four"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-          # acme/https://hooks.example/three will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://hooks.example/three"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/three will be deleted
+      # (because it is not in callbacks.yaml)
+      - callback {
+          - url   = "https://hooks.example/three"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-        Plan: 0 to add, 0 to change, 2 to destroy.
-        2 calls, about 1 s at 20/s. 2 unchanged, 2 unproven.
-        --- stderr
+    Plan: 0 to add, 0 to change, 2 to destroy.
+    2 calls, about 1 s at 20/s. 2 unchanged, 2 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    --- stderr
 
-        Error: this plan deletes more than the guards allow and will not be applied
+    Error: this plan deletes more than the guards allow and will not be applied
 
-          acme: 2 of its 4 callbacks, more than 30 %
+      acme: 2 of its 4 callbacks, more than 30 %
 
-        These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
-        "#);
+    These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
+    "#);
     env.run(&["apply", "--auto-approve"]).exits(5);
     assert_eq!(served.urls().len(), 4, "nothing was deleted");
 }
@@ -232,79 +240,81 @@ fn the_number_of_deletes_must_be_right() {
     env.write("callbacks.yaml", acme(&[ONE]));
     let apply = |number| env.run(&["apply", "--auto-approve", "--allow-deletes", number]);
     assert_snapshot!(apply("1").exits(5), @r#"
-        exit 5
-        --- stdout
-        Actions are indicated with the following symbols:
-          - delete
+    exit 5
+    --- stdout
+    Actions are indicated with the following symbols:
+      - delete
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/three will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://hooks.example/three"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/three will be deleted
+      # (because it is not in callbacks.yaml)
+      - callback {
+          - url   = "https://hooks.example/three"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-          # acme/https://hooks.example/two will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://hooks.example/two"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/two will be deleted
+      # (because it is not in callbacks.yaml)
+      - callback {
+          - url   = "https://hooks.example/two"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-        Plan: 0 to add, 0 to change, 2 to destroy.
-        2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-        --- stderr
+    Plan: 0 to add, 0 to change, 2 to destroy.
+    2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    --- stderr
 
-        Error: this plan deletes more than the guards allow and will not be applied
+    Error: this plan deletes more than the guards allow and will not be applied
 
-          acme: 2 of its 3 callbacks, more than 30 %
+      acme: 2 of its 3 callbacks, more than 30 %
 
-        These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
+    These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
 
-        Error: --allow-deletes does not fit this plan, which will not be applied
+    Error: --allow-deletes does not fit this plan, which will not be applied
 
-          --allow-deletes 1, but the plan deletes 2
+      --allow-deletes 1, but the plan deletes 2
 
-        The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 2
-        "#);
+    The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 2
+    "#);
     assert_eq!(served.urls().len(), 3, "nothing was deleted");
 
     assert_snapshot!(apply("2").exits(0), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          - delete
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      - delete
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/three will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://hooks.example/three"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/three will be deleted
+      # (because it is not in callbacks.yaml)
+      - callback {
+          - url   = "https://hooks.example/three"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-          # acme/https://hooks.example/two will be deleted
-          # (because it is not in callbacks.yaml)
-          - callback {
-              - url   = "https://hooks.example/two"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/two will be deleted
+      # (because it is not in callbacks.yaml)
+      - callback {
+          - url   = "https://hooks.example/two"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-        Plan: 0 to add, 0 to change, 2 to destroy.
-        2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-        acme/https://hooks.example/three: Deleting...
-        acme/https://hooks.example/three: Deleted after [ELAPSED] [request id [UUID]]
-        acme/https://hooks.example/two: Deleting...
-        acme/https://hooks.example/two: Deleted after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 0 added, 0 changed, 2 destroyed.
-        "#);
+    Plan: 0 to add, 0 to change, 2 to destroy.
+    2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    acme/https://hooks.example/three: Deleting...
+    acme/https://hooks.example/three: Deleted after [ELAPSED] [request id [UUID]]
+    acme/https://hooks.example/two: Deleting...
+    acme/https://hooks.example/two: Deleted after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 0 added, 0 changed, 2 destroyed.
+    "#);
     assert_eq!(served.urls(), [ONE]);
     assert_snapshot!(env.run(&["state", "list"]), @r"
         exit 0
@@ -332,42 +342,43 @@ fn a_protected_callback_stays_even_when_its_block_is_gone() {
     env.write("callbacks.yaml", format!("{head}{other}"));
     let flags = ["apply", "--auto-approve", "--allow-deletes", "2"];
     assert_snapshot!(env.run(&flags), @r#"
-        exit 5
-        --- stdout
-        Actions are indicated with the following symbols:
-          - delete
+    exit 5
+    --- stdout
+    Actions are indicated with the following symbols:
+      - delete
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be deleted
-          # (because its organization is not in callbacks.yaml)
-          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-          - callback {
-              - url     = "https://hooks.example/one"
-              - key     = (secret, fp [FP], assumed)
-              - token   = (secret, fp [FP], assumed)
-              - protect = true
-            }
+      # acme/https://hooks.example/one will be deleted
+      # (because its organization is not in callbacks.yaml)
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url     = "https://hooks.example/one"
+          - key     = (secret, fp [FP], assumed)
+          - token   = (secret, fp [FP], assumed)
+          - protect = true
+        }
 
-          # acme/https://hooks.example/two will be deleted
-          # (because its organization is not in callbacks.yaml)
-          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-          - callback {
-              - url   = "https://hooks.example/two"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/two will be deleted
+      # (because its organization is not in callbacks.yaml)
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url   = "https://hooks.example/two"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-        Plan: 0 to add, 0 to change, 2 to destroy.
-        2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-        --- stderr
+    Plan: 0 to add, 0 to change, 2 to destroy.
+    2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    --- stderr
 
-        Error: this plan deletes what is protected and will not be applied
+    Error: this plan deletes what is protected and will not be applied
 
-          acme/https://hooks.example/one
+      acme/https://hooks.example/one
 
-        No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
-        "#);
+    No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
+    "#);
     assert_eq!(served.urls().len(), 3);
 }
 
@@ -383,27 +394,29 @@ fn what_is_listed_absent_is_deleted_once_and_remembered() {
         acme/https://hooks.example/one
         acme/https://hooks.example/two
         ");
-    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        1 unchanged, 1 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
     env.write("callbacks.yaml", acme(&[ONE]));
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        1 unchanged, 1 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        1 recorded callback will be forgotten: absent, and not declared.
-        Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    1 recorded callback will be forgotten: absent, and not declared.
+    Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
+    ");
     assert_snapshot!(env.run(&["state", "list"]), @r"
         exit 0
         --- stdout
@@ -417,16 +430,17 @@ fn a_suspended_organization_is_left_alone() {
     let suspended = acme(&[ONE]).replace("  acme:\n", "  acme:\n    suspend: true\n");
     let mut env = TestEnv::new(&suspended);
     let served = env.serve(&[]);
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
-        1 suspended.
-        1 organization is suspended, nothing is called for it: acme.
-        Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    1 suspended.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    1 organization is suspended, nothing is called for it: acme.
+    Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
+    ");
     assert_eq!(served.log().len(), 0);
 }
 
@@ -436,35 +450,37 @@ fn adopting_by_replace_proves_at_once() {
     let mut env = TestEnv::new(&config);
     let served = env.serve(&[]);
     assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-        -/+ replace (delete, then add)
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+    -/+ replace (delete, then add)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one must be replaced
-          # (because it is new here and `adoption: replace` asks for proof)
-        -/+ callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/one must be replaced
+      # (because it is new here and `adoption: replace` asks for proof)
+    -/+ callback {
+          + url   = "https://hooks.example/one"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-        Plan: 1 to add, 0 to change, 1 to destroy.
-        2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
-        acme/https://hooks.example/one: Replacing (delete, then add)...
-        acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
-        "#);
-    assert_snapshot!(env.run(&["plan"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    acme/https://hooks.example/one: Replacing (delete, then add)...
+    acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
+    "#);
+    assert_snapshot!(env.run(&["plan"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        1 unchanged.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    1 unchanged.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    ");
     assert_eq!(served.urls(), [ONE]);
 }
 

@@ -77,10 +77,11 @@ fn a_refused_key_stops_its_account_and_says_what_to_do() {
     let (_, after_the_plan) = said.stdout.split_once("at 20/s.\n").unwrap();
     let shown = crate::support::redact(after_the_plan, &env.path(""));
     assert_snapshot!(shown, @"
-        acme/https://hooks.example/one: Adding...
-        Stopped. Account default: no more calls: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]. It means: the SecretKey does not belong to the SecretId. What to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId.
-        acme/https://hooks.example/one: Failed (add): AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
-        ");
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    acme/https://hooks.example/one: Adding...
+    Stopped. Account default: no more calls: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]. It means: the SecretKey does not belong to the SecretId. What to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId.
+    acme/https://hooks.example/one: Failed (add): AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
+    ");
     // Also when nobody keeps the output.
     assert_snapshot!(said.err(), @"
         Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 failed, 1 not attempted.

@@ -61,14 +61,15 @@ fn a_heal_without_an_answer_is_unknown_and_leaves_nothing_open() {
               what to do: run `apply --heal` again, which adds it once more
         ");
     assert_snapshot!(env.run(&["plan"]), @"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        1 unchanged, 1 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
     assert_snapshot!(env.run(&["state", "show", "acme/*"]), @r#"
         exit 0
         --- stdout

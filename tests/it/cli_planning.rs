@@ -52,6 +52,7 @@ fn targets_leave_the_rest_alone() {
 
     Plan: 2 to add, 0 to change, 2 to destroy.
     4 calls, about 1 s at 20/s; 2 replaces with a gap of about 1 round trip each.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     acme/https://hooks.example/one: Replacing (delete, then add)...
     acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
     acme/https://hooks.example/two: Replacing (delete, then add)...
@@ -77,27 +78,28 @@ fn a_requested_replace_proves_the_key_and_token() {
     let (env, _served) = applied();
     let address = format!("acme/{ONE}");
     assert_snapshot!(env.run(&["apply", "--auto-approve", "--replace", &address]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-        -/+ replace (delete, then add)
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+    -/+ replace (delete, then add)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one must be replaced
-          # (because --replace names it)
-        -/+ callback {
-                url   = "https://hooks.example/one"
-              ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
-              ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
-            }
+      # acme/https://hooks.example/one must be replaced
+      # (because --replace names it)
+    -/+ callback {
+            url   = "https://hooks.example/one"
+          ~ key   = (secret, fp [FP], assumed) -> (secret, fp [FP])
+          ~ token = (secret, fp [FP], assumed) -> (secret, fp [FP])
+        }
 
-        Plan: 1 to add, 0 to change, 1 to destroy.
-        2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 2 unchanged, 2 unproven.
-        acme/https://hooks.example/one: Replacing (delete, then add)...
-        acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
-        "#);
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 2 unchanged, 2 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    acme/https://hooks.example/one: Replacing (delete, then add)...
+    acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
+    "#);
     assert_snapshot!(env.run(&["state", "show", &address]), @r#"
         exit 0
         --- stdout
@@ -131,44 +133,46 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
     assert_eq!(served.urls(), [ONE, THREE]);
     env.unset("ESS_CALLBACKS_STATE");
 
-    assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1h"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1h"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        3 unchanged, 3 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    3 unchanged, 3 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
     assert_snapshot!(env.run(&["plan", "--heal", "--max-calls", "2"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          * heal (add again)
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      * heal (add again)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be healed (added again)
-          # (because --heal asserts it again)
-          * callback {
-                url   = "https://hooks.example/one"
-                key   = (secret, fp [FP], assumed)
-                token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/one will be healed (added again)
+      # (because --heal asserts it again)
+      * callback {
+            url   = "https://hooks.example/one"
+            key   = (secret, fp [FP], assumed)
+            token = (secret, fp [FP], assumed)
+        }
 
-          # acme/https://hooks.example/three will be healed (added again)
-          # (because --heal asserts it again)
-          * callback {
-                url   = "https://hooks.example/three"
-                key   = (secret, fp [FP], assumed)
-                token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/three will be healed (added again)
+      # (because --heal asserts it again)
+      * callback {
+            url   = "https://hooks.example/three"
+            key   = (secret, fp [FP], assumed)
+            token = (secret, fp [FP], assumed)
+        }
 
-        Plan: 0 to add, 2 to change, 0 to destroy.
-        2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-        Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
-        1 heal is left for a later run by --max-calls.
-        "#);
+    Plan: 0 to add, 2 to change, 0 to destroy.
+    2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
+    1 heal is left for a later run by --max-calls.
+    "#);
     env.run(&["apply", "--auto-approve", "--heal"]).exits(0);
     assert_eq!(served.urls(), [ONE, THREE, TWO]);
     assert_snapshot!(env.run(&["plan", "--max-calls", "2"]), @r"
@@ -189,50 +193,51 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
 fn destroy_is_guarded_and_then_deletes_everything() {
     let (env, served) = applied();
     assert_snapshot!(env.run(&["plan", "--destroy"]), @r#"
-        exit 5
-        --- stdout
-        Actions are indicated with the following symbols:
-          - delete
+    exit 5
+    --- stdout
+    Actions are indicated with the following symbols:
+      - delete
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be deleted
-          # (because of --destroy)
-          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-          - callback {
-              - url   = "https://hooks.example/one"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/one will be deleted
+      # (because of --destroy)
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url   = "https://hooks.example/one"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-          # acme/https://hooks.example/three will be deleted
-          # (because of --destroy)
-          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-          - callback {
-              - url   = "https://hooks.example/three"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/three will be deleted
+      # (because of --destroy)
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url   = "https://hooks.example/three"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-          # acme/https://hooks.example/two will be deleted
-          # (because of --destroy)
-          # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-          - callback {
-              - url   = "https://hooks.example/two"
-              - key   = (secret, fp [FP], assumed)
-              - token = (secret, fp [FP], assumed)
-            }
+      # acme/https://hooks.example/two will be deleted
+      # (because of --destroy)
+      # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+      - callback {
+          - url   = "https://hooks.example/two"
+          - key   = (secret, fp [FP], assumed)
+          - token = (secret, fp [FP], assumed)
+        }
 
-        Plan: 0 to add, 0 to change, 3 to destroy.
-        3 calls, about 1 s at 20/s.
-        --- stderr
+    Plan: 0 to add, 0 to change, 3 to destroy.
+    3 calls, about 1 s at 20/s.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    --- stderr
 
-        Error: this plan deletes more than the guards allow and will not be applied
+    Error: this plan deletes more than the guards allow and will not be applied
 
-          acme: all its 3 callbacks; none would be left
+      acme: all its 3 callbacks; none would be left
 
-        These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 3
-        "#);
+    These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 3
+    "#);
     let flags = [
         "apply",
         "--auto-approve",
@@ -243,13 +248,14 @@ fn destroy_is_guarded_and_then_deletes_everything() {
     env.run(&flags).exits(0);
     assert!(served.urls().is_empty());
     assert_snapshot!(env.run(&["state", "list"]), @"exit 0");
-    assert_snapshot!(env.run(&["plan", "--destroy"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["plan", "--destroy"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    ");
 }
 
 #[test]
@@ -277,38 +283,40 @@ fn without_secrets_a_rotation_is_not_checked() {
           Where there are no secrets, `plan --no-secrets` shows all but whether they have changed.
         "#);
     assert_snapshot!(env.run(&["plan", "--no-secrets"]), @"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
-        3 unchanged, 3 unproven, 3 not checked.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    3 unchanged, 3 unproven, 3 not checked.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
+    ");
     env.write(
         "callbacks.yaml",
         configuration(&[("acme", &[ONE, TWO, THREE, "https://new.example/"])]),
     );
     assert_snapshot!(env.run(&["plan", "--no-secrets", "--detailed-exitcode"]), @r#"
-        exit 2
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
+    exit 2
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://new.example/ will be added
-          + callback {
-              + url   = "https://new.example/"
-              + key   = (secret, not checked)
-              + token = (secret, not checked)
-            }
+      # acme/https://new.example/ will be added
+      + callback {
+          + url   = "https://new.example/"
+          + key   = (secret, not checked)
+          + token = (secret, not checked)
+        }
 
-        Plan: 1 to add, 0 to change, 0 to destroy.
-        1 call, about 1 s at 20/s. 3 unchanged, 3 unproven, 3 not checked.
-        Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
-        "#);
+    Plan: 1 to add, 0 to change, 0 to destroy.
+    1 call, about 1 s at 20/s. 3 unchanged, 3 unproven, 3 not checked.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
+    "#);
     assert_snapshot!(env.run(&["plan", "--no-secrets", "--out", "plan.json"]), @"
         exit 64
         --- stderr
@@ -364,6 +372,7 @@ fn a_change_of_the_record_alone_is_not_called_no_changes() {
 
     eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
     3 unchanged, 3 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     "#);
     let comment = env.run(&["plan", "--format", "markdown"]).exits(0);

@@ -36,6 +36,7 @@ fn protection_that_is_taken_away_is_in_every_format() {
 
     eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
     2 unchanged, 2 unproven.
+    Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     ");
     assert_snapshot!(plan(&env, &["--format", "diff"]), @"
@@ -95,6 +96,7 @@ fn a_saved_plan_shows_what_the_plan_showed() {
 
     eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
     2 unchanged, 2 unproven.
+    Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     "#);
     let said = env.run(&["--sandbox", "apply", "plan.json"]).exits(0);

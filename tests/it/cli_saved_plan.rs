@@ -22,27 +22,28 @@ fn a_saved_plan_is_applied_once_and_without_the_configuration() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     let served = env.serve(&[]);
     assert_snapshot!(env.run(&["plan", "--out", "plan.json"]), @r#"
-        exit 0
-        --- stdout
-        Actions are indicated with the following symbols:
-          + add
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+      + add
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://hooks.example/one will be added
-          + callback {
-              + url   = "https://hooks.example/one"
-              + key   = (secret)
-              + token = (secret)
-            }
+      # acme/https://hooks.example/one will be added
+      + callback {
+          + url   = "https://hooks.example/one"
+          + key   = (secret)
+          + token = (secret)
+        }
 
-        Plan: 1 to add, 0 to change, 0 to destroy.
-        1 call, about 1 s at 20/s.
-        --- stderr
-        Saved the plan to plan.json. To apply exactly this:
+    Plan: 1 to add, 0 to change, 0 to destroy.
+    1 call, about 1 s at 20/s.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    --- stderr
+    Saved the plan to plan.json. To apply exactly this:
 
-            ess-callbacks apply plan.json
-        "#);
+        ess-callbacks apply plan.json
+    "#);
     std::fs::remove_file(env.path("callbacks.yaml")).unwrap();
     assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
         exit 0
@@ -83,6 +84,7 @@ fn a_saved_plan_is_shown_as_it_was() {
 
     Plan: 1 to add, 0 to change, 0 to destroy.
     1 call, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     "#);
     let document = env.run(&["show", "plan.json", "--format", "json"]).exits(0);
     assert_eq!(document.stdout, env.read("plan.json"));

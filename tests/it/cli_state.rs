@@ -23,39 +23,39 @@ fn listing_and_showing() {
         acme/https://hooks.example/two
         ");
     assert_snapshot!(env.run(&["show"]), @r#"
-        exit 0
-        --- stdout
-        # acme/https://hooks.example/one
-        callback {
-            url          = "https://hooks.example/one"
-            status       = present
-            evidence     = assumed (perhaps with another key or token)
-            key          = (secret, fp [FP], assumed)
-            token        = (secret, fp [FP], assumed)
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-            proved       = [AGO] ([TIME], request id [UUID])
-        }
+    exit 0
+    --- stdout
+    # acme/https://hooks.example/one
+    callback {
+        url          = "https://hooks.example/one"
+        status       = present
+        evidence     = assumed (perhaps with another key or token)
+        key          = (secret, fp [FP], assumed)
+        token        = (secret, fp [FP], assumed)
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+        proved       = [AGO] ([TIME], request id [UUID])
+    }
 
-        # acme/https://hooks.example/two
-        callback {
-            url          = "https://hooks.example/two"
-            status       = present
-            evidence     = assumed (perhaps with another key or token)
-            key          = (secret, fp [FP], assumed)
-            token        = (secret, fp [FP], assumed)
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-            proved       = [AGO] ([TIME], request id [UUID])
-        }
+    # acme/https://hooks.example/two
+    callback {
+        url          = "https://hooks.example/two"
+        status       = present
+        evidence     = assumed (perhaps with another key or token)
+        key          = (secret, fp [FP], assumed)
+        token        = (secret, fp [FP], assumed)
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+        proved       = [AGO] ([TIME], request id [UUID])
+    }
 
-        2 callbacks in 1 organization: 2 assumed.
-        Environment test, lineage [UUID], serial 5.
-        "#);
+    2 callbacks in 1 organization: 2 assumed.
+    Environment test (sandbox at http://127.0.0.1:[PORT]/), lineage [UUID], serial 5.
+    "#);
     let by_name = env.run(&["show", "callbacks.state.json"]).exits(0);
     assert_eq!(by_name.out(), env.run(&["show"]).out());
     assert_snapshot!(env.run(&["state", "show", "acme/nothing"]), @r"
@@ -163,15 +163,16 @@ fn importing_records_as_assumed_without_a_call() {
         error: `acme/https://unknown.example/` names no declared callback, so its key and token are unknown
           Declare it in the configuration first; import records what is declared.
         ");
-    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @r"
-        exit 0
-        --- stdout
-        No changes. Your configuration matches the recorded state.
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
-        2 unchanged, 2 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    2 unchanged, 2 unproven.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
     assert_eq!(served.log().len(), 0);
 }
 
@@ -292,6 +293,13 @@ fn one_apply_a_state() {
             .contains("nobody knows whether an earlier add of it arrived"),
         "{said}"
     );
+    assert_snapshot!(said.err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still going, this plan may be out of date.");
+    assert_snapshot!(env.run(&["show"]).exits(0).err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still going, what is shown may be out of date.");
+    // Whatever the format, it is on standard error.
+    assert_eq!(
+        env.run(&["plan", "--format", "json"]).exits(0).err(),
+        said.err()
+    );
     let said = env.run(&["unlock", "000000000000"]).exits(1);
     assert!(said.stderr.contains("the lock has the id"), "{said}");
 
@@ -300,7 +308,8 @@ fn one_apply_a_state() {
     served.faults("", "");
     first.kill();
     waiting.wait().exits(0);
-    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    let said = env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(said.stderr, "");
 }
 
 #[test]
@@ -319,6 +328,9 @@ fn the_lock_of_somebody_alive_is_not_broken() {
           Wait for it or end process [PID]: the lock is free when it has ended.
         ");
     first.kill();
+    // The file still names it, and nothing is running.
+    assert!(env.read("callbacks.state.lock").contains(&id));
+    assert_eq!(env.run(&["plan"]).exits(0).stderr, "");
     assert_snapshot!(env.run(&["unlock", &id]), @r"
         exit 0
         --- stdout

@@ -43,9 +43,13 @@ fn yes_applies() {
         "adds are green: {screen:?}"
     );
     let text = plain(screen);
-    let question = "Do you want to perform these actions?\n  ess-callbacks will make the calls described above.\n  \
-                    Only 'yes' will be accepted to approve.\n\n  Enter a value: yes\n";
-    assert!(text.contains(question), "{text}");
+    let question = format!(
+        "Do you want to perform these actions?\n  ess-callbacks will make the calls described above.\n  \
+         Environment: test (sandbox at {}/), account: default\n  Only 'yes' will be accepted to approve.\n\n  \
+         Enter a value: yes\n",
+        served.endpoint()
+    );
+    assert!(text.contains(&question), "{text}");
     assert!(
         text.contains("0/2 changes") && text.contains("1/2 changes"),
         "{text}"
@@ -192,17 +196,19 @@ fn prose_is_wrapped_on_a_narrow_screen() {
     let fits = |line: &str| line.chars().count() <= 40;
     assert!(text.lines().all(fits), "{text}");
     assert_snapshot!(crate::support::redact(&text, &env.path("")), @"
-        No changes. Your configuration matches
-        the recorded state.
+    No changes. Your configuration matches
+    the recorded state.
 
-        eSign can't be read back: what somebody
-        changed in its console would not show
-        here. Oldest proof [AGO].
-        1 unchanged, 1 unproven.
-        Unproven: present, but perhaps with
-          another key or token. `--replace
-          ADDRESS` proves one.
-        ");
+    eSign can't be read back: what somebody
+    changed in its console would not show
+    here. Oldest proof [AGO].
+    1 unchanged, 1 unproven.
+    Environment: test (sandbox at
+      http://127.0.0.1:[PORT]/)
+    Unproven: present, but perhaps with
+      another key or token. `--replace
+      ADDRESS` proves one.
+    ");
 }
 
 #[test]

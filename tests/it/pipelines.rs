@@ -34,6 +34,7 @@ fn a_fork_and_a_trusted_run_agree_on_the_digest_until_a_secret_changes() {
 
     ```text
     1 call, about 1 s at 20/s. 1 unchanged, 1 unproven.
+    Environment: test (sandbox), account: default
     ```
 
     Digest of the calls: `[DIGEST]`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.

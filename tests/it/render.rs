@@ -99,7 +99,8 @@ fn a_hundred_thousand_changes_are_shown() {
     assert!(
         shown.ends_with(
             "Plan: 100000 to add, 0 to change, 0 to destroy.\n\
-             100000 calls, about 1 h 23 min at 20/s.\n"
+             100000 calls, about 1 h 23 min at 20/s.\n\
+             Environment: test (ess.test.ess.tencent.cn), account: default\n"
         ),
         "{}",
         &shown[shown.len() - 200..]

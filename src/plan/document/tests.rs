@@ -258,6 +258,8 @@ fn contradictions_are_refused_even_under_a_fitting_digest() {
 proptest! {
     #[test]
     fn every_plan_reads_back_equal(plan in arbitrary::plan()) {
+        // A random URL may hold the very characters that mask a credential.
+        prop_assume!(plan.masked().is_none());
         let text = written(&plan, &[]);
         prop_assert_eq!(read_document(&text).unwrap(), plan);
     }

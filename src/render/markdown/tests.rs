@@ -43,6 +43,7 @@ fn deletions_come_first_and_details_are_folded() {
 
     ```text
     4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged.
+    Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
     Digest of the calls: `sha256:2e59e58283a867f72ef52788ffbf93c832eaf8e807b6ec559c65c94ad9234dc6`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
@@ -103,6 +104,7 @@ fn no_changes_still_says_what_that_is_worth() {
 
     eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
     14 unchanged.
+    Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
     Digest of the calls: `sha256:96942b01122b4b4dcaf03fe1613e0929fa09f196bf162140f5be0765599d6455`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.

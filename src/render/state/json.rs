@@ -6,12 +6,13 @@ use std::io;
 use serde::{Serialize, Serializer};
 
 use crate::model::{
-    AccountName, Address, AppId, CallbackUrl, Entry, Environment, Fingerprints, Handle, Lineage,
-    LostCall, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope, Timestamp, Write,
+    AccountName, Address, AppId, CallbackUrl, Destination, Entry, Environment, Fingerprints,
+    Handle, Lineage, LostCall, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope,
+    Timestamp, Write,
 };
 use crate::render::escape::HarmlessJson;
 
-/// Writes everything recorded as one JSON object on one line: `format_version`, `environment`,
+/// Writes everything recorded as one JSON object on one line: `format_version`, `environment`, `destination`,
 /// `lineage`, `serial` and `callbacks`, each as [`entry_json`] gives it. Memory does not grow with
 /// the state.
 ///
@@ -22,13 +23,15 @@ pub fn state_json(recorded: &Recorded, mut out: impl io::Write) -> io::Result<()
     struct Document<'a> {
         format_version: &'static str,
         environment: Environment,
+        destination: Option<&'a Destination>,
         lineage: Option<Lineage>,
         serial: u64,
         callbacks: Callbacks<'a>,
     }
     Document {
-        format_version: "1.0",
+        format_version: "1.1",
         environment: recorded.environment,
+        destination: recorded.destination.as_ref(),
         lineage: recorded.lineage,
         serial: recorded.serial,
         callbacks: Callbacks(recorded),

@@ -6,6 +6,7 @@ use crate::model::{
     Address, CallbackUrl, Entry, Evidence, LostCall, Presence, Presumed, Recorded, Scope, Write,
 };
 use crate::render::escape::{Clean, Quoted};
+use crate::render::place;
 use crate::render::style::{Style, Tone};
 use crate::render::text::shortened;
 use crate::render::words::{ago, counted};
@@ -30,7 +31,8 @@ pub fn state_list(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result 
 /// Those of `out` alone.
 pub fn state_text(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if recorded.is_empty() {
-        return writeln!(out, "Nothing is recorded.");
+        writeln!(out, "Nothing is recorded.")?;
+        return identity(recorded, out);
     }
     for (scope, url, entry) in recorded.iter() {
         entry_text(scope, url, entry, style, out)?;
@@ -62,7 +64,18 @@ fn counts(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::
         counted(recorded.scopes.len(), "organization", "organizations"),
         kinds.join(", ")
     )?;
-    write!(out, "Environment {}", recorded.environment)?;
+    identity(recorded, out)
+}
+
+/// Which state it is, and where its calls went.
+fn identity(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result {
+    match &recorded.destination {
+        Some(destination) => {
+            let place = place::of(recorded.environment, destination);
+            write!(out, "Environment {place}")?;
+        }
+        None => write!(out, "Environment {}", recorded.environment)?,
+    }
     if let Some(lineage) = recorded.lineage {
         write!(out, ", lineage {lineage}")?;
     }

@@ -24,6 +24,7 @@ pub(super) use updates::{HEADING as UPDATES, update_words};
 
 use std::fmt;
 
+use super::place;
 use super::style::{Style, Tone};
 use super::wrap::write_wrapped;
 use crate::model::{Action, Steps};
@@ -68,11 +69,12 @@ fn moves(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// Writes the question whether to apply what was shown, up to where the answer is typed.
+/// Writes the question whether to apply the plan that was shown, and where its calls go, up to where the
+/// answer is typed.
 ///
 /// # Errors
 /// Those of `out` alone.
-pub fn question_text(style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+pub fn question_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let width = style.width;
     out.write_char('\n')?;
     write_wrapped(
@@ -83,6 +85,7 @@ pub fn question_text(style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     )?;
     for line in [
         "ess-callbacks will make the calls described above.",
+        &place::of_plan(plan),
         "Only 'yes' will be accepted to approve.",
     ] {
         write_wrapped(out, ("  ", "  "), line, width)?;

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::model::{AccountName, AccountSource, CredentialVariables, Steps};
 use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
+use crate::render::place;
 use crate::render::style::{Style, Tone};
 use crate::render::words::{ago, counted, plural, span};
 use crate::render::wrap::{write_sentence, write_wrapped};
@@ -32,6 +33,7 @@ pub(in crate::render) fn footer(
         line.push_str(&kept);
     }
     write_wrapped(out, ("", ""), &line, style.width)?;
+    write_wrapped(out, ("", "  "), &place::of_plan(plan), style.width)?;
     notes(plan, style, out)
 }
 
@@ -71,6 +73,7 @@ pub(in crate::render) fn no_changes(
     if let Some(kept) = unchanged(plan) {
         write_wrapped(out, ("", ""), &kept, style.width)?;
     }
+    write_wrapped(out, ("", "  "), &place::of_plan(plan), style.width)?;
     notes(plan, style, out)
 }
 

@@ -61,6 +61,7 @@ fn a_plan_reads_like_terraforms() {
 
     Plan: 2 to add, 0 to change, 2 to destroy.
     4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 14 unchanged, 3 unproven.
+    Environment: production (ess.tencentcloudapi.com), account: default
     "#);
 }
 
@@ -89,32 +90,33 @@ fn the_legend_explains_healing_and_finishing() {
         ),
     ]);
     assert_snapshot!(text(&plan, &plain()), @r#"
-        Actions are indicated with the following symbols:
-          * heal (add again)
-          ! finish (settle an open call)
+    Actions are indicated with the following symbols:
+      * heal (add again)
+      ! finish (settle an open call)
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # acme/https://a.example/cb will be healed (added again)
-          # (because --heal asserts it again)
-          * callback {
-                url   = "https://a.example/cb"
-                key   = (secret, fp 0101…, assumed)
-                token = (secret, fp 0202…, assumed)
-            }
+      # acme/https://a.example/cb will be healed (added again)
+      # (because --heal asserts it again)
+      * callback {
+            url   = "https://a.example/cb"
+            key   = (secret, fp 0101…, assumed)
+            token = (secret, fp 0202…, assumed)
+        }
 
-          # beta/https://a.example/cb has an open call, which adding it will finish
-          # (because nobody knows whether an earlier add of it arrived)
-          ! callback {
-                url   = "https://a.example/cb"
-                key   = (secret, fp 0101…)
-                token = (secret, fp 0202…)
-            }
+      # beta/https://a.example/cb has an open call, which adding it will finish
+      # (because nobody knows whether an earlier add of it arrived)
+      ! callback {
+            url   = "https://a.example/cb"
+            key   = (secret, fp 0101…)
+            token = (secret, fp 0202…)
+        }
 
-        Plan: 0 to add, 2 to change, 0 to destroy.
-        2 calls, about 1 s at 20/s.
-        Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
-        "#);
+    Plan: 0 to add, 2 to change, 0 to destroy.
+    2 calls, about 1 s at 20/s.
+    Environment: production (ess.tencentcloudapi.com), account: default
+    Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
+    "#);
 }
 
 #[test]
@@ -145,6 +147,7 @@ fn an_opposite_call_waits_until_the_lost_one_is_dead() {
 
     Plan: 0 to add, 1 to change, 0 to destroy.
     2 calls, about 1 s at 20/s; up to 3 min 34 s of waiting for lost calls; 1 replace with a gap of about 1 round trip.
+    Environment: production (ess.tencentcloudapi.com), account: default
     "#);
     waiting.fence = Some(lost(Write::Delete, 335));
     let past = text(&plan(vec![waiting]), &plain());
@@ -276,12 +279,13 @@ fn no_changes_says_what_that_is_worth() {
     plan.summary.unproven = 3;
     plan.summary.oldest_proof = Some(NOW.plus(-3 * 86_400 - 100));
     assert_snapshot!(text(&plan, &plain()), @"
-        No changes. Your configuration matches the recorded state.
+    No changes. Your configuration matches the recorded state.
 
-        eSign can't be read back: what somebody changed in its console would not show here. Oldest proof 3 days ago.
-        14 unchanged, 3 unproven.
-        Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-        ");
+    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof 3 days ago.
+    14 unchanged, 3 unproven.
+    Environment: production (ess.tencentcloudapi.com), account: default
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    ");
 }
 
 #[test]
@@ -321,6 +325,7 @@ fn no_changes_tells_what_was_left_out() {
 
     eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
     9 unchanged, 1 unknown, 4 not checked, 2 suspended.
+    Environment: production (ess.tencentcloudapi.com), account: default
     Unknown: the outcome of a call was lost, so the callback may be there or not.
     Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
     6 organizations are suspended, nothing is called for them: b, c, d, e, f and 1 more.
@@ -403,29 +408,32 @@ fn narrow_terminals_get_wrapped_prose_and_whole_urls() {
         ..plain()
     };
     assert_snapshot!(text(&plan, &narrow), @r#"
-        Actions are indicated with the following symbols:
-          - delete
+    Actions are indicated with the following symbols:
+      - delete
 
-        ess-callbacks will perform the following actions:
+    ess-callbacks will perform the following actions:
 
-          # 测试公司/https://old.beta.example/a/rather/long/path/cb will be deleted
-          # (because nobody knows whether an
-          #  earlier add with another key or
-          #  token arrived)
-          # (waits until 12:05:25 UTC: an
-          #  earlier add may still arrive until
-          #  then)
-          - callback {
-              - url   = "https://old.beta.example/a/rather/long/path/cb"
-              - key   = (secret, fp 9c9c…)
-              - token = (secret, fp 7777…)
-            }
+      # 测试公司/https://old.beta.example/a/rather/long/path/cb will be deleted
+      # (because nobody knows whether an
+      #  earlier add with another key or
+      #  token arrived)
+      # (waits until 12:05:25 UTC: an
+      #  earlier add may still arrive until
+      #  then)
+      - callback {
+          - url   = "https://old.beta.example/a/rather/long/path/cb"
+          - key   = (secret, fp 9c9c…)
+          - token = (secret, fp 7777…)
+        }
 
-        Plan: 0 to add, 0 to change, 1 to destroy.
-        1 call, about 1 s at 20/s; up to 5 min
-        25 s of waiting for lost calls. 3
-        unchanged.
-        "#);
+    Plan: 0 to add, 0 to change, 1 to destroy.
+    1 call, about 1 s at 20/s; up to 5 min
+    25 s of waiting for lost calls. 3
+    unchanged.
+    Environment: production
+      (ess.tencentcloudapi.com), account:
+      default
+    "#);
 }
 
 #[test]
@@ -452,6 +460,7 @@ fn colours_mark_symbols_and_headings_and_change_no_word() {
 
     ␛[1mPlan: 1 to add, 0 to change, 1 to destroy.␛[0m
     2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
+    Environment: production (ess.tencentcloudapi.com), account: default
     "#);
     let mut stripped = String::new();
     let mut rest = shown.as_str();
@@ -482,8 +491,8 @@ fn several_replaces_and_accounts_are_estimated_side_by_side() {
             changes,
         });
     }
-    let last = |style: &Style| text(&plan, style).lines().last().unwrap().to_owned();
-    assert_snapshot!(last(&plain()), @"600 calls, about 20 s at 20/s; 300 replaces with a gap of about 1 round trip each.");
+    let calls = |style: &Style| text(&plan, style).lines().nth_back(1).unwrap().to_owned();
+    assert_snapshot!(calls(&plain()), @"600 calls, about 20 s at 20/s; 300 replaces with a gap of about 1 round trip each.");
     let unlimited = Style { rate: 0, ..plain() };
-    assert_snapshot!(last(&unlimited), @"600 calls, without a rate limit; 300 replaces with a gap of about 1 round trip each.");
+    assert_snapshot!(calls(&unlimited), @"600 calls, without a rate limit; 300 replaces with a gap of about 1 round trip each.");
 }

@@ -8,6 +8,7 @@ use crate::plan::{Plan, Update, Updated};
 use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
+use crate::render::wrap::write_wrapped;
 
 /// What stands above these lines.
 pub(in crate::render) const HEADING: &str = "Changes to the record, without a call:";
@@ -22,7 +23,14 @@ pub(super) fn updates(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> f
     let ambiguous = Ambiguous::of(plan);
     for update in &updates {
         let words = update_words(update, ambiguous.scope_of(update));
-        writeln!(out, "{} {words}", style.paint(Tone::Change, "  ~"))?;
+        let mut line = String::new();
+        write_wrapped(
+            &mut line,
+            ("", "      "),
+            &words,
+            style.width.saturating_sub(4),
+        )?;
+        write!(out, "{} {line}", style.paint(Tone::Change, "  ~"))?;
     }
     out.write_char('\n')
 }

@@ -35,7 +35,7 @@ fn every_command_prints_what_the_page_shows() {
     for page in pages(root()).iter().filter(|page| page.name != CHINESE) {
         let mut session = Session::new();
         // The page about a real account is rehearsed with the sandbox, as it tells its reader to.
-        let _served = (page.name == "docs/real-account.md").then(|| session.env().serve(&[]));
+        let _served = (page.name == "docs/real-account.md").then(|| session.rehearse());
         let wrong = session.follow(page);
         if std::env::var_os(MODE).is_some_and(|mode| mode == "write") {
             rewrite(page, &wrong);

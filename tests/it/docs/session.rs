@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::markdown::{Block, Mark, Page};
 use super::{PROGRAM, root};
-use crate::support::{TestEnv, redact};
+use crate::support::{Served, TestEnv, redact};
 
 /// Stands between the outputs of two commands. No program prints it.
 const CUT: char = '\u{1e}';
@@ -21,6 +21,8 @@ pub(super) struct Session {
     env: TestEnv,
     /// What the last block without output of its own printed.
     printed: String,
+    /// How the program names the sandbox that stands for eSign, and how it names eSign there.
+    rehearsal: Option<(String, &'static str)>,
 }
 
 /// A command of a `console` block and what stands below it.
@@ -43,11 +45,20 @@ impl Session {
         Self {
             env,
             printed: String::new(),
+            rehearsal: None,
         }
     }
 
     pub(super) const fn env(&mut self) -> &mut TestEnv {
         &mut self.env
+    }
+
+    /// Serves a sandbox in the place of eSign.
+    pub(super) fn rehearse(&mut self) -> Served {
+        let served = self.env.serve(&[]);
+        let place = format!("sandbox at {}/", served.endpoint());
+        self.rehearsal = Some((place, "ess.test.ess.tencent.cn"));
+        served
     }
 
     /// Follows the page and gives what is wrong with it, with each block as it would have to be.
@@ -120,7 +131,11 @@ impl Session {
 
     fn shell(&self, arguments: &[&str]) -> (String, Option<i32>) {
         let said = self.env.said(self.env.other("/bin/bash").args(arguments));
-        (said.stdout, said.code)
+        let printed = match &self.rehearsal {
+            Some((sandbox, esign)) => said.stdout.replace(sandbox, esign),
+            None => said.stdout,
+        };
+        (printed, said.code)
     }
 
     /// Whether the page shows what was printed, but for what no two runs share. A line `...` stands

@@ -17,8 +17,9 @@ import termios
 columns, wait_for, answer, program = sys.argv[1:5]
 pid, screen = pty.fork()
 if pid == 0:
+    # Before the program can look at it.
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
     os.execve(program, sys.argv[4:], os.environ)
-fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, int(columns), 0, 0))
 
 seen = b""
 answered = False
