@@ -245,7 +245,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             Place::Reserved(reservation) => reservation.use_now().await,
             Place::Slot(slot) => slot.start().await,
         };
-        let outcome = self.call(id, write, signed_at).await;
+        let outcome = self.call(id, write, (signed_at, sent)).await;
         self.context.flush().await;
         Ok((outcome, sent))
     }
@@ -279,13 +279,17 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     }
 
     /// The call itself, and what its answer teaches. Nothing interrupts it.
-    pub(super) async fn call(&self, id: CallId, write: Write, signed_at: Timestamp) -> Outcome {
+    pub(super) async fn call(
+        &self,
+        id: CallId,
+        write: Write,
+        (signed_at, sent): (Timestamp, SentAt),
+    ) -> Outcome {
         let call = self.context.call(self.organization, self.change, write);
         self.context.ledger.call();
         let left = Instant::now();
         self.account.reach.left();
         let reply = self.context.attempt(&call, signed_at).await;
-        let took = left.elapsed();
         if let Some(error) = self.account.reach.ended(left, &reply.outcome) {
             self.context.give_up(self.account, &error);
         }
@@ -293,7 +297,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             .learn_time(self.account, reply.server_time, left);
         match reply.outcome {
             Outcome::Applied(_) | Outcome::AlreadyThere(_) | Outcome::NotThere(_) => {
-                self.account.pace.answered(took);
+                self.account.pace.answered(sent);
             }
             Outcome::Throttled(_)
             | Outcome::NotSent(_)

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::clock::{ServerClock, WallClock, is_credible};
 use super::ledger::Ledger;
+use super::paces::remember;
 use super::reach::Reach;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
@@ -406,6 +407,8 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
                     changed |= entry.lost != before;
                 }
             }
+            let earlier = |name: &AccountName| Some(self.accounts.get(name)?.pace.earlier());
+            changed |= remember(recorded, earlier, self.tools.wall.now());
             changed | keep_books(plan, recorded)
         });
         let interrupted = *self.tools.stop.borrow();

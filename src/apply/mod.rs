@@ -38,7 +38,7 @@ pub use self::context::Settings;
 use self::context::Context;
 pub use self::context::keep_books;
 use self::gates::Gates;
-pub use self::paces::paces;
+pub use self::paces::{accounts, paces};
 use crate::client::{Api, Pace};
 use crate::model::{AccountName, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};

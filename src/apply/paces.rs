@@ -1,13 +1,16 @@
-//! The rate limiters of a run, which know what was called just before it.
+//! The rate limiters of a run, which know what was called just before it; and what is kept for the next run's.
 //!
 //! eSign counts calls and not runs: when a run begins within a second of another one's end, the calls of
 //! both arrive in one second. What the state holds of the last second is counted, and rather too much than
-//! too little: that costs a second at most.
+//! too little: that costs a second at most. A run that ends writes down how many calls may have arrived in
+//! its last second. Of one that dies, the journal has the calls.
 
 use std::collections::BTreeMap;
 
-use crate::client::{Pace, Rate};
-use crate::model::{AccountName, Entry, Recorded, Timestamp};
+use crate::client::{Earlier, Pace, Rate};
+use crate::model::{
+    AccountName, Entry, Fingerprint, LastCalls, Recorded, RecordedAccount, Timestamp,
+};
 use crate::plan::Plan;
 
 /// How many seconds a recorded time may be past. Times are recorded in whole seconds, and what was
@@ -25,11 +28,21 @@ pub fn paces(
 ) -> BTreeMap<AccountName, Pace> {
     let mut earlier: BTreeMap<&AccountName, usize> = BTreeMap::new();
     for (scope, _, entry) in recorded.iter() {
-        *earlier.entry(&scope.account).or_default() += calls(entry, now);
+        let last = recorded.accounts.get(&scope.account);
+        let ended = last.and_then(|account| account.last_calls);
+        *earlier.entry(&scope.account).or_default() += calls(entry, ended, now);
     }
     let pace = |account: &AccountName| {
-        let calls = earlier.get(account).copied().unwrap_or_default();
-        Pace::after(rate, calls)
+        let recorded = recorded.accounts.get(account);
+        let last = recorded.and_then(|account| account.last_calls);
+        let ended = last.filter(|last| is_recent(last.at, now));
+        let ended = ended.map_or(0, |last| usize::try_from(last.count).unwrap_or(usize::MAX));
+        let called = earlier.get(account).copied().unwrap_or_default();
+        let earlier = Earlier {
+            calls: called.saturating_add(ended),
+            way_there: last.map_or(0, |last| last.way_there),
+        };
+        Pace::after(rate, earlier)
     };
     plan.accounts
         .keys()
@@ -37,17 +50,75 @@ pub fn paces(
         .collect()
 }
 
+/// What the state has to keep of those whose `SecretId`s have these fingerprints. Accounts that nothing is recorded for are forgotten.
+pub fn accounts(
+    plan: &Plan,
+    signers: &BTreeMap<AccountName, Fingerprint>,
+    recorded: &Recorded,
+) -> BTreeMap<AccountName, RecordedAccount> {
+    let moved = |name: &AccountName| plan.moves.iter().any(|item| item.from.account == *name);
+    let in_use = |name: &AccountName| recorded.scopes.keys().any(|scope| scope.account == *name);
+    let mut accounts = recorded.accounts.clone();
+    accounts.retain(|name, _| in_use(name) && !moved(name));
+    for (name, secret_id) in signers {
+        if let Some(account) = plan.accounts.get(name) {
+            let account = RecordedAccount {
+                source: account.source.clone(),
+                secret_id: *secret_id,
+                last_calls: last_calls(recorded, secret_id),
+            };
+            accounts.insert(name.clone(), account);
+        }
+    }
+    accounts
+}
+
+/// The last calls that these credentials signed, whatever the account was called then.
+fn last_calls(recorded: &Recorded, secret_id: &Fingerprint) -> Option<LastCalls> {
+    let accounts = recorded.accounts.values();
+    accounts
+        .filter(|account| account.secret_id == *secret_id)
+        .filter_map(|account| account.last_calls)
+        .max_by_key(|last| last.at)
+}
+
+/// Writes down what the next run has to know of each account that this one had a rate limiter for.
+pub(super) fn remember(
+    recorded: &mut Recorded,
+    earlier: impl Fn(&AccountName) -> Option<Earlier>,
+    now: Timestamp,
+) -> bool {
+    let mut changed = false;
+    for (name, account) in &mut recorded.accounts {
+        if let Some(Earlier { calls, way_there }) = earlier(name) {
+            account.last_calls = Some(LastCalls {
+                at: now,
+                count: u32::try_from(calls).unwrap_or(u32::MAX),
+                way_there,
+            });
+            changed = true;
+        }
+    }
+    changed
+}
+
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    (-AHEAD..=RECENT).contains(&now.seconds_since(at))
+}
+
 /// How many calls may have been made for a callback within the last second.
-fn calls(entry: &Entry, now: Timestamp) -> usize {
+/// What was proven before the last run ended is among the calls that it wrote down.
+fn calls(entry: &Entry, ended: Option<LastCalls>, now: Timestamp) -> usize {
     // A lost call's signature does not say when it left: it may be dated back. There are few of them.
     let lost = usize::from(entry.lost.is_some()) + usize::from(entry.pending.is_some());
-    let age = entry
-        .proof
-        .as_ref()
-        .map(|proof| now.seconds_since(proof.at));
     // What is there may have been replaced, with two calls.
-    let answered = match age {
-        Some(age) if (-AHEAD..=RECENT).contains(&age) => 2,
+    let answered = match &entry.proof {
+        Some(proof)
+            if ended.is_some_and(|ended| proof.at <= ended.at && is_recent(ended.at, now)) =>
+        {
+            0
+        }
+        Some(proof) if is_recent(proof.at, now) => 2,
         Some(_) | None => 0,
     };
     answered + lost

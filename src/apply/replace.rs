@@ -80,7 +80,7 @@ async fn delete<'a, A: Api, F: Files, W: WallClock>(
     let id = sender.begin(Write::Delete, signed_at).await?;
     let (sent, reservation) = slot.start().await;
     Ok(Deleted {
-        outcome: sender.call(id, Write::Delete, signed_at).await,
+        outcome: sender.call(id, Write::Delete, (signed_at, sent)).await,
         sent,
         short_lived: short.is_some(),
         reservation,

@@ -173,7 +173,7 @@ async fn calls(
 ) -> Result<(Report, Result<(), Failure>), Failure> {
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
     state.aim(&plan.destination);
-    let accounts = state.read(|recorded| signers::accounts(plan, signers, recorded));
+    let accounts = state.read(|recorded| apply::accounts(plan, signers, recorded));
     state.sign_with(accounts);
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))

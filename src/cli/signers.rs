@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::exit::Failure;
-use crate::model::{AccountName, Fingerprint, Recorded, RecordedAccount};
+use crate::model::{AccountName, Fingerprint, Recorded};
 use crate::plan::Plan;
 use crate::secret::Fingerprinter;
 
@@ -43,26 +43,4 @@ pub(super) fn check(plan: &Plan, signers: &Signers, recorded: &Recorded) -> Resu
         }
     }
     Ok(())
-}
-
-/// What the state has to keep of them. Accounts that nothing is recorded for are forgotten.
-pub(super) fn accounts(
-    plan: &Plan,
-    signers: &Signers,
-    recorded: &Recorded,
-) -> BTreeMap<AccountName, RecordedAccount> {
-    let moved = |name: &AccountName| plan.moves.iter().any(|item| item.from.account == *name);
-    let in_use = |name: &AccountName| recorded.scopes.keys().any(|scope| scope.account == *name);
-    let mut accounts = recorded.accounts.clone();
-    accounts.retain(|name, _| in_use(name) && !moved(name));
-    for (name, secret_id) in signers {
-        if let Some(account) = plan.accounts.get(name) {
-            let account = RecordedAccount {
-                source: account.source.clone(),
-                secret_id: *secret_id,
-            };
-            accounts.insert(name.clone(), account);
-        }
-    }
-    accounts
 }

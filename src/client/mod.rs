@@ -22,7 +22,7 @@ pub use classify::outcome_of;
 pub use credentials::{CredentialSource, Credentials};
 pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;
-pub use pace::{Pace, Rate};
+pub use pace::{Earlier, Pace, Rate};
 pub use random::Random;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 

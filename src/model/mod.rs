@@ -41,6 +41,6 @@ pub use name::{
     RequestId,
 };
 pub use outcome::{ApiError, Blast, Outcome};
-pub use recorded::{Identity, Intent, Lineage, Recorded, RecordedAccount, Settled};
+pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;

@@ -40,6 +40,23 @@ pub struct RecordedAccount {
     pub source: AccountSource,
     /// Of their `SecretId`: tells whether two accounts have the same one.
     pub secret_id: Fingerprint,
+    /// What the next run's rate limit has to know. `None` before the first run ends, and in a state from
+    /// before this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_calls: Option<LastCalls>,
+}
+
+/// The calls that a run ended with. Deleted callbacks leave the record, and the calls that deleted them with
+/// them; eSign counts these all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastCalls {
+    /// When it ended.
+    pub at: Timestamp,
+    /// How many calls may have arrived within the second before that.
+    pub count: u32,
+    /// How much of what round trips differ by was the way there, in percent.
+    pub way_there: u8,
 }
 
 /// A call that is about to leave, as the journal keeps it.

@@ -129,7 +129,7 @@ fn another_apply_makes_it_stale() {
     assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
         exit 7
         --- stderr
-        error: the plan is stale: it was made from serial 3 of the state, which is now at 5; either it was applied already, or something else was
+        error: the plan is stale: it was made from serial 4 of the state, which is now at 7; either it was applied already, or something else was
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 2);

@@ -54,7 +54,7 @@ fn listing_and_showing() {
     }
 
     2 callbacks in 1 organization: 2 assumed.
-    Environment test (sandbox at http://127.0.0.1:[PORT]/), lineage [UUID], serial 5.
+    Environment test (sandbox at http://127.0.0.1:[PORT]/), lineage [UUID], serial 6.
     "#);
     let by_name = env.run(&["show", "callbacks.state.json"]).exits(0);
     assert_eq!(by_name.out(), env.run(&["show"]).out());
@@ -236,7 +236,7 @@ fn a_newer_or_broken_state_is_left_as_it_is() {
     let good = env.read("callbacks.state.json");
     for (from, to) in [
         ("\"version\": 2", "\"version\": 9"),
-        ("\"serial\": 5", "\"serial\": x"),
+        ("\"serial\": 6", "\"serial\": x"),
         ("{", "<<<<<<< ours\n{"),
     ] {
         let bad = good.replacen(from, to, 1);

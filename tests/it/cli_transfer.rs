@@ -25,7 +25,7 @@ fn what_is_pulled_is_the_state_and_pushing_it_changes_nothing() {
     assert_snapshot!(env.run(&["state", "push", "pulled.json"]), @"
         exit 0
         --- stdout
-        Nothing was pushed: the state holds just that, at serial 5.
+        Nothing was pushed: the state holds just that, at serial 6.
         ");
     assert_eq!(env.read(STATE), before);
 }
@@ -64,7 +64,7 @@ fn an_older_state_is_refused_until_it_has_the_serial() {
     assert_snapshot!(env.run(&["state", "push", "old.json"]), @"
         exit 1
         --- stderr
-        error: `old.json` is older than the state (serial 5, which is now at 6); nothing was pushed
+        error: `old.json` is older than the state (serial 6, which is now at 7); nothing was pushed
           It does not know what was done since. Begin again with what `ess-callbacks state pull` prints. If the older one is meant, give it the serial of the state.
         ");
     assert_eq!(env.read(STATE), before);
@@ -79,7 +79,7 @@ fn an_older_state_is_refused_until_it_has_the_serial() {
     assert_snapshot!(env.run(&["state", "push", "meant.json"]), @"
         exit 0
         --- stdout
-        Pushed: the state has 2 callbacks now, at serial 7.
+        Pushed: the state has 2 callbacks now, at serial 8.
         ");
     assert_eq!(serial(&env.read(STATE)), serial(&before) + 1);
     assert_eq!(env.read("callbacks.state.json.backup"), before);
@@ -139,7 +139,7 @@ fn a_state_of_another_place_is_not_pushed_and_the_place_is_kept() {
     assert_snapshot!(env.run(&["state", "push", "old.json"]), @"
     exit 0
     --- stdout
-    Nothing was pushed: the state holds just that, at serial 5.
+    Nothing was pushed: the state holds just that, at serial 6.
     ");
     assert_eq!(env.read(STATE), before);
 }

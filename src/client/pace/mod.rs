@@ -7,7 +7,7 @@
 //! answer is there.
 //!
 //! Invariants: no window of one second holds more calls than the rate allows, counted from when they
-//! really left, and where refusals show that the way there varies, no longer window either; whoever stops waiting gives the place back; nobody waits for anybody who waits.
+//! really left; whoever stops waiting gives the place back; nobody waits for anybody who waits.
 
 mod rate;
 mod schedule;
@@ -49,7 +49,16 @@ struct Shared {
     side_gate: tokio::sync::Mutex<()>,
 }
 
-/// When a call left; for [`Pace::throttled`].
+/// What is known of an account's calls when a run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// How many may have arrived within the last second.
+    pub calls: usize,
+    /// How much of what round trips differ by was the way there, in percent.
+    pub way_there: u8,
+}
+
+/// When a call left; for [`Pace::answered`] and [`Pace::throttled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SentAt(At);
 
@@ -96,23 +105,23 @@ struct Booking {
 impl Pace {
     /// Begins now, with nothing called before.
     pub fn new(rate: Rate) -> Self {
-        Self::after(rate, 0)
+        Self::after(rate, Earlier::default())
     }
 
-    /// Begins now, when so many calls may have been made within the last second.
+    /// Begins now, after these calls.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a small positive number"
     )]
-    pub fn after(rate: Rate, calls: usize) -> Self {
+    pub fn after(rate: Rate, earlier: Earlier) -> Self {
         let ahead = rate
             .calls_per_second()
             .map_or(1, |rate| (rate * AHEAD).min(1000.0) as usize + 2);
         Self(Arc::new(Shared {
             origin: Instant::now(),
             limited: rate.calls_per_second().is_some(),
-            schedule: std::sync::Mutex::new(Schedule::after(rate.calls_per_second(), calls)),
+            schedule: std::sync::Mutex::new(Schedule::after(rate.calls_per_second(), earlier)),
             changed: Notify::new(),
             ahead: Arc::new(Semaphore::new(ahead)),
             turn: tokio::sync::Mutex::new(()),
@@ -144,16 +153,28 @@ impl Pace {
         }
     }
 
-    /// eSign admitted and answered a call that had left so long ago.
-    pub fn answered(&self, trip: Duration) {
+    /// eSign admitted and answered a call that left then.
+    pub fn answered(&self, sent: SentAt) {
         if self.0.limited {
-            self.schedule().answered(trip);
+            let now = self.now();
+            if self.schedule().answered(sent.0, now) {
+                self.0.changed.notify_waiters();
+            }
+        }
+    }
+
+    /// What a run that begins now has to know of this one.
+    pub fn earlier(&self) -> Earlier {
+        let now = self.now();
+        if self.0.limited {
+            self.schedule().earlier(now)
+        } else {
+            Earlier::default()
         }
     }
 
     /// eSign refused a call that left then, because there were too many. Where round trips differ, that is
-    /// jitter on the way, and stretches the second by a part of it; the more succeeds, the more of it
-    /// comes back. What that does not explain lowers the rate a little; soon again, it halves the rate and
+    /// jitter on the way, and calls have their places for longer, by a part of it; the more succeeds, the less. What that does not explain lowers the rate a little; soon again, it halves the rate and
     /// pauses for a second, and the rate comes back within seconds. Gives the new rate in calls a minute,
     /// or `None` when it was lowered already after that call had left, or when there is no limit.
     pub fn throttled(&self, sent: SentAt) -> Option<u32> {

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::{read, write};
 use crate::model::{
-    AccountName, AccountSource, Destination, Environment, Fingerprint, Recorded, RecordedAccount,
+    AccountName, AccountSource, Destination, Environment, Fingerprint, LastCalls, Recorded,
+    RecordedAccount,
 };
 use crate::state::StateError;
 use crate::state::testing::{
@@ -72,6 +73,11 @@ fn whose_credentials_made_the_calls_is_kept_a_line_an_account() {
         let account = RecordedAccount {
             source: AccountSource::Profile(name.to_owned()),
             secret_id: Fingerprint([number; 16]),
+            last_calls: (number == 9).then_some(LastCalls {
+                at: NOW,
+                count: 20,
+                way_there: 45,
+            }),
         };
         recorded.accounts.insert(AccountName::new(name), account);
     }
@@ -79,7 +85,7 @@ fn whose_credentials_made_the_calls_is_kept_a_line_an_account() {
     let lines: Vec<_> = text.lines().skip(6).take(4).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
     "accounts": {
-      "main": {"source":{"profile":"main"},"secret_id":"09090909090909090909090909090909"},
+      "main": {"source":{"profile":"main"},"secret_id":"09090909090909090909090909090909","last_calls":{"at":"2026-09-21T14:13:20Z","count":20,"way_there":45}},
       "other": {"source":{"profile":"other"},"secret_id":"07070707070707070707070707070707"}
     },
     "#);

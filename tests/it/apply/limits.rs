@@ -162,6 +162,26 @@ async fn two_runs_back_to_back_keep_to_one_limit() {
     }
 }
 
+/// Deleted callbacks leave the record; the calls that deleted them count all the same.
+#[tokio::test(start_paused = true)]
+async fn a_run_after_a_destroy_counts_its_deletes() {
+    let wanted = desired(&adds(4, 10));
+    let world = World::new().with_api(|api| api.with_limit(20));
+    world.apply(&wanted, &Options::default()).await;
+    tokio::time::sleep(10 * SECOND).await;
+    let destroy = Options {
+        destroy: true,
+        allow_deletes: Some(40),
+        ..Options::default()
+    };
+    let report = world.apply(&wanted, &destroy).await;
+    assert_eq!(report.tally.destroyed, 40);
+    assert!(world.recorded().await.is_empty());
+    let report = world.apply(&wanted, &Options::default()).await;
+    assert_eq!((report.tally.added, report.throttled), (40, 0));
+    assert_within_limit(&world.api.arrivals());
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_a_rest_a_run_begins_at_once() {
     let world = World::new().with_api(|api| api.with_limit(20));

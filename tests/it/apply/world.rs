@@ -9,7 +9,8 @@ use ess_callbacks::client::Rate;
 use ess_callbacks::client::fake::FakeApi;
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::model::{
-    Desired, Environment, Event, Lineage, Recorded, Report, Salt, Scope, SecretIndex, Timestamp,
+    AccountName, Desired, Environment, Event, Fingerprint, Lineage, Recorded, Report, Salt, Scope,
+    SecretIndex, Timestamp,
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Plan, Secrets, plan};
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
@@ -132,6 +133,9 @@ impl World {
             .initialize(Lineage(uuid::Uuid::from_u128(7)), SALT)
             .await
             .unwrap();
+        let signer = |name: &AccountName| (name.clone(), signer(name));
+        let signers = plan.accounts.keys().map(signer).collect();
+        state.sign_with(state.read(|recorded| apply::accounts(&plan, &signers, recorded)));
         let now = self.wall.now();
         let paces = state.read(|recorded| apply::paces(&plan, recorded, self.rate, now));
         let secrets = values(desired);
@@ -176,6 +180,11 @@ impl World {
             again.changes().collect::<Vec<_>>()
         );
     }
+}
+
+/// Of the credentials of an account, which have its name.
+fn signer(name: &AccountName) -> Fingerprint {
+    Fingerprinter::new(SALT).secret_id(name.as_str())
 }
 
 fn planned(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {

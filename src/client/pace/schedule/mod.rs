@@ -3,8 +3,12 @@
 //! Two rules hold together. The *plan*: calls are due a little more than 1/rate apart, so that the
 //! limit is used in full and without bursts. The *log*: whatever the plan says, a call leaves only
 //! when fewer than `rate` calls left in the second before it, counted from when they really left. A
-//! call that left late may be followed a little faster, until the plan is caught up with. Both stretch
-//! the second when calls take unequally long to arrive ([`Spread`]).
+//! call that left late may be followed a little faster, until the plan is caught up with.
+//!
+//! Where calls take unequally long to arrive, a call has its place for longer than a second: for as much
+//! longer as its own round trip shows that it may have been on its way ([`Spread`]). If all that round trips
+//! differ by were the way there, no server would ever see too many; what is gained over spacing calls so far
+//! apart that the slowest can't meet is that a call gives its place back when it is answered.
 //!
 //! Invariant: no half-open window of one second ever holds more than [`Schedule::places`] sends.
 
@@ -13,12 +17,13 @@ mod spread;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Earlier;
 use spread::Spread;
 
 /// A moment, counted from when the pace began.
 pub(super) type At = Duration;
 
-/// What the log calls a second, as long as nothing is known of the way there: a little longer.
+/// What the log calls a second, where all calls take equally long to arrive: a little longer.
 const WINDOW: Duration = Duration::from_millis(1003);
 /// How much longer than 1/rate the planned distance is. Together with [`WINDOW`] this leaves 2 ms for
 /// timers that fire late, and makes 1000 calls at 20/s take 50.2 s.
@@ -38,6 +43,8 @@ const CALM: Duration = Duration::from_secs(10);
 const RECOVERY: f64 = 0.1;
 /// However often it is lowered.
 const SLOWEST: f64 = 1.0;
+/// How many times the calls of a second are remembered: those of so long ago may still be on their way.
+const REMEMBERED: usize = 4;
 
 /// When something may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +62,8 @@ pub(super) struct Schedule {
     full: Option<f64>,
     /// When the next call is planned.
     next: At,
-    /// When the last calls left, oldest first; as many as a second may hold.
-    log: VecDeque<At>,
+    /// The last calls, oldest first; some more than a second may hold.
+    log: VecDeque<Sent>,
     /// The last call that followed the plan.
     last_start: Option<At>,
     /// Calls that may leave at any moment.
@@ -66,6 +73,14 @@ pub(super) struct Schedule {
     cut: Option<Cut>,
     /// How unequally long the calls take to arrive.
     spread: Spread,
+}
+
+/// A call that left.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    at: At,
+    /// How long it took until eSign's answer was there, if it is.
+    trip: Option<Duration>,
 }
 
 /// The last time the rate was lowered.
@@ -78,11 +93,11 @@ struct Cut {
 impl Schedule {
     #[cfg(test)]
     pub(super) fn new(full: Option<f64>) -> Self {
-        Self::after(full, 0)
+        Self::after(full, Earlier::default())
     }
 
-    /// When so many calls left before, all of them for all that is known just now.
-    pub(super) fn after(full: Option<f64>, calls: usize) -> Self {
+    /// After these calls, which all left just now for all that is known.
+    pub(super) fn after(full: Option<f64>, earlier: Earlier) -> Self {
         let mut schedule = Self {
             full,
             next: At::ZERO,
@@ -91,12 +106,28 @@ impl Schedule {
             reserved: 0,
             asking: false,
             cut: None,
-            spread: Spread::default(),
+            spread: Spread::new(f64::from(earlier.way_there) / 100.0),
         };
-        for _ in 0..calls.min(schedule.places()) {
+        for _ in 0..earlier.calls.min(schedule.places()) {
             schedule.record(At::ZERO);
+            schedule.ended(At::ZERO, At::ZERO);
         }
         schedule
+    }
+
+    /// What a run that begins now has to know of this one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share is from 0 to 1"
+    )]
+    pub(super) fn earlier(&self, now: At) -> Earlier {
+        // It arrived before it was answered; without an answer, perhaps just now.
+        let recent = |sent: &&Sent| sent.trip.is_none_or(|trip| sent.at + trip + WINDOW > now);
+        Earlier {
+            calls: self.log.iter().filter(recent).count().min(self.places()),
+            way_there: (self.spread.share() * 100.0).round() as u8,
+        }
     }
 
     /// How many calls a second may hold.
@@ -111,7 +142,7 @@ impl Schedule {
 
     /// Calls a second that are allowed now; `None` when there is no limit.
     pub(super) fn rate(&self, now: At) -> Option<f64> {
-        Some(self.share(now)? / (1.0 + self.spread.width()))
+        Some(self.share(now)? / (1.0 + self.spread.mean()))
     }
 
     /// The same, as if all calls took equally long to arrive.
@@ -172,9 +203,8 @@ impl Schedule {
         let after_last = self
             .last_start
             .map_or(At::ZERO, |last| last + self.distance(now).mul_f64(CLOSEST));
-        let window = WINDOW + Duration::from_secs_f64(self.spread.width());
         let calls = self.reserved + usize::from(self.asking) + 1 + usize::from(reserve);
-        match self.room(calls, window) {
+        match self.room(calls, true) {
             Next::At(room) => Next::At(room.max(due).max(after_last).max(self.resume())),
             Next::WhenReleased => Next::WhenReleased,
         }
@@ -189,10 +219,10 @@ impl Schedule {
         }
     }
 
-    /// When a call with a reserved place may leave. Always at once: its place was kept, and a second
-    /// that was stretched meanwhile does not take it away.
+    /// When a call with a reserved place may leave. Always at once: its place was kept, and what takes
+    /// long to arrive does not take it away.
     pub(super) fn earliest_reserved(&self) -> Next {
-        self.room(1, WINDOW)
+        self.room(1, false)
     }
 
     /// A call with a reserved place leaves.
@@ -213,7 +243,7 @@ impl Schedule {
 
     /// When the call that asks may leave.
     pub(super) fn earliest_asked(&self) -> Next {
-        self.room(self.reserved + 1, WINDOW)
+        self.room(self.reserved + 1, false)
     }
 
     /// The call that asks leaves.
@@ -223,17 +253,16 @@ impl Schedule {
     }
 
     /// eSign refused a call that left at `sent` because there were too many. Where the way there explains
-    /// that, a second is stretched; else the rate is cut, and nothing leaves for a moment. Gives the new
+    /// that, calls have their places for longer; else the rate is cut, and nothing leaves for a moment. Gives the new
     /// rate, or `None` when it was lowered already and that call left before anything could come of it.
     pub(super) fn throttled(&mut self, sent: At, now: At) -> Option<f64> {
+        self.ended(sent, now);
         if self.cut.is_some_and(|cut| sent < cut.resume) {
             return None;
         }
-        let before = self.spread.width();
-        if let Some(places) = self.full.map(|full| full.floor().max(1.0))
-            && self.spread.refused(sent, now, places)
-        {
-            return (self.spread.width() > before)
+        let before = self.spread.share();
+        if self.full.is_some() && self.spread.refused(sent, now) {
+            return (self.spread.share() > before)
                 .then(|| self.rate(now))
                 .flatten();
         }
@@ -250,9 +279,22 @@ impl Schedule {
         self.rate(now)
     }
 
-    /// A call was admitted and answered, so long after it had left.
-    pub(super) fn answered(&mut self, trip: Duration) {
-        self.spread.answered(trip);
+    /// A call that left at `sent` was admitted and answered. Whether that may let another one leave sooner.
+    pub(super) fn answered(&mut self, sent: At, now: At) -> bool {
+        self.ended(sent, now);
+        self.spread.answered(now.saturating_sub(sent));
+        self.spread.share() > 0.0
+    }
+
+    fn ended(&mut self, sent: At, now: At) {
+        let first = self.log.partition_point(|call| call.at < sent);
+        let mut same = self
+            .log
+            .range_mut(first..)
+            .take_while(|call| call.at == sent);
+        if let Some(call) = same.find(|call| call.trip.is_none()) {
+            call.trip = Some(now.saturating_sub(sent));
+        }
     }
 
     /// Until when nothing leaves.
@@ -266,25 +308,38 @@ impl Schedule {
             .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(SLACK / rate))
     }
 
-    /// From when on this many more calls fit into the window before.
-    fn room(&self, calls: usize, window: Duration) -> Next {
+    /// From when on this many more calls find a place. A call gives its place back after a second, or
+    /// `late`r, as it may have been on its way for longer.
+    fn room(&self, calls: usize, late: bool) -> Next {
         let Some(others) = self.places().checked_sub(calls) else {
             return Next::WhenReleased;
         };
-        let must_have_passed = self
-            .log
-            .len()
-            .checked_sub(others + 1)
-            .and_then(|index| self.log.get(index));
-        Next::At(must_have_passed.map_or(At::ZERO, |&sent| sent + window))
+        let Some(index) = self.log.len().checked_sub(others + 1) else {
+            return Next::At(At::ZERO);
+        };
+        if !late || self.spread.share() <= 0.0 {
+            return Next::At(
+                self.log
+                    .get(index)
+                    .map_or(At::ZERO, |call| call.at + WINDOW),
+            );
+        }
+        let ends = self.log.iter();
+        let mut ends: Vec<At> = ends
+            .map(|call| call.at + WINDOW + self.spread.late(call.trip))
+            .collect();
+        Next::At(*ends.select_nth_unstable(index).1)
     }
 
     fn record(&mut self, now: At) {
         if self.full.is_none() {
             return;
         }
-        self.log.push_back(now);
-        if self.log.len() > self.places() {
+        self.log.push_back(Sent {
+            at: now,
+            trip: None,
+        });
+        if self.log.len() > self.places().saturating_mul(REMEMBERED) {
             self.log.pop_front();
         }
     }

@@ -1,15 +1,15 @@
-//! By how much a second's calls are spread over more than a second, because they don't all take equally long
-//! to arrive.
+//! For how long more than a second a call has its place, because calls don't all take equally long to arrive.
 //!
 //! What counts is when calls *arrive*, and no answer says that. A round trip is at least as long as its
 //! way there, but most of what round trips differ by is the time that eSign takes, which needs no
-//! caution. So two signs have to come together: the round trips say how far the width may grow, and only
-//! a refusal makes it grow. Each success takes a little of it back. A refusal that comes although it is as
-//! wide as it may be is not explained by the way there, but by somebody else's calls.
+//! caution. So two signs have to come together: a call's own round trip says how late it may have arrived, and
+//! refusals say what share of that was the way there. Each success takes a little of the share back, the
+//! more the more it costs. A refusal that comes although the share is whole is not explained by the way
+//! there, but by somebody else's calls.
 //!
 //! The numbers were chosen by simulating arrivals (`arrivals.rs` beside this file).
 //!
-//! Invariant: a refusal never makes the width larger than the round trips explain.
+//! Invariant: a refusal never makes a call later than its round trip explains.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -20,36 +20,55 @@ use super::At;
 const REMEMBERED: usize = 128;
 /// How many are needed before they say anything.
 const ENOUGH: usize = 8;
-/// What part of the round trips counts: of a hundred, the two slowest may be spikes.
-const USUAL: (usize, usize) = (98, 100);
-/// By what part of what the round trips explain a refusal widens.
-const STEP: f64 = 0.3;
-/// From what part of it on it counts as wide as it may be.
+/// How much a refusal adds to the share.
+const STEP: f64 = 0.5;
+/// From what share on it counts as whole.
 const FULL: f64 = 0.95;
-/// What part of the last step each success takes back.
+/// What each success takes from the share, for each second that calls are late in the mean.
 const BACK: f64 = 0.002;
-/// Round trips that differ by less explain no refusal, in seconds.
-const LEAST: f64 = 0.003;
-/// By how many standard deviations the number of calls that arrive in a second stays below the limit,
-/// where the ways differ so much that it can't be kept for certain.
-const DEVIATIONS: f64 = 3.0;
+/// No mean counts for more, in seconds.
+const LATEST_MEAN: f64 = 0.5;
+/// Round trips that differ by less explain no refusal.
+const LEAST: Duration = Duration::from_millis(3);
 
 /// What round trips and refusals say of the way there.
 #[derive(Debug, Default)]
 pub(super) struct Spread {
     trips: VecDeque<Duration>,
-    /// In seconds.
-    width: f64,
-    /// By how much it grew the last time.
-    step: f64,
-    /// When that was.
+    /// The shortest of them.
+    least: Duration,
+    /// By how much the longest and the mean are longer.
+    most: Duration,
+    mean: f64,
+    /// What part of what they differ by is the way there, from 0 to 1.
+    share: f64,
+    /// When it grew the last time.
     widened: At,
 }
 
 impl Spread {
-    /// How many seconds more than one the calls of one second take.
-    pub(super) const fn width(&self) -> f64 {
-        self.width
+    /// With the share that an earlier run ended with.
+    pub(super) fn new(share: f64) -> Self {
+        Self {
+            share: share.clamp(0.0, 1.0),
+            ..Self::default()
+        }
+    }
+
+    /// What part of what round trips differ by is taken for the way there.
+    pub(super) const fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// How much later than others calls arrive in the mean, in seconds.
+    pub(super) fn mean(&self) -> f64 {
+        self.share * self.mean
+    }
+
+    /// How much later than others a call may have arrived that took so long; `None` if it has no answer yet.
+    pub(super) fn late(&self, trip: Option<Duration>) -> Duration {
+        let late = trip.map_or(self.most, |trip| trip.saturating_sub(self.least));
+        late.mul_f64(self.share)
     }
 
     /// A call was admitted and answered, so long after it had left.
@@ -58,53 +77,26 @@ impl Spread {
             self.trips.pop_front();
         }
         self.trips.push_back(trip);
-        self.width = (self.width - self.step * BACK).max(0.0);
+        self.least = self.trips.iter().min().copied().unwrap_or_default();
+        let trips = self.trips.iter();
+        let late = || trips.clone().map(|trip| trip.saturating_sub(self.least));
+        self.most = late().max().unwrap_or_default();
+        let count = u32::try_from(self.trips.len()).unwrap_or(1).max(1);
+        let sum: f64 = late().map(|late| late.as_secs_f64().min(1.0)).sum();
+        self.mean = sum / f64::from(count);
+        self.share = (self.share - BACK * self.mean.min(LATEST_MEAN)).max(0.0);
     }
 
-    /// A call that left at `sent` was refused, where a second has room for so many `places`. Whether the
-    /// way there explains it.
-    pub(super) fn refused(&mut self, sent: At, now: At, places: f64) -> bool {
+    /// A call that left at `sent` was refused. Whether the way there explains it.
+    pub(super) fn refused(&mut self, sent: At, now: At) -> bool {
         if sent < self.widened {
             return true;
         }
-        let most = self.most(places);
-        if most < LEAST || self.width >= most * FULL {
+        if self.trips.len() < ENOUGH || self.most < LEAST || self.share >= FULL {
             return false;
         }
-        self.step = most * STEP;
-        self.width = (self.width + self.step).min(most);
+        self.share = (self.share + STEP).min(1.0);
         self.widened = now;
         true
     }
-
-    /// The width at which hardly a call is refused if round trips differ by nothing but the way there.
-    fn most(&self, places: f64) -> f64 {
-        if self.trips.len() < ENOUGH {
-            return 0.0;
-        }
-        let mut sorted: Vec<f64> = self.trips.iter().map(Duration::as_secs_f64).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        // Never too many: calls that leave so much further apart can't arrive within one second.
-        let slowest = sorted.len() * USUAL.0 / USUAL.1;
-        let certain = sorted[slowest.min(sorted.len() - 1)] - sorted[0];
-        // Seldom too many. At a rate r the number of arrivals in a second varies with about the square
-        // root of r times what two ways differ by; r + deviations = places, solved for r.
-        let deviation = DEVIATIONS * mean_difference(&sorted).sqrt();
-        let root = (deviation.mul_add(deviation, 4.0 * (places - 0.5)).sqrt() - deviation) / 2.0;
-        let likely = places / (root * root) - 1.0;
-        certain.min(likely.max(0.0))
-    }
-}
-
-/// What two of them differ by in the mean; more than a second counts as one.
-fn mean_difference(sorted: &[f64]) -> f64 {
-    let mut sum = 0.0;
-    let mut pairs = 0.0;
-    for (index, later) in sorted.iter().enumerate() {
-        for earlier in &sorted[..index] {
-            sum += (later - earlier).min(1.0);
-            pairs += 1.0;
-        }
-    }
-    if pairs > 0.0 { sum / pairs } else { 0.0 }
 }
