@@ -18,7 +18,6 @@ use super::clock::WallClock;
 use super::context::Account;
 use crate::client::Api;
 use crate::client::pace::{PairSlot, Slot};
-use crate::client::retry::delay;
 use crate::model::{ApiError, NotAttempted, Outcome};
 use crate::state::Files;
 
@@ -28,6 +27,12 @@ const HANDFUL: u32 = 6;
 /// With a handful of calls on their way, no more leave when there was no answer for so long. The first answer
 /// of a slow but working eSign is here before.
 const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// The wait before the first try while there is no answer, and how much longer each is than the one before, on
+/// average three quarters of this. So an outage is noticed to be over after about a third of the time it lasted, and
+/// costs about a dozen and a half calls if it lasts too long.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGER: f64 = 1.3;
 
 /// An outage that lasts longer is not waited for.
 const OUTAGE: Duration = Duration::from_secs(120);
@@ -137,6 +142,13 @@ impl Heard {
     }
 }
 
+/// The wait before the next try after so many in vain, of which the second half is multiplied by `jitter` (0 to 1).
+fn pause(tries: u32, jitter: f64) -> Duration {
+    let most = OUTAGE.as_secs_f64() / 4.0;
+    let longest = FIRST_PAUSE.as_secs_f64() * LONGER.powf(f64::from(tries));
+    Duration::from_secs_f64(longest.min(most) * (0.5 + jitter / 2.0))
+}
+
 /// What is no answer of eSign's. Its own have a code, or say that all went well.
 const fn silence(outcome: &Outcome) -> Option<&ApiError> {
     match outcome {
@@ -204,7 +216,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                 // It is never closed.
                 let permit = self.unless_barred(reach.probe.acquire()).await?.ok();
                 if let Some(silent) = reach.is_silent() {
-                    let pause = delay(silent - HANDFUL + 1, self.context.jitter());
+                    let pause = pause(silent - HANDFUL, self.context.jitter());
                     self.unless_barred(tokio::time::sleep(pause)).await?;
                     return Ok(permit);
                 }
@@ -266,6 +278,23 @@ mod tests {
             None
         );
         assert_eq!(reach.is_silent(), None);
+    }
+
+    /// However long an outage lasted, little time passes after its end, and few calls are made in it.
+    #[test]
+    fn the_waits_grow_with_the_outage() {
+        for jitter in [0.0, 0.5, 1.0] {
+            let mut lasted = Duration::ZERO;
+            let mut tries = 0;
+            while lasted < OUTAGE {
+                let next = pause(tries, jitter);
+                let most = Duration::from_millis(501) + lasted.mul_f64(0.3);
+                assert!(next <= most, "{next:?} after {lasted:?}");
+                lasted += next;
+                tries += 1;
+            }
+            assert!((14..=22).contains(&tries), "{tries}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -382,7 +382,7 @@ async fn a_short_outage_in_mid_run_is_ridden_out() {
     let report = world.apply(&wanted, &Options::default()).await;
     assert_eq!((report.tally.added, report.calls), (60, 72));
     let took = begun.elapsed().as_secs();
-    assert!((15..70).contains(&took), "{took}");
+    assert!((4..70).contains(&took), "{took}");
     world.assert_settled(&wanted).await;
 }
 
@@ -398,7 +398,7 @@ async fn a_long_outage_ends_the_run() {
     let begun = Instant::now();
     let report = world.apply(&wanted, &Options::default()).await;
     assert_eq!(report.tally.added, 20);
-    assert!(report.calls <= 45, "{} calls", report.calls);
+    assert!(report.calls <= 50, "{} calls", report.calls);
     let took = begun.elapsed().as_secs();
     assert!((120..200).contains(&took), "{took}");
 }
