@@ -7,6 +7,7 @@ use ess_callbacks::client::{Api, Reply, ServerTime};
 use ess_callbacks::model::{AccountName, Call, Outcome, Timestamp};
 use tokio::time::{Instant, sleep};
 
+use crate::config::enterprise_of;
 use crate::weather::{Kind, silence};
 use crate::world::Shared;
 
@@ -44,15 +45,24 @@ impl Drop for Trip<'_> {
     }
 }
 
+impl SimApi {
+    fn arrive(&self, number: usize, kind: Kind) -> Outcome {
+        let mut world = self.world.now();
+        world.check_arrival_rate(number);
+        world.arrive(number, kind)
+    }
+}
+
 impl Api for SimApi {
     async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
         let (number, fate) = self.world.now().depart(self.run, call, signed_at.0);
+        let way = self.world.now().rates.way;
         let trip = Trip {
             world: &self.world,
             number,
             over: false,
         };
-        sleep(fate.out).await;
+        sleep(way.unwrap_or(fate.out)).await;
         let outcome = match fate.kind {
             Kind::NotSent => {
                 let outcome = Outcome::NotSent(silence("no connection"));
@@ -64,11 +74,11 @@ impl Api for SimApi {
             }
             Kind::LostBefore => None,
             Kind::LostAfter | Kind::Garbage => {
-                let _lost = self.world.now().arrive(number, fate.kind);
+                let _lost = self.arrive(number, fate.kind);
                 None
             }
             Kind::Plain | Kind::InternalError { .. } | Kind::Refused(_) => {
-                Some(self.world.now().arrive(number, fate.kind))
+                Some(self.arrive(number, fate.kind))
             }
         };
         let server_time = {
@@ -95,7 +105,7 @@ impl Api for SimApi {
     async fn server_time(&self, account: &AccountName) -> ServerTime {
         let (fate, lost) = {
             let mut world = self.world.now();
-            world.check_departure_rate(self.run, account.as_str());
+            world.check_departure_rate(self.run, enterprise_of(account));
             let weather = world.weather;
             let now_ms = world.elapsed_ms();
             let fate = weather.fate(&mut world.dice, now_ms);

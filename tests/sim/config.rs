@@ -167,7 +167,12 @@ impl Id {
 
 /// Which enterprise's credentials sign the calls of a scope, by its account's first name.
 pub(crate) fn enterprise(scope: &Scope) -> &'static str {
-    let partner = scope.account.as_str() == ACCOUNTS[1];
+    enterprise_of(&scope.account)
+}
+
+/// Whose account has this name.
+pub(crate) fn enterprise_of(account: &AccountName) -> &'static str {
+    let partner = account.as_str() == ACCOUNTS[1];
     ACCOUNTS[usize::from(partner)]
 }
 

@@ -9,13 +9,14 @@ use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock as _};
 use ess_callbacks::client::Rate;
 use ess_callbacks::model::{Event, Lineage, NotAttempted, Report, Steps, Timestamp, Unfinished};
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
+use ess_callbacks::secret::Fingerprinter;
 use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{LockOwner, Locked, StateError, Store};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{SimApi, SimWall};
-use crate::config::{ENVIRONMENT, Id, SALT, universe};
+use crate::config::{ENVIRONMENT, Id, SALT, enterprise_of, universe};
 use crate::world::Shared;
 
 /// Where the state is.
@@ -239,11 +240,24 @@ async fn with_state(
     }
     world.now().note_plan(spec.number, &plan);
     let lineage = Lineage(uuid::Uuid::from_u128(1));
+    sign(locked, &plan);
     locked.initialize(lineage, plan.salt).await?;
     let report = calls(world, locked, &plan, spec).await;
     locked.save().await?;
+    world.now().rates.saved.insert(spec.number);
     conclude(world, locked, &plan, spec, &report);
     Ok(Ended::Done(report))
+}
+
+/// Each enterprise has one `SecretId`, whatever its account is called.
+fn sign(locked: &Locked<MemoryFiles>, plan: &Plan) {
+    let fingerprinter = Fingerprinter::new(plan.salt);
+    let signers = plan.accounts.keys().map(|name| {
+        let id = fingerprinter.secret_id(enterprise_of(name));
+        (name.clone(), id)
+    });
+    let signers = signers.collect();
+    locked.sign_with(locked.read(|recorded| apply::accounts(plan, &signers, recorded)));
 }
 
 async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: &Spec) -> Report {

@@ -2,7 +2,7 @@
 //!
 //! The letters are those of `docs/reliability.md`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ess_callbacks::model::{Belief, Evidence, Outcome, Presence, Recorded, Steps, Timestamp};
@@ -12,9 +12,6 @@ use tokio::time::Instant;
 
 use crate::config::{Config, Id};
 use crate::world::{Known, Sent, Taint, World, Write, fingerprints_of};
-
-/// A second, as the rate limit counts.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// What the oracle knows of one run.
 #[derive(Debug)]
@@ -30,7 +27,8 @@ pub(crate) struct RunFacts {
     /// Calls a second that it may make.
     pub(crate) rate: usize,
     pub(crate) max_retries: u32,
-    pub(crate) departures: BTreeMap<String, VecDeque<Instant>>,
+    /// How far its clock is off, if it does not jump.
+    pub(crate) clock: Option<i64>,
     /// Calls since the last one that got an answer, by account.
     pub(crate) silent: BTreeMap<&'static str, u32>,
     /// Calls that were not throttled, by callback.
@@ -53,7 +51,7 @@ impl RunFacts {
             files,
             rate: 20,
             max_retries: 5,
-            departures: BTreeMap::new(),
+            clock: None,
             silent: BTreeMap::new(),
             tries: BTreeMap::new(),
             throttles: BTreeMap::new(),
@@ -191,27 +189,6 @@ impl World {
             });
         if !found {
             self.breaks("h", &format!("{sent:?} leaves and is not in the journal"));
-        }
-    }
-
-    /// (g) Never more than the limit in any second.
-    pub(crate) fn check_departure_rate(&mut self, run: usize, account: &str) {
-        let facts = &mut self.runs[run];
-        let departures = facts.departures.entry(account.to_owned()).or_default();
-        let now = Instant::now();
-        while departures
-            .front()
-            .is_some_and(|first| now.duration_since(*first) >= SECOND)
-        {
-            departures.pop_front();
-        }
-        departures.push_back(now);
-        let (count, rate) = (departures.len(), facts.rate);
-        if count > rate {
-            self.breaks(
-                "g",
-                &format!("run {run}: {count} calls in a second at {rate}/s"),
-            );
         }
     }
 

@@ -86,7 +86,7 @@ impl Schedule {
     fn new(seed: u64, trace: bool) -> Self {
         let mut dice = Dice::new(seed);
         let mut world = World::new(dice.fork(), trace);
-        world.limit(dice.pick(&[20, 20, 20, 6, 3]));
+        world.limit = dice.pick(&[20, 20, 20, 6, 3]);
         Self {
             world: Shared::new(world),
             files: MemoryFiles::new(dice.seed()),
@@ -181,7 +181,8 @@ impl Schedule {
             seed: dice.seed(),
         };
         let off = match dice.below(10) {
-            0..=4 => dice.between(-3, 3),
+            0..=2 => 0,
+            3 | 4 => dice.between(-3, 3),
             5 | 6 => dice.between(-290, 290),
             7 | 8 => dice.between(-5_000, 5_000),
             _ => dice.between(-3_000_000, 3_000_000),
@@ -196,6 +197,7 @@ impl Schedule {
         let rate = dice.pick(&[20, 20, 20, 10, 5, 2, 1]);
         facts.rate = usize::try_from(rate).unwrap_or(1);
         facts.max_retries = settings.max_retries;
+        facts.clock = jump.is_none().then_some(off);
         let options = any_options(dice, &mut facts);
         let spec = Spec {
             number: self.world.now().runs.len(),
@@ -297,7 +299,7 @@ impl Schedule {
         {
             let mut world = self.world.now();
             world.weather = Weather::calm();
-            world.limit(20);
+            world.limit = 20;
         }
         // Nobody meddles any more after this. Lost calls may still arrive.
         sleep(Duration::from_secs(21)).await;

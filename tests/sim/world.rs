@@ -10,6 +10,7 @@ use std::time::Duration;
 use ess_callbacks::model::{Call, Operation, Outcome, RequestId, Timestamp};
 use tokio::time::Instant;
 
+use crate::bounds::Rates;
 use crate::config::{
     self, Config, FOREIGN, Id, SCOPES, URLS, Value, any_id, any_value, enterprise, value_of,
 };
@@ -100,8 +101,10 @@ pub(crate) struct World {
     exists_is_an_error: bool,
     /// Its answers have no `Date`, or one that no clock shows, for ever.
     clockless: bool,
-    limit: usize,
+    /// How many calls an account may make in a second.
+    pub(crate) limit: usize,
     admitted: BTreeMap<String, VecDeque<Instant>>,
+    pub(crate) rates: Rates,
     pub(crate) runs: Vec<RunFacts>,
     /// Callbacks that were in order when a run ended and have not been given up since.
     pub(crate) steady: BTreeMap<Id, Value>,
@@ -167,6 +170,7 @@ impl World {
             clockless: dice.percent(8),
             limit: 20,
             admitted: BTreeMap::new(),
+            rates: Rates::random(&mut dice),
             runs: Vec::new(),
             steady: BTreeMap::new(),
             managed: BTreeSet::new(),
@@ -177,11 +181,6 @@ impl World {
             facts: Facts::default(),
             dice,
         }
-    }
-
-    /// How many calls an account may make in a second.
-    pub(crate) const fn limit(&mut self, limit: usize) {
-        self.limit = limit;
     }
 
     /// Time since the schedule began, in milliseconds.
