@@ -239,6 +239,8 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
                 (Some((permit, trying)), Place::Slot(slot))
             }
         };
+        // The add of a replace is awaited with its delete.
+        let _awaited = (!self.committed).then(|| self.context.await_call());
         let signed_at = self.context.signing_time(self.account);
         let id = self.begin(write, signed_at).await?;
         let sent = match slot {

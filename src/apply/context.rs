@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
+use super::awaited::Awaited;
 use super::clock::{ServerClock, WallClock, is_credible};
 use super::ledger::Ledger;
 use super::paces::remember;
@@ -176,12 +177,14 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         std::future::pending::<()>().await;
     }
 
+    /// Ctrl-C waits for a call from when nothing keeps it from leaving. A replace counts as one.
+    pub(super) fn await_call(&self) -> Awaited<'_> {
+        Awaited::new(&self.in_flight)
+    }
+
     /// One call leaves and is answered, or not.
     pub(super) async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let reply = self.tools.api.attempt(call, signed_at).await;
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        reply
+        self.tools.api.attempt(call, signed_at).await
     }
 
     /// Waits for `wait`, but no longer than until this account is barred. `None` when it was.

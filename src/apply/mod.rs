@@ -13,6 +13,7 @@
 //! * dropping the future at any point loses nothing: the journal has it.
 
 mod attempt;
+mod awaited;
 mod clock;
 mod context;
 mod gates;

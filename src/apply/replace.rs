@@ -9,6 +9,7 @@
 use tokio::sync::SemaphorePermit;
 
 use super::attempt::{Finished, Next, Sender, Tries};
+use super::awaited::Awaited;
 use super::clock::WallClock;
 use super::context::add_of;
 use super::ledger::End;
@@ -28,6 +29,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
             short_lived,
             reservation,
             in_flight,
+            awaited,
         } = delete(sender).await.map_err(|why| tries.left(why))?;
         if short_lived && matches!(outcome, Outcome::ClockOff(_)) {
             sender.account.clock.no_short_lives();
@@ -45,7 +47,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
             }
             Next::Over(end) => return Err(end),
             Next::Again(pause) => {
-                drop((reservation, in_flight));
+                drop((reservation, in_flight, awaited));
                 let slept = sender.unless_barred(tokio::time::sleep(pause)).await;
                 slept.map_err(|why| tries.left(why))?;
             }
@@ -61,6 +63,7 @@ struct Deleted<'a> {
     short_lived: bool,
     reservation: Reservation,
     in_flight: Option<SemaphorePermit<'a>>,
+    awaited: Awaited<'a>,
 }
 
 async fn delete<'a, A: Api, F: Files, W: WallClock>(
@@ -75,6 +78,7 @@ async fn delete<'a, A: Api, F: Files, W: WallClock>(
         .await?
         .ok();
     let (slot, _trying) = sender.place(|| account.pace.acquire_pair()).await?;
+    let awaited = sender.context.await_call();
     let short = account.clock.short_lived();
     let signed_at = short.unwrap_or_else(|| sender.context.signing_time(account));
     let id = sender.begin(Write::Delete, signed_at).await?;
@@ -85,5 +89,6 @@ async fn delete<'a, A: Api, F: Files, W: WallClock>(
         short_lived: short.is_some(),
         reservation,
         in_flight,
+        awaited,
     })
 }

@@ -219,3 +219,12 @@ fn server_messages_can_not_forge_lines_or_colours() {
     assert!(!line.contains(char::is_control), "{line:?}");
     assert!(!event_json(&event, NOW).contains(char::is_control));
 }
+
+#[test]
+fn when_nothing_is_awaited_it_is_said_so() {
+    let text = event_text(&Event::Interrupted { in_flight: 0 }, &plain());
+    assert_eq!(
+        text.as_deref(),
+        Some("Interrupted. No calls are in flight, and no new ones leave.")
+    );
+}

@@ -99,14 +99,21 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
         ),
         Event::ClockOffset { account, seconds } => clock_offset(account, *seconds, style),
         Event::AccountStopped { account, error } => account_stopped(account, error, style),
-        Event::Interrupted { in_flight } => format!(
-            "{} No new calls; waiting for {} in flight. Press Ctrl-C once more to leave at \
-             once: the journal has the rest.",
-            style.paint(Tone::Warning, "Interrupted."),
-            counted(*in_flight, "call", "calls")
-        ),
+        Event::Interrupted { in_flight } => interrupted(*in_flight, style),
     };
     Some(line)
+}
+
+fn interrupted(in_flight: usize, style: &Style) -> String {
+    let interrupted = style.paint(Tone::Warning, "Interrupted.");
+    match in_flight {
+        0 => format!("{interrupted} No calls are in flight, and no new ones leave."),
+        some => format!(
+            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C once more to leave at \
+             once: the journal has the rest.",
+            counted(some, "call", "calls")
+        ),
+    }
 }
 
 fn throttled(account: &AccountName, rate_per_minute: u32, style: &Style) -> String {

@@ -295,6 +295,21 @@ async fn a_stop_makes_no_new_calls_but_brings_a_replaced_callback_back() {
         .apply_until(&wanted, &Options::default(), Some(begun))
         .await;
     assert!(report.interrupted);
+    let awaited = |event: &Event| {
+        if let Event::Interrupted { in_flight } = event {
+            Some(*in_flight)
+        } else {
+            None
+        }
+    };
+    let told: Vec<_> = world
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(awaited)
+        .collect();
+    assert_eq!(told, [1]);
     for url in ["https://acme.example/a", "https://acme.example/b"] {
         assert!(
             world.api.held(&scope(&wanted, "acme"), url).is_some(),
