@@ -67,13 +67,13 @@ fn first_secret(line: &str) -> usize {
     }
 }
 
-/// Whether this is a URL that holds no password, and nothing after it.
+/// Whether this is a URL that holds no password, no escape that may hide one, and nothing after it.
 fn is_open_url(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'', ' ']);
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.contains(['@', ':', '{', ',', ' ']))
+    rest.is_some_and(|rest| !rest.contains(['@', ':', '{', ',', ' ', '\\']))
 }
 
 #[cfg(test)]
@@ -87,6 +87,7 @@ mod tests {
     #[case("  acme:", "  acme:")]
     #[case("      - https://a.example/x", "      - https://a.example/x")]
     #[case("      - https://u:SECRET@a.example/x", "      - https:")]
+    #[case("      - \"https://a.example/?\\x74oken=SECRET", "      - \"https:")]
     #[case("        key: SECRET", "        key: ")]
     #[case("        kye: \"SECRET", "        kye: \"")]
     #[case("        SECRET", "        ")]

@@ -138,11 +138,13 @@ fn in_urls(text: &str, start: usize) -> Vec<Range<usize>> {
     let from = near(start.saturating_sub(REACH));
     let to = near((start + 2 * REACH).min(text.len()));
     let window = &text[from..to];
-    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    // A quote may belong to the URL, but not one at its end.
+    let closing = ['"', '\'', '`', ',', '}', ']', ')'];
     let mut found = Vec::new();
     for (at, _) in window.match_indices("://") {
         let rest = &window[at..];
-        let url = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let url = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
+        let url = url.trim_end_matches(closing);
         let parts = credentials(url).into_iter();
         found.extend(parts.map(|part| from + at + part.start..from + at + part.end));
     }
@@ -227,6 +229,16 @@ mod tests {
         assert_eq!(
             shown(text, 1, 10, &[]).text,
             "- { url: https://a.example/x?token=***&b=1, key: k } # old: https://a.example/?sig=***"
+        );
+        assert_eq!(
+            shown(
+                r#"- "https://a.example/?token=a'b`c"d" # "https://a.example/?token=x""#,
+                1,
+                1,
+                &[]
+            )
+            .text,
+            r#"- "https://a.example/?token=*******" # "https://a.example/?token=*""#
         );
         let long = format!("https://a.example/{}?token=abc", "x".repeat(500));
         let at = u32::try_from(long.len() - 2).unwrap();

@@ -181,7 +181,7 @@ impl<'s> Stretch<'s> {
         } else {
             Some(At::read(&mut tokens)?)
         };
-        let skipped = tokens.skipped();
+        let hidden = tokens.hidden();
         let has_anchors = tokens.has_anchors();
         tokens.close()?;
         let first = organizations.as_ref().and_then(first_of);
@@ -191,7 +191,7 @@ impl<'s> Stretch<'s> {
             file: self.number,
             text: self.text,
         };
-        for bytes in skipped {
+        for bytes in hidden {
             reader.hide(bytes);
         }
         let organizations = organizations.map(|listed| {

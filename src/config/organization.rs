@@ -13,7 +13,7 @@ use super::{code, url};
 use crate::diag::Place;
 use crate::model::{
     self, AccountName, Adoption, AppId, CallbackUrl, DeclaredSecret, Handle, OperatorId,
-    OrganizationId, SecretIndex, credentials,
+    OrganizationId, SecretIndex,
 };
 use crate::secret::SecretReference;
 
@@ -297,16 +297,9 @@ impl Reader<'_> {
         let Text(url) = url;
         let faults = url::faults(&url);
         if faults.is_empty() {
-            // Written with escapes it would not be known again in the line.
-            let written = self.text.get(text.0 as usize..text.1 as usize);
-            if !written.is_some_and(|written| written.contains(&*url))
-                && !credentials(&url).is_empty()
-            {
-                self.hide(text);
-            }
             return Some(CallbackUrl::new(url));
         }
-        self.hide_in_url(text, &faults);
+        self.hide_in_url(&url, text, &faults);
         for fault in faults {
             let help = fault.help.map(str::to_owned);
             self.error(span, fault.code, fault.message, help);
@@ -316,10 +309,14 @@ impl Reader<'_> {
 
     /// Hides what of a wrong URL may be secret: user name and password, what follows white space
     /// (perhaps the next key), and all of it when it has nothing of a URL.
-    fn hide_in_url(&mut self, (start, end): (u32, u32), faults: &[Fault]) {
+    fn hide_in_url(&mut self, url: &str, (start, end): (u32, u32), faults: &[Fault]) {
         let Some(written) = self.text.get(start as usize..end as usize) else {
             return;
         };
+        if !written.contains(url) {
+            // What is written with escapes or over several lines is not known again there.
+            return self.hide((start, end));
+        }
         let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
         let space = written.find(char::is_whitespace).unwrap_or(written.len());
         self.hide((small(space), end));

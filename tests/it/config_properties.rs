@@ -265,3 +265,37 @@ organizations:
         prop_assert!(!shown.contains("CANARY"), "{broken}\n{shown}");
     }
 }
+
+/// However a secret is written, no line that is shown of the file gives it away.
+#[test]
+fn no_way_of_writing_a_secret_shows_it() {
+    let callbacks = [
+        r#"{ kye: 1, url: "https://a.example/x?token=\x63anary12" }"#,
+        r#"{ kye: 1, url: "https://a.example/x?\x74oken=canary12" }"#,
+        "{ kye: 1, url: \"https://a.example/x?tok\\\n          en=canary12\", kei: 2 }",
+        "{ kye: 1, url: \"https://a.example/x?token=a\n          canary12\", kei: 2 }",
+        r"{ kye: 1, url: 'https://a.example/x?token=a''canary12' }",
+        r#"{ kye: 1, url: https://a.example/x?token=a"canary12 }"#,
+        r#"{ kye: 1, url: "https://u:canary12\x40a.example/" }"#,
+        r#"{ kye: 1, url: "https://a.example/x\x20key:canary12" }"#,
+        r#"{ kye: 1, url: https://a.example/, description: "see https://b.example/?\u0074oken=canary12" }"#,
+        r#"{ kye: 1, url: https://a.example/, key: "\x63anary12" }"#,
+        "{ kye: 1, url: https://a.example/, key: \"\n          canary12\", kei: 2 }",
+        "{ kye: 1, url: https://a.example/, token: b\n          canary12, kei: 2 }",
+        "url: https://a.example/\n        kye: 1\n        key: |\n          canary12",
+        "url: https://a.example/\n        kye: >-\n          canary12",
+        r#"{ url: "https://a.example/x?\x74oken=canary12" ]"#,
+        "{ url: \"https://a.example/x?tok\\\n          en=canary12\" ]",
+    ];
+    for callback in callbacks {
+        let text = format!(
+            "version: 1\nenvironment: test\norganizations:\n  acme:\n    callbacks:\n      - {callback}\n"
+        );
+        let problems = parse(&source(text)).expect_err(callback);
+        assert!(!problems.is_empty());
+        for problem in &problems {
+            let shown = format!("{problem:?}");
+            assert!(!shown.contains("anary12"), "{callback}: {shown}");
+        }
+    }
+}

@@ -18,6 +18,8 @@ use std::rc::Rc;
 use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle, StrInput};
 
 use super::code;
+use super::url::authority;
+use crate::model::credentials;
 
 pub(super) use place::{At, Failure, Malformed, Span, Start};
 
@@ -70,8 +72,9 @@ pub(in crate::config) struct Tokens<'t> {
     /// Never nested: what is logged has its aliases replaced already.
     replay: Option<Replay<'t>>,
     copies: usize,
-    /// Where the scalars stand that were passed over, in bytes.
-    skipped: Vec<(u32, u32)>,
+    text: &'t str,
+    /// Where scalars stand that were passed over or that hold credentials out of sight, in bytes.
+    hidden: Vec<(u32, u32)>,
 }
 
 impl<'t> Tokens<'t> {
@@ -103,7 +106,8 @@ impl<'t> Tokens<'t> {
             anchors: BTreeMap::new(),
             replay: None,
             copies: 0,
-            skipped: Vec::new(),
+            text,
+            hidden: Vec::new(),
         }))
     }
 
@@ -162,16 +166,29 @@ impl<'t> Tokens<'t> {
         while self.depth > outside {
             let token = self.next()?;
             if matches!(token.value, Token::Scalar(..)) {
-                self.skipped.push(token.text);
+                self.hidden.push(token.text);
             }
         }
         Ok(())
     }
 
-    /// Where the scalars stand that [`skip`](Self::skip) passed over, in bytes. Nobody has looked at
-    /// what they are, so they may be secrets.
-    pub(in crate::config) fn skipped(&mut self) -> Vec<(u32, u32)> {
-        std::mem::take(&mut self.skipped)
+    /// Where scalars stand that no excerpt may show, in bytes: those that [`skip`](Self::skip) passed over,
+    /// at which nobody has looked, and those with credentials in a URL that can't be found in the text,
+    /// because it is written with escapes or over several lines.
+    pub(in crate::config) fn hidden(&mut self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut self.hidden)
+    }
+
+    /// Hides a scalar whose credentials an excerpt would not know again.
+    fn look_at(&mut self, value: &str, span: &granit_parser::Span) {
+        if !holds_credentials(value) {
+            return;
+        }
+        let byte = |marker: &granit_parser::Marker| marker.byte_offset().unwrap_or(0);
+        let written = self.text.get(byte(&span.start)..byte(&span.end));
+        if !written.is_some_and(|written| written.contains(value)) {
+            self.hidden.push(self.start.bytes(span));
+        }
     }
 
     /// Whether anchors or aliases were met so far, so that one part of the text depends on another.
@@ -237,6 +254,10 @@ impl<'t> Tokens<'t> {
             )]
             let (token, anchor, tag) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
+                    // What is borrowed is written as it is.
+                    if let Cow::Owned(text) = &text {
+                        self.look_at(text, &span);
+                    }
                     let plain = style == ScalarStyle::Plain && tag.is_none();
                     (Token::Scalar(text, plain), anchor, tag)
                 }
@@ -314,6 +335,14 @@ impl<'t> Tokens<'t> {
         }
         Ok(())
     }
+}
+
+/// Whether a URL in this text holds what is masked in one, or a user name or password.
+fn holds_credentials(text: &str) -> bool {
+    text.match_indices("://").any(|(at, _)| {
+        let url = &text[at..];
+        !credentials(url).is_empty() || authority(url).is_some_and(|(_, host)| host.contains('@'))
+    })
 }
 
 #[expect(
