@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | vocabulary | [`model`], [`diag`], [`secret`] |
+//! | vocabulary | [`model`], [`diag`], [`secret`], `harmless` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
 //! | effects | [`client`], [`state`], [`apply`], [`sandbox`] |
 //! | program | [`cli`] |
@@ -16,6 +16,7 @@ pub mod client;
 pub mod config;
 pub mod diag;
 pub mod envelope;
+mod harmless;
 pub mod model;
 pub mod plan;
 pub mod render;

@@ -46,12 +46,13 @@ mod validate;
 mod workspace;
 mod written;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::harmless::neutral;
 use args::{Cli, Command};
 use exit::{Exit, Failure};
 use ui::Ui;
@@ -122,11 +123,14 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
 /// A command line that makes no sense, or asks for help.
 fn refuse(error: &clap::Error) -> ExitCode {
     // A value that makes no sense is shown, and may come from the environment.
-    let printed = if io::stderr().is_terminal() || !error.use_stderr() {
+    let text = error.render().to_string();
+    let harmless = neutral(&text);
+    let printed = if text == harmless {
         error.print()
+    } else if error.use_stderr() {
+        io::stderr().write_all(harmless.as_bytes())
     } else {
-        let text = error.render().to_string();
-        io::stderr().write_all(crate::render::neutral(&text).as_bytes())
+        io::stdout().write_all(harmless.as_bytes())
     };
     let lost = printed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
     #[expect(

@@ -111,7 +111,7 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
         }
         Format::Diff => {
             let style = ui.style(rate);
-            ui.stream(|out| render::plan_diff(plan, &style, out));
+            ui.diff(|out| render::plan_diff(plan, &style, out));
         }
     }
     // The document and the comment say it themselves, for whoever reads them elsewhere.

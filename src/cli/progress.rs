@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::harmless::neutral;
 use crate::model::Event;
 use crate::render;
 
@@ -79,7 +80,7 @@ impl Progress {
             | Event::Interrupted { .. } => {}
         }
         if let Some(text) = text {
-            self.bar.println(text);
+            self.bar.println(neutral(&text));
         }
     }
 

@@ -23,6 +23,7 @@ use super::progress::Progress;
 use super::written;
 use crate::apply::{Sink, WallClock};
 use crate::diag::{Diagnostic, Severity};
+use crate::harmless::{Neutral, neutral};
 use crate::model::{Address, Event, Timestamp};
 use crate::render::{self, Style};
 
@@ -54,6 +55,8 @@ struct Stream<W: Write> {
     to: BufWriter<W>,
     style: Style,
     terminal: bool,
+    /// Keeps foreign text from being a command to whoever reads the stream.
+    sieve: Neutral,
     /// Nobody reads it any more.
     closed: bool,
     /// What could not be written, unless its reader went away.
@@ -146,7 +149,6 @@ impl Ui {
             self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
         }
         if !self.json {
-            let text = render::neutral(&text.to_string());
             self.out.write(format_args!("{text}\n"));
         }
     }
@@ -167,6 +169,13 @@ impl Ui {
         let _ = render(&mut self.out);
     }
 
+    /// Prints a diff, whose lines begin as those of no other text do.
+    pub(super) fn diff(&mut self, render: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
+        self.out.sieve.allow_headers(true);
+        self.stream(render);
+        self.out.sieve.allow_headers(false);
+    }
+
     /// Writes what went wrong, piece by piece.
     pub(super) fn complain(
         &mut self,
@@ -185,7 +194,7 @@ impl Ui {
         self.err.flush();
     }
 
-    /// Data as bytes.
+    /// Data as bytes, in which nothing is changed: it has to be harmless already.
     pub(super) fn bytes(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if !self.out.closed {
             let written = write(&mut self.out.to);
@@ -198,7 +207,6 @@ impl Ui {
         if !self.json && !self.quiet {
             // What was printed before it is also seen before it.
             self.out.flush();
-            let text = render::neutral(&text.to_string());
             self.err.write(format_args!("{text}\n"));
             self.err.flush();
         }
@@ -398,7 +406,7 @@ pub(super) fn last_words(text: &str) {
     // A progress bar may stand in the line.
     let begin = if err.is_terminal() { "\r\u{1b}[2K" } else { "" };
     // Nobody to tell when printing fails.
-    drop(writeln!(err, "{begin}{text}"));
+    drop(writeln!(err, "{begin}{}", neutral(text)));
 }
 
 impl Sink for Ui {
@@ -443,6 +451,7 @@ impl<W: Write> Stream<W> {
             to: BufWriter::with_capacity(1 << 16, to),
             style,
             terminal,
+            sieve: Neutral::new(style.colour),
             closed: false,
             error: None,
         }
@@ -478,7 +487,8 @@ fn is_hung_up(error: &io::Error) -> bool {
 impl<W: Write> fmt::Write for Stream<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if !self.closed {
-            let written = self.to.write_all(text.as_bytes());
+            let Self { to, sieve, .. } = self;
+            let written = sieve.pass(text, |part| to.write_all(part.as_bytes()));
             self.after(written);
         }
         if self.closed {

@@ -56,6 +56,7 @@ fn annotate(problems: &[Diagnostic], system: Annotate, locations: &Locations, ui
             render::gitlab_code_quality(problems, &locations.config.display().to_string())
         }
     };
-    ui.print(format_args!("{text}"));
+    // These are commands, and ours.
+    ui.bytes(|out| out.write_all(text.as_bytes()));
     ui.flush();
 }

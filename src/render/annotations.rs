@@ -8,8 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::escape::Clean;
 use crate::diag::{Diagnostic, Severity, Snippet};
+use crate::harmless::{PrettyJson, neutral};
 
-/// GitHub's workflow commands, a line for each diagnostic. GitHub shows ten errors and ten warnings
+/// GitHub's workflow commands, a line for each diagnostic, and no other command in it. GitHub shows ten errors and ten warnings
 /// of a step; all of them are in its log.
 pub fn github_annotations(diagnostics: &[Diagnostic]) -> String {
     let mut text = String::new();
@@ -34,7 +35,7 @@ pub fn github_annotations(diagnostics: &[Diagnostic]) -> String {
             write!(
                 text,
                 "file={},line={line},col={column},endColumn={},",
-                property(relative(file)),
+                property(&harmless(relative(file))),
                 column.saturating_add(*length)
             )
             .expect("memory");
@@ -52,6 +53,12 @@ pub fn github_annotations(diagnostics: &[Diagnostic]) -> String {
 /// Both systems know files by their path in the repository.
 fn relative(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
+}
+
+/// A file's name has no escapes but GitHub's own. Where it holds what acts on a log, the problem is shown
+/// at no file rather than obeyed.
+fn harmless(path: &str) -> String {
+    neutral(&path.replace(char::is_control, "\u{fffd}"))
 }
 
 /// What follows `::`.
@@ -133,8 +140,13 @@ pub fn gitlab_code_quality(diagnostics: &[Diagnostic], configuration: &str) -> S
             }
         })
         .collect();
-    let json = serde_json::to_string_pretty(&issues).expect("texts and numbers are always JSON");
-    format!("{json}\n")
+    let mut json = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut json, PrettyJson::default());
+    issues
+        .serialize(&mut serializer)
+        .expect("texts and numbers are always JSON");
+    json.push(b'\n');
+    String::from_utf8(json).expect("JSON is UTF-8")
 }
 
 #[cfg(test)]
@@ -198,7 +210,7 @@ mod tests {
             let shown = format!("{}\nhelp: did you mean `key`?", Clean(&diagnostic.message));
             proptest::prop_assert_eq!(undone(body), shown);
             let named = properties.split(',').next().unwrap().strip_prefix("file=").unwrap();
-            proptest::prop_assert_eq!(undone(named), relative(&file));
+            proptest::prop_assert_eq!(undone(named), harmless(relative(&file)));
         }
 
         /// Each issue has a fingerprint of its own, however equal they look.

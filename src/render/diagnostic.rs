@@ -2,8 +2,8 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer};
 
-use super::escape::{is_treacherous, neutral};
 use crate::diag::{Diagnostic, Severity, Snippet};
+use crate::harmless::{is_treacherous, neutral};
 
 /// Draws one diagnostic, without a line break at its end. Reads the same without `colour`.
 pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {

@@ -3,13 +3,11 @@
 //! A handle, a URL or a message of the server may hold escape sequences or characters that reverse
 //! the writing direction. Shown raw, they could recolour or rewrite the very plan that somebody is
 //! about to approve.
-//!
-//! A log of a CI system is read by a program too: GitHub takes `##[…]` anywhere in a line and `::…` at
-//! its beginning for commands, Azure Pipelines `##vso[…]`, `TeamCity` `##teamcity[…]`; Buildkite folds at
-//! lines that begin with `---`, `+++`, `~~~` or `^^^`. GitLab's section marks need control characters.
+//! A log of a CI system is read by a program too: see [`crate::harmless`].
 
 use std::fmt::{self, Display, Write as _};
-use std::io;
+
+use crate::harmless::is_treacherous;
 
 /// Shows a value with its control characters escaped (`\u{1b}`).
 #[derive(Clone, Copy, Debug)]
@@ -70,31 +68,6 @@ fn commands(last: [char; 3], c: char) -> bool {
     }
 }
 
-/// Lines in which no CI system finds a command. One character for one, so that columns stay.
-pub(crate) fn neutral(text: &str) -> String {
-    let mut lines = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let begins = line.len() - line.trim_start().len();
-        let command = line[begins..].starts_with("::");
-        let mut hashes = 0;
-        for (at, c) in line.char_indices() {
-            let completes = c == '[' && hashes >= 2;
-            hashes = match c {
-                '#' if hashes < 2 => hashes + 1,
-                '#' => 2,
-                c if hashes >= 2 && c.is_alphanumeric() => hashes,
-                _ => 0,
-            };
-            if completes || (command && at == begins) {
-                lines.push(char::REPLACEMENT_CHARACTER);
-            } else {
-                lines.push(c);
-            }
-        }
-    }
-    lines
-}
-
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut clean_from = 0;
@@ -117,55 +90,10 @@ impl fmt::Write for Escaping<'_, '_> {
     }
 }
 
-/// Compact JSON in which the same characters are escaped. Readers see no difference; a terminal or a
-/// CI log that shows the JSON does.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HarmlessJson;
-
-impl serde_json::ser::Formatter for HarmlessJson {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut clean_from = 0;
-        let mut last = ' ';
-        for (at, c) in fragment.char_indices() {
-            let escaped = is_treacherous(c) || (c == '#' && last == '#');
-            last = if escaped { ' ' } else { c };
-            if !escaped {
-                continue;
-            }
-            writer.write_all(&fragment.as_bytes()[clean_from..at])?;
-            clean_from = at + c.len_utf8();
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-        }
-        writer.write_all(&fragment.as_bytes()[clean_from..])
-    }
-}
-
-/// Characters that act on a terminal, or on the text around them, instead of being seen. Joiners
-/// (U+200C, U+200D) stay: some scripts can't be written without them.
-pub(crate) fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{61c}'
-                | '\u{200b}'
-                | '\u{200e}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harmless::is_command;
 
     #[test]
     fn escape_sequences_and_reversed_text_are_shown_and_not_obeyed() {
@@ -182,33 +110,6 @@ mod tests {
     }
 
     #[test]
-    fn json_means_the_same_with_and_without_escapes() {
-        let mut out = Vec::new();
-        let text = "a\u{9b}\u{e0041}中\n\"";
-        let mut serializer = serde_json::Serializer::with_formatter(&mut out, HarmlessJson);
-        serde::Serialize::serialize(text, &mut serializer).unwrap();
-        let json = String::from_utf8(out).unwrap();
-        assert_eq!(json, r#""a\u009b\udb40\udc41中\n\"""#);
-        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-    }
-
-    /// What the programs that read logs take for a command, by their public sources.
-    fn is_command(line: &str) -> bool {
-        let begins = ["::", "---", "+++", "~~~", "^^^"];
-        let after_hashes = |rest: &str| {
-            rest.trim_start_matches('#')
-                .trim_start_matches(char::is_alphanumeric)
-                .starts_with('[')
-        };
-        begins
-            .iter()
-            .any(|begin| line.trim_start().starts_with(begin))
-            || line
-                .match_indices("##")
-                .any(|(at, _)| after_hashes(&line[at..]))
-    }
-
-    #[test]
     fn no_command_to_a_ci_system_gets_through() {
         for text in [
             "##[set-output name=x]1",
@@ -220,23 +121,13 @@ mod tests {
             "+++ x",
         ] {
             assert!(text.lines().any(is_command), "{text}");
-            let json = {
-                let mut out = Vec::new();
-                let mut to = serde_json::Serializer::with_formatter(&mut out, HarmlessJson);
-                serde::Serialize::serialize(text, &mut to).unwrap();
-                String::from_utf8(out).unwrap()
-            };
-            for shown in [Clean(text).to_string(), Quoted(text).to_string(), json] {
+            for shown in [Clean(text).to_string(), Quoted(text).to_string()] {
                 assert!(!shown.lines().any(is_command), "{shown}");
             }
         }
         assert_eq!(
             Clean("##[a] http://[::1]/").to_string(),
             r"#\u{23}[a] http://[::1]/"
-        );
-        assert_eq!(
-            neutral("  ::a::b\n# ##vso[x] ##"),
-            "  \u{fffd}:a::b\n# ##vso\u{fffd}x] ##"
         );
     }
 
@@ -255,8 +146,6 @@ mod tests {
             assert!(!is_command(&shown), "{shown}");
             // However the words are wrapped.
             assert!(!shown.split_whitespace().any(is_command), "{shown}");
-            let lines = neutral(&parts.concat());
-            assert!(!lines.lines().any(|line| line.contains("##[") || line.trim_start().starts_with("::")));
         }
 
         #[test]

@@ -37,7 +37,6 @@ mod wrap;
 
 pub use annotations::{github_annotations, gitlab_code_quality};
 pub use diff::plan_diff;
-pub(crate) use escape::neutral;
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::escape::is_treacherous;
 use super::{
     Style, change_summary_json, error_json, error_text, guards_json, guards_text, plan_diff,
     plan_markdown, plan_text, planned_change_json, planned_move_json, planned_update_json,
 };
+use crate::harmless::is_treacherous;
 use crate::model::{Address, CallbackUrl, Handle, OperatorId, Timestamp};
 use crate::plan::{Bookkeeping, Plan, arbitrary, calls_digest, write_document};
 

@@ -5,18 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and everything of ours that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
+    ("harmless", &[]),
     ("secret", &["model"]),
     ("wire", &[]),
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),
     ("config", &["model", "diag", "secret"]),
-    ("plan", &["model", "diag", "secret"]),
-    ("render", &["model", "diag", "secret", "plan"]),
+    ("plan", &["model", "diag", "secret", "harmless"]),
+    ("render", &["model", "diag", "secret", "harmless", "plan"]),
     ("client", &["model", "diag", "secret", "sign", "wire"]),
-    ("state", &["model", "diag", "secret"]),
+    ("state", &["model", "diag", "secret", "harmless"]),
     (
         "sandbox",
         &["model", "diag", "secret", "sign", "wire", "envelope"],
@@ -29,7 +30,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
         "cli",
         &[
             "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan", "render",
-            "client", "state", "sandbox", "apply",
+            "client", "state", "sandbox", "apply", "harmless",
         ],
     ),
     ("main.rs", &["cli"]),

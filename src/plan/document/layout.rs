@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use serde_json::ser::Formatter;
 use sha2::{Digest as _, Sha256};
 
+use crate::harmless::write_fragment;
+
 /// To this depth every value stands on a line of its own; deeper ones follow each other.
 const LINES_TO_DEPTH: usize = 2;
 
@@ -51,18 +53,12 @@ impl Lines {
 }
 
 impl Formatter for Lines {
-    /// In the log of a CI job `##[…]` and `##vso[…]` are commands; JSON means the same without them.
     fn write_string_fragment<W: Write + ?Sized>(
         &mut self,
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut parts = fragment.split("##");
-        writer.write_all(parts.next().unwrap_or_default().as_bytes())?;
-        parts.try_for_each(|part| {
-            writer.write_all(b"#\\u0023")?;
-            writer.write_all(part.as_bytes())
-        })
+        write_fragment(writer, fragment)
     }
 
     fn begin_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {

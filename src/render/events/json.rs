@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::text::{event_text, not_attempted};
+use crate::harmless;
 use crate::model::{
     AccountName, Action, Address, ApiError, Drift, Event, Handle, NotAttempted, RequestId,
     Timestamp,
 };
-use crate::render::escape::{Clean, HarmlessJson};
+use crate::render::escape::Clean;
 use crate::render::style::Style;
 
 /// How much a line matters.
@@ -56,7 +57,7 @@ pub(in crate::render) fn line(
     }
     .serialize(&mut serde_json::Serializer::with_formatter(
         &mut bytes,
-        HarmlessJson,
+        harmless::Json,
     ))
     .expect("names, numbers and times are always JSON");
     String::from_utf8(bytes).expect("JSON is UTF-8")

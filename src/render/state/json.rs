@@ -5,12 +5,12 @@ use std::io;
 
 use serde::{Serialize, Serializer};
 
+use crate::harmless;
 use crate::model::{
     AccountName, Address, AppId, CallbackUrl, Destination, Entry, Environment, Fingerprints,
     Handle, Lineage, LostCall, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope,
     Timestamp, Write,
 };
-use crate::render::escape::HarmlessJson;
 
 /// Writes everything recorded as one JSON object on one line: `format_version`, `environment`, `destination`,
 /// `lineage`, `serial` and `callbacks`, each as [`entry_json`] gives it. Memory does not grow with
@@ -38,7 +38,7 @@ pub fn state_json(recorded: &Recorded, mut out: impl io::Write) -> io::Result<()
     }
     .serialize(&mut serde_json::Serializer::with_formatter(
         &mut out,
-        HarmlessJson,
+        harmless::Json,
     ))
     .map_err(io::Error::from)?;
     out.write_all(b"\n")
@@ -50,7 +50,7 @@ pub fn entry_json(scope: &Scope, url: &CallbackUrl, entry: &Entry) -> String {
     EntryJson::new(scope, url, entry)
         .serialize(&mut serde_json::Serializer::with_formatter(
             &mut bytes,
-            HarmlessJson,
+            harmless::Json,
         ))
         .expect("names, numbers and times are always JSON");
     String::from_utf8(bytes).expect("JSON is UTF-8")

@@ -2,8 +2,11 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use super::VERSION;
 use super::line::CallbackLine;
+use crate::harmless::Json;
 use crate::model::{Lineage, Recorded, Salt};
 
 /// Writes everything recorded, but what is not worth remembering. Streams: needs no memory of its
@@ -34,13 +37,25 @@ pub fn write(recorded: &Recorded, out: &mut impl Write) -> io::Result<()> {
             .check_names()
             .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
         line.clear();
-        serde_json::to_writer(&mut line, &callback)?;
+        harmless(&mut line, &callback)?;
         out.write_all(end.as_bytes())?;
         out.write_all(b"\n    ")?;
         out.write_all(&line)?;
         end = ",";
     }
     out.write_all(b"\n  ]\n}\n")
+}
+
+/// A state is printed too, perhaps into a log.
+fn harmless(out: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(out, Json);
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+fn text(value: &impl Serialize) -> io::Result<String> {
+    let mut out = Vec::new();
+    harmless(&mut out, value)?;
+    String::from_utf8(out).map_err(io::Error::other)
 }
 
 fn write_head(
@@ -50,10 +65,7 @@ fn write_head(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let destination = match &recorded.destination {
-        Some(destination) => format!(
-            "\n  \"destination\": {},",
-            serde_json::to_string(destination)?
-        ),
+        Some(destination) => format!("\n  \"destination\": {},", text(destination)?),
         None => String::new(),
     };
     let mut accounts = String::new();
@@ -65,14 +77,14 @@ fn write_head(
         };
         accounts.push_str(start);
         accounts.push_str("\n    ");
-        accounts.push_str(&serde_json::to_string(name)?);
+        accounts.push_str(&text(name)?);
         accounts.push_str(": ");
-        accounts.push_str(&serde_json::to_string(account)?);
+        accounts.push_str(&text(account)?);
     }
     if !accounts.is_empty() {
         accounts.push_str("\n  },");
     }
-    let salt = serde_json::to_string(&salt)?;
+    let salt = text(&salt)?;
     write!(
         out,
         r#"{{
