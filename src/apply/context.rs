@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::awaited::Awaited;
+use super::bookkeeping::{keep_books, move_records};
 use super::clock::{ServerClock, WallClock, is_credible};
 use super::ledger::Ledger;
 use super::paces::remember;
@@ -18,7 +19,7 @@ use crate::model::{
     AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
     NotAttempted, Operation, Outcome, Report, Settled, Steps, Timestamp, Write,
 };
-use crate::plan::{After, Bookkeeping, Change, Details, Move, OrganizationPlan, Plan, Reason};
+use crate::plan::{After, Change, OrganizationPlan, Plan};
 use crate::state::Files;
 
 /// How to apply.
@@ -425,72 +426,6 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             ..self.ledger.report()
         }
     }
-}
-
-fn move_records(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
-    let mut changed = false;
-    for Move {
-        handle: _,
-        from,
-        to,
-        callbacks: _,
-    } in &plan.moves
-    {
-        changed |= recorded.move_scope(from, to);
-    }
-    changed
-}
-
-/// What the record has to learn or forget without a call. Whether anything changed.
-pub fn keep_books(plan: &Plan, recorded: &mut crate::model::Recorded) -> bool {
-    let mut changed = move_records(plan, recorded);
-    for item in &plan.bookkeeping {
-        match item {
-            Bookkeeping::Refresh {
-                identity,
-                before: _,
-                after:
-                    Details {
-                        handle,
-                        operator,
-                        protect,
-                    },
-            } => {
-                if let Some(entry) = recorded.get_mut(&identity.scope, &identity.url) {
-                    entry.handle = handle.clone();
-                    entry.operator = operator.clone();
-                    entry.protect = *protect;
-                    changed = true;
-                }
-            }
-            Bookkeeping::Forget(identity) => {
-                changed |= forget(recorded, &identity.scope, &identity.url);
-            }
-        }
-    }
-    for organization in &plan.organizations {
-        for change in &organization.changes {
-            if change.after.is_none()
-                && change.reason != Reason::ListedAbsent
-                && change.steps.calls() > 0
-            {
-                changed |= forget(recorded, &organization.scope, &change.address.url);
-            }
-        }
-    }
-    changed
-}
-
-/// Forgets what is proven absent and what no lost call can bring back.
-fn forget(
-    recorded: &mut crate::model::Recorded,
-    scope: &crate::model::Scope,
-    url: &crate::model::CallbackUrl,
-) -> bool {
-    let gone = recorded
-        .get(scope, url)
-        .is_some_and(|entry| entry.belief == crate::model::Belief::ABSENT && entry.lost.is_none());
-    gone && recorded.remove(scope, url).is_some()
 }
 
 /// What an add of this change writes. Planning resolved the secrets, else it would not be applied.

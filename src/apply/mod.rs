@@ -14,6 +14,7 @@
 
 mod attempt;
 mod awaited;
+mod bookkeeping;
 mod clock;
 mod context;
 mod gates;
@@ -36,8 +37,8 @@ use tokio::sync::watch;
 pub use self::clock::WallClock;
 pub use self::context::Settings;
 
+pub use self::bookkeeping::keep_books;
 use self::context::Context;
-pub use self::context::keep_books;
 use self::gates::Gates;
 pub use self::paces::{accounts, paces};
 use crate::client::{Api, Pace};
