@@ -64,6 +64,7 @@ impl Sink for Events {
 
 fn desired(urls: &[&str]) -> Desired {
     let callback = |url: &&str| Callback {
+        enabled: true,
         url: CallbackUrl::new(*url),
         key: None,
         token: None,

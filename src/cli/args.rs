@@ -13,12 +13,7 @@ use crate::sandbox::{FaultSpec, Member, OnExists, Script};
 /// `apply` changes it, and a state file remembers what is proven, assumed and unknown of an API that
 /// can't be read back.
 #[derive(Debug, Parser)]
-#[command(
-    name = "ess-callbacks",
-    version,
-    propagate_version = true,
-    disable_help_subcommand = true
-)]
+#[command(name = "ess-callbacks", version, propagate_version = true)]
 #[command(max_term_width = 100, arg_required_else_help = true)]
 #[command(after_long_help = super::manual::examples_and_exit_codes())]
 pub(super) struct Cli {
@@ -42,7 +37,11 @@ pub(super) struct Global {
     )]
     #[arg(default_value = "callbacks.yaml", hide_env_values = true)]
     pub(super) config: PathBuf,
-    /// The state file [default: callbacks.state.json beside the configuration].
+    /// Another value for a variable that the configuration declares under `vars`.
+    /// `ESS_CALLBACKS_VAR_<NAME>` does the same.
+    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = super::variables::parse)]
+    pub(super) var: Vec<(String, String)>,
+    /// The state file [default: NAME.state.json beside NAME.yaml, callbacks.state.json beside all else].
     #[arg(
         long,
         global = true,
@@ -128,6 +127,21 @@ pub(super) enum Command {
     Secret(Secret),
     /// Serve the sandbox: an eSign of your own, for any client.
     Sandbox(Sandbox),
+    /// Explain an error or warning, as docs/errors.md does.
+    Explain {
+        /// Its code, such as E053 or W003; without it, all codes are listed.
+        #[arg(value_name = "CODE")]
+        code: Option<String>,
+    },
+    /// Format the configuration, and print the names of the files that changed.
+    Fmt {
+        /// Change nothing; exit with 1 when a file is not in that style.
+        #[arg(long, env = "ESS_CALLBACKS_CHECK", value_parser = clap::builder::FalseyValueParser::new())]
+        check: bool,
+    },
+    /// Print the version, as --version does.
+    #[command(hide = true)]
+    Version,
     /// Print the JSON Schema of callbacks.yaml.
     Schema,
     /// Print a completion script.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
+use super::locations::Locations;
 use super::lock::lock;
 use super::random::random;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, Resolve, check_aim};
+use super::workspace::{Loaded, Resolve, check_aim};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Presence, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;
@@ -124,14 +125,18 @@ fn news(
     tally: &mut Tally,
 ) -> Vec<(Identity, Entry)> {
     let mut new = Vec::new();
-    // The secrets of suspended organizations were not resolved, so their fingerprints are not known.
+    // The secrets of suspended organizations and disabled callbacks were not resolved, so their fingerprints are not known.
     let organizations = loaded
         .desired
         .organizations
         .iter()
         .filter(|organization| !organization.suspend);
     for organization in organizations {
-        for callback in &organization.callbacks {
+        for callback in organization
+            .callbacks
+            .iter()
+            .filter(|callback| callback.enabled)
+        {
             let address = Address {
                 handle: organization.handle.clone(),
                 url: callback.url.clone(),

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::exit::Failure;
+use super::locations::Locations;
 use super::owner;
 use super::ui::Ui;
-use super::workspace::Locations;
 use crate::model::Environment;
 use crate::state::{LockOwner, Locked, RealFiles, Store, conflict_copies};
 
@@ -35,6 +35,9 @@ pub(super) async fn lock(
     timeout: Option<Duration>,
     ui: &mut Ui,
 ) -> Result<Locked<RealFiles>, Failure> {
+    if let Some(note) = locations.older_name() {
+        ui.note(format_args!("{note}"));
+    }
     let owner = owner::this_process()?;
     let waiting = |holder: Option<&LockOwner>| {
         let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);

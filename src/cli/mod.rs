@@ -12,12 +12,16 @@ mod credentials;
 mod descriptors;
 mod duration;
 mod exit;
+mod explain;
+mod fmt;
 mod fold;
+mod habits;
 mod identity;
 mod import;
 mod init;
 mod jitter;
 mod job;
+mod locations;
 mod lock;
 mod logging;
 mod manual;
@@ -43,9 +47,11 @@ mod transfer;
 mod ui;
 mod unlock;
 mod validate;
+mod variables;
 mod workspace;
 mod written;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -55,13 +61,17 @@ use tokio::runtime::{Builder, Runtime};
 use crate::harmless::neutral;
 use args::{Cli, Command};
 use exit::{Exit, Failure};
-use ui::Ui;
+use ui::{SystemClock, Ui};
+
+use crate::apply::WallClock as _;
+use crate::render;
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
     let cli = match parse::parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error),
+        Err(error) => return refuse(&habits::advise(error, &words), &words),
     };
     let mut ui = Ui::new(&cli.global);
     logging::start(&cli.global);
@@ -101,6 +111,9 @@ fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(&global, &args, ui)),
         Command::Secret(args) => secret::run(&args, ui),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
+        Command::Explain { code } => explain::run(code.as_deref(), ui),
+        Command::Fmt { check } => fmt::run(&global.config, check, ui),
+        Command::Version => Ok(texts::version(ui)),
         Command::Schema => Ok(texts::schema(ui)),
         Command::Completions { shell } => Ok(texts::completions(shell, ui)),
         Command::Man => Ok(texts::man(ui)),
@@ -121,7 +134,21 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
 }
 
 /// A command line that makes no sense, or asks for help.
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    if error.use_stderr() && parse::wants_json(words) {
+        // Whoever reads events reads this one too.
+        let lines = [
+            render::version_json(env!("CARGO_PKG_VERSION"), SystemClock.now()),
+            render::usage_json(&error.to_string(), Exit::Usage.code(), SystemClock.now()),
+        ];
+        let printed = io::stdout().write_all(format!("{}\n", lines.join("\n")).as_bytes());
+        return if printed.is_ok() {
+            Exit::Usage
+        } else {
+            Exit::Error
+        }
+        .into();
+    }
     // A value that makes no sense is shown, and may come from the environment.
     let text = error.render().to_string();
     let harmless = neutral(&text);

@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
+use super::locations::Locations;
 use super::sources;
-use super::workspace::Locations;
 use super::written;
 use crate::state::{Paths, Store, followed};
 

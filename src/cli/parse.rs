@@ -4,6 +4,7 @@ use clap::builder::Resettable;
 use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::args::Cli;
+use std::ffi::OsString;
 
 /// The command line of this process.
 ///
@@ -60,6 +61,13 @@ fn without_denied(command: Command) -> Command {
 fn says_no(value: &str) -> bool {
     let no = ["0", "f", "false", "n", "no", "off"];
     no.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// Whether events were asked for, as far as a command line with a mistake can tell.
+pub(super) fn wants_json(words: &[OsString]) -> bool {
+    let variable = std::env::var("ESS_CALLBACKS_JSON").unwrap_or_default();
+    let words = words.iter().take_while(|word| *word != "--");
+    words.skip(1).any(|word| word == "--json") || !(variable.is_empty() || says_no(&variable))
 }
 
 /// What `calls_digest` makes: a text that can't be one would only be refused later, as stale.

@@ -30,6 +30,8 @@ fn flag(name: &str, value: &str) -> String {
 pub(super) fn apply(plan: &Path, global: &Global, commands: Commands) -> String {
     let Global {
         config,
+        // A plan has no variables any more.
+        var: _,
         state,
         sandbox,
         endpoint,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Failure;
-use crate::config::{self, Parsed, Source};
+use crate::config::{self, Given, Parsed, Source};
 
 /// The configuration as read.
 #[derive(Debug)]
@@ -43,10 +43,39 @@ pub(super) fn read(path: &Path) -> Result<Configuration, Failure> {
 }
 
 /// Reads and checks. Warnings are in the result, errors in the failure.
-pub(super) fn parse(path: &Path) -> Result<(Configuration, Parsed), Failure> {
+pub(super) fn parse(path: &Path, given: &Given) -> Result<(Configuration, Parsed), Failure> {
     let configuration = read(path)?;
-    let parsed = config::parse(&configuration.sources).map_err(Failure::invalid)?;
+    let beside = beside(path);
+    let parsed =
+        config::parse_with(&configuration.sources, given, &beside).map_err(Failure::invalid)?;
     Ok((configuration, parsed))
+}
+
+/// How large a file beside the configuration may be to be looked at, in bytes.
+const MOST_BESIDE: u64 = 1 << 20;
+
+/// The YAML files beside a single file that may be configurations too. What can't be read is left out:
+/// it is not what was asked for.
+fn beside(path: &Path) -> Vec<Source> {
+    let this = path.file_name();
+    if path == Path::new("-") || path.is_dir() || !is_yaml(path) {
+        return Vec::new();
+    }
+    let Ok(files) = listing(&folder(path)) else {
+        return Vec::new();
+    };
+    let others = files.into_iter().filter(|file| file.file_name() != this);
+    let read = |file: PathBuf| {
+        let opened = File::open(&file).ok()?;
+        if opened.metadata().ok()?.len() > MOST_BESIDE {
+            return None;
+        }
+        let name = file.strip_prefix("./").unwrap_or(&file);
+        let source = limited(&name.display().to_string(), opened).ok()?;
+        let has = |key: &[u8]| source.text.windows(key.len()).any(|part| part == key);
+        (has(b"environment:") && has(b"organizations:")).then_some(source)
+    };
+    others.filter_map(read).collect()
 }
 
 /// The folder that belongs to a configuration: itself, or the one its file is in.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
+use super::locations::Locations;
 use super::lock::lock;
 use super::sources;
 use super::transfer;
 use super::ui::{SystemClock, Ui};
-use super::workspace::Locations;
 use crate::apply::WallClock as _;
 use crate::model::{
     Address, CallbackUrl, Entry, Handle, Identity, Organization, Recorded, Scope, masked,
@@ -218,7 +218,7 @@ async fn rename(
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     let found = find(recorded, &[from.to_owned()])?;
-    let (_, parsed) = sources::parse(&locations.config)?;
+    let (_, parsed) = sources::parse(&locations.config, &locations.given)?;
     let (handle, url) = to
         .split_once('/')
         .map_or((to, None), |(handle, url)| (handle, Some(url)));

@@ -14,6 +14,15 @@ pub(super) fn schema(ui: &mut Ui) -> Exit {
     Exit::Done
 }
 
+/// What `--version` prints.
+pub(super) fn version(ui: &mut Ui) -> Exit {
+    ui.print(format_args!(
+        "ess-callbacks {}\n",
+        env!("CARGO_PKG_VERSION")
+    ));
+    Exit::Done
+}
+
 /// A completion script.
 pub(super) fn completions(shell: clap_complete::Shell, ui: &mut Ui) -> Exit {
     ui.bytes(|out| {

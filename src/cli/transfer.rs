@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::args;
 use super::exit::{Exit, Failure};
+use super::locations::Locations;
 use super::lock::lock;
 use super::state::none_on_the_way;
 use super::ui::Ui;
-use super::workspace::Locations;
 use crate::model::{Address, Recorded};
 use crate::render::counted;
 use crate::state::{StateError, format};

@@ -32,6 +32,7 @@ fn version_line() -> String {
 }
 
 /// The terminal, or what stands in its place.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct Ui {
     json: bool,
     /// Whether the line that begins the events was printed.
@@ -43,6 +44,8 @@ pub(super) struct Ui {
     unwritten: Vec<(String, io::Error)>,
     /// Nothing is said until there is something to say.
     quiet: bool,
+    /// Every problem is drawn.
+    in_full: bool,
     progress: Option<Progress>,
     fold: Fold,
     /// Changes that have begun and not ended, and their number for whoever can't wait.
@@ -89,6 +92,7 @@ impl Ui {
             into: None,
             unwritten: Vec::new(),
             quiet: false,
+            in_full: global.verbose > 0,
             progress: None,
             fold: Fold::default(),
             begun_changes: BTreeSet::new(),
@@ -104,6 +108,11 @@ impl Ui {
     /// Whether events go anywhere.
     pub(super) const fn takes_json(&self) -> bool {
         self.json || self.into.is_some()
+    }
+
+    /// Draws every problem from now on, however many there are of a kind.
+    pub(super) const fn tell_in_full(&mut self) {
+        self.in_full = true;
     }
 
     /// Whether somebody can be asked.
@@ -212,9 +221,8 @@ impl Ui {
         }
     }
 
-    /// Problems in the configuration. Many warnings of one kind are cut short in text, never in JSON.
+    /// Problems in the configuration. Many of one kind are folded in text, never in JSON.
     pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
-        const SHOWN: usize = 20;
         if self.takes_json() {
             for diagnostic in diagnostics {
                 self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
@@ -224,21 +232,11 @@ impl Ui {
             self.flush();
             return;
         }
-        let mut shown = std::collections::BTreeMap::<_, usize>::new();
         let told = |diagnostic: &&Diagnostic| !self.quiet || diagnostic.severity == Severity::Error;
-        for diagnostic in diagnostics.iter().filter(told) {
-            let count = shown.entry(diagnostic.code).or_default();
-            *count += 1;
-            if *count <= SHOWN {
-                let text = render::diagnostic::diagnostic(diagnostic, self.err.style.colour);
-                self.err.write(format_args!("{text}\n"));
-            }
-        }
-        for (code, count) in shown.into_iter().filter(|(_, count)| *count > SHOWN) {
-            let more = render::counted(count - SHOWN, "more problem", "more problems");
-            self.err.write(format_args!(
-                "… and {more} of the kind {code} (`--json` shows all)\n\n"
-            ));
+        let told: Vec<_> = diagnostics.iter().filter(told).cloned().collect();
+        let colour = self.err.style.colour;
+        for text in render::diagnostics(&told, self.in_full, colour) {
+            self.err.write(format_args!("{text}\n"));
         }
         self.err.flush();
     }

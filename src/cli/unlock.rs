@@ -2,9 +2,9 @@
 
 use super::args::{self, Global};
 use super::exit::{Exit, Failure};
+use super::locations::Locations;
 use super::owner;
 use super::ui::Ui;
-use super::workspace::Locations;
 
 pub(super) async fn run(
     global: &Global,

@@ -2,8 +2,9 @@
 
 use super::args::{self, Annotate, Global};
 use super::exit::{Exit, Failure};
+use super::locations::Locations;
 use super::ui::Ui;
-use super::workspace::{Loaded, Locations, Resolve};
+use super::workspace::{Loaded, Resolve};
 use crate::diag::Diagnostic;
 use crate::render::{self, counted};
 
@@ -12,6 +13,7 @@ pub(super) async fn run(
     args: &args::Validate,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
+    ui.tell_in_full();
     let locations = Locations::of(global)?;
     let resolve = args.secrets.then_some(Resolve {
         commands: args.commands,

@@ -2,128 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
 
 use super::args::{Global, Planning};
 use super::exit::{Exit, Failure};
-use super::lock::{missing, tell_copies};
+use super::locations::Locations;
+use super::lock::tell_copies;
 use super::secrets::{Commands, Resolver, Unresolved, Use, Values, checks, fingerprints};
 use super::sources::{self, Configuration};
 use super::ui::{SystemClock, Ui};
 use crate::apply::WallClock as _;
-use crate::client::Endpoint;
 use crate::config;
-use crate::diag::Diagnostic;
-use crate::model::{
-    Address, Callback, Desired, Environment, Organization, Recorded, Salt, SecretIndex,
-};
+use crate::diag::{Diagnostic, Severity};
+use crate::model::{Address, Callback, Desired, Organization, Recorded, Salt, SecretIndex};
 use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
-use crate::state::{RealFiles, Store};
-
-/// The sandbox's files, in the folder of the configuration.
-const SANDBOX_FOLDER: &str = ".ess-callbacks";
-
-/// Where things are.
-#[derive(Clone, Debug)]
-pub(super) struct Locations {
-    /// The configuration, as named.
-    pub(super) config: PathBuf,
-    /// The state file.
-    pub(super) state: PathBuf,
-    /// The embedded sandbox's cloud, when `--sandbox` was given.
-    pub(super) cloud: Option<PathBuf>,
-    /// What `--endpoint` gave.
-    pub(super) endpoint: Option<Endpoint>,
-}
-
-impl Locations {
-    pub(super) fn of(global: &Global) -> Result<Self, Failure> {
-        let folder = sources::folder(&global.config);
-        // For messages: `./x` is a longer way to say `x`.
-        let folder = if folder == Path::new(".") {
-            PathBuf::new()
-        } else {
-            folder
-        };
-        if global.sandbox && (global.state.is_some() || global.endpoint.is_some()) {
-            let message = "--sandbox works on a state and an eSign of its own, so it can't be given together \
-                           with --state or --endpoint";
-            return Err(Failure::usage(message).advice(
-                "Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.",
-            ));
-        }
-        // Before anything is read: a mistake in a flag is told as one.
-        let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();
-        let endpoint = endpoint.map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
-        if let Some(state) = &global.state {
-            no_remote_state(state)?;
-        }
-        let (state, cloud) = if global.sandbox {
-            let folder = folder.join(SANDBOX_FOLDER);
-            (
-                folder.join("sandbox.state.json"),
-                Some(folder.join("sandbox.json")),
-            )
-        } else {
-            (
-                global
-                    .state
-                    .clone()
-                    .unwrap_or_else(|| folder.join("callbacks.state.json")),
-                None,
-            )
-        };
-        Ok(Self {
-            config: global.config.clone(),
-            state,
-            cloud,
-            endpoint,
-        })
-    }
-
-    /// What calls go to.
-    pub(super) fn destination(&self, environment: Environment) -> Destination {
-        match &self.endpoint {
-            _ if self.cloud.is_some() => Destination::Sandbox,
-            Some(url) if *url != Endpoint::of(environment) => {
-                Destination::Endpoint(url.to_string())
-            }
-            Some(_) | None => Destination::Esign,
-        }
-    }
-
-    /// The state, in a folder that is there. The sandbox's is made with its state.
-    pub(super) fn store(&self) -> Result<Store<RealFiles>, Failure> {
-        let store = Store::on_disk(&self.state);
-        if self.cloud.is_none() {
-            store.check_folder()?;
-        }
-        Ok(store)
-    }
-
-    /// What is recorded; a failure where nothing is.
-    pub(super) async fn recorded(&self) -> Result<Recorded, Failure> {
-        let recorded = self.store()?.peek().await?;
-        recorded.ok_or_else(|| missing(&self.state))
-    }
-}
-
-/// A remote state must not become a folder called `s3:`.
-fn no_remote_state(state: &Path) -> Result<(), Failure> {
-    let text = state.to_string_lossy();
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    let letters = |scheme: &str| {
-        scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '+')
-    };
-    if !scheme.is_some_and(|scheme| !scheme.is_empty() && letters(scheme)) {
-        return Ok(());
-    }
-    let message = format!("--state {text}: a state is a local file; remote ones are not built yet");
-    Err(Failure::usage(message).advice("Give a path."))
-}
 
 /// Which secrets to resolve, and how.
 #[derive(Clone, Debug)]
@@ -167,7 +59,7 @@ impl Loaded {
         resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
-        let read = sources::parse(&locations.config)?;
+        let read = sources::parse(&locations.config, &locations.given)?;
         Self::checked(global, locations, read, resolve, ui).await
     }
 
@@ -179,8 +71,11 @@ impl Loaded {
         resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<(Self, Recorded), Failure> {
-        let path = locations.config.clone();
-        let reading = tokio::task::spawn_blocking(move || sources::parse(&path));
+        if let Some(note) = locations.older_name() {
+            ui.note(format_args!("{note}"));
+        }
+        let (path, given) = (locations.config.clone(), locations.given.clone());
+        let reading = tokio::task::spawn_blocking(move || sources::parse(&path, &given));
         // What is wrong with the configuration is told first.
         let peeking = async {
             let store = locations.store()?;
@@ -243,10 +138,13 @@ impl Loaded {
     /// Problems of secrets, each at the place of its first use.
     fn drawn(&self, problems: Vec<(SecretIndex, config::SecretProblem)>) -> Vec<Diagnostic> {
         let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
-            let place = self.desired.secrets[index.0 as usize].place;
-            problem.at(Some(config::snippet(&self.configuration.sources, place, 1)))
+            let secret = &self.desired.secrets[index.0 as usize];
+            let accepted =
+                problem.severity == Severity::Warning && secret.accepted.contains(&problem.code);
+            let snippet = || config::snippet(&self.configuration.sources, secret.place, 1);
+            (!accepted).then(|| problem.at(Some(snippet())))
         };
-        problems.into_iter().map(at).collect()
+        problems.into_iter().filter_map(at).collect()
     }
 
     fn tell_made_up(&self, ui: &mut Ui) {
@@ -259,8 +157,8 @@ impl Loaded {
         }
     }
 
-    /// Key and token of every callback that something may be called for. What is suspended needs no
-    /// secrets, and neither does what no target names.
+    /// Key and token of every callback that something may be called for. What is suspended or disabled
+    /// needs no secrets, and neither does what no target names.
     fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
         let organizations = self.desired.organizations.iter();
         let active = organizations.filter(|organization| !organization.suspend);
@@ -276,7 +174,8 @@ impl Loaded {
         };
         active.flat_map(move |organization| {
             let callbacks = organization.callbacks.iter();
-            let chosen = callbacks.filter(move |callback| chosen(organization, callback));
+            let chosen = callbacks
+                .filter(move |callback| callback.enabled && chosen(organization, callback));
             chosen.map(|callback| (callback.key, callback.token))
         })
     }

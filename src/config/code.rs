@@ -60,6 +60,9 @@ codes! {
     HOST = "E044" "host that no host can be",
     ESCAPE = "E045" "percent sign that is no escape",
     MASKED_URL = "E046" "masked URL",
+    UNKNOWN_VARIABLE = "E047" "variable without a value",
+    NO_MEMBER = "E048" "organization without proxy_organization_id",
+    ACCEPTANCE = "E049" "warning that can't be accepted",
     LITERAL_SECRET = "E040" "secret in clear text",
     SECRET_REFERENCE = "E041" "not a secret reference",
     RESERVED_VARIABLE = "E042" "secret taken from a credential variable",
@@ -84,4 +87,6 @@ codes! {
     PLACEHOLDER = "W008" "placeholder",
     QUOTED_SECRET = "W009" "quotes around a secret",
     URL_CREDENTIAL = "W010" "credential in a URL",
+    ELSEWHERE = "W011" "same URL in two environments",
+    UNUSED_ACCEPTANCE = "W012" "acceptance of nothing",
 }

@@ -130,7 +130,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::config::{Source, parse_in_stretches};
+    use crate::config::{Given, Source, parse_in_stretches};
 
     const HEAD: &str = "version: 1\nenvironment: test\ndefaults:\n  operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8\norganizations:\n";
 
@@ -146,7 +146,10 @@ mod tests {
             name: "callbacks.yaml".into(),
             text: text.as_bytes().to_vec(),
         };
-        format!("{:#?}", parse_in_stretches(&[source], stretch))
+        format!(
+            "{:#?}",
+            parse_in_stretches(&[source], &Given::default(), &[], stretch)
+        )
     }
 
     #[test]

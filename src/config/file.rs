@@ -8,6 +8,7 @@ use super::organization::Organizations;
 use super::raw::{self, Document, Entries, Fields, Kind, Loose};
 use super::report::{Reader, Report};
 use super::source::{At, Failure, Malformed, Span, Start, Tokens};
+use super::variables::Variables;
 use super::{Source, code, conceal};
 use crate::diag::Place;
 
@@ -37,6 +38,7 @@ pub(super) struct Sheet<'s> {
     number: u32,
     text: &'s str,
     cuts: Option<Cuts>,
+    variables: &'s Variables,
 }
 
 /// A file, or a part of one that holds whole organizations.
@@ -48,6 +50,7 @@ pub(super) struct Stretch<'s> {
     start: Start,
     /// In bytes of the file.
     end: usize,
+    variables: &'s Variables,
 }
 
 /// What stands in a stretch.
@@ -77,11 +80,12 @@ impl Source {
 
 /// Decides how the file with this number is read, in stretches of about so many bytes. Without text
 /// in it, it is read to its end.
-pub(super) fn look(
+pub(super) fn look<'s>(
     number: u32,
-    source: &Source,
+    source: &'s Source,
     stretch: usize,
-) -> Result<Sheet<'_>, Box<File<'_>>> {
+    variables: &'s Variables,
+) -> Result<Sheet<'s>, Box<File<'s>>> {
     let mut file = Box::new(File::default());
     if let Some(malformed) = too_large(source).or_else(|| utf16(source)) {
         file.fail(number, malformed);
@@ -96,6 +100,7 @@ pub(super) fn look(
         number,
         text: file.text,
         cuts: cuts(file.text, stretch),
+        variables,
     })
 }
 
@@ -104,7 +109,7 @@ impl<'s> Sheet<'s> {
     pub(super) fn stretches(&self) -> Vec<Stretch<'s>> {
         let starts = self.cuts.as_ref().map_or(&[][..], |cuts| &cuts.starts);
         let ends = starts.iter().map(|start| start.byte as usize);
-        let (number, text) = (self.number, self.text);
+        let (number, text, variables) = (self.number, self.text, self.variables);
         once(Start::default())
             .chain(starts.iter().copied())
             .zip(ends.chain(once(text.len())))
@@ -113,6 +118,7 @@ impl<'s> Sheet<'s> {
                 text,
                 start,
                 end,
+                variables,
             })
             .collect()
     }
@@ -127,6 +133,7 @@ impl<'s> Sheet<'s> {
                 text: self.text,
                 start: Start::default(),
                 end: self.text.len(),
+                variables: self.variables,
             }
             .read()
             .map(|part| vec![part]),
@@ -166,7 +173,7 @@ impl<'s> Stretch<'s> {
     /// Reads it.
     pub(super) fn read(&self) -> Result<Part<'s>, Failure> {
         let text = &self.text[self.start.byte as usize..self.end];
-        let Some(mut tokens) = Tokens::open(text, self.start)? else {
+        let Some(mut tokens) = Tokens::open(text, self.start, self.variables)? else {
             return Ok(Part::nothing());
         };
         let mut root = None;
@@ -183,6 +190,7 @@ impl<'s> Stretch<'s> {
         };
         let hidden = tokens.hidden();
         let has_anchors = tokens.has_anchors();
+        let faults = tokens.faults();
         tokens.close()?;
         let first = organizations.as_ref().and_then(first_of);
         let mut report = Report::default();
@@ -193,6 +201,9 @@ impl<'s> Stretch<'s> {
         };
         for bytes in hidden {
             reader.hide(bytes);
+        }
+        for (span, fault) in faults {
+            reader.error(span, fault.code, fault.message, Some(fault.help));
         }
         let organizations = organizations.map(|listed| {
             let listed = reader.field("organizations", Some(listed));

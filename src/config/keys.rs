@@ -19,13 +19,14 @@ impl Reader<'_> {
         let At { value, span, text } = value;
         match value {
             Loose::Is(value) => Some(At { value, span, text }),
+            Loose::Not(Kind::Unresolved) => None,
             Loose::Not(kind) => {
                 match kind {
                     // Whatever was meant, there may be secrets in it; where nothing is, one that
                     // begins with `#` may be taken for a comment.
                     Kind::Nothing | Kind::List | Kind::Mapping => self.hide_line_from(text.0),
                     Kind::Boolean | Kind::Number | Kind::String if !T::IS_SCALAR => self.hide(text),
-                    Kind::Boolean | Kind::Number | Kind::String => {}
+                    Kind::Unresolved | Kind::Boolean | Kind::Number | Kind::String => {}
                 }
                 self.error(
                     span,

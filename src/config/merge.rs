@@ -4,22 +4,23 @@
 //! `organizations` are united, an organization lives in one file. `version`, `environment` and
 //! `organizations` must be in at least one file.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::file::File;
+use super::inherit::Inherited;
 use super::keys::{listed, mistyped};
 use super::name::{closest, shown};
+use super::names::Names;
 use super::organization::{Defaults, Draft, Organizations, Secrets, Written};
-use super::raw::{self, Document, Fields, Kind, Loose};
+use super::raw::{self, Document, Kind, Loose};
 use super::report::{Reader, Report};
-use super::source::{At, Span};
+use super::source::Span;
 use super::{Source, code};
 use crate::diag::Place;
 use crate::model::{
     Account, AccountName, AccountSource, Desired, Environment, Handle, OperatorId, Organization,
-    Scope,
+    OrganizationId, Scope,
 };
 
 /// The version of the format this program reads.
@@ -40,6 +41,10 @@ pub(super) struct Merge<'s> {
     accounts_known: bool,
     environment: Option<(Environment, Place)>,
     defaults: Defaults,
+    /// The callbacks of `defaults`.
+    pub(super) inherited: Option<Inherited<'s>>,
+    /// Their values and the places of their names.
+    pub(super) variables: BTreeMap<String, (String, Place)>,
     pub(super) accounts: BTreeMap<AccountName, DeclaredAccount>,
     organizations: Vec<Organizations>,
 }
@@ -69,6 +74,8 @@ impl<'s> Merge<'s> {
                 operator: None,
                 adoption: None,
             },
+            inherited: None,
+            variables: BTreeMap::new(),
             accounts: BTreeMap::new(),
             organizations: Vec::new(),
         }
@@ -118,6 +125,7 @@ impl<'s> Merge<'s> {
         let Document {
             version,
             environment,
+            vars,
             defaults,
             accounts,
             // Read with the file.
@@ -166,6 +174,10 @@ impl<'s> Merge<'s> {
         }
         let operator = reader.operator(defaults.operator);
         let adoption = reader.adoption(defaults.adoption);
+        let accepted = reader.accept(defaults.accept);
+        reader.report.acceptances.hold_everywhere(&accepted);
+        let vars = reader.field("vars", vars);
+        let vars = vars.map(|at| at.value.0).unwrap_or_default();
         let names_accounts = accounts.is_some();
         let accounts = reader.field("accounts", accounts);
         self.accounts_known &= accounts.is_some() || !names_accounts;
@@ -173,6 +185,10 @@ impl<'s> Merge<'s> {
         self.agree("environment", environment, |merge| &mut merge.environment);
         self.agree("operator", operator, |merge| &mut merge.defaults.operator);
         self.agree("adoption", adoption, |merge| &mut merge.defaults.adoption);
+        self.inherits(file, text, defaults.callbacks);
+        for (name, value) in vars {
+            self.variable(file, text, &name, value);
+        }
         for (name, account) in accounts.map(|at| at.value.0).unwrap_or_default() {
             self.account(file, text, &name, account);
         }
@@ -200,7 +216,7 @@ impl<'s> Merge<'s> {
         self.conflict(&format!("`{name}`"), place, earlier);
     }
 
-    fn conflict(&mut self, what: &str, place: Place, earlier: Place) {
+    pub(super) fn conflict(&mut self, what: &str, place: Place, earlier: Place) {
         self.report.error(
             place,
             1,
@@ -215,48 +231,6 @@ impl<'s> Merge<'s> {
         let source = self.sources.get(place.file as usize);
         let name = source.map_or("", |source| &source.name);
         format!("{name}:{}", place.line)
-    }
-
-    fn account(
-        &mut self,
-        file: u32,
-        text: &str,
-        name: &At<Cow<'_, str>>,
-        value: At<Loose<Fields<'_, raw::Account<'_>>>>,
-    ) {
-        let mut reader = Reader {
-            report: &mut self.report,
-            file,
-            text,
-        };
-        let place = reader.place(name.span);
-        let (account, formerly) = reader.account(value);
-        let Some(name) = reader.name("the name of an account", name) else {
-            return;
-        };
-        let length = u32::try_from(name.chars().count()).unwrap_or(u32::MAX);
-        let name = AccountName::new(name);
-        let declared = DeclaredAccount {
-            account,
-            place,
-            formerly,
-        };
-        match self.accounts.get(&name) {
-            None => {
-                self.accounts.insert(name, declared);
-            }
-            Some(earlier) if earlier.place.file == file => {
-                let message = format!("duplicate account `{name}`");
-                let help = Some("remove one of the two".to_owned());
-                self.report
-                    .error(place, length, code::DUPLICATE_KEY, message, help);
-            }
-            Some(earlier) if earlier.account != declared.account => {
-                let earlier = earlier.place;
-                self.conflict(&format!("the account `{name}`"), place, earlier);
-            }
-            Some(_) => {}
-        }
     }
 
     /// The whole configuration, once every file was added. What it lacks is reported; it is only
@@ -291,7 +265,7 @@ impl<'s> Merge<'s> {
                 }
                 Some(_) | None => last = Some((handle.clone(), place)),
             }
-            organizations.extend(self.complete(handle, place, span, draft));
+            organizations.extend(self.complete(handle, place, span, draft, &mut secrets));
         }
         self.owners(&organizations);
         let secrets = secrets.renumber(&mut organizations);
@@ -373,6 +347,7 @@ impl<'s> Merge<'s> {
         place: Place,
         span: Span,
         draft: Draft,
+        secrets: &mut Secrets,
     ) -> Option<Organization> {
         let Draft {
             account,
@@ -383,9 +358,19 @@ impl<'s> Merge<'s> {
             names_operator,
             adoption,
             suspend,
-            callbacks,
+            inherit,
+            mut callbacks,
             absent,
         } = draft;
+        if inherit {
+            let names = Names {
+                handle: handle.as_str(),
+                member: organization.as_ref().map(OrganizationId::as_str),
+            };
+            let inherited = self.inherit(names, (place, span), &callbacks, &absent, secrets);
+            callbacks.extend(inherited);
+            callbacks.sort_by(|one, other| one.url.cmp(&other.url));
+        }
         let known = self.known_account(&account, account_span, place);
         if !names_operator && !self.seen.contains("operator") && self.complete {
             self.report.error(
@@ -418,7 +403,7 @@ impl<'s> Merge<'s> {
             adoption: adoption.or(default).unwrap_or_default(),
             suspend,
             callbacks,
-            absent,
+            absent: absent.into_iter().map(|(url, _)| url).collect(),
             place,
         })
     }

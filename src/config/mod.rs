@@ -14,16 +14,21 @@
     reason = "the configuration is a pure function of its text; files and variables are read by `cli`"
 )]
 
+mod accept;
 mod account;
 mod alike;
+mod callback;
 mod code;
 mod conceal;
 mod cut;
+mod elsewhere;
 mod excerpt;
 mod file;
+mod inherit;
 mod keys;
 mod merge;
 mod name;
+mod names;
 mod organization;
 mod owners;
 mod placeholder;
@@ -31,9 +36,11 @@ mod raw;
 mod report;
 mod schema;
 mod secret;
+mod shared;
 mod source;
 mod url;
 mod values;
+mod variables;
 mod warn;
 
 pub use code::{CODES, CodeDoc};
@@ -41,6 +48,8 @@ pub use file::MAX_BYTES;
 pub use report::snippet;
 pub use schema::schema;
 pub use secret::{SecretProblem, SecretRole, check_secret};
+pub use source::same_meaning;
+pub use variables::Given;
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -50,6 +59,8 @@ use std::thread;
 
 use crate::diag::{Diagnostic, Severity};
 use crate::model::Desired;
+use elsewhere::Elsewhere;
+use variables::Variables;
 
 /// One file as it was read.
 #[derive(Clone, Debug)]
@@ -77,22 +88,47 @@ pub struct Parsed {
 /// # Errors
 /// All errors and warnings, in the order of the files, when there is at least one error.
 pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
-    parse_in_stretches(sources, cut::STRETCH)
+    parse_with(sources, &Given::default(), &[])
+}
+
+/// The same with other values for variables than the files have, and a look at the files beside them,
+/// which may be configurations of the other environment.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with(
+    sources: &[Source],
+    given: &Given,
+    beside: &[Source],
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let elsewhere = elsewhere::of(beside);
+    parse_in_stretches(sources, given, &elsewhere, cut::STRETCH)
 }
 
 /// The same, with large files read in stretches of about so many bytes, which changes nothing.
-fn parse_in_stretches(sources: &[Source], stretch: usize) -> Result<Parsed, Vec<Diagnostic>> {
+fn parse_in_stretches(
+    sources: &[Source],
+    given: &Given,
+    elsewhere: &[Elsewhere],
+    stretch: usize,
+) -> Result<Parsed, Vec<Diagnostic>> {
     if sources.is_empty() {
         return Err(vec![no_files()]);
     }
-    let files = open(sources, stretch);
+    let variables = Variables::of(sources, given);
+    let files = open(sources, &variables, stretch);
     let texts: Vec<_> = files.iter().map(|file| file.text).collect();
     let mut merge = merge::Merge::new(sources);
     for (number, file) in (0..).zip(files) {
         merge.add(number, file);
     }
-    let (desired, mut report) = merge.finish();
+    let (mut desired, mut report) = merge.finish();
+    variables.check(given, &mut report);
     warn::check(&desired, &mut report);
+    elsewhere::check(&desired, elsewhere, &mut report);
+    for secret in &mut desired.secrets {
+        secret.accepted = report.acceptances.of_value(secret.place);
+    }
     let good = !report.has_errors();
     let diagnostics = report.finish(sources, &texts);
     if good {
@@ -106,10 +142,14 @@ fn parse_in_stretches(sources: &[Source], stretch: usize) -> Result<Parsed, Vec<
 }
 
 /// Reads every file.
-fn open(sources: &[Source], stretch: usize) -> Vec<file::File<'_>> {
+fn open<'s>(
+    sources: &'s [Source],
+    variables: &'s Variables,
+    stretch: usize,
+) -> Vec<file::File<'s>> {
     let numbered: Vec<_> = (0..).zip(sources).collect();
     let looked = side_by_side(&numbered, |(number, source)| {
-        file::look(*number, source, stretch)
+        file::look(*number, source, stretch, variables)
     });
     let stretches: Vec<_> = looked
         .iter()

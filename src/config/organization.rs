@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 
+use super::code;
 use super::keys::mistyped;
-use super::raw::{self, Callback, CallbackFields, Entries, Fields, List, Text};
+use super::names::Names;
+use super::raw::{self, Entries, Fields, List, Text};
 use super::report::Reader;
 use super::source::{At, Span};
-use super::url::Fault;
-use super::{code, url};
 use crate::diag::Place;
 use crate::model::{
     self, AccountName, Adoption, AppId, CallbackUrl, DeclaredSecret, Handle, OperatorId,
@@ -32,7 +31,8 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    fn number(&mut self, reference: SecretReference, place: Place) -> SecretIndex {
+    /// The number of this reference.
+    pub(super) fn number(&mut self, reference: SecretReference, place: Place) -> SecretIndex {
         match self.numbers.entry(reference) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(free) => {
@@ -65,7 +65,13 @@ impl Secrets {
     pub(super) fn renumber(self, organizations: &mut [model::Organization]) -> Vec<DeclaredSecret> {
         let mut left: Vec<_> = self
             .in_order()
-            .map(|(reference, place)| Some(DeclaredSecret { reference, place }))
+            .map(|(reference, place)| {
+                Some(DeclaredSecret {
+                    reference,
+                    place,
+                    accepted: Vec::new(),
+                })
+            })
             .collect();
         let mut new_numbers = vec![SecretIndex(0); left.len()];
         let mut declared = Vec::with_capacity(left.len());
@@ -134,8 +140,11 @@ pub(super) struct Draft {
     pub(super) names_operator: bool,
     pub(super) adoption: Option<Adoption>,
     pub(super) suspend: bool,
+    /// It gets the callbacks of `defaults`.
+    pub(super) inherit: bool,
     pub(super) callbacks: Vec<model::Callback>,
-    pub(super) absent: Vec<CallbackUrl>,
+    /// Sorted, with the place of each.
+    pub(super) absent: Vec<(CallbackUrl, Place)>,
 }
 
 impl Reader<'_> {
@@ -154,8 +163,12 @@ impl Reader<'_> {
             let Some(value) = self.expect(format_args!("`{what}`"), value) else {
                 continue;
             };
-            let draft =
-                self.organization(value.value, &default_account, &mut organizations.secrets);
+            let draft = self.organization(
+                what,
+                value.value,
+                &default_account,
+                &mut organizations.secrets,
+            );
             organizations.written.extend(handle.map(|handle| Written {
                 handle: Handle::new(handle),
                 place,
@@ -169,6 +182,7 @@ impl Reader<'_> {
     /// Reads an organization; what is wrong with it is reported and left out.
     fn organization(
         &mut self,
+        handle: &str,
         fields: Fields<'_, raw::Organization<'_>>,
         default_account: &AccountName,
         secrets: &mut Secrets,
@@ -181,167 +195,56 @@ impl Reader<'_> {
             app_id,
             adoption,
             suspend,
+            inherit,
             callbacks,
             absent,
+            accept,
         } = self.fields("an organization", fields);
         let names_operator = operator.is_some() || mistyped;
+        let names_member = proxy_organization_id.is_some();
         let account = self.text("account", account);
         let account_span = account.as_ref().map(|account| account.span);
-        let callbacks = self.callbacks(callbacks, secrets);
-        let absent = self.absent(absent, &callbacks);
+        let organization = self.id("proxy_organization_id", proxy_organization_id);
+        let names = Names {
+            handle,
+            // One that is wrong is told already.
+            member: organization.as_deref().or(names_member.then_some("")),
+        };
+        let accepted = self.accept(accept);
+        let callbacks = self.callbacks(callbacks, names, &accepted, secrets);
+        let absent = self.absent(absent, names, &callbacks);
+        let operator = self.operator(operator);
+        if let Some((_, place)) = operator {
+            self.report.acceptances.hold_at(place, &accepted);
+        }
         Draft {
             account: account.map_or_else(
                 || default_account.clone(),
                 |account| AccountName::new(account.value),
             ),
             account_span,
-            organization: self
-                .id("proxy_organization_id", proxy_organization_id)
-                .map(OrganizationId::new),
+            organization: organization.map(OrganizationId::new),
             app_id: self.id("app_id", app_id).map(AppId::new),
-            operator: self.operator(operator).map(|(operator, _)| operator),
+            operator: operator.map(|(operator, _)| operator),
             names_operator,
             adoption: self.adoption(adoption).map(|(adoption, _)| adoption),
             suspend: self
                 .field("suspend", suspend)
                 .is_some_and(|flag| flag.value.0),
+            inherit: self
+                .field("inherit", inherit)
+                .is_none_or(|flag| flag.value.0),
             callbacks,
             absent,
-        }
-    }
-
-    fn callbacks(
-        &mut self,
-        list: Option<At<raw::Loose<List<Callback<'_>>>>>,
-        secrets: &mut Secrets,
-    ) -> Vec<model::Callback> {
-        let Some(list) = self.field("callbacks", list) else {
-            return Vec::new();
-        };
-        let mut callbacks = Vec::with_capacity(list.value.0.len());
-        for item in list.value.0 {
-            callbacks.extend(
-                self.expect(format_args!("a callback"), item)
-                    .and_then(|item| self.callback(item, secrets)),
-            );
-        }
-        callbacks.sort_by(|one, other| (&one.url, one.place).cmp(&(&other.url, other.place)));
-        callbacks.dedup_by(|again, first| {
-            let same = again.url == first.url;
-            if same {
-                self.twice(&again.url, again.place, first.place);
-            }
-            same
-        });
-        callbacks
-    }
-
-    fn callback(
-        &mut self,
-        item: At<Callback<'_>>,
-        secrets: &mut Secrets,
-    ) -> Option<model::Callback> {
-        let At { value, span, text } = item;
-        let fields = match value {
-            Callback::Short(url) => {
-                return self.url(url, span, text).map(|url| model::Callback {
-                    url,
-                    key: None,
-                    token: None,
-                    protect: false,
-                    description: None,
-                    place: self.place(span),
-                });
-            }
-            Callback::Full(fields) => *fields,
-        };
-        let is_mistyped = |name| mistyped(&fields.strays, name);
-        let names_url = is_mistyped("url");
-        let (names_key, names_token) = (is_mistyped("key"), is_mistyped("token"));
-        let CallbackFields {
-            url,
-            key,
-            token,
-            protect,
-            description,
-        } = self.fields("a callback", fields);
-        if url.is_none() && !names_url {
-            let help = Some("write `url: https://…`".to_owned());
-            self.error(span, code::MISSING_KEY, "a callback needs `url`", help);
-        }
-        let url = self.field("url", url);
-        let (names_key, names_token) = (names_key || key.is_some(), names_token || token.is_some());
-        let key = self.reference("key", key);
-        let token = self.reference("token", token);
-        let protect = self.field("protect", protect);
-        let description = self.text("description", description);
-        let At { value, span, text } = url?;
-        let place = self.place(span);
-        if names_key && key.is_none() {
-            self.report.excuse(place, code::NO_KEY);
-        }
-        if names_token && token.is_none() {
-            self.report.excuse(place, code::NO_TOKEN);
-        }
-        Some(model::Callback {
-            url: self.url(value, span, text)?,
-            key: key.map(|(reference, place)| secrets.number(reference, place)),
-            token: token.map(|(reference, place)| secrets.number(reference, place)),
-            protect: protect.is_some_and(|flag| flag.value.0),
-            description: description.map(|text| Arc::from(text.value)),
-            place,
-        })
-    }
-
-    fn url(&mut self, url: Text<'_>, span: Span, text: (u32, u32)) -> Option<CallbackUrl> {
-        let Text(url) = url;
-        let faults = url::faults(&url);
-        if faults.is_empty() {
-            return Some(CallbackUrl::new(url));
-        }
-        self.hide_in_url(&url, text, &faults);
-        for fault in faults {
-            let help = fault.help.map(str::to_owned);
-            self.error(span, fault.code, fault.message, help);
-        }
-        None
-    }
-
-    /// Hides what of a wrong URL may be secret: user name and password, what follows white space
-    /// (perhaps the next key), and all of it when it has nothing of a URL.
-    fn hide_in_url(&mut self, url: &str, (start, end): (u32, u32), faults: &[Fault]) {
-        let Some(written) = self.text.get(start as usize..end as usize) else {
-            return;
-        };
-        if !written.contains(url) {
-            // What is written with escapes or over several lines is not known again there.
-            return self.hide((start, end));
-        }
-        let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
-        let space = written.find(char::is_whitespace).unwrap_or(written.len());
-        self.hide((small(space), end));
-        if let Some(at) = written.rfind('@') {
-            let from = written.find("://").map_or(0, |scheme| scheme + 3).min(at);
-            self.hide((small(from), small(at + 1)));
-        }
-        // What is no port may be a password with its `@` missing.
-        if let Some((at, authority)) = url::authority(written)
-            && let Some((host, port)) = authority.split_once(':')
-            && !port.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            self.hide((small(at + host.len() + 1), small(at + authority.len())));
-        }
-        let no_scheme = faults.iter().any(|fault| fault.code == code::SCHEME);
-        if no_scheme && !written[..space].contains('.') {
-            self.hide((start, end));
         }
     }
 
     fn absent(
         &mut self,
         list: Option<At<raw::Loose<List<Text<'_>>>>>,
+        names: Names<'_>,
         declared: &[model::Callback],
-    ) -> Vec<CallbackUrl> {
+    ) -> Vec<(CallbackUrl, Place)> {
         let Some(list) = self.field("absent", list) else {
             return Vec::new();
         };
@@ -351,7 +254,8 @@ impl Reader<'_> {
             else {
                 continue;
             };
-            let Some(url) = self.url(value, span, text) else {
+            let url = self.filled(value, span, names.in_url());
+            let Some(url) = url.and_then(|url| self.url(url, span, text)) else {
                 continue;
             };
             let place = self.place(span);
@@ -378,17 +282,6 @@ impl Reader<'_> {
             }
             same
         });
-        absent.into_iter().map(|(url, _)| url).collect()
-    }
-
-    fn twice(&mut self, url: &CallbackUrl, again: Place, first: Place) {
-        let length = u32::try_from(url.as_str().len()).unwrap_or(u32::MAX);
-        self.report.error(
-            again,
-            length,
-            code::DUPLICATE_URL,
-            format!("this URL already stands in line {}", first.line),
-            Some("remove one of the two".to_owned()),
-        );
+        absent
     }
 }

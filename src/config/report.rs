@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Source;
+use super::accept::Acceptances;
 use super::excerpt::{Cursor, disjoint, excerpt};
 use super::source::Span;
+use super::{Source, code};
 use crate::diag::{Code, Diagnostic, Place, Severity, Snippet};
 
 /// How many errors are kept. A file that has more is not a configuration, and the first ones say so.
@@ -35,6 +36,8 @@ pub(super) struct Report {
     hidden: Vec<(u32, (u32, u32))>,
     /// Warnings that an error already explains.
     excused: BTreeSet<(Place, Code)>,
+    /// Warnings that the file accepts.
+    pub(super) acceptances: Acceptances,
 }
 
 impl Report {
@@ -43,6 +46,7 @@ impl Report {
         errors: 0,
         hidden: Vec::new(),
         excused: BTreeSet::new(),
+        acceptances: Acceptances::NONE,
     };
 
     pub(super) fn error(
@@ -110,6 +114,14 @@ impl Report {
         self.errors > 0
     }
 
+    /// The errors found so far: place, code, message and help of each.
+    pub(super) fn errors(self) -> impl Iterator<Item = (Place, Code, String, Option<String>)> {
+        self.found
+            .into_iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| (found.place, found.code, found.message, found.help))
+    }
+
     /// Adds what was found elsewhere.
     pub(super) fn absorb(&mut self, other: Self) {
         let Self {
@@ -117,6 +129,7 @@ impl Report {
             errors,
             hidden,
             excused,
+            acceptances,
         } = other;
         let mut room = MOST_ERRORS.saturating_sub(self.errors);
         self.found.extend(found.into_iter().filter(|found| {
@@ -127,12 +140,42 @@ impl Report {
         self.errors += errors;
         self.hidden.extend(hidden);
         self.excused.extend(excused);
+        self.acceptances.absorb(acceptances);
+    }
+
+    /// Drops the warnings that are accepted, and warns of acceptances of nothing.
+    fn settle(&mut self) {
+        let acceptances = &mut self.acceptances;
+        self.found.retain(|found| {
+            found.severity == Severity::Error || !acceptances.take(found.place, found.code)
+        });
+        // Of a file with errors it is not known what all there is to accept.
+        if self.has_errors() {
+            return;
+        }
+        let unused: Vec<_> = self.acceptances.unused().collect();
+        for (place, length, accepted) in unused {
+            self.warning(
+                place,
+                length as usize,
+                code::UNUSED_ACCEPTANCE,
+                format!("nothing here has the warning `{}`", accepted.0),
+                "remove the acceptance",
+            );
+        }
     }
 
     /// Everything found, in the order of the files. `texts` are the files' texts in that order.
     pub(super) fn finish(mut self, sources: &[Source], texts: &[&str]) -> Vec<Diagnostic> {
+        self.settle();
         self.found
             .sort_by_key(|found| (found.place, found.severity, found.code));
+        // What is inherited is looked at once for each organization.
+        self.found.dedup_by(|again, first| {
+            (again.place, again.code) == (first.place, first.code)
+                && (again.message == first.message
+                    || again.severity == Severity::Warning && again.code != code::SHARED_SECRET)
+        });
         let mut hidden = vec![Vec::new(); texts.len()];
         for (file, bytes) in self.hidden {
             if let Some(of_file) = hidden.get_mut(file as usize) {

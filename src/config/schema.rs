@@ -1,7 +1,7 @@
 //! callbacks.schema.json, made from the types that read callbacks.yaml.
 //!
 //! It accepts and rejects what the parser does, but for what a JSON Schema can't say: that an
-//! account exists, that an operator is named at all, that URLs, handles and scopes are distinct,
+//! account or a variable exists, that an operator is named at all, that URLs, handles and scopes are distinct,
 //! whether a port or an IP address is in range, and that in a directory `version`, `environment` and
 //! `organizations` may stand in another file.
 
@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 
 use super::raw::{
     Anything, Callback, CallbackFields, Document, Entries, Fields, Flag, List, Loose, Number,
-    Secretive, Text,
+    Secretive, Text, Verbatim,
 };
 use super::source::At;
 use super::url;
+
+/// Text that refers to a variable.
+const REFERENCE: &str = r"(^|[^$])\$\{[A-Za-z_][A-Za-z0-9_]*\}";
 
 /// The JSON Schema of callbacks.yaml.
 pub fn schema() -> Value {
@@ -37,6 +40,7 @@ fn tidy(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
         *description = description.replace('\n', " ");
     }
+    or_a_variable(schema);
     let null = json!("null");
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|kind| *kind != null);
@@ -54,6 +58,26 @@ fn tidy(schema: &mut Schema) {
                 schema.ensure_object().entry(key).or_insert(value);
             }
         }
+    }
+}
+
+/// Text of a certain form may come from a variable, and then its form is not known here.
+fn or_a_variable(schema: &mut Schema) {
+    let is_text = |kind: &Value| {
+        kind == "string"
+            || kind
+                .as_array()
+                .is_some_and(|kinds| kinds.contains(&json!("string")))
+    };
+    if !schema.get("type").is_some_and(is_text) {
+        return;
+    }
+    if let Some(Value::String(pattern)) = schema.get_mut("pattern") {
+        *pattern = format!("{pattern}|{REFERENCE}");
+    }
+    if let Some(words) = schema.remove("enum") {
+        let either = json!([{ "enum": words }, { "pattern": REFERENCE }]);
+        schema.insert("anyOf".to_owned(), either);
     }
 }
 
@@ -83,6 +107,7 @@ like!(for<R> Secretive<'_, R> => R);
 like!(for<T> List<T> => Vec<T>);
 like!(for<T> Entries<'_, T> => std::collections::BTreeMap<String, T>);
 like!(for<> Text<'_> => String);
+like!(for<> Verbatim<'_> => String);
 like!(for<> Flag => bool);
 like!(for<> Number => f64);
 like!(for<> Anything => Value);

@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::code;
 use super::name::shown;
+use super::{code, names};
 use crate::diag::Code;
 use crate::model::MASK;
 
@@ -94,7 +94,15 @@ fn is_ordinary_host(authority: &str) -> bool {
 
 /// The schema of a URL.
 pub(super) fn schema() -> Value {
-    json!({ "type": "string", "pattern": PATTERN, "maxLength": MAX_LENGTH })
+    json!({ "type": "string", "pattern": schema_pattern(), "maxLength": MAX_LENGTH })
+}
+
+/// What a URL may look like before names are put into it. Which host they make is not known here.
+pub(super) fn schema_pattern() -> String {
+    format!(
+        "{PATTERN}|^[Hh][Tt][Tt][Pp][Ss]?://[^/?]*{}",
+        names::PATTERN
+    )
 }
 
 /// The part with user name, password, host and port, in bytes from the beginning of `url`.

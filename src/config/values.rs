@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::code;
 use super::keys::listed;
 use super::name::{closest, is_id, is_name, shown};
+use super::names::Names;
 use super::raw::{Kind, List, Loose, Reference, Secretive, Text};
 use super::report::Reader;
 use super::secret::{is_reserved, is_variable};
@@ -127,6 +128,7 @@ impl Reader<'_> {
         &mut self,
         name: &str,
         value: Option<At<Loose<Secretive<'_, Reference<'_>>>>>,
+        names: Names<'_>,
     ) -> Option<(SecretReference, Place)> {
         let At { value, span, text } = self.field(name, value)?;
         let fields = match value {
@@ -147,7 +149,8 @@ impl Reader<'_> {
             }
         };
         let strays = fields.strays.len();
-        let Reference { env, file, command } = self.fields("a secret reference", fields);
+        let reference = self.fields("a secret reference", fields);
+        let Reference { env, file, command } = self.fill_reference(reference, names);
         let given = [env.is_some(), file.is_some(), command.is_some()];
         let reference = match given.iter().filter(|given| **given).count() {
             1 => self
@@ -193,7 +196,7 @@ impl Reader<'_> {
         let value = value?;
         let (bytes, span) = (value.text, value.span);
         match value.value {
-            Loose::Not(Kind::Nothing) => {
+            Loose::Not(Kind::Nothing | Kind::Unresolved) => {
                 self.text(name, Some(value));
                 return None;
             }

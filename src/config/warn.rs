@@ -126,7 +126,7 @@ fn placeholders(desired: &Desired, report: &mut Report) {
             length(callback),
             code::PLACEHOLDER,
             format!("this URL holds a placeholder (`{}`)", found.written()),
-            "it is sent as it is, and nothing replaces it; write the real value",
+            "it is sent as it is; only `${name}`, `{handle}` and `{proxy_organization_id}` are replaced",
         );
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AccountId, AccountName, CallbackUrl, Environment, Handle, OperatorId, Scope};
-use crate::diag::Place;
+use crate::diag::{Code, Place};
 use crate::secret::SecretReference;
 
 /// A whole configuration. Valid: every check of `config` passed.
@@ -100,6 +100,8 @@ pub struct Callback {
     pub key: Option<SecretIndex>,
     /// The `CallbackToken`.
     pub token: Option<SecretIndex>,
+    /// Whether anything may be called for it.
+    pub enabled: bool,
     /// Never deleted by leaving it out of the file.
     pub protect: bool,
     /// For people.
@@ -130,4 +132,6 @@ pub struct DeclaredSecret {
     pub reference: SecretReference,
     /// The first use, for messages.
     pub place: Place,
+    /// Warnings about its value that are not told, because the file accepts them.
+    pub accepted: Vec<Code>,
 }

@@ -144,6 +144,7 @@ fn reason() -> impl Strategy<Value = Reason> {
             Reason::Unproven,
             Reason::NotChecked,
             Reason::Suspended,
+            Reason::Disabled,
         ]),
     ]
 }
@@ -309,7 +310,7 @@ fn tripped() -> impl Strategy<Value = Tripped> {
 }
 
 fn summary() -> impl Strategy<Value = Summary> {
-    (vec(0_usize..1000, 16), proptest::option::of(timestamp())).prop_map(|(n, oldest_proof)| {
+    (vec(0_usize..1000, 17), proptest::option::of(timestamp())).prop_map(|(n, oldest_proof)| {
         Summary {
             add: n[0],
             replace: n[1],
@@ -328,6 +329,7 @@ fn summary() -> impl Strategy<Value = Summary> {
             to_change: n[13],
             to_destroy: n[14],
             deletes_by_omission: n[15],
+            disabled: n[16],
         }
     })
 }

@@ -121,6 +121,12 @@ pub(super) const SUSPENDED: Verdict = Verdict {
     fenced: false,
 };
 
+/// Nor for a callback that is not enabled.
+pub(super) const DISABLED: Verdict = Verdict {
+    reason: Reason::Disabled,
+    ..SUSPENDED
+};
+
 /// What the file says about one URL of an organization.
 enum Declaration<'a> {
     Callback(&'a Callback),
@@ -187,16 +193,16 @@ impl<'a> Builder<'a> {
             return None;
         }
         let (wanted, after) = self.wanted(organization, &address, declaration);
-        let mut verdict = decide(entry, wanted);
-        if organization.suspend {
-            verdict = SUSPENDED;
+        let held = if organization.suspend {
+            Some(SUSPENDED)
+        } else if let Declaration::Callback(Callback { enabled: false, .. }) = declaration {
+            Some(DISABLED)
         } else {
             self.note(organization, url, declaration, entry);
-        }
-        if matches!(wanted, Wanted::Gone(_))
-            && !organization.suspend
-            && verdict.steps == Steps::Nothing
-        {
+            None
+        };
+        let verdict = held.unwrap_or_else(|| decide(entry, wanted));
+        if matches!(wanted, Wanted::Gone(_)) && held.is_none() && verdict.steps == Steps::Nothing {
             return None;
         }
         let mut change = assemble(
@@ -230,6 +236,7 @@ impl<'a> Builder<'a> {
                     url: _,
                     key,
                     token,
+                    enabled: _,
                     protect,
                     description: _,
                     place: _,

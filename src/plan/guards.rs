@@ -38,7 +38,8 @@ pub(super) fn by_omission(change: &Change) -> bool {
             | Reason::Unchanged
             | Reason::Unproven
             | Reason::NotChecked
-            | Reason::Suspended => false,
+            | Reason::Suspended
+            | Reason::Disabled => false,
         }
 }
 

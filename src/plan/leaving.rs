@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::build::{Builder, SUSPENDED, assemble};
-use super::decide::{Wanted, decide};
+use super::build::{Builder, DISABLED, SUSPENDED, assemble};
+use super::decide::{Verdict, Wanted, decide};
 use super::guards::{self, Census};
 use super::{Bookkeeping, Change, OrganizationPlan, Reason};
 use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Organization, Scope};
@@ -36,7 +36,13 @@ impl<'a> Builder<'a> {
         let mut census = Census::default();
         let mut changes = Vec::new();
         for (url, entry) in entries {
-            changes.extend(self.leaving((scope, url), entry, (reason, suspended), &mut census));
+            let held = if suspended {
+                Some(SUSPENDED)
+            } else {
+                // Its add in the new scope is not made either.
+                successor.and_then(|successor| is_disabled(successor, url).then_some(DISABLED))
+            };
+            changes.extend(self.leaving((scope, url), entry, (reason, held), &mut census));
         }
         let plan = OrganizationPlan {
             handle: handle.clone(),
@@ -53,7 +59,7 @@ impl<'a> Builder<'a> {
         &mut self,
         (scope, url): (&Arc<Scope>, &CallbackUrl),
         entry: &Entry,
-        (reason, suspended): (Reason, bool),
+        (reason, held): (Reason, Option<Verdict>),
         census: &mut Census,
     ) -> Option<Change> {
         let counted = guards::counts(entry.belief.presence());
@@ -77,14 +83,10 @@ impl<'a> Builder<'a> {
             }
             return None;
         }
-        let verdict = if suspended {
-            SUSPENDED
-        } else {
-            decide(Some(entry), Wanted::Gone(reason))
-        };
+        let verdict = held.unwrap_or_else(|| decide(Some(entry), Wanted::Gone(reason)));
         let change = assemble(address, entry.operator.clone(), verdict, Some(entry), None);
         census.omitted += usize::from(guards::by_omission(&change));
-        census.remaining += usize::from(suspended);
+        census.remaining += usize::from(held.is_some());
         Some(change)
     }
 
@@ -96,4 +98,12 @@ impl<'a> Builder<'a> {
             .ok()?;
         Some(&organizations[at])
     }
+}
+
+/// Whether the organization declares this callback and calls nothing for it.
+fn is_disabled(organization: &Organization, url: &CallbackUrl) -> bool {
+    let callbacks = &organization.callbacks;
+    callbacks
+        .binary_search_by(|callback| callback.url.cmp(url))
+        .is_ok_and(|at| !callbacks[at].enabled)
 }

@@ -212,6 +212,8 @@ pub enum Reason {
     NotChecked,
     /// Its organization is suspended.
     Suspended,
+    /// It is not enabled.
+    Disabled,
 }
 
 /// A change of the record alone.
@@ -253,6 +255,8 @@ pub struct Summary {
     pub not_checked: usize,
     /// In suspended organizations.
     pub suspended: usize,
+    /// With `enabled: false`.
+    pub disabled: usize,
     /// Due for `--heal` but left for a later run by `--max-calls`.
     pub heal_deferred: usize,
     /// The earliest last proof of the unchanged ones.
@@ -453,6 +457,7 @@ impl fmt::Display for Reason {
             Self::Unproven => "nothing changed, but its key and token are not proven",
             Self::NotChecked => "nothing changed as far as can be told without its secrets",
             Self::Suspended => "its organization is suspended",
+            Self::Disabled => "it has `enabled: false`",
         })
     }
 }

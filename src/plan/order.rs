@@ -50,6 +50,10 @@ impl Summary {
             self.suspended += 1;
             return;
         }
+        if change.reason == Reason::Disabled {
+            self.disabled += 1;
+            return;
+        }
         self.unchanged += 1;
         self.not_checked += usize::from(change.reason == Reason::NotChecked);
         if let Some(before) = &change.before {

@@ -7,6 +7,11 @@ use crate::harmless::{is_treacherous, neutral};
 
 /// Draws one diagnostic, without a line break at its end. Reads the same without `colour`.
 pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {
+    with_note(diagnostic, None, colour)
+}
+
+/// The same with a note below the help.
+pub(super) fn with_note(diagnostic: &Diagnostic, note: Option<&str>, colour: bool) -> String {
     let Diagnostic {
         severity,
         code,
@@ -26,6 +31,9 @@ pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {
     };
     if let Some(help) = help {
         group = group.element(Level::HELP.message(help.as_str()));
+    }
+    if let Some(note) = note {
+        group = group.element(Level::NOTE.message(note));
     }
     let renderer = if colour {
         Renderer::styled()

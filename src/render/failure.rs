@@ -59,6 +59,19 @@ pub fn error_json(message: &str, advice: Option<&str>, exit_code: u8, at: Timest
     )
 }
 
+/// A command line that was not understood, as clap words it, as one event.
+pub fn usage_json(text: &str, exit_code: u8, at: Timestamp) -> String {
+    let (message, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let help: Vec<_> = rest
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let help = help.join("\n");
+    error_json(message, (!help.is_empty()).then_some(&help), exit_code, at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

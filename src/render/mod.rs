@@ -21,6 +21,7 @@ mod events;
 mod failure;
 #[cfg(test)]
 mod fixtures;
+mod folded;
 mod markdown;
 mod metrics;
 mod place;
@@ -42,7 +43,8 @@ pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,
     planned_change_json, planned_move_json, planned_update_json, version_json,
 };
-pub use failure::{error_json, error_text};
+pub use failure::{error_json, error_text, usage_json};
+pub use folded::diagnostics;
 pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
 pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
 pub use report::{is_complete, report_json, report_text};

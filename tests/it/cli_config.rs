@@ -310,3 +310,114 @@ fn a_bad_value_is_named_without_being_shown() {
         error: the configuration has errors; nothing was done
         "#);
 }
+
+#[test]
+fn a_stage_is_a_value_of_a_variable() {
+    let mut env = TestEnv::new("");
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("acme", &["https://hooks.${domain}/"])]).replace(
+            "organizations:",
+            "vars: { domain: test.example }\norganizations:",
+        ),
+    );
+    let planned = |env: &TestEnv, arguments: &[&str]| {
+        let said = env.run(&[&["plan", "--format", "json", "--no-secrets"], arguments].concat());
+        let plan: serde_json::Value = serde_json::from_str(&said.exits(0).stdout).unwrap();
+        plan["changes"][0]["url"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(planned(&env, &[]), "https://hooks.test.example/");
+    let flag = ["--var", "domain=flag.example"];
+    assert_eq!(planned(&env, &flag), "https://hooks.flag.example/");
+    let said = env.run(&["validate", "--var", "domian=x", "--var", "domain"]);
+    assert_snapshot!(said, @"
+    exit 64
+    --- stderr
+    error: invalid value 'domain' for '--var <NAME=VALUE>': write NAME=VALUE
+
+    For more information, try '--help'.
+    ");
+    let said = env.run(&["validate", "--var", "domian=x"]);
+    assert_snapshot!(said, @"
+    exit 1
+    --- stderr
+    error[E047]: --var domian: no such variable
+     |
+     = help: did you mean `domain`?
+    error: the configuration has errors; nothing was done
+    ");
+    let said = env.run(&["validate", "--var", "domain=x", "--var", "domain=y"]);
+    assert_snapshot!(said, @"
+    exit 64
+    --- stderr
+    error: --var domain: given twice, with different values
+    ");
+    env.set("ESS_CALLBACKS_VAR_DOMAIN", "variable.example");
+    assert_eq!(planned(&env, &[]), "https://hooks.variable.example/");
+    assert_eq!(planned(&env, &flag), "https://hooks.flag.example/");
+}
+
+#[test]
+fn stages_live_in_one_folder() {
+    let env = TestEnv::new("");
+    let stage = |environment: &str| {
+        configuration(&[("acme", &[ONE])])
+            .replace("environment: test", &format!("environment: {environment}"))
+    };
+    env.write("production.yaml", stage("production"));
+    env.write("test.yaml", stage("test"));
+    let said = env.run(&["-f", "test.yaml", "validate"]);
+    assert_snapshot!(said, @r#"
+    exit 0
+    --- stdout
+    Success! The configuration is valid: 1 organization, 1 callback, 1 warning.
+    --- stderr
+    warning[W011]: this URL is also declared for the production environment in production.yaml:7
+     --> test.yaml:7:16
+      |
+    7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: the receiver can't tell real messages from those of the test environment; give each environment a URL
+    "#);
+    for file in ["production.yaml", "test.yaml"] {
+        env.run(&["-f", file, "import", "--all"]).exits(0);
+    }
+    assert!(env.exists("production.state.json") && env.exists("test.state.json"));
+    assert!(!env.exists("callbacks.state.json"));
+}
+
+#[test]
+fn an_older_state_keeps_its_meaning() {
+    let env = TestEnv::new("");
+    std::fs::remove_file(env.path("callbacks.yaml")).unwrap();
+    env.write("test.yaml", configuration(&[("acme", &[ONE])]));
+    env.run(&[
+        "-f",
+        "test.yaml",
+        "--state",
+        "callbacks.state.json",
+        "import",
+        "--all",
+    ])
+    .exits(0);
+    let said = env.run(&["-f", "test.yaml", "plan"]);
+    assert_snapshot!(said, @"
+    exit 0
+    --- stdout
+    No changes. Your configuration matches the recorded state.
+
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    1 unchanged, 1 unproven.
+    Environment: test (ess.test.ess.tencent.cn)
+    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
+    --- stderr
+    Note: the state is callbacks.state.json, as there is no test.state.json. To name it after the configuration, rename it when no apply is running and no callbacks.state.journal is left.
+    ");
+    // With a callbacks.yaml, it belongs to that.
+    env.write("callbacks.yaml", configuration(&[("acme", &[TWO])]));
+    let said = env
+        .run(&["-f", "test.yaml", "plan", "--format", "json"])
+        .exits(0);
+    assert!(said.stdout.contains("\"add\": 1,"), "{said}");
+}

@@ -21,23 +21,17 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
     let env = TestEnv::new(&two_accounts());
     env.run(&["plan"]).exits(0);
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @r#"
-        warning[W007]: the key of this callback (environment variable KEY) is also used by `acme`
-          --> callbacks.yaml:14:16
-           |
-        14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: give each organization secrets of its own, so that a leak concerns one only
-        warning[W007]: the token of this callback (environment variable TOKEN) is also used by `acme`
-          --> callbacks.yaml:14:16
-           |
-        14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: give each organization secrets of its own, so that a leak concerns one only
-        error: the credentials to sign calls with are not usable: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
-          Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
-        "#);
+    warning[W007]: the key of this callback (environment variable KEY) is also used by `acme`
+      --> callbacks.yaml:14:16
+       |
+    14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: give each organization secrets of its own, so that a leak concerns one only
+       = note: also at callbacks.yaml:14 (-v shows each in full)
+    error: the credentials to sign calls with are not usable: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
+      Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
+    "#);
     assert!(!env.exists("callbacks.state.json"), "nothing was begun");
 }
 
@@ -110,23 +104,17 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
     let path = "home/.tccli/partner.credential";
     env.write(path, "not JSON");
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @r#"
-        warning[W007]: the key of this callback (environment variable KEY) is also used by `acme`
-          --> callbacks.yaml:14:16
-           |
-        14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: give each organization secrets of its own, so that a leak concerns one only
-        warning[W007]: the token of this callback (environment variable TOKEN) is also used by `acme`
-          --> callbacks.yaml:14:16
-           |
-        14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: give each organization secrets of its own, so that a leak concerns one only
-        error: the credentials to sign calls with are not usable: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
-          Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
-        "#);
+    warning[W007]: the key of this callback (environment variable KEY) is also used by `acme`
+      --> callbacks.yaml:14:16
+       |
+    14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: give each organization secrets of its own, so that a leak concerns one only
+       = note: also at callbacks.yaml:14 (-v shows each in full)
+    error: the credentials to sign calls with are not usable: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
+      Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
+    "#);
     let (id, key) = (&served.secret_id, &served.secret_key);
     env.write(
         path,

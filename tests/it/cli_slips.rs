@@ -176,28 +176,22 @@ fn a_plan_that_is_not_saved_says_so() {
         .run(&["plan", "--destroy", "--out", "refused.json"])
         .exits(5);
     assert_snapshot!(said.err(), @r#"
-        warning[W007]: the key of this callback (environment variable KEY) is also used by `acme`
-          --> callbacks.yaml:11:16
-           |
-        11 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: give each organization secrets of its own, so that a leak concerns one only
-        warning[W007]: the token of this callback (environment variable TOKEN) is also used by `acme`
-          --> callbacks.yaml:11:16
-           |
-        11 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: give each organization secrets of its own, so that a leak concerns one only
+    warning[W007]: the key of this callback (environment variable KEY) is also used by `acme`
+      --> callbacks.yaml:11:16
+       |
+    11 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: give each organization secrets of its own, so that a leak concerns one only
+       = note: also at callbacks.yaml:11 (-v shows each in full)
 
-        Error: this plan deletes more than the guards allow and will not be applied
+    Error: this plan deletes more than the guards allow and will not be applied
 
-          acme: its last callback; none would be left
+      acme: its last callback; none would be left
 
-        These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 1
-        The plan was not saved to refused.json: a guard refuses it, so it could not be applied.
-        "#);
+    These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 1
+    The plan was not saved to refused.json: a guard refuses it, so it could not be applied.
+    "#);
     assert!(!env.exists("refused.json"));
 }
 

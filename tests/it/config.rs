@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ess_callbacks::config::{
-    CODES, SecretProblem, SecretRole, Source, check_secret, parse, schema, snippet,
+    CODES, Given, SecretProblem, SecretRole, Source, check_secret, parse, parse_with, schema,
+    snippet,
 };
 use ess_callbacks::diag::{Diagnostic, Place, Severity};
 use ess_callbacks::render::diagnostic::diagnostic;
@@ -12,8 +13,8 @@ use ess_callbacks::secret::{Secret, SecretReference};
 use serde_json::Value;
 
 /// What a JSON Schema can't see: what concerns YAML itself or several values at once.
-const BEYOND_THE_SCHEMA: [&str; 9] = [
-    "E018", "E019", "E022", "E023", "E024", "E030", "E037", "E038", "E039",
+const BEYOND_THE_SCHEMA: [&str; 11] = [
+    "E018", "E019", "E022", "E023", "E024", "E030", "E037", "E038", "E039", "E047", "E048",
 ];
 
 fn root() -> &'static Path {
@@ -279,9 +280,25 @@ fn without_example(code: &str) -> String {
         "E058" => of_value("0123456789abcdef0123456789abcdef\n"),
         "E059" => of_value(&"x1".repeat(1000)),
         "W009" => of_value("'0123456789abcdef0123456789abcd'"),
+        "W011" => return elsewhere(),
         other => panic!("{other} needs an example"),
     };
     problem.to_string()
+}
+
+/// The code of what two configurations in one folder say.
+fn elsewhere() -> String {
+    let stage = |environment: &str| {
+        let text = format!(
+            "version: 1\nenvironment: {environment}\ndefaults: {{ operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, \
+             accept: {{ W002: x, W003: y }} }}\n\
+             organizations: {{ acme: {{ callbacks: [\"https://a.example/\"] }} }}"
+        );
+        source(environment, text)
+    };
+    let parsed = parse_with(&[stage("test")], &Given::default(), &[stage("production")]).unwrap();
+    let codes: Vec<_> = parsed.warnings.iter().map(|found| found.code.0).collect();
+    codes.join(" ")
 }
 
 #[test]
@@ -294,12 +311,7 @@ fn the_example_is_right_and_shows_every_key() {
         &as_json(text.as_bytes()).unwrap()
     ));
     let parsed = parse(&[source]).unwrap_or_else(|errors| panic!("{}", drawn(&errors)));
-    // Of the one in the short form.
-    assert_eq!(
-        codes(&parsed.warnings, Severity::Warning),
-        BTreeSet::from(["W002", "W003"])
-    );
-    assert_eq!(parsed.warnings.len(), 2);
+    assert_eq!(codes(&parsed.warnings, Severity::Warning), BTreeSet::new());
 
     let mut mappings = vec![&schema];
     let definitions = schema["definitions"].as_object().unwrap();

@@ -181,6 +181,7 @@ fn plan_one(known: Option<Known>, wanted: Wanted) -> Steps {
         url: url.clone(),
         key: Some(SecretIndex(u32::from(number))),
         token: None,
+        enabled: true,
         protect: false,
         description: None,
         place: Place::default(),
@@ -203,6 +204,7 @@ fn plan_one(known: Option<Known>, wanted: Wanted) -> Steps {
         }],
         secrets: (0..2)
             .map(|number| DeclaredSecret {
+                accepted: Vec::new(),
                 reference: SecretReference::Env(format!("S{number}")),
                 place: Place::default(),
             })

@@ -158,7 +158,7 @@ MUTATIONS = [
      "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect))",
      "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect && before.proved_at.is_none()))"),
     ("suspended-is-called", "nothing is called for a suspended organization", BUILD,
-     "        if organization.suspend {\n            verdict", "        if organization.suspend && entry.is_none() {\n            verdict"),
+     "let held = if organization.suspend {", "let held = if organization.suspend && entry.is_none() {"),
     ("targets-ignored", "only targets are called", BUILD,
      "        targets.is_empty() || targets.iter()", "        targets.len() != 1 || targets.iter()"),
     # The rate.

@@ -408,6 +408,7 @@ impl Config {
             secrets: SECRETS
                 .iter()
                 .map(|name| DeclaredSecret {
+                    accepted: Vec::new(),
                     reference: SecretReference::Env((*name).to_owned()),
                     place: Place::default(),
                 })
@@ -450,6 +451,7 @@ impl Config {
                 .map(|(&number, &(value, protect))| {
                     let (key, token) = pair(value).expect("values are from the universe");
                     Callback {
+                        enabled: true,
                         url: url(number),
                         key,
                         token,

@@ -11,7 +11,7 @@ mod tree;
 
 pub(super) use hidden::{Anything, Secretive};
 pub(super) use shape::{
-    Entries, Fields, Flag, Kind, List, Loose, Number, Record, Shape, Stray, Text,
+    Entries, Fields, Flag, Kind, List, Loose, Number, Record, Shape, Stray, Text, Verbatim,
 };
 pub(super) use tree::{
     Account, Callback, CallbackFields, Defaults, Document, EnvironmentVariables, Organization,

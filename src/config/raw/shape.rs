@@ -11,6 +11,8 @@ use crate::config::source::{At, Failure, Token, Tokens};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) enum Kind {
     Nothing,
+    /// Text with a variable that has no value. Reported where it was read.
+    Unresolved,
     Boolean,
     Number,
     String,
@@ -33,6 +35,9 @@ pub(in crate::config) trait Shape<'t>: Sized {
 
     /// It is made from text, a number or the like, so that a wrong one of those may be shown.
     const IS_SCALAR: bool = false;
+
+    /// Whether `${name}` in its text is replaced by the value of that variable.
+    const EXPANDS: bool = false;
 
     fn text(_: Cow<'t, str>) -> Option<Self> {
         None
@@ -62,6 +67,10 @@ pub(in crate::config) trait Shape<'t>: Sized {
 /// Any string.
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Text<'t>(pub(in crate::config) Cow<'t, str>);
+
+/// Any string, in which no variable is replaced.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Verbatim<'t>(pub(in crate::config) Cow<'t, str>);
 
 /// `true` or `false`.
 #[derive(Clone, Copy, Debug)]
@@ -112,11 +121,24 @@ pub(in crate::config) trait Record<'t>: Default {
     /// Their names, as written in callbacks.yaml.
     const KEYS: &'static [&'static str];
 
+    /// Other keys that begin so have no meaning and are no mistake.
+    const IGNORED: Option<&'static str>;
+
     /// Reads the value of the field `KEYS[index]`.
     fn read(&mut self, index: usize, tokens: &mut Tokens<'t>) -> Result<(), Failure>;
 }
 
 impl<'t> Shape<'t> for Text<'t> {
+    const EXPECTED: &'static str = "a string";
+    const IS_SCALAR: bool = true;
+    const EXPANDS: bool = true;
+
+    fn text(text: Cow<'t, str>) -> Option<Self> {
+        Some(Self(text))
+    }
+}
+
+impl<'t> Shape<'t> for Verbatim<'t> {
     const EXPECTED: &'static str = "a string";
     const IS_SCALAR: bool = true;
 
@@ -198,6 +220,9 @@ impl<'t, R: Record<'t>> Fields<'t, R> {
                     seen |= 1 << index;
                     fields.record.read(index, tokens)?;
                 }
+                None if R::IGNORED.is_some_and(|prefix| key.value.starts_with(prefix)) => {
+                    At::<Loose<Anything>>::read(tokens)?;
+                }
                 Some(_) | None => fields.stray(Stray {
                     key,
                     value: At::read(tokens)?,
@@ -249,6 +274,10 @@ impl<'t, T: Shape<'t>> At<Loose<T>> {
                     Scalar::Nothing => (None, Kind::Nothing),
                     Scalar::Boolean(value) => (T::boolean(value), Kind::Boolean),
                     Scalar::Number(value) => (T::number(value), Kind::Number),
+                    Scalar::String if T::EXPANDS => match tokens.expand(value, span) {
+                        Some(value) => (T::text(value), Kind::String),
+                        None => (None, Kind::Unresolved),
+                    },
                     Scalar::String => (T::text(value), Kind::String),
                 };
                 made.map_or(Loose::Not(kind), Loose::Is)
@@ -262,6 +291,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Nothing => "nothing",
+            Self::Unresolved => "a string without a value",
             Self::Boolean => "a boolean",
             Self::Number => "a number",
             Self::String => "a string",

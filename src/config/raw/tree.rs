@@ -6,13 +6,19 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 
 use super::hidden::{Anything, Secretive};
-use super::shape::{Entries, Fields, Flag, List, Loose, Number, Record, Shape, Text};
+use super::shape::{Entries, Fields, Flag, List, Loose, Number, Record, Shape, Text, Verbatim};
 use crate::config::source::{At, Failure, Tokens};
 use crate::config::{name, secret, url};
 
 /// Defines a mapping: its fields, the list of its keys, and how each is read.
 macro_rules! record {
-    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $shape:ty,)* }) => {
+    ($(#[$meta:meta])* $name:ident, ignoring $prefix:literal {$($fields:tt)*}) => {
+        record!(@ $(#[$meta])* $name, Some($prefix), {$($fields)*});
+    };
+    ($(#[$meta:meta])* $name:ident {$($fields:tt)*}) => {
+        record!(@ $(#[$meta])* $name, None, {$($fields)*});
+    };
+    (@ $(#[$meta:meta])* $name:ident, $ignored:expr, { $($(#[$field_meta:meta])* $field:ident: $shape:ty,)* }) => {
         #[derive(Clone, Debug, Default, JsonSchema)]
         #[schemars(deny_unknown_fields)]
         $(#[$meta])*
@@ -22,6 +28,7 @@ macro_rules! record {
 
         impl<'t> Record<'t> for $name<'t> {
             const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
+            const IGNORED: Option<&'static str> = $ignored;
 
             fn read(&mut self, index: usize, tokens: &mut Tokens<'t>) -> Result<(), Failure> {
                 $(if Self::KEYS[index] == stringify!($field) {
@@ -37,7 +44,8 @@ macro_rules! record {
 record! {
     /// Which callback URLs each organization shall have in Tencent eSign.
     #[schemars(extend("required" = ["version", "environment", "organizations"]))]
-    Document {
+    #[schemars(extend("patternProperties" = { "^x-": true }))]
+    Document, ignoring "x-" {
         /// The version of this format.
         #[schemars(extend("const" = 1))]
         version: Number,
@@ -45,6 +53,10 @@ record! {
         /// in the state; the two are never mixed.
         #[schemars(extend("enum" = ["production", "test"]))]
         environment: Text<'t>,
+        /// Values by name. `${name}` in a string is replaced by the value of `name`; --var and
+        /// `ESS_CALLBACKS_VAR_<NAME>` give another one.
+        #[schemars(extend("propertyNames" = { "pattern": secret::VARIABLE_PATTERN }))]
+        vars: Entries<'t, Verbatim<'t>>,
         /// What holds for every organization that does not say otherwise.
         defaults: Fields<'t, Defaults<'t>>,
         /// Sets of credentials by name. The account `default` exists without being declared.
@@ -67,6 +79,12 @@ record! {
         /// are there already; `replace` deletes it first and is then sure of them.
         #[schemars(extend("enum" = ["keep", "replace"]))]
         adoption: Text<'t>,
+        /// Callbacks that every organization gets besides those that it lists. One that an
+        /// organization lists itself goes before one of the same URL here.
+        callbacks: List<Callback<'t>>,
+        /// Warnings that are right everywhere, by code, each with the reason.
+        #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
+        accept: Entries<'t, Text<'t>>,
     }
 }
 
@@ -129,11 +147,17 @@ record! {
         adoption: Text<'t>,
         /// Call nothing for this organization.
         suspend: Flag,
-        /// The callbacks it shall have.
+        /// Whether it gets the callbacks under `defaults`. Without it: yes.
+        inherit: Flag,
+        /// The callbacks it shall have. In each, `{handle}` and `{proxy_organization_id}` are
+        /// replaced by those of the organization.
         callbacks: List<Callback<'t>>,
         /// URLs that must not exist: an explicit, reviewed delete.
         #[schemars(extend("uniqueItems" = true, "items" = url::schema()))]
         absent: List<Text<'t>>,
+        /// Warnings that are right for this organization, by code, each with the reason.
+        #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
+        accept: Entries<'t, Text<'t>>,
     }
 }
 
@@ -142,16 +166,21 @@ record! {
     #[schemars(extend("required" = ["url"]))]
     CallbackFields {
         /// The URL that eSign POSTs to.
-        #[schemars(extend("pattern" = url::PATTERN, "maxLength" = url::MAX_LENGTH))]
+        #[schemars(extend("pattern" = url::schema_pattern(), "maxLength" = url::MAX_LENGTH))]
         url: Text<'t>,
         /// The `CallbackKey`, which encrypts the messages: exactly 32 bytes.
         key: Secretive<'t, Reference<'t>>,
         /// The `CallbackToken`, which signs the messages.
         token: Secretive<'t, Reference<'t>>,
+        /// `false`: call nothing for this callback, as `suspend` does for an organization.
+        enabled: Flag,
         /// Never delete it because it is missing from the file.
         protect: Flag,
         /// For people.
         description: Text<'t>,
+        /// Warnings that are right for this callback, by code, each with the reason.
+        #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
+        accept: Entries<'t, Text<'t>>,
     }
 }
 
@@ -160,7 +189,7 @@ record! {
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     Reference {
         /// The value of an environment variable.
-        #[schemars(extend("pattern" = secret::VARIABLE_PATTERN, "not" = secret::reserved_schema()))]
+        #[schemars(extend("pattern" = secret::filled_variable_pattern(), "not" = secret::reserved_schema()))]
         env: Text<'t>,
         /// The contents of a file, relative to this file's folder; one trailing newline is dropped.
         #[schemars(extend("minLength" = 1))]
@@ -181,6 +210,7 @@ pub(in crate::config) enum Callback<'t> {
 
 impl<'t> Shape<'t> for Callback<'t> {
     const EXPECTED: &'static str = "a URL or a mapping with `url`";
+    const EXPANDS: bool = true;
 
     fn text(text: Cow<'t, str>) -> Option<Self> {
         Some(Self::Short(Text(text)))

@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 /// Of an environment variable's name. Kept equal to [`is_variable`].
 pub(in crate::config) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 
+/// The same of a name that an organization's names are put into.
+pub(in crate::config) fn filled_variable_pattern() -> String {
+    format!("{VARIABLE_PATTERN}|{}", super::names::PATTERN)
+}
+
 /// Prefixes of the variables that hold credentials for the API itself.
 const RESERVED: [&str; 2] = ["TENCENTCLOUD_", "TKE_"];
 

@@ -19,6 +19,7 @@ use serde_yaml::granit_parser::{self, Event, Parser, ScalarStyle, StrInput};
 
 use super::code;
 use super::url::authority;
+use super::variables::{Expanded, Fault, Variables};
 use crate::model::credentials;
 
 pub(super) use place::{At, Failure, Malformed, Span, Start};
@@ -75,11 +76,40 @@ pub(in crate::config) struct Tokens<'t> {
     text: &'t str,
     /// Where scalars stand that were passed over or that hold credentials out of sight, in bytes.
     hidden: Vec<(u32, u32)>,
+    variables: &'t Variables,
+    /// References to variables that can't be replaced, and where they stand.
+    faults: Vec<(Span, Fault)>,
+}
+
+/// Whether two texts are the same document but for layout, comments and quotes.
+pub fn same_meaning(one: &str, other: &str) -> bool {
+    let tokens = |text: &str| -> Option<Vec<(String, bool)>> {
+        let nothing = Variables::default();
+        let mut tokens = Tokens::open(text, Start::default(), &nothing).ok()??;
+        let mut all = Vec::new();
+        loop {
+            let item = match tokens.next().ok()?.value {
+                Token::Scalar(text, plain) => (text.into_owned(), plain),
+                Token::List => ("[".to_owned(), true),
+                Token::Mapping => ("{".to_owned(), true),
+                Token::End => ("}".to_owned(), true),
+            };
+            all.push(item);
+            if tokens.depth == 0 {
+                return Some(all);
+            }
+        }
+    };
+    tokens(one).is_some_and(|tokens_of_one| Some(tokens_of_one) == tokens(other))
 }
 
 impl<'t> Tokens<'t> {
     /// Begins to read what stands at `start` of a file; `None` when there is no document in `text`.
-    pub(in crate::config) fn open(text: &'t str, start: Start) -> Result<Option<Self>, Failure> {
+    pub(in crate::config) fn open(
+        text: &'t str,
+        start: Start,
+        variables: &'t Variables,
+    ) -> Result<Option<Self>, Failure> {
         let options = granit_parser::options! {
             flow_nesting_limit: 2 * MAX_DEPTH,
             block_nesting_limit: 2 * MAX_DEPTH,
@@ -108,6 +138,8 @@ impl<'t> Tokens<'t> {
             copies: 0,
             text,
             hidden: Vec::new(),
+            variables,
+            faults: Vec::new(),
         }))
     }
 
@@ -189,6 +221,27 @@ impl<'t> Tokens<'t> {
         if !written.is_some_and(|written| written.contains(value)) {
             self.hidden.push(self.start.bytes(span));
         }
+    }
+
+    /// Text with its variables replaced; `None` when one has no value.
+    pub(in crate::config) fn expand(
+        &mut self,
+        text: Cow<'t, str>,
+        span: Span,
+    ) -> Option<Cow<'t, str>> {
+        match self.variables.expand(text) {
+            Expanded::Text(text) => Some(text),
+            Expanded::Wrong(faults) => {
+                self.faults
+                    .extend(faults.into_iter().map(|fault| (span, fault)));
+                None
+            }
+        }
+    }
+
+    /// What was wrong with the variables that were met so far.
+    pub(in crate::config) fn faults(&mut self) -> Vec<(Span, Fault)> {
+        std::mem::take(&mut self.faults)
     }
 
     /// Whether anchors or aliases were met so far, so that one part of the text depends on another.
@@ -368,7 +421,8 @@ mod tests {
 
     /// All tokens, one character each: `[`, `{`, `/` or the text of a scalar.
     fn read(text: &str) -> Result<String, &'static str> {
-        let mut tokens = match Tokens::open(text, Start::default()) {
+        let variables = Variables::default();
+        let mut tokens = match Tokens::open(text, Start::default(), &variables) {
             Ok(Some(tokens)) => tokens,
             Ok(None) => return Ok(String::new()),
             Err(failure) => return Err(failure.code.0),
@@ -411,7 +465,8 @@ mod tests {
 
     #[test]
     fn an_alias_knows_where_it_stands_and_where_its_text_does() {
-        let mut tokens = Tokens::open("[&a secret,\n *a]", Start::default())
+        let variables = Variables::default();
+        let mut tokens = Tokens::open("[&a secret,\n *a]", Start::default(), &variables)
             .expect("YAML")
             .expect("a document");
         let all: Vec<_> = (0..3).map(|_| tokens.next().expect("a token")).collect();

@@ -120,6 +120,7 @@ fn the_document_has_this_shape() {
         "unknown": 0,
         "not_checked": 0,
         "suspended": 0,
+        "disabled": 0,
         "heal_deferred": 0,
         "oldest_proof": null,
         "calls": 2,
@@ -154,7 +155,7 @@ fn the_document_has_this_shape() {
       "diagnostics": [
         {"severity":"warning","code":"W001","message":"no token"}
       ],
-      "digest": "sha256:f2cca347e3565fd8bae25c654a7ef5d9b3aa1cb522eb45653dc6d1bc01a53a6b"
+      "digest": "sha256:3562550add185fac6906f392889146bf46d5e2944d478ba68b21b3b82e904bd4"
     }
     "#);
 }

@@ -45,6 +45,7 @@ fn table() -> FingerprintTable {
 
 fn callback(number: usize, secret: u8) -> Callback {
     Callback {
+        enabled: true,
         url: url(number),
         key: secret.checked_sub(1).map(|n| SecretIndex(u32::from(n))),
         token: None,
@@ -69,6 +70,7 @@ fn organization(handle: &str, callbacks: Vec<Callback>, absent: Vec<CallbackUrl>
 
 fn desired(organizations: Vec<Organization>) -> Desired {
     let secret = |n: u32| DeclaredSecret {
+        accepted: Vec::new(),
         reference: SecretReference::Env(format!("SECRET_{n}")),
         place: Place::default(),
     };
@@ -326,6 +328,27 @@ fn a_suspended_organization_is_left_alone() {
     );
     assert!(plan.is_empty());
     assert_eq!((plan.summary.suspended, plan.tripped), (6, vec![]));
+}
+
+#[test]
+fn a_callback_that_is_not_enabled_is_left_alone() {
+    let off = |number| Callback {
+        enabled: false,
+        ..callback(number, 1)
+    };
+    let acme = organization("acme", vec![off(0), callback(1, 1), off(9)], vec![]);
+    let options = Options {
+        allow_deletes: Some(3),
+        ..Options::default()
+    };
+    let plan = planned(&desired(vec![acme]), &five_of_acme(), &options);
+    let called: Vec<_> = plan
+        .changes()
+        .filter(|change| change.steps != Steps::Nothing)
+        .map(|change| change.reason)
+        .collect();
+    assert_eq!(called, [Reason::NotDeclared; 3]);
+    assert_eq!((plan.summary.disabled, plan.summary.unchanged), (2, 1));
 }
 
 #[test]

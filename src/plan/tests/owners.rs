@@ -244,3 +244,13 @@ fn nothing_is_deleted_while_its_organization_is_suspended_under_another_member()
     assert!(plan.is_empty() && plan.tripped.is_empty());
     assert_eq!(plan.summary.suspended, 2);
 }
+
+#[test]
+fn a_callback_that_is_not_enabled_under_another_member_is_not_deleted_under_the_old_one() {
+    let mut recorded = Recorded::nothing(Environment::Test);
+    present(&mut recorded, "acme", &scope("m1"), 0..2);
+    let mut organization = declared("acme", &scope("m2"), 0..2);
+    organization.callbacks[0].enabled = false;
+    let plan = planned(&desired(vec![organization]), &recorded, &Options::default());
+    assert_eq!((plan.summary.disabled, plan.summary.delete), (2, 1));
+}

@@ -138,6 +138,7 @@ fn unchanged(plan: &Plan) -> Option<String> {
         (summary.unknown, "unknown"),
         (summary.not_checked, "not checked"),
         (summary.suspended, "suspended"),
+        (summary.disabled, "disabled"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -153,6 +154,7 @@ fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
         unknown(plan),
         not_checked(plan),
         suspended(plan),
+        disabled(plan),
         heals(plan),
         deferred(plan),
         forgotten(plan),
@@ -214,6 +216,17 @@ fn suspended(plan: &Plan) -> Option<String> {
             counted(count, "organization is", "organizations are"),
             plural(count, "it", "them"),
             named.join(", "),
+        )
+    })
+}
+
+fn disabled(plan: &Plan) -> Option<String> {
+    let count = plan.summary.disabled;
+    (count > 0).then(|| {
+        format!(
+            "{} `enabled: false`, nothing is called for {}.",
+            counted(count, "callback has", "callbacks have"),
+            plural(count, "it", "them"),
         )
     })
 }

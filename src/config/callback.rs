@@ -1,0 +1,181 @@
+//! Callbacks and their URLs: from what is written to what is declared.
+
+use std::sync::Arc;
+
+use super::accept::Accepted;
+use super::keys::mistyped;
+use super::names::Names;
+use super::organization::Secrets;
+use super::raw::{Callback, CallbackFields, List, Loose, Text};
+use super::report::Reader;
+use super::source::{At, Span};
+use super::url::Fault;
+use super::{code, url};
+use crate::diag::Place;
+use crate::model::{self, CallbackUrl};
+
+impl Reader<'_> {
+    /// Reads a list of callbacks, of the organization with these names. They are sorted by URL.
+    pub(super) fn callbacks(
+        &mut self,
+        list: Option<At<Loose<List<Callback<'_>>>>>,
+        names: Names<'_>,
+        accepted: &[Accepted],
+        secrets: &mut Secrets,
+    ) -> Vec<model::Callback> {
+        let Some(list) = self.field("callbacks", list) else {
+            return Vec::new();
+        };
+        let mut callbacks = Vec::with_capacity(list.value.0.len());
+        for item in list.value.0 {
+            callbacks.extend(
+                self.expect(format_args!("a callback"), item)
+                    .and_then(|item| self.callback(item, names, accepted, secrets)),
+            );
+        }
+        callbacks.sort_by(|one, other| (&one.url, one.place).cmp(&(&other.url, other.place)));
+        callbacks.dedup_by(|again, first| {
+            let same = again.url == first.url;
+            if same {
+                self.twice(&again.url, again.place, first.place);
+            }
+            same
+        });
+        callbacks
+    }
+
+    fn callback(
+        &mut self,
+        item: At<Callback<'_>>,
+        names: Names<'_>,
+        accepted: &[Accepted],
+        secrets: &mut Secrets,
+    ) -> Option<model::Callback> {
+        let At { value, span, text } = item;
+        let fields = match value {
+            Callback::Short(url) => {
+                let url = self.filled(url, span, names.in_url())?;
+                let place = self.place(span);
+                self.report.acceptances.hold_at(place, accepted);
+                return self.url(url, span, text).map(|url| model::Callback {
+                    url,
+                    key: None,
+                    token: None,
+                    enabled: true,
+                    protect: false,
+                    description: None,
+                    place: self.place(span),
+                });
+            }
+            Callback::Full(fields) => *fields,
+        };
+        let is_mistyped = |name| mistyped(&fields.strays, name);
+        let names_url = is_mistyped("url");
+        let (names_key, names_token) = (is_mistyped("key"), is_mistyped("token"));
+        let CallbackFields {
+            url,
+            key,
+            token,
+            enabled,
+            protect,
+            description,
+            accept,
+        } = self.fields("a callback", fields);
+        if url.is_none() && !names_url {
+            let help = Some("write `url: https://…`".to_owned());
+            self.error(span, code::MISSING_KEY, "a callback needs `url`", help);
+        }
+        let url = self.field("url", url);
+        let (names_key, names_token) = (names_key || key.is_some(), names_token || token.is_some());
+        let key = self.reference("key", key, names);
+        let token = self.reference("token", token, names);
+        let enabled = self.field("enabled", enabled);
+        let protect = self.field("protect", protect);
+        let description = self.fill(description, names.as_they_are());
+        let description = self.text("description", description);
+        let own = self.accept(accept);
+        let At { value, span, text } = url?;
+        let value = self.filled(value, span, names.in_url());
+        let place = self.place(span);
+        let used_at = [key.as_ref(), token.as_ref()].map(|it| it.map(|(_, place)| *place));
+        for place in used_at.into_iter().flatten().chain([place]) {
+            self.report.acceptances.hold_at(place, &own);
+            self.report.acceptances.hold_at(place, accepted);
+        }
+        if names_key && key.is_none() {
+            self.report.excuse(place, code::NO_KEY);
+        }
+        if names_token && token.is_none() {
+            self.report.excuse(place, code::NO_TOKEN);
+        }
+        Some(model::Callback {
+            url: self.url(value?, span, text)?,
+            key: key.map(|(reference, place)| secrets.number(reference, place)),
+            token: token.map(|(reference, place)| secrets.number(reference, place)),
+            enabled: enabled.is_none_or(|flag| flag.value.0),
+            protect: protect.is_some_and(|flag| flag.value.0),
+            description: description.map(|text| Arc::from(text.value)),
+            place,
+        })
+    }
+
+    pub(super) fn url(
+        &mut self,
+        url: Text<'_>,
+        span: Span,
+        text: (u32, u32),
+    ) -> Option<CallbackUrl> {
+        let Text(url) = url;
+        let faults = url::faults(&url);
+        if faults.is_empty() {
+            return Some(CallbackUrl::new(url));
+        }
+        self.hide_in_url(&url, text, &faults);
+        for fault in faults {
+            let help = fault.help.map(str::to_owned);
+            self.error(span, fault.code, fault.message, help);
+        }
+        None
+    }
+
+    /// Hides what of a wrong URL may be secret: user name and password, what follows white space
+    /// (perhaps the next key), and all of it when it has nothing of a URL.
+    fn hide_in_url(&mut self, url: &str, (start, end): (u32, u32), faults: &[Fault]) {
+        let Some(written) = self.text.get(start as usize..end as usize) else {
+            return;
+        };
+        if !written.contains(url) {
+            // What is written with escapes, over several lines or with variables is not known again there.
+            return self.hide((start, end));
+        }
+        let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let space = written.find(char::is_whitespace).unwrap_or(written.len());
+        self.hide((small(space), end));
+        if let Some(at) = written.rfind('@') {
+            let from = written.find("://").map_or(0, |scheme| scheme + 3).min(at);
+            self.hide((small(from), small(at + 1)));
+        }
+        // What is no port may be a password with its `@` missing.
+        if let Some((at, authority)) = url::authority(written)
+            && let Some((host, port)) = authority.split_once(':')
+            && !port.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            self.hide((small(at + host.len() + 1), small(at + authority.len())));
+        }
+        let no_scheme = faults.iter().any(|fault| fault.code == code::SCHEME);
+        if no_scheme && !written[..space].contains('.') {
+            self.hide((start, end));
+        }
+    }
+
+    pub(super) fn twice(&mut self, url: &CallbackUrl, again: Place, first: Place) {
+        let length = u32::try_from(url.as_str().len()).unwrap_or(u32::MAX);
+        self.report.error(
+            again,
+            length,
+            code::DUPLICATE_URL,
+            format!("this URL already stands in line {}", first.line),
+            Some("remove one of the two".to_owned()),
+        );
+    }
+}
