@@ -44,6 +44,10 @@ impl Page {
     pub(super) fn read(root: &Path, name: &str) -> Self {
         let text =
             fs::read_to_string(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self::parse(name, text)
+    }
+
+    pub(super) fn parse(name: &str, text: String) -> Self {
         Self {
             name: name.to_owned(),
             blocks: blocks(name, &text),
@@ -59,12 +63,6 @@ impl Page {
             inside ^= fence;
             !inside && !fence
         })
-    }
-
-    /// The headings, each as its depth.
-    pub(super) fn headings(&self) -> Vec<usize> {
-        let depth = |line: &str| line.len() - line.trim_start_matches('#').len();
-        self.prose().map(depth).filter(|depth| *depth > 0).collect()
     }
 }
 
