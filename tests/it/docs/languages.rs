@@ -2,8 +2,10 @@
 //! says is for people to review.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::fs;
+use std::path::Path;
 
 use super::markdown::{Block, Page, pages};
 use super::{links_in, root};
@@ -206,7 +208,7 @@ fn each_language_leads_to_the_other() {
         let folder = folder.parent().expect("a folder");
         for link in links_in(chinese.prose()) {
             let page = link.split('#').next().unwrap_or_default();
-            let translated = page.ends_with(".md")
+            let translated = Path::new(page).extension() == Some(OsStr::new("md"))
                 && original(page).is_none()
                 && page != own
                 && folder.join(translation(page)).exists();
