@@ -141,7 +141,7 @@ impl Reader<'_> {
             let again =
                 |Accepted(number): &Accepted| self.report.acceptances.all[*number].code == code;
             if accepted.iter().any(again) {
-                let message = format!("duplicate key `{}`", code.0);
+                let message = format!("duplicate field `{}`", code.0);
                 let help = Some("remove one of the two".to_owned());
                 self.error(key.span, code::DUPLICATE_KEY, message, help);
                 continue;

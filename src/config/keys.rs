@@ -61,7 +61,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The fields of a mapping; keys it should not have are reported. `what` says whose keys.
+    /// The fields of a mapping; those that it should not have are reported. `what` says whose they are.
     pub(super) fn fields<'t, R: Record<'t>>(&mut self, what: &str, fields: Fields<'t, R>) -> R {
         for stray in &fields.strays {
             self.stray(what, stray, R::KEYS);
@@ -69,7 +69,7 @@ impl Reader<'_> {
         if let Some(last) = fields.strays.last().filter(|_| fields.more > 0) {
             self.hide(fields.more_text);
             let message = format!(
-                "{what} has {} more keys that should not be there",
+                "{what} has {} more fields that should not be there",
                 fields.more
             );
             self.error(last.key.span, code::UNKNOWN_KEY, message, None);
@@ -84,13 +84,13 @@ impl Reader<'_> {
         }
         let span = stray.key.span;
         if !is_key_like(&stray.key.value) {
-            // Text where a key belongs: a colon is missing, and a secret may be in it.
+            // Text where a name belongs: a colon is missing, and a secret may be in it.
             self.hide(stray.key.text);
             self.error(
                 span,
                 code::UNKNOWN_KEY,
-                format!("{what} has something that is no key"),
-                Some("is there a `:` and a space after each key?".to_owned()),
+                format!("{what} has something that is no field"),
+                Some("is there a `:` and a space after the name of each field?".to_owned()),
             );
             return;
         }
@@ -99,20 +99,20 @@ impl Reader<'_> {
             self.error(
                 span,
                 code::DUPLICATE_KEY,
-                format!("the key `{key}` stands here for the second time"),
+                format!("duplicate field `{key}`"),
                 Some("remove one of the two".to_owned()),
             );
             return;
         }
         let help = match closest(&stray.key.value, known) {
-            _ if key == "<<" => "merge keys are not read; write the keys out".to_owned(),
+            _ if key == "<<" => "merge keys are not read; write the fields out".to_owned(),
             Some(close) => format!("did you mean `{close}`?"),
             None => format!("known here are {}", listed(known)),
         };
         self.error(
             span,
             code::UNKNOWN_KEY,
-            format!("{what} has no key `{key}`"),
+            format!("{what} has no field `{key}`"),
             Some(help),
         );
     }
@@ -136,9 +136,9 @@ fn remedy(expected: &str, kind: Kind) -> Option<String> {
         ("a string", Kind::Number | Kind::Boolean) => "put it in quotes",
         ("`true` or `false`", Kind::String) => "write `true` or `false`, without quotes",
         ("a number", Kind::String) => "write it without quotes",
-        ("a list", Kind::Nothing) => "write `[]` for an empty list, or remove the key",
+        ("a list", Kind::Nothing) => "write `[]` for an empty list, or remove the field",
         ("a list", Kind::String | Kind::Mapping) => "begin each item with `- `",
-        ("a mapping", Kind::Nothing) => "write `{}` for an empty mapping, or remove the key",
+        ("a mapping", Kind::Nothing) => "write `{}` for an empty mapping, or remove the field",
         (_, Kind::Nothing) => "give it a value, or remove it",
         _ => return None,
     };

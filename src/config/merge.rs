@@ -113,6 +113,10 @@ impl<'s> Merge<'s> {
             self.complete = false;
             return;
         };
+        // One that is mistyped is not missing as well.
+        let needed = ["version", "environment", "organizations"];
+        let mistyped = |key: &&str| mistyped(&root.value.strays, key);
+        self.seen.extend(needed.into_iter().filter(mistyped));
         let document = reader.fields("a configuration", root.value);
         if !organizations.is_empty() {
             self.seen.insert("organizations");
@@ -311,7 +315,7 @@ impl<'s> Merge<'s> {
         ];
         for (key, help) in keys {
             if !self.seen.contains(key) {
-                let message = format!("the configuration needs `{key}`");
+                let message = format!("the configuration needs the field `{key}`");
                 let help = Some(help.to_owned());
                 self.report
                     .error(first, 1, code::MISSING_KEY, message, help);

@@ -20,32 +20,32 @@ fn it_is_read_from_standard_input() {
         Success! The configuration is valid: 1 organization, 1 callback.
         ");
     let said = env.run_with_input(&["-f", "-", "validate"], "version: 3\n");
-    assert_snapshot!(said, @r"
-        exit 1
-        --- stderr
-        error[E013]: the configuration needs `environment`
-         --> <stdin>:1:1
-          |
-        1 | version: 3
-          | ^
-          |
-          = help: write `environment: production` or `environment: test`
-        error[E013]: the configuration needs `organizations`
-         --> <stdin>:1:1
-          |
-        1 | version: 3
-          | ^
-          |
-          = help: write `organizations: {}` if there shall be none
-        error[E014]: this version of the format is not known; this program reads version 1
-         --> <stdin>:1:10
-          |
-        1 | version: 3
-          |          ^
-          |
-          = help: write `version: 1`, or use a newer ess-callbacks
-        error: the configuration has errors; nothing was done
-        ");
+    assert_snapshot!(said, @"
+    exit 1
+    --- stderr
+    error[E013]: the configuration needs the field `environment`
+     --> <stdin>:1:1
+      |
+    1 | version: 3
+      | ^
+      |
+      = help: write `environment: production` or `environment: test`
+    error[E013]: the configuration needs the field `organizations`
+     --> <stdin>:1:1
+      |
+    1 | version: 3
+      | ^
+      |
+      = help: write `organizations: {}` if there shall be none
+    error[E014]: this version of the format is not known; this program reads version 1
+     --> <stdin>:1:10
+      |
+    1 | version: 3
+      |          ^
+      |
+      = help: write `version: 1`, or use a newer ess-callbacks
+    error: the configuration has errors; nothing was done
+    ");
 }
 
 #[test]
@@ -227,52 +227,52 @@ fn every_problem_is_reported_at_once() {
     );
     let env = TestEnv::new(&text);
     assert_snapshot!(env.run(&["validate"]), @"
-        exit 1
-        --- stderr
-        error[E010]: an organization has no key `proxy_organisation_id`
-         --> callbacks.yaml:5:5
-          |
-        5 |     proxy_organisation_id: *
-          |     ^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: did you mean `proxy_organization_id`?
-        error[E031]: a callback URL begins with `https://` (or `http://`)
-         --> callbacks.yaml:8:9
-          |
-        8 |       - ftp://a.example/
-          |         ^^^^^^^^^^^^^^^^
-          |
-          = help: write it in full: `https://host/path`
-        error[E040]: `key` holds a secret in clear text
-         --> callbacks.yaml:9:48
-          |
-        9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
-          |                                                ^^^^^^^^^^^
-          |
-          = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
-        error[E042]: `TENCENTCLOUD_TOKEN` holds credentials for the API and may not become a callback's secret
-         --> callbacks.yaml:9:75
-          |
-        9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
-          |                                                                           ^^^^^^^^^^^^^^^^^^
-          |
-          = help: use a variable of another name
-        error[E038]: this URL already stands in line 9
-          --> callbacks.yaml:10:16
-           |
-        10 |       - { url: https://hooks.example/one }
-           |                ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: remove one of the two
-        error[E039]: this URL shall be absent, but it is declared as well
-          --> callbacks.yaml:11:14
-           |
-        11 |     absent: [https://hooks.example/one]
-           |              ^^^^^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: remove it here or in line 9
-        error: the configuration has errors; nothing was done
-        ");
+    exit 1
+    --- stderr
+    error[E010]: an organization has no field `proxy_organisation_id`
+     --> callbacks.yaml:5:5
+      |
+    5 |     proxy_organisation_id: *
+      |     ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `proxy_organization_id`?
+    error[E031]: a callback URL begins with `https://` (or `http://`)
+     --> callbacks.yaml:8:9
+      |
+    8 |       - ftp://a.example/
+      |         ^^^^^^^^^^^^^^^^
+      |
+      = help: write it in full: `https://host/path`
+    error[E040]: `key` holds a secret in clear text
+     --> callbacks.yaml:9:48
+      |
+    9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
+      |                                                ^^^^^^^^^^^
+      |
+      = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
+    error[E042]: `TENCENTCLOUD_TOKEN` holds credentials for the API and may not become a callback's secret
+     --> callbacks.yaml:9:75
+      |
+    9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
+      |                                                                           ^^^^^^^^^^^^^^^^^^
+      |
+      = help: use a variable of another name
+    error[E038]: this URL already stands in line 9
+      --> callbacks.yaml:10:16
+       |
+    10 |       - { url: https://hooks.example/one }
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: remove one of the two
+    error[E039]: this URL shall be absent, but it is declared as well
+      --> callbacks.yaml:11:14
+       |
+    11 |     absent: [https://hooks.example/one]
+       |              ^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: remove it here or in line 9
+    error: the configuration has errors; nothing was done
+    ");
     let events = env.run(&["--json", "validate"]).exits(1).events();
     let codes: Vec<_> = events
         .iter()

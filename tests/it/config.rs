@@ -345,63 +345,63 @@ organizations:
       - http://10.0.0.1/esign
 ";
     let found = parse(&[source("callbacks.yaml", text)]).unwrap_err();
-    insta::assert_snapshot!(drawn(&found), @r#"
-        error[E010]: an organization has no key `proxy_organisation_id`
-         --> callbacks.yaml:5:5
-          |
-        5 |     proxy_organisation_id: ********************************
-          |     ^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: did you mean `proxy_organization_id`?
+    insta::assert_snapshot!(drawn(&found), @"
+    error[E010]: an organization has no field `proxy_organisation_id`
+     --> callbacks.yaml:5:5
+      |
+    5 |     proxy_organisation_id: ********************************
+      |     ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: did you mean `proxy_organization_id`?
 
-        error[E034]: this URL holds `合`, which is not ASCII
-         --> callbacks.yaml:8:14
-          |
-        8 |       - url: https://hooks.acme.example/合同
-          |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: write a host name in Punycode (`xn--…`) and a path percent-encoded (`%E4…`)
+    error[E034]: this URL holds `合`, which is not ASCII
+     --> callbacks.yaml:8:14
+      |
+    8 |       - url: https://hooks.acme.example/合同
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write a host name in Punycode (`xn--…`) and a path percent-encoded (`%E4…`)
 
-        error[E040]: `key` holds a secret in clear text
-         --> callbacks.yaml:9:14
-          |
-        9 |         key: ********************************
-          |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
+    error[E040]: `key` holds a secret in clear text
+     --> callbacks.yaml:9:14
+      |
+    9 |         key: ********************************
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
 
-        warning[W001]: this URL is http: whoever is on the way sees and can change what eSign sends
-          --> callbacks.yaml:10:9
-           |
-        10 |       - http://10.0.0.1/esign
-           |         ^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: use https; mind that a redirect from http to https turns the POST into a GET
+    warning[W001]: this URL is http: whoever is on the way sees and can change what eSign sends
+      --> callbacks.yaml:10:9
+       |
+    10 |       - http://10.0.0.1/esign
+       |         ^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: use https; mind that a redirect from http to https turns the POST into a GET
 
-        warning[W002]: this callback has no key: eSign sends its messages unencrypted
-          --> callbacks.yaml:10:9
-           |
-        10 |       - http://10.0.0.1/esign
-           |         ^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: add `key: { env: NAME }`; `ess-callbacks secret new` makes a key
+    warning[W002]: this callback has no key: eSign sends its messages unencrypted
+      --> callbacks.yaml:10:9
+       |
+    10 |       - http://10.0.0.1/esign
+       |         ^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: add `key: { env: NAME }`; `ess-callbacks secret new` makes a key
 
-        warning[W003]: this callback has no token: the receiver can't tell eSign's messages from forged ones
-          --> callbacks.yaml:10:9
-           |
-        10 |       - http://10.0.0.1/esign
-           |         ^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
+    warning[W003]: this callback has no token: the receiver can't tell eSign's messages from forged ones
+      --> callbacks.yaml:10:9
+       |
+    10 |       - http://10.0.0.1/esign
+       |         ^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
 
-        warning[W005]: eSign can't reach this host: it is private to a machine or network
-          --> callbacks.yaml:10:9
-           |
-        10 |       - http://10.0.0.1/esign
-           |         ^^^^^^^^^^^^^^^^^^^^^
-           |
-           = help: use a host name or address that is reachable from the internet
-        "#);
+    warning[W005]: eSign can't reach this host: it is private to a machine or network
+      --> callbacks.yaml:10:9
+       |
+    10 |       - http://10.0.0.1/esign
+       |         ^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: use a host name or address that is reachable from the internet
+    ");
     let json: Vec<_> = found
         .iter()
         .map(|found| serde_json::to_value(found).unwrap())
@@ -454,14 +454,14 @@ fn the_colon_of_a_key_without_a_value_is_shown() {
     let text = "version: 1\nenvironment: test\norganizations:\n  acme:\n";
     let shown = drawn(&parse(&[source("callbacks.yaml", text)]).unwrap_err());
     insta::assert_snapshot!(shown, @"
-        error[E012]: `acme` must be a mapping, but this is nothing
-         --> callbacks.yaml:4:7
-          |
-        4 |   acme:
-          |       ^
-          |
-          = help: write `{}` for an empty mapping, or remove the key
-        ");
+    error[E012]: `acme` must be a mapping, but this is nothing
+     --> callbacks.yaml:4:7
+      |
+    4 |   acme:
+      |       ^
+      |
+      = help: write `{}` for an empty mapping, or remove the field
+    ");
 }
 
 #[test]

@@ -185,7 +185,7 @@ impl<'t> Tokens<'t> {
             Token::Scalar(value, _) => Ok(Some(At { value, span, text })),
             Token::List | Token::Mapping => Err(Box::new(Malformed {
                 code: code::SYNTAX,
-                message: "a list or mapping can't be a key".to_owned(),
+                message: "a list or mapping can't be the name of a field".to_owned(),
                 help: None,
                 span: Some(span),
             })),
