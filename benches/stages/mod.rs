@@ -12,7 +12,7 @@ use std::path::Path;
 use ess_callbacks::config;
 use ess_callbacks::model::{Desired, Timestamp};
 use ess_callbacks::plan::{self, Options, Plan, Secrets, write_document};
-use ess_callbacks::render::{self, Style};
+use ess_callbacks::render::{self, Style, Subject};
 use ess_callbacks::secret::{Fingerprinter, Secret};
 use ess_callbacks::sign::{self, Credential, Unsigned};
 use ess_callbacks::state::format;
@@ -105,7 +105,8 @@ impl Stage {
                 rendering(callbacks, |plan, out| render::plan_text(plan, &STYLE, out))
             }
             Self::RenderMarkdown => rendering(callbacks, |plan, out| {
-                out.push_str(&render::plan_markdown(plan, &STYLE));
+                let subject = Subject::of("callbacks.yaml");
+                out.push_str(&render::plan_markdown(plan, &subject, &STYLE));
                 Ok(())
             }),
             Self::RenderDiff => {

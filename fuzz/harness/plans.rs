@@ -2,7 +2,9 @@
 
 use ess_callbacks::model::Timestamp;
 use ess_callbacks::plan::{Plan, read_document, write_document};
-use ess_callbacks::render::{Style, guards_text, plan_diff, plan_markdown, plan_text};
+use ess_callbacks::render::{
+    Style, Subject, guards_text, plan_diff, plan_markdown, plan_summary, plan_text,
+};
 
 /// It is saved and read back as the same plan, but for the fingerprints of values, and can be shown.
 pub(crate) fn check(plan: &Plan) {
@@ -16,8 +18,9 @@ pub(crate) fn check(plan: &Plan) {
     let mut shown = String::new();
     plan_text(plan, &style, &mut shown).expect("a string takes everything");
     guards_text(plan, &style, &mut shown).expect("a string takes everything");
+    plan_summary(plan, &style, &mut shown).expect("a string takes everything");
     plan_diff(plan, &style, &mut shown).expect("a string takes everything");
-    let markdown = plan_markdown(plan, &style);
+    let markdown = plan_markdown(plan, &Subject::of("callbacks.yaml"), &style);
     assert!(markdown.chars().count() <= 65_000);
     shown.push_str(&markdown);
     assert!(

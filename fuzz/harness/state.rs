@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use ess_callbacks::model::{Recorded, Timestamp};
-use ess_callbacks::render::{Style, state_json, state_list, state_text};
+use ess_callbacks::render::{Style, state_json, state_text};
 use ess_callbacks::state::format;
 
 /// Reads a state file of any bytes.
@@ -47,7 +47,6 @@ fn show(recorded: &Recorded) {
     let style = Style::plain(Timestamp(1_790_000_000));
     let mut out = String::new();
     state_text(recorded, &style, &mut out).expect("a string takes everything");
-    state_list(recorded, &mut out).expect("a string takes everything");
     assert!(
         !out.chars().any(|c| c.is_control() && c != '\n'),
         "a control character reaches the terminal: {out:?}"

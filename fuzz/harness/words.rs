@@ -29,7 +29,8 @@ pub(crate) fn run(data: &[u8]) {
         handle: Handle::new(handle),
         url: CallbackUrl::new(url),
     };
-    let (first, second) = pattern.split_once('/').expect("it was understood");
+    // A handle alone is all of its organization.
+    let (first, second) = pattern.split_once('/').unwrap_or((pattern, "*"));
     assert_eq!(
         parsed.matches(&address),
         matches(first, handle) && matches(second, url),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use super::args::{self, Format, Global};
+use super::args::{self, Global};
 use super::descriptors::Bound;
 use super::exit::{Exit, Failure};
 use super::jitter;
@@ -124,7 +124,7 @@ async fn with_state(
             if !plan.tripped.is_empty() || expected.is_err() {
                 ui.speak();
             }
-            print(&plan, &loaded.warnings, Format::Text, args.rate, ui);
+            print(&plan, &loaded.warnings, &args.brief.into(), args.rate, ui);
             let values = loaded.values.as_ref();
             let secrets = values.map(|values| values.known.clone());
             (plan, secrets.unwrap_or_default())
@@ -344,11 +344,12 @@ fn check_expected(plan: &Plan, expected: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!(
-        "the plan makes other calls than those that were reviewed: its digest is {digest}, not {expected}; nothing \
-         was called"
+        "the plan makes other calls than those that were reviewed: its digest is {digest}, and --expect-digest says \
+         {expected}; nothing was called"
     );
     Err(Failure::new(Exit::Stale, message).advice(
-        "The configuration, the state or a secret has changed since. Review this plan, and give its digest.",
+        "The configuration, the state or a secret has changed since. Review this plan, and give its digest: \
+         the `digest` of `plan --json`, of `plan --format json` or of a comment.",
     ))
 }
 

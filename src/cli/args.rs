@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::form::{Brief, Forms};
 use super::secrets::Commands;
 use crate::sandbox::{FaultSpec, Member, OnExists, Script};
 
@@ -180,7 +181,7 @@ pub(super) struct Validate {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Planning options")]
 pub(super) struct Planning {
-    /// Only these callbacks: handle/URL, with * for any text. Repeatable.
+    /// Only these callbacks: handle or handle/URL, with * for any text. Repeatable.
     #[arg(
         long,
         env = "ESS_CALLBACKS_TARGET",
@@ -235,14 +236,8 @@ pub(super) struct Plan {
     /// Exit with 2 when there are changes.
     #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) detailed_exitcode: bool,
-    /// How to print the plan.
-    #[arg(
-        long,
-        env = "ESS_CALLBACKS_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) forms: Forms,
     /// Plan for this many requests a second; used for the estimate only.
     #[arg(
         long,
@@ -254,19 +249,6 @@ pub(super) struct Plan {
     pub(super) rate: u32,
 }
 
-/// How to print a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people.
-    Text,
-    /// The plan document.
-    Json,
-    /// For a comment on a pull request.
-    Markdown,
-    /// A unified diff of what is recorded and what is desired.
-    Diff,
-}
-
 /// `apply`.
 #[derive(Debug, Args)]
 pub(super) struct Apply {
@@ -275,6 +257,8 @@ pub(super) struct Apply {
     pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) planning: Planning,
+    #[command(flatten)]
+    pub(super) brief: Brief,
     /// Apply without asking.
     #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) auto_approve: bool,
@@ -310,8 +294,8 @@ pub(super) struct Apply {
     /// Wait so long for another apply to finish (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) lock_timeout: Option<std::time::Duration>,
-    /// Make just the calls of the plan with this digest, which a comment or `plan --json` shows, or
-    /// none (exit code 7).
+    /// Make just the calls of the plan with this digest, or none (exit code 7). It is the `digest` of
+    /// `plan --json` and `plan --format json`; a comment shows it too.
     #[arg(long, env = "ESS_CALLBACKS_EXPECT_DIGEST", value_name = "DIGEST", value_parser = super::parse::digest)]
     pub(super) expect_digest: Option<String>,
     /// Begin after some part of this time, by chance, so that many cron jobs don't call at once.
@@ -334,20 +318,14 @@ pub(super) struct Show {
     /// A saved plan or a state file; without it, the state.
     #[arg(value_name = "PLAN|STATE")]
     pub(super) file: Option<PathBuf>,
-    /// How to print it.
-    #[arg(
-        long,
-        env = "ESS_CALLBACKS_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) forms: Forms,
 }
 
 /// `import`.
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// Declared callbacks that eSign already has: handle/URL, with * for any text.
+    /// Declared callbacks that eSign already has: handle or handle/URL, with * for any text.
     #[arg(value_name = "ADDRESS", required_unless_present = "all")]
     pub(super) addresses: Vec<String>,
     /// Every declared callback that is not recorded yet, or is recorded as absent.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::args::{self, Format, Global};
+use super::args::{self, Global};
 use super::busy;
 use super::exit::{Exit, Failure};
+use super::form::{Brevity, Form};
 use super::locations::Locations;
 use super::outputs;
 use super::random::random;
@@ -15,37 +16,32 @@ use super::written::{self, Readers};
 use crate::apply::WallClock as _;
 use crate::diag::Diagnostic;
 use crate::model::Salt;
-use crate::plan::{Plan, write_document, write_errored};
+use crate::plan::{Plan, write_document, write_errored, write_shown};
 use crate::render;
+use crate::state::LockOwner;
 
 pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Result<Exit, Failure> {
+    let form = args.forms.form(global)?;
+    let made = make(global, &args, ui).await;
+    if let Err(failure) = &made
+        && !ui.json()
+    {
+        errored(failure, &form, ui);
+    }
+    let Made {
+        plan,
+        warnings,
+        busy,
+    } = made?;
     let args::Plan {
         planning,
-        no_secrets,
+        no_secrets: _,
         out,
         detailed_exitcode,
-        format,
+        forms: _,
         rate,
     } = args;
-    let locations = Locations::of(global)?;
-    outputs::check(&locations, None, &[("--out", out.as_deref())])?;
-    if no_secrets && planning.heal {
-        let message = "--heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets";
-        return Err(Failure::usage(message).advice("Leave one of the two out."));
-    }
-    let resolve = (!no_secrets).then(|| Resolve::of(&planning)).transpose()?;
-    let read = Loaded::read_with_state(global, &locations, resolve, ui).await;
-    if let Err(failure) = &read
-        && format == Format::Json
-        && !ui.json()
-        && !failure.diagnostics.is_empty()
-    {
-        ui.bytes(|out| write_errored(&failure.diagnostics, out));
-    }
-    let (loaded, recorded) = read?;
-    let busy = busy::holder(&locations.store()?).await;
-    let plan = loaded.plan(&recorded, Salt(random()?), &planning)?;
-    print(&plan, &loaded.warnings, format, rate, ui);
+    print(&plan, &warnings, &form, rate, ui);
     busy::note(busy.as_ref(), "this plan", ui);
     if !plan.tripped.is_empty() {
         if let Some(path) = out {
@@ -57,7 +53,7 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
         return Ok(refused(&plan, ui));
     }
     if let Some(path) = out {
-        save(&plan, &loaded.warnings, &path)?;
+        save(&plan, &warnings, &path)?;
         ui.note(format_args!(
             "Saved the plan to {}. To apply exactly this:\n\n    {}\n",
             path.display(),
@@ -66,6 +62,47 @@ pub(super) async fn run(global: &Global, args: args::Plan, ui: &mut Ui) -> Resul
     }
     let pending = detailed_exitcode && (!plan.is_empty() || plan.records_something());
     Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// A plan, and what is to be said beside it.
+struct Made {
+    plan: Plan,
+    warnings: Vec<Diagnostic>,
+    busy: Option<LockOwner>,
+}
+
+async fn make(global: &Global, args: &args::Plan, ui: &mut Ui) -> Result<Made, Failure> {
+    let locations = Locations::of(global)?;
+    outputs::check(&locations, None, &[("--out", args.out.as_deref())])?;
+    if args.no_secrets && args.planning.heal {
+        let message = "--heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets";
+        return Err(Failure::usage(message).advice("Leave one of the two out."));
+    }
+    let resolve = (!args.no_secrets).then(|| Resolve::of(&args.planning));
+    let (loaded, recorded) =
+        Loaded::read_with_state(global, &locations, resolve.transpose()?, ui).await?;
+    let busy = busy::holder(&locations.store()?).await;
+    let plan = loaded.plan(&recorded, Salt(random()?), &args.planning)?;
+    Ok(Made {
+        plan,
+        warnings: loaded.warnings,
+        busy,
+    })
+}
+
+/// Tells whoever reads the document or the comment why there is no plan.
+fn errored(failure: &Failure, form: &Form, ui: &mut Ui) {
+    match form {
+        Form::Json if !failure.diagnostics.is_empty() => {
+            ui.bytes(|out| write_errored(&failure.diagnostics, out));
+        }
+        Form::Markdown(subject) => {
+            // It takes the place of a comment on a plan that no longer holds.
+            let page = render::error_markdown(&ui.plain(failure), subject);
+            ui.print(format_args!("{page}"));
+        }
+        Form::Json | Form::Text(_) | Form::Diff => {}
+    }
 }
 
 /// The end of a command whose plan a guard refused. Its text was printed with the plan; here its
@@ -82,7 +119,7 @@ pub(super) fn refused(plan: &Plan, ui: &mut Ui) -> Exit {
 }
 
 /// Prints a plan, as text, as the document, or as events.
-pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: u32, ui: &mut Ui) {
+pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], form: &Form, rate: u32, ui: &mut Ui) {
     let now = SystemClock.now();
     if ui.takes_json() {
         for item in &plan.moves {
@@ -100,23 +137,19 @@ pub(super) fn print(plan: &Plan, warnings: &[Diagnostic], format: Format, rate: 
     if ui.json() {
         return;
     }
-    match format {
-        Format::Text => {
-            let style = ui.style(rate);
-            ui.stream(|out| render::plan_text(plan, &style, out));
+    let style = ui.style(rate);
+    match form {
+        Form::Text(Brevity::InFull) => ui.stream(|out| render::plan_text(plan, &style, out)),
+        Form::Text(Brevity::Addresses) => ui.stream(|out| render::plan_summary(plan, &style, out)),
+        Form::Json => ui.bytes(|out| write_shown(plan, warnings, out)),
+        Form::Markdown(subject) => {
+            let page = render::plan_markdown(plan, subject, &style);
+            ui.print(format_args!("{page}"));
         }
-        Format::Json => ui.bytes(|out| write_document(&plan.shown(), warnings, out)),
-        Format::Markdown => {
-            let style = ui.style(rate);
-            ui.print(format_args!("{}", render::plan_markdown(plan, &style)));
-        }
-        Format::Diff => {
-            let style = ui.style(rate);
-            ui.diff(|out| render::plan_diff(plan, &style, out));
-        }
+        Form::Diff => ui.diff(|out| render::plan_diff(plan, &style, out)),
     }
     // The document and the comment say it themselves, for whoever reads them elsewhere.
-    if matches!(format, Format::Text | Format::Diff) {
+    if matches!(form, Form::Text(_) | Form::Diff) {
         ui.complain(|style, out| render::guards_text(plan, style, out));
     }
     ui.flush();

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::args::{self, Format, Global};
+use super::args::{self, Global};
 use super::busy;
 use super::exit::{Exit, Failure};
+use super::form::Form;
 use super::locations::Locations;
 use super::lock::missing;
 use super::plan;
@@ -14,14 +15,15 @@ use crate::render;
 use crate::state::Store;
 
 pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Result<Exit, Failure> {
-    let args::Show { file, format } = args;
+    let args::Show { file, forms } = args;
+    let form = forms.form(global)?;
     if let Some(path) = &file
         && let Some(plan) = saved_plan(path)?
     {
-        plan::print(&plan, &[], format, 20, ui);
+        plan::print(&plan, &[], &form, 20, ui);
         return Ok(Exit::Done);
     }
-    if matches!(format, Format::Markdown | Format::Diff) {
+    if matches!(form, Form::Markdown(_) | Form::Diff) {
         return Err(Failure::usage(
             "markdown and diff are formats of a plan; a state is shown as text or json",
         ));
@@ -35,7 +37,7 @@ pub(super) async fn run(global: &Global, args: args::Show, ui: &mut Ui) -> Resul
         (locations.store()?, locations.recorded().await?)
     };
     let busy = busy::holder(&store).await;
-    if ui.json() || format == Format::Json {
+    if ui.json() || form == Form::Json {
         ui.bytes(|out| render::state_json(&recorded, out));
     } else {
         let style = ui.style(20);

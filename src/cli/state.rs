@@ -53,7 +53,7 @@ fn find(recorded: &Recorded, texts: &[String]) -> Result<Vec<Found>, Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     let mut used = vec![false; patterns.len()];
     let mut found = Vec::new();
-    for (scope, url, entry) in recorded.iter() {
+    for (scope, url, entry) in recorded.by_handle() {
         let address = Address {
             handle: entry.handle.clone(),
             url: url.clone(),

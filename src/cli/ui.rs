@@ -8,9 +8,9 @@
 //! reads still finishes.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,10 +20,11 @@ use super::args::Global;
 use super::exit::Failure;
 use super::fold::Fold;
 use super::progress::Progress;
+use super::stream::Stream;
 use super::written;
 use crate::apply::{Sink, WallClock};
 use crate::diag::{Diagnostic, Severity};
-use crate::harmless::{Neutral, neutral};
+use crate::harmless::neutral;
 use crate::model::{Address, Event, Timestamp};
 use crate::render::{self, Style};
 
@@ -51,19 +52,6 @@ pub(super) struct Ui {
     /// Changes that have begun and not ended, and their number for whoever can't wait.
     begun_changes: BTreeSet<Address>,
     under_way: Arc<AtomicUsize>,
-}
-
-/// One of the two streams.
-struct Stream<W: Write> {
-    to: BufWriter<W>,
-    style: Style,
-    terminal: bool,
-    /// Keeps foreign text from being a command to whoever reads the stream.
-    sieve: Neutral,
-    /// Nobody reads it any more.
-    closed: bool,
-    /// What could not be written, unless its reader went away.
-    error: Option<io::Error>,
 }
 
 /// This machine's clock.
@@ -265,6 +253,20 @@ impl Ui {
         self.error_text(failure);
     }
 
+    /// What [`Self::failure`] says, all of it, without colour and as wide as it is.
+    pub(super) fn plain(&self, failure: &Failure) -> String {
+        let mut text = String::new();
+        for problem in render::diagnostics(&failure.diagnostics, self.in_full, false) {
+            text.push_str(&problem);
+            text.push('\n');
+        }
+        let (message, advice) = (&failure.message, failure.advice.as_deref());
+        let style = Style::plain(SystemClock.now());
+        // Writing to a String does not fail.
+        let _ = render::error_text(message, advice, &style, &mut text);
+        text
+    }
+
     fn error_text(&mut self, failure: &Failure) {
         let (style, mut text) = (self.err.style, String::new());
         // Writing to a String does not fail.
@@ -433,65 +435,5 @@ impl Sink for Ui {
                 self.out.flush();
             }
         }
-    }
-}
-
-impl<W: Write> Stream<W> {
-    fn new(to: W, terminal: bool, colour: bool) -> Self {
-        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-        let style = Style {
-            colour: colour && terminal,
-            width: if terminal { width } else { 0 },
-            now: SystemClock.now(),
-            rate: 20,
-        };
-        Self {
-            to: BufWriter::with_capacity(1 << 16, to),
-            style,
-            terminal,
-            sieve: Neutral::new(style.colour),
-            closed: false,
-            error: None,
-        }
-    }
-
-    fn write(&mut self, text: fmt::Arguments<'_>) {
-        let _ = self.write_fmt(text);
-    }
-
-    fn flush(&mut self) {
-        if !self.closed {
-            let flushed = self.to.flush();
-            self.after(flushed);
-        }
-    }
-
-    /// After an error nothing more is printed.
-    fn after(&mut self, written: io::Result<()>) {
-        let Err(error) = written else { return };
-        self.closed = true;
-        if !(error.kind() == io::ErrorKind::BrokenPipe || self.terminal && is_hung_up(&error)) {
-            self.error = Some(error);
-        }
-    }
-}
-
-/// What writing to a closed terminal gives.
-fn is_hung_up(error: &io::Error) -> bool {
-    const EIO: i32 = 5;
-    cfg!(unix) && error.raw_os_error() == Some(EIO)
-}
-
-impl<W: Write> fmt::Write for Stream<W> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !self.closed {
-            let Self { to, sieve, .. } = self;
-            let written = sieve.pass(text, |part| to.write_all(part.as_bytes()));
-            self.after(written);
-        }
-        if self.closed {
-            return Err(fmt::Error);
-        }
-        Ok(())
     }
 }

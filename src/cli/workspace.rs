@@ -304,9 +304,8 @@ impl Loaded {
                 let message = format!(
                     "{flag}: no callback is called `{pattern}`, neither declared nor recorded"
                 );
-                return Err(Failure::error(message).advice(
-                    "An address is `handle/URL`; `handle/*` means all of an organization.",
-                ));
+                return Err(Failure::error(message)
+                    .advice("An address is `handle/URL`; `handle` means all of an organization."));
             }
             patterns.push(pattern);
         }

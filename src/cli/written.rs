@@ -31,7 +31,8 @@ pub(super) fn write(
     let file = tempfile::Builder::new()
         .prefix(".ess-callbacks-")
         .suffix(".tmp")
-        .tempfile_in(folder)?;
+        .tempfile_in(folder)
+        .map_err(|error| of_folder(folder, &error))?;
     write_all(file.as_file(), write)?;
     if readers == Readers::All {
         readable_by_all(file.as_file())?;
@@ -39,6 +40,18 @@ pub(super) fn write(
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// The error that the folder gives, without the name of a file that nobody asked for.
+fn of_folder(folder: &Path, error: &io::Error) -> io::Error {
+    let (shown, missing) = (folder.display(), !folder.exists());
+    let text = match error.raw_os_error() {
+        _ if missing => format!("there is no folder `{shown}`"),
+        Some(code) => format!("in `{shown}`: {}", io::Error::from_raw_os_error(code)),
+        // What stands beside a path has no number.
+        None => format!("in `{shown}`: {}", error.kind()),
+    };
+    io::Error::new(error.kind(), text)
 }
 
 fn write_all(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

@@ -178,6 +178,14 @@ impl Recorded {
             .flat_map(|(scope, urls)| urls.iter().map(move |(url, entry)| (scope, url, entry)))
     }
 
+    /// The same in the order of a plan: by handle, then scope and URL.
+    pub fn by_handle(&self) -> Vec<(&Arc<Scope>, &CallbackUrl, &Entry)> {
+        let mut all: Vec<_> = self.iter().collect();
+        // Stable: those of one handle stay in their order.
+        all.sort_by(|(_, _, one), (_, _, two)| one.handle.cmp(&two.handle));
+        all
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.scopes.values().map(BTreeMap::len).sum()

@@ -44,7 +44,7 @@ pub use crate::model::Destination;
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
 pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
-    write_errored,
+    write_errored, write_shown,
 };
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};

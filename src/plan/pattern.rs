@@ -6,19 +6,20 @@ use crate::model::{Address, masked};
 
 /// `handle/URL`, where `*` stands for any text and `?` for any one character, in both parts.
 ///
-/// `acme/*` is every callback of acme; an address without wildcards matches itself only. A URL's own
+/// `acme`, like `acme/*`, is every callback of acme; an address without wildcards matches itself only. A URL's own
 /// `?` matches as itself too, because it stands for any one character, and so does the `***` that is
 /// shown in the place of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// A pattern names an organization and a URL.
+    /// A pattern names an organization, and perhaps a URL.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         match text.split_once('/') {
             Some((handle, url)) if !handle.is_empty() && !url.is_empty() => {
                 Ok(Self(text.to_owned()))
             }
+            None if !text.trim().is_empty() => Ok(Self(format!("{text}/*"))),
             Some(_) | None => Err(PatternError {
                 text: masked(text).into_owned(),
             }),
@@ -42,7 +43,7 @@ impl fmt::Display for Pattern {
 
 /// A text that is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an address: write `handle/URL`, or `handle/*` for all of an organization")]
+#[error("`{text}` is not an address: write `handle/URL`, or `handle` for all of an organization")]
 pub struct PatternError {
     text: String,
 }
@@ -84,6 +85,9 @@ mod tests {
 
     #[rstest]
     #[case("acme/*", true)]
+    #[case("acme", true)]
+    #[case("a*", true)]
+    #[case("beta", false)]
     #[case("acme/https://a.example/x?y=1", true)]
     #[case("a*/https://*.example/*", true)]
     #[case("*/*", true)]
@@ -100,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_needs_both_parts() {
-        for text in ["acme", "acme/", "/https", ""] {
+    fn what_names_no_organization_or_an_empty_url_is_no_pattern() {
+        for text in ["acme/", "/https", "", " "] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Context, Style};
+use super::{Context, Style, Subject};
 use crate::model::{
     Account, AccountName, AccountSource, Action, Address, ApiError, Belief, CallbackUrl,
     Environment, Fingerprint, Fingerprints, Handle, Lineage, LostCall, OperatorId, RequestId, Salt,
@@ -232,3 +232,8 @@ pub(super) const PLAIN: Context<'static> = Context {
     scope: None,
     successor: None,
 };
+
+/// Of the configuration that needs no name.
+pub(super) fn subject() -> Subject {
+    Subject::of("callbacks.yaml")
+}

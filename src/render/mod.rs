@@ -45,10 +45,12 @@ pub use events::{
 };
 pub use failure::{error_json, error_text, usage_json};
 pub use folded::diagnostics;
-pub use markdown::{MARKDOWN_LIMIT, plan_markdown};
+pub use markdown::{Commit, Label, MARKDOWN_LIMIT, Subject, error_markdown, plan_markdown};
 pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
 pub use report::{is_complete, report_json, report_text};
-pub use state::{entry_json, entry_text, state_json, state_list, state_text};
+pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};
-pub use text::{Context, Symbol, change_text, guards_json, guards_text, plan_text, question_text};
+pub use text::{
+    Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
+};
 pub use words::{ago, counted, plural, span, tenths};

@@ -2,9 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::fixtures::subject;
 use super::{
     Style, change_summary_json, error_json, error_text, guards_json, guards_text, plan_diff,
-    plan_markdown, plan_text, planned_change_json, planned_move_json, planned_update_json,
+    plan_markdown, plan_summary, plan_text, planned_change_json, planned_move_json,
+    planned_update_json,
 };
 use crate::harmless::is_treacherous;
 use crate::model::{Address, CallbackUrl, Handle, OperatorId, Timestamp};
@@ -19,10 +21,13 @@ fn text(plan: &Plan, style: &Style) -> String {
 
 /// All that is made of a plan, for people and for programs.
 fn all_outputs(plan: &Plan, style: &Style) -> Vec<String> {
-    let mut outputs = vec![text(plan, style), plan_markdown(plan, style)];
+    let mut outputs = vec![text(plan, style), plan_markdown(plan, &subject(), style)];
     let mut diff = String::new();
     plan_diff(plan, style, &mut diff).unwrap();
     outputs.push(diff);
+    let mut brief = String::new();
+    plan_summary(plan, style, &mut brief).unwrap();
+    outputs.push(brief);
     outputs.extend(
         plan.changes_by_organization()
             .map(|(organization, change)| planned_change_json(organization, change, style.now)),

@@ -109,8 +109,8 @@ fn on_a_narrow_terminal_no_value_is_broken() {
 
 #[test]
 fn the_comment_shows_what_is_recorded() {
-    assert_snapshot!(plan_markdown(&recorded_only(), &plain()), @r#"
-    <!-- ess-callbacks plan production -->
+    assert_snapshot!(plan_markdown(&recorded_only(), &subject(), &plain()), @r#"
+    <!-- ess-callbacks plan callbacks.yaml -->
     ### ess-callbacks, production: no calls, the record is brought up to date
 
     Changes to the record, without a call:
@@ -129,7 +129,7 @@ fn the_comment_shows_what_is_recorded() {
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
-    Digest of the calls: `sha256:992d704e98a60b62485967be8d4a23775d7c54a8abbd2106694de5a88ea30532`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
+    Digest: `sha256:992d704e98a60b62485967be8d4a23775d7c54a8abbd2106694de5a88ea30532`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
     "#);
 }
 
@@ -176,8 +176,8 @@ fn a_saved_plan_shows_the_same() {
     assert_eq!(text(&saved, &plain()), text(&plan, &plain()));
     assert_eq!(diff(&saved), diff(&plan));
     assert_eq!(
-        plan_markdown(&saved, &plain()),
-        plan_markdown(&plan, &plain())
+        plan_markdown(&saved, &subject(), &plain()),
+        plan_markdown(&plan, &subject(), &plain())
     );
     assert_eq!(saved.updates(), plan.updates());
 }
@@ -242,7 +242,7 @@ fn beside_calls_the_record_comes_after_them() {
          token: fp 02020202020202020202020202020202
     -    protect: true
     ");
-    let page = plan_markdown(&beside_calls(), &plain());
+    let page = plan_markdown(&beside_calls(), &subject(), &plain());
     let (overview, rest) = page.split_once("Changes to the record").unwrap();
     assert!(
         overview.contains("+ acme/https://hooks.acme.example/new"),
@@ -269,7 +269,7 @@ fn a_comment_that_is_too_long_says_how_much_of_the_record_it_left_out() {
             )
         })
         .collect();
-    let page = plan_markdown(&plan, &plain());
+    let page = plan_markdown(&plan, &subject(), &plain());
     assert!(page.len() < super::MARKDOWN_LIMIT);
     let shown = page.matches("protect = true -> false").count();
     let left = format!("**{} more of these left out for length.**", 5000 - shown);
@@ -359,8 +359,8 @@ fn two_scopes_of_one_url_are_told_apart() {
     -    key: fp 9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c9c
     -    token: fp 77777777777777777777777777777777
     "#);
-    assert_snapshot!(plan_markdown(&plan, &plain()), @r#"
-    <!-- ess-callbacks plan production -->
+    assert_snapshot!(plan_markdown(&plan, &subject(), &plain()), @r#"
+    <!-- ess-callbacks plan callbacks.yaml -->
     ### ess-callbacks, production: 1 to add, 0 to change, 1 to destroy
 
     ```diff
@@ -379,7 +379,7 @@ fn two_scopes_of_one_url_are_told_apart() {
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
-    Digest of the calls: `sha256:1395b5f2e0cf3eaa390a3122deda132f57511a51792d8a7479bd66edca352ef3`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
+    Digest: `sha256:1395b5f2e0cf3eaa390a3122deda132f57511a51792d8a7479bd66edca352ef3`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
 
     <details open><summary><code>acme</code> <code>(account &quot;default&quot;, proxy_organization_id &quot;yDOldMember&quot;)</code>: 1 change</summary>
 

@@ -12,15 +12,16 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", plural(count, one, many))
 }
 
-/// How long ago `then` is: `3 days ago`, in the largest unit that gives at least two, or `just now`.
+/// How long ago `then` is: `3 days ago`, `1 minute ago`, as people say it: a day and a half
+/// is `36 hours`. Less than two seconds is `just now`.
 pub fn ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.seconds_since(then);
     let (count, one, many) = match seconds {
         // A clock that was set back makes the past look like the future; it is not worth a word.
         ..2 => return "just now".to_owned(),
-        2..120 => (seconds, "second", "seconds"),
-        120..7_200 => (seconds / 60, "minute", "minutes"),
-        7_200..172_800 => (seconds / 3_600, "hour", "hours"),
+        2..60 => (seconds, "second", "seconds"),
+        60..3_600 => (seconds / 60, "minute", "minutes"),
+        3_600..172_800 => (seconds / 3_600, "hour", "hours"),
         172_800.. => (seconds / 86_400, "day", "days"),
     };
     format!(
@@ -155,12 +156,15 @@ mod tests {
     #[case(-5, "just now")]
     #[case(1, "just now")]
     #[case(2, "2 seconds ago")]
-    #[case(119, "119 seconds ago")]
+    #[case(59, "59 seconds ago")]
+    #[case(60, "1 minute ago")]
+    #[case(109, "1 minute ago")]
+    #[case(3_600, "1 hour ago")]
     #[case(120, "2 minutes ago")]
     #[case(7_200, "2 hours ago")]
     #[case(172_799, "47 hours ago")]
     #[case(3 * 86_400 + 5, "3 days ago")]
-    fn ages_use_the_largest_unit_of_at_least_two(#[case] age: i64, #[case] text: &str) {
+    fn ages_as_people_say_them(#[case] age: i64, #[case] text: &str) {
         assert_eq!(ago(Timestamp(1_000_000 + age), Timestamp(1_000_000)), text);
     }
 

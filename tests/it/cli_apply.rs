@@ -221,7 +221,7 @@ fn leaving_out_most_of_an_organization_needs_the_number_of_deletes() {
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
 
-    Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
       acme: 2 of its 4 callbacks, more than 30 %
 
@@ -268,13 +268,13 @@ fn the_number_of_deletes_must_be_right() {
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
 
-    Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
       acme: 2 of its 3 callbacks, more than 30 %
 
     These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
 
-    Error: --allow-deletes does not fit this plan, which will not be applied
+    error: --allow-deletes does not fit this plan, which will not be applied
 
       --allow-deletes 1, but the plan deletes 2
 
@@ -373,7 +373,7 @@ fn a_protected_callback_stays_even_when_its_block_is_gone() {
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
 
-    Error: this plan deletes what is protected and will not be applied
+    error: this plan deletes what is protected and will not be applied
 
       acme/https://hooks.example/one
 

@@ -71,23 +71,23 @@ fn a_heal_without_an_answer_is_unknown_and_leaves_nothing_open() {
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     ");
     assert_snapshot!(env.run(&["state", "show", "acme/*"]), @r#"
-        exit 0
-        --- stdout
-        # acme/https://hooks.example/one
-        callback {
-            url          = "https://hooks.example/one"
-            status       = present
-            evidence     = assumed (perhaps with another key or token)
-            key          = (secret, fp [FP], assumed)
-            token        = (secret, fp [FP], assumed)
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-            proved       = [AGO] ([TIME], request id [UUID])
-            late call    = an add without an answer; it may still arrive until [TIME]
-        }
-        "#);
+    exit 0
+    --- stdout
+    # acme/https://hooks.example/one
+    callback {
+        url          = "https://hooks.example/one"
+        status       = present
+        evidence     = assumed (perhaps with another key or token)
+        key          = (secret, fp [FP], assumed)
+        token        = (secret, fp [FP], assumed)
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+        confirmed    = [AGO] ([TIME], request id [UUID])
+        late call    = an add without an answer; it may still arrive until [TIME]
+    }
+    "#);
     env.run(&["apply", "--auto-approve", "--heal"]).exits(0);
 }
 
@@ -216,23 +216,23 @@ fn a_lost_delete_says_until_when_it_may_arrive() {
               what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
         ");
     assert_snapshot!(env.run(&["state", "show", "acme/*"]), @r#"
-        exit 0
-        --- stdout
-        # acme/https://hooks.example/one
-        callback {
-            url          = "https://hooks.example/one"
-            status       = present or absent
-            evidence     = unknown (the outcome of a call is open)
-            key          = (secret, fp [FP], assumed)
-            token        = (secret, fp [FP], assumed)
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-            proved       = [AGO] ([TIME], request id [UUID])
-            open call    = a delete without an answer; it may still arrive until [TIME]
-        }
-        "#);
+    exit 0
+    --- stdout
+    # acme/https://hooks.example/one
+    callback {
+        url          = "https://hooks.example/one"
+        status       = present or absent
+        evidence     = unknown (the outcome of a call is open)
+        key          = (secret, fp [FP], assumed)
+        token        = (secret, fp [FP], assumed)
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+        confirmed    = [AGO] ([TIME], request id [UUID])
+        open call    = a delete without an answer; it may still arrive until [TIME]
+    }
+    "#);
 }
 
 /// What a person at a terminal reads.

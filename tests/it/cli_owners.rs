@@ -77,7 +77,7 @@ fn an_account_with_a_new_name_loses_nothing() {
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), accounts: default, main
     --- stderr
 
-    Error: this plan may delete callbacks that another account still declares, and will not be applied
+    error: this plan may delete callbacks that another account still declares, and will not be applied
 
       acme: 2 callbacks would be deleted for the account `default`, and kept for `main`
 
@@ -180,7 +180,7 @@ fn an_organization_with_another_member_is_shown_with_both() {
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
 
-    Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
       acme: its last callback; none would be left
 

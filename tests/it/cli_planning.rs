@@ -60,17 +60,32 @@ fn targets_leave_the_rest_alone() {
     Apply complete! Resources: 2 added, 0 changed, 2 destroyed.
     "#);
     assert_eq!(served.arrived(), 3 + 4);
-    assert_snapshot!(env.run(&["plan", "--target", "acme/nothing"]), @r"
-        exit 1
-        --- stderr
-        error: --target: no callback is called `acme/nothing`, neither declared nor recorded
-          An address is `handle/URL`; `handle/*` means all of an organization.
-        ");
-    assert_snapshot!(env.run(&["plan", "--target", "acme"]), @r"
-        exit 64
-        --- stderr
-        error: --target: `acme` is not an address: write `handle/URL`, or `handle/*` for all of an organization
-        ");
+    assert_snapshot!(env.run(&["plan", "--target", "acme/nothing"]), @"
+    exit 1
+    --- stderr
+    error: --target: no callback is called `acme/nothing`, neither declared nor recorded
+      An address is `handle/URL`; `handle` means all of an organization.
+    ");
+    assert_snapshot!(env.run(&["plan", "--target", "acme"]), @r#"
+    exit 0
+    --- stdout
+    Actions are indicated with the following symbols:
+    -/+ replace (delete, then add)
+
+    ess-callbacks will perform the following actions:
+
+      # acme/https://hooks.example/three must be replaced
+      # (because its key changed)
+    -/+ callback {
+            url   = "https://hooks.example/three"
+          ~ key   = (secret, fp [FP], assumed) -> (secret, changed)
+          ~ token = (secret, fp [FP], assumed) -> (secret)
+        }
+
+    Plan: 1 to add, 0 to change, 1 to destroy.
+    2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip. 2 unchanged.
+    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
+    "#);
 }
 
 #[test]
@@ -101,22 +116,22 @@ fn a_requested_replace_proves_the_key_and_token() {
     Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
     "#);
     assert_snapshot!(env.run(&["state", "show", &address]), @r#"
-        exit 0
-        --- stdout
-        # acme/https://hooks.example/one
-        callback {
-            url          = "https://hooks.example/one"
-            status       = present
-            evidence     = proven
-            key          = (secret, fp [FP])
-            token        = (secret, fp [FP])
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-            proved       = [AGO] ([TIME], request id [UUID])
-        }
-        "#);
+    exit 0
+    --- stdout
+    # acme/https://hooks.example/one
+    callback {
+        url          = "https://hooks.example/one"
+        status       = present
+        evidence     = proven
+        key          = (secret, fp [FP])
+        token        = (secret, fp [FP])
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
+        confirmed    = [AGO] ([TIME], request id [UUID])
+    }
+    "#);
 }
 
 #[test]
@@ -232,7 +247,7 @@ fn destroy_is_guarded_and_then_deletes_everything() {
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
 
-    Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
       acme: all its 3 callbacks; none would be left
 
@@ -394,47 +409,47 @@ fn a_configuration_with_errors_gives_a_document_that_says_so() {
     let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     let shown = said
         .to_string()
-        .replace(document["digest"].as_str().unwrap(), "[DIGEST]")
+        .replace(document["checksum"].as_str().unwrap(), "[CHECKSUM]")
         .replace(ess_callbacks::plan::FORMAT_VERSION, "[VERSION]");
     assert_snapshot!(shown, @r#"
-        exit 1
-        --- stdout
-        {
-          "format_version": "[VERSION]",
-          "applyable": false,
-          "errored": true,
-          "changes": [],
-          "diagnostics": [
-            {"severity":"error","code":"E013","message":"the configuration needs `environment`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `environment: production` or `environment: test`"},
-            {"severity":"error","code":"E013","message":"the configuration needs `organizations`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `organizations: {}` if there shall be none"},
-            {"severity":"error","code":"E014","message":"this version of the format is not known; this program reads version 1","snippet":{"file":"callbacks.yaml","line":1,"column":10,"length":1,"text":"version: 2","text_column":1},"help":"write `version: 1`, or use a newer ess-callbacks"}
-          ],
-          "digest": "[DIGEST]"
-        }
-        --- stderr
-        error[E013]: the configuration needs `environment`
-         --> callbacks.yaml:1:1
-          |
-        1 | version: 2
-          | ^
-          |
-          = help: write `environment: production` or `environment: test`
-        error[E013]: the configuration needs `organizations`
-         --> callbacks.yaml:1:1
-          |
-        1 | version: 2
-          | ^
-          |
-          = help: write `organizations: {}` if there shall be none
-        error[E014]: this version of the format is not known; this program reads version 1
-         --> callbacks.yaml:1:10
-          |
-        1 | version: 2
-          |          ^
-          |
-          = help: write `version: 1`, or use a newer ess-callbacks
-        error: the configuration has errors; nothing was done
-        "#);
+    exit 1
+    --- stdout
+    {
+      "format_version": "[VERSION]",
+      "applyable": false,
+      "errored": true,
+      "changes": [],
+      "diagnostics": [
+        {"severity":"error","code":"E013","message":"the configuration needs the field `environment`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `environment: production` or `environment: test`"},
+        {"severity":"error","code":"E013","message":"the configuration needs the field `organizations`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `organizations: {}` if there shall be none"},
+        {"severity":"error","code":"E014","message":"this version of the format is not known; this program reads version 1","snippet":{"file":"callbacks.yaml","line":1,"column":10,"length":1,"text":"version: 2","text_column":1},"help":"write `version: 1`, or use a newer ess-callbacks"}
+      ],
+      "checksum": "[CHECKSUM]"
+    }
+    --- stderr
+    error[E013]: the configuration needs the field `environment`
+     --> callbacks.yaml:1:1
+      |
+    1 | version: 2
+      | ^
+      |
+      = help: write `environment: production` or `environment: test`
+    error[E013]: the configuration needs the field `organizations`
+     --> callbacks.yaml:1:1
+      |
+    1 | version: 2
+      | ^
+      |
+      = help: write `organizations: {}` if there shall be none
+    error[E014]: this version of the format is not known; this program reads version 1
+     --> callbacks.yaml:1:10
+      |
+    1 | version: 2
+      |          ^
+      |
+      = help: write `version: 1`, or use a newer ess-callbacks
+    error: the configuration has errors; nothing was done
+    "#);
     // It is no plan, and says so to whoever takes it for one.
     env.write("plan.json", &said.stdout);
     assert_snapshot!(env.run(&["apply", "plan.json"]), @"

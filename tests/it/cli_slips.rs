@@ -185,7 +185,7 @@ fn a_plan_that_is_not_saved_says_so() {
        = help: give each organization secrets of its own, so that a leak concerns one only
        = note: also at callbacks.yaml:11 (-v shows each in full)
 
-    Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
       acme: its last callback; none would be left
 

@@ -36,7 +36,7 @@ fn listing_and_showing() {
         account      = "default"
         organization = the account's own
         operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-        proved       = [AGO] ([TIME], request id [UUID])
+        confirmed    = [AGO] ([TIME], request id [UUID])
     }
 
     # acme/https://hooks.example/two
@@ -50,7 +50,7 @@ fn listing_and_showing() {
         account      = "default"
         organization = the account's own
         operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
-        proved       = [AGO] ([TIME], request id [UUID])
+        confirmed    = [AGO] ([TIME], request id [UUID])
     }
 
     2 callbacks in 1 organization: 2 assumed.
@@ -130,12 +130,12 @@ fn moving_records_a_callback_elsewhere() {
         ");
     assert_eq!(env.read("callbacks.state.json"), before);
     env.run(&["apply", "--auto-approve"]).exits(0);
-    assert_snapshot!(env.run(&["state", "list"]), @r"
-        exit 0
-        --- stdout
-        corp/https://hooks.example/one
-        branch/https://hooks.example/two
-        ");
+    assert_snapshot!(env.run(&["state", "list"]), @"
+    exit 0
+    --- stdout
+    branch/https://hooks.example/two
+    corp/https://hooks.example/one
+    ");
     assert_eq!(served.arrived(), 2, "handles are for people only");
 }
 

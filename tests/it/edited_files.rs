@@ -99,33 +99,33 @@ fn the_files_of_these_tests_are_good() {
         acme/https://hooks.example/two
         "#);
     assert_snapshot!(env.run(&["state", "show", "*/*/one", "*/*/three"]), @r#"
-        exit 0
-        --- stdout
-        # acme/https://hooks.example/one
-        callback {
-            url          = "https://hooks.example/one"
-            status       = absent
-            evidence     = proven
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "op"
-            proved       = [AGO] ([TIME], request id r-2)
-        }
+    exit 0
+    --- stdout
+    # acme/https://hooks.example/one
+    callback {
+        url          = "https://hooks.example/one"
+        status       = absent
+        evidence     = proven
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "op"
+        confirmed    = [AGO] ([TIME], request id r-2)
+    }
 
-        # acme/https://hooks.example/three
-        callback {
-            url          = "https://hooks.example/three"
-            status       = present or absent
-            evidence     = unknown (the outcome of a call is open)
-            environment  = test
-            account      = "default"
-            organization = the account's own
-            operator     = "op"
-            proved       = never
-            open call    = an add without an answer; it can't arrive any more since [TIME]
-        }
-        "#);
+    # acme/https://hooks.example/three
+    callback {
+        url          = "https://hooks.example/three"
+        status       = present or absent
+        evidence     = unknown (the outcome of a call is open)
+        environment  = test
+        account      = "default"
+        organization = the account's own
+        operator     = "op"
+        confirmed    = never
+        open call    = an add without an answer; it can't arrive any more since [TIME]
+    }
+    "#);
 }
 
 #[test]
@@ -315,8 +315,8 @@ fn twice(text: &str, with: &str) -> String {
 #[case::cut(|plan: &str| plan[..plan.len() / 2].to_owned())]
 #[case::empty(|_: &str| String::new())]
 #[case::a_change_twice(|plan: &str| twice(plan, "/one\""))]
-#[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.3\"", "\"format_version\": \"2.0\""))]
-#[case::no_digest(|plan: &str| plan.replace("\"digest\"", "\"digested\""))]
+#[case::newer(|plan: &str| plan.replace("\"format_version\": \"1.4\"", "\"format_version\": \"2.0\""))]
+#[case::no_checksum(|plan: &str| plan.replace("\"checksum\"", "\"checked\""))]
 #[case::windows_lines(|plan: &str| plan.replace('\n', "\r\n"))]
 #[case::a_state(|_: &str| RECORDED.to_owned())]
 fn a_plan_that_was_spoilt_is_refused(#[case] spoil: fn(&str) -> String) {
@@ -335,11 +335,11 @@ fn a_plan_that_was_spoilt_is_refused(#[case] spoil: fn(&str) -> String) {
 fn what_is_said_of_a_spoilt_plan() {
     let (env, plan) = planned();
     env.write(PLAN, plan.replace("/two", "/six"));
-    assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @r#"
-        exit 7
-        --- stderr
-        error: the plan `plan.json` can't be applied: the plan was changed after it was written (edited, reformatted, or its line ends converted): its digest does not fit. What was reviewed must be what is applied, so make a new one with `plan --out`
-        "#);
+    assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @"
+    exit 7
+    --- stderr
+    error: the plan `plan.json` can't be applied: the plan was changed after it was written (edited, reformatted, or its line ends converted): its checksum does not fit. What was reviewed must be what is applied, so make a new one with `plan --out`
+    ");
     env.write(PLAN, &plan[..200]);
     assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @r#"
         exit 7

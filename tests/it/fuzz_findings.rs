@@ -57,6 +57,22 @@ fn seeds_hold(#[case] target: &str, #[case] run: fn(&[u8])) {
     }
 }
 
+/// A seed of another version would only ever be refused for that.
+#[test]
+fn most_seeds_of_documents_are_plans() {
+    let seeds = seeds("document");
+    let read = |path: &PathBuf| {
+        let seed = fs::read(path).unwrap();
+        ess_callbacks::plan::read_document(&document::text(&seed).unwrap()).is_ok()
+    };
+    let plans = seeds.iter().filter(|path| read(path)).count();
+    assert!(
+        plans >= 8 && plans < seeds.len(),
+        "{plans} of {}",
+        seeds.len()
+    );
+}
+
 /// Everything that is accepted is also accepted cut short, or refused; never a panic.
 #[rstest]
 #[case("config", configuration::run)]

@@ -14,6 +14,7 @@ mod cli_cron;
 mod cli_events;
 mod cli_files;
 mod cli_foreign;
+mod cli_forms;
 mod cli_hostile;
 mod cli_init;
 mod cli_lost;

@@ -25,7 +25,7 @@ fn a_fork_and_a_trusted_run_agree_on_the_digest_until_a_secret_changes() {
     let markdown = ["--sandbox", "plan", "--format", "markdown"];
     let trusted = env.run(&markdown).exits(0);
     assert_snapshot!(trusted.out().replace(digest(&trusted.stdout), "[DIGEST]"), @r#"
-    <!-- ess-callbacks plan test -->
+    <!-- ess-callbacks plan callbacks.yaml -->
     ### ess-callbacks, test: 1 to add, 0 to change, 0 to destroy
 
     ```diff
@@ -37,7 +37,7 @@ fn a_fork_and_a_trusted_run_agree_on_the_digest_until_a_secret_changes() {
     Environment: test (sandbox), account: default
     ```
 
-    Digest of the calls: `[DIGEST]`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
+    Digest: `[DIGEST]`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
 
     <details open><summary><code>acme</code>: 1 change</summary>
 
@@ -79,7 +79,7 @@ fn a_plan_for_a_fork_needs_no_network_and_no_credentials() {
         .exits(0);
     assert!(
         said.stdout
-            .starts_with("<!-- ess-callbacks plan test -->\n"),
+            .starts_with("<!-- ess-callbacks plan callbacks.yaml -->\n"),
         "{said}"
     );
     assert!(
@@ -105,22 +105,22 @@ fn a_refused_plan_is_shown_in_every_format() {
         );
     }
     assert_snapshot!(env.run(&["--sandbox", "plan", "--destroy", "--format", "diff"]), @"
-        exit 5
-        --- stdout
-        --- recorded/acme
-        +++ desired/acme
-        @@ -1,3 +0,0 @@
-        -https://hooks.example/one
-        -    key: fp [FP]
-        -    token: fp [FP]
-        --- stderr
+    exit 5
+    --- stdout
+    --- recorded/acme
+    +++ desired/acme
+    @@ -1,3 +0,0 @@
+    -https://hooks.example/one
+    -    key: fp [FP]
+    -    token: fp [FP]
+    --- stderr
 
-        Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
-          acme: its last callback; none would be left
+      acme: its last callback; none would be left
 
-        These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 1
-        ");
+    These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 1
+    ");
 }
 
 #[test]
@@ -150,10 +150,10 @@ fn problems_are_annotated_for_github() {
     let env = TestEnv::new(BAD);
     let said = env.run(&["validate", "--annotate", "github"]).exits(1);
     assert_snapshot!(said.stdout, @"
-        ::error file=callbacks.yaml,line=4,col=3,endColumn=7,title=E023::nobody is named to make the calls for `acme`%0Ahelp: write `operator:` with an employee's UserId here or under `defaults:`
-        ::warning file=callbacks.yaml,line=6,col=16,endColumn=41,title=W003::this callback has no token: the receiver can't tell eSign's messages from forged ones%0Ahelp: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
-        ::error file=callbacks.yaml,line=6,col=45,endColumn=48,title=E010::a callback has no key `kye`%0Ahelp: did you mean `key`?
-        ");
+    ::error file=callbacks.yaml,line=4,col=3,endColumn=7,title=E023::nobody is named to make the calls for `acme`%0Ahelp: write `operator:` with an employee's UserId here or under `defaults:`
+    ::warning file=callbacks.yaml,line=6,col=16,endColumn=41,title=W003::this callback has no token: the receiver can't tell eSign's messages from forged ones%0Ahelp: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
+    ::error file=callbacks.yaml,line=6,col=45,endColumn=48,title=E010::a callback has no field `kye`%0Ahelp: did you mean `key`?
+    ");
     assert!(said.stderr.contains("did you mean `key`?"), "{said}");
     let env = TestEnv::new(&acme(&[ONE]));
     assert_snapshot!(env.run(&["validate", "--annotate", "github"]), @"exit 0");

@@ -35,8 +35,8 @@ struct Row<'a> {
 ///
 /// Equal digests mean: the same calls, in the same order, to the same place, with the same secret references, on the
 /// same serial of the same state. Fingerprints are left out, so that a plan without secrets and one
-/// with them have the same digest exactly when no key and no token changed. A saved plan's own
-/// digest, by contrast, is of every byte of it.
+/// with them have the same digest exactly when no key and no token changed. A saved plan's
+/// checksum, by contrast, is of every byte of it.
 ///
 /// # Panics
 /// Never: memory takes everything.

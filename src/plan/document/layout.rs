@@ -11,7 +11,7 @@ use crate::harmless::write_fragment;
 /// To this depth every value stands on a line of its own; deeper ones follow each other.
 const LINES_TO_DEPTH: usize = 2;
 
-/// Lays out JSON, and leaves the outermost object open for the digest.
+/// Lays out JSON, and leaves the outermost object open for the checksum.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     depth: usize,

@@ -5,12 +5,12 @@
 //! each secret that is sent, never a secret: see [`Same`](super::Same).
 //!
 //! Invariants: what was written reads back equal; a document that was cut off, edited or made by
-//! another version is refused, never half understood. The digest protects against accidents and
+//! another version is refused, never half understood. The checksum protects against accidents and
 //! hasty editing; it is no signature.
 //!
 //! Format history: 1.0, the first; 1.1, `destination`; 1.2, `moves` and
 //! `successor`, accounts as objects, and `checks` and `same` in the place of declared fingerprints; 1.3, `before` and
-//! `after` of a refresh.
+//! `after` of a refresh; 1.4, `digest` is of the calls, and the last line is `checksum`.
 
 mod digest;
 mod errored;
@@ -26,11 +26,11 @@ mod tests;
 pub use digest::calls_digest;
 pub use errored::write_errored;
 pub use read::{DocumentError, read_document};
-pub use write::{applyable, write_document};
+pub use write::{applyable, write_document, write_shown};
 
 /// The version written, and the only one read.
-pub const FORMAT_VERSION: &str = "1.3";
+pub const FORMAT_VERSION: &str = "1.4";
 
-/// Begins the last line of a document; everything before this line's comma is digested. In the
+/// Begins the last line of a document, the checksum of everything before this line's comma. In the
 /// text of a JSON string a line break can't stand, so nothing else looks like it.
-const DIGEST_LINE: &str = "\n  \"digest\": \"sha256:";
+const CHECKSUM_LINE: &str = "\n  \"checksum\": \"sha256:";

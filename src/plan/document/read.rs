@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
-use super::{DIGEST_LINE, FORMAT_VERSION};
+use super::{CHECKSUM_LINE, FORMAT_VERSION};
 use crate::model::{Account, AccountName, Environment, Lineage, Salt, Scope, SecretIndex};
 use crate::plan::{
     Bookkeeping, Destination, Move, OrganizationPlan, Plan, SourceChange, Summary, Tripped,
@@ -51,7 +51,7 @@ pub enum DocumentError {
     /// It is not what was written.
     #[error(
         "the plan was changed after it was written (edited, reformatted, or its line ends \
-         converted): its digest does not fit. What was reviewed must be what is applied, so make \
+         converted): its checksum does not fit. What was reviewed must be what is applied, so make \
          a new one with `plan --out`"
     )]
     Changed,
@@ -77,7 +77,7 @@ pub enum DocumentError {
 /// # Errors
 /// When the text is cut off, edited, of another version, or no plan at all.
 pub fn read_document(text: &str) -> Result<Plan, DocumentError> {
-    // The version first: a newer document deserves that answer, and not one about its digest.
+    // The version first: a newer document deserves that answer, and not one about its checksum.
     let version: Version = serde_json::from_str(text).map_err(broken)?;
     if version.format_version != FORMAT_VERSION {
         return Err(DocumentError::Version {
@@ -108,15 +108,15 @@ fn broken(source: serde_json::Error) -> DocumentError {
 }
 
 fn is_as_written(text: &str) -> bool {
-    let Some((digested, end)) = text.rsplit_once(DIGEST_LINE) else {
+    let Some((digested, end)) = text.rsplit_once(CHECKSUM_LINE) else {
         return false;
     };
     let Some(digested) = digested.strip_suffix(',') else {
         return false;
     };
-    let digest = hex::encode(Sha256::digest(digested.as_bytes()));
+    let checksum = hex::encode(Sha256::digest(digested.as_bytes()));
     // Some editors and mailers take the last line break away; nothing is lost with it.
-    end.strip_prefix(digest.as_str()).map(str::trim_end) == Some("\"\n}")
+    end.strip_prefix(checksum.as_str()).map(str::trim_end) == Some("\"\n}")
 }
 
 #[derive(Deserialize)]
@@ -154,6 +154,8 @@ struct Document {
     _diagnostics: IgnoredAny,
     #[serde(rename = "digest")]
     _digest: IgnoredAny,
+    #[serde(rename = "checksum")]
+    _checksum: IgnoredAny,
 }
 
 impl Document {

@@ -103,7 +103,7 @@ fn the_document_has_this_shape() {
     };
     insta::assert_snapshot!(written(&some_plan(), &[warning]), @r#"
     {
-      "format_version": "1.3",
+      "format_version": "1.4",
       "environment": "production",
       "destination": "esign",
       "lineage": "00000000-0000-0000-0000-000000000007",
@@ -155,7 +155,8 @@ fn the_document_has_this_shape() {
       "diagnostics": [
         {"severity":"warning","code":"W001","message":"no token"}
       ],
-      "digest": "sha256:3562550add185fac6906f392889146bf46d5e2944d478ba68b21b3b82e904bd4"
+      "digest": "sha256:f1b07959e3ba561c403f119dc487de3a850b3d8320b574d406c411c6879da1e1",
+      "checksum": "sha256:1ce0a4f74cfe383eedfaabaa7000d65ad2ddeaba219ea8230bc86ffa0a3e5f5a"
     }
     "#);
 }
@@ -188,9 +189,9 @@ fn an_edited_document_is_refused() {
         let error = read_document(&edited).expect_err("it was edited");
         assert!(matches!(error, DocumentError::Changed), "{to:?}: {error}");
     }
-    let without_digest = format!("{}\n}}\n", whole.rsplit_once(",\n").unwrap().0);
+    let without_checksum = format!("{}\n}}\n", whole.rsplit_once(",\n").unwrap().0);
     assert!(matches!(
-        read_document(&without_digest),
+        read_document(&without_checksum),
         Err(DocumentError::Changed)
     ));
 }
@@ -198,7 +199,7 @@ fn an_edited_document_is_refused() {
 #[test]
 fn another_version_is_named_before_anything_else_is_looked_at() {
     let newer = r#"{"format_version": "2.0", "unheard_of": []}"#;
-    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.3` only. Make a new one with `plan --out`, or use the program that made it");
+    insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.4` only. Make a new one with `plan --out`, or use the program that made it");
     insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is no plan document (line 1, column 15). `plan --out` makes one");
 }
 
@@ -214,17 +215,17 @@ fn a_plan_without_its_secrets_or_with_a_guard_tripped_can_not_be_applied() {
     assert!(!applyable(&plan));
 }
 
-/// Puts the digest that fits, as somebody who means to deceive could.
+/// Puts the checksum that fits, as somebody who means to deceive could.
 fn resealed(text: &str) -> String {
     use sha2::Digest as _;
-    let (body, _) = text.rsplit_once(DIGEST_LINE).unwrap();
+    let (body, _) = text.rsplit_once(CHECKSUM_LINE).unwrap();
     let body = body.strip_suffix(',').unwrap();
-    let digest = hex::encode(sha2::Sha256::digest(body.as_bytes()));
-    format!("{body},{DIGEST_LINE}{digest}\"\n}}\n")
+    let checksum = hex::encode(sha2::Sha256::digest(body.as_bytes()));
+    format!("{body},{CHECKSUM_LINE}{checksum}\"\n}}\n")
 }
 
 #[test]
-fn contradictions_are_refused_even_under_a_fitting_digest() {
+fn contradictions_are_refused_even_under_a_fitting_checksum() {
     let whole = written(&some_plan(), &[]);
     for (from, to) in [
         ("\"key\":0", "\"key\":9"),

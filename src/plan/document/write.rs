@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::layout::{Digesting, Lines};
 use super::lists::{BookkeepingRow, MoveRow, TrippedRow};
 use super::rows::{ChangeRow, OrganizationRow};
-use super::{DIGEST_LINE, FORMAT_VERSION};
+use super::{CHECKSUM_LINE, FORMAT_VERSION, calls_digest};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Account, AccountName, Environment, Lineage, Salt};
 use crate::plan::{After, Change, Destination, Plan, SourceChange, Summary};
@@ -20,20 +20,30 @@ use crate::secret::{Check, SecretReference};
 /// # Errors
 /// Those of `out` alone.
 pub fn write_document(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
-    write_sealed(&Document::new(plan, diagnostics), out)
+    write_sealed(&Document::new(plan, calls_digest(plan), diagnostics), out)
 }
 
-/// Writes an object and, as its last member, the digest of it.
+/// The same for whoever may see it: URLs with a credential are masked. It can't be read back. Its digest
+/// is that of the calls all the same.
+///
+/// # Errors
+/// Those of `out` alone.
+pub fn write_shown(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
+    let digest = calls_digest(plan);
+    write_sealed(&Document::new(&plan.shown(), digest, diagnostics), out)
+}
+
+/// Writes an object and, as its last member, the checksum of it.
 pub(super) fn write_sealed(document: &impl Serialize, out: impl Write) -> io::Result<()> {
     let mut digesting = Digesting::new(out);
     let mut serializer = serde_json::Serializer::with_formatter(&mut digesting, Lines::default());
     document
         .serialize(&mut serializer)
         .map_err(io::Error::from)?;
-    let (mut out, digest) = digesting.finish();
+    let (mut out, checksum) = digesting.finish();
     out.write_all(b",")?;
-    out.write_all(DIGEST_LINE.as_bytes())?;
-    out.write_all(digest.as_bytes())?;
+    out.write_all(CHECKSUM_LINE.as_bytes())?;
+    out.write_all(checksum.as_bytes())?;
     out.write_all(b"\"\n}\n")?;
     out.flush()
 }
@@ -77,10 +87,11 @@ struct Document<'a> {
     #[serde(serialize_with = "bookkeeping")]
     bookkeeping: &'a Plan,
     diagnostics: &'a [Diagnostic],
+    digest: String,
 }
 
 impl<'a> Document<'a> {
-    fn new(plan: &'a Plan, diagnostics: &'a [Diagnostic]) -> Self {
+    fn new(plan: &'a Plan, digest: String, diagnostics: &'a [Diagnostic]) -> Self {
         let errored = diagnostics
             .iter()
             .any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -104,6 +115,7 @@ impl<'a> Document<'a> {
             moves: plan,
             bookkeeping: plan,
             diagnostics,
+            digest,
         }
     }
 }

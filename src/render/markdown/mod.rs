@@ -8,8 +8,11 @@
 //! Everything that came from outside stands in code blocks, where Markdown, HTML, links and mentions
 //! mean nothing; a handle in the heading of a fold stands in a code element, as HTML.
 
+mod comment;
 #[cfg(test)]
 mod tests;
+
+pub use comment::{Commit, Label, Subject};
 
 use std::fmt;
 
@@ -42,10 +45,10 @@ const UNFOLDED: usize = 4 * LONG;
 const RANKS: u8 = 5;
 
 /// The plan as Markdown, at most [`MARKDOWN_LIMIT`] bytes long. Its first line is the marker
-/// `<!-- ess-callbacks plan ENVIRONMENT -->`.
+/// `<!-- ess-callbacks plan LABEL -->`.
 ///
 /// Colour and width of `style` have no effect.
-pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
+pub fn plan_markdown(plan: &Plan, subject: &Subject, style: &Style) -> String {
     let style = &Style {
         colour: false,
         width: 0,
@@ -53,9 +56,12 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
     };
     let mut page = Page {
         text: format!(
-            "<!-- ess-callbacks plan {} -->\n{}\n\n",
+            "{}### {}, {}: {}\n\n{}",
+            subject.marker(),
+            subject.program(),
             plan.environment,
-            heading(plan)
+            heading(plan),
+            subject.commit(),
         ),
         unfolded: 0,
     };
@@ -98,6 +104,31 @@ pub fn plan_markdown(plan: &Plan, style: &Style) -> String {
         left += page.organization(organization, context, style);
     }
     page.left_out(left, 0, "changes");
+    page.text
+}
+
+/// The comment when there is no plan to show: it takes the place of one that no longer holds. `error`
+/// is what the command prints of it, without colour.
+pub fn error_markdown(error: &str, subject: &Subject) -> String {
+    let mut page = Page {
+        text: format!(
+            "{}### {}: no plan, because of an error\n\n{}",
+            subject.marker(),
+            subject.program(),
+            subject.commit(),
+        ),
+        unfolded: 0,
+    };
+    // A block ends where a line begins with its fence.
+    let kept = |line: &str| {
+        let fence = line.trim_start().starts_with("```");
+        format!("{}{line}\n", if fence { "    " } else { "" })
+    };
+    let room = page.room();
+    let left = page.block("text", error.lines(), kept, room);
+    page.left_out(left, 0, "lines");
+    page.text
+        .push_str("What an earlier comment said here may no longer be true.\n");
     page.text
 }
 
@@ -147,8 +178,9 @@ fn diff_text(change: &Change, context: Context<'_>, style: &Style) -> String {
     text
 }
 
+/// What the plan does, in a few words.
 fn heading(plan: &Plan) -> String {
-    let what = if plan.is_empty() && plan.records_something() {
+    if plan.is_empty() && plan.records_something() {
         "no calls, the record is brought up to date".to_owned()
     } else if plan.is_empty() {
         "no changes".to_owned()
@@ -157,8 +189,7 @@ fn heading(plan: &Plan) -> String {
             .trim_start_matches("Plan: ")
             .trim_end_matches('.')
             .to_owned()
-    };
-    format!("### ess-callbacks, {}: {what}", plan.environment)
+    }
 }
 
 /// How much a change can hurt: the lower, the earlier it stands. `None` when it calls nothing.
@@ -274,7 +305,7 @@ impl Page {
     /// What a later run can be compared with.
     fn digest(&mut self, plan: &Plan) {
         self.text.extend([
-            "Digest of the calls: `",
+            "Digest: `",
             &calls_digest(plan),
             "`. A plan with the same digest makes the same calls; `apply --expect-digest` makes \
              these or none.\n\n",

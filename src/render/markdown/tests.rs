@@ -25,8 +25,8 @@ fn deletions_come_first_and_details_are_folded() {
         handle: Handle::new("beta"),
         deletes: 1,
     }];
-    assert_snapshot!(plan_markdown(&plan, &plain()), @r#"
-    <!-- ess-callbacks plan production -->
+    assert_snapshot!(plan_markdown(&plan, &subject(), &plain()), @r#"
+    <!-- ess-callbacks plan callbacks.yaml -->
     ### ess-callbacks, production: 2 to add, 0 to change, 2 to destroy
 
     **Refused: this plan deletes more than the guards allow and will not be applied.** These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: `--allow-deletes 1`
@@ -46,7 +46,7 @@ fn deletions_come_first_and_details_are_folded() {
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
-    Digest of the calls: `sha256:2e59e58283a867f72ef52788ffbf93c832eaf8e807b6ec559c65c94ad9234dc6`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
+    Digest: `sha256:2e59e58283a867f72ef52788ffbf93c832eaf8e807b6ec559c65c94ad9234dc6`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
 
     <details open><summary><code>acme</code>: 1 change</summary>
 
@@ -95,8 +95,8 @@ fn deletions_come_first_and_details_are_folded() {
 fn no_changes_still_says_what_that_is_worth() {
     let mut plan = plan(Vec::new());
     plan.summary.unchanged = 14;
-    assert_snapshot!(plan_markdown(&plan, &plain()), @"
-    <!-- ess-callbacks plan production -->
+    assert_snapshot!(plan_markdown(&plan, &subject(), &plain()), @"
+    <!-- ess-callbacks plan callbacks.yaml -->
     ### ess-callbacks, production: no changes
 
     ```text
@@ -107,7 +107,7 @@ fn no_changes_still_says_what_that_is_worth() {
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
 
-    Digest of the calls: `sha256:96942b01122b4b4dcaf03fe1613e0929fa09f196bf162140f5be0765599d6455`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
+    Digest: `sha256:96942b01122b4b4dcaf03fe1613e0929fa09f196bf162140f5be0765599d6455`. A plan with the same digest makes the same calls; `apply --expect-digest` makes these or none.
     ");
 }
 
@@ -118,7 +118,7 @@ fn what_does_not_fit_is_counted() {
         .map(|n| delete("acme", &format!("https://a.example/{n}/{long}")))
         .collect();
     changes.extend((0..1000).map(|n| add("beta", &format!("https://b.example/{n}/{long}"))));
-    let shown = plan_markdown(&plan(changes), &plain());
+    let shown = plan_markdown(&plan(changes), &subject(), &plain());
     assert!(shown.len() <= MARKDOWN_LIMIT, "{}", shown.len());
     assert!(
         shown.len() > MARKDOWN_LIMIT * 9 / 10,
@@ -141,6 +141,7 @@ fn what_does_not_fit_is_counted() {
 fn a_handle_means_nothing_as_html() {
     let shown = plan_markdown(
         &plan(vec![add("<b>@all&`", "https://a.example/cb")]),
+        &subject(),
         &plain(),
     );
     assert!(
@@ -161,6 +162,7 @@ fn a_delete_by_another_name_is_first_too() {
             finish,
             replace("gamma", "https://c.example/cb"),
         ]),
+        &subject(),
         &plain(),
     );
     let overview: Vec<&str> = shown
@@ -184,7 +186,7 @@ fn not_everything_is_unfolded() {
     let changes = handles
         .iter()
         .map(|handle| add(handle, "https://a.example/cb"));
-    let shown = plan_markdown(&plan(changes.collect()), &plain());
+    let shown = plan_markdown(&plan(changes.collect()), &subject(), &plain());
     let open = shown.matches("<details open>").count();
     assert_eq!((open, shown.matches("<details>").count()), (20, 20));
 }
@@ -206,7 +208,7 @@ proptest! {
             organization.changes = repeated(&changes, repeat);
         }
         plan.tripped = repeated(&plan.tripped, repeat);
-        let shown = plan_markdown(&plan, &Style::plain(Timestamp(0)));
+        let shown = plan_markdown(&plan, &subject(), &Style::plain(Timestamp(0)));
         prop_assert!(shown.len() <= MARKDOWN_LIMIT);
         prop_assert!(shown.starts_with("<!-- ess-callbacks plan "));
         // Nothing from outside can open or close a block.
@@ -357,7 +359,7 @@ proptest! {
             }
         }
         let structure = |plan: &Plan| {
-            let page = plan_markdown(plan, &plain());
+            let page = plan_markdown(plan, &subject(), &plain());
             (structure(&page), page)
         };
         let ((hostile, page), (tame, _)) = (structure(&plan), structure(&harmless(&plan)));
@@ -366,4 +368,54 @@ proptest! {
         let bare = |events: Vec<String>| events.into_iter().filter(digest).collect::<Vec<_>>();
         prop_assert_eq!(bare(hostile), bare(tame), "{}", page);
     }
+}
+
+#[test]
+fn a_comment_says_which_configuration_and_which_commit_it_is_about() {
+    let subject = Subject {
+        label: "teams/pay".parse().unwrap(),
+        named: true,
+        commit: Some("0123456789abcdef0123456789abcdef01234567".parse().unwrap()),
+    };
+    let page = plan_markdown(&plan(Vec::new()), &subject, &plain());
+    assert_snapshot!(page.split("```").next().unwrap(), @"
+    <!-- ess-callbacks plan teams/pay -->
+    ### ess-callbacks `teams/pay`, production: no changes
+
+    Commit 0123456789abcdef0123456789abcdef01234567
+    ");
+}
+
+#[test]
+fn an_error_takes_the_place_of_the_comment() {
+    let error = "error[E010]: no field\n  |\n3 | ```\n```\n</details>\nerror: `x`";
+    let page = error_markdown(error, &subject());
+    assert_snapshot!(page, @"
+    <!-- ess-callbacks plan callbacks.yaml -->
+    ### ess-callbacks: no plan, because of an error
+
+    ```text
+    error[E010]: no field
+      |
+    3 | ```
+        ```
+    </details>
+    error: `x`
+    ```
+
+    What an earlier comment said here may no longer be true.
+    ");
+    // One block, though the error holds a fence.
+    let blocks = structure(&page);
+    assert_eq!(
+        blocks
+            .iter()
+            .filter(|block| block.contains("Start(CodeBlock"))
+            .count(),
+        1,
+        "{blocks:?}"
+    );
+    let long = error_markdown(&"line\n".repeat(50_000), &subject());
+    assert!(long.len() <= MARKDOWN_LIMIT);
+    assert!(long.contains("more lines left out for length"));
 }

@@ -60,7 +60,7 @@ struct Callbacks<'a>(&'a Recorded);
 
 impl Serialize for Callbacks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries = self.0.iter();
+        let entries = self.0.by_handle().into_iter();
         serializer.collect_seq(entries.map(|(scope, url, entry)| EntryJson::new(scope, url, entry)))
     }
 }

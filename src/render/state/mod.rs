@@ -7,4 +7,4 @@ mod text;
 mod tests;
 
 pub use json::{entry_json, state_json};
-pub use text::{entry_text, state_list, state_text};
+pub use text::{entry_text, state_text};

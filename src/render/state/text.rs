@@ -14,17 +14,6 @@ use crate::render::words::{ago, counted};
 /// How wide the names of a block are.
 const NAMES: usize = 12;
 
-/// Writes the address of every entry, one a line, in state order.
-///
-/// # Errors
-/// Those of `out` alone.
-pub fn state_list(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result {
-    for (_, url, entry) in recorded.iter() {
-        writeln!(out, "{}", Clean(address(url, entry)))?;
-    }
-    Ok(())
-}
-
 /// Writes every entry and the counts.
 ///
 /// # Errors
@@ -34,7 +23,7 @@ pub fn state_text(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) 
         writeln!(out, "Nothing is recorded.")?;
         return identity(recorded, out);
     }
-    for (scope, url, entry) in recorded.iter() {
+    for (scope, url, entry) in recorded.by_handle() {
         entry_text(scope, url, entry, style, out)?;
         out.write_char('\n')?;
     }
@@ -125,7 +114,7 @@ pub fn entry_text(
     match proof {
         Some(proof) => row(
             out,
-            "proved",
+            "confirmed",
             &format_args!(
                 "{} ({}, request id {})",
                 ago(style.now, proof.at),
@@ -133,7 +122,7 @@ pub fn entry_text(
                 Clean(&proof.request_id)
             ),
         )?,
-        None => row(out, "proved", &"never")?,
+        None => row(out, "confirmed", &"never")?,
     }
     if let Some(pending) = pending {
         open_call(("open call", pending.call), "on its way", style, out)?;

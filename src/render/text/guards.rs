@@ -88,7 +88,7 @@ pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt:
         write_sentence(
             out,
             style,
-            (Tone::Error, "Error:"),
+            (Tone::Error, "error:"),
             (Tone::Strong, refusal.title),
         )?;
         out.write_char('\n')?;

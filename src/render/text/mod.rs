@@ -1,8 +1,9 @@
 //! A plan as people read it, in Terraform's manner.
 //!
-//! [`plan_text`] writes the legend, the changes and the counts; [`guards_text`] why a guard refuses
+//! [`plan_text`] writes the legend, the changes and the counts, [`plan_summary`] a line a change; [`guards_text`] why a guard refuses
 //! them and what to write, apart, because that is an error. [`change_text`] writes one change alone.
 
+mod brief;
 mod change;
 mod guards;
 mod scope;
@@ -12,6 +13,7 @@ mod updates;
 #[cfg(test)]
 mod tests;
 
+pub use brief::plan_summary;
 pub(super) use change::shortened;
 pub use change::{Context, change_text};
 pub(super) use guards::refusals;

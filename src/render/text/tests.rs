@@ -360,20 +360,20 @@ fn guards_name_what_tripped_and_what_to_write() {
     guards_text(&plan, &plain(), &mut shown).unwrap();
     assert_snapshot!(shown, @"
 
-        Error: this plan deletes more than the guards allow and will not be applied
+    error: this plan deletes more than the guards allow and will not be applied
 
-          acme: 12 of its 14 callbacks, more than 30 %
-          beta: its last callback; none would be left
-          all organizations together: 13 of 40 callbacks, more than 30 % and more than ten
+      acme: 12 of its 14 callbacks, more than 30 %
+      beta: its last callback; none would be left
+      all organizations together: 13 of 40 callbacks, more than 30 % and more than ten
 
-        These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 13
+    These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 13
 
-        Error: this plan deletes what is protected and will not be applied
+    error: this plan deletes what is protected and will not be applied
 
-          acme/https://a.example/cb
+      acme/https://a.example/cb
 
-        No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
-        ");
+    No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
+    ");
 }
 
 #[test]
@@ -388,12 +388,12 @@ fn a_wrong_allowance_is_refused_with_the_right_number() {
     guards_text(&plan, &plain(), &mut shown).unwrap();
     assert_snapshot!(shown, @"
 
-        Error: --allow-deletes does not fit this plan, which will not be applied
+    error: --allow-deletes does not fit this plan, which will not be applied
 
-          --allow-deletes 12, but the plan deletes 13
+      --allow-deletes 12, but the plan deletes 13
 
-        The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 13
-        ");
+    The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 13
+    ");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::receiver::{Answer, Asked, Receiver};
 use super::{has, machine, root, scripts, yaml_files};
 use crate::support::{Said, TestEnv};
 
-const MARK: &str = "<!-- ess-callbacks plan production -->";
+const MARK: &str = "<!-- ess-callbacks plan teams/pay.yaml -->";
 const NOTES: &str = "/projects/42/merge_requests/7/notes";
 
 /// A merge request with these notes, as author and body, on pages of two; our user is the 9th.
@@ -223,7 +223,8 @@ fn a_comment_on_github_is_written_in_its_place() {
     // What a fork may put there instead.
     for forged in [
         "### a text of their own\n",
-        "<!-- ess-callbacks plan x -->\n",
+        "<!-- ess-callbacks plan --><b>x</b> -->\n",
+        "<!-- ess-callbacks plan -->\n",
     ] {
         env.write("plan/plan.md", forged);
         let (said, log) = comment(&mut env, "7", "31");

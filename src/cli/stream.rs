@@ -1,0 +1,83 @@
+//! A stream that text is printed to: made harmless, and never the end of a program when its reader goes
+//! away.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, BufWriter, Write};
+
+use super::ui::SystemClock;
+use crate::apply::WallClock as _;
+use crate::harmless::Neutral;
+use crate::render::Style;
+
+/// One of the two streams.
+pub(super) struct Stream<W: Write> {
+    pub(super) to: BufWriter<W>,
+    pub(super) style: Style,
+    pub(super) terminal: bool,
+    /// Keeps foreign text from being a command to whoever reads the stream.
+    pub(super) sieve: Neutral,
+    /// Nobody reads it any more.
+    pub(super) closed: bool,
+    /// What could not be written, unless its reader went away.
+    pub(super) error: Option<io::Error>,
+}
+
+impl<W: Write> Stream<W> {
+    pub(super) fn new(to: W, terminal: bool, colour: bool) -> Self {
+        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+        let style = Style {
+            colour: colour && terminal,
+            width: if terminal { width } else { 0 },
+            now: SystemClock.now(),
+            rate: 20,
+        };
+        Self {
+            to: BufWriter::with_capacity(1 << 16, to),
+            style,
+            terminal,
+            sieve: Neutral::new(style.colour),
+            closed: false,
+            error: None,
+        }
+    }
+
+    pub(super) fn write(&mut self, text: fmt::Arguments<'_>) {
+        let _ = self.write_fmt(text);
+    }
+
+    pub(super) fn flush(&mut self) {
+        if !self.closed {
+            let flushed = self.to.flush();
+            self.after(flushed);
+        }
+    }
+
+    /// After an error nothing more is printed.
+    pub(super) fn after(&mut self, written: io::Result<()>) {
+        let Err(error) = written else { return };
+        self.closed = true;
+        if !(error.kind() == io::ErrorKind::BrokenPipe || self.terminal && is_hung_up(&error)) {
+            self.error = Some(error);
+        }
+    }
+}
+
+/// What writing to a closed terminal gives.
+fn is_hung_up(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    cfg!(unix) && error.raw_os_error() == Some(EIO)
+}
+
+impl<W: Write> fmt::Write for Stream<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if !self.closed {
+            let Self { to, sieve, .. } = self;
+            let written = sieve.pass(text, |part| to.write_all(part.as_bytes()));
+            self.after(written);
+        }
+        if self.closed {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
