@@ -17,8 +17,17 @@ const TEMPLATE: &str = include_str!("init.yaml");
 /// The schema beside it, as its first line names it.
 const SCHEMA: &str = "callbacks.schema.json";
 
-/// What belongs to one machine only. The state and its journal are not among them: they are shared.
-const IGNORED: [&str; 3] = ["*.state.lock", "*.state.json.backup", ".ess-callbacks/"];
+/// What belongs to one machine only, and what nobody else may read. The state and its journal are not
+/// among them: they are shared. `.state/` is a checkout of the branch that keeps them.
+const IGNORED: [&str; 7] = [
+    "*.state.lock",
+    "*.state.json.backup",
+    ".ess-callbacks/",
+    ".state/",
+    "secrets/",
+    "*.key",
+    "*.token",
+];
 
 pub(super) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
     let path = &global.config;
@@ -26,16 +35,21 @@ pub(super) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
         let message = "init writes a file, so -f has to name one";
         return Err(Failure::usage(message).advice("`-f esign/callbacks.yaml`, for example."));
     }
+    // First of all, so that nothing is written where there is a configuration already. A link counts,
+    // wherever it leads.
+    if path.symlink_metadata().is_ok() {
+        return Err(there_already(path));
+    }
     let folder = sources::folder(path);
     fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
-    // First of all, so that nothing else is written where there is a configuration already.
-    write_new(path, TEMPLATE)?;
+    let ignore = beside(&folder, ".gitignore");
+    let lines = ignore_more(&ignore)?;
     // Made from the program, so an older one is replaced.
     let schema = beside(&folder, SCHEMA);
     fs::write(&schema, format!("{:#}\n", config::schema()))
         .map_err(|error| unwritable(&schema, &error))?;
-    let ignore = beside(&folder, ".gitignore");
-    let lines = ignore_more(&ignore)?;
+    // Last, so that init can be repeated when any of the others can't be written.
+    write_new(path, TEMPLATE)?;
     ui.say(format_args!("Wrote {}", path.display()));
     ui.say(format_args!("Wrote {}", schema.display()));
     if lines > 0 {
@@ -46,14 +60,29 @@ pub(super) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     ui.print(format_args!(
-        "\nNext: put your organizations and URLs into {path}, then\n\n\
+        "\nNext: in {path}, put your own values in the place of {placeholders},\n\
+         and your organizations and URLs. Then\n\n\
          \x20   ess-callbacks{option} validate\n\
          \x20   ess-callbacks{option} --sandbox apply    (nothing leaves this machine)\n\
          \x20   ess-callbacks{option} plan\n",
         path = path.display(),
+        placeholders = placeholders(),
         option = option(path),
     ));
     Ok(Exit::Done)
+}
+
+/// What has to be replaced, and where: `<UserId>` (line 17).
+fn placeholders() -> String {
+    let numbered = (1..).zip(TEMPLATE.lines());
+    let found: Vec<_> = numbered
+        .filter_map(|(number, line)| {
+            let (_, rest) = line.split_once('<')?;
+            let (name, _) = rest.split_once('>')?;
+            Some(format!("<{name}> (line {number})"))
+        })
+        .collect();
+    found.join(" and ")
 }
 
 /// How to name this configuration in the next command.
@@ -84,14 +113,15 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         if error.kind() != io::ErrorKind::AlreadyExists {
             return unwritable(path, &error);
         }
-        Failure::error(format!(
-            "`{}` is there already; nothing was written",
-            path.display()
-        ))
-        .advice(
-            "Give another name with -f. `ess-callbacks schema > callbacks.schema.json` renews the schema alone.",
-        )
+        there_already(path)
     })
+}
+
+fn there_already(path: &Path) -> Failure {
+    let message = format!("`{}` is there already; nothing was written", path.display());
+    Failure::error(message).advice(
+        "Give another name with -f. `ess-callbacks schema > callbacks.schema.json` renews the schema alone.",
+    )
 }
 
 /// Adds the lines that are missing, and says how many.
@@ -136,13 +166,14 @@ mod tests {
     #[test]
     fn lines_that_are_there_are_not_added_again() {
         let all = IGNORED.join("\n") + "\n";
-        assert_eq!(with_ignored(""), (all.clone(), 3));
+        assert_eq!(with_ignored(""), (all.clone(), IGNORED.len()));
         assert_eq!(with_ignored(&all), (all.clone(), 0));
-        let (text, added) = with_ignored("target/\n*.state.lock");
+        let crlf = "target/\r\n*.state.lock\r\nsecrets/\r\n*.key\r\n*.token\r\n.state/";
+        let (text, added) = with_ignored(crlf);
         assert_eq!(added, 2);
         assert_eq!(
             text,
-            "target/\n*.state.lock\n*.state.json.backup\n.ess-callbacks/\n"
+            format!("{crlf}\n*.state.json.backup\n.ess-callbacks/\n")
         );
     }
 }

@@ -7,6 +7,7 @@ use super::code;
 use super::keys::listed;
 use super::name::{closest, is_id, is_name, shown};
 use super::names::Names;
+use super::placeholder;
 use super::raw::{Kind, List, Loose, Reference, Secretive, Text};
 use super::report::Reader;
 use super::secret::{is_reserved, is_variable};
@@ -26,6 +27,15 @@ impl Reader<'_> {
         value: Option<At<Loose<Text<'_>>>>,
     ) -> Option<Arc<str>> {
         let At { value, span, .. } = self.text(name, value)?;
+        if let Some(placeholder) = placeholder::in_secret(&value) {
+            let message = format!(
+                "`{name}` has `{}`, a placeholder, in the place of an id",
+                placeholder.written()
+            );
+            let help = "copy the id from the eSign console".to_owned();
+            self.error(span, code::ID, message, Some(help));
+            return None;
+        }
         if is_id(&value) {
             return Some(Arc::from(value));
         }

@@ -13,34 +13,65 @@ fn empty() -> TestEnv {
     env
 }
 
+fn replace_placeholders(env: &TestEnv) {
+    let text = env.read("callbacks.yaml");
+    let text = text.replace("<UserId>", crate::support::OPERATOR);
+    env.write("callbacks.yaml", text.replace("<host>", "hooks.example"));
+}
+
 #[test]
-fn what_it_writes_can_be_applied_at_once() {
+fn what_it_writes_can_be_applied_once_its_placeholders_are_replaced() {
     let env = empty();
     env.write(".gitignore", "target/");
-    assert_snapshot!(env.run(&["init"]), @r"
-        exit 0
-        --- stdout
-        Wrote callbacks.yaml
-        Wrote callbacks.schema.json
-        Added 3 lines to .gitignore
+    assert_snapshot!(env.run(&["init"]), @"
+    exit 0
+    --- stdout
+    Wrote callbacks.yaml
+    Wrote callbacks.schema.json
+    Added 7 lines to .gitignore
 
-        Next: put your organizations and URLs into callbacks.yaml, then
+    Next: in callbacks.yaml, put your own values in the place of <UserId> (line 18) and <host> (line 24),
+    and your organizations and URLs. Then
 
-            ess-callbacks validate
-            ess-callbacks --sandbox apply    (nothing leaves this machine)
-            ess-callbacks plan
-        ");
-    assert_snapshot!(env.read(".gitignore"), @r"
-        target/
-        *.state.lock
-        *.state.json.backup
-        .ess-callbacks/
-        ");
-    assert_snapshot!(env.run(&["validate"]), @r"
-        exit 0
-        --- stdout
-        Success! The configuration is valid: 1 organization, 1 callback.
-        ");
+        ess-callbacks validate
+        ess-callbacks --sandbox apply    (nothing leaves this machine)
+        ess-callbacks plan
+    ");
+    assert_snapshot!(env.read(".gitignore"), @"
+    target/
+    *.state.lock
+    *.state.json.backup
+    .ess-callbacks/
+    .state/
+    secrets/
+    *.key
+    *.token
+    ");
+    assert_snapshot!(env.run(&["validate"]), @"
+    exit 1
+    --- stderr
+    error[E021]: `operator` has `<…>`, a placeholder, in the place of an id
+      --> callbacks.yaml:18:13
+       |
+    18 |   operator: <UserId>
+       |             ^^^^^^^^
+       |
+       = help: copy the id from the eSign console
+    error[E044]: the host of this URL holds `<`, which no host name has
+      --> callbacks.yaml:24:14
+       |
+    24 |       - url: https://<host>/esign
+       |              ^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: write the real name: letters, digits, `-`, `_` and single dots; nothing replaces a wildcard or placeholder
+    error: the configuration has errors; nothing was done
+    ");
+    replace_placeholders(&env);
+    assert_snapshot!(env.run(&["validate"]), @"
+    exit 0
+    --- stdout
+    Success! The configuration is valid: 1 organization, 1 callback.
+    ");
     let applied = env.run(&["--sandbox", "apply", "--auto-approve"]).exits(0);
     assert!(applied.stdout.contains("Apply complete!"), "{applied}");
     assert_eq!(
@@ -55,6 +86,7 @@ fn what_it_writes_can_be_applied_at_once() {
 fn what_is_commented_out_is_right_as_well() {
     let env = empty();
     env.run(&["init"]).exits(0);
+    replace_placeholders(&env);
     let text = env.read("callbacks.yaml");
     let example = |line: &str| {
         let inner = line.trim_start();
@@ -105,4 +137,32 @@ fn it_goes_where_f_says() {
     assert!(env.exists("esign/callbacks.schema.json") && env.exists("esign/.gitignore"));
     env.run(&["init", "-f", "-"]).exits(64);
     env.run(&["init", "-f", "esign"]).exits(64);
+}
+
+/// What can't be written is told before the configuration is there, so that init can be repeated.
+#[test]
+fn a_file_that_can_not_be_written_is_told_and_leaves_no_configuration() {
+    let env = empty();
+    fs::create_dir(env.path(".gitignore")).unwrap();
+    assert_snapshot!(env.run(&["init"]), @"
+    exit 1
+    --- stderr
+    error: `.gitignore` can't be written: Is a directory (os error 21)
+    ");
+    assert!(!env.exists("callbacks.yaml"));
+    fs::remove_dir(env.path(".gitignore")).unwrap();
+    fs::create_dir(env.path("callbacks.schema.json")).unwrap();
+    env.run(&["init"]).exits(1);
+    assert!(!env.exists("callbacks.yaml"));
+    fs::remove_dir(env.path("callbacks.schema.json")).unwrap();
+    env.run(&["init"]).exits(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_a_configuration_that_is_there_wherever_it_leads() {
+    let env = empty();
+    std::os::unix::fs::symlink("nowhere.yaml", env.path("callbacks.yaml")).unwrap();
+    env.run(&["init"]).exits(1);
+    assert!(!env.exists("nowhere.yaml") && !env.exists(".gitignore"));
 }
