@@ -272,8 +272,8 @@ fn conclude(report: &Report, ui: &mut Ui) {
         ui.speak();
     }
     let now = apply::WallClock::now(&SystemClock);
-    ui.json_line(&render::report_json(report, now));
     ui.json_line(&render::apply_summary_json(&report.tally, now));
+    ui.json_line(&render::report_json(report, now));
     if !ui.json() {
         if render::is_complete(&report.tally) {
             let style = ui.style(0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::args::Global;
 use super::exit::Failure;
 use crate::model::{Account, AccountName, AccountSource, CredentialVariables};
 use crate::secret::Secret;
@@ -13,6 +14,7 @@ use crate::sign::Credential;
 /// The credentials of each account; all problems in one failure.
 pub(super) fn find(
     accounts: &BTreeMap<AccountName, Account>,
+    global: &Global,
 ) -> Result<BTreeMap<AccountName, Credential>, Failure> {
     let mut found = BTreeMap::new();
     let mut problems = Vec::new();
@@ -31,10 +33,19 @@ pub(super) fn find(
         "the credentials to sign calls with are not usable: {}",
         problems.join("; ")
     );
-    Err(Failure::error(message).advice(
-        "Set them in the environment of this command. `--sandbox` needs none. eSign's console shows \
-         them under access management (CAM); production and test have different ones.",
-    ))
+    // It goes with neither of the two.
+    let sandbox = match global {
+        Global {
+            state: None,
+            endpoint: None,
+            ..
+        } => " `--sandbox` needs none.",
+        Global { .. } => "",
+    };
+    Err(Failure::error(message).advice(format!(
+        "Set them in the environment of this command.{sandbox} eSign's console shows them under access management \
+         (CAM); production and test have different ones.",
+    )))
 }
 
 /// Two names of one account would add and delete the same callbacks.

@@ -130,6 +130,27 @@ impl Failure {
         self
     }
 
+    /// The same where `--sandbox` was given, whose files nobody names: advice to name another state can't
+    /// be followed there.
+    #[must_use]
+    pub(super) fn in_the_sandbox(self) -> Self {
+        let Some(advice) = self
+            .advice
+            .as_deref()
+            .filter(|advice| advice.contains("--state"))
+        else {
+            return self;
+        };
+        let sentences = advice.split_inclusive(". ");
+        let mut followable: String = sentences.filter(|one| !one.contains("--state")).collect();
+        if !followable.is_empty() && !followable.ends_with(' ') {
+            followable.push(' ');
+        }
+        followable += "The sandbox keeps its things in `.ess-callbacks/`, beside the configuration; delete that folder \
+                       to start over.";
+        self.advice(followable)
+    }
+
     pub(super) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let failure = Self::error("the configuration has errors; nothing was done");
         Self {
@@ -172,5 +193,23 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_the_sandbox_no_other_state_can_be_named() {
+        let said = |advice: &str| Failure::error("no").advice(advice).in_the_sandbox().advice;
+        let start_over = "The sandbox keeps its things in `.ess-callbacks/`, beside the configuration; delete that \
+                          folder to start over.";
+        assert_eq!(said("Wait. Or not.").unwrap(), "Wait. Or not.");
+        assert_eq!(said("Name another with --state.").unwrap(), start_over);
+        assert_eq!(
+            said("It was left. Move it, or give --state. Or wait.").unwrap(),
+            format!("It was left. Or wait. {start_over}")
+        );
     }
 }

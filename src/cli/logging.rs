@@ -1,10 +1,11 @@
 //! Log lines on standard error, for those who ask.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::filter::LevelFilter;
 
 use super::args::{Global, LogFormat};
+use super::one_line::CLEARED;
 use crate::harmless::{neutral, write_fragment};
 
 /// Begins to log. Without `-v` only what is wrong is logged.
@@ -37,6 +38,9 @@ impl Write for Harmless {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let err = io::stderr();
+        if err.is_terminal() {
+            err.lock().write_all(CLEARED.as_bytes())?;
+        }
         if self.json {
             harmless_json(&text, &mut err.lock())?;
         } else {

@@ -27,6 +27,7 @@ mod lock;
 mod logging;
 mod manual;
 mod metrics;
+mod one_line;
 mod outputs;
 mod owner;
 mod parse;

@@ -4,14 +4,19 @@
 //! that goes on is waiting for a lost call. That wait is counted down instead.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::one_line::OneLine;
 use crate::harmless::neutral;
 use crate::model::Event;
 use crate::render;
+
+/// How often a second the bar is drawn, at most.
+const DRAWN: u8 = 20;
 
 /// On a narrower terminal the words need the room.
 const ROOM_FOR_A_BAR: usize = 80;
@@ -27,7 +32,7 @@ impl Progress {
     pub(super) fn new(changes: usize, columns: usize) -> Self {
         let bar = ProgressBar::with_draw_target(
             Some(u64::try_from(changes).unwrap_or(u64::MAX)),
-            ProgressDrawTarget::stderr(),
+            ProgressDrawTarget::term_like_with_hz(Box::new(OneLine::on_stderr()), DRAWN),
         );
         let fence = Arc::new(Mutex::new(None::<Instant>));
         let template = if columns < ROOM_FOR_A_BAR {
@@ -80,7 +85,10 @@ impl Progress {
             | Event::Interrupted { .. } => {}
         }
         if let Some(text) = text {
-            self.bar.println(neutral(&text));
+            self.bar.suspend(|| {
+                // Nobody to tell when the terminal is gone.
+                drop(writeln!(io::stderr(), "{}", neutral(&text)));
+            });
         }
     }
 

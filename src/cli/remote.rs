@@ -36,7 +36,7 @@ impl Remote {
     ) -> Result<Self, Failure> {
         let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
-            let credentials = credentials::find(&plan.accounts)?;
+            let credentials = credentials::find(&plan.accounts, global)?;
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
             let id =

@@ -19,6 +19,7 @@ use std::time::SystemTime;
 use super::args::Global;
 use super::exit::Failure;
 use super::fold::Fold;
+use super::one_line::CLEARED;
 use super::progress::Progress;
 use super::stream::Stream;
 use super::written;
@@ -36,6 +37,7 @@ fn version_line() -> String {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct Ui {
     json: bool,
+    sandbox: bool,
     /// Whether the line that begins the events was printed.
     begun: bool,
     out: Stream<io::Stdout>,
@@ -74,6 +76,7 @@ impl Ui {
         let colour = !global.no_color && !global.json && !set("NO_COLOR") && !dumb;
         Self {
             json: global.json,
+            sandbox: global.sandbox,
             begun: false,
             out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
             err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
@@ -233,6 +236,7 @@ impl Ui {
     pub(super) fn failure(&mut self, failure: &Failure) {
         self.finish_progress();
         self.flush();
+        let failure = &self.followable(failure);
         self.diagnostics(&failure.diagnostics);
         let Failure {
             exit,
@@ -253,8 +257,19 @@ impl Ui {
         self.error_text(failure);
     }
 
+    /// With advice that can be followed where this command works.
+    fn followable(&self, failure: &Failure) -> Failure {
+        let failure = failure.clone();
+        if self.sandbox {
+            failure.in_the_sandbox()
+        } else {
+            failure
+        }
+    }
+
     /// What [`Self::failure`] says, all of it, without colour and as wide as it is.
     pub(super) fn plain(&self, failure: &Failure) -> String {
+        let failure = &self.followable(failure);
         let mut text = String::new();
         for problem in render::diagnostics(&failure.diagnostics, self.in_full, false) {
             text.push_str(&problem);
@@ -404,7 +419,7 @@ impl Ui {
 pub(super) fn last_words(text: &str) {
     let mut err = io::stderr().lock();
     // A progress bar may stand in the line.
-    let begin = if err.is_terminal() { "\r\u{1b}[2K" } else { "" };
+    let begin = if err.is_terminal() { CLEARED } else { "" };
     // Nobody to tell when printing fails.
     drop(writeln!(err, "{begin}{}", neutral(text)));
 }

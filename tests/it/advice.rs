@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::docs::{every_flag, misuse};
 use crate::layering::rust_files;
+use crate::support::{TestEnv, configuration};
 
 /// Commands that are designed, and that messages may name only once they are there.
 const DESIGNED: [&str; 5] = ["orgs", "doctor", "verify", "listen", "controller"];
@@ -83,4 +84,101 @@ fn advice_that_can_not_be_followed_is_found() {
         found("`validate --no-secrets`"),
         ["`validate` has no --no-secrets"]
     );
+}
+
+/// What is broken, and a command that says so. The state lies where the flags say.
+type Broken = (fn(&TestEnv, &str), &'static [&'static str]);
+
+fn no_state(_: &TestEnv, _: &str) {}
+
+fn spoilt(env: &TestEnv, state: &str) {
+    env.write(state, "{");
+}
+
+fn foreign(env: &TestEnv, state: &str) {
+    env.write(state, "[package]\nname = \"x\"\n");
+}
+
+fn newer(env: &TestEnv, state: &str) {
+    env.write(state, "{\"version\":99}\n");
+}
+
+fn foreign_lock(env: &TestEnv, state: &str) {
+    env.write(
+        &format!("{}.lock", state.trim_end_matches(".json")),
+        "not ours\n",
+    );
+}
+
+fn only_a_backup(env: &TestEnv, state: &str) {
+    env.write(&format!("{state}.backup"), "{}");
+}
+
+fn other_environment(env: &TestEnv, state: &str) {
+    env.write(
+        state,
+        "{\"version\":2,\"lineage\":\"00000000-0000-0000-0000-000000000001\",\"serial\":1,\"environment\":\"production\",\
+         \"fingerprint_salt\":\"00000000000000000000000000000000\",\"destination\":\"esign\",\"accounts\":{},\"callbacks\":[\n]}\n",
+    );
+}
+
+const BROKEN: [Broken; 12] = [
+    (no_state, &["show"]),
+    (no_state, &["state", "list"]),
+    (no_state, &["state", "rm", "acme"]),
+    (no_state, &["unlock", "x"]),
+    (no_state, &["plan", "--target", "nobody"]),
+    (spoilt, &["plan"]),
+    (foreign, &["apply", "--auto-approve"]),
+    (newer, &["plan"]),
+    (foreign_lock, &["apply", "--auto-approve"]),
+    (only_a_backup, &["plan"]),
+    (other_environment, &["plan"]),
+    (other_environment, &["apply", "--auto-approve"]),
+];
+
+/// Each message with each global flag: what it advises can be done beside that flag.
+#[test]
+fn advice_fits_the_flags_that_were_given() {
+    let flags: [(&[&str], &str, &[&str]); 7] = [
+        (&[], "callbacks.state.json", &[]),
+        (
+            &["--sandbox"],
+            ".ess-callbacks/sandbox.state.json",
+            &["--state", "--endpoint"],
+        ),
+        (
+            &["--sandbox", "--json"],
+            ".ess-callbacks/sandbox.state.json",
+            &["--state", "--endpoint"],
+        ),
+        (&["--state=other.json"], "other.json", &["--sandbox"]),
+        (&["-f=team"], "team/callbacks.state.json", &[]),
+        (
+            &["-f=team", "--sandbox"],
+            "team/.ess-callbacks/sandbox.state.json",
+            &["--state"],
+        ),
+        (
+            &["--endpoint=http://127.0.0.1:9", "-vv"],
+            "callbacks.state.json",
+            &["--sandbox"],
+        ),
+    ];
+    let mut told = 0;
+    for (globals, state, unfit) in flags {
+        for (breaks, command) in BROKEN {
+            let env = TestEnv::new(&configuration(&[("acme", &["https://hooks.example/one"])]));
+            env.write("team/all.yaml", env.read("callbacks.yaml"));
+            breaks(&env, state);
+            let words: Vec<_> = globals.iter().chain(command).copied().collect();
+            let said = env.run(&words);
+            let all = format!("{said}");
+            told += usize::from(said.code != Some(0));
+            for flag in unfit {
+                assert!(!all.contains(flag), "{words:?}: {all}");
+            }
+        }
+    }
+    assert!(told > 60, "only {told} of these failed");
 }

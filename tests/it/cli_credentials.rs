@@ -51,10 +51,10 @@ fn white_space_around_them_is_found_before_esign_finds_a_wrong_signature() {
         assert!(!said.stderr.contains(&key), "{said}");
     }
     env.set("TENCENTCLOUD_SECRET_KEY", "");
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @r"
-        error: the credentials to sign calls with are not usable: account `default`: the environment variable TENCENTCLOUD_SECRET_KEY is empty
-          Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
-        ");
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @"
+    error: the credentials to sign calls with are not usable: account `default`: the environment variable TENCENTCLOUD_SECRET_KEY is empty
+      Set them in the environment of this command. eSign's console shows them under access management (CAM); production and test have different ones.
+    ");
     assert_eq!(served.log().len(), 0);
 }
 
@@ -113,7 +113,7 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
        = help: give each organization secrets of its own, so that a leak concerns one only
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: the credentials to sign calls with are not usable: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
-      Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
+      Set them in the environment of this command. eSign's console shows them under access management (CAM); production and test have different ones.
     "#);
     let (id, key) = (&served.secret_id, &served.secret_key);
     env.write(

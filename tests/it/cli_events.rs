@@ -39,15 +39,15 @@ fn an_apply_tells_its_events_in_order() {
             "change_summary",
             "apply_start",
             "apply_complete",
-            "apply_report",
-            "change_summary"
+            "change_summary",
+            "apply_report"
         ]
     );
     assert_eq!(events[3]["hook"]["resource"]["addr"], format!("acme/{ONE}"));
     assert_eq!(events[4]["hook"]["action"], "add");
     assert!(events[4]["hook"]["request_id"].is_string());
-    assert_eq!(events[6]["changes"]["operation"], "apply");
-    assert_eq!(events[6]["changes"]["add"], 1);
+    assert_eq!(events[5]["changes"]["operation"], "apply");
+    assert_eq!(events[5]["changes"]["add"], 1);
 }
 
 #[test]
