@@ -122,6 +122,129 @@ fn a_proxy_s_page_is_not_esign() {
     assert!(said.stdout.contains("what answered is not eSign"), "{said}");
 }
 
+/// Passes a request on to the sandbox, and gives its answer.
+fn passed_on(request: &[u8], sandbox: &str) -> Vec<u8> {
+    let behind = TcpStream::connect(sandbox).unwrap();
+    (&behind).write_all(request).unwrap();
+    message(&mut BufReader::new(behind)).unwrap()
+}
+
+/// What somebody who means ill, or a broken middlebox, answers in eSign's place. The connection is closed
+/// after each.
+fn hostile_answers() -> Vec<Vec<u8>> {
+    let whole = |head: &str, body: &[u8]| {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    };
+    let json = |body: &str| whole("200 OK\r\nContent-Type: application/json", body.as_bytes());
+    let error = |code: &str, message: &str| {
+        json(&format!(
+            r#"{{"Response":{{"Error":{{"Code":"{code}","Message":"{message}"}},"RequestId":"r"}}}}"#
+        ))
+    };
+    let mut endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    endless.extend(b"100000\r\n".iter().chain(&vec![b'['; 0x10_0000]));
+    vec![
+        Vec::new(),
+        b"\0\x01\xff\xfe".to_vec(),
+        b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}".to_vec(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Response\":{\"RequestId\":\"r\"}}"
+            .to_vec(),
+        b"HTTP/1.1 100 Continue\r\n\r\n".repeat(50),
+        endless,
+        whole("200 OK", b"\xff\xfe\0{"),
+        whole(
+            "200 OK\r\nContent-Encoding: gzip",
+            b"\x1f\x8b\x08\0\0\0\0\0",
+        ),
+        whole("301 Moved\r\nLocation: http://127.0.0.1:1/", b""),
+        whole("307 Moved\r\nLocation: file:///etc/passwd", b""),
+        whole("401 Unauthorized\r\nWWW-Authenticate: Basic", b"log in"),
+        whole("407 Proxy Authentication Required", b""),
+        whole(
+            "502 Bad Gateway",
+            b"<html>\x1b]0;owned\x07::set-output name=a::b</html>",
+        ),
+        json(""),
+        json("null"),
+        json("[]"),
+        json("{}"),
+        json(r#"{"Response":null}"#),
+        json(r#"{"Response":{}}"#),
+        json(r#"{"Response":{"RequestId":7}}"#),
+        json(r#"{"Response":{"Error":null}}"#),
+        json(&"[".repeat(200_000)),
+        json(&format!(
+            "{}{}",
+            r#"{"a":"#.repeat(5_000),
+            "}".repeat(5_000)
+        )),
+        error("Unheard.Of", "\\u001b[2J\\r::error::x"),
+        error("FailedOperation", "\\ud83d"),
+        error("", ""),
+        error("InternalError", &"x".repeat(100_000)),
+    ]
+}
+
+/// Half of the calls get such an answer, though eSign has carried them out. What is open then is settled
+/// by the next run.
+#[test]
+fn whatever_answers_in_esign_s_place_leaves_nothing_wrong() {
+    let hostile = hostile_answers();
+    let urls: Vec<String> = (0..2 * hostile.len())
+        .map(|n| format!("https://hooks.example/{n:02}"))
+        .collect();
+    let declared: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let mut env = TestEnv::new(&configuration(&[("acme", &declared)]));
+    let served = env.serve(&["--limit", "0"]);
+    let sandbox = served.endpoint().replace("http://", "");
+    let (asked, honest) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let is_honest = Arc::clone(&honest);
+    let count = hostile.len();
+    let address = serve(move |stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while let Some(request) = message(&mut reader) {
+            let answer = passed_on(&request, &sandbox);
+            let number = asked.fetch_add(1, Ordering::Relaxed);
+            if is_honest.load(Ordering::Relaxed) || number % 2 == 0 {
+                (&stream).write_all(&answer).unwrap();
+                continue;
+            }
+            // A reader that has seen enough closes the connection.
+            drop((&stream).write_all(&hostile[number / 2 % hostile.len()]));
+            return;
+        }
+    });
+    env.set("ESS_CALLBACKS_ENDPOINT", &format!("http://{address}"));
+    let apply = [
+        "apply",
+        "--auto-approve",
+        "--rate=0",
+        "--parallelism=1",
+        "--max-retries=0",
+    ];
+    let said = env.run(&apply).exits(4);
+    let unknown = said.stdout.matches("Unknown").count();
+    assert!(unknown > 0, "{said}");
+    assert!(
+        !said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'),
+        "{said}"
+    );
+    assert!(said.stderr.contains(&format!("{count} unknown")), "{said}");
+    let longest = said.stderr.lines().map(str::len).max();
+    assert!(
+        longest.is_some_and(|length| length < 2_000),
+        "{longest:?}: {said}"
+    );
+    assert_eq!(served.urls(), urls);
+    honest.store(true, Ordering::Relaxed);
+    env.run(&apply).exits(0);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(served.urls(), urls);
+}
+
 /// A connection is answered once, and then looks alive until the next request closes it.
 #[test]
 fn a_stale_connection_costs_no_fence() {
@@ -142,10 +265,7 @@ fn a_stale_connection_costs_no_fence() {
                 return;
             }
             answered = true;
-            let behind = TcpStream::connect(&sandbox).unwrap();
-            (&behind).write_all(&request).unwrap();
-            let answer = message(&mut BufReader::new(behind)).unwrap();
-            (&stream).write_all(&answer).unwrap();
+            (&stream).write_all(&passed_on(&request, &sandbox)).unwrap();
         }
     });
     env.set("ESS_CALLBACKS_ENDPOINT", &format!("http://{address}"));
