@@ -8,6 +8,7 @@ mod args;
 #[cfg(test)]
 mod args_tests;
 mod busy;
+mod complete;
 mod credentials;
 mod descriptors;
 mod duration;
@@ -72,6 +73,9 @@ use crate::render;
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
+    if let Some(answered) = complete::answer(&words) {
+        return answered;
+    }
     let cli = match parse::parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&habits::advise(error, &words), &words),

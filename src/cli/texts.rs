@@ -1,11 +1,8 @@
 //! `schema`, `completions` and `man`: texts that follow from the program itself.
 
-use clap::CommandFactory as _;
-
-use super::args::Cli;
 use super::exit::Exit;
-use super::manual;
 use super::ui::Ui;
+use super::{complete, manual};
 use crate::config;
 
 /// The JSON Schema of callbacks.yaml.
@@ -25,11 +22,7 @@ pub(super) fn version(ui: &mut Ui) -> Exit {
 
 /// A completion script.
 pub(super) fn completions(shell: clap_complete::Shell, ui: &mut Ui) -> Exit {
-    ui.bytes(|out| {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "ess-callbacks", &mut script);
-        out.write_all(&script)
-    });
+    ui.bytes(|out| out.write_all(&complete::script(shell)));
     Exit::Done
 }
 

@@ -197,10 +197,6 @@ fn completions_are_scripts_that_their_shells_accept() {
     let env = env();
     for shell in ["bash", "zsh", "fish"] {
         let script = env.run(&["completions", shell]).exits(0).stdout;
-        assert!(
-            script.contains("auto-approve") && script.contains("sandbox"),
-            "{shell}"
-        );
         env.write("script", &script);
         // Where the shell is installed, it reads the script without running it.
         match Command::new(shell)

@@ -34,6 +34,7 @@ mod cli_terminal;
 mod cli_transfer;
 mod cli_usage;
 mod client;
+mod completions;
 mod config;
 mod config_properties;
 mod docs;

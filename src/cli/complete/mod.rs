@@ -1,0 +1,172 @@
+//! Completions: what a shell asks the program while somebody types.
+//!
+//! The script that `completions SHELL` prints calls this program with the environment variable
+//! [`VARIABLE`] and the words that were typed. The answer is one candidate a line. Whatever goes wrong,
+//! nothing is printed: a shell would show it in the middle of a line. Nothing is written, no secret is
+//! read, no command is run and nothing is called.
+
+mod line;
+mod world;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory as _, ValueHint};
+use clap_complete::Shell;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
+
+use super::args::Cli;
+use line::Line;
+use world::World;
+
+/// Says which shell asks.
+const VARIABLE: &str = "_ESS_CALLBACKS_COMPLETE";
+
+/// The most candidates that are given. Nobody reads more, and a shell takes its time for them.
+const MOST: usize = 1_000;
+
+/// The script that makes a shell ask.
+pub(super) fn script(shell: Shell) -> Vec<u8> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a foreign enum that may grow"
+    )]
+    match shell {
+        Shell::Bash => include_bytes!("bash.sh").to_vec(),
+        Shell::Zsh => include_bytes!("zsh.zsh").to_vec(),
+        Shell::Fish => include_bytes!("fish.fish").to_vec(),
+        // The library's, which knows commands and flags, and no values.
+        other => {
+            let mut script = Vec::new();
+            clap_complete::generate(other, &mut Cli::command(), "ess-callbacks", &mut script);
+            script
+        }
+    }
+}
+
+/// Answers the shell that asks, if one does.
+pub(super) fn answer(words: &[OsString]) -> Option<ExitCode> {
+    let shell = std::env::var(VARIABLE)
+        .ok()
+        .filter(|shell| !shell.is_empty())?;
+    let words = words.get(1..).unwrap_or_default();
+    let answer = match shell.as_str() {
+        "bash" => bash(words),
+        "zsh" => lines(words, Paths::Shells),
+        "fish" => lines(&without_quotes(words), Paths::Ours),
+        _ => None,
+    };
+    // A shell that reads no further is not told.
+    drop(io::stdout().write_all(answer.unwrap_or_default().as_bytes()));
+    Some(ExitCode::SUCCESS)
+}
+
+/// Who completes the names of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paths {
+    /// The shell, when there is no candidate.
+    Shells,
+    /// We.
+    Ours,
+}
+
+/// For bash: its word breaks and the line up to the cursor. What is printed takes the place of what bash
+/// thinks to be the last word, quoted as it has to be.
+fn bash(words: &[OsString]) -> Option<String> {
+    let [breaks, line] = words else { return None };
+    let line = Line::read(line.to_str()?, breaks.to_str()?);
+    let found = candidates(line.words().map(OsString::from).collect(), Paths::Shells)?;
+    let replies = found.iter().filter_map(|found| line.reply(&found.value));
+    Some(replies.map(|reply| reply + "\n").collect())
+}
+
+/// fish gives the last word as it was typed.
+fn without_quotes(words: &[OsString]) -> Vec<OsString> {
+    let mut words = words.to_vec();
+    if let Some(last) = words.last_mut()
+        && let Some(typed) = last.to_str()
+    {
+        *last = Line::read(typed, "").words().collect::<String>().into();
+    }
+    words
+}
+
+/// For shells that give words and quote by themselves: a value, a tab, what it means.
+fn lines(words: &[OsString], paths: Paths) -> Option<String> {
+    let found = candidates(words.to_vec(), paths)?;
+    let line = |found: &Candidate| match &found.help {
+        Some(help) => format!("{}\t{help}\n", found.value),
+        None => format!("{}\n", found.value),
+    };
+    Some(found.iter().map(line).collect())
+}
+
+/// What the last word may be.
+struct Candidate {
+    value: String,
+    help: Option<String>,
+}
+
+/// The candidates for the last of these words, the first of which is the program.
+fn candidates(words: Vec<OsString>, paths: Paths) -> Option<Vec<Candidate>> {
+    let last = words.len().checked_sub(1).filter(|last| *last > 0)?;
+    let world = Arc::new(World::of(&words[..last]));
+    let mut command = with_values(Cli::command(), &world, paths);
+    let here = std::env::current_dir().ok();
+    let typed = words[last].clone();
+    let found = complete(&mut command, words, last, here.as_deref()).ok()?;
+    let mut found: Vec<Candidate> = found.iter().filter_map(candidate).collect();
+    // Flags are offered to whoever types a dash, or where there is nothing else.
+    let is_flag = |found: &Candidate| found.value.starts_with('-');
+    if typed.is_empty() && !found.iter().all(is_flag) {
+        found.retain(|found| !is_flag(found));
+    }
+    found.truncate(MOST);
+    Some(found)
+}
+
+/// What can stand in a line.
+fn candidate(found: &CompletionCandidate) -> Option<Candidate> {
+    let value = found.get_value().to_str()?.to_owned();
+    let first_line = |text: String| text.lines().next().map(str::to_owned);
+    let help = found
+        .get_help()
+        .map(ToString::to_string)
+        .and_then(first_line);
+    let harmless = |text: &str| !text.contains(char::is_control);
+    harmless(&value).then(|| Candidate {
+        value,
+        help: help.filter(|help| harmless(help)),
+    })
+}
+
+/// The command with the values that its arguments can have.
+fn with_values(command: clap::Command, world: &Arc<World>, paths: Paths) -> clap::Command {
+    command
+        .mut_args(|argument| with_value(argument, world, paths))
+        .mut_subcommands(|inner| with_values(inner, world, paths))
+}
+
+fn with_value(argument: clap::Arg, world: &Arc<World>, paths: Paths) -> clap::Arg {
+    let world = Arc::clone(world);
+    match argument.get_id().as_str() {
+        "target" | "replace" | "addresses" | "from" => {
+            argument.add(world::completer(move |typed| world.addresses(typed)))
+        }
+        "to" => argument.add(world::completer(move |typed| world.handles(typed))),
+        "credential" => argument.add(world::completer(move |typed| world.accounts(typed))),
+        "id" => argument.add(world::completer(move |typed| world.locks(typed))),
+        "code" => argument.add(ArgValueCandidates::new(world::codes)),
+        _ if paths == Paths::Shells && is_path(&argument) => {
+            argument.add(ArgValueCandidates::new(Vec::new))
+        }
+        _ => argument,
+    }
+}
+
+fn is_path(argument: &clap::Arg) -> bool {
+    let hint = argument.get_value_hint();
+    hint == ValueHint::AnyPath || hint == ValueHint::FilePath
+}

@@ -1,0 +1,153 @@
+//! What the words before the cursor name: a configuration and a state, as far as they can be read at once.
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::super::args::{Cli, Global};
+use super::super::locations::Locations;
+use super::super::sources;
+use crate::config::CODES;
+use crate::model::{Address, Desired, Recorded};
+use crate::state::Store;
+
+/// Larger files are not looked at: somebody waits for an answer.
+const LARGEST: u64 = 16 << 20;
+
+/// Where the command that is being typed would work.
+pub(super) struct World(Option<Locations>);
+
+impl World {
+    /// Of the words before the cursor.
+    pub(super) fn of(words: &[OsString]) -> Self {
+        let matches = Cli::command()
+            .ignore_errors(true)
+            .try_get_matches_from(words);
+        let global = matches
+            .ok()
+            .and_then(|matches| Global::from_arg_matches(&matches).ok());
+        Self(global.and_then(|global| Locations::of(&global).ok()))
+    }
+
+    fn declared(&self) -> Option<Desired> {
+        let locations = self.0.as_ref()?;
+        let config = &locations.config;
+        (config.is_dir() || is_small(config)).then_some(())?;
+        let parsed = sources::parse(config, &locations.given).ok()?;
+        Some(parsed.1.desired)
+    }
+
+    fn store(&self) -> Option<Store<crate::state::RealFiles>> {
+        self.0.as_ref()?.store().ok()
+    }
+
+    fn recorded(&self) -> Option<Recorded> {
+        let store = self.store()?;
+        is_small(&store.paths().state).then_some(())?;
+        waited_for(store.peek())?.ok()?
+    }
+
+    /// Handles, and addresses of one once it is typed or no other fits.
+    pub(super) fn addresses(&self, typed: &str) -> Vec<String> {
+        let all = self.every_address();
+        let handles: BTreeSet<&str> = all.iter().map(|address| address.handle.as_str()).collect();
+        let fit: Vec<&str> = handles
+            .into_iter()
+            .filter(|handle| handle.starts_with(typed))
+            .collect();
+        if let [_, _, ..] = fit[..]
+            && !fit.contains(&typed)
+        {
+            return fit.into_iter().map(str::to_owned).collect();
+        }
+        let whole = all
+            .iter()
+            .map(ToString::to_string)
+            .filter(|one| one.starts_with(typed));
+        fit.iter()
+            .map(|handle| (*handle).to_owned())
+            .chain(whole)
+            .collect()
+    }
+
+    fn every_address(&self) -> BTreeSet<Address> {
+        let desired = self.declared();
+        let declared = desired
+            .iter()
+            .flat_map(|desired| &desired.organizations)
+            .flat_map(|organization| {
+                organization.callbacks.iter().map(|callback| Address {
+                    handle: organization.handle.clone(),
+                    url: callback.url.clone(),
+                })
+            });
+        let recorded = self.recorded();
+        let recorded = recorded
+            .iter()
+            .flat_map(Recorded::iter)
+            .map(|(_, url, entry)| Address {
+                handle: entry.handle.clone(),
+                url: url.clone(),
+            });
+        declared.chain(recorded).collect()
+    }
+
+    /// Handles of the configuration.
+    pub(super) fn handles(&self, typed: &str) -> Vec<String> {
+        let desired = self.declared();
+        let organizations = desired.iter().flat_map(|desired| &desired.organizations);
+        let handles = organizations.map(|organization| organization.handle.to_string());
+        handles.filter(|handle| handle.starts_with(typed)).collect()
+    }
+
+    /// `ACCOUNT=`, for the accounts of the configuration.
+    pub(super) fn accounts(&self, typed: &str) -> Vec<String> {
+        let desired = self.declared();
+        let accounts = desired.iter().flat_map(|desired| desired.accounts.keys());
+        let accounts = accounts.map(|account| format!("{account}="));
+        accounts
+            .filter(|account| account.starts_with(typed))
+            .collect()
+    }
+
+    /// The id of whoever holds the state's lock.
+    pub(super) fn locks(&self, typed: &str) -> Vec<String> {
+        let holder = self.store().and_then(|store| waited_for(store.holder()));
+        let ids = holder.flatten().map(|holder| holder.id);
+        ids.into_iter().filter(|id| id.starts_with(typed)).collect()
+    }
+}
+
+/// A regular file: reading a pipe would wait for somebody to write.
+fn is_small(path: &Path) -> bool {
+    let about = path.metadata();
+    about.is_ok_and(|about| about.is_file() && about.len() <= LARGEST)
+}
+
+fn waited_for<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    Some(runtime.enable_all().build().ok()?.block_on(work))
+}
+
+/// Codes with their titles.
+pub(super) fn codes() -> Vec<CompletionCandidate> {
+    let all = CODES.iter();
+    all.map(|doc| CompletionCandidate::new(doc.code.0).help(Some(doc.title.into())))
+        .collect()
+}
+
+/// What completes a value from the part of it that is typed.
+pub(super) fn completer(
+    values: impl Fn(&str) -> Vec<String> + Send + Sync + 'static,
+) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |typed: &OsStr| {
+        let found = typed.to_str().map(&values).unwrap_or_default();
+        found
+            .into_iter()
+            .map(CompletionCandidate::new)
+            .collect::<Vec<_>>()
+    })
+}
