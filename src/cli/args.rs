@@ -72,6 +72,15 @@ pub(super) struct Global {
         hide_env_values = true
     )]
     pub(super) ca_file: Option<PathBuf>,
+    /// When to print in colour.
+    #[arg(
+        long,
+        global = true,
+        env = "ESS_CALLBACKS_COLOR",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub(super) color: Colour,
     /// Print without colour. `NO_COLOR` does the same.
     #[arg(long, global = true, env = "ESS_CALLBACKS_NO_COLOR", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) no_color: bool,
@@ -90,6 +99,17 @@ pub(super) struct Global {
         default_value = "text"
     )]
     pub(super) log_format: LogFormat,
+}
+
+/// When output is in colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colour {
+    /// On a terminal, as the environment says.
+    Auto,
+    /// In any case, in JSON excepted.
+    Always,
+    /// Nowhere.
+    Never,
 }
 
 /// How log lines look.
@@ -112,7 +132,7 @@ pub(super) enum Command {
     #[command(after_long_help = super::manual::exit_codes())]
     Plan(Plan),
     /// Make eSign hold what the configuration declares.
-    #[command(after_long_help = super::manual::exit_codes())]
+    #[command(after_long_help = super::manual::credentials_and_exit_codes())]
     Apply(Apply),
     /// Show a saved plan, or the state.
     Show(Show),

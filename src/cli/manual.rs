@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 
-use super::args::Cli;
 use super::exit::Exit;
+use super::globals;
 
 const EXAMPLES: [(&str, &str); 6] = [
     ("init", "write a configuration to begin with"),
@@ -19,8 +19,16 @@ const EXAMPLES: [(&str, &str); 6] = [
     ("apply plan.json", "call what was reviewed"),
 ];
 
+const CREDENTIALS: &str = "\
+Credentials:
+  An account takes them from its `profile` (~/.tccli/NAME.credential) or its `env` in callbacks.yaml.
+  One that has neither, and `default` where no account is declared, takes TENCENTCLOUD_SECRET_ID and
+  TENCENTCLOUD_SECRET_KEY, and with temporary credentials TENCENTCLOUD_TOKEN or
+  TENCENTCLOUD_SECURITY_TOKEN. --sandbox needs none.
+";
+
 /// What the environment can say.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     (
         "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY",
         "The credentials of accounts that name no others.",
@@ -34,6 +42,10 @@ const VARIABLES: [(&str, &str); 5] = [
         "A proxy for the calls, and what it is not for.",
     ),
     ("NO_COLOR", "Print without colour."),
+    (
+        "CLICOLOR_FORCE, CLICOLOR",
+        "Print with colour where CLICOLOR_FORCE is set and not 0, without where CLICOLOR is 0. NO_COLOR goes first.",
+    ),
     (
         "ESS_CALLBACKS_FLAG",
         "The flag of that name: ESS_CALLBACKS_LOCK_TIMEOUT is --lock-timeout. The command line wins.",
@@ -73,6 +85,11 @@ pub(super) fn examples_and_exit_codes() -> String {
     text
 }
 
+/// What the help of `apply` ends with.
+pub(super) fn credentials_and_exit_codes() -> String {
+    format!("{CREDENTIALS}\n{}", exit_codes())
+}
+
 /// What the help of a command ends with.
 pub(super) fn exit_codes() -> String {
     let mut text = "Exit codes:\n".to_owned();
@@ -84,7 +101,7 @@ pub(super) fn exit_codes() -> String {
 
 /// Writes the manual page.
 pub(super) fn write(out: &mut dyn Write) -> io::Result<()> {
-    let command = Cli::command();
+    let command = globals::command();
     let man = Man::new(command.clone());
     man.render_title(out)?;
     man.render_name_section(out)?;

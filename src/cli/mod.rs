@@ -17,6 +17,7 @@ mod explain;
 mod fmt;
 mod fold;
 mod form;
+mod globals;
 mod habits;
 mod identity;
 mod import;

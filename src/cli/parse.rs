@@ -4,6 +4,7 @@ use clap::builder::Resettable;
 use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::args::Cli;
+use super::globals;
 use std::ffi::OsString;
 
 /// The command line of this process.
@@ -12,7 +13,7 @@ use std::ffi::OsString;
 /// whose variable says no (`0`, `false`, `no`, `off`). To clap they would be given all the same, and
 /// conflict with flags that exclude them.
 pub(super) fn parse() -> Result<Cli, clap::Error> {
-    let mut command = without_denied(Cli::command());
+    let mut command = without_denied(globals::command());
     let matches = command
         .try_get_matches_from_mut(std::env::args_os())
         .map_err(without_variables)?;

@@ -36,6 +36,7 @@ pub(super) fn apply(plan: &Path, global: &Global, commands: Commands) -> String 
         sandbox,
         endpoint,
         ca_file,
+        color: _,
         no_color: _,
         json: _,
         verbose: _,

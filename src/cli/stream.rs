@@ -4,6 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, Write};
 
+use super::args::Colour;
 use super::ui::SystemClock;
 use crate::apply::WallClock as _;
 use crate::harmless::Neutral;
@@ -23,10 +24,14 @@ pub(super) struct Stream<W: Write> {
 }
 
 impl<W: Write> Stream<W> {
-    pub(super) fn new(to: W, terminal: bool, colour: bool) -> Self {
+    pub(super) fn new(to: W, terminal: bool, colour: Colour) -> Self {
         let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
         let style = Style {
-            colour: colour && terminal,
+            colour: match colour {
+                Colour::Auto => terminal,
+                Colour::Always => true,
+                Colour::Never => false,
+            },
             width: if terminal { width } else { 0 },
             now: SystemClock.now(),
             rate: 20,

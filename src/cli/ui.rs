@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use super::args::Global;
+use super::args::{Colour, Global};
 use super::exit::Failure;
 use super::fold::Fold;
 use super::one_line::CLEARED;
@@ -71,9 +71,7 @@ impl WallClock for SystemClock {
 
 impl Ui {
     pub(super) fn new(global: &Global) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let colour = !global.no_color && !global.json && !set("NO_COLOR") && !dumb;
+        let colour = colour(global);
         Self {
             json: global.json,
             sandbox: global.sandbox,
@@ -128,7 +126,7 @@ impl Ui {
                 path.display()
             ))
         })?;
-        self.into = Some((path.to_owned(), Stream::new(file, false, false)));
+        self.into = Some((path.to_owned(), Stream::new(file, false, Colour::Never)));
         self.record(&version_line());
         Ok(())
     }
@@ -412,6 +410,29 @@ impl Ui {
         if let Some((_, into)) = &mut self.into {
             into.flush();
         }
+    }
+}
+
+/// When to print in colour: the flags say first, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and the
+/// terminal.
+fn colour(global: &Global) -> Colour {
+    let value = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let zero = |value: &std::ffi::OsString| value == "0";
+    let set = |name: &str| value(name).is_some();
+    if global.json || global.no_color {
+        Colour::Never
+    } else if global.color != Colour::Auto {
+        global.color
+    } else if set("NO_COLOR") {
+        Colour::Never
+    } else if value("CLICOLOR_FORCE").is_some_and(|value| !zero(&value)) {
+        Colour::Always
+    } else if value("CLICOLOR").is_some_and(|value| zero(&value))
+        || value("TERM").is_some_and(|term| term == "dumb")
+    {
+        Colour::Never
+    } else {
+        Colour::Auto
     }
 }
 

@@ -169,6 +169,9 @@ fn no_colour_where_it_is_not_wanted() {
         (&["--no-color", "plan"][..], None),
         (&["plan"], Some(("NO_COLOR", "1"))),
         (&["plan"], Some(("ESS_CALLBACKS_NO_COLOR", "1"))),
+        (&["--color=never", "plan"], Some(("CLICOLOR_FORCE", "1"))),
+        (&["plan"], Some(("ESS_CALLBACKS_COLOR", "never"))),
+        (&["plan"], Some(("CLICOLOR", "0"))),
         (&["--json", "plan"], None),
     ] {
         if let Some((name, value)) = variable {
@@ -177,6 +180,35 @@ fn no_colour_where_it_is_not_wanted() {
         let said = at_a_terminal(&env, 80, "", flags).exits(0);
         assert!(!said.stdout.contains('\u{1b}'), "{flags:?}: {said}");
         if let Some((name, _)) = variable {
+            env.unset(name);
+        }
+    }
+    // Nobody's terminal.
+    for (flags, variables, colour) in [
+        (&["plan"][..], &[][..], false),
+        (&["--color=always", "plan"], &[("NO_COLOR", "1")], true),
+        (&["--no-color", "plan"], &[("CLICOLOR_FORCE", "1")], false),
+        (
+            &["plan"],
+            &[("CLICOLOR_FORCE", "1"), ("CLICOLOR", "0")],
+            true,
+        ),
+        (&["plan"], &[("CLICOLOR_FORCE", "0")], false),
+        (
+            &["plan"],
+            &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+            false,
+        ),
+        (&["--json", "--color=always", "plan"], &[], false),
+        (&["--color=always", "plan", "--format=markdown"], &[], false),
+    ] {
+        for (name, value) in variables {
+            env.set(name, value);
+        }
+        let said = env.run(flags).exits(0);
+        let found = said.stdout.contains('\u{1b}');
+        assert_eq!(found, colour, "{flags:?} {variables:?}: {said}");
+        for (name, _) in variables {
             env.unset(name);
         }
     }

@@ -269,3 +269,45 @@ fn the_usage_has_nothing_of_the_environment() {
         For more information, try '--help'.
         ");
 }
+
+#[test]
+fn help_shows_the_flags_that_do_something_there_and_the_others_are_taken() {
+    let env = env();
+    let flags = |command: &[&str]| {
+        let help = env.run(&[command, &["-h"]].concat()).exits(0).stdout;
+        let shown = [
+            "--config",
+            "--var",
+            "--state",
+            "--sandbox",
+            "--endpoint",
+            "--ca-file",
+            "--json",
+            "--color",
+        ];
+        let shown = shown.into_iter().filter(|flag| help.contains(flag));
+        shown.collect::<Vec<_>>().join(" ")
+    };
+    assert_snapshot!(flags(&["apply"]), @"--config --var --state --sandbox --endpoint --ca-file --json --color");
+    assert_snapshot!(flags(&["plan"]), @"--config --var --state --sandbox --endpoint --json --color");
+    assert_snapshot!(flags(&["validate"]), @"--config --var --sandbox --json --color");
+    assert_snapshot!(flags(&["state", "rm"]), @"--config --var --state --sandbox --endpoint --json --color");
+    assert_snapshot!(flags(&["fmt"]), @"--config --color");
+    assert_snapshot!(flags(&["secret", "new"]), @"--color");
+    assert_snapshot!(flags(&["explain"]), @"--color");
+    env.run(&[
+        "explain",
+        "E053",
+        "--endpoint",
+        "http://127.0.0.1:9",
+        "--state=x",
+    ])
+    .exits(0);
+    env.run(&["--ca-file=x", "--json", "secret", "new"])
+        .exits(0);
+    let long = env.run(&["apply", "--help"]).exits(0).stdout;
+    assert!(
+        long.contains("Credentials:\n  An account takes them from its `profile`"),
+        "{long}"
+    );
+}

@@ -18,6 +18,7 @@ use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
 use super::args::Cli;
+use super::globals;
 use line::Line;
 use world::World;
 
@@ -113,7 +114,7 @@ struct Candidate {
 fn candidates(words: Vec<OsString>, paths: Paths) -> Option<Vec<Candidate>> {
     let last = words.len().checked_sub(1).filter(|last| *last > 0)?;
     let world = Arc::new(World::of(&words[..last]));
-    let mut command = with_values(Cli::command(), &world, paths);
+    let mut command = with_values(globals::command(), &world, paths);
     let here = std::env::current_dir().ok();
     let typed = words[last].clone();
     let found = complete(&mut command, words, last, here.as_deref()).ok()?;
