@@ -103,10 +103,15 @@ async function check() {
   await ask("initialize", { processId: process.pid, rootUri: null, capabilities: {} });
   send({ method: "initialized", params: {} });
 
-  for (const file of [join(folder, "callbacks.yaml"), "callbacks.yaml.example"]) {
-    const text = readFileSync(file, "utf8");
+  const template = readFileSync(join(folder, "callbacks.yaml"), "utf8");
+  const placeholder = template.split("\n").findIndex((line) => line.includes("https://<host>"));
+  const unfit = await open(template).diagnostics;
+  expect("a placeholder of init is marked", unfit.some((one) => one.range.start.line === placeholder), unfit);
+  const filled = template.replace("<UserId>", "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8").replace("<host>", "hooks.acme.example");
+
+  for (const [file, text] of [["init", filled], ["callbacks.yaml.example", readFileSync("callbacks.yaml.example", "utf8")]]) {
     const found = await open(text.startsWith("# yaml-language-server:") ? text : HEAD.split("\n")[0] + "\n" + text).diagnostics;
-    expect(`nothing is wrong with ${file}`, found.length === 0, found);
+    expect(`nothing is wrong with the file of ${file}`, found.length === 0, found);
   }
 
   const wrong = await open(`${ACME}kye: { env: ACME_CALLBACK_KEY }\n`).diagnostics;
