@@ -151,6 +151,24 @@ impl Failure {
         self.advice(followable)
     }
 
+    /// The same with global flags in the commands that advice names in full, so that they work on what this
+    /// command worked on: `all`, or the one that names the configuration where that is all they read.
+    #[must_use]
+    pub(super) fn in_place(self, all: &str, configuration: &str) -> Self {
+        const COMMANDS: [&str; 6] = ["apply", "import", "plan", "show", "state", "unlock"];
+        let Some(advice) = self.advice.as_deref() else {
+            return self;
+        };
+        let place = |advice: String, command: &str, flags: &str| {
+            let named = format!("`ess-callbacks {command}");
+            advice.replace(&named, &format!("`ess-callbacks{flags} {command}"))
+        };
+        let advice = place(advice.to_owned(), "validate", configuration);
+        let each = COMMANDS.iter();
+        let advice = each.fold(advice, |advice, command| place(advice, command, all));
+        self.advice(advice)
+    }
+
     pub(super) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let failure = Self::error("the configuration has errors; nothing was done");
         Self {
@@ -211,5 +229,23 @@ mod tests {
             said("It was left. Move it, or give --state. Or wait.").unwrap(),
             format!("It was left. Or wait. {start_over}")
         );
+    }
+
+    #[test]
+    fn a_command_that_advice_names_works_where_this_one_did() {
+        let failed = |advice: &str| Failure::error("no").advice(advice);
+        let said = |advice: &str| failed(advice).in_place(" -f team --sandbox", " -f team");
+        assert_eq!(
+            said("Run `ess-callbacks state list`, or `ess-callbacks secret new`.").advice,
+            Some(
+                "Run `ess-callbacks -f team --sandbox state list`, or `ess-callbacks secret new`."
+                    .into()
+            )
+        );
+        assert_eq!(
+            said("Run `ess-callbacks validate`.").advice,
+            Some("Run `ess-callbacks -f team validate`.".into())
+        );
+        assert_eq!(said("Run `plan`.").advice, Some("Run `plan`.".into()));
     }
 }

@@ -64,10 +64,10 @@ pub(super) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
          and your organizations and URLs. Then\n\n\
          \x20   ess-callbacks{option} validate\n\
          \x20   ess-callbacks{option} --sandbox apply    (nothing leaves this machine)\n\
-         \x20   ess-callbacks{option} plan\n",
+         \x20   ess-callbacks{option} plan    (with the keys and tokens set: `ess-callbacks secret new` makes one)\n",
         path = path.display(),
         placeholders = placeholders(),
-        option = option(path),
+        option = shell::configuration(path),
     ));
     Ok(Exit::Done)
 }
@@ -83,15 +83,6 @@ fn placeholders() -> String {
         })
         .collect();
     found.join(" and ")
-}
-
-/// How to name this configuration in the next command.
-fn option(path: &Path) -> String {
-    if path == Path::new("callbacks.yaml") {
-        String::new()
-    } else {
-        format!(" -f {}", shell::path(path))
-    }
 }
 
 /// `./x` is a longer way to say `x`.
@@ -124,35 +115,48 @@ fn there_already(path: &Path) -> Failure {
     )
 }
 
-/// Adds the lines that are missing, and says how many.
+/// Adds the lines that are missing, and says how many. They are appended in one write: what is there is not
+/// written again, so nothing can happen to it.
 fn ignore_more(path: &Path) -> Result<usize, Failure> {
-    let before = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+    let is_link = path.symlink_metadata().is_ok_and(|it| it.is_symlink());
+    if is_link {
+        let message = format!(
+            "`{}` is a symbolic link, which Git does not follow; nothing was written",
+            path.display()
+        );
+        return Err(Failure::error(message).advice("Put a file in its place."));
+    }
+    let before = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(unwritable(path, &error)),
     };
-    let (after, added) = with_ignored(&before);
+    let (more, added) = missing_lines(&before);
     if added > 0 {
-        fs::write(path, after).map_err(|error| unwritable(path, &error))?;
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(more.as_bytes()))
+            .map_err(|error| unwritable(path, &error))?;
     }
     Ok(added)
 }
 
-fn with_ignored(before: &str) -> (String, usize) {
-    let mut text = before.to_owned();
-    let mut added = 0;
-    for line in IGNORED {
-        if before.lines().any(|has| has.trim() == line) {
-            continue;
-        }
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(line);
-        text.push('\n');
-        added += 1;
+/// The lines to append, with the line breaks that the file has, and their number.
+fn missing_lines(before: &[u8]) -> (String, usize) {
+    let text = String::from_utf8_lossy(before);
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let missing = IGNORED.iter().filter(|line| {
+        let mut lines = text.trim_start_matches('\u{feff}').lines();
+        !lines.any(|has| has.trim_end() == **line)
+    });
+    let lines: Vec<_> = missing.map(|line| format!("{line}{end}")).collect();
+    let mut more = lines.concat();
+    if !more.is_empty() && !text.is_empty() && !text.ends_with('\n') {
+        more.insert_str(0, end);
     }
-    (text, added)
+    (more, lines.len())
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
@@ -166,14 +170,24 @@ mod tests {
     #[test]
     fn lines_that_are_there_are_not_added_again() {
         let all = IGNORED.join("\n") + "\n";
-        assert_eq!(with_ignored(""), (all.clone(), IGNORED.len()));
-        assert_eq!(with_ignored(&all), (all.clone(), 0));
-        let crlf = "target/\r\n*.state.lock\r\nsecrets/\r\n*.key\r\n*.token\r\n.state/";
-        let (text, added) = with_ignored(crlf);
-        assert_eq!(added, 2);
+        assert_eq!(missing_lines(b""), (all.clone(), IGNORED.len()));
+        assert_eq!(missing_lines(all.as_bytes()), (String::new(), 0));
+        let ends_without = b"\xff\n*.state.lock\n# secrets/\n.state/";
+        let (more, added) = missing_lines(ends_without);
+        assert_eq!(added, 5);
+        assert!(more.starts_with("\n*.state.json.backup\n"), "{more}");
+        assert!(more.contains("\nsecrets/\n"), "{more}");
+    }
+
+    #[test]
+    fn line_breaks_stay_those_of_the_file() {
+        let crlf = b"target/\r\n*.state.lock\r\nsecrets/\r\n*.key\r\n*.token\r\n.state/";
         assert_eq!(
-            text,
-            format!("{crlf}\n*.state.json.backup\n.ess-callbacks/\n")
+            missing_lines(crlf),
+            (
+                "\r\n*.state.json.backup\r\n.ess-callbacks/\r\n".to_owned(),
+                2
+            )
         );
     }
 }

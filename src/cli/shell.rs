@@ -25,6 +25,37 @@ fn flag(name: &str, value: &str) -> String {
     }
 }
 
+/// The flag that names this configuration to the next command.
+pub(super) fn configuration(config: &Path) -> String {
+    if config == Path::new("-") {
+        " -f -".to_owned()
+    } else if is_set("config", config)
+        || config == Path::new("callbacks.yaml") && std::env::var_os(variable("config")).is_none()
+    {
+        String::new()
+    } else {
+        format!(" -f {}", path(config))
+    }
+}
+
+/// The global flags that say where this command works, for the next one. What an environment variable says,
+/// it says to that one too.
+pub(super) fn place(global: &Global) -> String {
+    let mut flags = configuration(&global.config);
+    let state = global.state.as_deref();
+    let endpoint = global.endpoint.as_deref().map(Path::new);
+    for (name, value) in [("state", state), ("endpoint", endpoint)] {
+        if let Some(value) = value.filter(|value| !is_set(name, value)) {
+            flags.push_str(&flag(name, &value.display().to_string()));
+        }
+    }
+    if global.sandbox && std::env::var_os(variable("sandbox")).is_none_or(|value| value.is_empty())
+    {
+        flags.push_str(" --sandbox");
+    }
+    flags
+}
+
 /// `apply PLAN`, with the flags that say where this command works. What an environment variable says,
 /// it says to the next command too.
 pub(super) fn apply(plan: &Path, global: &Global, commands: Commands) -> String {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Failure;
+use super::shell;
 use crate::config::{self, Given, Parsed, Source};
 
 /// The configuration as read.
@@ -109,7 +110,7 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
             "the directory `{}` holds no *.yaml or *.yml file",
             path.display()
         );
-        return Err(Failure::error(message).advice("Name the configuration with -f."));
+        return Err(Failure::error(message).advice(or_begin(&path.join("callbacks.yaml"))));
     }
     files.sort();
     Ok(files)
@@ -139,7 +140,20 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
         path.display()
     ));
     if error.kind() == io::ErrorKind::NotFound {
-        return failure.advice("Name another with -f, or begin with `ess-callbacks init`.");
+        // A name that ends like a folder's is not one that init can write.
+        let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        return failure.advice(if is_folder {
+            or_begin(&path.join("callbacks.yaml"))
+        } else {
+            or_begin(path)
+        });
     }
     failure
+}
+
+/// What to do without a configuration: init writes the one that is missing, not another.
+fn or_begin(path: &Path) -> String {
+    let mut command = "ess-callbacks init".to_owned();
+    command += &shell::configuration(path);
+    format!("Name another with -f, or begin with `{command}`.")
 }

@@ -21,6 +21,7 @@ use super::exit::Failure;
 use super::fold::Fold;
 use super::one_line::CLEARED;
 use super::progress::Progress;
+use super::shell;
 use super::stream::Stream;
 use super::written;
 use crate::apply::{Sink, WallClock};
@@ -38,6 +39,8 @@ fn version_line() -> String {
 pub(super) struct Ui {
     json: bool,
     sandbox: bool,
+    /// The global flags of a command that advice names: all, and the one that names the configuration.
+    flags: (String, String),
     /// Whether the line that begins the events was printed.
     begun: bool,
     out: Stream<io::Stdout>,
@@ -75,6 +78,7 @@ impl Ui {
         Self {
             json: global.json,
             sandbox: global.sandbox,
+            flags: (shell::place(global), shell::configuration(&global.config)),
             begun: false,
             out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
             err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
@@ -257,7 +261,8 @@ impl Ui {
 
     /// With advice that can be followed where this command works.
     fn followable(&self, failure: &Failure) -> Failure {
-        let failure = failure.clone();
+        let (all, configuration) = &self.flags;
+        let failure = failure.clone().in_place(all, configuration);
         if self.sandbox {
             failure.in_the_sandbox()
         } else {

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::docs::{every_flag, misuse};
 use crate::layering::rust_files;
-use crate::support::{TestEnv, configuration};
+use crate::support::{Said, TestEnv, configuration};
 
 /// Commands that are designed, and that messages may name only once they are there.
 const DESIGNED: [&str; 5] = ["orgs", "doctor", "verify", "listen", "controller"];
@@ -122,7 +122,27 @@ fn other_environment(env: &TestEnv, state: &str) {
     );
 }
 
-const BROKEN: [Broken; 12] = [
+fn no_configuration(env: &TestEnv, _: &str) {
+    for name in ["callbacks.yaml", "team/all.yaml"] {
+        fs::remove_file(env.path(name)).expect("it is there");
+    }
+}
+
+fn unreadable_configuration(env: &TestEnv, _: &str) {
+    env.write("callbacks.yaml", "a: [");
+    env.write("team/all.yaml", "a: [");
+}
+
+const BROKEN: [Broken; 21] = [
+    (no_configuration, &["plan"]),
+    (no_configuration, &["validate"]),
+    (unreadable_configuration, &["fmt"]),
+    (no_state, &["apply"]),
+    (no_state, &["apply", "none.json"]),
+    (no_state, &["import", "nobody/x"]),
+    (no_state, &["plan", "--out", "Cargo.toml/x"]),
+    (no_state, &["state", "pull"]),
+    (other_environment, &["state", "rm", "nobody"]),
     (no_state, &["show"]),
     (no_state, &["state", "list"]),
     (no_state, &["state", "rm", "acme"]),
@@ -137,48 +157,123 @@ const BROKEN: [Broken; 12] = [
     (other_environment, &["apply", "--auto-approve"]),
 ];
 
-/// Each message with each global flag: what it advises can be done beside that flag.
-#[test]
-fn advice_fits_the_flags_that_were_given() {
-    let flags: [(&[&str], &str, &[&str]); 7] = [
-        (&[], "callbacks.state.json", &[]),
-        (
-            &["--sandbox"],
-            ".ess-callbacks/sandbox.state.json",
-            &["--state", "--endpoint"],
-        ),
-        (
-            &["--sandbox", "--json"],
-            ".ess-callbacks/sandbox.state.json",
-            &["--state", "--endpoint"],
-        ),
-        (&["--state=other.json"], "other.json", &["--sandbox"]),
-        (&["-f=team"], "team/callbacks.state.json", &[]),
-        (
-            &["-f=team", "--sandbox"],
-            "team/.ess-callbacks/sandbox.state.json",
-            &["--state"],
-        ),
-        (
-            &["--endpoint=http://127.0.0.1:9", "-vv"],
-            "callbacks.state.json",
-            &["--sandbox"],
-        ),
-    ];
-    let mut told = 0;
-    for (globals, state, unfit) in flags {
-        for (breaks, command) in BROKEN {
-            let env = TestEnv::new(&configuration(&[("acme", &["https://hooks.example/one"])]));
-            env.write("team/all.yaml", env.read("callbacks.yaml"));
-            breaks(&env, state);
-            let words: Vec<_> = globals.iter().chain(command).copied().collect();
-            let said = env.run(&words);
-            let all = format!("{said}");
-            told += usize::from(said.code != Some(0));
-            for flag in unfit {
-                assert!(!all.contains(flag), "{words:?}: {all}");
-            }
+/// The commands that a message names in full, as words.
+fn named_in_full(text: &str) -> Vec<Vec<String>> {
+    let full = Regex::new(r"`ess-callbacks ([^`\n>]+)`").expect("a pattern");
+    let words = |found: regex::Captures<'_>| {
+        let words = found[1].split_whitespace();
+        words
+            .map(|word| word.trim_matches('\'').to_owned())
+            .collect()
+    };
+    full.captures_iter(text).map(words).collect()
+}
+
+/// Global flags, the state that a command with them works on, and the flags that it can't be given as well.
+type Place = (
+    &'static [&'static str],
+    &'static str,
+    &'static [&'static str],
+);
+
+const SANDBOX: &str = ".ess-callbacks/sandbox.state.json";
+const COMMON: &str = "callbacks.state.json";
+
+const PLACES: [Place; 12] = [
+    (&[], COMMON, &[]),
+    (&["--json"], COMMON, &[]),
+    (&["--sandbox"], SANDBOX, &["--state", "--endpoint"]),
+    (
+        &["--sandbox", "--json"],
+        SANDBOX,
+        &["--state", "--endpoint"],
+    ),
+    (&["--state=other.json"], "other.json", &["--sandbox"]),
+    (&["-f=team"], "team/callbacks.state.json", &[]),
+    (
+        &["-f=team", "--sandbox"],
+        "team/.ess-callbacks/sandbox.state.json",
+        &["--state"],
+    ),
+    (&["-f=team/all.yaml"], "team/all.state.json", &[]),
+    (&["-f=-"], COMMON, &[]),
+    (&["-f=-", "--sandbox"], SANDBOX, &["--state"]),
+    (
+        &["--endpoint=http://127.0.0.1", "-vv"],
+        COMMON,
+        &["--sandbox"],
+    ),
+    (
+        &["-f=team", "--state=other.json", "--json"],
+        "other.json",
+        &["--sandbox"],
+    ),
+];
+
+/// Runs with the file `declared` as its input, which it may leave unread.
+fn run(env: &TestEnv, words: &[&str]) -> Said {
+    let input = fs::File::open(env.path("declared")).expect("it is there");
+    env.said(env.command(words).stdin(input))
+}
+
+/// Does what the message `said` of the command `words` advises, and gives the number of commands.
+fn follow(env: &TestEnv, globals: &[&str], words: &[&str], said: &str) -> usize {
+    let named = named_in_full(said);
+    for advised in &named {
+        let text = advised.join("=");
+        let has = |word: &str| advised.iter().any(|it| it == word);
+        // These say themselves what they work on.
+        let needs: &[&str] = if has("init") || has("explain") {
+            &[]
+        } else if has("validate") {
+            &["-f"]
+        } else {
+            &["-f", "--state", "--sandbox", "--endpoint"]
+        };
+        let needed = |flag: &&&str| needs.iter().any(|name| flag.starts_with(name));
+        for flag in globals.iter().filter(needed) {
+            assert!(text.contains(*flag), "{words:?}, without {flag}: {said}");
+        }
+        let advised: Vec<_> = advised.iter().map(String::as_str).collect();
+        let then = run(env, &advised);
+        assert_ne!(
+            then.code,
+            Some(64),
+            "{words:?}: {said}\n{advised:?}: {then}"
+        );
+        if ["init", "explain", "list"].into_iter().any(has) {
+            assert_eq!(then.code, Some(0), "{words:?}: {said}\n{advised:?}: {then}");
+        }
+        if has("init") {
+            let again = format!("{}", run(env, words));
+            assert!(!again.contains("ess-callbacks init"), "{again}");
         }
     }
-    assert!(told > 60, "only {told} of these failed");
+    named.len()
+}
+
+/// Each message with each global flag: what it advises can be done beside that flag, and a command that it
+/// names in full works on the same configuration and state.
+#[test]
+fn advice_fits_the_flags_that_were_given() {
+    let (mut told, mut followed) = (0, 0);
+    for (globals, state, unfit) in PLACES {
+        for (breaks, command) in BROKEN {
+            let env = TestEnv::new(&configuration(&[("acme", &["https://hooks.example/one"])]));
+            let declared = env.read("callbacks.yaml");
+            env.write("team/all.yaml", &declared);
+            env.write("declared", &declared);
+            breaks(&env, state);
+            let words: Vec<_> = globals.iter().chain(command).copied().collect();
+            let said = run(&env, &words);
+            told += usize::from(said.code != Some(0));
+            let said = format!("{said}");
+            for flag in unfit {
+                assert!(!said.contains(flag), "{words:?}: {said}");
+            }
+            followed += follow(&env, globals, &words, &said);
+        }
+    }
+    assert!(told > 200, "only {told} of these failed");
+    assert!(followed > 30, "only {followed} commands were named");
 }

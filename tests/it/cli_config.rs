@@ -90,7 +90,7 @@ fn a_folder_is_merged_from_its_files() {
         exit 1
         --- stderr
         error: the directory `empty` holds no *.yaml or *.yml file
-          Name the configuration with -f.
+          Name another with -f, or begin with `ess-callbacks init -f empty/callbacks.yaml`.
         ");
 }
 
@@ -112,7 +112,7 @@ fn a_missing_file_says_what_to_do() {
         exit 1
         --- stderr
         error: the configuration `nowhere.yaml` can't be read: No such file or directory (os error 2)
-          Name another with -f, or begin with `ess-callbacks init`.
+          Name another with -f, or begin with `ess-callbacks init -f nowhere.yaml`.
         ");
     env.write("binary.yaml", [0xff, 0xfe, 0x00]);
     assert_snapshot!(env.run(&["-f", "binary.yaml", "plan"]), @r"

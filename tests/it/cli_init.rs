@@ -35,7 +35,7 @@ fn what_it_writes_can_be_applied_once_its_placeholders_are_replaced() {
 
         ess-callbacks validate
         ess-callbacks --sandbox apply    (nothing leaves this machine)
-        ess-callbacks plan
+        ess-callbacks plan    (with the keys and tokens set: `ess-callbacks secret new` makes one)
     ");
     assert_snapshot!(env.read(".gitignore"), @"
     target/
@@ -165,4 +165,54 @@ fn a_link_is_a_configuration_that_is_there_wherever_it_leads() {
     std::os::unix::fs::symlink("nowhere.yaml", env.path("callbacks.yaml")).unwrap();
     env.run(&["init"]).exits(1);
     assert!(!env.exists("nowhere.yaml") && !env.exists(".gitignore"));
+}
+
+/// Git reads no linked .gitignore, so what is in it keeps nothing out.
+#[cfg(unix)]
+#[test]
+fn a_linked_gitignore_is_told_and_what_it_leads_to_stays() {
+    let env = empty();
+    env.write("shared", "target/");
+    std::os::unix::fs::symlink("shared", env.path(".gitignore")).unwrap();
+    assert_snapshot!(env.run(&["init"]), @"
+    exit 1
+    --- stderr
+    error: `.gitignore` is a symbolic link, which Git does not follow; nothing was written
+      Put a file in its place.
+    ");
+    assert_eq!(env.read("shared"), "target/");
+    assert!(!env.exists("callbacks.yaml") && !env.exists("callbacks.schema.json"));
+}
+
+#[test]
+fn what_a_gitignore_has_stays_byte_by_byte() {
+    let env = empty();
+    let before = b"caf\xe9/\r\nsecrets/\r\n!test.key";
+    env.write(".gitignore", before);
+    env.run(&["init"]).exits(0);
+    let after = fs::read(env.path(".gitignore")).unwrap();
+    let added = after.strip_prefix(before.as_slice()).expect("the old part");
+    assert_eq!(
+        String::from_utf8_lossy(added),
+        "\r\n*.state.lock\r\n*.state.json.backup\r\n.ess-callbacks/\r\n.state/\r\n*.key\r\n*.token\r\n"
+    );
+    fs::remove_file(env.path("callbacks.yaml")).unwrap();
+    env.run(&["init"]).exits(0);
+    assert_eq!(fs::read(env.path(".gitignore")).unwrap(), after);
+}
+
+/// What it says to do next can be done as it says.
+#[test]
+fn its_next_steps_are_true() {
+    let mut env = empty();
+    env.run(&["init"]).exits(0);
+    replace_placeholders(&env);
+    env.run(&["validate"]).exits(0);
+    env.run(&["--sandbox", "apply", "--auto-approve"]).exits(0);
+    env.run(&["plan"]).exits(1);
+    for name in ["ACME_CALLBACK_KEY", "ACME_CALLBACK_TOKEN"] {
+        let made = env.run(&["secret", "new"]).exits(0).stdout;
+        env.set(name, made.trim());
+    }
+    env.run(&["plan"]).exits(0);
 }
