@@ -205,7 +205,9 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         let (slot, _trying) = self.place(|| self.account.pace.acquire()).await?;
         slot.start().await;
         let left = Instant::now();
-        let time = match self.context.api().server_time(&self.account.name).await {
+        // It changes nothing, so it can be given up.
+        let answer = self.context.api().server_time(&self.account.name);
+        let time = match self.unless_barred(answer).await? {
             ServerTime::Known(time) => Some(time),
             ServerTime::NotTold => None,
             ServerTime::NoAnswer(error) => {

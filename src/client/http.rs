@@ -5,6 +5,7 @@
 //! arrive.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, InvalidHeaderValue,
@@ -148,6 +149,10 @@ impl HttpApi {
     }
 }
 
+/// How long an answer may take that is asked for its date alone. Without one it is waited longer for lost
+/// calls.
+const TIME_ANSWERED: Duration = Duration::from_secs(5);
+
 impl Api for HttpApi {
     async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
         let account = &call.scope.account;
@@ -194,6 +199,7 @@ impl Api for HttpApi {
     async fn server_time(&self, _account: &AccountName) -> ServerTime {
         // Neither signed nor an action: it can change nothing, and any answer has a date.
         let request = self.client.get(self.endpoint.url().clone());
+        let request = request.timeout(TIME_ANSWERED);
         match request.send().await {
             Ok(response) => {
                 transport::server_time(&response).map_or(ServerTime::NotTold, ServerTime::Known)

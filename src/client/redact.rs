@@ -8,6 +8,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
+use crate::model::masked_in;
 use crate::secret::Secret;
 
 /// What stands in a secret's place.
@@ -59,7 +60,8 @@ impl Redactor {
                 text = text.replace(form.expose(), MARK);
             }
         }
-        excerpt(&text)
+        // Of another callback: its own is among the forms.
+        excerpt(&masked_in(&text))
     }
 }
 
@@ -143,6 +145,15 @@ mod tests {
     fn redactor(values: &[&str]) -> Redactor {
         let secrets: Vec<_> = values.iter().map(|value| Secret::new(*value)).collect();
         Redactor::new(&secrets)
+    }
+
+    #[test]
+    fn credentials_in_urls_that_are_quoted_are_masked() {
+        let said = "exists: https://other.example/cb?access_token=canary !";
+        assert_eq!(
+            redactor(&[]).clean(said),
+            "exists: https://other.example/cb?access_token=*** !"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diag::{Place, Snippet};
-use crate::model::credentials;
+use crate::model::credentials_in;
 
 /// How many characters of a line are shown before the marked text, and from it on. A line may hold
 /// a whole file.
@@ -138,17 +138,10 @@ fn in_urls(text: &str, start: usize) -> Vec<Range<usize>> {
     let from = near(start.saturating_sub(REACH));
     let to = near((start + 2 * REACH).min(text.len()));
     let window = &text[from..to];
-    // A quote may belong to the URL, but not one at its end.
-    let closing = ['"', '\'', '`', ',', '}', ']', ')'];
-    let mut found = Vec::new();
-    for (at, _) in window.match_indices("://") {
-        let rest = &window[at..];
-        let url = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
-        let url = url.trim_end_matches(closing);
-        let parts = credentials(url).into_iter();
-        found.extend(parts.map(|part| from + at + part.start..from + at + part.end));
-    }
+    let found = credentials_in(window).into_iter();
     found
+        .map(|part| from + part.start..from + part.end)
+        .collect()
 }
 
 /// Disjoint, sorted byte ranges, asked for rising offsets.

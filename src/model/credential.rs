@@ -35,7 +35,9 @@ const NAMES: [&str; 24] = [
 ];
 
 /// Ends of such names: `access_token`, `client-secret`.
-const ENDS: [&str; 6] = [
+const ENDS: [&str; 8] = [
+    "auth",
+    "credential",
     "token",
     "secret",
     "password",
@@ -98,24 +100,73 @@ pub fn credentials(url: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The same in every URL of a text, whatever it is about. Ranges of URLs in URLs overlap.
+pub fn credentials_in(text: &str) -> Vec<Range<usize>> {
+    // A quote may belong to the URL, but not one at its end.
+    let closing = ['"', '\'', '`', ',', '}', ']', ')'];
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let rest = &text[at..];
+        let url = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
+        let parts = credentials(url.trim_end_matches(closing)).into_iter();
+        found.extend(parts.map(|part| at + part.start..at + part.end));
+    }
+    found
+}
+
 /// `url` with [`MASK`] in the place of each credential.
 pub fn masked(url: &str) -> Cow<'_, str> {
-    let found = credentials(url);
+    without(url, credentials(url))
+}
+
+/// `text` with [`MASK`] in the place of each credential in its URLs.
+pub fn masked_in(text: &str) -> Cow<'_, str> {
+    without(text, credentials_in(text))
+}
+
+fn without(text: &str, mut found: Vec<Range<usize>>) -> Cow<'_, str> {
     if found.is_empty() {
-        return Cow::Borrowed(url);
+        return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(url.len());
+    found.sort_unstable_by_key(|range| range.start);
+    let mut shown = String::with_capacity(text.len());
     let mut from = 0;
     for range in found {
-        shown.push_str(&url[from..range.start]);
-        shown.push_str(MASK);
-        from = range.end;
+        // One of a URL in a URL may be in the mask already.
+        if range.start >= from {
+            shown.push_str(&text[from..range.start]);
+            shown.push_str(MASK);
+        }
+        from = from.max(range.end);
     }
-    shown.push_str(&url[from..]);
+    shown.push_str(&text[from..]);
     Cow::Owned(shown)
 }
 
+/// `name` without escapes: `%74oken` is `token` to whoever receives it.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    percent_decoded(name).map_or(Cow::Borrowed(name), Cow::Owned)
+}
+
+fn percent_decoded(name: &str) -> Option<String> {
+    name.contains('%').then_some(())?;
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        let byte =
+            digits.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
+        if byte.is_some() {
+            rest = &after[2..];
+        }
+        bytes.push(byte.unwrap_or(*first));
+    }
+    String::from_utf8(bytes).ok()
+}
+
 fn is_telling(name: &str) -> bool {
+    let name = unescaped(name);
     if name.is_empty() || name.len() > 40 {
         return false;
     }
@@ -182,6 +233,11 @@ mod tests {
         "https://a.example/x?monkey=1&page=2&token=",
         "https://a.example/x?monkey=1&page=2&token="
     )]
+    #[case("https://a.example/x?%74oken=abc", "https://a.example/x?%74oken=***")]
+    #[case(
+        "https://a.example/x?X-Auth=abc&%=1",
+        "https://a.example/x?X-Auth=***&%=1"
+    )]
     #[case("https://a.example/x;sig=abc/y", "https://a.example/x;sig=***/y")]
     #[case(
         "https://a.example/token/s3cret1/esign",
@@ -212,6 +268,17 @@ mod tests {
     #[case("https://a.example/?q=a/b?c=d", "https://a.example/?q=a/b?c=d")]
     fn credentials_are_masked(#[case] url: &str, #[case] shown: &str) {
         assert_eq!(masked(url), shown);
+    }
+
+    #[test]
+    fn credentials_of_urls_in_a_text_are_masked() {
+        assert_eq!(
+            masked_in(
+                "bad \"https://a.example/x?token=abc\", see https://b.example/?to=http://c.example/?sig=d end"
+            ),
+            "bad \"https://a.example/x?token=***\", see https://b.example/?to=http://c.example/?sig=*** end"
+        );
+        assert_eq!(masked_in("nothing://"), "nothing://");
     }
 
     proptest! {

@@ -27,7 +27,7 @@ mod time;
 pub use action::{Action, Steps};
 pub use belief::{Belief, Evidence, Presence, Presumed};
 pub use call::{Call, CallId, Operation, Write};
-pub use credential::{MASK, credentials, masked};
+pub use credential::{MASK, credentials, credentials_in, masked, masked_in};
 pub use desired::{
     Account, AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired,
     Organization, SecretIndex,

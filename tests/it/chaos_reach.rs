@@ -245,6 +245,42 @@ fn whatever_answers_in_esign_s_place_leaves_nothing_wrong() {
     assert_eq!(served.urls(), urls);
 }
 
+/// Before a replace's delete eSign is asked what time it is. Where nobody answers that, it is given up, and
+/// whoever wants to leave need not wait for it.
+#[cfg(unix)]
+#[test]
+fn a_question_for_the_time_that_nobody_answers_is_given_up() {
+    let one = ["https://hooks.example/one"];
+    let keeps = configuration(&[("acme", &one)]);
+    let replaces = keeps.replace("defaults: {", "defaults: { adoption: replace,");
+    let mut env = TestEnv::new(&replaces);
+    let served = env.serve(&[]);
+    let sandbox = served.endpoint().replace("http://", "");
+    let (asked, silent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (count, unanswered) = (Arc::clone(&asked), Arc::clone(&silent));
+    let address = serve(move |stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while let Some(request) = message(&mut reader) {
+            count.fetch_add(1, Ordering::Relaxed);
+            if request.starts_with(b"GET ") {
+                unanswered.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            (&stream).write_all(&passed_on(&request, &sandbox)).unwrap();
+        }
+    });
+    env.set("ESS_CALLBACKS_ENDPOINT", &format!("http://{address}"));
+    let running = env.start(&["apply", "--auto-approve"]);
+    crate::support::eventually("the question", || {
+        (silent.load(Ordering::Relaxed) > 0).then_some(())
+    });
+    running.signal("TERM");
+    running.wait().exits(130);
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "nothing was called");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    assert_eq!(served.urls(), one);
+}
+
 /// A connection is answered once, and then looks alive until the next request closes it.
 #[test]
 fn a_stale_connection_costs_no_fence() {

@@ -182,7 +182,7 @@ fn an_organization_with_another_member_is_shown_with_both() {
 
     error: this plan deletes more than the guards allow and will not be applied
 
-      acme: its last callback; none would be left
+      acme: its last callback in the scope that it had; none would be left
 
     These callbacks are deleted because callbacks.yaml leaves them out, or their organization has another scope there. If that is meant, say how many: --allow-deletes 1
     "#);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::model::Timestamp;
-use crate::plan::{Change, Plan, Reason, Tripped};
+use crate::model::{Handle, Timestamp};
+use crate::plan::{Change, OrganizationPlan, Plan, Reason, Tripped};
 use crate::render::escape::Clean;
 use crate::render::failure::error_json;
 use crate::render::style::{Style, Tone};
@@ -16,13 +16,16 @@ pub(in crate::render) struct Refusal {
     pub(in crate::render) title: &'static str,
     /// What to write, if it is meant.
     pub(in crate::render) remedy: String,
-    row: fn(&Tripped) -> Option<String>,
+    row: fn(&Tripped, &Plan) -> Option<String>,
 }
 
 impl Refusal {
     /// What tripped, one item each.
     pub(in crate::render) fn rows<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
-        plan.tripped.iter().filter_map(self.row)
+        let row = self.row;
+        plan.tripped
+            .iter()
+            .filter_map(move |tripped| row(tripped, plan))
     }
 }
 
@@ -120,25 +123,39 @@ pub fn guards_json(plan: &Plan, exit_code: u8, at: Timestamp) -> Vec<String> {
     all.iter().map(event).collect()
 }
 
-fn too_many(tripped: &Tripped) -> Option<String> {
+/// Where the callbacks are, when the handle stands for another scope now.
+fn former(plan: &Plan, handle: &Handle) -> &'static str {
+    let moved = |organization: &OrganizationPlan| {
+        organization.handle == *handle && organization.successor.is_some()
+    };
+    if plan.organizations.iter().any(moved) {
+        " in the scope that it had"
+    } else {
+        ""
+    }
+}
+
+fn too_many(tripped: &Tripped, plan: &Plan) -> Option<String> {
     match tripped {
         Tripped::MostOfOrganization {
             handle,
             deletes,
             recorded,
         } => Some(format!(
-            "{}: {deletes} of its {}, more than 30 %",
+            "{}: {deletes} of its {}{}, more than 30 %",
             Clean(handle),
-            counted(*recorded, "callback", "callbacks")
+            counted(*recorded, "callback", "callbacks"),
+            former(plan, handle)
         )),
         Tripped::LastOfOrganization { handle, deletes } => Some(format!(
-            "{}: {}; none would be left",
+            "{}: {}{}; none would be left",
             Clean(handle),
             if *deletes == 1 {
                 "its last callback".to_owned()
             } else {
                 format!("all its {deletes} callbacks")
-            }
+            },
+            former(plan, handle)
         )),
         Tripped::MostOfAll { deletes, recorded } => Some(format!(
             "all organizations together: {deletes} of {}, more than 30 % and more than ten",
@@ -153,7 +170,7 @@ fn too_many(tripped: &Tripped) -> Option<String> {
     }
 }
 
-fn wrong_allowance(tripped: &Tripped) -> Option<String> {
+fn wrong_allowance(tripped: &Tripped, _: &Plan) -> Option<String> {
     match tripped {
         Tripped::WrongAllowance { allowed, deletes } => Some(format!(
             "--allow-deletes {allowed}, but the plan deletes {deletes}"
@@ -166,7 +183,7 @@ fn wrong_allowance(tripped: &Tripped) -> Option<String> {
     }
 }
 
-fn protected(tripped: &Tripped) -> Option<String> {
+fn protected(tripped: &Tripped, _: &Plan) -> Option<String> {
     match tripped {
         Tripped::Protected { address } => Some(Clean(address).to_string()),
         Tripped::MostOfOrganization { .. }
@@ -177,7 +194,7 @@ fn protected(tripped: &Tripped) -> Option<String> {
     }
 }
 
-fn perhaps_shared(tripped: &Tripped) -> Option<String> {
+fn perhaps_shared(tripped: &Tripped, _: &Plan) -> Option<String> {
     match tripped {
         Tripped::PerhapsShared {
             handle,
