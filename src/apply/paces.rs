@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::client::{Earlier, Pace, Rate};
 use crate::model::{
-    AccountName, Entry, Fingerprint, LastCalls, Recorded, RecordedAccount, Timestamp,
+    AccountId, AccountName, Entry, Fingerprint, LastCalls, Recorded, RecordedAccount, Timestamp,
 };
 use crate::plan::Plan;
 
@@ -54,6 +54,7 @@ pub fn paces(
 pub fn accounts(
     plan: &Plan,
     signers: &BTreeMap<AccountName, Fingerprint>,
+    owners: &BTreeMap<AccountName, AccountId>,
     recorded: &Recorded,
 ) -> BTreeMap<AccountName, RecordedAccount> {
     let moved = |name: &AccountName| plan.moves.iter().any(|item| item.from.account == *name);
@@ -65,12 +66,23 @@ pub fn accounts(
             let account = RecordedAccount {
                 source: account.source.clone(),
                 secret_id: *secret_id,
+                account_id: owners
+                    .get(name)
+                    .cloned()
+                    .or_else(|| owner(recorded, secret_id)),
                 last_calls: last_calls(recorded, secret_id),
             };
             accounts.insert(name.clone(), account);
         }
     }
     accounts
+}
+
+/// Whose credentials these were when they signed last.
+fn owner(recorded: &Recorded, secret_id: &Fingerprint) -> Option<AccountId> {
+    let mut accounts = recorded.accounts.values();
+    let same = accounts.find(|account| account.secret_id == *secret_id);
+    same?.account_id.clone()
 }
 
 /// The last calls that these credentials signed, whatever the account was called then.

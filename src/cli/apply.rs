@@ -22,7 +22,7 @@ use super::ui::{SystemClock, Ui};
 use super::workspace::{Loaded, Resolve, check_aim, uses_of, waiting};
 use crate::apply::{self, Settings, Tools};
 use crate::client::Rate;
-use crate::model::{Environment, Lineage, Recorded, Report, Salt, SecretIndex};
+use crate::model::{AccountName, Environment, Lineage, Recorded, Report, Salt, SecretIndex};
 use crate::plan::{Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings, Style};
 use crate::secret::{Fingerprinter, Secret};
@@ -146,11 +146,16 @@ async fn with_state(
         told.report(&plan, Report::default());
         return record_only(&plan, state, ui).await;
     }
-    let remote = Remote::connect(global, locations, &plan, args.rate).await?;
-    let signers = signers::of(&plan, &remote.secret_ids);
-    state.read(|recorded| signers::check(&plan, &signers, recorded))?;
+    let known = state.read(|recorded| signers::known(&plan, recorded));
+    let remote = Remote::connect(global, locations, &plan, &known, args.rate).await?;
+    state.read(|recorded| signers::check(&plan, &remote.signers, recorded))?;
+    for account in signers::changed(&remote.signers, &known) {
+        if !remote.owners.contains_key(account) || known[account].account_id.is_none() {
+            ui.warn(format_args!("{}", unlike(account)));
+        }
+    }
     let ended = if approved(args) || approve(&plan, ui)? {
-        let called = calls(args, (&plan, &signers), &secrets, &remote, state, ui).await;
+        let called = calls(args, &plan, &secrets, &remote, state, ui).await;
         called.and_then(|(report, saved)| {
             let exit = exit_of(&report);
             told.report(&plan, report);
@@ -163,10 +168,19 @@ async fn with_state(
     ended
 }
 
+/// Another `SecretId` than that of the recorded callbacks. Whether it is another enterprise's nobody knows.
+fn unlike(account: &AccountName) -> String {
+    format!(
+        "Warning: the account `{account}` has another SecretId than what is recorded of it was called with. If it \
+         belongs to another enterprise, stop: what is recorded is not there, and would be taken for deleted. Declare \
+         that enterprise as an account of its own."
+    )
+}
+
 /// Makes the calls, and saves what became of them.
 async fn calls(
     args: &args::Apply,
-    (plan, signers): (&Plan, &signers::Signers),
+    plan: &Plan,
     secrets: &BTreeMap<SecretIndex, Secret>,
     remote: &Remote,
     state: &Locked<RealFiles>,
@@ -174,7 +188,8 @@ async fn calls(
 ) -> Result<(Report, Result<(), Failure>), Failure> {
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
     state.aim(&plan.destination);
-    let accounts = state.read(|recorded| apply::accounts(plan, signers, recorded));
+    let accounts =
+        state.read(|recorded| apply::accounts(plan, &remote.signers, &remote.owners, recorded));
     state.sign_with(accounts);
     state.initialize(lineage, plan.salt).await?;
     let rate = Rate::per_second(f64::from(args.rate))

@@ -24,8 +24,18 @@ pub(super) fn run(config: &Path, check: bool, ui: &mut Ui) -> Result<Exit, Failu
             Failure::error(format!("`{name}` is not UTF-8: {error}")).advice("Save it as UTF-8.")
         })?;
         let formatted = formatted(text).map_err(|problem| {
-            Failure::error(format!("`{name}` can't be formatted: {problem}"))
-                .advice("`ess-callbacks validate` shows what is wrong with the file.")
+            let (problem, advice) = match problem {
+                Unformatted::NotYaml => (
+                    "it is not valid YAML",
+                    "`ess-callbacks validate` shows what is wrong with the file.",
+                ),
+                Unformatted::NotSafely => (
+                    "the formatter would change what it means, or lose a comment",
+                    "The file was left as it is. Unusual YAML is the reason, such as block text that keeps its last \
+                     line breaks (`|+`).",
+                ),
+            };
+            Failure::error(format!("`{name}` can't be formatted: {problem}")).advice(advice)
         })?;
         if from_input && !check {
             ui.print(format_args!("{formatted}"));
@@ -43,8 +53,17 @@ pub(super) fn run(config: &Path, check: bool, ui: &mut Ui) -> Result<Exit, Failu
     Ok(if unformatted { Exit::Error } else { Exit::Done })
 }
 
+/// Why a text has no form in the common style.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unformatted {
+    /// Nobody can read it.
+    NotYaml,
+    /// The library would not keep all of it.
+    NotSafely,
+}
+
 /// The text in the common style. It means what it meant.
-fn formatted(text: &str) -> Result<String, String> {
+fn formatted(text: &str) -> Result<String, Unformatted> {
     let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line_break = if bare.contains("\r\n") {
         LineBreak::Crlf
@@ -62,11 +81,10 @@ fn formatted(text: &str) -> Result<String, String> {
             ..LanguageOptions::default()
         },
     };
-    let formatted =
-        pretty_yaml::format_text(bare, &options).map_err(|_| "it is not valid YAML".to_owned())?;
+    let formatted = pretty_yaml::format_text(bare, &options).map_err(|_| Unformatted::NotYaml)?;
     let comments = |text: &str| text.matches('#').count();
     if !config::same_meaning(bare, &formatted) || comments(bare) != comments(&formatted) {
-        return Err("the formatter would change what it means".to_owned());
+        return Err(Unformatted::NotSafely);
     }
     Ok(formatted)
 }
@@ -118,6 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_not_yaml_is_left_alone() {
-        assert!(formatted("a: [1").is_err());
+        assert_eq!(formatted("a: [1"), Err(Unformatted::NotYaml));
+        let kept = "x-a: |+\n  a\n\n  b\n\n";
+        assert_eq!(formatted(kept), Err(Unformatted::NotSafely));
     }
 }

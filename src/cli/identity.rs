@@ -1,8 +1,9 @@
 //! Whose credentials the accounts have, checked before the first call.
 //!
 //! Two accounts with the credentials of one Tencent Cloud account are one account to eSign, whatever
-//! their `SecretId`s are. `expect_account_id` says which one it must be. Only production's credentials
-//! are known to the service that tells.
+//! their `SecretId`s are. `expect_account_id` says which one it must be, and so does what
+//! the state knows of the callbacks that were recorded with them. Only production's credentials are
+//! known to the service that tells.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,26 +12,40 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::exit::Failure;
+use super::signers::Signers;
 use super::ui::SystemClock;
 use crate::apply::WallClock as _;
 use crate::client::{Endpoint, HttpApi};
-use crate::model::{Account, AccountId, AccountName, ApiError, Environment};
+use crate::model::{AccountId, AccountName, ApiError, Environment, RecordedAccount};
+use crate::plan::Plan;
 
 /// What it may take: it is a check before the work.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Checks the accounts that calls are made for. `endpoint` is where those go.
+/// The accounts of Tencent Cloud behind those of a plan, as far as they could be told.
+pub(super) type Owners = BTreeMap<AccountName, AccountId>;
+
+/// Checks the accounts that calls are made for. `endpoint` is where those go. `known` is what the state
+/// has of those with recorded callbacks.
 pub(super) async fn check(
     api: &HttpApi,
-    accounts: &BTreeMap<AccountName, Account>,
-    environment: Environment,
+    plan: &Plan,
     endpoint: &Endpoint,
-) -> Result<(), Failure> {
+    signers: &Signers,
+    known: &BTreeMap<AccountName, RecordedAccount>,
+) -> Result<Owners, Failure> {
+    let (accounts, environment) = (&plan.accounts, plan.environment);
     let expected = accounts
         .values()
         .any(|account| account.expect_account_id.is_some());
-    if environment != Environment::Production || !(expected || accounts.len() > 1) {
-        return Ok(());
+    // A question for each new set of credentials, and none in the runs after that.
+    let new = |name: &AccountName| {
+        let before = known.get(name).map(|account| &account.secret_id);
+        before.is_none() || before != signers.get(name)
+    };
+    let asks = expected || accounts.len() > 1 || accounts.keys().any(new);
+    if environment != Environment::Production || !asks {
+        return Ok(Owners::new());
     }
     let sts = if *endpoint == Endpoint::of(environment) {
         Endpoint::sts()
@@ -44,22 +59,42 @@ pub(super) async fn check(
             (name, account, answer.ok())
         }
     });
-    let mut owners: BTreeMap<AccountId, &AccountName> = BTreeMap::new();
+    let mut names: BTreeMap<AccountId, &AccountName> = BTreeMap::new();
+    let mut owners = Owners::new();
     for (name, account, answer) in join_all(asked).await {
         let expected = account.expect_account_id.as_ref();
-        let Some(id) = known(name, expected, answer)? else {
+        let Some(id) = told(name, expected, answer)? else {
             continue;
         };
-        if let Some(other) = owners.insert(id.clone(), name) {
+        if let Some(other) = names.insert(id.clone(), name) {
             return Err(same(other, name, &id));
         }
+        let before = known
+            .get(name)
+            .and_then(|account| account.account_id.as_ref());
+        if let Some(before) = before.filter(|before| **before != id) {
+            return Err(elsewhere(name, before, &id));
+        }
+        owners.insert(name.clone(), id);
     }
-    Ok(())
+    Ok(owners)
+}
+
+/// What is recorded is of another enterprise than the calls would be for.
+fn elsewhere(name: &AccountName, before: &AccountId, now: &AccountId) -> Failure {
+    Failure::error(format!(
+        "the credentials of the account `{name}` belong to the Tencent Cloud account {now}, and what is recorded of it \
+         was called with those of {before}, which is another enterprise; nothing was called"
+    ))
+    .advice(format!(
+        "Use credentials of {before}, or declare {now} as an account of its own. `ess-callbacks state rm` forgets what \
+         is recorded of `{name}`, if it is to stay at eSign as it is."
+    ))
 }
 
 /// The number of an account, when it could be told. Not to know it is a failure only when one is
 /// expected.
-fn known(
+fn told(
     name: &AccountName,
     expected: Option<&AccountId>,
     answer: Option<Result<AccountId, ApiError>>,

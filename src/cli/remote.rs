@@ -6,12 +6,13 @@ use super::args::Global;
 use super::credentials;
 use super::descriptors::Bound;
 use super::exit::{Failure, with_causes};
-use super::identity;
+use super::identity::{self, Owners};
 use super::locations::Locations;
 use super::random::random;
 use super::sandbox::clock;
+use super::signers::{self, Signers};
 use crate::client::{CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpOptions};
-use crate::model::AccountName;
+use crate::model::{AccountName, RecordedAccount};
 use crate::plan::Plan;
 use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
 use crate::sign::Credential;
@@ -19,8 +20,10 @@ use crate::sign::Credential;
 /// The other side.
 pub(super) struct Remote {
     pub(super) api: HttpApi,
-    /// By account. Those of the embedded sandbox are new each time, so they say nothing.
-    pub(super) secret_ids: BTreeMap<AccountName, String>,
+    /// Those of the embedded sandbox are new each time, so they say nothing.
+    pub(super) signers: Signers,
+    /// Whose credentials they are.
+    pub(super) owners: Owners,
     sandbox: Option<Running>,
     /// How many connections may be open.
     pub(super) connections: Option<Bound>,
@@ -32,6 +35,7 @@ impl Remote {
         global: &Global,
         locations: &Locations,
         plan: &Plan,
+        known: &BTreeMap<AccountName, RecordedAccount>,
         rate: u32,
     ) -> Result<Self, Failure> {
         let connections = Bound::of_this_process(locations.cloud.is_some());
@@ -42,11 +46,13 @@ impl Remote {
             let id =
                 |(name, one): (&AccountName, &Credential)| (name.clone(), one.secret_id.clone());
             let secret_ids = credentials.iter().map(id).collect();
+            let signers = signers::of(plan, &secret_ids);
             let api = api(global, endpoint.clone(), credentials, connections)?;
-            identity::check(&api, &plan.accounts, plan.environment, &endpoint).await?;
+            let owners = identity::check(&api, plan, &endpoint, &signers, known).await?;
             return Ok(Self {
                 api,
-                secret_ids,
+                signers,
+                owners,
                 sandbox: None,
                 connections,
             });
@@ -84,7 +90,8 @@ impl Remote {
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
             api: api(global, endpoint, credentials, connections)?,
-            secret_ids: BTreeMap::new(),
+            signers: Signers::new(),
+            owners: Owners::new(),
             sandbox: Some(sandbox),
             connections,
         })

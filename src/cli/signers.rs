@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::exit::Failure;
-use crate::model::{AccountName, Fingerprint, Recorded};
+use crate::model::{AccountName, Fingerprint, Recorded, RecordedAccount};
 use crate::plan::Plan;
 use crate::secret::Fingerprinter;
 
@@ -18,6 +18,39 @@ pub(super) fn of(plan: &Plan, ids: &BTreeMap<AccountName, String>) -> Signers {
     let fingerprinter = Fingerprinter::new(plan.salt);
     let made = |(name, id): (&AccountName, &String)| (name.clone(), fingerprinter.secret_id(id));
     ids.iter().map(made).collect()
+}
+
+/// What is recorded of the plan's accounts that have recorded callbacks, by the names they have now.
+pub(super) fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, RecordedAccount> {
+    let in_use = |name: &AccountName| recorded.scopes.keys().any(|scope| scope.account == *name);
+    let renamed = |name: &AccountName| {
+        let mut moves = plan.moves.iter();
+        moves
+            .find(|item| item.to.account == *name)
+            .map(|item| &item.from.account)
+    };
+    let of = |name: &AccountName| {
+        let recorded_as = renamed(name).unwrap_or(name);
+        let known = recorded
+            .accounts
+            .get(recorded_as)
+            .filter(|_| in_use(recorded_as))?;
+        Some((name.clone(), known.clone()))
+    };
+    plan.accounts.keys().filter_map(of).collect()
+}
+
+/// The accounts whose `SecretId` is another one than that of their recorded callbacks.
+pub(super) fn changed<'a>(
+    signers: &'a Signers,
+    known: &'a BTreeMap<AccountName, RecordedAccount>,
+) -> impl Iterator<Item = &'a AccountName> {
+    let other = |(name, account): &(&AccountName, &RecordedAccount)| {
+        signers
+            .get(*name)
+            .is_some_and(|signer| *signer != account.secret_id)
+    };
+    known.iter().filter(other).map(|(name, _)| name)
 }
 
 /// Refuses an account that is another one's under a new name.

@@ -155,6 +155,15 @@ impl Ui {
         }
     }
 
+    /// Says what somebody should look at before it goes on, as text or as an event.
+    pub(super) fn warn(&mut self, text: fmt::Arguments<'_>) {
+        if self.takes_json() {
+            self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
+        }
+        self.speak();
+        self.note(text);
+    }
+
     /// Prints data.
     pub(super) fn print(&mut self, text: fmt::Arguments<'_>) {
         if !self.quiet {

@@ -51,6 +51,10 @@ impl Endpoint {
         let not_a_url = || EndpointError::NotAUrl(without_userinfo(text));
         let url = Url::parse(text).map_err(|_| not_a_url())?;
         let host = url.host().ok_or_else(not_a_url)?;
+        // `http://127.0.0.1:$PORT` without a port would be one of another server.
+        if text.trim_end_matches('/').ends_with(':') {
+            return Err(not_a_url());
+        }
         // Checked after parsing, which turns `0x7f.1` into 127.0.0.1.
         let loopback = match host {
             Host::Domain(name) => {

@@ -92,7 +92,19 @@ impl Merge<'_> {
         for (at, (name, account, place)) in sources.iter().enumerate() {
             let same =
                 |(_, other, _): &&(&AccountName, &Account, Place)| other.source == account.source;
-            if let Some((first, _, _)) = sources[..at].iter().find(same) {
+            let expected = account.expect_account_id.as_ref();
+            let alike = |(_, other, _): &&(&AccountName, &Account, Place)| {
+                expected.is_some() && other.expect_account_id.as_ref() == expected
+            };
+            if let (Some(id), Some((first, _, _))) = (expected, sources[..at].iter().find(alike)) {
+                errors.push((
+                    *place,
+                    width(name.as_str()),
+                    code::SAME_CREDENTIALS,
+                    format!("the accounts `{first}` and `{name}` are both expected to be the Tencent Cloud account {id}"),
+                    "use one account for both, or correct the `expect_account_id` of one".to_owned(),
+                ));
+            } else if let Some((first, _, _)) = sources[..at].iter().find(same) {
                 errors.push((
                     *place,
                     width(name.as_str()),

@@ -7,7 +7,7 @@ use std::ops::Range;
 pub const MASK: &str = "***";
 
 /// Names of parameters that hold credentials, without case and separators.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 28] = [
     "key",
     "pass",
     "passwd",
@@ -32,6 +32,10 @@ const NAMES: [&str; 24] = [
     "subscriptionkey",
     "bearer",
     "code",
+    "ticket",
+    "hmac",
+    "otp",
+    "secretid",
 ];
 
 /// Ends of such names: `access_token`, `client-secret`.
@@ -77,7 +81,7 @@ pub fn credentials(url: &str) -> Vec<Range<usize>> {
     while at < url.len() {
         let start = at + 1;
         let separators: &[char] = if start > query {
-            &['&', ';']
+            &['&', ';', ',']
         } else {
             &['/', '?', ';']
         };
@@ -85,14 +89,32 @@ pub fn credentials(url: &str) -> Vec<Range<usize>> {
             .find(separators)
             .map_or(url.len(), |end| start + end);
         let part = &url[start..end];
-        match part.split_once('=') {
+        match part.split_once(['=', ':']) {
             Some((name, value)) if !value.is_empty() && (is_telling(name) || is_random(value)) => {
                 found.push(end - value.len()..end);
             }
-            None if is_random(part) || (is_telling(before) && has_digits(part)) => {
+            Some((_, value)) => {
+                let inner = credentials_in(value).into_iter();
+                let at = end - value.len();
+                let shown = found.len();
+                found.extend(inner.map(|part| at + part.start..at + part.end));
+                if found.len() == shown && hides_some(value) {
+                    found.push(at..end);
+                }
+            }
+            None if is_random(part)
+                || (is_telling(before) && has_digits(part))
+                || (is_hook(before) && is_uuid(part)) =>
+            {
                 found.push(start..end);
             }
-            Some(_) | None => {}
+            None => {
+                let word = part.split_once('-').filter(|(name, _)| is_telling(name));
+                found.extend(
+                    word.filter(|(_, rest)| has_digits(rest))
+                        .map(|(_, rest)| end - rest.len()..end),
+                );
+            }
         }
         before = part;
         at = end;
@@ -165,12 +187,53 @@ fn percent_decoded(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Whether escapes in this value hide a credential: a URL, or a parameter with a telling name.
+fn hides_some(value: &str) -> bool {
+    let Some(plain) = percent_decoded(value) else {
+        return false;
+    };
+    let mut parameters = plain.split(['?', '&', ';', ',']);
+    let telling = |parameter: &str| {
+        let named = parameter.split_once(['=', ':']);
+        named.is_some_and(|(name, value)| !value.is_empty() && is_telling(name))
+    };
+    let user = || {
+        plain
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.contains('@'))
+    };
+    parameters.any(telling) || !credentials_in(&plain).is_empty() || user()
+}
+
+/// Part of a path before the id of a webhook, which whoever has it may call.
+fn is_hook(before: &str) -> bool {
+    let before = before.to_ascii_lowercase();
+    matches!(before.as_str(), "hook" | "hooks" | "webhook" | "webhooks")
+}
+
+fn is_uuid(part: &str) -> bool {
+    let groups: Vec<_> = part.split('-').map(str::len).collect();
+    groups == [8, 4, 4, 4, 12]
+        && part
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
 fn is_telling(name: &str) -> bool {
     let name = unescaped(name);
+    // Of `data[token]` the innermost.
+    let name = name
+        .trim_end_matches(']')
+        .rsplit('[')
+        .next()
+        .unwrap_or_default();
     if name.is_empty() || name.len() > 40 {
         return false;
     }
     let lower = name.to_ascii_lowercase();
+    let lower = lower
+        .strip_suffix("tokens")
+        .map_or(lower.clone(), |start| format!("{start}token"));
     let plain: String = lower
         .chars()
         .filter(|c| !matches!(c, '_' | '-' | '.'))
@@ -191,7 +254,18 @@ fn is_random(part: &str) -> bool {
     if part.len() < 20 || is_esign_id(part) {
         return false;
     }
+    let count = |is: fn(&u8) -> bool| part.bytes().filter(&is).count();
+    let long = part.len() >= 40
+        && [
+            u8::is_ascii_uppercase,
+            u8::is_ascii_lowercase,
+            u8::is_ascii_digit,
+        ]
+        .iter()
+        .all(|is| count(*is) >= 3)
+        && !part.contains('.');
     BEGINNINGS.iter().any(|start| part.starts_with(start))
+        || long
         || part
             .split(|c: char| !c.is_ascii_alphanumeric())
             .any(|run| is_random_run(run.as_bytes()))
@@ -206,7 +280,14 @@ fn is_random_run(run: &[u8]) -> bool {
     let mixed = count(u8::is_ascii_uppercase) >= 2
         && count(u8::is_ascii_lowercase) >= 2
         && count(u8::is_ascii_digit) >= 2;
-    (run.len() >= 20 && mixed && switches >= 3) || (run.len() >= 24 && switches >= 6)
+    // A name in camel case has a capital now and then, not at every second letter.
+    let cases = run
+        .windows(2)
+        .filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase())
+        .count();
+    (run.len() >= 20 && mixed && switches >= 3)
+        || (run.len() >= 24 && switches >= 6)
+        || (run.len() >= 20 && cases * 3 >= run.len())
 }
 
 fn is_esign_id(part: &str) -> bool {
@@ -237,6 +318,48 @@ mod tests {
     #[case(
         "https://a.example/x?X-Auth=abc&%=1",
         "https://a.example/x?X-Auth=***&%=1"
+    )]
+    #[case(
+        "https://a.example/x?data[token]=a&b%5Bkey%5D=c",
+        "https://a.example/x?data[token]=***&b%5Bkey%5D=***"
+    )]
+    #[case(
+        "https://a.example/x?next=https://b.example/?token=a&c=d",
+        "https://a.example/x?next=https://b.example/?token=***&c=d"
+    )]
+    #[case(
+        "https://a.example/x?to=https%3A%2F%2Fb.example%2F%3Ftoken%3Da",
+        "https://a.example/x?to=***"
+    )]
+    #[case("https://a.example/x?q=token%3Dabc", "https://a.example/x?q=***")]
+    #[case(
+        "https://a.example/x?u=https%3A%2F%2Fuser%3Apw%40b.example",
+        "https://a.example/x?u=***"
+    )]
+    #[case(
+        "https://a.example/x?u=https%3A%2F%2Fb.example",
+        "https://a.example/x?u=https%3A%2F%2Fb.example"
+    )]
+    #[case(
+        "https://a.example/x?p=1,token=abc",
+        "https://a.example/x?p=1,token=***"
+    )]
+    #[case("https://a.example/x?token:abc", "https://a.example/x?token:***")]
+    #[case(
+        "https://a.example/token-abc123/tokens/abc123",
+        "https://a.example/token-***/tokens/***"
+    )]
+    #[case(
+        "https://a.example/hook/2f1c9a34-5b1e-4c0d-9a77-0123456789ab",
+        "https://a.example/hook/***"
+    )]
+    #[case(
+        "https://hooks.slack.com/services/T0/B0/XkbVqLmTzRwYcHdPfGjNsAeU",
+        "https://hooks.slack.com/services/T0/B0/***"
+    )]
+    #[case(
+        "https://a.example/api/webhooks/11/aBcD_eFgH-iJkL_mNoP-qRsT_uVwX-yZ01_2345-6789_abcd",
+        "https://a.example/api/webhooks/11/***"
     )]
     #[case("https://a.example/x;sig=abc/y", "https://a.example/x;sig=***/y")]
     #[case(

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Drift;
 use super::{
-    AccountName, AccountSource, CallId, CallbackUrl, Destination, Entry, Environment, Fingerprint,
-    Handle, LostCall, OperatorId, Outcome, Salt, Scope, Timestamp,
+    AccountId, AccountName, AccountSource, CallId, CallbackUrl, Destination, Entry, Environment,
+    Fingerprint, Handle, LostCall, OperatorId, Outcome, Salt, Scope, Timestamp,
 };
 
 /// A callback's identity: scope and URL.
@@ -40,6 +40,9 @@ pub struct RecordedAccount {
     pub source: AccountSource,
     /// Of their `SecretId`: tells whether two accounts have the same one.
     pub secret_id: Fingerprint,
+    /// Whose credentials they were, where eSign's side told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<AccountId>,
     /// What the next run's rate limit has to know. `None` before the first run ends, and in a state from
     /// before this was recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,12 +2,12 @@
 //!
 //! Whether two accounts' own organizations are one organization at eSign can't be told from the file
 //! and the record. As long as it is possible, a callback that stays for the one is not deleted for the
-//! other: see [`Tripped::PerhapsShared`]. What settles it is `formerly:`, or `expect_account_id:` of
+//! other, nor replaced: a replace deletes first, and puts its own key in the place of the other's. See [`Tripped::PerhapsShared`]. What settles it is `formerly:`, or `expect_account_id:` of
 //! both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{OrganizationPlan, Plan, Tripped, guards};
+use super::{Change, OrganizationPlan, Plan, Tripped, guards};
 use crate::model::{AccountName, AppId, CallbackUrl, Desired, Handle, Recorded, Scope, Steps};
 
 type Place<'a> = (Option<&'a AppId>, &'a CallbackUrl);
@@ -17,12 +17,17 @@ pub(super) fn perhaps_shared(desired: &Desired, recorded: &Recorded, plan: &Plan
     if !several_accounts(desired, recorded) {
         return Vec::new();
     }
-    let deleting: BTreeSet<(&AccountName, Place<'_>)> = deletes(plan)
-        .map(|(organization, url)| (&organization.scope.account, place(&organization.scope, url)))
-        .collect();
-    if deleting.is_empty() {
+    if deletes(plan).next().is_none() {
         return Vec::new();
     }
+    // What is replaced is there afterwards.
+    let deleting: BTreeSet<(&AccountName, Place<'_>)> = deletes(plan)
+        .filter(|(_, change)| change.steps == Steps::Delete)
+        .map(|(organization, change)| {
+            let scope = &organization.scope;
+            (&scope.account, place(scope, &change.address.url))
+        })
+        .collect();
     let mut staying: BTreeMap<Place<'_>, BTreeSet<&AccountName>> = BTreeMap::new();
     let mut stays = |scope, url| {
         let (account, place) = (account_of(scope), place(scope, url));
@@ -45,7 +50,8 @@ pub(super) fn perhaps_shared(desired: &Desired, recorded: &Recorded, plan: &Plan
         }
     }
     let mut counts: BTreeMap<(&Handle, &AccountName, &AccountName), usize> = BTreeMap::new();
-    for (organization, url) in deletes(plan) {
+    for (organization, change) in deletes(plan) {
+        let url = &change.address.url;
         let account = &organization.scope.account;
         let others = staying.get(&place(&organization.scope, url));
         for other in others.into_iter().flatten() {
@@ -69,14 +75,15 @@ pub(super) fn perhaps_shared(desired: &Desired, recorded: &Recorded, plan: &Plan
         .collect()
 }
 
-fn deletes(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &CallbackUrl)> {
+/// Every change of an account's own organization that deletes, if only to add again.
+fn deletes(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &Change)> {
     let own = plan.organizations.iter().filter(|one| is_own(&one.scope));
     own.flat_map(|organization| {
         let deletes = organization
             .changes
             .iter()
-            .filter(|change| change.steps == Steps::Delete);
-        deletes.map(move |change| (organization, &change.address.url))
+            .filter(|change| matches!(change.steps, Steps::Delete | Steps::DeleteThenAdd));
+        deletes.map(move |change| (organization, change))
     })
 }
 

@@ -133,8 +133,8 @@ pub(crate) const fn done(action: Action) -> &'static str {
 pub(crate) const fn drift(drift: Drift) -> &'static str {
     match drift {
         Drift::WasGone => {
-            "it was recorded as present, but eSign did not have it: somebody else deleted it, and \
-             its messages were lost meanwhile"
+            "it was recorded as present, but eSign did not have it: somebody else deleted it, or these \
+             are another enterprise's credentials; its messages were lost meanwhile"
         }
         Drift::NeverConfirmed => {
             "it was recorded as present, but eSign did not have it. No answer had ever confirmed that \

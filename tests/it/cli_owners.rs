@@ -331,3 +331,67 @@ fn a_plan_shows_that_an_account_s_credentials_come_from_elsewhere() {
     let state = std::fs::read_to_string(env.path("callbacks.state.json")).unwrap();
     assert!(!state.contains(&served.secret_id), "{state}");
 }
+
+/// A new key is usual; another enterprise's key would make of every recorded callback one that somebody
+/// deleted.
+#[test]
+fn credentials_of_another_enterprise_are_told_from_new_ones_of_the_same() {
+    let production = |urls: &[&str]| {
+        configuration(&[("acme", urls)]).replace("environment: test", "environment: production")
+    };
+    let mut env = TestEnv::new(&production(&URLS[..1]));
+    let pairs = ["acme=first:one", "acme=second:two", "other=third:three"];
+    let arguments = pairs.map(|pair| ["--credential", pair]).concat();
+    let served = env.serve(&arguments);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(
+        env.read("callbacks.state.json")
+            .contains("\"account_id\":\"100000000001\"")
+    );
+
+    env.write("callbacks.yaml", production(&URLS));
+    env.set("TENCENTCLOUD_SECRET_ID", "third")
+        .set("TENCENTCLOUD_SECRET_KEY", "three");
+    let refused = env.run(&["apply", "--auto-approve"]).exits(1);
+    assert_snapshot!(refused.err(), @"
+    error: the credentials of the account `default` belong to the Tencent Cloud account 100000000003, and what is recorded of it was called with those of 100000000001, which is another enterprise; nothing was called
+      Use credentials of 100000000001, or declare 100000000003 as an account of its own. `ess-callbacks state rm` forgets what is recorded of `default`, if it is to stay at eSign as it is.
+    ");
+    assert_eq!(served.urls(), URLS[..1]);
+
+    env.set("TENCENTCLOUD_SECRET_ID", "second")
+        .set("TENCENTCLOUD_SECRET_KEY", "two");
+    let applied = env.run(&["apply", "--auto-approve"]).exits(0);
+    assert_eq!(applied.stderr, "");
+    assert_eq!(served.urls(), URLS);
+    // Nothing is asked in the next run: the credentials are known.
+    let asked = || {
+        served
+            .log()
+            .iter()
+            .filter(|one| one["action"] == "GetCallerIdentity")
+            .count()
+    };
+    let before = asked();
+    env.run(&["apply", "--auto-approve", "--replace", "acme"])
+        .exits(0);
+    assert_eq!(asked(), before);
+}
+
+/// The test environment's credentials nobody can tell apart.
+#[test]
+fn another_secret_id_is_told_where_nobody_knows_whose_it_is() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &URLS[..1])]));
+    let _served = env.serve(&[
+        "--credential",
+        "first:one",
+        "--credential",
+        "other=third:three",
+    ]);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.write("callbacks.yaml", configuration(&[("acme", &URLS)]));
+    env.set("TENCENTCLOUD_SECRET_ID", "third")
+        .set("TENCENTCLOUD_SECRET_KEY", "three");
+    let applied = env.run(&["apply", "--auto-approve", "--quiet"]).exits(0);
+    assert_snapshot!(applied.err(), @"Warning: the account `default` has another SecretId than what is recorded of it was called with. If it belongs to another enterprise, stop: what is recorded is not there, and would be taken for deleted. Declare that enterprise as an account of its own.");
+}

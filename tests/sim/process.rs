@@ -257,7 +257,9 @@ fn sign(locked: &Locked<MemoryFiles>, plan: &Plan) {
         (name.clone(), id)
     });
     let signers = signers.collect();
-    locked.sign_with(locked.read(|recorded| apply::accounts(plan, &signers, recorded)));
+    locked.sign_with(locked.read(|recorded| {
+        apply::accounts(plan, &signers, &std::collections::BTreeMap::new(), recorded)
+    }));
 }
 
 async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: &Spec) -> Report {

@@ -110,6 +110,49 @@ fn what_another_account_has_recorded_is_not_deleted_either() {
     assert_eq!(planned(&left, &recorded, &destroy).tripped, []);
 }
 
+/// A replace deletes too, and what it adds has another key.
+#[test]
+fn what_another_account_has_or_declares_is_not_replaced_either() {
+    let (a, b) = (in_account("default", None), in_account("second", None));
+    let mut recorded = Recorded::nothing(Environment::Test);
+    present(&mut recorded, "a", &a, 0..2);
+    let both = |adoption, ids: (Option<&str>, Option<&str>)| {
+        let second = Organization {
+            adoption,
+            ..declared("b", &b, 0..1)
+        };
+        with_accounts(
+            desired(vec![declared("a", &a, 0..2), second]),
+            &[("default", None, ids.0), ("second", None, ids.1)],
+        )
+    };
+    let tripped = |desired: &Desired, recorded: &Recorded| {
+        planned(desired, recorded, &Options::default()).tripped
+    };
+    let replaces = both(Adoption::Replace, (None, None));
+    assert!(
+        matches!(
+            tripped(&replaces, &recorded)[..],
+            [Tripped::PerhapsShared { callbacks: 1, .. }]
+        ),
+        "{:?}",
+        tripped(&replaces, &recorded)
+    );
+    assert_eq!(
+        tripped(&both(Adoption::Replace, (Some("1"), Some("2"))), &recorded),
+        []
+    );
+    // An add takes nothing away.
+    assert_eq!(tripped(&both(Adoption::Keep, (None, None)), &recorded), []);
+    // Both, in one first apply: one of the two keys would be gone.
+    let mut first = replaces;
+    for organization in &mut first.organizations {
+        organization.adoption = Adoption::Replace;
+    }
+    let nothing = Recorded::nothing(Environment::Test);
+    assert_eq!(tripped(&first, &nothing).len(), 2);
+}
+
 #[test]
 fn a_renamed_account_takes_its_record_along() {
     let (old, new) = (in_account("default", None), in_account("main", None));

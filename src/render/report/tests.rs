@@ -84,64 +84,64 @@ fn a_complete_apply_is_one_line() {
 #[test]
 fn what_is_not_done_says_why_and_what_to_do() {
     assert_snapshot!(text(&incomplete(), &plain()), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
+    Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
 
-          acme/https://hooks.acme.example/1 (replace): failed
-              error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
-              it means:   the operator may not change callbacks
-              beware:     a replace deletes first. If it was the add that failed, the callback is gone and its messages are lost until an apply adds it
-              what to do: give the employee the role of an application administrator, or name another `operator`
+      acme/https://hooks.acme.example/1 (replace): failed
+          error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
+          it means:   the operator may not change callbacks
+          beware:     a replace deletes first. If it was the add that failed, the callback is gone and its messages are lost until an apply adds it
+          what to do: give the employee the role of an application administrator, or name another `operator`
 
-          acme/https://hooks.acme.example/2 (add): unknown
-              error:      no answer within 40 s
-              it means:   the connection was lost after the call was sent; nobody knows whether this add took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
+      acme/https://hooks.acme.example/2 (add): unknown
+          error:      no answer within 40 s
+          it means:   the connection was lost after the call was sent; nobody knows whether this add took effect, so it stays open in the state
+          what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
 
-          acme/https://hooks.acme.example/3 (delete): not attempted
-              why:        an add of its organization is not done, and nothing is deleted before all adds are
-              what to do: mend what is said about that add, then run apply again
+      acme/https://hooks.acme.example/3 (delete): not attempted
+          why:        an add of its organization is not done, and nothing is deleted before all adds are
+          what to do: mend what is said about that add, then run apply again
 
-          acme/https://hooks.acme.example/4 (delete): not attempted
-              why:        an earlier call that got no answer may still arrive until 2026-11-23 12:03:04 UTC
-              what to do: run apply again; it finishes by itself, not before then
+      acme/https://hooks.acme.example/4 (delete): not attempted
+          why:        an earlier call that got no answer may still arrive until 2026-11-23 12:03:04 UTC
+          what to do: run apply again; it finishes by itself, not before then
 
-          acme/https://hooks.acme.example/5 (delete): not attempted
-              why:        the credentials of account default were refused
-              what to do: mend the account, then run apply again
+      acme/https://hooks.acme.example/5 (delete): not attempted
+          why:        the credentials of account default were refused
+          what to do: mend the account, then run apply again
 
-          acme/https://hooks.acme.example/6 (delete): not attempted
-              why:        eSign refuses every call for this organization
-              what to do: see the error of its other callbacks, then run apply again
+      acme/https://hooks.acme.example/6 (delete): not attempted
+          why:        eSign refuses every call for this organization
+          what to do: see the error of its other callbacks, then run apply again
 
-          acme/https://hooks.acme.example/7 (delete): not attempted
-              why:        the run was interrupted
-              what to do: run apply again to go on
+      acme/https://hooks.acme.example/7 (delete): not attempted
+          why:        the run was interrupted
+          what to do: run apply again to go on
 
-          acme/https://hooks.acme.example/8 (delete): not attempted
-              why:        the journal can't be written, and no call leaves without it
-              what to do: make room or mend the permissions beside the state, then run apply again
+      acme/https://hooks.acme.example/8 (delete): not attempted
+          why:        the journal can't be written, and no call leaves without it
+          what to do: make room or mend the permissions beside the state, then run apply again
 
-          acme/https://hooks.acme.example/9 (heal): unknown
-              error:      no answer within 40 s
-              it means:   the connection was lost after the call was sent; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
-              what to do: run `apply --heal` again, which adds it once more
+      acme/https://hooks.acme.example/9 (heal): unknown
+          error:      no answer within 40 s
+          it means:   the connection was lost after the call was sent; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
+          what to do: run `apply --heal` again, which adds it once more
 
-        Drift. eSign was not as recorded for 2 callbacks:
-          acme/https://gone.example/cb
-              it was recorded as present, but eSign did not have it: somebody else deleted it, and its messages were lost meanwhile
-          acme/https://there.example/cb
-              it was recorded as absent, but eSign had it already: somebody else added it, and it keeps the key and token they gave it (--replace ADDRESS sets yours)
+    Drift. eSign was not as recorded for 2 callbacks:
+      acme/https://gone.example/cb
+          it was recorded as present, but eSign did not have it: somebody else deleted it, or these are another enterprise's credentials; its messages were lost meanwhile
+      acme/https://there.example/cb
+          it was recorded as absent, but eSign had it already: somebody else added it, and it keeps the key and token they gave it (--replace ADDRESS sets yours)
 
-        There already. eSign had 1 callback before the add:
-          acme/https://first.example/cb
-        An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
+    There already. eSign had 1 callback before the add:
+      acme/https://first.example/cb
+    An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
 
-        Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
+    Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
 
-        Run apply again after 2026-11-23 12:03:04 UTC: what waits for a lost call finishes by itself then.
+    Run apply again after 2026-11-23 12:03:04 UTC: what waits for a lost call finishes by itself then.
 
-        1 of 4 calls was refused for the rate limit and sent again.
-        ");
+    1 of 4 calls was refused for the rate limit and sent again.
+    ");
 }
 
 #[test]

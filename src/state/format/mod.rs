@@ -25,7 +25,8 @@
 //! * 2: `destination`, what the calls went to: `esign`, `sandbox`, or the address that `--endpoint`
 //!   gave. It may be missing, as in every state of format 1; the next apply writes it.
 //!   `accounts`, left out when empty: where the credentials of each account's last calls came from,
-//!   and a fingerprint of their `SecretId`. In it `last_calls`, left out before a run ended: when it did, how
+//!   and a fingerprint of their `SecretId`. In it `account_id`, the Tencent Cloud account that they belong to, left
+//!   out where that is not known, and `last_calls`, left out before a run ended: when it did, how
 //!   many calls may have reached eSign in the second before that, and what part of the differences of
 //!   round trips was the way there.
 //!

@@ -73,6 +73,7 @@ fn whose_credentials_made_the_calls_is_kept_a_line_an_account() {
         let account = RecordedAccount {
             source: AccountSource::Profile(name.to_owned()),
             secret_id: Fingerprint([number; 16]),
+            account_id: (number == 9).then(|| crate::model::AccountId::new("100000000001")),
             last_calls: (number == 9).then_some(LastCalls {
                 at: NOW,
                 count: 20,
@@ -85,7 +86,7 @@ fn whose_credentials_made_the_calls_is_kept_a_line_an_account() {
     let lines: Vec<_> = text.lines().skip(6).take(4).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
     "accounts": {
-      "main": {"source":{"profile":"main"},"secret_id":"09090909090909090909090909090909","last_calls":{"at":"2026-09-21T14:13:20Z","count":20,"way_there":45}},
+      "main": {"source":{"profile":"main"},"secret_id":"09090909090909090909090909090909","account_id":"100000000001","last_calls":{"at":"2026-09-21T14:13:20Z","count":20,"way_there":45}},
       "other": {"source":{"profile":"other"},"secret_id":"07070707070707070707070707070707"}
     },
     "#);

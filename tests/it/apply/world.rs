@@ -135,7 +135,9 @@ impl World {
             .unwrap();
         let signer = |name: &AccountName| (name.clone(), signer(name));
         let signers = plan.accounts.keys().map(signer).collect();
-        state.sign_with(state.read(|recorded| apply::accounts(&plan, &signers, recorded)));
+        state.sign_with(
+            state.read(|recorded| apply::accounts(&plan, &signers, &BTreeMap::new(), recorded)),
+        );
         let now = self.wall.now();
         let paces = state.read(|recorded| apply::paces(&plan, recorded, self.rate, now));
         let secrets = values(desired);

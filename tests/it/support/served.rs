@@ -18,7 +18,8 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Without a rate limit unless `arguments` name one, and with a fresh pair of credentials.
+    /// Without a rate limit unless `arguments` name one, and with a fresh pair of credentials unless they
+    /// name some. The first pair is the one to use.
     pub(crate) fn start(env: &TestEnv, arguments: &[&str]) -> Self {
         let mut command = env.command(&["sandbox", "--listen", "127.0.0.1:0"]);
         if !arguments.contains(&"--limit") {
@@ -39,10 +40,23 @@ impl Served {
             let rest = text.trim_end().strip_prefix(start);
             rest.unwrap_or_else(|| panic!("{start}: {text}")).to_owned()
         };
+        let address = line("Listening on http://");
+        let mut given = arguments.iter().skip_while(|word| **word != "--credential");
+        let (secret_id, secret_key) = match given.nth(1) {
+            Some(pair) => {
+                let pair = pair.split_once('=').map_or(*pair, |(_, pair)| pair);
+                let (id, key) = pair.split_once(':').expect("a pair");
+                (id.to_owned(), key.to_owned())
+            }
+            None => (
+                line("TENCENTCLOUD_SECRET_ID="),
+                line("TENCENTCLOUD_SECRET_KEY="),
+            ),
+        };
         Self {
-            address: line("Listening on http://"),
-            secret_id: line("TENCENTCLOUD_SECRET_ID="),
-            secret_key: line("TENCENTCLOUD_SECRET_KEY="),
+            address,
+            secret_id,
+            secret_key,
             child,
             _stdout: stdout,
         }
