@@ -343,6 +343,13 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
             path.display()
         ))
     })?;
+    if super::sources::is_yaml(path) {
+        let message = format!(
+            "`{}` is a configuration, and apply takes a saved plan",
+            path.display()
+        );
+        return Err(Failure::usage(message).advice("`-f FILE` names a configuration."));
+    }
     read_document(&text).map_err(|error| {
         let message = format!("the plan `{}` can't be applied: {error}", path.display());
         Failure::new(Exit::Stale, message)

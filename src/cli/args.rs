@@ -38,7 +38,7 @@ pub(super) struct Global {
     )]
     #[arg(default_value = "callbacks.yaml", hide_env_values = true)]
     pub(super) config: PathBuf,
-    /// Another value for a variable that the configuration declares under `vars`.
+    /// Override a variable that the configuration declares under `vars`.
     /// `ESS_CALLBACKS_VAR_<NAME>` does the same.
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = super::variables::parse)]
     pub(super) var: Vec<(String, String)>,
@@ -52,7 +52,7 @@ pub(super) struct Global {
     )]
     pub(super) state: Option<PathBuf>,
     /// Work on the embedded sandbox instead of eSign, with a state of its own.
-    #[arg(long, global = true, env = "ESS_CALLBACKS_SANDBOX", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "ESS_CALLBACKS_SANDBOX", value_parser = super::parse::switch)]
     pub(super) sandbox: bool,
     /// Call this address instead of eSign's (https, or http to this machine only).
     #[arg(
@@ -82,12 +82,12 @@ pub(super) struct Global {
     )]
     pub(super) color: Colour,
     /// Print without colour. `NO_COLOR` does the same.
-    #[arg(long, global = true, env = "ESS_CALLBACKS_NO_COLOR", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "ESS_CALLBACKS_NO_COLOR", value_parser = super::parse::switch)]
     pub(super) no_color: bool,
     /// Print one JSON event a line instead of text.
-    #[arg(long, global = true, env = "ESS_CALLBACKS_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "ESS_CALLBACKS_JSON", value_parser = super::parse::switch)]
     pub(super) json: bool,
-    /// Say more on standard error; twice for debugging.
+    /// Log more on standard error; twice for debugging.
     #[arg(short, long, global = true, env = "ESS_CALLBACKS_VERBOSE", action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// How log lines on standard error look.
@@ -128,7 +128,7 @@ pub(super) enum Command {
     Init,
     /// Check the configuration, reporting every problem at once.
     Validate(Validate),
-    /// Show what apply would change. Needs no credentials and no network.
+    /// Show what apply would change. Needs no eSign credentials and no network.
     #[command(after_long_help = super::manual::exit_codes())]
     Plan(Plan),
     /// Make eSign hold what the configuration declares.
@@ -157,7 +157,7 @@ pub(super) enum Command {
     /// Format the configuration, and print the names of the files that changed.
     Fmt {
         /// Change nothing; exit with 1 when a file is not in that style.
-        #[arg(long, env = "ESS_CALLBACKS_CHECK", value_parser = clap::builder::FalseyValueParser::new())]
+        #[arg(long, env = "ESS_CALLBACKS_CHECK", value_parser = super::parse::switch)]
         check: bool,
     },
     /// Print the version, as --version does.
@@ -191,7 +191,7 @@ pub(super) struct Validate {
     #[arg(long, env = "ESS_CALLBACKS_ANNOTATE", value_name = "FOR")]
     pub(super) annotate: Option<Annotate>,
     /// Resolve the secret references too, and check their values.
-    #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = super::parse::switch)]
     pub(super) secrets: bool,
     #[command(flatten)]
     pub(super) commands: Commands,
@@ -217,17 +217,17 @@ pub(super) struct Planning {
         value_delimiter = ' '
     )]
     pub(super) replace: Vec<String>,
-    /// Add again what is recorded as present, in case it was deleted behind our back.
-    #[arg(long, env = "ESS_CALLBACKS_HEAL", value_parser = clap::builder::FalseyValueParser::new())]
+    /// Add again what is recorded as present, in case somebody else deleted it.
+    #[arg(long, env = "ESS_CALLBACKS_HEAL", value_parser = super::parse::switch)]
     pub(super) heal: bool,
-    /// With --heal: only what was last proven longer ago than this (90m, 24h, 7d).
+    /// With --heal: only what was last confirmed longer ago than this (90m, 24h, 7d).
     #[arg(long, env = "ESS_CALLBACKS_OLDER_THAN", value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) older_than: Option<std::time::Duration>,
-    /// With --heal: no more than so many calls; the oldest proofs first.
+    /// With --heal: no more than so many calls; the longest unconfirmed first.
     #[arg(long, env = "ESS_CALLBACKS_MAX_CALLS", value_name = "N")]
     pub(super) max_calls: Option<usize>,
     /// Delete everything that is recorded.
-    #[arg(long, env = "ESS_CALLBACKS_DESTROY", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_DESTROY", value_parser = super::parse::switch)]
     #[arg(conflicts_with_all = ["heal", "replace"])]
     pub(super) destroy: bool,
     /// Allow exactly so many deletes by omission that a guard refuses.
@@ -243,7 +243,7 @@ pub(super) struct Plan {
     #[command(flatten)]
     pub(super) planning: Planning,
     /// Leave the secrets unresolved: a changed key or token is then not seen.
-    #[arg(long, env = "ESS_CALLBACKS_NO_SECRETS", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_NO_SECRETS", value_parser = super::parse::switch)]
     pub(super) no_secrets: bool,
     /// Save the plan to this file, for `apply FILE`.
     #[arg(
@@ -254,7 +254,7 @@ pub(super) struct Plan {
     )]
     pub(super) out: Option<PathBuf>,
     /// Exit with 2 when there are changes.
-    #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = super::parse::switch)]
     pub(super) detailed_exitcode: bool,
     #[command(flatten)]
     pub(super) forms: Forms,
@@ -280,7 +280,7 @@ pub(super) struct Apply {
     #[command(flatten)]
     pub(super) brief: Brief,
     /// Apply without asking.
-    #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = super::parse::switch)]
     pub(super) auto_approve: bool,
     /// Requests a second for each set of credentials; 0 lifts the limit (for a sandbox).
     #[arg(
@@ -291,7 +291,7 @@ pub(super) struct Apply {
     )]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) rate: u32,
-    /// At most so many calls in flight for each set of credentials.
+    /// The most calls in flight for each set of credentials.
     #[arg(
         long,
         env = "ESS_CALLBACKS_PARALLELISM",
@@ -309,9 +309,9 @@ pub(super) struct Apply {
     )]
     pub(super) max_retries: u32,
     /// Leave what must wait for a lost call to the next run (exit code 4).
-    #[arg(long, env = "ESS_CALLBACKS_NO_WAIT", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_NO_WAIT", value_parser = super::parse::switch)]
     pub(super) no_wait: bool,
-    /// Wait so long for another apply to finish (30s, 5m).
+    /// Wait up to this long for another apply to finish (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) lock_timeout: Option<std::time::Duration>,
     /// Make just the calls of the plan with this digest, or none (exit code 7). It is the `digest` of
@@ -328,7 +328,7 @@ pub(super) struct Apply {
     #[arg(long, env = "ESS_CALLBACKS_METRICS_FILE", value_name = "FILE")]
     pub(super) metrics_file: Option<PathBuf>,
     /// Say nothing unless a change is not done, drift was found or a guard refuses. For cron.
-    #[arg(long, env = "ESS_CALLBACKS_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_QUIET", value_parser = super::parse::switch)]
     pub(super) quiet: bool,
 }
 
@@ -349,7 +349,7 @@ pub(super) struct Import {
     #[arg(value_name = "ADDRESS", required_unless_present = "all")]
     pub(super) addresses: Vec<String>,
     /// Every declared callback that is not recorded yet, or is recorded as absent.
-    #[arg(long, env = "ESS_CALLBACKS_ALL", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "addresses")]
+    #[arg(long, env = "ESS_CALLBACKS_ALL", value_parser = super::parse::switch, conflicts_with = "addresses")]
     pub(super) all: bool,
     #[command(flatten)]
     pub(super) commands: Commands,
@@ -360,7 +360,7 @@ pub(super) struct Import {
 /// What commands that write the state have in common.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Lock {
-    /// Wait so long for an apply to finish (30s, 5m).
+    /// Wait up to this long for an apply to finish (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = super::duration::parse)]
     pub(super) lock_timeout: Option<std::time::Duration>,
 }
@@ -368,7 +368,7 @@ pub(super) struct Lock {
 /// `state …`.
 #[derive(Debug, Subcommand)]
 pub(super) enum State {
-    /// List what is recorded, an address a line.
+    /// List what is recorded, one address per line.
     List {
         /// Only these; * stands for any text.
         #[arg(value_name = "ADDRESS")]
@@ -386,7 +386,7 @@ pub(super) enum State {
         #[arg(value_name = "ADDRESS", required = true)]
         addresses: Vec<String>,
         /// Only say what would be forgotten.
-        #[arg(long, env = "ESS_CALLBACKS_DRY_RUN", value_parser = clap::builder::FalseyValueParser::new())]
+        #[arg(long, env = "ESS_CALLBACKS_DRY_RUN", value_parser = super::parse::switch)]
         dry_run: bool,
         #[command(flatten)]
         lock: Lock,
@@ -417,7 +417,7 @@ pub(super) enum State {
 /// `secret …`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Secret {
-    /// Print a new random secret: 32 letters and digits, fit for a key and for a token.
+    /// Print a new random secret: 32 letters and digits, usable as a key and as a token.
     New,
 }
 
@@ -441,7 +441,7 @@ pub(super) struct Sandbox {
     )]
     pub(super) listen: String,
     /// Let other machines reach it. Anybody who does can read its log and make it send requests.
-    #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = super::parse::switch)]
     pub(super) allow_remote: bool,
     /// Accept this key pair, of an account of its own or of the one named. Repeatable [default: the
     /// pair in the environment, else a fresh one, which is printed].

@@ -58,15 +58,13 @@ impl Exit {
             Self::Unknown => {
                 "the outcome of a call is not known, or a change waits for a lost call; run `apply` again"
             }
-            Self::Guarded => {
-                "a guard refused the plan; the output says what to write if it is meant"
-            }
+            Self::Guarded => "a guard refused the plan; the output says how to allow it",
             Self::Locked => "another program holds the state's lock",
             Self::Stale => {
                 "the saved plan is stale, foreign or damaged, the state records calls to another place, or the calls are not \
                  those of `--expect-digest`"
             }
-            Self::Usage => "the command line makes no sense",
+            Self::Usage => "the command line or a variable for it is wrong",
             Self::Interrupted => "interrupted by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT",
         }
     }

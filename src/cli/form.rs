@@ -48,7 +48,7 @@ pub(super) struct Forms {
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Brief {
     /// Print one line a change, with its address only.
-    #[arg(long, env = "ESS_CALLBACKS_SUMMARY", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_SUMMARY", value_parser = super::parse::switch)]
     pub(super) summary: bool,
 }
 

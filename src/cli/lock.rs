@@ -12,8 +12,16 @@ use crate::state::{LockOwner, Locked, RealFiles, Store, conflict_copies};
 
 /// There is nothing to look at.
 pub(super) fn missing(path: &Path) -> Failure {
-    Failure::error(format!("there is no state `{}`", path.display()))
-        .advice("The first apply or import makes it. Name another with --state.")
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let rehearsed = folder.join(".ess-callbacks/sandbox.state.json").exists();
+    let sandbox = if rehearsed {
+        "There is one of the sandbox: add `--sandbox` to look at it. "
+    } else {
+        ""
+    };
+    Failure::error(format!("there is no state `{}`", path.display())).advice(format!(
+        "{sandbox}The first apply or import makes it. Name another with --state."
+    ))
 }
 
 /// Says that two machines may have written the state at once.

@@ -84,6 +84,12 @@ pub fn main() -> ExitCode {
     let mut ui = Ui::new(&cli.global);
     logging::start(&cli.global);
     stop::start();
+    for (name, meant) in parse::strange_variables() {
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        ui.aside(format_args!(
+            "Warning: the environment variable {name} means nothing here{meant}"
+        ));
+    }
     let ended = run(cli, &mut ui);
     let exit = ended.unwrap_or_else(|failure| {
         ui.failure(&failure);

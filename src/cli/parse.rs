@@ -59,9 +59,56 @@ fn without_denied(command: Command) -> Command {
         .mut_subcommands(without_denied)
 }
 
+/// Variables that look like ours and mean nothing, each with the one that was perhaps meant. What
+/// somebody thinks to have switched on is then off.
+pub(super) fn strange_variables() -> Vec<(String, Option<String>)> {
+    let mut known = Vec::new();
+    collect(&Cli::command(), &mut known);
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let strange = names.filter(|name| {
+        let ours =
+            name.starts_with("ESS_CALLBACKS_") && !name.starts_with(super::variables::PREFIX);
+        ours && !known.contains(&name.as_str())
+    });
+    let mut found: Vec<_> = strange
+        .map(|name| {
+            let close = similar::get_close_matches(name.as_str(), &known, 1, 0.8);
+            let close = close.first().map(|close| (*close).to_owned());
+            (name, close)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn collect(command: &Command, variables: &mut Vec<String>) {
+    let names = command.get_arguments().filter_map(clap::Arg::get_env);
+    variables.extend(names.filter_map(|name| name.to_str()).map(str::to_owned));
+    for inner in command.get_subcommands() {
+        collect(inner, variables);
+    }
+}
+
 fn says_no(value: &str) -> bool {
-    let no = ["0", "f", "false", "n", "no", "off"];
-    no.iter().any(|word| value.eq_ignore_ascii_case(word))
+    is_one_of(value, ["0", "f", "false", "n", "no", "off"])
+}
+
+fn says_yes(value: &str) -> bool {
+    is_one_of(value, ["1", "t", "true", "y", "yes", "on"])
+}
+
+fn is_one_of(value: &str, words: [&str; 6]) -> bool {
+    words.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// The variable of a switch. A typing mistake must not turn anything on.
+pub(super) fn switch(text: &str) -> Result<bool, &'static str> {
+    match text {
+        yes if says_yes(yes) => Ok(true),
+        no if no.is_empty() || says_no(no) => Ok(false),
+        _ => Err("a switch in the environment is `true` or `false`"),
+    }
 }
 
 /// Whether events were asked for, as far as a command line with a mistake can tell.
@@ -89,6 +136,13 @@ mod tests {
     #[test]
     fn what_says_no() {
         assert!(["0", "False", "NO", "off"].into_iter().all(says_no));
+        assert_eq!(switch("Yes"), Ok(true));
+        assert_eq!(switch("off"), Ok(false));
+        assert!(
+            ["flase", "none", "2", " true"]
+                .into_iter()
+                .all(|text| switch(text).is_err())
+        );
         assert!(
             ["1", "true", "yes", "on", "00"]
                 .into_iter()

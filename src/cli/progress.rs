@@ -35,10 +35,11 @@ impl Progress {
             ProgressDrawTarget::term_like_with_hz(Box::new(OneLine::on_stderr()), DRAWN),
         );
         let fence = Arc::new(Mutex::new(None::<Instant>));
+        // The numbers first: what does not fit is cut at the end.
         let template = if columns < ROOM_FOR_A_BAR {
             "{pos}/{len} changes{outlook}"
         } else {
-            "{bar:30} {pos}/{len} changes{outlook}"
+            "{pos}/{len} changes{outlook} {bar:30}"
         };
         let until = Arc::clone(&fence);
         let style = ProgressStyle::with_template(template)

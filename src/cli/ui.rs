@@ -223,6 +223,12 @@ impl Ui {
         }
     }
 
+    /// A line on standard error in any case, before there is anything else.
+    pub(super) fn aside(&mut self, text: fmt::Arguments<'_>) {
+        self.err.write(format_args!("{text}\n"));
+        self.err.flush();
+    }
+
     /// Problems in the configuration. Many of one kind are folded in text, never in JSON.
     pub(super) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
         if self.takes_json() {

@@ -6,7 +6,7 @@ use super::exit::Failure;
 use crate::config::Given;
 
 /// What the environment variables begin with.
-const PREFIX: &str = "ESS_CALLBACKS_VAR_";
+pub(super) const PREFIX: &str = "ESS_CALLBACKS_VAR_";
 
 /// Reads one `NAME=VALUE`.
 pub(super) fn parse(text: &str) -> Result<(String, String), String> {

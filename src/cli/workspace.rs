@@ -245,7 +245,7 @@ impl Loaded {
     fn options(&self, recorded: &Recorded, planning: &Planning) -> Result<Options, Failure> {
         if !planning.heal && (planning.older_than.is_some() || planning.max_calls.is_some()) {
             return Err(Failure::usage(
-                "--older-than and --max-calls say what --heal does; give it too",
+                "--older-than and --max-calls work only with --heal",
             ));
         }
         let heal = planning.heal.then(|| Heal {

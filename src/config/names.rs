@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::code;
+use super::name::closest;
 use super::raw::{Kind, List, Loose, Reference, Text};
 use super::report::Reader;
 use super::source::{At, Span};
@@ -90,6 +91,20 @@ fn escaped(name: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A word in braces that is nearly one of the names, and that name.
+fn mistyped(text: &str) -> Option<(&str, &'static str)> {
+    let known = [HANDLE, MEMBER].map(|name| name.trim_matches(['{', '}']));
+    text.match_indices('{').find_map(|(at, _)| {
+        let (word, _) = text[at + 1..].split_once('}')?;
+        let other = text[..at].ends_with(['$', '{']) || known.contains(&word);
+        if other || !word.chars().all(|c| c.is_ascii_alphabetic() || c == '_') {
+            return None;
+        }
+        let close = closest(&word.to_ascii_lowercase(), &known)?;
+        Some((word, close))
+    })
+}
+
 impl Reader<'_> {
     /// Puts the names into text; reports one that is missing.
     pub(super) fn filled<'t>(
@@ -98,6 +113,12 @@ impl Reader<'_> {
         span: Span,
         filling: Filling<'_>,
     ) -> Option<Text<'t>> {
+        if let Some((wrong, close)) = mistyped(&text) {
+            let message = format!("`{{{wrong}}}` is not a name that is replaced here");
+            let help = Some(format!("did you mean `{{{close}}}`?"));
+            self.error(span, code::UNKNOWN_VARIABLE, message, help);
+            return None;
+        }
         let filled = filling.fill(text);
         if filled.is_none() {
             self.error(

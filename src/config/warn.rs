@@ -169,7 +169,8 @@ fn shared_secrets(desired: &Desired, report: &mut Report) {
                         desired.secrets[secret.0 as usize].reference,
                         desired.organizations[*owner].handle
                     ),
-                    "give each organization secrets of its own, so that a leak concerns one only",
+                    "give each organization secrets of its own, so that a leak concerns one only; if this is meant, \
+                     `accept: { W007: REASON }` says so",
                 );
             }
         }

@@ -63,18 +63,72 @@ const BEGINNINGS: [&str; 9] = [
     "AKID",
 ];
 
+/// A URL is looked at so far, in bytes. Longer ones are no callback's.
+const LONGEST: usize = 2_048;
+
 /// The parts of `url` that look like a credential, in bytes, in order: values of parameters with a
-/// telling name, the part of a path after such a name, and what looks random.
+/// telling name, the part of a path after such a name, and what looks random; also in URLs within it.
 pub fn credentials(url: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let Some(scheme) = url.find("://") else {
-        return found;
-    };
-    let rest = &url[scheme + 3..];
-    let Some(path) = rest.find(['/', '?']) else {
-        return found;
-    };
-    let mut at = scheme + 3 + path;
+    for (number, (at, _)) in url.match_indices("://").enumerate() {
+        // What escapes hide is looked for once, in the outermost.
+        let escapes = if number == 0 {
+            Escapes::Read
+        } else {
+            Escapes::Left
+        };
+        found.extend(of_one(&url[at..], escapes).map(|part| at + part.start..at + part.end));
+    }
+    disjoint(found)
+}
+
+/// The same in every URL of a text, whatever it is about.
+pub fn credentials_in(text: &str) -> Vec<Range<usize>> {
+    // A quote may belong to the URL, but not one at its end.
+    let closing = ['"', '\'', '`', ',', '}', ']', ')'];
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let rest = &text[at..];
+        let url = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
+        let parts = of_one(url.trim_end_matches(closing), Escapes::Read);
+        found.extend(parts.map(|part| at + part.start..at + part.end));
+    }
+    disjoint(found)
+}
+
+/// Sorted, and what overlaps as one.
+fn disjoint(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            Some(_) | None => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Whether values are also looked at without their escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escapes {
+    Read,
+    Left,
+}
+
+/// Of the URL that has its `://` at the beginning of this text. URLs within it are not looked at: time
+/// must not grow with how deep they are nested.
+fn of_one(url: &str, escapes: Escapes) -> impl Iterator<Item = Range<usize>> + use<> {
+    let mut found = Vec::new();
+    let mut end = url.len().min(LONGEST);
+    while !url.is_char_boundary(end) {
+        end -= 1;
+    }
+    let url = &url[..end];
+    let mut at = url
+        .get(3..)
+        .and_then(|rest| rest.find(['/', '?']))
+        .map_or(url.len(), |path| path + 3);
     let query = url[at..].find('?').map_or(url.len(), |query| at + query);
     let mut before = "";
     // Every part follows one separator.
@@ -90,17 +144,13 @@ pub fn credentials(url: &str) -> Vec<Range<usize>> {
             .map_or(url.len(), |end| start + end);
         let part = &url[start..end];
         match part.split_once(['=', ':']) {
-            Some((name, value)) if !value.is_empty() && (is_telling(name) || is_random(value)) => {
+            Some((name, value))
+                if !value.is_empty()
+                    && (is_telling(name)
+                        || is_random(value)
+                        || (escapes == Escapes::Read && hides_some(value))) =>
+            {
                 found.push(end - value.len()..end);
-            }
-            Some((_, value)) => {
-                let inner = credentials_in(value).into_iter();
-                let at = end - value.len();
-                let shown = found.len();
-                found.extend(inner.map(|part| at + part.start..at + part.end));
-                if found.len() == shown && hides_some(value) {
-                    found.push(at..end);
-                }
             }
             None if is_random(part)
                 || (is_telling(before) && has_digits(part))
@@ -110,30 +160,15 @@ pub fn credentials(url: &str) -> Vec<Range<usize>> {
             }
             None => {
                 let word = part.split_once('-').filter(|(name, _)| is_telling(name));
-                found.extend(
-                    word.filter(|(_, rest)| has_digits(rest))
-                        .map(|(_, rest)| end - rest.len()..end),
-                );
+                let word = word.filter(|(_, rest)| has_digits(rest));
+                found.extend(word.map(|(_, rest)| end - rest.len()..end));
             }
+            Some(_) => {}
         }
         before = part;
         at = end;
     }
-    found
-}
-
-/// The same in every URL of a text, whatever it is about. Ranges of URLs in URLs overlap.
-pub fn credentials_in(text: &str) -> Vec<Range<usize>> {
-    // A quote may belong to the URL, but not one at its end.
-    let closing = ['"', '\'', '`', ',', '}', ']', ')'];
-    let mut found = Vec::new();
-    for (at, _) in text.match_indices("://") {
-        let rest = &text[at..];
-        let url = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
-        let parts = credentials(url.trim_end_matches(closing)).into_iter();
-        found.extend(parts.map(|part| at + part.start..at + part.end));
-    }
-    found
+    found.into_iter()
 }
 
 /// `url` with [`MASK`] in the place of each credential.
@@ -146,20 +181,16 @@ pub fn masked_in(text: &str) -> Cow<'_, str> {
     without(text, credentials_in(text))
 }
 
-fn without(text: &str, mut found: Vec<Range<usize>>) -> Cow<'_, str> {
+fn without(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
-    found.sort_unstable_by_key(|range| range.start);
     let mut shown = String::with_capacity(text.len());
     let mut from = 0;
     for range in found {
-        // One of a URL in a URL may be in the mask already.
-        if range.start >= from {
-            shown.push_str(&text[from..range.start]);
-            shown.push_str(MASK);
-        }
-        from = from.max(range.end);
+        shown.push_str(&text[from..range.start]);
+        shown.push_str(MASK);
+        from = range.end;
     }
     shown.push_str(&text[from..]);
     Cow::Owned(shown)
@@ -202,7 +233,11 @@ fn hides_some(value: &str) -> bool {
             .split_once("://")
             .is_some_and(|(_, rest)| rest.contains('@'))
     };
-    parameters.any(telling) || !credentials_in(&plain).is_empty() || user()
+    let in_urls = || {
+        let mut urls = plain.match_indices("://");
+        urls.any(|(at, _)| of_one(&plain[at..], Escapes::Left).next().is_some())
+    };
+    parameters.any(telling) || user() || in_urls()
 }
 
 /// Part of a path before the id of a webhook, which whoever has it may call.
@@ -402,6 +437,20 @@ mod tests {
             "bad \"https://a.example/x?token=***\", see https://b.example/?to=http://c.example/?sig=*** end"
         );
         assert_eq!(masked_in("nothing://"), "nothing://");
+    }
+
+    /// Neither may take longer than a moment, however a URL is nested or escaped.
+    #[test]
+    fn nesting_costs_little() {
+        for nested in [
+            "https://h/?a=",
+            "https%3A%2F%2Fh%2F%3Fa%3D",
+            "https:%2F%2Fh/?a%3D%25",
+        ] {
+            let url = format!("https://h.example/?a={}", nested.repeat(500));
+            assert!(masked(&url).starts_with("https://h.example/?a="));
+            assert!(masked_in(&url).starts_with("https://h.example/?a="));
+        }
     }
 
     proptest! {

@@ -19,7 +19,7 @@ impl Pattern {
             Some((handle, url)) if !handle.is_empty() && !url.is_empty() => {
                 Ok(Self(text.to_owned()))
             }
-            None if !text.trim().is_empty() => Ok(Self(format!("{text}/*"))),
+            None if !text.trim().is_empty() => Ok(Self(text.to_owned())),
             Some(_) | None => Err(PatternError {
                 text: masked(text).into_owned(),
             }),
@@ -28,9 +28,7 @@ impl Pattern {
 
     /// Whether this address is meant.
     pub fn matches(&self, address: &Address) -> bool {
-        let Some((handle, url)) = self.0.split_once('/') else {
-            return false;
-        };
+        let (handle, url) = self.0.split_once('/').unwrap_or((&self.0, "*"));
         wildcard(handle, address.handle.as_str()) && wildcard(url, address.url.as_str())
     }
 }

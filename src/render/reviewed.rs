@@ -79,7 +79,7 @@ fn the_text_shows_what_is_recorded() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     Environment: production (ess.tencentcloudapi.com), account: default
     "#);
 }
@@ -125,7 +125,7 @@ fn the_comment_shows_what_is_recorded() {
     ```text
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
 

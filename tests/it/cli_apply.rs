@@ -78,7 +78,7 @@ fn plan_apply_and_plan_again_on_the_embedded_sandbox() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -88,7 +88,7 @@ fn plan_apply_and_plan_again_on_the_embedded_sandbox() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -179,7 +179,7 @@ fn a_changed_key_is_a_replace_and_proves_what_is_there() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     ");
@@ -399,7 +399,7 @@ fn what_is_listed_absent_is_deleted_once_and_remembered() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged, 1 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -410,7 +410,7 @@ fn what_is_listed_absent_is_deleted_once_and_remembered() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged, 1 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -435,7 +435,7 @@ fn a_suspended_organization_is_left_alone() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     1 suspended.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     1 organization is suspended, nothing is called for it: acme.
@@ -477,7 +477,7 @@ fn adopting_by_replace_proves_at_once() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     ");

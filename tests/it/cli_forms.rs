@@ -168,7 +168,7 @@ fn a_bare_handle_is_all_of_its_organization() {
     env.run(&["import", "beta"]).exits(0);
     assert_snapshot!(env.run(&["state", "list", "beta"]).exits(0).out(), @"beta/https://hooks.example/two");
     assert_snapshot!(env.run(&["state", "list", "gamma"]).exits(1).err(), @"
-    error: no recorded callback is called `gamma/*`
+    error: no recorded callback is called `gamma`
       `ess-callbacks state list` shows them all.
     ");
     env.run(&["state", "rm", "beta"]).exits(0);

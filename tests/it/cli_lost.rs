@@ -65,7 +65,7 @@ fn a_heal_without_an_answer_is_unknown_and_leaves_nothing_open() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged, 1 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

@@ -97,7 +97,7 @@ fn an_account_with_a_new_name_loses_nothing() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -118,7 +118,7 @@ fn an_account_with_a_new_name_loses_nothing() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

@@ -153,7 +153,7 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     3 unchanged, 3 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -185,16 +185,16 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
     Plan: 0 to add, 2 to change, 0 to destroy.
     2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
-    Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
+    Healing adds again what somebody else may have deleted. It can't see whether it was, nor whether a key or token was changed.
     1 heal is left for a later run by --max-calls.
     "#);
     env.run(&["apply", "--auto-approve", "--heal"]).exits(0);
     assert_eq!(served.urls(), [ONE, THREE, TWO]);
-    assert_snapshot!(env.run(&["plan", "--max-calls", "2"]), @r"
-        exit 64
-        --- stderr
-        error: --older-than and --max-calls say what --heal does; give it too
-        ");
+    assert_snapshot!(env.run(&["plan", "--max-calls", "2"]), @"
+    exit 64
+    --- stderr
+    error: --older-than and --max-calls work only with --heal
+    ");
     assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1"]), @r"
         exit 64
         --- stderr
@@ -268,7 +268,7 @@ fn destroy_is_guarded_and_then_deletes_everything() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     ");
 }
@@ -302,7 +302,7 @@ fn without_secrets_a_rotation_is_not_checked() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     3 unchanged, 3 unproven, 3 not checked.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -385,7 +385,7 @@ fn a_change_of_the_record_alone_is_not_called_no_changes() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     3 unchanged, 3 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

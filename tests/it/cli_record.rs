@@ -34,7 +34,7 @@ fn protection_that_is_taken_away_is_in_every_format() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -94,7 +94,7 @@ fn a_saved_plan_shows_what_the_plan_showed() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof [AGO].
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

@@ -168,7 +168,7 @@ fn importing_records_as_assumed_without_a_call() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     2 unchanged, 2 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

@@ -235,7 +235,8 @@ fn prose_is_wrapped_on_a_narrow_screen() {
 
     eSign can't be read back: what somebody
     changed in its console would not show
-    here. Oldest proof [AGO].
+    here. The oldest was last confirmed just
+    now.
     1 unchanged, 1 unproven.
     Environment: test (sandbox at
       http://127.0.0.1:[PORT]/)

@@ -311,3 +311,32 @@ fn help_shows_the_flags_that_do_something_there_and_the_others_are_taken() {
         "{long}"
     );
 }
+
+/// Neither may turn on what nobody asked for, nor leave off what somebody did.
+#[test]
+fn mistyped_variables_are_told() {
+    let mut env = env();
+    env.set("ESS_CALLBACKS_AUTO_APPROVE", "flase");
+    assert_snapshot!(env.run(&["apply"]).exits(64).err(), @"
+    error: invalid value 'flase' for '--auto-approve': a switch in the environment is `true` or `false`
+
+    For more information, try '--help'.
+    ");
+    env.unset("ESS_CALLBACKS_AUTO_APPROVE");
+    env.set("ESS_CALLBACKS_SANBOX", "1")
+        .set("ESS_CALLBACKS_VAR_X", "1")
+        .set("ESS_CALLBACKS_WHATEVER", "1");
+    let said = env.run(&["--json", "explain", "E053"]).exits(0);
+    assert_snapshot!(said.err(), @"
+    Warning: the environment variable ESS_CALLBACKS_SANBOX means nothing here; did you mean ESS_CALLBACKS_SANDBOX?
+    Warning: the environment variable ESS_CALLBACKS_WHATEVER means nothing here; did you mean ESS_CALLBACKS_RATE?
+    ");
+}
+
+#[test]
+fn a_configuration_is_no_plan() {
+    assert_snapshot!(env().run(&["apply", "callbacks.yaml"]).exits(64).err(), @"
+    error: `callbacks.yaml` is a configuration, and apply takes a saved plan
+      `-f FILE` names a configuration.
+    ");
+}

@@ -128,6 +128,14 @@ fn what_is_recorded_completes_and_what_is_broken_is_silent() {
         assert_eq!(ask(&env, words), "", "{words:?}");
     }
     assert_eq!(env.files(), before, "something was written");
-    env.set("_ESS_CALLBACKS_COMPLETE", "cobol");
-    assert_eq!(ask(&env, &["pl"]), "");
+    // Exported by mistake, it changes nothing.
+    for shell in ["cobol", "zsh", "bash"] {
+        env.set("_ESS_CALLBACKS_COMPLETE", shell);
+        assert!(
+            env.run(&["explain", "E053"])
+                .exits(0)
+                .stdout
+                .starts_with("E053")
+        );
+    }
 }

@@ -352,9 +352,9 @@ fn what_is_said_of_a_spoilt_plan() {
         error: the plan `plan.json` can't be shown: the plan is cut off: it ends in the middle. Make a new one with `plan --out`
         "#);
     env.write(PLAN, "\u{0}\u{1}");
-    assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @r#"
-        exit 7
-        --- stderr
-        error: the plan `plan.json` can't be applied: this is no plan document (line 1, column 1). `plan --out` makes one
-        "#);
+    assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @"
+    exit 7
+    --- stderr
+    error: the plan `plan.json` can't be applied: this is not a plan document (line 1, column 1). `plan --out` makes one
+    ");
 }

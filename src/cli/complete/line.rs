@@ -20,6 +20,8 @@ struct Word {
     /// How much of `text` bash leaves alone: it cuts words at some characters.
     kept: usize,
     begun: bool,
+    /// What `kept` is again when the quote that is open closes.
+    before: usize,
 }
 
 impl Line {
@@ -40,10 +42,13 @@ impl Line {
                 }
                 (None, '\'' | '"') => {
                     quote = Some(c);
-                    // What is replaced begins behind the quote.
-                    word.kept = word.text.len();
+                    // What is replaced begins behind the quote, as long as it is open.
+                    word.before = std::mem::replace(&mut word.kept, word.text.len());
                 }
-                (Some(open), c) if open == c => quote = None,
+                (Some(open), c) if open == c => {
+                    quote = None;
+                    word.kept = word.before;
+                }
                 (None, '\\') => word.text.extend(chars.next()),
                 (Some('"'), '\\') => {
                     let next = chars.next();
@@ -117,6 +122,7 @@ mod tests {
     #[case("e p $(id)", &["e", "p", "$(id)"], "other", None)]
     #[case("e 'p' \"q\"x", &["e", "p", "qx"], "qxy", Some("qxy"))]
     #[case("e 上海", &["e", "上海"], "上海公司", Some("上海公司"))]
+    #[case("e acme/\"https:\"//h", &["e", "acme/https://h"], "acme/https://h.example", Some("acme/https://h.example"))]
     #[case("", &[""], "x", Some("x"))]
     fn what_is_typed_and_what_takes_its_place(
         #[case] typed: &str,

@@ -19,6 +19,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
 use super::args::Cli;
 use super::globals;
+use crate::harmless::is_treacherous;
 use line::Line;
 use world::World;
 
@@ -53,6 +54,10 @@ pub(super) fn answer(words: &[OsString]) -> Option<ExitCode> {
         .ok()
         .filter(|shell| !shell.is_empty())?;
     let words = words.get(1..).unwrap_or_default();
+    // A variable that was exported by mistake must not make of an apply a silent success.
+    if !is_asked(&shell, words) {
+        return None;
+    }
     let answer = match shell.as_str() {
         "bash" => bash(words),
         "zsh" => lines(words, Paths::Shells),
@@ -62,6 +67,19 @@ pub(super) fn answer(words: &[OsString]) -> Option<ExitCode> {
     // A shell that reads no further is not told.
     drop(io::stdout().write_all(answer.unwrap_or_default().as_bytes()));
     Some(ExitCode::SUCCESS)
+}
+
+/// Whether these are the words that our scripts ask with.
+fn is_asked(shell: &str, words: &[OsString]) -> bool {
+    let program = |word: &OsString| {
+        let name = std::path::Path::new(word).file_name();
+        name.is_some_and(|name| name == "ess-callbacks")
+    };
+    match (shell, words) {
+        ("bash", [_, line]) => line.to_string_lossy().contains("ess-callbacks"),
+        ("zsh" | "fish", [first, ..]) => program(first),
+        _ => false,
+    }
 }
 
 /// Who completes the names of files.
@@ -136,7 +154,7 @@ fn candidate(found: &CompletionCandidate) -> Option<Candidate> {
         .get_help()
         .map(ToString::to_string)
         .and_then(first_line);
-    let harmless = |text: &str| !text.contains(char::is_control);
+    let harmless = |text: &str| !text.contains(is_treacherous);
     harmless(&value).then(|| Candidate {
         value,
         help: help.filter(|help| harmless(help)),

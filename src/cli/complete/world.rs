@@ -15,7 +15,7 @@ use crate::model::{Address, Desired, Recorded};
 use crate::state::Store;
 
 /// Larger files are not looked at: somebody waits for an answer.
-const LARGEST: u64 = 16 << 20;
+const LARGEST: u64 = 4 << 20;
 
 /// Where the command that is being typed would work.
 pub(super) struct World(Option<Locations>);
@@ -35,13 +35,17 @@ impl World {
     fn declared(&self) -> Option<Desired> {
         let locations = self.0.as_ref()?;
         let config = &locations.config;
-        (config.is_dir() || is_small(config)).then_some(())?;
+        is_small(config).then_some(())?;
         let parsed = sources::parse(config, &locations.given).ok()?;
         Some(parsed.1.desired)
     }
 
     fn store(&self) -> Option<Store<crate::state::RealFiles>> {
-        self.0.as_ref()?.store().ok()
+        let store = self.0.as_ref()?.store().ok()?;
+        let readable = |path: &Path| !path.exists() || is_small(path);
+        let paths = store.paths();
+        let all = readable(&paths.journal) && readable(&paths.lock);
+        all.then_some(store)
     }
 
     fn recorded(&self) -> Option<Recorded> {
@@ -121,10 +125,17 @@ impl World {
     }
 }
 
-/// A regular file: reading a pipe would wait for somebody to write.
+/// A regular file, or a folder of few: reading a pipe would wait for somebody to write.
 fn is_small(path: &Path) -> bool {
-    let about = path.metadata();
-    about.is_ok_and(|about| about.is_file() && about.len() <= LARGEST)
+    let Ok(about) = path.metadata() else {
+        return false;
+    };
+    if !about.is_dir() {
+        return about.is_file() && about.len() <= LARGEST;
+    }
+    let files = path.read_dir().into_iter().flatten().flatten();
+    let sizes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
+    sizes.sum::<u64>() <= LARGEST
 }
 
 fn waited_for<T>(work: impl Future<Output = T>) -> Option<T> {

@@ -16,7 +16,7 @@ _ess_callbacks() {
         compadd -l -d shown -- "${values[@]}"
     fi
 }
-if [[ $funcstack[1] == _ess_callbacks ]]; then
+if [[ $funcstack[1] == _ess[-_]callbacks ]]; then
     _ess_callbacks "$@"
 elif (( $+functions[compdef] )); then
     compdef _ess_callbacks ess-callbacks

@@ -10,7 +10,7 @@ use crate::cli::duration;
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(in crate::cli) struct Commands {
     /// Allow `command` secret references to run.
-    #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "ESS_CALLBACKS_ALLOW_COMMANDS", value_parser = super::super::parse::switch)]
     pub(in crate::cli) allow_commands: bool,
     /// Stop a secret's command that has not ended after this time (30s, 5m).
     #[arg(long, env = "ESS_CALLBACKS_COMMAND_TIMEOUT", value_name = "DURATION", value_parser = duration::parse)]

@@ -23,7 +23,7 @@ pub enum DocumentError {
     #[error("the plan is cut off: it ends in the middle. Make a new one with `plan --out`")]
     CutOff,
     /// It is no JSON, or no plan.
-    #[error("this is no plan document (line {line}, column {column}). `plan --out` makes one")]
+    #[error("this is not a plan document (line {line}, column {column}). `plan --out` makes one")]
     NotAPlan {
         /// From 1.
         line: usize,

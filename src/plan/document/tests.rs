@@ -200,7 +200,7 @@ fn an_edited_document_is_refused() {
 fn another_version_is_named_before_anything_else_is_looked_at() {
     let newer = r#"{"format_version": "2.0", "unheard_of": []}"#;
     insta::assert_snapshot!(read_document(newer).unwrap_err(), @"the plan has format version `2.0`, and this program reads `1.4` only. Make a new one with `plan --out`, or use the program that made it");
-    insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is no plan document (line 1, column 15). `plan --out` makes one");
+    insta::assert_snapshot!(read_document("{\"changes\": []}").unwrap_err(), @"this is not a plan document (line 1, column 15). `plan --out` makes one");
 }
 
 #[test]

@@ -109,8 +109,8 @@ fn interrupted(in_flight: usize, style: &Style) -> String {
     match in_flight {
         0 => format!("{interrupted} No calls are in flight, and no new ones leave."),
         some => format!(
-            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C once more to leave at \
-             once: the journal has the rest.",
+            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C once more to quit \
+             now: the journal keeps the rest.",
             counted(some, "call", "calls")
         ),
     }

@@ -102,7 +102,7 @@ fn no_changes_still_says_what_that_is_worth() {
     ```text
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     14 unchanged.
     Environment: production (ess.tencentcloudapi.com), account: default
     ```

@@ -323,10 +323,16 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
     }
     if report.throttled > 0 {
         remarks.push(format!(
-            "{} of {} {} refused for the rate limit and sent again.",
+            "{} of {} {} refused for the rate limit{}.",
             report.throttled,
             counted(report.calls, "call", "calls"),
             plural(report.throttled, "was", "were"),
+            // Who is interrupted sends nothing again.
+            if report.interrupted {
+                ""
+            } else {
+                " and sent again"
+            },
         ));
     }
     remarks

@@ -140,7 +140,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
 
     Run apply again after 2026-11-23 12:03:04 UTC: what waits for a lost call finishes by itself then.
 
-    1 of 4 calls was refused for the rate limit and sent again.
+    1 of 4 calls was refused for the rate limit.
     ");
 }
 
@@ -221,40 +221,39 @@ fn narrow_terminals_keep_the_columns() {
         ..plain()
     };
     assert_snapshot!(text(&report, &narrow), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0
-        destroyed. 1 failed, 2 unknown, 6 not attempted.
+    Apply incomplete! Resources: 1 added, 0 changed, 0
+    destroyed. 1 failed, 2 unknown, 6 not attempted.
 
-          acme/https://hooks.acme.example/1 (replace): failed
-              error:      OperationDenied.OperatorHasNoPermission:
-                          操作人无权限 [request id
-                          s1775c-0001]
-              it means:   the operator may not change
-                          callbacks
-              beware:     a replace deletes first. If it
-                          was the add that failed, the
-                          callback is gone and its
-                          messages are lost until an apply
-                          adds it
-              what to do: give the employee the role of an
-                          application administrator, or
-                          name another `operator`
+      acme/https://hooks.acme.example/1 (replace): failed
+          error:      OperationDenied.OperatorHasNoPermission:
+                      操作人无权限 [request id
+                      s1775c-0001]
+          it means:   the operator may not change
+                      callbacks
+          beware:     a replace deletes first. If it
+                      was the add that failed, the
+                      callback is gone and its
+                      messages are lost until an apply
+                      adds it
+          what to do: give the employee the role of an
+                      application administrator, or
+                      name another `operator`
 
-        There already. eSign had 1 callback before the add:
-          acme/https://first.example/cb
-        An add leaves the key and token of what is there
-        as they are, so they may not be yours. `apply
-        --replace ADDRESS` sets yours.
+    There already. eSign had 1 callback before the add:
+      acme/https://first.example/cb
+    An add leaves the key and token of what is there
+    as they are, so they may not be yours. `apply
+    --replace ADDRESS` sets yours.
 
-        Interrupted: no further calls were made, and the
-        state holds every outcome so far. Run apply again
-        to go on.
+    Interrupted: no further calls were made, and the
+    state holds every outcome so far. Run apply again
+    to go on.
 
-        Run apply again without --no-wait: what waits for
-        a lost call finishes by itself then.
+    Run apply again without --no-wait: what waits for
+    a lost call finishes by itself then.
 
-        1 of 4 calls was refused for the rate limit and
-        sent again.
-        ");
+    1 of 4 calls was refused for the rate limit.
+    ");
 }
 
 #[test]

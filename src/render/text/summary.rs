@@ -63,8 +63,8 @@ pub(in crate::render) fn no_changes(
     write_sentence(out, style, (Tone::Strong, headline), (Tone::Plain, rest))?;
     out.write_char('\n')?;
     let proof = match plan.summary.oldest_proof {
-        Some(at) => format!("Oldest proof {}.", ago(style.now, at)),
-        None => "Nothing has been proven yet.".to_owned(),
+        Some(at) => format!("The oldest was last confirmed {}.", ago(style.now, at)),
+        None => "Nothing has been confirmed yet.".to_owned(),
     };
     let text = format!(
         "eSign can't be read back: what somebody changed in its console would not show here. {proof}"
@@ -233,7 +233,7 @@ fn disabled(plan: &Plan) -> Option<String> {
 
 fn heals(plan: &Plan) -> Option<String> {
     (plan.summary.heal > 0).then(|| {
-        "Healing adds again what may have been deleted behind our back. It can't see whether it \
+        "Healing adds again what somebody else may have deleted. It can't see whether it \
          was, nor whether a key or token was changed."
             .to_owned()
     })

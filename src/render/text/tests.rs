@@ -115,7 +115,7 @@ fn the_legend_explains_healing_and_finishing() {
     Plan: 0 to add, 2 to change, 0 to destroy.
     2 calls, about 1 s at 20/s.
     Environment: production (ess.tencentcloudapi.com), account: default
-    Healing adds again what may have been deleted behind our back. It can't see whether it was, nor whether a key or token was changed.
+    Healing adds again what somebody else may have deleted. It can't see whether it was, nor whether a key or token was changed.
     "#);
 }
 
@@ -281,7 +281,7 @@ fn no_changes_says_what_that_is_worth() {
     assert_snapshot!(text(&plan, &plain()), @"
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Oldest proof 3 days ago.
+    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed 3 days ago.
     14 unchanged, 3 unproven.
     Environment: production (ess.tencentcloudapi.com), account: default
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -323,7 +323,7 @@ fn no_changes_tells_what_was_left_out() {
 
     No calls. Only the record is brought up to date.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been proven yet.
+    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     9 unchanged, 1 unknown, 4 not checked, 2 suspended.
     Environment: production (ess.tencentcloudapi.com), account: default
     Unknown: the outcome of a call was lost, so the callback may be there or not.
