@@ -59,23 +59,27 @@ fn without_denied(command: Command) -> Command {
         .mut_subcommands(without_denied)
 }
 
+/// What the variables of flags begin with.
+const OURS: &str = "ESS_CALLBACKS_";
+
 /// Variables that look like ours and mean nothing, each with the one that was perhaps meant. What
 /// somebody thinks to have switched on is then off.
 pub(super) fn strange_variables() -> Vec<(String, Option<String>)> {
     let mut known = Vec::new();
     collect(&Cli::command(), &mut known);
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let known = known.iter().filter_map(|name| name.strip_prefix(OURS));
+    let known: Vec<&str> = known.collect();
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let strange = names.filter(|name| {
-        let ours =
-            name.starts_with("ESS_CALLBACKS_") && !name.starts_with(super::variables::PREFIX);
-        ours && !known.contains(&name.as_str())
-    });
-    let mut found: Vec<_> = strange
-        .map(|name| {
-            let close = similar::get_close_matches(name.as_str(), &known, 1, 0.8);
-            let close = close.first().map(|close| (*close).to_owned());
-            (name, close)
+    let mut found: Vec<_> = names
+        .filter(|name| !name.starts_with(super::variables::PREFIX))
+        .filter_map(|name| {
+            let own = name.strip_prefix(OURS)?;
+            if known.contains(&own) {
+                return None;
+            }
+            let close = similar::get_close_matches(own, &known, 1, 0.7);
+            let close = close.first().map(|close| format!("{OURS}{close}"));
+            Some((name, close))
         })
         .collect();
     found.sort();

@@ -123,8 +123,11 @@ pub(super) fn excerpt(
     }
 }
 
-/// How far from what is shown a URL may begin that reaches into it, in bytes.
-const REACH: usize = 4096;
+/// How far before what is shown a URL may begin that reaches into it, in bytes.
+const REACH: usize = 2_048;
+
+/// The most bytes that are shown.
+const SHOWN: usize = 4 * (BEFORE + AFTER);
 
 /// The credentials in URLs around what is shown from `start` on, in bytes. Looks at the text alone, so
 /// that URLs in comments and in files that can't be read are found too.
@@ -136,7 +139,7 @@ fn in_urls(text: &str, start: usize) -> Vec<Range<usize>> {
         at
     };
     let from = near(start.saturating_sub(REACH));
-    let to = near((start + 2 * REACH).min(text.len()));
+    let to = near((start + SHOWN).min(text.len()));
     let window = &text[from..to];
     let found = credentials_in(window).into_iter();
     found

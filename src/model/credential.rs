@@ -90,6 +90,12 @@ pub fn credentials_in(text: &str) -> Vec<Range<usize>> {
     for (at, _) in text.match_indices("://") {
         let rest = &text[at..];
         let url = &rest[..rest.find(char::is_whitespace).unwrap_or(rest.len())];
+        // Of a list without spaces, the next item is no part of it.
+        let next = [",http", ",\"", ",'", "\",", "',"]
+            .into_iter()
+            .filter_map(|next| url.find(next))
+            .min();
+        let url = &url[..next.unwrap_or(url.len())];
         let parts = of_one(url.trim_end_matches(closing), Escapes::Read);
         found.extend(parts.map(|part| at + part.start..at + part.end));
     }
