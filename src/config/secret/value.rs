@@ -67,7 +67,7 @@ pub fn check_secret(role: SecretRole, value: &Secret) -> Vec<SecretProblem> {
             "it is used as it is, and nothing replaces it; put the real value there",
         ));
     }
-    if let Some(quote) = quotes(text) {
+    if let Some((quote, _)) = quotes(text) {
         problems.push(SecretProblem::warning(
             code::QUOTED_SECRET,
             format!("the {name} has quotes (`{quote}`) around it, which are part of it"),
@@ -151,7 +151,7 @@ const fn is_invisible(c: char) -> bool {
 }
 
 fn key_length(text: &str) -> SecretProblem {
-    let inner = quotes(text).map_or(text, |_| &text[1..text.len() - 1]);
+    let inner = quotes(text).map_or(text, |(_, inner)| inner);
     let base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
     let help = if inner.len() == KEY_BYTES && inner.len() < text.len() {
         "it has quotes around it; remove them"
@@ -178,9 +178,24 @@ fn key_length(text: &str) -> SecretProblem {
 }
 
 /// The quote that a text begins and ends with.
-fn quotes(text: &str) -> Option<char> {
-    let quote = text.chars().next().filter(|c| QUOTES.contains(c))?;
-    (text.len() > 1 && text.ends_with(quote)).then_some(quote)
+/// The quote that text begins with, and what is between it and its other half.
+fn quotes(text: &str) -> Option<(char, &str)> {
+    // What word processors and Chinese keyboards make of the plain ones.
+    let typographic = [
+        ('“', '”'),
+        ('‘', '’'),
+        ('„', '“'),
+        ('「', '」'),
+        ('＂', '＂'),
+    ];
+    let plain = QUOTES.map(|quote| (quote, quote));
+    plain
+        .into_iter()
+        .chain(typographic)
+        .find_map(|(open, close)| {
+            let inner = text.strip_prefix(open)?.strip_suffix(close)?;
+            Some((open, inner))
+        })
 }
 
 fn is_masked(text: &str) -> bool {
@@ -260,6 +275,7 @@ mod tests {
     #[case(SecretRole::Token, "good-token\r", &["E058"])]
     #[case(SecretRole::Token, "${ACME_TOKEN}", &["W008"])]
     #[case(SecretRole::Token, "'good-token'", &["W009"])]
+    #[case(SecretRole::Token, "“good-token”", &["W009"])]
     #[case(SecretRole::Token, "\"\"", &["E051"])]
     fn values_are_judged(#[case] role: SecretRole, #[case] value: &str, #[case] expected: &[&str]) {
         assert_eq!(codes(role, value), expected);
