@@ -168,12 +168,12 @@ async fn with_state(
     ended
 }
 
-/// Another `SecretId` than that of the recorded callbacks. Whether it is another enterprise's nobody knows.
+/// Another `SecretId` than that of the recorded callbacks. It may be another enterprise's.
 fn unlike(account: &AccountName) -> String {
     format!(
         "Warning: the account `{account}` has another SecretId than what is recorded of it was called with. If it \
          belongs to another enterprise, stop: what is recorded is not there, and would be taken for deleted. Declare \
-         that enterprise as an account of its own."
+         that enterprise as another account."
     )
 }
 

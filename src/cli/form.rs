@@ -150,7 +150,7 @@ mod tests {
         for (config, expected) in [
             ("callbacks.yaml", "callbacks.yaml"),
             ("./teams/pay.yaml", "teams/pay.yaml"),
-            ("/home/runner/work/x/callbacks.yaml", "callbacks.yaml"),
+            ("/srv/checkout/callbacks.yaml", "callbacks.yaml"),
             ("../callbacks.yaml", "callbacks.yaml"),
             ("teams/", "teams"),
             ("-", "stdin"),

@@ -5,153 +5,83 @@ use clap::{Command, CommandFactory as _};
 
 use super::args::Cli;
 
-/// Of a global flag, its id and the commands that it does nothing for.
-const IDLE: [(&str, &[&str]); 9] = [
+/// The global flags that a command uses, by their ids; colour aside, which every command has. One that is
+/// not listed uses none.
+const USED: [(&str, &[&str]); 10] = [
+    ("init", &["config", "json"]),
+    ("fmt", &["config"]),
+    ("sandbox", &["verbose", "log_format"]),
     (
-        "config",
-        &[
-            "secret",
-            "sandbox",
-            "explain",
-            "version",
-            "schema",
-            "completions",
-            "man",
-        ],
+        "validate",
+        &["config", "var", "sandbox", "json", "verbose", "log_format"],
     ),
     (
-        "var",
+        "show",
         &[
-            "init",
-            "show",
-            "unlock",
-            "secret",
-            "sandbox",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
-        ],
-    ),
-    (
-        "state",
-        &[
-            "init",
-            "validate",
-            "secret",
-            "sandbox",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
-        ],
-    ),
-    (
-        "sandbox",
-        &[
-            "init",
-            "secret",
-            "sandbox",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
-        ],
-    ),
-    (
-        "endpoint",
-        &[
-            "init",
-            "validate",
-            "show",
-            "unlock",
-            "secret",
-            "sandbox",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
-        ],
-    ),
-    (
-        "ca_file",
-        &[
-            "init",
-            "validate",
-            "plan",
-            "show",
-            "import",
+            "config",
             "state",
-            "unlock",
-            "secret",
             "sandbox",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
+            "json",
+            "verbose",
+            "log_format",
         ],
     ),
     (
-        "json",
+        "unlock",
         &[
-            "secret",
+            "config",
+            "state",
             "sandbox",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
+            "json",
+            "verbose",
+            "log_format",
         ],
     ),
+    ("plan", &PLACES),
+    ("import", &PLACES),
+    ("state", &PLACES),
     (
-        "verbose",
+        "apply",
         &[
-            "init",
-            "secret",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
-        ],
-    ),
-    (
-        "log_format",
-        &[
-            "init",
-            "secret",
-            "explain",
-            "fmt",
-            "version",
-            "schema",
-            "completions",
-            "man",
+            "config",
+            "var",
+            "state",
+            "sandbox",
+            "endpoint",
+            "ca_file",
+            "json",
+            "verbose",
+            "log_format",
         ],
     ),
 ];
+
+/// Those of commands that need to know what the calls go to, and make none.
+const PLACES: [&str; 8] = [
+    "config",
+    "var",
+    "state",
+    "sandbox",
+    "endpoint",
+    "json",
+    "verbose",
+    "log_format",
+];
+
+/// Those of every command.
+const COLOUR: [&str; 2] = ["color", "no_color"];
 
 /// The command line.
 pub(super) fn command() -> Command {
     let command = Cli::command();
     let globals: Vec<clap::Arg> = command.get_arguments().cloned().collect();
     command.mut_subcommands(|inner| {
-        let name = inner.get_name().to_owned();
+        let name = inner.get_name();
+        let used = USED.iter().find(|(command, _)| *command == name);
+        let used = used.map_or(&[][..], |(_, flags)| flags);
         let idle = |argument: &&clap::Arg| {
             let id = argument.get_id().as_str();
-            IDLE.iter()
-                .any(|(flag, commands)| *flag == id && commands.contains(&name.as_str()))
+            !used.contains(&id) && !COLOUR.contains(&id)
         };
         // One that is there already is not passed down again.
         let hidden = globals
@@ -169,11 +99,11 @@ mod tests {
     #[test]
     fn every_flag_and_command_exists() {
         let command = Cli::command();
-        for (flag, commands) in IDLE {
-            let known = |argument: &clap::Arg| argument.get_id().as_str() == flag;
-            assert!(command.get_arguments().any(known), "{flag}");
-            for name in commands {
-                assert!(command.find_subcommand(name).is_some(), "{name}");
+        for (name, flags) in USED {
+            assert!(command.find_subcommand(name).is_some(), "{name}");
+            for flag in flags.iter().chain(&COLOUR) {
+                let known = |argument: &clap::Arg| argument.get_id().as_str() == *flag;
+                assert!(command.get_arguments().any(known), "{flag}");
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::plan::Destination;
 use crate::state::{RealFiles, Store};
 
 /// The sandbox's files, in the folder of the configuration.
-const SANDBOX_FOLDER: &str = ".ess-callbacks";
+pub(super) const SANDBOX_FOLDER: &str = ".ess-callbacks";
 
 /// The state of a configuration that is a directory, comes from standard input, or is named
 /// `callbacks.yaml`.

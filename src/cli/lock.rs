@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::exit::Failure;
-use super::locations::Locations;
+use super::locations::{Locations, SANDBOX_FOLDER};
 use super::owner;
 use super::ui::Ui;
 use crate::model::Environment;
@@ -13,7 +13,10 @@ use crate::state::{LockOwner, Locked, RealFiles, Store, conflict_copies};
 /// There is nothing to look at.
 pub(super) fn missing(path: &Path) -> Failure {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let rehearsed = folder.join(".ess-callbacks/sandbox.state.json").exists();
+    let rehearsed = folder
+        .join(SANDBOX_FOLDER)
+        .join("sandbox.state.json")
+        .exists();
     let sandbox = if rehearsed {
         "There is one of the sandbox: add `--sandbox` to look at it. "
     } else {

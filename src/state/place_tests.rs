@@ -172,12 +172,12 @@ async fn a_link_is_followed_before_its_target_is_there() {
 
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    for name in ["project", "shared"] {
+    for name in ["project", "elsewhere"] {
         fs::create_dir(at(name)).unwrap();
     }
     let link = at("project/callbacks.state.json");
-    symlink("../shared/next.json", &link).unwrap();
-    symlink("prod.json", at("shared/next.json")).unwrap();
+    symlink("../elsewhere/next.json", &link).unwrap();
+    symlink("prod.json", at("elsewhere/next.json")).unwrap();
     for _ in 0..2 {
         take(&link).await.unwrap();
     }
@@ -195,8 +195,8 @@ async fn a_link_is_followed_before_its_target_is_there() {
         "prod.json.backup",
         "prod.json.lock",
     ];
-    assert_eq!(names("shared"), beside);
-    assert!(at("shared/prod.json").is_file());
+    assert_eq!(names("elsewhere"), beside);
+    assert!(at("elsewhere/prod.json").is_file());
 }
 
 #[cfg(unix)]
