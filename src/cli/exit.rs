@@ -8,7 +8,7 @@ use crate::state::{ErrorKind, StateError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
+pub(crate) enum Exit {
     /// Done, or nothing to do.
     Done,
     /// An error before any call.
@@ -33,7 +33,7 @@ pub(super) enum Exit {
 
 impl Exit {
     /// All of them, by number.
-    pub(super) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Done,
         Self::Error,
         Self::Pending,
@@ -47,7 +47,7 @@ impl Exit {
     ];
 
     /// What it means, as the help and docs/commands.md say it.
-    pub(super) const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done, or nothing to do",
             Self::Error => {
@@ -70,7 +70,7 @@ impl Exit {
     }
 
     /// The number that scripts see.
-    pub(super) const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Error => 1,
@@ -94,18 +94,18 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) exit: Exit,
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
     /// What was tried and what is wrong, in one sentence without a full stop.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What to do next, in sentences.
-    pub(super) advice: Option<String>,
+    pub(crate) advice: Option<String>,
     /// The problems in the configuration, when that is what is wrong.
-    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl Failure {
-    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
             message: message.into(),
@@ -114,16 +114,16 @@ impl Failure {
         }
     }
 
-    pub(super) fn error(message: impl Into<String>) -> Self {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
         Self::new(Exit::Error, message)
     }
 
-    pub(super) fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
     }
 
     #[must_use]
-    pub(super) fn advice(mut self, advice: impl Into<String>) -> Self {
+    pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
@@ -131,7 +131,7 @@ impl Failure {
     /// The same where `--sandbox` was given, whose files nobody names: advice to name another state can't
     /// be followed there.
     #[must_use]
-    pub(super) fn in_the_sandbox(self) -> Self {
+    pub(crate) fn in_the_sandbox(self) -> Self {
         let Some(advice) = self
             .advice
             .as_deref()
@@ -152,7 +152,7 @@ impl Failure {
     /// The same with global flags in the commands that advice names in full, so that they work on what this
     /// command worked on: `all`, or the one that names the configuration where that is all they read.
     #[must_use]
-    pub(super) fn in_place(self, all: &str, configuration: &str) -> Self {
+    pub(crate) fn in_place(self, all: &str, configuration: &str) -> Self {
         const COMMANDS: [&str; 6] = ["apply", "import", "plan", "show", "state", "unlock"];
         let Some(advice) = self.advice.as_deref() else {
             return self;
@@ -167,7 +167,7 @@ impl Failure {
         self.advice(advice)
     }
 
-    pub(super) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
+    pub(crate) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let failure = Self::error("the configuration has errors; nothing was done");
         Self {
             diagnostics,
@@ -192,7 +192,7 @@ impl From<StateError> for Failure {
 }
 
 /// An error and what caused it, in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

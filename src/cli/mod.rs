@@ -1,58 +1,24 @@
 //! The program: composes everything, and alone reads the environment, the clock and the terminal.
 //!
-//! One command is one file. [`args`] is the command line word for word, `exit` the table of exit codes,
-//! `ui` the only place that prints.
+//! Each command is a file in `commands`, with its arguments. `exit` is the table of exit codes; only `terminal`
+//! prints.
 
-mod apply;
 mod args;
 #[cfg(test)]
 mod args_tests;
-mod busy;
+mod clock;
+mod command_line;
+mod commands;
 mod complete;
-mod credentials;
-mod descriptors;
-mod duration;
 mod exit;
-mod explain;
-mod fmt;
-mod fold;
-mod form;
-mod globals;
-mod habits;
-mod identity;
-mod import;
-mod init;
-mod jitter;
-mod job;
-mod locations;
-mod lock;
-mod logging;
-mod manual;
-mod metrics;
-mod one_line;
-mod outputs;
-mod owner;
-mod parse;
-mod plan;
-mod progress;
+mod help;
+mod options;
+mod process;
 mod random;
 mod remote;
-mod sandbox;
-mod secret;
 mod secrets;
 mod shell;
-mod show;
-mod signers;
-mod sources;
-mod state;
-mod stop;
-mod stream;
-mod texts;
-mod transfer;
-mod ui;
-mod unlock;
-mod validate;
-mod variables;
+mod terminal;
 mod workspace;
 mod written;
 
@@ -60,16 +26,22 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::harmless::neutral;
-use args::{Cli, Command};
-use exit::{Exit, Failure};
-use ui::{SystemClock, Ui};
-
 use crate::apply::WallClock as _;
+use crate::harmless::neutral;
 use crate::render;
+use args::{Cli, Command};
+use clock::SystemClock;
+use commands::{
+    apply, completions, explain, fmt, import, init, man, plan, sandbox, schema, secret, show,
+    state, unlock, validate, version,
+};
+use exit::{Exit, Failure};
+use process::signals;
+use terminal::{Ui, logging};
 
 /// Runs the command line of this process to its end.
 pub fn main() -> ExitCode {
@@ -77,14 +49,14 @@ pub fn main() -> ExitCode {
     if let Some(answered) = complete::answer(&words) {
         return answered;
     }
-    let cli = match parse::parse() {
+    let cli = match command_line::parse() {
         Ok(cli) => cli,
-        Err(error) => return refuse(&habits::advise(error, &words), &words),
+        Err(error) => return refuse(&command_line::advise(error, &words), &words),
     };
     let mut ui = Ui::new(&cli.global);
     logging::start(&cli.global);
-    stop::start();
-    for (name, meant) in parse::strange_variables() {
+    signals::start();
+    for (name, meant) in command_line::strange_variables() {
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         ui.aside(format_args!(
             "Warning: the environment variable {name} means nothing here{meant}"
@@ -125,12 +97,12 @@ fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(&global, &args, ui)),
         Command::Secret(args) => secret::run(&args, ui),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
-        Command::Explain { code } => explain::run(code.as_deref(), ui),
-        Command::Fmt { check } => fmt::run(&global.config, check, ui),
-        Command::Version => Ok(texts::version(ui)),
-        Command::Schema => Ok(texts::schema(ui)),
-        Command::Completions { shell } => Ok(texts::completions(shell, ui)),
-        Command::Man => Ok(texts::man(ui)),
+        Command::Explain(args) => explain::run(&args, ui),
+        Command::Fmt(args) => fmt::run(&global, &args, ui),
+        Command::Version => Ok(version::run(ui)),
+        Command::Schema => Ok(schema::run(ui)),
+        Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), ui)),
+        Command::Man => Ok(man::run(&command_line::command(), ui)),
     }
 }
 
@@ -149,7 +121,7 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
 
 /// A command line that makes no sense, or asks for help.
 fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
-    if error.use_stderr() && parse::wants_json(words) {
+    if error.use_stderr() && command_line::wants_json(words) {
         // Whoever reads events reads this one too.
         let lines = [
             render::version_json(env!("CARGO_PKG_VERSION"), SystemClock.now()),

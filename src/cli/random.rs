@@ -3,7 +3,7 @@
 use super::exit::Failure;
 
 /// Random bytes from the system.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::error(format!("the system gives no random numbers: {error}")))?;

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::args::Global;
-use super::secrets::Commands;
+use super::options::global::Global;
+use super::options::secret_commands::Commands;
 
 /// A path as one word of a POSIX shell that is no flag.
-pub(super) fn path(path: &Path) -> String {
+pub(crate) fn path(path: &Path) -> String {
     let text = path.display().to_string();
     if text.starts_with('-') {
         quoted(&format!("./{text}"))
@@ -26,7 +26,7 @@ fn flag(name: &str, value: &str) -> String {
 }
 
 /// The flag that names this configuration to the next command.
-pub(super) fn configuration(config: &Path) -> String {
+pub(crate) fn configuration(config: &Path) -> String {
     if config == Path::new("-") {
         " -f -".to_owned()
     } else if is_set("config", config)
@@ -40,7 +40,7 @@ pub(super) fn configuration(config: &Path) -> String {
 
 /// The global flags that say where this command works, for the next one. What an environment variable says,
 /// it says to that one too.
-pub(super) fn place(global: &Global) -> String {
+pub(crate) fn place(global: &Global) -> String {
     let mut flags = configuration(&global.config);
     let state = global.state.as_deref();
     let endpoint = global.endpoint.as_deref().map(Path::new);
@@ -58,7 +58,7 @@ pub(super) fn place(global: &Global) -> String {
 
 /// `apply PLAN`, with the flags that say where this command works. What an environment variable says,
 /// it says to the next command too.
-pub(super) fn apply(plan: &Path, global: &Global, commands: Commands) -> String {
+pub(crate) fn apply(plan: &Path, global: &Global, commands: Commands) -> String {
     let Global {
         config,
         // A plan has no variables any more.

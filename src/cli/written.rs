@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readers {
+pub(crate) enum Readers {
     /// Who wrote it.
     Owner,
     /// Everybody.
@@ -15,7 +15,7 @@ pub(super) enum Readers {
 
 /// Writes a file whole or not at all. A device, a pipe or a stream that is open already can't be replaced,
 /// and is written to.
-pub(super) fn write(
+pub(crate) fn write(
     path: &Path,
     readers: Readers,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -61,12 +61,12 @@ fn write_all(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
 }
 
 /// Opens a file for events, which come one by one.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     stream(path).unwrap_or_else(|| File::create(path))
 }
 
 /// Whether this is no file that could be overwritten.
-pub(super) fn is_stream(path: &Path) -> bool {
+pub(crate) fn is_stream(path: &Path) -> bool {
     descriptor(path).is_some() || path.exists() && !path.is_file()
 }
 

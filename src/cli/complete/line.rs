@@ -4,7 +4,7 @@
 
 /// A line that is being typed.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     words: Vec<String>,
     /// What is before the part of the last word that bash replaces, without its quotes.
     kept: String,
@@ -27,7 +27,7 @@ struct Word {
 impl Line {
     /// Reads a line. At each of `breaks` bash begins another word; those that stand beside a space, or in
     /// quotes, are of no importance here.
-    pub(super) fn read(line: &str, breaks: &str) -> Self {
+    pub(crate) fn read(line: &str, breaks: &str) -> Self {
         let mut words = Vec::new();
         let mut word = Word::default();
         let mut quote = None;
@@ -72,13 +72,13 @@ impl Line {
     }
 
     /// The words, without quotes. The last one may be empty.
-    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.words.iter().map(String::as_str)
     }
 
     /// What bash is to put in the place of its last word, so that the whole word is `value`. `None` when
     /// that can't be said in these quotes.
-    pub(super) fn reply(&self, value: &str) -> Option<String> {
+    pub(crate) fn reply(&self, value: &str) -> Option<String> {
         let rest = value.strip_prefix(&self.kept)?;
         match self.quote {
             None => Some(escaped(rest, " \t!\"#$&'()*,;<>?[\\]^`{|}~")),

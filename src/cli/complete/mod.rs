@@ -13,43 +13,20 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory as _, ValueHint};
-use clap_complete::Shell;
+use clap::ValueHint;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
-use super::args::Cli;
-use super::globals;
+use crate::cli::command_line;
+use crate::cli::commands::completions::VARIABLE;
 use crate::harmless::is_treacherous;
 use line::Line;
 use world::World;
 
-/// Says which shell asks.
-const VARIABLE: &str = "_ESS_CALLBACKS_COMPLETE";
-
 /// The most candidates that are given. Nobody reads more, and a shell takes its time for them.
 const MOST: usize = 1_000;
 
-/// The script that makes a shell ask.
-pub(super) fn script(shell: Shell) -> Vec<u8> {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a foreign enum that may grow"
-    )]
-    match shell {
-        Shell::Bash => include_bytes!("bash.sh").to_vec(),
-        Shell::Zsh => include_bytes!("zsh.zsh").to_vec(),
-        Shell::Fish => include_bytes!("fish.fish").to_vec(),
-        // The library's, which knows commands and flags, and no values.
-        other => {
-            let mut script = Vec::new();
-            clap_complete::generate(other, &mut Cli::command(), "ess-callbacks", &mut script);
-            script
-        }
-    }
-}
-
 /// Answers the shell that asks, if one does.
-pub(super) fn answer(words: &[OsString]) -> Option<ExitCode> {
+pub(crate) fn answer(words: &[OsString]) -> Option<ExitCode> {
     let shell = std::env::var(VARIABLE)
         .ok()
         .filter(|shell| !shell.is_empty())?;
@@ -132,7 +109,7 @@ struct Candidate {
 fn candidates(words: Vec<OsString>, paths: Paths) -> Option<Vec<Candidate>> {
     let last = words.len().checked_sub(1).filter(|last| *last > 0)?;
     let world = Arc::new(World::of(&words[..last]));
-    let mut command = with_values(globals::command(), &world, paths);
+    let mut command = with_values(command_line::command(), &world, paths);
     let here = std::env::current_dir().ok();
     let typed = words[last].clone();
     let found = complete(&mut command, words, last, here.as_deref()).ok()?;

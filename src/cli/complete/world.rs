@@ -7,9 +7,10 @@ use std::path::Path;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::super::args::{Cli, Global};
-use super::super::locations::Locations;
-use super::super::sources;
+use crate::cli::args::Cli;
+use crate::cli::options::global::Global;
+use crate::cli::workspace::locations::Locations;
+use crate::cli::workspace::sources;
 use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
 use crate::state::Store;
@@ -18,11 +19,11 @@ use crate::state::Store;
 const LARGEST: u64 = 4 << 20;
 
 /// Where the command that is being typed would work.
-pub(super) struct World(Option<Locations>);
+pub(crate) struct World(Option<Locations>);
 
 impl World {
     /// Of the words before the cursor.
-    pub(super) fn of(words: &[OsString]) -> Self {
+    pub(crate) fn of(words: &[OsString]) -> Self {
         let matches = Cli::command()
             .ignore_errors(true)
             .try_get_matches_from(words);
@@ -55,7 +56,7 @@ impl World {
     }
 
     /// Handles, and addresses of one once it is typed or no other fits.
-    pub(super) fn addresses(&self, typed: &str) -> Vec<String> {
+    pub(crate) fn addresses(&self, typed: &str) -> Vec<String> {
         let all = self.every_address();
         let handles: BTreeSet<&str> = all.iter().map(|address| address.handle.as_str()).collect();
         let fit: Vec<&str> = handles
@@ -100,7 +101,7 @@ impl World {
     }
 
     /// Handles of the configuration.
-    pub(super) fn handles(&self, typed: &str) -> Vec<String> {
+    pub(crate) fn handles(&self, typed: &str) -> Vec<String> {
         let desired = self.declared();
         let organizations = desired.iter().flat_map(|desired| &desired.organizations);
         let handles = organizations.map(|organization| organization.handle.to_string());
@@ -108,7 +109,7 @@ impl World {
     }
 
     /// `ACCOUNT=`, for the accounts of the configuration.
-    pub(super) fn accounts(&self, typed: &str) -> Vec<String> {
+    pub(crate) fn accounts(&self, typed: &str) -> Vec<String> {
         let desired = self.declared();
         let accounts = desired.iter().flat_map(|desired| desired.accounts.keys());
         let accounts = accounts.map(|account| format!("{account}="));
@@ -118,7 +119,7 @@ impl World {
     }
 
     /// The id of whoever holds the state's lock.
-    pub(super) fn locks(&self, typed: &str) -> Vec<String> {
+    pub(crate) fn locks(&self, typed: &str) -> Vec<String> {
         let holder = self.store().and_then(|store| waited_for(store.holder()));
         let ids = holder.flatten().map(|holder| holder.id);
         ids.into_iter().filter(|id| id.starts_with(typed)).collect()
@@ -144,14 +145,14 @@ fn waited_for<T>(work: impl Future<Output = T>) -> Option<T> {
 }
 
 /// Codes with their titles.
-pub(super) fn codes() -> Vec<CompletionCandidate> {
+pub(crate) fn codes() -> Vec<CompletionCandidate> {
     let all = CODES.iter();
     all.map(|doc| CompletionCandidate::new(doc.code.0).help(Some(doc.title.into())))
         .collect()
 }
 
 /// What completes a value from the part of it that is typed.
-pub(super) fn completer(
+pub(crate) fn completer(
     values: impl Fn(&str) -> Vec<String> + Send + Sync + 'static,
 ) -> ArgValueCompleter {
     ArgValueCompleter::new(move |typed: &OsStr| {

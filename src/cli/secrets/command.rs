@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use super::{MAX_BYTES, Resolver};
-use crate::cli::stop::Signals;
+use crate::cli::process::signals::Signals;
 use crate::config::SecretProblem;
 use crate::secret::SecretReference;
 
@@ -31,7 +31,7 @@ const WITHHELD: [&str; 4] = ["TENCENTCLOUD_", "TKE_", "TCCLI_", "ESS_CALLBACKS_"
 
 /// Why there is no output.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// It went wrong.
     Badly(SecretProblem),
     /// The user ended this program.
@@ -40,7 +40,7 @@ pub(super) enum Ended {
 
 /// Runs it without a shell. What it prints on standard error is the user's to see; what it prints on
 /// standard output is the secret.
-pub(super) async fn run(
+pub(crate) async fn run(
     words: &[String],
     resolver: &Resolver,
     reference: &SecretReference,

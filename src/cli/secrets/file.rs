@@ -11,7 +11,7 @@ use crate::secret::SecretReference;
 
 /// The bytes of the file at `path`, which messages call `shown`. Symbolic links are followed, as
 /// Kubernetes mounts secrets through them; what counts is what was opened in the end.
-pub(super) fn read(
+pub(crate) fn read(
     path: &Path,
     shown: &str,
     reference: &SecretReference,

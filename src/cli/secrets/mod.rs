@@ -2,9 +2,6 @@
 
 mod command;
 mod file;
-mod options;
-
-pub(super) use options::Commands;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,8 +9,9 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::exit::{Exit, Failure};
-use super::stop::Signals;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::secret_commands::Commands;
+use crate::cli::process::signals::Signals;
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
 use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
@@ -26,7 +24,7 @@ const MAX_BYTES: usize = 64 << 10;
 
 /// How references are resolved.
 #[derive(Clone, Debug)]
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     /// Relative files start here, and commands run here.
     folder: PathBuf,
     /// Whether `command` references may run.
@@ -41,17 +39,17 @@ pub(super) struct Resolver {
 
 /// The values of a configuration's secrets.
 #[derive(Debug, Default)]
-pub(super) struct Values {
-    pub(super) known: BTreeMap<SecretIndex, Secret>,
+pub(crate) struct Values {
+    pub(crate) known: BTreeMap<SecretIndex, Secret>,
     /// What is seldom meant about them.
-    pub(super) warnings: Vec<(SecretIndex, SecretProblem)>,
+    pub(crate) warnings: Vec<(SecretIndex, SecretProblem)>,
     /// How many of them are throw-away values of the sandbox.
-    pub(super) made_up: usize,
+    pub(crate) made_up: usize,
 }
 
 /// Why there are no values.
 #[derive(Debug)]
-pub(super) enum Unresolved {
+pub(crate) enum Unresolved {
     /// Everything that is wrong with them, warnings too.
     Problems(Vec<(SecretIndex, SecretProblem)>),
     /// The user ended this program while a command ran.
@@ -60,9 +58,9 @@ pub(super) enum Unresolved {
 
 /// A secret and what it is used as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Use {
-    pub(super) index: SecretIndex,
-    pub(super) token: bool,
+pub(crate) struct Use {
+    pub(crate) index: SecretIndex,
+    pub(crate) token: bool,
 }
 
 /// Where a value came from.
@@ -73,7 +71,7 @@ enum Found {
 
 impl Resolver {
     /// For a configuration in this folder with these accounts.
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         folder: PathBuf,
         commands: Commands,
         accounts: impl IntoIterator<Item = &'a Account>,
@@ -97,7 +95,7 @@ impl Resolver {
 
     /// Resolves and checks every use; all problems together. `waiting` is called with the name of a
     /// command that takes long.
-    pub(super) async fn resolve(
+    pub(crate) async fn resolve(
         &self,
         uses: &BTreeSet<Use>,
         reference: impl Fn(SecretIndex) -> SecretReference,
@@ -196,7 +194,7 @@ fn interrupted(reference: &SecretReference) -> Failure {
 }
 
 /// The checks of every secret that the plan sends.
-pub(super) fn checks(
+pub(crate) fn checks(
     plan: &Plan,
     values: &BTreeMap<SecretIndex, Secret>,
 ) -> BTreeMap<SecretIndex, Check> {
@@ -209,7 +207,7 @@ pub(super) fn checks(
 }
 
 /// The fingerprints of every pair that is used.
-pub(super) fn fingerprints(
+pub(crate) fn fingerprints(
     fingerprinter: Fingerprinter,
     pairs: impl IntoIterator<Item = (Option<SecretIndex>, Option<SecretIndex>)>,
     values: &BTreeMap<SecretIndex, Secret>,

@@ -1,0 +1,30 @@
+//! This machine's clock. Nothing below `cli` reads it.
+
+use std::time::SystemTime;
+
+use crate::apply::WallClock;
+use crate::model::Timestamp;
+use crate::sandbox::Clock;
+
+/// This machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemClock;
+
+impl WallClock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    }
+}
+
+/// This machine's clock, as the sandbox wants it.
+pub(crate) fn of_sandbox() -> Clock {
+    Clock::new(|| {
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    })
+}

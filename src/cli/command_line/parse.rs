@@ -1,0 +1,104 @@
+//! Reads the command line and its environment variables.
+
+use clap::builder::Resettable;
+use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
+
+use super::visible;
+use crate::cli::args::Cli;
+use crate::cli::options::switch::says_no;
+use crate::cli::options::variables;
+use std::ffi::OsString;
+
+/// The command line of this process.
+///
+/// An empty environment variable is as if it were not set: CI systems pass empty inputs. So is a switch
+/// whose variable says no (`0`, `false`, `no`, `off`). To clap they would be given all the same, and
+/// conflict with flags that exclude them.
+pub(crate) fn parse() -> Result<Cli, clap::Error> {
+    let mut command = without_denied(visible::command());
+    let matches = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .map_err(without_variables)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The same error as the command line alone gives it, where it does: clap would show what comes from the
+/// environment as if it belonged to the usage.
+fn without_variables(error: clap::Error) -> clap::Error {
+    fn strip(command: Command) -> Command {
+        command
+            .mut_args(|argument| argument.env(Resettable::Reset))
+            .mut_subcommands(strip)
+    }
+    if !error.use_stderr() {
+        // Help, where the variables belong.
+        return error;
+    }
+    match strip(Cli::command()).try_get_matches_from(std::env::args_os()) {
+        Err(plain) if plain.kind() == error.kind() => plain,
+        Err(_) | Ok(_) => error,
+    }
+}
+
+fn without_denied(command: Command) -> Command {
+    let denied = |argument: &clap::Arg| {
+        let switch = matches!(argument.get_action(), ArgAction::SetTrue);
+        argument
+            .get_env()
+            .and_then(std::env::var_os)
+            .is_some_and(|value| {
+                value.is_empty() || (switch && value.to_str().is_some_and(says_no))
+            })
+    };
+    command
+        .mut_args(|argument| {
+            if denied(&argument) {
+                argument.env(Resettable::Reset)
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(without_denied)
+}
+
+/// What the variables of flags begin with.
+const OURS: &str = "ESS_CALLBACKS_";
+
+/// Variables that look like ours and mean nothing, each with the one that was perhaps meant. What
+/// somebody thinks to have switched on is then off.
+pub(crate) fn strange_variables() -> Vec<(String, Option<String>)> {
+    let mut known = Vec::new();
+    collect(&Cli::command(), &mut known);
+    let known = known.iter().filter_map(|name| name.strip_prefix(OURS));
+    let known: Vec<&str> = known.collect();
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut found: Vec<_> = names
+        .filter(|name| !name.starts_with(variables::PREFIX))
+        .filter_map(|name| {
+            let own = name.strip_prefix(OURS)?;
+            if known.contains(&own) {
+                return None;
+            }
+            let close = similar::get_close_matches(own, &known, 1, 0.7);
+            let close = close.first().map(|close| format!("{OURS}{close}"));
+            Some((name, close))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn collect(command: &Command, variables: &mut Vec<String>) {
+    let names = command.get_arguments().filter_map(clap::Arg::get_env);
+    variables.extend(names.filter_map(|name| name.to_str()).map(str::to_owned));
+    for inner in command.get_subcommands() {
+        collect(inner, variables);
+    }
+}
+
+/// Whether events were asked for, as far as a command line with a mistake can tell.
+pub(crate) fn wants_json(words: &[OsString]) -> bool {
+    let variable = std::env::var("ESS_CALLBACKS_JSON").unwrap_or_default();
+    let words = words.iter().take_while(|word| *word != "--");
+    words.skip(1).any(|word| word == "--json") || !(variable.is_empty() || says_no(&variable))
+}

@@ -1,0 +1,110 @@
+//! The command line as help and completions show it: below each command only the global flags that do
+//! something there. The others are taken all the same, wherever they stand.
+
+use clap::{Command, CommandFactory as _};
+
+use crate::cli::args::Cli;
+
+/// The global flags that a command uses, by their ids; colour aside, which every command has. One that is
+/// not listed uses none.
+const USED: [(&str, &[&str]); 10] = [
+    ("init", &["config", "json"]),
+    ("fmt", &["config"]),
+    ("sandbox", &["verbose", "log_format"]),
+    (
+        "validate",
+        &["config", "var", "sandbox", "json", "verbose", "log_format"],
+    ),
+    (
+        "show",
+        &[
+            "config",
+            "state",
+            "sandbox",
+            "json",
+            "verbose",
+            "log_format",
+        ],
+    ),
+    (
+        "unlock",
+        &[
+            "config",
+            "state",
+            "sandbox",
+            "json",
+            "verbose",
+            "log_format",
+        ],
+    ),
+    ("plan", &PLACES),
+    ("import", &PLACES),
+    ("state", &PLACES),
+    (
+        "apply",
+        &[
+            "config",
+            "var",
+            "state",
+            "sandbox",
+            "endpoint",
+            "ca_file",
+            "json",
+            "verbose",
+            "log_format",
+        ],
+    ),
+];
+
+/// Those of commands that need to know what the calls go to, and make none.
+const PLACES: [&str; 8] = [
+    "config",
+    "var",
+    "state",
+    "sandbox",
+    "endpoint",
+    "json",
+    "verbose",
+    "log_format",
+];
+
+/// Those of every command.
+const COLOUR: [&str; 2] = ["color", "no_color"];
+
+/// The command line.
+pub(crate) fn command() -> Command {
+    let command = Cli::command();
+    let globals: Vec<clap::Arg> = command.get_arguments().cloned().collect();
+    command.mut_subcommands(|inner| {
+        let name = inner.get_name();
+        let used = USED.iter().find(|(command, _)| *command == name);
+        let used = used.map_or(&[][..], |(_, flags)| flags);
+        let idle = |argument: &&clap::Arg| {
+            let id = argument.get_id().as_str();
+            !used.contains(&id) && !COLOUR.contains(&id)
+        };
+        // One that is there already is not passed down again.
+        let hidden = globals
+            .iter()
+            .filter(idle)
+            .map(|argument| argument.clone().hide(true));
+        inner.args(hidden)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_and_command_exists() {
+        let command = Cli::command();
+        for (name, flags) in USED {
+            assert!(command.find_subcommand(name).is_some(), "{name}");
+            for flag in flags.iter().chain(&COLOUR) {
+                let known = |argument: &clap::Arg| argument.get_id().as_str() == *flag;
+                assert!(command.get_arguments().any(known), "{flag}");
+            }
+        }
+    }
+}

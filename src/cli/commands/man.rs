@@ -1,0 +1,130 @@
+//! `man`: the manual page, with all commands in one, then exit status, environment and files.
+
+use std::io::{self, Write};
+
+use clap::Command;
+use clap_mangen::Man;
+
+use crate::cli::exit::Exit;
+use crate::cli::terminal::Ui;
+
+/// What the environment can say.
+const VARIABLES: [(&str, &str); 6] = [
+    (
+        "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY",
+        "The credentials of accounts that name no others.",
+    ),
+    (
+        "TENCENTCLOUD_TOKEN, TENCENTCLOUD_SECURITY_TOKEN",
+        "With temporary credentials: their token. The first that is set counts.",
+    ),
+    (
+        "HTTPS_PROXY, NO_PROXY",
+        "A proxy for the calls, and what it is not for.",
+    ),
+    ("NO_COLOR", "Print without colour."),
+    (
+        "CLICOLOR_FORCE, CLICOLOR",
+        "Print with colour where CLICOLOR_FORCE is set and not 0, without where CLICOLOR is 0. NO_COLOR goes first.",
+    ),
+    (
+        "ESS_CALLBACKS_FLAG",
+        "The flag of that name: ESS_CALLBACKS_LOCK_TIMEOUT is --lock-timeout. The command line wins.",
+    ),
+];
+
+const FILES: [(&str, &str); 6] = [
+    ("callbacks.yaml", "What shall be there."),
+    (
+        "callbacks.state.json",
+        "What is recorded. It holds no secret and may be committed.",
+    ),
+    (
+        "callbacks.state.journal",
+        "What happened since, while an apply runs or after it was killed. Belongs to the state.",
+    ),
+    (
+        "callbacks.state.json.backup",
+        "The state from before the last run.",
+    ),
+    ("callbacks.state.lock", "Who is writing the state."),
+    (
+        ".ess-callbacks/",
+        "The cloud and the state of --sandbox. Remove it to begin anew.",
+    ),
+];
+
+pub(crate) fn run(command: &Command, ui: &mut Ui) -> Exit {
+    ui.bytes(|mut out| write(command, &mut out));
+    Exit::Done
+}
+
+/// Writes the page of this command line.
+fn write(command: &Command, out: &mut dyn Write) -> io::Result<()> {
+    let man = Man::new(command.clone());
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    writeln!(out, ".SH COMMANDS")?;
+    commands(command, "ess-callbacks", out)?;
+    let exits = Exit::ALL.map(|exit| (exit.code().to_string(), exit.meaning()));
+    let exits = exits
+        .iter()
+        .map(|(code, meaning)| (code.as_str(), *meaning));
+    list("EXIT STATUS", exits, out)?;
+    list("ENVIRONMENT", VARIABLES.into_iter(), out)?;
+    list("FILES", FILES.into_iter(), out)
+}
+
+/// The commands below this one, each as a section of its own.
+fn commands(parent: &Command, name: &str, out: &mut dyn Write) -> io::Result<()> {
+    for command in parent.get_subcommands() {
+        let name = format!("{name} {}", command.get_name());
+        // What is said of all commands stands at the beginning already.
+        let own = command.clone().bin_name(&name).after_long_help("");
+        let man = Man::new(own.disable_help_flag(true).disable_version_flag(true));
+        let mut page = Vec::new();
+        man.render_description_section(&mut page)?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+        writeln!(out, ".SS \"{}\"", escaped(&name))?;
+        for line in String::from_utf8_lossy(&page).lines() {
+            // Each part begins as if it were a page.
+            if line.starts_with(".ie ") || line.starts_with(".el ") {
+                continue;
+            }
+            let line = if line.starts_with(".SH ") {
+                ".PP"
+            } else {
+                line
+            };
+            writeln!(out, "{line}")?;
+        }
+        commands(command, &name, out)?;
+    }
+    Ok(())
+}
+
+fn list<'a>(
+    title: &str,
+    items: impl Iterator<Item = (&'a str, &'a str)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, ".SH \"{title}\"")?;
+    for (name, what) in items {
+        writeln!(out, ".TP\n\\fB{}\\fR\n{}", escaped(name), escaped(what))?;
+    }
+    Ok(())
+}
+
+/// Text in which roff sees no commands.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) {
+        format!("\\&{text}")
+    } else {
+        text
+    }
+}

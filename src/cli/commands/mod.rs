@@ -1,0 +1,18 @@
+//! The commands: a file or folder for each, with its arguments beside what it does.
+
+pub(super) mod apply;
+pub(super) mod completions;
+pub(super) mod explain;
+pub(super) mod fmt;
+pub(super) mod import;
+pub(super) mod init;
+pub(super) mod man;
+pub(super) mod plan;
+pub(super) mod sandbox;
+pub(super) mod schema;
+pub(super) mod secret;
+pub(super) mod show;
+pub(super) mod state;
+pub(super) mod unlock;
+pub(super) mod validate;
+pub(super) mod version;

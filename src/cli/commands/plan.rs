@@ -1,0 +1,153 @@
+//! `plan`: shows what apply would change.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::form::{Form, Forms};
+use crate::cli::options::global::Global;
+use crate::cli::options::planning::Planning;
+use crate::cli::options::switch;
+use crate::cli::random::random;
+use crate::cli::shell;
+use crate::cli::terminal::Ui;
+use crate::cli::terminal::plan::{print, refused};
+use crate::cli::workspace::busy;
+use crate::cli::workspace::locations::Locations;
+use crate::cli::workspace::outputs;
+use crate::cli::workspace::{Loaded, Resolve};
+use crate::cli::written::{self, Readers};
+use crate::diag::Diagnostic;
+use crate::model::Salt;
+use crate::plan::{Plan, write_document, write_errored};
+use crate::render;
+use crate::state::LockOwner;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    planning: Planning,
+    /// Leave the secrets unresolved: a changed key or token is then not seen.
+    #[arg(long, env = "ESS_CALLBACKS_NO_SECRETS", value_parser = switch::parse)]
+    no_secrets: bool,
+    /// Save the plan to this file, for `apply FILE`.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_OUT",
+        value_name = "FILE",
+        conflicts_with = "no_secrets"
+    )]
+    out: Option<PathBuf>,
+    /// Exit with 2 when there are changes.
+    #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = switch::parse)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    forms: Forms,
+    /// Plan for this many requests a second; used for the estimate only.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_RATE",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    rate: u32,
+}
+
+pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let form = args.forms.form(global)?;
+    let made = make(global, &args, ui).await;
+    if let Err(failure) = &made
+        && !ui.json()
+    {
+        errored(failure, &form, ui);
+    }
+    let Made {
+        plan,
+        warnings,
+        busy,
+    } = made?;
+    let Args {
+        planning,
+        no_secrets: _,
+        out,
+        detailed_exitcode,
+        forms: _,
+        rate,
+    } = args;
+    print(&plan, &warnings, &form, rate, ui);
+    busy::note(busy.as_ref(), "this plan", ui);
+    if !plan.tripped.is_empty() {
+        if let Some(path) = out {
+            ui.note(format_args!(
+                "The plan was not saved to {}: a guard refuses it, so it could not be applied.",
+                path.display()
+            ));
+        }
+        return Ok(refused(&plan, ui));
+    }
+    if let Some(path) = out {
+        save(&plan, &warnings, &path)?;
+        ui.note(format_args!(
+            "Saved the plan to {}. To apply exactly this:\n\n    {}\n",
+            path.display(),
+            shell::apply(&path, global, planning.commands)
+        ));
+    }
+    let pending = detailed_exitcode && (!plan.is_empty() || plan.records_something());
+    Ok(if pending { Exit::Pending } else { Exit::Done })
+}
+
+/// A plan, and what is to be said beside it.
+struct Made {
+    plan: Plan,
+    warnings: Vec<Diagnostic>,
+    busy: Option<LockOwner>,
+}
+
+async fn make(global: &Global, args: &Args, ui: &mut Ui) -> Result<Made, Failure> {
+    let locations = Locations::of(global)?;
+    outputs::check(&locations, None, &[("--out", args.out.as_deref())])?;
+    if args.no_secrets && args.planning.heal {
+        let message = "--heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets";
+        return Err(Failure::usage(message).advice("Leave one of the two out."));
+    }
+    let resolve = (!args.no_secrets).then(|| Resolve::of(&args.planning));
+    let (loaded, recorded) =
+        Loaded::read_with_state(global, &locations, resolve.transpose()?, ui).await?;
+    let busy = busy::holder(&locations.store()?).await;
+    let plan = loaded.plan(&recorded, Salt(random()?), &args.planning)?;
+    Ok(Made {
+        plan,
+        warnings: loaded.warnings,
+        busy,
+    })
+}
+
+/// Tells whoever reads the document or the comment why there is no plan.
+fn errored(failure: &Failure, form: &Form, ui: &mut Ui) {
+    match form {
+        Form::Json if !failure.diagnostics.is_empty() => {
+            ui.bytes(|out| write_errored(&failure.diagnostics, out));
+        }
+        Form::Markdown(subject) => {
+            // It takes the place of a comment on a plan that no longer holds.
+            let page = render::error_markdown(&ui.plain(failure), subject);
+            ui.print(format_args!("{page}"));
+        }
+        Form::Json | Form::Text(_) | Form::Diff => {}
+    }
+}
+
+/// Writes the file whole or not at all.
+fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure> {
+    let plan = &plan.where_something_is_called();
+    let saved = written::write(path, Readers::Owner, |out| {
+        write_document(plan, warnings, out)
+    });
+    saved.map_err(|error| {
+        Failure::error(format!(
+            "the plan can't be saved to `{}`: {error}",
+            path.display()
+        ))
+    })
+}

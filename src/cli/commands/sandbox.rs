@@ -1,0 +1,170 @@
+//! `sandbox`: serves an eSign of one's own to any client.
+
+use std::path::PathBuf;
+
+use crate::cli::clock;
+use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::cli::options::switch;
+use crate::cli::process::signals;
+use crate::cli::random::random;
+use crate::cli::terminal::Ui;
+use crate::sandbox::{
+    self, CloudFile, Customer, FaultSpec, Limits, Member, OnExists, Options, Sandbox, SandboxError,
+    Script,
+};
+use crate::secret::Secret;
+use crate::sign::Credential;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to listen. Only this machine can reach it, unless --allow-remote is given.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8901"
+    )]
+    listen: String,
+    /// Let other machines reach it. Anybody who does can read its log and make it send requests.
+    #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = switch::parse)]
+    allow_remote: bool,
+    /// Accept this key pair, of an account of its own or of the one named. Repeatable [default: the
+    /// pair in the environment, else a fresh one, which is printed].
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_CREDENTIAL",
+        value_name = "[ACCOUNT=]ID:KEY",
+        value_delimiter = ' '
+    )]
+    #[arg(hide_env_values = true)]
+    credential: Vec<String>,
+    /// A member organization of the group. Repeatable; without any, every organization is a member.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_MEMBER",
+        value_name = "ID[:NAME[:STATUS]]",
+        value_delimiter = ' '
+    )]
+    member: Vec<Member>,
+    /// Keep the sandbox's callbacks in this file.
+    #[arg(long, env = "ESS_CALLBACKS_CLOUD", value_name = "FILE")]
+    cloud: Option<PathBuf>,
+    /// Requests a second for each key pair; 0 lifts the limit.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_LIMIT",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    limit: u32,
+    /// Faults by chance: lost-after=0.1,throttle=0.05,slow=800ms,skew=+400 …
+    #[arg(long, env = "ESS_CALLBACKS_FAULT", value_name = "SPEC")]
+    fault: Option<FaultSpec>,
+    /// Faults in order: ok,lost-before,lost-after,ok …
+    #[arg(long, env = "ESS_CALLBACKS_SCRIPT", value_name = "SPEC")]
+    script: Option<Script>,
+    /// Makes the faults repeatable.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_SEED",
+        value_name = "N",
+        default_value_t = 0
+    )]
+    seed: u64,
+    /// What an add of an existing URL answers: success or error. The vendor does not say.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_EXISTS",
+        value_name = "ANSWER",
+        default_value = "success"
+    )]
+    exists: OnExists,
+}
+
+pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let Args {
+        listen,
+        allow_remote,
+        credential,
+        member,
+        cloud,
+        limit,
+        fault,
+        script,
+        seed,
+        exists,
+    } = args;
+    let (customers, fresh) = customers(&credential)?;
+    let options = Options {
+        customers: customers.clone(),
+        members: member,
+        cloud: cloud.map(|path| CloudFile {
+            path,
+            keep_secrets: true,
+        }),
+        limit,
+        exists,
+        faults: fault.unwrap_or_default(),
+        script: script.unwrap_or_default(),
+        seed,
+        limits: Limits::default(),
+    };
+    let failed = |error: SandboxError| Failure::error(with_causes(&error));
+    let listener = sandbox::bind(&listen, allow_remote).await.map_err(failed)?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::error(error.to_string()))?;
+    let served = Sandbox::new(options, clock::of_sandbox()).map_err(failed)?;
+    ui.print(format_args!("Listening on http://{address}\n"));
+    if let Some(fresh) = fresh {
+        // The one secret that is printed: it was made this moment, for this sandbox alone.
+        ui.print(format_args!(
+            "TENCENTCLOUD_SECRET_ID={}\nTENCENTCLOUD_SECRET_KEY={}\n",
+            fresh.credential.secret_id,
+            fresh.credential.secret_key.expose()
+        ));
+    }
+    ui.flush();
+    let mut asked = signals::listen(|| "What is in flight gets no answer.".to_owned());
+    let shutdown = async move {
+        // An error means that nobody can ask any more.
+        if asked.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    sandbox::run(listener, served, shutdown)
+        .await
+        .map_err(failed)?;
+    Ok(Exit::Done)
+}
+
+/// Who may call: those given, else the pair in the environment, else a fresh one.
+fn customers(given: &[String]) -> Result<(Vec<Customer>, Option<Customer>), Failure> {
+    if !given.is_empty() {
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|error| Failure::usage(format!("--credential: {error}")))
+        };
+        return Ok((given.iter().map(parse).collect::<Result<_, _>>()?, None));
+    }
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let (Some(secret_id), Some(key)) = (
+        set("TENCENTCLOUD_SECRET_ID"),
+        set("TENCENTCLOUD_SECRET_KEY"),
+    ) {
+        let credential = Credential {
+            secret_id,
+            secret_key: Secret::new(key),
+            token: None,
+        };
+        return Ok((
+            vec![Customer {
+                account: "default".to_owned(),
+                credential,
+            }],
+            None,
+        ));
+    }
+    let fresh = Customer::fresh("default", u64::from_be_bytes(random()?));
+    Ok((vec![fresh.clone()], Some(fresh)))
+}

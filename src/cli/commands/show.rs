@@ -1,0 +1,83 @@
+//! `show`: a saved plan, or what is recorded.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::form::{Form, Forms};
+use crate::cli::options::global::Global;
+use crate::cli::terminal::Ui;
+use crate::cli::terminal::plan;
+use crate::cli::workspace::busy;
+use crate::cli::workspace::locations::Locations;
+use crate::cli::workspace::locations::missing;
+use crate::plan::{Plan, read_document};
+use crate::render;
+use crate::state::Store;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A saved plan or a state file; without it, the state.
+    #[arg(value_name = "PLAN|STATE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    forms: Forms,
+}
+
+pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let Args { file, forms } = args;
+    let form = forms.form(global)?;
+    if let Some(path) = &file
+        && let Some(plan) = saved_plan(path)?
+    {
+        plan::print(&plan, &[], &form, 20, ui);
+        return Ok(Exit::Done);
+    }
+    if matches!(form, Form::Markdown(_) | Form::Diff) {
+        return Err(Failure::usage(
+            "markdown and diff are formats of a plan; a state is shown as text or json",
+        ));
+    }
+    let (store, recorded) = if let Some(path) = file {
+        let store = Store::on_disk(&path);
+        let recorded = store.peek().await?;
+        (store, recorded.ok_or_else(|| missing(&path))?)
+    } else {
+        let locations = Locations::of(global)?;
+        (locations.store()?, locations.recorded().await?)
+    };
+    let busy = busy::holder(&store).await;
+    if ui.json() || form == Form::Json {
+        ui.bytes(|out| render::state_json(&recorded, out));
+    } else {
+        let style = ui.style(20);
+        ui.stream(|out| render::state_text(&recorded, &style, out));
+    }
+    busy::note(busy.as_ref(), "what is shown", ui);
+    Ok(Exit::Done)
+}
+
+/// The plan in this file; `None` when it holds something else, which must be a state then.
+fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::error(format!("`{}` can't be read: {error}", path.display())))?;
+    if !text.trim_start().starts_with(['{', '<']) {
+        let message = format!("`{}` is neither a saved plan nor a state", path.display());
+        return Err(Failure::error(message).advice(
+            "`plan --out FILE` saves a plan, `apply` writes the state. What callbacks.yaml declares, `plan` shows.",
+        ));
+    }
+    if !text
+        .get(..200.min(text.len()))
+        .unwrap_or(&text)
+        .contains("\"format_version\"")
+    {
+        return Ok(None);
+    }
+    let plan = read_document(&text).map_err(|error| {
+        Failure::error(format!(
+            "the plan `{}` can't be shown: {error}",
+            path.display()
+        ))
+    })?;
+    Ok(Some(plan))
+}

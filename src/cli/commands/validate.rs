@@ -1,0 +1,86 @@
+//! `validate`: every problem in the configuration, at once.
+
+use clap::ValueEnum;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::global::Global;
+use crate::cli::options::secret_commands::Commands;
+use crate::cli::options::switch;
+use crate::cli::terminal::Ui;
+use crate::cli::workspace::locations::Locations;
+use crate::cli::workspace::{Loaded, Resolve};
+use crate::diag::Diagnostic;
+use crate::render::{self, counted};
+
+/// Who shows problems beside the lines they are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Annotate {
+    /// Annotations of a GitHub Actions step.
+    Github,
+    /// GitLab's code quality report.
+    Gitlab,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print the problems as this system shows them beside the lines; as text they stand on standard
+    /// error in any case.
+    #[arg(long, env = "ESS_CALLBACKS_ANNOTATE", value_name = "FOR")]
+    annotate: Option<Annotate>,
+    /// Resolve the secret references too, and check their values.
+    #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = switch::parse)]
+    secrets: bool,
+    #[command(flatten)]
+    commands: Commands,
+}
+
+pub(crate) async fn run(global: &Global, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    ui.tell_in_full();
+    let locations = Locations::of(global)?;
+    let resolve = args.secrets.then_some(Resolve {
+        commands: args.commands,
+        only: Vec::new(),
+    });
+    let read = Loaded::read(global, &locations, resolve, ui).await;
+    if let Some(system) = args.annotate {
+        // Printed when there are errors too; that is when it is wanted.
+        let problems = match &read {
+            Ok(loaded) => &loaded.warnings,
+            Err(failure) => &failure.diagnostics,
+        };
+        annotate(problems, system, &locations, ui);
+        return read.map(|_| Exit::Done);
+    }
+    let loaded = read?;
+    let organizations = &loaded.desired.organizations;
+    let callbacks = organizations
+        .iter()
+        .map(|organization| organization.callbacks.len())
+        .sum();
+    let warnings = match loaded.warnings.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "warning", "warnings")),
+    };
+    ui.say(format_args!(
+        "Success! The configuration is valid: {}, {}{warnings}.",
+        counted(organizations.len(), "organization", "organizations"),
+        counted(callbacks, "callback", "callbacks"),
+    ));
+    Ok(Exit::Done)
+}
+
+/// Prints the problems for the machine that shows them beside the lines.
+fn annotate(problems: &[Diagnostic], system: Annotate, locations: &Locations, ui: &mut Ui) {
+    if ui.json() {
+        return;
+    }
+    let text = match system {
+        Annotate::Github => render::github_annotations(problems),
+        Annotate::Gitlab => {
+            render::gitlab_code_quality(problems, &locations.config.display().to_string())
+        }
+    };
+    // These are commands, and ours.
+    ui.bytes(|out| out.write_all(text.as_bytes()));
+    ui.flush();
+}

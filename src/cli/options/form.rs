@@ -1,0 +1,162 @@
+//! How a plan is printed: the flags of `plan` and `show` that say so, and what they mean together.
+
+use std::path::{Component, Path};
+
+use clap::{Args, ValueEnum};
+
+use super::global::Global;
+use super::switch;
+use crate::cli::exit::Failure;
+use crate::render::{Commit, Label, Subject};
+
+/// How to print a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// The plan document.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+    /// A unified diff of what is recorded and what is desired.
+    Diff,
+}
+
+/// The flags.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Forms {
+    /// How to print it.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) brief: Brief,
+    /// With --format markdown: keeps this comment apart from those of other configurations [default:
+    /// the configuration's path].
+    #[arg(long, env = "ESS_CALLBACKS_LABEL", value_name = "NAME")]
+    label: Option<Label>,
+    /// With --format markdown: the commit to name [default: the one that the CI system's environment
+    /// names].
+    #[arg(long, env = "ESS_CALLBACKS_COMMIT", value_name = "ID")]
+    commit: Option<Commit>,
+}
+
+/// The flag of all that print a plan as text.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Brief {
+    /// Print one line a change, with its address only.
+    #[arg(long, env = "ESS_CALLBACKS_SUMMARY", value_parser = switch::parse)]
+    pub(crate) summary: bool,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// For people.
+    Text(Brevity),
+    /// The plan document.
+    Json,
+    /// A comment.
+    Markdown(Subject),
+    /// A unified diff.
+    Diff,
+}
+
+/// How much of a change is text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Brevity {
+    /// All of it.
+    InFull,
+    /// Its address.
+    Addresses,
+}
+
+impl From<Brief> for Form {
+    fn from(brief: Brief) -> Self {
+        Self::Text(if brief.summary {
+            Brevity::Addresses
+        } else {
+            Brevity::InFull
+        })
+    }
+}
+
+impl Forms {
+    /// What these flags ask for.
+    pub(crate) fn form(&self, global: &Global) -> Result<Form, Failure> {
+        if self.brief.summary && self.format != Format::Text {
+            let message = "--summary is a form of the text, so it can't be given together with another --format";
+            return Err(Failure::usage(message).advice("Leave one of the two out."));
+        }
+        Ok(match self.format {
+            Format::Text => self.brief.into(),
+            Format::Json => Form::Json,
+            Format::Markdown => Form::Markdown(self.subject(&global.config)),
+            Format::Diff => Form::Diff,
+        })
+    }
+
+    fn subject(&self, config: &Path) -> Subject {
+        Subject {
+            named: self.label.is_some() || config != Path::new("callbacks.yaml"),
+            label: self.label.clone().unwrap_or_else(|| label(config)),
+            commit: self.commit.clone().or_else(commit),
+        }
+    }
+}
+
+/// The configuration's path as it was given; of one that another machine has elsewhere, the name.
+fn label(config: &Path) -> Label {
+    if config == Path::new("-") {
+        return Label::of_name("stdin");
+    }
+    let elsewhere = |part| {
+        matches!(
+            part,
+            Component::RootDir | Component::ParentDir | Component::Prefix(_)
+        )
+    };
+    // Without a slash at its end.
+    let config = config.components().as_path();
+    let path = if config.components().any(elsewhere) {
+        config.file_name().map_or(config, Path::new)
+    } else {
+        config.strip_prefix(".").unwrap_or(config)
+    };
+    Label::of_name(&path.to_string_lossy())
+}
+
+/// The commit that a CI system says it works on.
+fn commit() -> Option<Commit> {
+    let set = |name: &str| std::env::var(name).ok();
+    // For a pull request GitHub names a merge that nobody has seen.
+    let merged = set("GITHUB_EVENT_NAME").is_some_and(|event| event.starts_with("pull_request"));
+    let names = ["CI_COMMIT_SHA", "BUILDKITE_COMMIT", "GITHUB_SHA"];
+    let known = names
+        .into_iter()
+        .filter(|name| !(merged && *name == "GITHUB_SHA"));
+    known.filter_map(set).find_map(|id| id.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_the_path_in_the_repository() {
+        for (config, expected) in [
+            ("callbacks.yaml", "callbacks.yaml"),
+            ("./teams/pay.yaml", "teams/pay.yaml"),
+            ("/srv/checkout/callbacks.yaml", "callbacks.yaml"),
+            ("../callbacks.yaml", "callbacks.yaml"),
+            ("teams/", "teams"),
+            ("-", "stdin"),
+        ] {
+            assert_eq!(label(Path::new(config)).to_string(), expected, "{config}");
+        }
+    }
+}

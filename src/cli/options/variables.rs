@@ -1,0 +1,44 @@
+//! Values for variables of callbacks.yaml: `--var NAME=VALUE` and `ESS_CALLBACKS_VAR_<NAME>`.
+
+use std::collections::BTreeMap;
+
+use crate::cli::exit::Failure;
+use crate::config::Given;
+
+/// What the environment variables begin with.
+pub(crate) const PREFIX: &str = "ESS_CALLBACKS_VAR_";
+
+/// Reads one `NAME=VALUE`.
+pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// Everything that is given in flags and in the environment.
+pub(crate) fn given(flags: &[(String, String)]) -> Result<Given, Failure> {
+    let mut by_name = BTreeMap::new();
+    for (name, value) in flags {
+        let earlier = by_name.insert(name.clone(), value.clone());
+        if earlier.is_some_and(|earlier| earlier != *value) {
+            let message = format!("--var {name}: given twice, with different values");
+            return Err(Failure::usage(message));
+        }
+    }
+    let mut environment = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+            continue;
+        };
+        let Some(value) = value.to_str() else {
+            let message = format!("the value of {PREFIX}{name} is not UTF-8");
+            return Err(Failure::usage(message));
+        };
+        environment.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(Given {
+        flags: by_name,
+        environment,
+    })
+}

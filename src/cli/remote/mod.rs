@@ -1,0 +1,140 @@
+//! What the calls go to: eSign, an address of the user's, or the embedded sandbox.
+
+mod credentials;
+mod identity;
+pub(super) mod signers;
+
+use std::collections::BTreeMap;
+
+use crate::cli::clock;
+use crate::cli::exit::{Failure, with_causes};
+use crate::cli::options::global::Global;
+use crate::cli::process::descriptors::Bound;
+use crate::cli::random::random;
+use crate::cli::workspace::locations::Locations;
+use crate::client::{CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpOptions};
+use crate::model::{AccountName, RecordedAccount};
+use crate::plan::Plan;
+use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
+use crate::sign::Credential;
+use identity::Owners;
+use signers::Signers;
+
+/// The other side.
+pub(crate) struct Remote {
+    pub(crate) api: HttpApi,
+    /// Those of the embedded sandbox are new each time, so they say nothing.
+    pub(crate) signers: Signers,
+    /// Whose credentials they are.
+    pub(crate) owners: Owners,
+    sandbox: Option<Running>,
+    /// How many connections may be open.
+    pub(crate) connections: Option<Bound>,
+}
+
+impl Remote {
+    /// Finds the credentials, checks whose they are, and makes ready to call. Changes nothing yet.
+    pub(crate) async fn connect(
+        global: &Global,
+        locations: &Locations,
+        plan: &Plan,
+        known: &BTreeMap<AccountName, RecordedAccount>,
+        rate: u32,
+    ) -> Result<Self, Failure> {
+        let connections = Bound::of_this_process(locations.cloud.is_some());
+        let Some(cloud) = &locations.cloud else {
+            let credentials = credentials::find(&plan.accounts, global)?;
+            let endpoint = locations.endpoint.clone();
+            let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
+            let id =
+                |(name, one): (&AccountName, &Credential)| (name.clone(), one.secret_id.clone());
+            let secret_ids = credentials.iter().map(id).collect();
+            let signers = signers::of(plan, &secret_ids);
+            let api = api(global, endpoint.clone(), credentials, connections)?;
+            let owners = identity::check(&api, plan, &endpoint, &signers, known).await?;
+            return Ok(Self {
+                api,
+                signers,
+                owners,
+                sandbox: None,
+                connections,
+            });
+        };
+        let customers: Vec<Customer> = plan
+            .accounts
+            .keys()
+            .map(|account| {
+                Ok(Customer::fresh(
+                    account.as_str(),
+                    u64::from_be_bytes(random()?),
+                ))
+            })
+            .collect::<Result<_, Failure>>()?;
+        let credentials = plan
+            .accounts
+            .keys()
+            .cloned()
+            .zip(customers.iter().map(|c| c.credential.clone()));
+        let credentials = credentials.collect::<BTreeMap<_, _>>();
+        let options = Options {
+            customers,
+            cloud: Some(CloudFile {
+                path: cloud.clone(),
+                keep_secrets: false,
+            }),
+            limit: rate,
+            seed: u64::from_be_bytes(random()?),
+            ..Options::default()
+        };
+        let sandbox = Sandbox::embedded(options, clock::of_sandbox())
+            .await
+            .map_err(|error| Failure::error(with_causes(&error)))?;
+        let endpoint = Endpoint::parse(&sandbox.endpoint())
+            .map_err(|error| Failure::error(error.to_string()))?;
+        Ok(Self {
+            api: api(global, endpoint, credentials, connections)?,
+            signers: Signers::new(),
+            owners: Owners::new(),
+            sandbox: Some(sandbox),
+            connections,
+        })
+    }
+
+    /// Ends the embedded sandbox. What it answered is in its file already.
+    pub(crate) async fn shutdown(self) {
+        if let Some(sandbox) = self.sandbox {
+            if let Err(error) = sandbox.shutdown().await {
+                tracing::warn!("{}", with_causes(&error));
+            }
+        }
+    }
+}
+
+fn api(
+    global: &Global,
+    endpoint: Endpoint,
+    credentials: BTreeMap<AccountName, Credential>,
+    connections: Option<Bound>,
+) -> Result<HttpApi, Failure> {
+    let extra_roots = match &global.ca_file {
+        Some(path) => {
+            let file = path.display().to_string();
+            let pem = std::fs::read(path).map_err(|error| {
+                Failure::error(format!("the certificates `{file}` can't be read: {error}"))
+            })?;
+            Some(ExtraRoots { file, pem })
+        }
+        None => None,
+    };
+    let credentials = credentials
+        .into_iter()
+        .map(|(account, one)| (account, CredentialSource::Static(one)))
+        .collect();
+    let options = HttpOptions {
+        region: None,
+        extra_roots,
+        most_idle: connections.map(|bound| bound.idle),
+    };
+    HttpApi::new(endpoint, credentials, &options)
+        .map_err(|error| Failure::error(with_causes(&error)))
+}

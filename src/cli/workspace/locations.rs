@@ -1,0 +1,179 @@
+//! Where a command works: its configuration, its state, and what it calls.
+
+use std::path::{Path, PathBuf};
+
+use super::sources;
+use crate::cli::exit::Failure;
+use crate::cli::options::global::Global;
+use crate::cli::options::variables;
+use crate::client::Endpoint;
+use crate::config;
+use crate::model::{Environment, Recorded};
+use crate::plan::Destination;
+use crate::state::{RealFiles, Store};
+
+/// The sandbox's files, in the folder of the configuration.
+const SANDBOX_FOLDER: &str = ".ess-callbacks";
+
+/// The state of a configuration that is a directory, comes from standard input, or is named
+/// `callbacks.yaml`.
+const COMMON_STATE: &str = "callbacks.state.json";
+
+/// Where things are.
+#[derive(Clone, Debug)]
+pub(crate) struct Locations {
+    /// The configuration, as named.
+    pub(crate) config: PathBuf,
+    /// Values for its variables.
+    pub(crate) given: config::Given,
+    /// The state file.
+    pub(crate) state: PathBuf,
+    /// It was given with --state.
+    named: bool,
+    /// The embedded sandbox's cloud, when `--sandbox` was given.
+    pub(crate) cloud: Option<PathBuf>,
+    /// What `--endpoint` gave.
+    pub(crate) endpoint: Option<Endpoint>,
+}
+
+impl Locations {
+    pub(crate) fn of(global: &Global) -> Result<Self, Failure> {
+        let folder = sources::folder(&global.config);
+        // For messages: `./x` is a longer way to say `x`.
+        let folder = if folder == Path::new(".") {
+            PathBuf::new()
+        } else {
+            folder
+        };
+        if global.sandbox && (global.state.is_some() || global.endpoint.is_some()) {
+            let message = "--sandbox works on a state and an eSign of its own, so it can't be given together \
+                           with --state or --endpoint";
+            return Err(Failure::usage(message).advice(
+                "Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.",
+            ));
+        }
+        // Before anything is read: a mistake in a flag is told as one.
+        let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();
+        let endpoint = endpoint.map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
+        if let Some(state) = &global.state {
+            no_remote_state(state)?;
+        }
+        let (state, cloud) = if global.sandbox {
+            let folder = folder.join(SANDBOX_FOLDER);
+            (
+                folder.join("sandbox.state.json"),
+                Some(folder.join("sandbox.json")),
+            )
+        } else {
+            (
+                global
+                    .state
+                    .clone()
+                    .unwrap_or_else(|| state_of(&global.config, &folder)),
+                None,
+            )
+        };
+        Ok(Self {
+            config: global.config.clone(),
+            given: variables::given(&global.var)?,
+            state,
+            cloud,
+            endpoint,
+            named: global.state.is_some(),
+        })
+    }
+
+    /// What to say of the state's name, if it is an older one.
+    pub(crate) fn older_name(&self) -> Option<String> {
+        let stem = self.config.file_stem()?.to_string_lossy();
+        let is_common = self.state.file_name()? == COMMON_STATE;
+        let own = format!("{stem}.state.json");
+        let expected = sources::is_yaml(&self.config) && own != COMMON_STATE;
+        (is_common && expected && !self.named && !self.config.is_dir()).then(|| {
+            format!(
+                "Note: the state is {}, as there is no {own}. To name it after the configuration, rename it when no \
+                 apply is running and no {} is left.",
+                self.state.display(),
+                Store::on_disk(&self.state).paths().journal.display()
+            )
+        })
+    }
+
+    /// What calls go to.
+    pub(crate) fn destination(&self, environment: Environment) -> Destination {
+        match &self.endpoint {
+            _ if self.cloud.is_some() => Destination::Sandbox,
+            Some(url) if *url != Endpoint::of(environment) => {
+                Destination::Endpoint(url.to_string())
+            }
+            Some(_) | None => Destination::Esign,
+        }
+    }
+
+    /// The state, in a folder that is there. The sandbox's is made with its state.
+    pub(crate) fn store(&self) -> Result<Store<RealFiles>, Failure> {
+        let store = Store::on_disk(&self.state);
+        if self.cloud.is_none() {
+            store.check_folder()?;
+        }
+        Ok(store)
+    }
+
+    /// What is recorded; a failure where nothing is.
+    pub(crate) async fn recorded(&self) -> Result<Recorded, Failure> {
+        let recorded = self.store()?.peek().await?;
+        recorded.ok_or_else(|| missing(&self.state))
+    }
+}
+
+/// There is nothing to look at.
+pub(crate) fn missing(path: &Path) -> Failure {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let rehearsed = folder
+        .join(SANDBOX_FOLDER)
+        .join("sandbox.state.json")
+        .exists();
+    let sandbox = if rehearsed {
+        "There is one of the sandbox: add `--sandbox` to look at it. "
+    } else {
+        ""
+    };
+    Failure::error(format!("there is no state `{}`", path.display())).advice(format!(
+        "{sandbox}The first apply or import makes it. Name another with --state."
+    ))
+}
+
+/// A remote state must not become a folder called `s3:`.
+fn no_remote_state(state: &Path) -> Result<(), Failure> {
+    let text = state.to_string_lossy();
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let letters = |scheme: &str| {
+        scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '+')
+    };
+    if !scheme.is_some_and(|scheme| !scheme.is_empty() && letters(scheme)) {
+        return Ok(());
+    }
+    let message = format!("--state {text}: a state is a local file; remote ones are not built yet");
+    Err(Failure::usage(message).advice("Give a path."))
+}
+
+/// The state that belongs to a configuration in this folder: `NAME.state.json` for `NAME.yaml`, so that
+/// several stages can be in one folder, and else `callbacks.state.json`.
+fn state_of(config: &Path, folder: &Path) -> PathBuf {
+    let common = folder.join(COMMON_STATE);
+    let stem = config.file_stem().filter(|_| sources::is_yaml(config));
+    let Some(stem) = stem.filter(|_| !config.is_dir()) else {
+        return common;
+    };
+    let mut name = stem.to_owned();
+    name.push(".state.json");
+    let own = folder.join(name);
+    // Before stages, every configuration had this one. With a callbacks.yaml it belongs to that.
+    let is_older = common.exists() && !own.exists();
+    let has_owner = ["callbacks.yaml", "callbacks.yml"]
+        .iter()
+        .any(|name| folder.join(name).exists());
+    if is_older && !has_owner { common } else { own }
+}

@@ -1,0 +1,61 @@
+//! Taking the state's lock, and what is said of a state and of what lies beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::locations::Locations;
+use crate::cli::exit::Failure;
+use crate::cli::process::owner;
+use crate::cli::terminal::Ui;
+use crate::model::Environment;
+use crate::state::{LockOwner, Locked, RealFiles, Store, conflict_copies};
+
+/// Says that two machines may have written the state at once.
+pub(crate) fn tell_copies(store: &Store<RealFiles>, ui: &mut Ui) {
+    for copy in conflict_copies(&store.paths().state) {
+        ui.note(format_args!(
+            "Warning: `{}` looks like a copy of the state that was made because two machines wrote it at once. What \
+             one of them did may be recorded there alone: compare the two, then move the copy away. Keep the state \
+             out of folders that are synchronized.",
+            copy.display()
+        ));
+    }
+}
+
+/// Takes the state's lock for a command that writes.
+pub(crate) async fn lock(
+    locations: &Locations,
+    environment: Environment,
+    timeout: Option<Duration>,
+    ui: &mut Ui,
+) -> Result<Locked<RealFiles>, Failure> {
+    if let Some(note) = locations.older_name() {
+        ui.note(format_args!("{note}"));
+    }
+    let owner = owner::this_process()?;
+    let waiting = |holder: Option<&LockOwner>| {
+        let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
+        ui.note(format_args!(
+            "Waiting for the state's lock, held by {holder} …"
+        ));
+    };
+    if let Some(folder) = locations.cloud.as_deref().and_then(Path::parent) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::error(format!(
+                "the sandbox's folder `{}` can't be made: {error}",
+                folder.display()
+            ))
+        })?;
+    }
+    let store = locations.store()?;
+    let state = store
+        .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
+        .await?;
+    tell_copies(&store, ui);
+    if let Some(gone) = state.taken_over() {
+        ui.note(format_args!(
+            "Note: the last owner of the lock ended without freeing it: {gone}"
+        ));
+    }
+    Ok(state)
+}
