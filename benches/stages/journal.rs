@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ess_callbacks::model::{
-    Desired, Environment, Fingerprint, Fingerprints, Identity, Intent, Lineage, LostCall, Outcome,
-    RequestId, Timestamp, Write,
+    Desired, Environment, Fingerprint, Fingerprints, Identity, Intent, Lineage, Outcome, RequestId,
+    SignedWrite, Timestamp, Write,
 };
 use ess_callbacks::state::{Files, Hindrance, Kind, RealFiles, Store, format};
 
@@ -54,7 +54,7 @@ fn intent(desired: &Desired) -> Intent {
         handle: organization.handle.clone(),
         operator: organization.operator.clone(),
         protect: false,
-        call: LostCall {
+        call: SignedWrite {
             write: Write::Add(Fingerprints {
                 key: Some(Fingerprint([1; 16])),
                 token: Some(Fingerprint([2; 16])),

@@ -37,7 +37,7 @@ fn unlearnt(plan: &Plan) -> Plan {
         .iter_mut()
         .flat_map(|organization| &mut organization.changes)
     {
-        if let Some(after) = &mut change.after {
+        if let Some(after) = change.after_mut() {
             after.fingerprints = None;
         }
     }

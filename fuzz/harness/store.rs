@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ess_callbacks::model::{
     AccountName, CallbackUrl, Environment, Fingerprints, Handle, Identity, Intent, Lineage,
-    LostCall, OperatorId, Outcome, Recorded, RequestId, Salt, Scope, Timestamp, Write,
+    OperatorId, Outcome, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
 };
 use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{LockOwner, Locked, StateError, Store};
@@ -156,7 +156,7 @@ fn intent(recorded: &Recorded, url: &str) -> Intent {
         handle: Handle::new("new"),
         operator: OperatorId::new("op"),
         protect: false,
-        call: LostCall {
+        call: SignedWrite {
             write: Write::Add(Fingerprints::default()),
             signed_at: NOW,
         },

@@ -9,13 +9,14 @@ use super::clock::{OwnTime, WallClock};
 use super::context::{Account, Context};
 use super::ledger::End;
 use super::standing::Standing;
+use super::step::Step;
 use crate::client::pace::{Reservation, SentAt, Slot};
 use crate::client::retry::delay;
 use crate::client::{Api, ServerTime};
 use crate::model::{
-    ApiError, Blast, CallId, Event, LostCall, NotAttempted, Outcome, RequestId, Timestamp, Write,
+    ApiError, Blast, CallId, Calls, Event, NotAttempted, Outcome, RequestId, Timestamp, Write,
 };
-use crate::plan::{Change, OrganizationPlan, Reason};
+use crate::plan::{Change, OrganizationPlan};
 use crate::state::Files;
 
 /// A call that eSign throttles so often in a row is given up: somebody else uses up the limit.
@@ -104,18 +105,18 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     /// Sends the call until it has an outcome or must be given up.
     pub(super) async fn send(
         &self,
-        write: Write,
+        step: Step<'_>,
         first: Option<Reservation>,
     ) -> Result<Finished, End> {
         let mut tries = Tries::default();
         let mut reserved = first;
         loop {
             let ended = async {
-                if write == Write::Delete {
+                if matches!(step, Step::Delete) {
                     self.know_the_time().await?;
                 }
-                self.fence(Some(write)).await?;
-                self.attempt(write, reserved.take()).await
+                self.fence(Some(step.write())).await?;
+                self.attempt(step, reserved.take()).await
             };
             let (outcome, sent) = ended.await.map_err(|why| tries.left(why))?;
             match self.judge(outcome, sent, &mut tries).await {
@@ -224,7 +225,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
     /// One attempt in a slot of its own, or in one reserved for it.
     async fn attempt(
         &self,
-        write: Write,
+        step: Step<'_>,
         reserved: Option<Reservation>,
     ) -> Result<(Outcome, SentAt), NotAttempted> {
         let pace = &self.account.pace;
@@ -244,56 +245,47 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
         // The add of a replace is awaited with its delete.
         let _awaited = (!self.committed).then(|| self.context.await_call());
         let signed_at = self.context.signing_time(self.account);
-        let id = self.begin(write, signed_at).await?;
+        let id = self.record_intent(step, signed_at).await?;
         let sent = match slot {
             Place::Reserved(reservation) => reservation.use_now().await,
             Place::Slot(slot) => slot.start().await,
         };
-        let outcome = self.call(id, write, (signed_at, sent)).await;
+        let outcome = self.make_call(id, step, (signed_at, sent)).await;
         self.context.flush().await;
         Ok((outcome, sent))
     }
 
     /// Makes an intent durable. The first one of a change is when the change begins for those who
     /// watch: until then it stood in line.
-    pub(super) async fn begin(
+    pub(super) async fn record_intent(
         &self,
-        write: Write,
+        step: Step<'_>,
         signed_at: Timestamp,
     ) -> Result<CallId, NotAttempted> {
-        let call = LostCall { write, signed_at };
-        let id = self
-            .context
-            .begin(self.organization, self.change, call)
-            .await?;
+        let intent = step.intent(self.organization, self.change, signed_at);
+        let id = self.context.record_intent(intent).await?;
         if self.begun.set(Instant::now()).is_ok() {
-            let Change {
-                address,
-                action,
-                steps,
-                ..
-            } = self.change;
             self.context.tell(Event::Started {
-                address: address.clone(),
-                action: *action,
-                steps: *steps,
+                address: self.change.address.clone(),
+                action: self.change.action,
+                calls: self.change.calls(),
             });
         }
         Ok(id)
     }
 
     /// The call itself, and what its answer teaches. Nothing interrupts it.
-    pub(super) async fn call(
+    pub(super) async fn make_call(
         &self,
         id: CallId,
-        write: Write,
+        step: Step<'_>,
         (signed_at, sent): (Timestamp, SentAt),
     ) -> Outcome {
-        let call = self.context.call(self.organization, self.change, write);
-        self.context.ledger.call();
+        let call = step.call(self.organization, self.change, self.context.secrets());
+        self.context.ledger.count_call();
         let left = Instant::now();
         self.account.reach.left();
-        let reply = self.context.attempt(&call, signed_at).await;
+        let reply = self.context.send_once(&call, signed_at).await;
         if let Some(error) = self.account.reach.ended(left, &reply.outcome) {
             self.context.give_up(self.account, &error);
         }
@@ -310,7 +302,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             | Outcome::Rejected(..)
             | Outcome::Unknown(_) => {}
         }
-        let settled = self.context.settle(id, &reply.outcome);
+        let settled = self.context.record_outcome(id, &reply.outcome);
         if let Some(drift) = settled.and_then(|settled| settled.drift) {
             self.context.ledger.drifted(&self.change.address, drift);
             self.context.tell(Event::Drifted {
@@ -331,7 +323,7 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             // After a lost attempt it may be our own add that is there.
             Outcome::AlreadyThere(request_id) => Next::Done(Finished {
                 request_id,
-                was_there: self.change.reason == Reason::NotRecorded && tries.opened.is_none(),
+                was_there: self.is_new() && tries.opened.is_none(),
             }),
             Outcome::Throttled(error) => {
                 self.context.ledger.throttled();
@@ -378,6 +370,11 @@ impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
             }
             Outcome::Rejected(Blast::Call, error) => self.over(tries, error),
         }
+    }
+
+    /// Whether nothing is recorded of the callback, and it is added without a delete before.
+    fn is_new(&self) -> bool {
+        self.change.before.is_none() && self.change.calls() == Calls::Add
     }
 
     fn retry(&self, tries: &mut Tries, error: ApiError) -> Next {

@@ -2,7 +2,7 @@
 //! gone for good.
 
 use crate::model::{Belief, CallbackUrl, Recorded, Scope};
-use crate::plan::{Bookkeeping, Details, Move, Plan, Reason};
+use crate::plan::{Bookkeeping, Details, Move, Plan};
 
 /// Records under its account of now what was recorded under another. Whether anything changed.
 pub(super) fn move_records(plan: &Plan, recorded: &mut Recorded) -> bool {
@@ -48,10 +48,7 @@ pub fn keep_books(plan: &Plan, recorded: &mut Recorded) -> bool {
     }
     for organization in &plan.organizations {
         for change in &organization.changes {
-            if change.after.is_none()
-                && change.reason != Reason::ListedAbsent
-                && change.steps.calls() > 0
-            {
+            if change.is_by_omission() {
                 changed |= forget(recorded, &organization.scope, &change.address.url);
             }
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{LostCall, Timestamp};
+use crate::model::{SignedWrite, Timestamp};
 
 /// For how long eSign takes a signature that is meant to expire soon, in seconds. Enough for a slow
 /// way there, and for what the clocks of eSign's machines differ by.
@@ -52,7 +52,7 @@ impl OwnTime {
     pub(super) fn left(&self) -> u64 {
         let mut begun = self.0.lock().expect("no panic while held");
         let waited = begun.get_or_insert_with(Instant::now).elapsed();
-        let whole = Duration::from_secs(LostCall::OWN_TIME.unsigned_abs());
+        let whole = Duration::from_secs(SignedWrite::OWN_TIME.unsigned_abs());
         u64::try_from(whole.saturating_sub(waited).as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -135,7 +135,7 @@ impl ServerClock {
             return None;
         }
         let now = self.at(|readings| readings.largest)?;
-        Some(now.plus(SHORT_LIFE - LostCall::SIGNATURE_LIFE))
+        Some(now.plus(SHORT_LIFE - SignedWrite::SIGNATURE_LIFE))
     }
 
     /// eSign refused a signature that was to expire soon.
@@ -150,7 +150,7 @@ impl ServerClock {
 
     /// How many milliseconds until this call is certainly dead; zero when it is. `None` while the
     /// server's clock is not known.
-    pub(super) fn until_dead(&self, lost: &LostCall) -> Option<u64> {
+    pub(super) fn until_dead(&self, lost: &SignedWrite) -> Option<u64> {
         let readings = *self.readings.lock().expect("no panic while held");
         let now = readings?.smallest.saturating_add(self.elapsed_ms());
         let dead = lost.dead_at().0.saturating_mul(1000);
@@ -211,7 +211,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_lost_call_is_dead_when_the_slowest_reading_says_so() {
         let clock = ServerClock::new(Instant::now());
-        let lost = LostCall {
+        let lost = SignedWrite {
             write: Write::Delete,
             signed_at: Timestamp(1000),
         };
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(clock.short_lived(), None);
         clock.learn(Timestamp(10_000), QUICK);
         clock.learn(Timestamp(9_000), QUICK);
-        let call = LostCall {
+        let call = SignedWrite {
             write: Write::Delete,
             signed_at: clock.short_lived().unwrap(),
         };

@@ -1,8 +1,8 @@
 //! What all parts of a run share: the tools, what each account has learnt, and what stops whom.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -16,10 +16,11 @@ use super::reach::Reach;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
 use crate::model::{
-    AccountName, ApiError, Call, CallId, Event, Fingerprints, Identity, Intent, LostCall,
-    NotAttempted, Operation, Outcome, Report, Settled, Steps, Timestamp, Write,
+    AccountName, ApiError, Call, CallId, Event, Intent, NotAttempted, Outcome, Report, SecretIndex,
+    Settled, SignedWrite, Timestamp,
 };
-use crate::plan::{After, Change, OrganizationPlan, Plan};
+use crate::plan::{Change, OrganizationPlan, Plan};
+use crate::secret::Secret;
 use crate::state::Files;
 
 /// How to apply.
@@ -184,7 +185,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     }
 
     /// One call leaves and is answered, or not.
-    pub(super) async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
+    pub(super) async fn send_once(&self, call: &Call, signed_at: Timestamp) -> Reply {
         self.tools.api.attempt(call, signed_at).await
     }
 
@@ -246,25 +247,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     }
 
     /// Makes an intent durable. On failure no call may leave any more.
-    pub(super) async fn begin(
-        &self,
-        organization: &OrganizationPlan,
-        change: &Change,
-        call: LostCall,
-    ) -> Result<CallId, NotAttempted> {
-        let intent = Intent {
-            identity: Identity {
-                scope: Arc::clone(&organization.scope),
-                url: change.address.url.clone(),
-            },
-            handle: change.address.handle.clone(),
-            operator: change.operator.clone(),
-            protect: change.after.as_ref().map_or_else(
-                || change.before.as_ref().is_some_and(|before| before.protect),
-                |after| after.protect,
-            ),
-            call,
-        };
+    pub(super) async fn record_intent(&self, intent: Intent) -> Result<CallId, NotAttempted> {
         match self.tools.state.begin(vec![intent]).await {
             Ok(ids) => ids.first().copied().ok_or(NotAttempted::JournalFailed),
             Err(error) => {
@@ -276,7 +259,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
 
     /// Records an outcome. It is durable with the next intent or flush; a crash before that leaves
     /// the call open, which is safe.
-    pub(super) fn settle(&self, id: CallId, outcome: &Outcome) -> Option<Settled> {
+    pub(super) fn record_outcome(&self, id: CallId, outcome: &Outcome) -> Option<Settled> {
         self.tools.state.settle(id, outcome, self.tools.wall.now())
     }
 
@@ -308,7 +291,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         &self,
         organization: &OrganizationPlan,
         change: &Change,
-    ) -> Option<LostCall> {
+    ) -> Option<SignedWrite> {
         self.tools.state.read(|recorded| {
             recorded
                 .get(&organization.scope, &change.address.url)
@@ -323,7 +306,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         account: &Account,
         organization: &OrganizationPlan,
         change: &Change,
-    ) -> Option<LostCall> {
+    ) -> Option<SignedWrite> {
         let lost = self.lost(organization, change)?;
         let Some(now) = account
             .clock
@@ -346,38 +329,9 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
         self.tools.wall.now().plus(seconds)
     }
 
-    /// The call as it is sent.
-    pub(super) fn call(
-        &self,
-        organization: &OrganizationPlan,
-        change: &Change,
-        write: Write,
-    ) -> Call {
-        let secret = |index| self.tools.secrets.get(&index).cloned();
-        let operation = match (write, &change.after) {
-            (Write::Delete, _) | (Write::Add(_), None) => Operation::Delete,
-            (
-                Write::Add(_),
-                Some(After {
-                    key,
-                    token,
-                    same: _,
-                    fingerprints: _,
-                    protect: _,
-                }),
-            ) => Operation::Add {
-                key: key.and_then(secret),
-                token: token.and_then(secret),
-            },
-        };
-        Call {
-            scope: Arc::clone(&organization.scope),
-            operator: change.operator.clone(),
-            url: change.address.url.clone(),
-            operation,
-            // A connection that is just being closed would lose it, which costs a fence.
-            new_connection: write == Write::Delete && change.steps == Steps::DeleteThenAdd,
-        }
+    /// The values of the secrets that adds send.
+    pub(super) const fn secrets(&self) -> &BTreeMap<SecretIndex, Secret> {
+        self.tools.secrets
     }
 
     /// Records under its account of now what was recorded under another. Durable before the first
@@ -426,13 +380,4 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
             ..self.ledger.report()
         }
     }
-}
-
-/// What an add of this change writes. Planning resolved the secrets, else it would not be applied.
-pub(super) fn add_of(change: &Change) -> Write {
-    let fingerprints = change.after.as_ref().and_then(|after| after.fingerprints);
-    Write::Add(fingerprints.unwrap_or(Fingerprints {
-        key: None,
-        token: None,
-    }))
 }

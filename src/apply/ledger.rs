@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::model::{
-    Action, Address, ApiError, Drift, HowUnfinished, NotAttempted, Report, Steps, Tally, Unfinished,
+    Address, ApiError, Drift, Effect, HowUnfinished, NotAttempted, Report, Tally, Unfinished,
 };
 use crate::plan::Change;
 
@@ -39,7 +39,7 @@ impl Ledger {
         work(&mut self.0.lock().expect("no panic while held"))
     }
 
-    pub(super) fn call(&self) {
+    pub(super) fn count_call(&self) {
         self.with(|inner| inner.calls += 1);
     }
 
@@ -58,7 +58,7 @@ impl Ledger {
     pub(super) fn end(&self, position: Position, change: &Change, end: End) {
         self.with(|inner| {
             let how = match end {
-                End::Done => return inner.tally.count(change.action, change.steps),
+                End::Done => return inner.tally.count(change.calls().effect(change.action)),
                 End::Failed(error) => {
                     inner.tally.failed += 1;
                     HowUnfinished::Failed(error)
@@ -113,16 +113,14 @@ impl Ledger {
 }
 
 impl Tally {
-    fn count(&mut self, action: Action, steps: Steps) {
-        match (action, steps) {
-            (Action::Heal, _) => self.changed += 1,
-            (_, Steps::Add) => self.added += 1,
-            (_, Steps::Delete) => self.destroyed += 1,
-            (_, Steps::DeleteThenAdd) => {
-                self.added += 1;
-                self.destroyed += 1;
-            }
-            (_, Steps::Nothing) => {}
-        }
+    const fn count(&mut self, effect: Effect) {
+        let Effect {
+            added,
+            changed,
+            destroyed,
+        } = effect;
+        self.added += added;
+        self.changed += changed;
+        self.destroyed += destroyed;
     }
 }

@@ -24,6 +24,7 @@ mod paces;
 mod reach;
 mod replace;
 mod standing;
+mod step;
 #[cfg(test)]
 mod tests;
 
@@ -134,7 +135,7 @@ fn by_account(plan: &Plan) -> BTreeMap<&AccountName, Vec<(usize, &OrganizationPl
         if organization
             .changes
             .iter()
-            .any(|change| change.steps.calls() > 0)
+            .any(|change| change.calls().count() > 0)
         {
             accounts
                 .entry(&organization.scope.account)

@@ -14,14 +14,15 @@ use tokio::time::Instant;
 
 use super::attempt::{Finished, Sender};
 use super::clock::{OwnTime, WallClock};
-use super::context::{Account, Context, add_of};
+use super::context::{Account, Context};
 use super::gates::Gates;
 use super::ledger::End;
 use super::replace;
 use super::standing::{Flags, Standing};
+use super::step::Step;
 use crate::client::Api;
-use crate::model::{Event, NotAttempted, Steps, Write};
-use crate::plan::{Change, OrganizationPlan};
+use crate::model::{Calls, Event, NotAttempted};
+use crate::plan::{Change, OrganizationPlan, Steps};
 use crate::state::Files;
 
 /// Runs the changes of one organization to their ends, but for deletes that wait for another one's
@@ -60,18 +61,18 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
     /// Adds, heals and replaces.
     async fn build(&self) {
         let unfenced = async {
-            self.phase(Steps::Add, Some(false)).await;
-            self.phase(Steps::DeleteThenAdd, Some(false)).await;
+            self.phase(Calls::Add, Some(false)).await;
+            self.phase(Calls::Replace, Some(false)).await;
         };
         let fenced = async {
-            let adds = self.phase(Steps::Add, Some(true));
-            join(adds, self.phase(Steps::DeleteThenAdd, Some(true))).await;
+            let adds = self.phase(Calls::Add, Some(true));
+            join(adds, self.phase(Calls::Replace, Some(true))).await;
         };
         join(unfenced, fenced).await;
     }
 
     async fn deletes(&self) {
-        self.phase(Steps::Delete, None).await;
+        self.phase(Calls::Delete, None).await;
     }
 
     /// The deletes, once the gates open.
@@ -83,11 +84,12 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
         }
         self.deletes().await;
     }
-    /// The changes with these steps, side by side; with or without a fence.
-    async fn phase(&self, steps: Steps, fenced: Option<bool>) {
+
+    /// The changes with these calls, side by side; with or without a fence.
+    async fn phase(&self, calls: Calls, fenced: Option<bool>) {
         let changes = self.organization.changes.iter().enumerate();
         let of_phase = changes.filter(|(_, change)| {
-            change.steps == steps && fenced.is_none_or(|fenced| change.fence.is_some() == fenced)
+            change.calls() == calls && fenced.is_none_or(|fenced| change.fence.is_some() == fenced)
         });
         stream::iter(of_phase)
             .map(|(at, change)| self.change(at, change))
@@ -105,7 +107,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
             End::Done => {}
             End::Failed(_) | End::Unknown(_) | End::NotAttempted(_) => {
                 self.standing
-                    .set(|flags| flags.adds_failed |= change.steps != Steps::Delete);
+                    .set(|flags| flags.adds_failed |= change.calls() != Calls::Delete);
             }
         }
         self.tell(change, &end);
@@ -123,7 +125,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
         if stopped {
             return Some(NotAttempted::OrganizationStopped);
         }
-        (change.steps == Steps::Delete && adds_failed).then_some(NotAttempted::AddsFailed)
+        (change.calls() == Calls::Delete && adds_failed).then_some(NotAttempted::AddsFailed)
     }
 
     async fn calls(&self, change: &Change) -> End {
@@ -138,11 +140,11 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
             own_time: &own_time,
             committed: false,
         };
-        let done = match change.steps {
-            Steps::Nothing => return End::Done,
-            Steps::Add => sender.send(add_of(change), None).await,
-            Steps::Delete => sender.send(Write::Delete, None).await,
-            Steps::DeleteThenAdd => replace::run(&sender).await,
+        let done = match &change.steps {
+            Steps::Nothing(_) => return End::Done,
+            Steps::Add(after) => sender.send(Step::Add(after), None).await,
+            Steps::Delete(_) => sender.send(Step::Delete, None).await,
+            Steps::Replace(after) => replace::run(&sender, after).await,
         };
         match done {
             Ok(Finished {
@@ -156,7 +158,7 @@ impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
                 self.context.tell(Event::Completed {
                     address: change.address.clone(),
                     action: change.action,
-                    steps: change.steps,
+                    calls: change.calls(),
                     request_id,
                     elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
                     was_there,

@@ -11,15 +11,17 @@ use tokio::sync::SemaphorePermit;
 use super::attempt::{Finished, Next, Sender, Tries};
 use super::awaited::Awaited;
 use super::clock::WallClock;
-use super::context::add_of;
 use super::ledger::End;
+use super::step::Step;
 use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt};
-use crate::model::{NotAttempted, Outcome, Write};
+use crate::model::{NotAttempted, Outcome};
+use crate::plan::After;
 use crate::state::Files;
 
 pub(super) async fn run<A: Api, F: Files, W: WallClock>(
     sender: &Sender<'_, '_, A, F, W>,
+    after: &After,
 ) -> Result<Finished, End> {
     let mut tries = Tries::behind_a_fence();
     loop {
@@ -41,9 +43,7 @@ pub(super) async fn run<A: Api, F: Files, W: WallClock>(
                     committed: true,
                     ..*sender
                 };
-                return committed
-                    .send(add_of(sender.change), Some(reservation))
-                    .await;
+                return committed.send(Step::Add(after), Some(reservation)).await;
             }
             Next::Over(end) => return Err(end),
             Next::Again(pause) => {
@@ -81,10 +81,10 @@ async fn delete<'a, A: Api, F: Files, W: WallClock>(
     let awaited = sender.context.await_call();
     let short = account.clock.short_lived();
     let signed_at = short.unwrap_or_else(|| sender.context.signing_time(account));
-    let id = sender.begin(Write::Delete, signed_at).await?;
+    let id = sender.record_intent(Step::Delete, signed_at).await?;
     let (sent, reservation) = slot.start().await;
     Ok(Deleted {
-        outcome: sender.call(id, Write::Delete, (signed_at, sent)).await,
+        outcome: sender.make_call(id, Step::Delete, (signed_at, sent)).await,
         sent,
         short_lived: short.is_some(),
         reservation,

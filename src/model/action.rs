@@ -22,29 +22,37 @@ pub enum Action {
     Finish,
 }
 
-/// The calls of a change, in order.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Steps {
-    /// None.
+/// Which calls a change makes, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Calls {
+    /// No call.
     Nothing,
     /// One add.
     Add,
     /// One delete.
     Delete,
     /// A delete and, adjacent to it, an add.
-    DeleteThenAdd,
+    Replace,
 }
 
-impl Steps {
-    /// How many calls that makes when nothing has to be repeated.
-    pub const fn calls(self) -> usize {
+/// What a change adds to the counts of a plan, and of a report once it is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Callbacks added.
+    pub added: usize,
+    /// Callbacks added again, in case they were deleted by someone else.
+    pub changed: usize,
+    /// Callbacks deleted.
+    pub destroyed: usize,
+}
+
+impl Calls {
+    /// How many calls that is when none has to be repeated.
+    pub const fn count(self) -> usize {
         match self {
             Self::Nothing => 0,
             Self::Add | Self::Delete => 1,
-            Self::DeleteThenAdd => 2,
+            Self::Replace => 2,
         }
     }
 
@@ -52,7 +60,31 @@ impl Steps {
     pub const fn adds(self) -> bool {
         match self {
             Self::Nothing | Self::Delete => false,
-            Self::Add | Self::DeleteThenAdd => true,
+            Self::Add | Self::Replace => true,
+        }
+    }
+
+    /// Whether one of them is a delete.
+    pub const fn deletes(self) -> bool {
+        match self {
+            Self::Nothing | Self::Add => false,
+            Self::Delete | Self::Replace => true,
+        }
+    }
+
+    /// How these calls count under this action. The one rule for plans and reports, so that the two agree.
+    pub const fn effect(self, action: Action) -> Effect {
+        let (added, changed, destroyed) = match (action, self) {
+            (_, Self::Nothing) => (0, 0, 0),
+            (Action::Heal, _) => (0, 1, 0),
+            (_, Self::Add) => (1, 0, 0),
+            (_, Self::Delete) => (0, 0, 1),
+            (_, Self::Replace) => (1, 0, 1),
+        };
+        Effect {
+            added,
+            changed,
+            destroyed,
         }
     }
 }

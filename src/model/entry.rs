@@ -24,7 +24,7 @@ pub struct Entry {
     pub belief: Belief,
     /// The last call that got no answer. It may still take effect until it is dead, even if a
     /// repetition of it was answered.
-    pub lost: Option<LostCall>,
+    pub lost: Option<SignedWrite>,
     /// The call we are waiting for.
     pub pending: Option<Pending>,
     /// When the belief was last confirmed by an answer.
@@ -33,10 +33,10 @@ pub struct Entry {
 
 /// A call without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LostCall {
+pub struct SignedWrite {
     /// What it would do.
     pub write: Write,
-    /// Its signed timestamp, in the server's time. See [`LostCall::dead_at`].
+    /// Its signed timestamp, in the server's time. See [`SignedWrite::dead_at`].
     pub signed_at: Timestamp,
 }
 
@@ -46,7 +46,7 @@ pub struct Pending {
     /// Its number in the journal.
     pub id: CallId,
     /// What it does, and when it was signed.
-    pub call: LostCall,
+    pub call: SignedWrite,
 }
 
 /// An answer that confirmed a belief.
@@ -107,7 +107,7 @@ impl Entry {
     /// Only the applier calls this, and only when a lost call with another effect is dead: see
     /// `apply`, *fence*. That one is kept all the same until this call has an effect: should it be
     /// refused, what is open is still what the lost one left open.
-    pub fn begin(&mut self, id: CallId, call: LostCall) {
+    pub fn begin(&mut self, id: CallId, call: SignedWrite) {
         self.interrupt();
         self.pending = Some(Pending { id, call });
     }
@@ -178,7 +178,7 @@ impl Entry {
             Ordering::Greater | Ordering::Less | Ordering::Equal => self.belief.union(other.belief),
         };
         let lost = match (self.lost, other.lost) {
-            (Some(one), Some(two)) => Some(LostCall {
+            (Some(one), Some(two)) => Some(SignedWrite {
                 write: if one.write == two.write {
                     one.write
                 } else {
@@ -206,19 +206,25 @@ impl Entry {
     }
 
     /// Bounds the fence of a lost call whose signature begins to be valid so late that the call can't be on
-    /// its way then ([`LostCall::is_far_ahead`]): it counts as one that just can. An earlier lost call may be
+    /// its way then ([`SignedWrite::is_far_ahead`]): it counts as one that just can. An earlier lost call may be
     /// merged with it, so it is not forgotten. Whether that changed anything.
     pub fn bound_fence(&mut self, server_now: Timestamp) -> bool {
         match &mut self.lost {
             Some(lost) if lost.is_far_ahead(server_now) => {
-                lost.signed_at = server_now.plus(LostCall::FAR_AHEAD);
+                lost.signed_at = server_now.plus(SignedWrite::FAR_AHEAD);
                 true
             }
             Some(_) | None => false,
         }
     }
 
-    fn confirm(&mut self, call: LostCall, belief: Belief, at: Timestamp, request_id: &RequestId) {
+    fn confirm(
+        &mut self,
+        call: SignedWrite,
+        belief: Belief,
+        at: Timestamp,
+        request_id: &RequestId,
+    ) {
         self.belief = belief;
         // A lost call with another effect was dead before this one left.
         self.lost = self.lost.filter(|lost| lost.write == call.write);
@@ -229,23 +235,23 @@ impl Entry {
     }
 
     /// No answer, or one that makes no sense for this call.
-    fn learn_nothing(&mut self, call: LostCall) -> Option<Drift> {
+    fn learn_nothing(&mut self, call: SignedWrite) -> Option<Drift> {
         self.lose(call);
         None
     }
 
-    fn lose(&mut self, call: LostCall) {
+    fn lose(&mut self, call: SignedWrite) {
         self.belief = self.belief.or_after(call.write);
         let earlier = self.lost.filter(|lost| lost.write == call.write);
         let signed_at = earlier.map_or(call.signed_at, |lost| lost.signed_at.max(call.signed_at));
-        self.lost = Some(LostCall {
+        self.lost = Some(SignedWrite {
             write: call.write,
             signed_at,
         });
     }
 }
 
-impl LostCall {
+impl SignedWrite {
     /// How long eSign's gateway accepts a signature, in seconds after its timestamp.
     pub const SIGNATURE_LIFE: i64 = 300;
 
@@ -304,9 +310,9 @@ mod tests {
         }
     }
 
-    fn call(write: Write, at: i64) -> LostCall {
+    fn call(write: Write, at: i64) -> SignedWrite {
         let signed_at = Timestamp(at);
-        LostCall { write, signed_at }
+        SignedWrite { write, signed_at }
     }
 
     proptest::proptest! {
@@ -316,13 +322,13 @@ mod tests {
                 let lost = call(Write::Delete, signed_at);
                 let now = Timestamp(now);
                 let seconds = lost.may_arrive_until(now).map(|until| until.seconds_since(now));
-                proptest::prop_assert!(seconds.is_none_or(|seconds| (0..=LostCall::OWN_TIME).contains(&seconds)));
+                proptest::prop_assert!(seconds.is_none_or(|seconds| (0..=SignedWrite::OWN_TIME).contains(&seconds)));
                 // Whoever knows the server's clock bounds it for good.
                 let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false);
                 entry.lost = Some(lost);
                 entry.bound_fence(now);
                 let left = entry.lost.map_or(0, |lost| lost.dead_at().seconds_since(now));
-                proptest::prop_assert!(left <= LostCall::FAR_AHEAD + 335);
+                proptest::prop_assert!(left <= SignedWrite::FAR_AHEAD + 335);
             }
         }
     }
@@ -356,7 +362,7 @@ mod tests {
         assert_eq!((entry.lost, entry.belief), (None, Belief::ABSENT));
     }
 
-    fn recorded(belief: Belief, proved_at: Option<i64>, lost: Option<LostCall>) -> Entry {
+    fn recorded(belief: Belief, proved_at: Option<i64>, lost: Option<SignedWrite>) -> Entry {
         Entry {
             belief,
             lost,

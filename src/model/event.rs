@@ -1,7 +1,7 @@
 //! What an apply tells while it runs and when it ends. Renderers turn these into text and JSON.
 
 use super::entry::Drift;
-use super::{AccountName, Action, Address, ApiError, RequestId, Steps, Timestamp};
+use super::{AccountName, Action, Address, ApiError, Calls, RequestId, Timestamp};
 
 /// Something that happened during an apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,13 +10,13 @@ pub enum Event {
     Started {
         address: Address,
         action: Action,
-        steps: Steps,
+        calls: Calls,
     },
     /// A change is done.
     Completed {
         address: Address,
         action: Action,
-        steps: Steps,
+        calls: Calls,
         request_id: RequestId,
         elapsed_ms: u64,
         /// The first thing that eSign ever said of it: it had it already, and our key and token were

@@ -24,7 +24,7 @@ mod recorded;
 mod scope;
 mod time;
 
-pub use action::{Action, Steps};
+pub use action::{Action, Calls, Effect};
 pub use belief::{Belief, Evidence, Presence, Presumed};
 pub use call::{Call, CallId, Operation, Write};
 pub use credential::{MASK, credentials, credentials_in, masked, masked_in};
@@ -33,7 +33,7 @@ pub use desired::{
     Organization, SecretIndex,
 };
 pub use destination::Destination;
-pub use entry::{Drift, Entry, LostCall, Pending, Proof};
+pub use entry::{Drift, Entry, Pending, Proof, SignedWrite};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
 pub use fingerprint::{Fingerprint, Fingerprints, Salt};
 pub use name::{

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::Drift;
 use super::{
     AccountId, AccountName, AccountSource, CallId, CallbackUrl, Destination, Entry, Environment,
-    Fingerprint, Handle, LostCall, OperatorId, Outcome, Salt, Scope, Timestamp,
+    Fingerprint, Handle, OperatorId, Outcome, Salt, Scope, SignedWrite, Timestamp,
 };
 
 /// A callback's identity: scope and URL.
@@ -74,7 +74,7 @@ pub struct Intent {
     /// The callback's `protect`.
     pub protect: bool,
     /// What it does, and when it was signed.
-    pub call: LostCall,
+    pub call: SignedWrite,
 }
 
 /// What is known of one environment's callbacks.

@@ -11,14 +11,13 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::{
-    After, Before, Bookkeeping, Change, Destination, Details, Move, OrganizationPlan, Plan, Reason,
-    Same, SourceChange, Summary, Tripped,
+    After, Before, Bookkeeping, Change, Deletion, Destination, Details, Move, OrganizationPlan,
+    Plan, Reason, Same, SourceChange, Steps, Summary, Tripped,
 };
 use crate::model::{
     Account, AccountId, AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl,
-    CredentialVariables, Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage,
-    LostCall, OperatorId, OrganizationId, Presumed, Salt, Scope, SecretIndex, Steps, Timestamp,
-    Write,
+    Calls, CredentialVariables, Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage,
+    OperatorId, OrganizationId, Presumed, Salt, Scope, SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::secret::{Check, SecretReference};
 
@@ -65,9 +64,9 @@ pub(crate) fn belief() -> impl Strategy<Value = Belief> {
     ]
 }
 
-pub(crate) fn lost_call() -> impl Strategy<Value = LostCall> {
+pub(crate) fn lost_call() -> impl Strategy<Value = SignedWrite> {
     let write = prop_oneof![Just(Write::Delete), fingerprints().prop_map(Write::Add)];
-    (write, timestamp()).prop_map(|(write, signed_at)| LostCall { write, signed_at })
+    (write, timestamp()).prop_map(|(write, signed_at)| SignedWrite { write, signed_at })
 }
 
 fn environment() -> impl Strategy<Value = Environment> {
@@ -96,24 +95,19 @@ pub(crate) fn address() -> impl Strategy<Value = Address> {
     })
 }
 
-fn action() -> impl Strategy<Value = Action> {
-    prop_oneof![
-        Just(Action::NoOp),
-        Just(Action::Add),
-        Just(Action::Delete),
-        Just(Action::Replace),
-        Just(Action::Heal),
-        Just(Action::Finish),
-    ]
-}
-
-fn steps() -> impl Strategy<Value = Steps> {
-    prop_oneof![
-        Just(Steps::Nothing),
-        Just(Steps::Add),
-        Just(Steps::Delete),
-        Just(Steps::DeleteThenAdd),
-    ]
+/// An action, and the calls it may make.
+fn action() -> impl Strategy<Value = (Action, Calls)> {
+    proptest::sample::select(vec![
+        (Action::NoOp, Calls::Nothing),
+        (Action::Add, Calls::Add),
+        (Action::Add, Calls::Replace),
+        (Action::Delete, Calls::Delete),
+        (Action::Replace, Calls::Replace),
+        (Action::Heal, Calls::Add),
+        (Action::Finish, Calls::Add),
+        (Action::Finish, Calls::Delete),
+        (Action::Finish, Calls::Replace),
+    ])
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
@@ -178,24 +172,35 @@ fn after(secrets: u32) -> impl Strategy<Value = After> {
 
 fn change(secrets: u32) -> impl Strategy<Value = Change> {
     (
-        (address(), text(), action(), steps()),
+        (address(), text(), action()),
         (
             reason(),
             proptest::option::of(lost_call()),
             proptest::option::of(before()),
-            proptest::option::of(after(secrets)),
+            (any::<bool>(), after(secrets)),
         ),
     )
         .prop_map(
-            |((address, operator, action, steps), (reason, fence, before, after))| Change {
-                address,
-                operator: OperatorId::new(operator),
-                action,
-                steps,
-                reason,
-                fence,
-                before,
-                after,
+            |((address, operator, (action, calls)), (reason, fence, before, (declared, after)))| {
+                let deletion = if reason == Reason::ListedAbsent {
+                    Deletion::Listed
+                } else {
+                    Deletion::Omitted
+                };
+                Change {
+                    address,
+                    operator: OperatorId::new(operator),
+                    action,
+                    steps: match calls {
+                        Calls::Nothing => Steps::Nothing(declared.then_some(after)),
+                        Calls::Add => Steps::Add(after),
+                        Calls::Replace => Steps::Replace(after),
+                        Calls::Delete => Steps::Delete(deletion),
+                    },
+                    reason,
+                    fence,
+                    before,
+                }
             },
         )
 }
@@ -355,6 +360,9 @@ fn organizations(secrets: u32) -> impl Strategy<Value = Vec<OrganizationPlan>> {
                     handle: Handle::new(handle),
                     scope: Arc::new(scope),
                     successor: successor.map(Arc::new),
+                    left: changes
+                        .iter()
+                        .any(|change| change.reason == Reason::OrganizationNotDeclared),
                     suspended,
                     changes,
                 }

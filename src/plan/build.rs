@@ -12,12 +12,12 @@ use super::moves::{self, Move};
 use super::order::{join, merge, order};
 use super::owners;
 use super::{
-    After, Before, Bookkeeping, Change, Destination, Details, OrganizationPlan, Pattern, Plan,
-    Reason, Same, Summary,
+    After, Before, Bookkeeping, Change, Deletion, Destination, Details, OrganizationPlan, Pattern,
+    Plan, Reason, Same, Steps, Summary,
 };
 use crate::model::{
-    Action, Address, Callback, CallbackUrl, Desired, Entry, Fingerprints, Identity, OperatorId,
-    Organization, Presence, Recorded, Salt, SecretIndex, Steps, Timestamp,
+    Action, Address, Callback, CallbackUrl, Calls, Desired, Entry, Fingerprints, Identity,
+    OperatorId, Organization, Presence, Recorded, Salt, SecretIndex, Timestamp,
 };
 
 /// The fingerprints of every pair of key and token that is declared.
@@ -74,6 +74,7 @@ pub fn plan(
         census: Vec::new(),
         bookkeeping: Vec::new(),
         summary: Summary::default(),
+        unchanged: Vec::new(),
     };
     let organizations = &desired.organizations;
     let mut by_scope: Vec<_> = organizations
@@ -107,16 +108,18 @@ pub(super) struct Builder<'a> {
     recorded: &'a Recorded,
     secrets: Secrets<'a>,
     pub(super) options: &'a Options,
-    organizations: Vec<OrganizationPlan>,
+    pub(super) organizations: Vec<OrganizationPlan>,
     census: Vec<Census>,
     pub(super) bookkeeping: Vec<Bookkeeping>,
     pub(super) summary: Summary,
+    /// The changes that find what they declare: by number of organization and of change.
+    pub(super) unchanged: Vec<(usize, usize)>,
 }
 
 /// Nothing is called for a suspended organization.
 pub(super) const SUSPENDED: Verdict = Verdict {
     action: Action::NoOp,
-    steps: Steps::Nothing,
+    calls: Calls::Nothing,
     reason: Reason::Suspended,
     fenced: false,
 };
@@ -155,12 +158,15 @@ impl<'a> Builder<'a> {
         );
         join(declared, entries, |url, declaration, entry| {
             let declaration = declaration.unwrap_or(Declaration::Nothing);
-            changes.extend(self.change(organization, url, &declaration, entry, &mut census));
+            let position = (self.organizations.len(), changes.len());
+            let known = (entry, &mut census);
+            changes.extend(self.change(organization, url, &declaration, known, position));
         });
         let plan = OrganizationPlan {
             handle: organization.handle.clone(),
             scope: Arc::clone(&organization.scope),
             successor: None,
+            left: false,
             suspended: organization.suspend,
             changes,
         };
@@ -172,8 +178,8 @@ impl<'a> Builder<'a> {
         organization: &Organization,
         url: &CallbackUrl,
         declaration: &Declaration<'_>,
-        entry: Option<&Entry>,
-        census: &mut Census,
+        (entry, census): (Option<&Entry>, &mut Census),
+        position: (usize, usize),
     ) -> Option<Change> {
         let address = Address {
             handle: organization.handle.clone(),
@@ -202,7 +208,7 @@ impl<'a> Builder<'a> {
             None
         };
         let verdict = held.unwrap_or_else(|| decide(entry, wanted));
-        if matches!(wanted, Wanted::Gone(_)) && held.is_none() && verdict.steps == Steps::Nothing {
+        if matches!(wanted, Wanted::Gone(..)) && held.is_none() && verdict.calls == Calls::Nothing {
             return None;
         }
         let mut change = assemble(
@@ -210,7 +216,7 @@ impl<'a> Builder<'a> {
             organization.operator.clone(),
             verdict,
             entry,
-            after,
+            (wanted, after),
         );
         // A protection that is declared and not recorded yet holds off `--destroy` too.
         if let (Declaration::Callback(Callback { protect: true, .. }), Some(before)) =
@@ -218,8 +224,14 @@ impl<'a> Builder<'a> {
         {
             before.protect |= self.options.destroy;
         }
-        census.omitted += usize::from(guards::by_omission(&change));
-        census.remaining += usize::from(change.after.is_some() || change.steps != Steps::Delete);
+        let checked = |after: &After| after.fingerprints.is_some();
+        if held.is_none() && matches!(&change.steps, Steps::Nothing(Some(after)) if checked(after))
+        {
+            self.unchanged.push(position);
+        }
+        census.omitted += usize::from(change.is_by_omission());
+        census.remaining +=
+            usize::from(change.after().is_some() || change.calls() != Calls::Delete);
         Some(change)
     }
 
@@ -230,7 +242,7 @@ impl<'a> Builder<'a> {
         declaration: &Declaration<'_>,
     ) -> (Wanted, Option<After>) {
         match declaration {
-            _ if self.options.destroy => (Wanted::Gone(Reason::Destroy), None),
+            _ if self.options.destroy => (Wanted::Gone(Deletion::Omitted, Reason::Destroy), None),
             Declaration::Callback(callback) => {
                 let Callback {
                     url: _,
@@ -276,8 +288,8 @@ impl<'a> Builder<'a> {
                     Some(after),
                 )
             }
-            Declaration::Absent => (Wanted::Gone(Reason::ListedAbsent), None),
-            Declaration::Nothing => (Wanted::Gone(Reason::NotDeclared), None),
+            Declaration::Absent => (Wanted::Gone(Deletion::Listed, Reason::ListedAbsent), None),
+            Declaration::Nothing => (Wanted::Gone(Deletion::Omitted, Reason::NotDeclared), None),
         }
     }
 
@@ -359,7 +371,7 @@ impl<'a> Builder<'a> {
                 organization
                     .changes
                     .iter()
-                    .any(|change| change.steps != Steps::Nothing)
+                    .any(|change| change.calls() != Calls::Nothing)
             })
             .map(|organization| organization.scope.account.clone())
             .collect();
@@ -399,48 +411,6 @@ impl<'a> Builder<'a> {
         ));
         plan
     }
-
-    /// Turns unchanged callbacks into heals, the one whose proof is oldest first, as far as the
-    /// budget of calls goes.
-    fn heal(&mut self) {
-        let Some(Heal {
-            proved_before,
-            max_calls,
-        }) = self.options.heal
-        else {
-            return;
-        };
-        let calls: usize = self
-            .organizations
-            .iter()
-            .flat_map(|organization| &organization.changes)
-            .map(|c| c.steps.calls())
-            .sum();
-        let mut due = Vec::new();
-        for (at, organization) in self.organizations.iter().enumerate() {
-            for (position, change) in organization.changes.iter().enumerate() {
-                let unchanged = matches!(change.reason, Reason::Unchanged | Reason::Unproven);
-                let proved_at = change.before.as_ref().and_then(|before| before.proved_at);
-                let old = proved_before.is_none_or(|limit| proved_at.is_none_or(|at| at < limit));
-                if unchanged && old {
-                    due.push((proved_at, &change.address, at, position));
-                }
-            }
-        }
-        due.sort_unstable();
-        let budget = max_calls.map_or(due.len(), |most| most.saturating_sub(calls).min(due.len()));
-        self.summary.heal_deferred = due.len() - budget;
-        let chosen: Vec<_> = due[..budget]
-            .iter()
-            .map(|(_, _, at, position)| (*at, *position))
-            .collect();
-        for (at, position) in chosen {
-            let change = &mut self.organizations[at].changes[position];
-            change.action = Action::Heal;
-            change.steps = Steps::Add;
-            change.reason = Reason::HealDue;
-        }
-    }
 }
 
 pub(super) fn assemble(
@@ -448,11 +418,11 @@ pub(super) fn assemble(
     operator: OperatorId,
     verdict: Verdict,
     entry: Option<&Entry>,
-    after: Option<After>,
+    (wanted, after): (Wanted, Option<After>),
 ) -> Change {
     let Verdict {
         action,
-        steps,
+        calls,
         reason,
         fenced,
     } = verdict;
@@ -470,10 +440,21 @@ pub(super) fn assemble(
         address,
         operator,
         action,
-        steps,
+        steps: steps(calls, wanted, after),
         reason,
         fence: entry.and_then(|entry| entry.lost).filter(|_| fenced),
         before,
-        after,
+    }
+}
+
+fn steps(calls: Calls, wanted: Wanted, after: Option<After>) -> Steps {
+    match (calls, wanted, after) {
+        (Calls::Nothing, _, after) => Steps::Nothing(after),
+        (Calls::Add, _, Some(after)) => Steps::Add(after),
+        (Calls::Replace, _, Some(after)) => Steps::Replace(after),
+        (Calls::Delete, Wanted::Gone(deletion, _), None) => Steps::Delete(deletion),
+        (Calls::Add | Calls::Replace, _, None) | (Calls::Delete, _, _) => {
+            unreachable!("only what is declared is added, and only what is not is deleted")
+        }
     }
 }

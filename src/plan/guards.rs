@@ -3,8 +3,8 @@
 //! What `absent:` lists is explicit and reviewed, and passes; a protected callback never does. A
 //! replace is not a delete.
 
-use super::{Change, OrganizationPlan, Plan, Reason, Tripped};
-use crate::model::{Action, Presence, Steps};
+use super::{OrganizationPlan, Plan, Tripped};
+use crate::model::{Action, Calls, Presence};
 
 /// An organization's numbers, as the guards see them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,32 +15,6 @@ pub(super) struct Census {
     pub(super) omitted: usize,
     /// There when the plan is done.
     pub(super) remaining: usize,
-}
-
-/// Whether a change deletes because the file does not mention the callback.
-pub(super) fn by_omission(change: &Change) -> bool {
-    change.steps == Steps::Delete
-        && match change.reason {
-            Reason::NotDeclared
-            | Reason::OrganizationNotDeclared
-            | Reason::ScopeChanged { .. }
-            | Reason::Destroy => true,
-            Reason::ListedAbsent
-            | Reason::NotRecorded
-            | Reason::ProvenAbsent
-            | Reason::Adoption
-            | Reason::SecretChanged { key: _, token: _ }
-            | Reason::Requested
-            | Reason::HealDue
-            | Reason::OpenAdd
-            | Reason::OpenAddOfAnotherValue
-            | Reason::OpenDelete
-            | Reason::Unchanged
-            | Reason::Unproven
-            | Reason::NotChecked
-            | Reason::Suspended
-            | Reason::Disabled => false,
-        }
 }
 
 /// What refuses this plan. `census` has one item for each of the plan's organizations.
@@ -93,7 +67,7 @@ fn protected_deletes(organization: &OrganizationPlan) -> impl Iterator<Item = Tr
         .changes
         .iter()
         .filter(|change| {
-            change.steps == Steps::Delete
+            change.calls() == Calls::Delete
                 && matches!(change.action, Action::Delete | Action::Finish)
         })
         .filter(|change| change.before.as_ref().is_some_and(|before| before.protect))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::build::{Builder, DISABLED, SUSPENDED, assemble};
 use super::decide::{Verdict, Wanted, decide};
 use super::guards::{self, Census};
-use super::{Bookkeeping, Change, OrganizationPlan, Reason};
+use super::{Bookkeeping, Change, Deletion, OrganizationPlan, Reason};
 use crate::model::{Address, CallbackUrl, Entry, Handle, Identity, Organization, Scope};
 
 impl<'a> Builder<'a> {
@@ -48,6 +48,7 @@ impl<'a> Builder<'a> {
             handle: handle.clone(),
             scope: Arc::clone(scope),
             successor: successor.map(|successor| Arc::clone(&successor.scope)),
+            left: successor.is_none() && !self.options.destroy,
             suspended,
             changes,
         };
@@ -83,9 +84,11 @@ impl<'a> Builder<'a> {
             }
             return None;
         }
-        let verdict = held.unwrap_or_else(|| decide(Some(entry), Wanted::Gone(reason)));
-        let change = assemble(address, entry.operator.clone(), verdict, Some(entry), None);
-        census.omitted += usize::from(guards::by_omission(&change));
+        let wanted = Wanted::Gone(Deletion::Omitted, reason);
+        let verdict = held.unwrap_or_else(|| decide(Some(entry), wanted));
+        let operator = entry.operator.clone();
+        let change = assemble(address, operator, verdict, Some(entry), (wanted, None));
+        census.omitted += usize::from(change.is_by_omission());
         census.remaining += usize::from(held.is_some());
         Some(change)
     }

@@ -15,14 +15,17 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod build;
+mod change;
 mod decide;
 mod document;
 mod guards;
+mod heal;
 mod leaving;
 mod moves;
 mod order;
 mod owners;
 mod pattern;
+mod reason;
 mod same;
 mod shown;
 #[cfg(test)]
@@ -31,23 +34,24 @@ mod updates;
 mod waits;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{
-    Account, AccountName, AccountSource, Action, Address, Belief, Environment, Fingerprints,
-    Handle, Identity, Lineage, LostCall, OperatorId, Salt, Scope, SecretIndex, Steps, Timestamp,
+    Account, AccountName, AccountSource, Address, Calls, Environment, Handle, Identity, Lineage,
+    Salt, Scope, SecretIndex, Timestamp,
 };
 use crate::secret::{Check, SecretReference};
 
 pub use crate::model::Destination;
 pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
+pub use change::{After, Before, Change, Deletion, Steps};
 pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
     write_errored, write_shown,
 };
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
+pub use reason::Reason;
 pub use same::{Same, Unlike};
 pub use updates::{Details, Update, Updated};
 
@@ -106,114 +110,12 @@ pub struct OrganizationPlan {
     pub scope: Arc<Scope>,
     /// The scope that its handle has in callbacks.yaml now, when that is another one.
     pub successor: Option<Arc<Scope>>,
+    /// Its handle is not in callbacks.yaml any more.
+    pub left: bool,
     /// Nothing is called for it; its changes are all no-ops.
     pub suspended: bool,
     /// Adds, heals and settled adds first; then replaces; then deletes. No-ops last.
     pub changes: Vec<Change>,
-}
-
-/// What will be done with one callback.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Change {
-    /// How people point at it.
-    pub address: Address,
-    /// In whose name.
-    pub operator: OperatorId,
-    /// The word for it.
-    pub action: Action,
-    /// Its calls.
-    pub steps: Steps,
-    /// Why.
-    pub reason: Reason,
-    /// A lost call that must be dead before the first of these calls leaves.
-    pub fence: Option<LostCall>,
-    /// What is believed now; `None` when nothing is recorded.
-    pub before: Option<Before>,
-    /// What will be there; `None` when nothing will.
-    pub after: Option<After>,
-}
-
-/// What is recorded of a callback.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Before {
-    /// What may be true of it.
-    pub belief: Belief,
-    /// Whether it is protected.
-    pub protect: bool,
-    /// When the belief was last confirmed.
-    pub proved_at: Option<Timestamp>,
-}
-
-/// What is declared of a callback.
-#[derive(Clone, Debug, PartialEq)]
-pub struct After {
-    /// Its `CallbackKey`, an index into [`Plan::secrets`].
-    pub key: Option<SecretIndex>,
-    /// Its `CallbackToken`.
-    pub token: Option<SecretIndex>,
-    /// Which of them have the recorded values; `None` when the secrets were not resolved.
-    pub same: Option<Same>,
-    /// Of their values, for the record. Neither shown nor saved: a plan that was read back has none until
-    /// its secrets are resolved again.
-    pub fingerprints: Option<Fingerprints>,
-    /// Whether it is protected.
-    pub protect: bool,
-}
-
-/// Why a change is planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case", tag = "because")]
-pub enum Reason {
-    /// Nothing is recorded of it.
-    NotRecorded,
-    /// It is proven absent.
-    ProvenAbsent,
-    /// Nothing is recorded of it, and `adoption: replace` asks for certainty.
-    Adoption,
-    /// The value of its key or token changed.
-    SecretChanged {
-        /// The key's.
-        key: bool,
-        /// The token's.
-        token: bool,
-    },
-    /// `--replace` names it.
-    Requested,
-    /// Its last proof is older than `--heal` allows.
-    HealDue,
-    /// It is not in callbacks.yaml.
-    NotDeclared,
-    /// Its organization is not in callbacks.yaml.
-    OrganizationNotDeclared,
-    /// Its organization has another scope now.
-    ScopeChanged {
-        /// Another account.
-        account: bool,
-        /// Another member organization.
-        organization: bool,
-        /// Another application.
-        app: bool,
-    },
-    /// `absent:` lists it.
-    ListedAbsent,
-    /// `--destroy`.
-    Destroy,
-    /// The outcome of an add of this value is open.
-    OpenAdd,
-    /// The outcome of an add of another value is open.
-    OpenAddOfAnotherValue,
-    /// The outcome of a delete is open.
-    OpenDelete,
-    /// Nothing to do.
-    Unchanged,
-    /// Nothing to do, but key and token are assumed only.
-    Unproven,
-    /// The secrets were not resolved, so a rotation would not be seen.
-    NotChecked,
-    /// Its organization is suspended.
-    Suspended,
-    /// It is not enabled.
-    Disabled,
 }
 
 /// A change of the record alone.
@@ -354,7 +256,7 @@ impl Plan {
                 organization
                     .changes
                     .iter()
-                    .any(|change| change.steps != Steps::Nothing)
+                    .any(|change| change.calls() != Calls::Nothing)
             })
             .map(|organization| (&organization.scope.account, &organization.handle))
             .filter(|(account, _)| !self.accounts.contains_key(*account))
@@ -366,7 +268,7 @@ impl Plan {
     pub fn where_something_is_called(&self) -> Self {
         let called = |organization: &&OrganizationPlan| {
             let mut changes = organization.changes.iter();
-            organization.suspended || changes.any(|change| change.steps != Steps::Nothing)
+            organization.suspended || changes.any(|change| change.calls() != Calls::Nothing)
         };
         let Self {
             environment,
@@ -412,65 +314,8 @@ impl Plan {
         self.organizations.iter().flat_map(|organization| {
             let changes = organization.changes.iter();
             changes
-                .filter(|change| change.steps != Steps::Nothing)
+                .filter(|change| change.calls() != Calls::Nothing)
                 .map(move |change| (organization, change))
         })
     }
-}
-
-impl fmt::Display for Reason {
-    /// The words after "because".
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match *self {
-            Self::NotRecorded => "nothing is recorded of it",
-            Self::ProvenAbsent => "it is recorded as absent",
-            Self::Adoption => "it is new here and `adoption: replace` asks for proof",
-            Self::SecretChanged {
-                key: true,
-                token: true,
-            } => "its key and token changed",
-            Self::SecretChanged {
-                key: true,
-                token: false,
-            } => "its key changed",
-            Self::SecretChanged {
-                key: false,
-                token: _,
-            } => "its token changed",
-            Self::Requested => "--replace names it",
-            Self::HealDue => "--heal asserts it again",
-            Self::NotDeclared => "it is not in callbacks.yaml",
-            Self::OrganizationNotDeclared => "its organization is not in callbacks.yaml",
-            Self::ScopeChanged {
-                account,
-                organization,
-                app,
-            } => return f.write_str(&scope_changed(account, organization, app)),
-            Self::ListedAbsent => "it is listed under `absent`",
-            Self::Destroy => "of --destroy",
-            Self::OpenAdd => "nobody knows whether an earlier add of it arrived",
-            Self::OpenAddOfAnotherValue => {
-                "nobody knows whether an earlier add with another key or token arrived"
-            }
-            Self::OpenDelete => "nobody knows whether an earlier delete of it arrived",
-            Self::Unchanged => "nothing changed",
-            Self::Unproven => "nothing changed, but its key and token are not proven",
-            Self::NotChecked => "nothing changed as far as can be told without its secrets",
-            Self::Suspended => "its organization is suspended",
-            Self::Disabled => "it has `enabled: false`",
-        })
-    }
-}
-
-fn scope_changed(account: bool, organization: bool, app: bool) -> String {
-    let changed = [
-        (account, "`account`"),
-        (organization, "`proxy_organization_id`"),
-        (app, "`app_id`"),
-    ];
-    let changed: Vec<_> = changed
-        .into_iter()
-        .filter_map(|(changed, name)| changed.then_some(name))
-        .collect();
-    format!("its organization has another {} now", changed.join(" and "))
 }

@@ -1,16 +1,16 @@
 //! The order of a plan's changes, what they add up to, and walking two sorted sequences together.
 
-use super::{Change, Reason, Summary, guards};
-use crate::model::{Action, Evidence, Steps};
+use super::{Change, Reason, Summary};
+use crate::model::{Action, Calls, Effect, Evidence};
 
 /// Adds and heals, then replaces, then deletes, then what needs no call. Within each the new before
 /// the healed, the healed by age of their proof, all else by address.
 pub(super) fn order(change: &Change) -> impl Ord + '_ {
-    let class = match change.steps {
-        Steps::Add => 0,
-        Steps::DeleteThenAdd => 1,
-        Steps::Delete => 2,
-        Steps::Nothing => 3,
+    let class = match change.calls() {
+        Calls::Add => 0,
+        Calls::Replace => 1,
+        Calls::Delete => 2,
+        Calls::Nothing => 3,
     };
     let healed = change.action == Action::Heal;
     let proved_at = change
@@ -31,18 +31,17 @@ impl Summary {
             Action::Finish => self.finish += 1,
             Action::NoOp => self.count_unchanged(change),
         }
-        self.calls += change.steps.calls();
-        match (change.action, change.steps) {
-            (Action::Heal, _) => self.to_change += 1,
-            (_, Steps::Add) => self.to_add += 1,
-            (_, Steps::Delete) => self.to_destroy += 1,
-            (_, Steps::DeleteThenAdd) => {
-                self.to_add += 1;
-                self.to_destroy += 1;
-            }
-            (_, Steps::Nothing) => {}
-        }
-        self.deletes_by_omission += usize::from(guards::by_omission(change));
+        let calls = change.calls();
+        self.calls += calls.count();
+        let Effect {
+            added,
+            changed,
+            destroyed,
+        } = calls.effect(change.action);
+        self.to_add += added;
+        self.to_change += changed;
+        self.to_destroy += destroyed;
+        self.deletes_by_omission += usize::from(change.is_by_omission());
     }
 
     fn count_unchanged(&mut self, change: &Change) {

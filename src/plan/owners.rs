@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Change, OrganizationPlan, Plan, Tripped, guards};
-use crate::model::{AccountName, AppId, CallbackUrl, Desired, Handle, Recorded, Scope, Steps};
+use crate::model::{AccountName, AppId, CallbackUrl, Calls, Desired, Handle, Recorded, Scope};
 
 type Place<'a> = (Option<&'a AppId>, &'a CallbackUrl);
 
@@ -22,7 +22,7 @@ pub(super) fn perhaps_shared(desired: &Desired, recorded: &Recorded, plan: &Plan
     }
     // What is replaced is there afterwards.
     let deleting: BTreeSet<(&AccountName, Place<'_>)> = deletes(plan)
-        .filter(|(_, change)| change.steps == Steps::Delete)
+        .filter(|(_, change)| change.calls() == Calls::Delete)
         .map(|(organization, change)| {
             let scope = &organization.scope;
             (&scope.account, place(scope, &change.address.url))
@@ -82,7 +82,7 @@ fn deletes(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &Change)> {
         let deletes = organization
             .changes
             .iter()
-            .filter(|change| matches!(change.steps, Steps::Delete | Steps::DeleteThenAdd));
+            .filter(|change| matches!(change.calls(), Calls::Delete | Calls::Replace));
         deletes.map(move |change| (organization, change))
     })
 }

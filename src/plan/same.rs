@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Before, FingerprintTable, Plan};
+use super::{Before, FingerprintTable, Plan, Steps};
 use crate::model::{Address, Fingerprints, SecretIndex};
 use crate::secret::Check;
 
@@ -63,8 +63,8 @@ impl Plan {
             .organizations
             .iter_mut()
             .flat_map(|organization| &mut organization.changes);
-        for change in changes.filter(|change| change.steps.adds()) {
-            let Some(after) = &mut change.after else {
+        for change in changes {
+            let (Steps::Add(after) | Steps::Replace(after)) = &mut change.steps else {
                 continue;
             };
             let declared = fingerprints.get(&(after.key, after.token)).copied();

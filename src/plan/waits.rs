@@ -7,23 +7,23 @@
 
 use std::collections::BTreeMap;
 
-use super::{OrganizationPlan, Plan, Reason};
-use crate::model::{CallbackUrl, Handle, Steps};
+use super::{OrganizationPlan, Plan};
+use crate::model::{CallbackUrl, Calls, Handle};
 
 impl Plan {
     /// By number of an organization with deletes: the other organizations whose adds, heals and
     /// replaces must all succeed before. Without those that wait for nobody else.
     pub fn deletes_wait_for(&self) -> BTreeMap<usize, Vec<usize>> {
         let deletes =
-            |organization: &OrganizationPlan| has(organization, |steps| steps == Steps::Delete);
+            |organization: &OrganizationPlan| has(organization, |calls| calls == Calls::Delete);
         let deleting: Vec<_> = numbered(self).filter(|(_, one)| deletes(one)).collect();
         if deleting.is_empty() {
             return BTreeMap::new();
         }
         let mut by_handle: BTreeMap<&Handle, Vec<usize>> = BTreeMap::new();
         let mut by_new_url: BTreeMap<&CallbackUrl, Vec<usize>> = BTreeMap::new();
-        let some_left = deleting.iter().any(|(_, one)| left(one));
-        for (number, organization) in numbered(self).filter(|(_, one)| has(one, builds)) {
+        let some_left = deleting.iter().any(|(_, one)| one.left);
+        for (number, organization) in numbered(self).filter(|(_, one)| has(one, Calls::adds)) {
             by_handle
                 .entry(&organization.handle)
                 .or_default()
@@ -32,7 +32,7 @@ impl Plan {
                 continue;
             }
             for change in &organization.changes {
-                if builds(change.steps) && change.before.is_none() {
+                if change.calls().adds() && change.before.is_none() {
                     let of_url = by_new_url.entry(&change.address.url).or_default();
                     of_url.push(number);
                 }
@@ -42,7 +42,7 @@ impl Plan {
         for (number, organization) in deleting {
             let of_handle = by_handle.get(&organization.handle).into_iter().flatten();
             let mut others: Vec<usize> = of_handle.copied().collect();
-            if left(organization) {
+            if organization.left {
                 let urls = organization
                     .changes
                     .iter()
@@ -64,24 +64,9 @@ fn numbered(plan: &Plan) -> impl Iterator<Item = (usize, &OrganizationPlan)> {
     plan.organizations.iter().enumerate()
 }
 
-fn has(organization: &OrganizationPlan, which: impl Fn(Steps) -> bool) -> bool {
+fn has(organization: &OrganizationPlan, which: impl Fn(Calls) -> bool) -> bool {
     organization
         .changes
         .iter()
-        .any(|change| which(change.steps))
-}
-
-const fn builds(steps: Steps) -> bool {
-    match steps {
-        Steps::Add | Steps::DeleteThenAdd => true,
-        Steps::Delete | Steps::Nothing => false,
-    }
-}
-
-/// Whether its organization left the file, handle and all.
-fn left(organization: &OrganizationPlan) -> bool {
-    organization
-        .changes
-        .iter()
-        .any(|change| change.reason == Reason::OrganizationNotDeclared)
+        .any(|change| which(change.calls()))
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::{Context, Style, Subject};
 use crate::model::{
-    Account, AccountName, AccountSource, Action, Address, ApiError, Belief, CallbackUrl,
-    Environment, Fingerprint, Fingerprints, Handle, Lineage, LostCall, OperatorId, RequestId, Salt,
-    Scope, SecretIndex, Steps, Timestamp, Write,
+    Account, AccountName, AccountSource, Action, Address, ApiError, Belief, CallbackUrl, Calls,
+    Environment, Fingerprint, Fingerprints, Handle, Lineage, OperatorId, RequestId, Salt, Scope,
+    SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::plan::{
-    After, Before, Change, Destination, Details, OrganizationPlan, Plan, Reason, Same, Summary,
+    After, Before, Change, Deletion, Destination, Details, OrganizationPlan, Plan, Reason, Same,
+    Steps, Summary,
 };
 use crate::secret::SecretReference;
 
@@ -49,8 +50,8 @@ pub(super) fn secrets(key: u8, token: u8) -> Fingerprints {
     }
 }
 
-pub(super) fn lost(write: Write, seconds_ago: i64) -> LostCall {
-    LostCall {
+pub(super) fn lost(write: Write, seconds_ago: i64) -> SignedWrite {
+    SignedWrite {
         write,
         signed_at: NOW.plus(-seconds_ago),
     }
@@ -78,10 +79,17 @@ pub(super) fn before(belief: Belief) -> Before {
 pub(super) fn change(
     address: Address,
     action: Action,
-    steps: Steps,
+    calls: Calls,
     reason: Reason,
     (before, after): (Option<Before>, Option<After>),
 ) -> Change {
+    let steps = match calls {
+        Calls::Nothing => Steps::Nothing(after),
+        Calls::Add => Steps::Add(after.unwrap()),
+        Calls::Replace => Steps::Replace(after.unwrap()),
+        Calls::Delete if reason == Reason::ListedAbsent => Steps::Delete(Deletion::Listed),
+        Calls::Delete => Steps::Delete(Deletion::Omitted),
+    };
     compared(Change {
         address,
         operator: OperatorId::new("yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"),
@@ -90,17 +98,16 @@ pub(super) fn change(
         reason,
         fence: None,
         before,
-        after,
     })
 }
 
 /// With what planning says of the secrets' values.
 pub(super) fn compared(mut change: Change) -> Change {
-    let before = change.before.as_ref();
-    if let Some(after) = &mut change.after {
+    let before = change.before.clone();
+    if let Some(after) = change.after_mut() {
         after.same = after
             .fingerprints
-            .map(|declared| Same::of(before, declared));
+            .map(|declared| Same::of(before.as_ref(), declared));
     }
     change
 }
@@ -117,7 +124,7 @@ pub(super) fn add(handle: &str, text: &str) -> Change {
     change(
         address(handle, text),
         Action::Add,
-        Steps::Add,
+        Calls::Add,
         Reason::NotRecorded,
         (None, Some(after(Some(secrets(0x9c, 0x77))))),
     )
@@ -127,7 +134,7 @@ pub(super) fn delete(handle: &str, text: &str) -> Change {
     change(
         address(handle, text),
         Action::Delete,
-        Steps::Delete,
+        Calls::Delete,
         Reason::NotDeclared,
         (Some(before(Belief::proven(secrets(0x9c, 0x77)))), None),
     )
@@ -137,7 +144,7 @@ pub(super) fn replace(handle: &str, text: &str) -> Change {
     change(
         address(handle, text),
         Action::Replace,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         Reason::SecretChanged {
             key: true,
             token: false,
@@ -181,6 +188,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
                 scope: scope(Some(handle.as_str())),
                 handle,
                 successor: None,
+                left: false,
                 suspended: false,
                 changes,
             })
@@ -194,7 +202,7 @@ pub(super) fn plan(changes: Vec<Change>) -> Plan {
 }
 
 fn count(summary: &mut Summary, change: &Change) {
-    summary.calls += change.steps.calls();
+    summary.calls += change.calls().count();
     let (added, changed, destroyed) = match change.action {
         Action::NoOp => (0, 0, 0),
         Action::Add => (1, 0, 0),

@@ -128,7 +128,7 @@ proptest! {
     ) {
         let mut known = plan.clone();
         for change in known.organizations.iter_mut().flat_map(|o| &mut o.changes) {
-            if let Some(after) = &mut change.after {
+            if let Some(after) = change.after_mut() {
                 after.fingerprints = Some(declared);
             }
         }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use super::fixtures::*;
 use super::{Style, plan_diff, plan_markdown, plan_text, planned_change_json, planned_update_json};
-use crate::model::{AccountName, Action, Handle, Identity, Scope, Steps};
+use crate::model::{AccountName, Action, Calls, Handle, Identity, Scope};
 use crate::plan::{Bookkeeping, Details, Move, Plan, Reason, read_document, write_document};
 
 const OLD: &str = "yDwJjUUckp7f87yrUyOldOperatorXXX";
@@ -188,7 +188,7 @@ fn beside_calls() -> Plan {
     let mut stays = change(
         address("acme", staying),
         Action::NoOp,
-        Steps::Nothing,
+        Calls::Nothing,
         Reason::Unchanged,
         (
             Some(before(crate::model::Belief::proven(secrets(1, 2)))),

@@ -1,6 +1,6 @@
 //! The one place for wording that several texts share: numbers, times and the verbs of actions.
 
-use crate::model::{Action, Drift, Steps, Timestamp};
+use crate::model::{Action, Calls, Drift, Timestamp};
 
 /// `one` for 1, else `many`.
 pub const fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
@@ -72,20 +72,18 @@ pub fn tenths(number: f64) -> String {
 }
 
 /// What will happen to a callback, after its address: `will be added`.
-pub(crate) const fn future(action: Action, steps: Steps) -> &'static str {
-    match (action, steps) {
+pub(crate) const fn future(action: Action, calls: Calls) -> &'static str {
+    match (action, calls) {
         (Action::NoOp, _) => "stays as it is",
-        (Action::Add, Steps::DeleteThenAdd) => "will be added, after a delete of what may be there",
+        (Action::Add, Calls::Replace) => "will be added, after a delete of what may be there",
         (Action::Add, _) => "will be added",
         (Action::Delete, _) => "will be deleted",
         (Action::Replace, _) => "must be replaced",
         (Action::Heal, _) => "will be healed (added again)",
-        (Action::Finish, Steps::Nothing) => "has an open call",
-        (Action::Finish, Steps::Add) => "has an open call, which adding it will finish",
-        (Action::Finish, Steps::Delete) => "has an open call, which deleting it will finish",
-        (Action::Finish, Steps::DeleteThenAdd) => {
-            "has an open call, which replacing it will finish"
-        }
+        (Action::Finish, Calls::Nothing) => "has an open call",
+        (Action::Finish, Calls::Add) => "has an open call, which adding it will finish",
+        (Action::Finish, Calls::Delete) => "has an open call, which deleting it will finish",
+        (Action::Finish, Calls::Replace) => "has an open call, which replacing it will finish",
     }
 }
 
@@ -102,18 +100,18 @@ pub(crate) const fn plan_to(action: Action) -> &'static str {
 }
 
 /// What is happening: `Adding`.
-pub(crate) const fn doing(action: Action, steps: Steps) -> &'static str {
-    match (action, steps) {
+pub(crate) const fn doing(action: Action, calls: Calls) -> &'static str {
+    match (action, calls) {
         (Action::NoOp, _) => "Leaving",
-        (Action::Add, Steps::DeleteThenAdd) => "Adding, after a delete",
+        (Action::Add, Calls::Replace) => "Adding, after a delete",
         (Action::Add, _) => "Adding",
         (Action::Delete, _) => "Deleting",
         (Action::Replace, _) => "Replacing (delete, then add)",
         (Action::Heal, _) => "Healing (adding again)",
-        (Action::Finish, Steps::Nothing) => "Finishing an open call",
-        (Action::Finish, Steps::Add) => "Finishing an open call (adding)",
-        (Action::Finish, Steps::Delete) => "Finishing an open call (deleting)",
-        (Action::Finish, Steps::DeleteThenAdd) => "Finishing an open call (delete, then add)",
+        (Action::Finish, Calls::Nothing) => "Finishing an open call",
+        (Action::Finish, Calls::Add) => "Finishing an open call (adding)",
+        (Action::Finish, Calls::Delete) => "Finishing an open call (deleting)",
+        (Action::Finish, Calls::Replace) => "Finishing an open call (delete, then add)",
     }
 }
 

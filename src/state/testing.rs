@@ -9,8 +9,8 @@ use super::memory::MemoryFiles;
 use super::{LockOwner, Locked, StateError, Store};
 use crate::model::{
     AccountName, ApiError, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Fingerprint,
-    Fingerprints, Handle, Identity, Intent, Lineage, LostCall, OperatorId, OrganizationId, Outcome,
-    Pending, Presumed, Proof, Recorded, RequestId, Salt, Scope, Timestamp, Write,
+    Fingerprints, Handle, Identity, Intent, Lineage, OperatorId, OrganizationId, Outcome, Pending,
+    Presumed, Proof, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
 };
 
 pub(super) const STATE: &str = "callbacks.state.json";
@@ -75,7 +75,7 @@ pub(super) fn intent(number: usize, write: Write) -> Intent {
         handle: Handle::new("acme"),
         operator: OperatorId::new("op"),
         protect: false,
-        call: LostCall {
+        call: SignedWrite {
             write,
             signed_at: NOW,
         },
@@ -191,8 +191,8 @@ fn belief() -> impl Strategy<Value = Belief> {
     })
 }
 
-fn call() -> impl Strategy<Value = LostCall> {
-    (some_write(), time()).prop_map(|(write, signed_at)| LostCall { write, signed_at })
+fn call() -> impl Strategy<Value = SignedWrite> {
+    (some_write(), time()).prop_map(|(write, signed_at)| SignedWrite { write, signed_at })
 }
 
 fn time() -> impl Strategy<Value = Timestamp> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ess_callbacks::model::{
     Account, AccountName, AccountSource, Action, Address, CallbackUrl, Environment, Handle,
-    OperatorId, OrganizationId, Salt, Scope, SecretIndex, Steps, Timestamp,
+    OperatorId, OrganizationId, Salt, Scope, SecretIndex, Timestamp,
 };
 use ess_callbacks::plan::{
-    After, Change, Destination, DocumentError, OrganizationPlan, Plan, Reason, Same, Summary,
-    read_document, write_document,
+    After, Change, Destination, DocumentError, OrganizationPlan, Plan, Reason, Same, Steps,
+    Summary, read_document, write_document,
 };
 use ess_callbacks::render::{Style, plan_text, planned_change_json};
 use ess_callbacks::secret::SecretReference;
@@ -25,17 +25,16 @@ fn add(handle: &Handle, number: usize) -> Change {
         },
         operator: OperatorId::new("yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"),
         action: Action::Add,
-        steps: Steps::Add,
-        reason: Reason::NotRecorded,
-        fence: None,
-        before: None,
-        after: Some(After {
+        steps: Steps::Add(After {
             key: Some(SecretIndex(0)),
             token: None,
             same: Some(Same::default()),
             fingerprints: None,
             protect: false,
         }),
+        reason: Reason::NotRecorded,
+        fence: None,
+        before: None,
     }
 }
 
@@ -51,6 +50,7 @@ fn plan(organizations: usize, each: usize) -> Plan {
                     app_id: None,
                 }),
                 successor: None,
+                left: false,
                 suspended: false,
                 changes: (0..each).map(|number| add(&handle, number)).collect(),
                 handle,

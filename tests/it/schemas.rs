@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use ess_callbacks::model::{
-    AccountName, Action, Address, ApiError, CallbackUrl, Drift, Event, Handle, HowUnfinished,
-    NotAttempted, Report, RequestId, Steps, Timestamp, Unfinished,
+    AccountName, Action, Address, ApiError, CallbackUrl, Calls, Drift, Event, Handle,
+    HowUnfinished, NotAttempted, Report, RequestId, Timestamp, Unfinished,
 };
 use ess_callbacks::render::{event_json, report_json};
 use serde_json::Value;
@@ -61,17 +61,17 @@ fn other_record(url: &str) -> String {
 fn events() -> Vec<Event> {
     let (address, error) = (address, error);
     let account = AccountName::default_account;
-    let (action, steps) = (Action::Replace, Steps::DeleteThenAdd);
+    let (action, calls) = (Action::Replace, Calls::Replace);
     let mut all = vec![
         Event::Started {
             address: address(),
             action,
-            steps,
+            calls,
         },
         Event::Completed {
             address: address(),
             action,
-            steps,
+            calls,
             request_id: RequestId::new("r"),
             elapsed_ms: 1,
             was_there: false,
@@ -79,7 +79,7 @@ fn events() -> Vec<Event> {
         Event::Completed {
             address: address(),
             action: Action::Add,
-            steps: Steps::Add,
+            calls: Calls::Add,
             request_id: RequestId::new("r"),
             elapsed_ms: 1,
             was_there: true,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ess_callbacks::model::{
     AccountName, CallId, CallbackUrl, Environment, Evidence, Fingerprints, Handle, Identity,
-    Intent, Lineage, LostCall, OperatorId, Outcome, RequestId, Salt, Scope, Timestamp, Write,
+    Intent, Lineage, OperatorId, Outcome, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
 };
 use ess_callbacks::state::{ErrorKind, LockOwner, Locked, RealFiles, StateError, Store};
 
@@ -58,7 +58,7 @@ fn add(number: usize) -> Intent {
         handle: Handle::new("acme"),
         operator: OperatorId::new("op"),
         protect: false,
-        call: LostCall {
+        call: SignedWrite {
             write: Write::Add(Fingerprints::default()),
             signed_at: NOW,
         },

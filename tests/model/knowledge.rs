@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
     Account, AccountName, AccountSource, Adoption, ApiError, Belief, CallId, Callback, CallbackUrl,
-    DeclaredSecret, Desired, Entry, Environment, Fingerprint, Fingerprints, Handle, Identity,
-    LostCall, OperatorId, Organization, Outcome, Pending, Recorded, RequestId, Salt, Scope,
-    SecretIndex, Steps, Timestamp, Write,
+    Calls, DeclaredSecret, Desired, Entry, Environment, Fingerprint, Fingerprints, Handle,
+    Identity, OperatorId, Organization, Outcome, Pending, Recorded, RequestId, Salt, Scope,
+    SecretIndex, SignedWrite, Timestamp, Write,
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Secrets, plan};
 use ess_callbacks::secret::SecretReference;
@@ -125,15 +125,16 @@ impl Known {
     }
 }
 
-const fn seconds((write, left): (Write, u8)) -> LostCall {
-    let life = LostCall::SIGNATURE_LIFE + LostCall::GATEWAY_TIMEOUT + LostCall::CLOCK_MARGIN;
-    LostCall {
+const fn seconds((write, left): (Write, u8)) -> SignedWrite {
+    let life =
+        SignedWrite::SIGNATURE_LIFE + SignedWrite::GATEWAY_TIMEOUT + SignedWrite::CLOCK_MARGIN;
+    SignedWrite {
         write,
         signed_at: Timestamp(left as i64 * TICK - life),
     }
 }
 
-fn ticks(call: LostCall) -> (Write, u8) {
+fn ticks(call: SignedWrite) -> (Write, u8) {
     let left = call.dead_at().0.div_euclid(TICK).max(0);
     (
         call.write,
@@ -152,8 +153,8 @@ fn error() -> ApiError {
 }
 
 /// What the real planner does with this URL.
-pub(crate) fn decide(known: Option<Known>, wanted: Wanted) -> Steps {
-    type Memory = Mutex<HashMap<(Option<Known>, Wanted), Steps>>;
+pub(crate) fn decide(known: Option<Known>, wanted: Wanted) -> Calls {
+    type Memory = Mutex<HashMap<(Option<Known>, Wanted), Calls>>;
     static MEMORY: LazyLock<Memory> = LazyLock::new(Mutex::default);
     let mut memory = MEMORY.lock().expect("nothing panics while it is held");
     *memory
@@ -161,7 +162,7 @@ pub(crate) fn decide(known: Option<Known>, wanted: Wanted) -> Steps {
         .or_insert_with(|| plan_one(known, wanted))
 }
 
-fn plan_one(known: Option<Known>, wanted: Wanted) -> Steps {
+fn plan_one(known: Option<Known>, wanted: Wanted) -> Calls {
     let scope = Arc::new(Scope {
         environment: Environment::Test,
         account: AccountName::default_account(),
@@ -224,5 +225,5 @@ fn plan_one(known: Option<Known>, wanted: Wanted) -> Steps {
     plan(&desired, &recorded, secrets, &options)
         .changes()
         .next()
-        .map_or(Steps::Nothing, |change| change.steps)
+        .map_or(Calls::Nothing, ess_callbacks::plan::Change::calls)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock as _};
 use ess_callbacks::client::Rate;
-use ess_callbacks::model::{Event, Lineage, NotAttempted, Report, Steps, Timestamp, Unfinished};
+use ess_callbacks::model::{Calls, Event, Lineage, NotAttempted, Report, Timestamp, Unfinished};
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
 use ess_callbacks::secret::Fingerprinter;
 use ess_callbacks::state::memory::MemoryFiles;
@@ -350,7 +350,7 @@ fn protected_deletes(plan: &Plan) -> BTreeSet<Id> {
                 .changes
                 .iter()
                 .filter(|change| {
-                    change.steps == Steps::Delete
+                    change.calls() == Calls::Delete
                         && change.before.as_ref().is_some_and(|before| before.protect)
                 })
                 .filter_map(|change| Id::of(&organization.scope, &change.address.url))
@@ -364,7 +364,7 @@ fn outline(plan: &Plan) -> String {
         .map(|change| {
             format!(
                 "{:?} {} because {:?}, fence {:?}, before {:?}",
-                change.steps,
+                change.calls(),
                 change.address,
                 change.reason,
                 change.fence,

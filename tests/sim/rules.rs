@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ess_callbacks::model::{Belief, Evidence, Outcome, Presence, Recorded, Steps, Timestamp};
+use ess_callbacks::model::{Belief, Calls, Evidence, Outcome, Presence, Recorded, Timestamp};
 use ess_callbacks::plan::Plan;
 use ess_callbacks::state::memory::MemoryFiles;
 use tokio::time::Instant;
@@ -306,7 +306,7 @@ impl World {
             for change in &organization.changes {
                 let id = Id::of(&organization.scope, &change.address.url);
                 self.managed
-                    .extend(id.filter(|_| change.steps != Steps::Nothing));
+                    .extend(id.filter(|_| change.calls() != Calls::Nothing));
             }
         }
     }

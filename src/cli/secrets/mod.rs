@@ -15,7 +15,7 @@ use crate::cli::process::signals::Signals;
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
 use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
-use crate::plan::{FingerprintTable, Plan};
+use crate::plan::{Change, FingerprintTable, Plan};
 use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
 use command::Ended;
 
@@ -198,8 +198,7 @@ pub(crate) fn checks(
     plan: &Plan,
     values: &BTreeMap<SecretIndex, Secret>,
 ) -> BTreeMap<SecretIndex, Check> {
-    let adds = plan.changes().filter(|change| change.steps.adds());
-    let sent = adds.filter_map(|change| change.after.as_ref());
+    let sent = plan.changes().filter_map(Change::adds);
     sent.flat_map(|after| [after.key, after.token])
         .flatten()
         .filter_map(|index| Some((index, Check::of(values.get(&index)?))))

@@ -65,7 +65,7 @@ impl Progress {
             Event::Started {
                 address: _,
                 action: _,
-                steps: _,
+                calls: _,
             } => return,
             Event::Completed { .. }
             | Event::Failed { .. }

@@ -12,21 +12,21 @@
 //! One rule makes the fences: whenever a lost call may still arrive and what we are about to send is
 //! anything but that same call, the lost one has to be dead first.
 
-use crate::model::{Action, Adoption, Entry, Fingerprints, Presence, Steps, Write};
+use crate::model::{Action, Adoption, Calls, Entry, Fingerprints, Presence, Write};
 
-use super::Reason;
+use super::{Deletion, Reason};
 
 /// What the file says about one URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// It shall be there, with these secrets. `forced`: replace it whatever is recorded.
+    /// It must be there, with these secrets. `forced`: replace it whatever is recorded.
     Declared {
         value: Value,
         adoption: Adoption,
         forced: bool,
     },
-    /// It shall not be there, for this reason.
-    Gone(Reason),
+    /// It must not be there.
+    Gone(Deletion, Reason),
 }
 
 /// What can be told of a declared callback's secrets.
@@ -66,27 +66,30 @@ impl Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) action: Action,
-    pub(super) steps: Steps,
+    pub(super) calls: Calls,
     pub(super) reason: Reason,
-    /// Whether the recorded lost call must be dead before the first of the steps.
+    /// Whether the recorded lost call must be dead before the first of the calls.
     pub(super) fenced: bool,
 }
 
 pub(super) fn decide(entry: Option<&Entry>, wanted: Wanted) -> Verdict {
-    let (action, steps, reason) = match wanted {
+    let (action, calls, reason) = match wanted {
         Wanted::Declared {
             value,
             adoption,
             forced,
         } => declared(entry, value, adoption, forced),
-        Wanted::Gone(reason) => gone(entry, reason),
+        Wanted::Gone(deletion, reason) => {
+            let (action, calls) = gone(entry, deletion);
+            (action, calls, reason)
+        }
     };
     let lost = entry.and_then(|entry| entry.lost).map(|lost| lost.write);
     Verdict {
         action,
-        steps,
+        calls,
         reason,
-        fenced: lost.is_some_and(|lost| !repeats(lost, steps, wanted)),
+        fenced: lost.is_some_and(|lost| !repeats(lost, calls, wanted)),
     }
 }
 
@@ -95,17 +98,17 @@ fn declared(
     value: Value,
     adoption: Adoption,
     forced: bool,
-) -> (Action, Steps, Reason) {
-    let replace = |reason| (Action::Replace, Steps::DeleteThenAdd, reason);
+) -> (Action, Calls, Reason) {
+    let replace = |reason| (Action::Replace, Calls::Replace, reason);
     let Some(entry) = entry else {
         return match (adoption, forced) {
             (_, true) => replace(Reason::Requested),
             (Adoption::Replace, false) => replace(Reason::Adoption),
-            (Adoption::Keep, false) => (Action::Add, Steps::Add, Reason::NotRecorded),
+            (Adoption::Keep, false) => (Action::Add, Calls::Add, Reason::NotRecorded),
         };
     };
     let Some(there) = entry.belief.presumed() else {
-        return (Action::Add, Steps::Add, Reason::ProvenAbsent);
+        return (Action::Add, Calls::Add, Reason::ProvenAbsent);
     };
     if entry.is_open() {
         let (again, reason) = match entry.lost.map(|lost| lost.write) {
@@ -118,37 +121,36 @@ fn declared(
                 Reason::OpenDelete,
             ),
         };
-        let steps = if again && !forced {
-            Steps::Add
+        let calls = if again && !forced {
+            Calls::Add
         } else {
-            Steps::DeleteThenAdd
+            Calls::Replace
         };
-        return (Action::Finish, steps, reason);
+        return (Action::Finish, calls, reason);
     }
     if forced {
         return replace(Reason::Requested);
     }
     match value.compare(there.fingerprints) {
         Comparison::Different => replace(changed(there.fingerprints, value)),
-        Comparison::NotChecked => (Action::NoOp, Steps::Nothing, Reason::NotChecked),
-        Comparison::Same if there.exact => (Action::NoOp, Steps::Nothing, Reason::Unchanged),
-        Comparison::Same => (Action::NoOp, Steps::Nothing, Reason::Unproven),
+        Comparison::NotChecked => (Action::NoOp, Calls::Nothing, Reason::NotChecked),
+        Comparison::Same if there.exact => (Action::NoOp, Calls::Nothing, Reason::Unchanged),
+        Comparison::Same => (Action::NoOp, Calls::Nothing, Reason::Unproven),
     }
 }
 
-fn gone(entry: Option<&Entry>, reason: Reason) -> (Action, Steps, Reason) {
+fn gone(entry: Option<&Entry>, deletion: Deletion) -> (Action, Calls) {
     let Some(entry) = entry else {
         // Of what is not recorded only an explicit wish may be sent: --destroy means what is.
-        return if reason == Reason::ListedAbsent {
-            (Action::Delete, Steps::Delete, reason)
-        } else {
-            (Action::NoOp, Steps::Nothing, reason)
+        return match deletion {
+            Deletion::Listed => (Action::Delete, Calls::Delete),
+            Deletion::Omitted => (Action::NoOp, Calls::Nothing),
         };
     };
     match entry.belief.presence() {
-        Presence::Absent => (Action::NoOp, Steps::Nothing, reason),
-        Presence::Present => (Action::Delete, Steps::Delete, reason),
-        Presence::Unknown => (Action::Finish, Steps::Delete, reason),
+        Presence::Absent => (Action::NoOp, Calls::Nothing),
+        Presence::Present => (Action::Delete, Calls::Delete),
+        Presence::Unknown => (Action::Finish, Calls::Delete),
     }
 }
 
@@ -171,20 +173,20 @@ fn changed(recorded: Fingerprints, value: Value) -> Reason {
     }
 }
 
-/// Whether the steps are nothing but the lost call once more.
-fn repeats(lost: Write, steps: Steps, wanted: Wanted) -> bool {
-    match (lost, steps) {
-        (_, Steps::Nothing) | (Write::Delete, Steps::Delete) => true,
-        (Write::Add(value), Steps::Add) => match wanted {
+/// Whether the calls are nothing but the lost call once more.
+fn repeats(lost: Write, calls: Calls, wanted: Wanted) -> bool {
+    match (lost, calls) {
+        (_, Calls::Nothing) | (Write::Delete, Calls::Delete) => true,
+        (Write::Add(value), Calls::Add) => match wanted {
             Wanted::Declared {
                 value: wanted,
                 adoption: _,
                 forced: _,
             } => wanted.compare(value) != Comparison::Different,
-            Wanted::Gone(_) => false,
+            Wanted::Gone(..) => false,
         },
-        (Write::Add(_), Steps::Delete | Steps::DeleteThenAdd)
-        | (Write::Delete, Steps::Add | Steps::DeleteThenAdd) => false,
+        (Write::Add(_), Calls::Delete | Calls::Replace)
+        | (Write::Delete, Calls::Add | Calls::Replace) => false,
     }
 }
 

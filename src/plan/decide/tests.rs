@@ -1,7 +1,7 @@
 //! Each cell of the decision table, by name.
 
 use super::*;
-use crate::model::{Belief, Fingerprint, Handle, LostCall, OperatorId, Presumed, Timestamp};
+use crate::model::{Belief, Fingerprint, Handle, OperatorId, Presumed, SignedWrite, Timestamp};
 
 const X: Fingerprints = Fingerprints {
     key: Some(Fingerprint([1; 16])),
@@ -15,7 +15,7 @@ const Y: Fingerprints = Fingerprints {
 fn entry(belief: Belief, lost: Option<Write>) -> Entry {
     let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("op"), false);
     entry.belief = belief;
-    entry.lost = lost.map(|write| LostCall {
+    entry.lost = lost.map(|write| SignedWrite {
         write,
         signed_at: Timestamp(1_700_000_000),
     });
@@ -40,29 +40,29 @@ fn declared(fingerprints: Fingerprints) -> Wanted {
     }
 }
 
-const OMITTED: Wanted = Wanted::Gone(Reason::NotDeclared);
-const ABSENT: Wanted = Wanted::Gone(Reason::ListedAbsent);
+const OMITTED: Wanted = Wanted::Gone(Deletion::Omitted, Reason::NotDeclared);
+const ABSENT: Wanted = Wanted::Gone(Deletion::Listed, Reason::ListedAbsent);
 
 #[track_caller]
 fn check(
     recorded: impl Into<Option<Entry>>,
     wanted: Wanted,
     action: Action,
-    steps: Steps,
+    calls: Calls,
     fenced: bool,
 ) {
     let recorded = recorded.into();
     let verdict = decide(recorded.as_ref(), wanted);
     assert_eq!(
-        (verdict.action, verdict.steps, verdict.fenced),
-        (action, steps, fenced),
+        (verdict.action, verdict.calls, verdict.fenced),
+        (action, calls, fenced),
         "{verdict:?}"
     );
 }
 
 #[test]
 fn nothing_recorded_declared() {
-    check(None, declared(X), Action::Add, Steps::Add, false);
+    check(None, declared(X), Action::Add, Calls::Add, false);
 }
 
 #[test]
@@ -72,12 +72,12 @@ fn nothing_recorded_declared_with_adoption_replace() {
         adoption: Adoption::Replace,
         forced: false,
     };
-    check(None, wanted, Action::Replace, Steps::DeleteThenAdd, false);
+    check(None, wanted, Action::Replace, Calls::Replace, false);
 }
 
 #[test]
 fn nothing_recorded_absent() {
-    check(None, ABSENT, Action::Delete, Steps::Delete, false);
+    check(None, ABSENT, Action::Delete, Calls::Delete, false);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn proven_absent_declared() {
         Some(entry(Belief::ABSENT, None)),
         declared(X),
         Action::Add,
-        Steps::Add,
+        Calls::Add,
         false,
     );
 }
@@ -97,7 +97,7 @@ fn proven_absent_not_declared() {
         Some(entry(Belief::ABSENT, None)),
         OMITTED,
         Action::NoOp,
-        Steps::Nothing,
+        Calls::Nothing,
         false,
     );
 }
@@ -108,7 +108,7 @@ fn proven_absent_absent() {
         Some(entry(Belief::ABSENT, None)),
         ABSENT,
         Action::NoOp,
-        Steps::Nothing,
+        Calls::Nothing,
         false,
     );
 }
@@ -119,7 +119,7 @@ fn proven_present_same() {
         Some(entry(Belief::proven(X), None)),
         declared(X),
         Action::NoOp,
-        Steps::Nothing,
+        Calls::Nothing,
         false,
     );
 }
@@ -130,7 +130,7 @@ fn proven_present_changed() {
         Some(entry(Belief::proven(X), None)),
         declared(Y),
         Action::Replace,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         false,
     );
 }
@@ -141,7 +141,7 @@ fn proven_present_not_declared() {
         Some(entry(Belief::proven(X), None)),
         OMITTED,
         Action::Delete,
-        Steps::Delete,
+        Calls::Delete,
         false,
     );
 }
@@ -152,7 +152,7 @@ fn proven_present_absent() {
         Some(entry(Belief::proven(X), None)),
         ABSENT,
         Action::Delete,
-        Steps::Delete,
+        Calls::Delete,
         false,
     );
 }
@@ -172,7 +172,7 @@ fn assumed_present_changed() {
         Some(entry(Belief::assumed(X), None)),
         declared(Y),
         Action::Replace,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         false,
     );
 }
@@ -183,7 +183,7 @@ fn assumed_present_not_declared() {
         Some(entry(Belief::assumed(X), None)),
         OMITTED,
         Action::Delete,
-        Steps::Delete,
+        Calls::Delete,
         false,
     );
 }
@@ -194,7 +194,7 @@ fn assumed_present_absent() {
         Some(entry(Belief::assumed(X), None)),
         ABSENT,
         Action::Delete,
-        Steps::Delete,
+        Calls::Delete,
         false,
     );
 }
@@ -205,7 +205,7 @@ fn open_add_of_this_value_same() {
         Some(open(X, Write::Add(X))),
         declared(X),
         Action::Finish,
-        Steps::Add,
+        Calls::Add,
         false,
     );
 }
@@ -216,7 +216,7 @@ fn open_add_of_this_value_changed() {
         Some(open(X, Write::Add(X))),
         declared(Y),
         Action::Finish,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         true,
     );
 }
@@ -227,7 +227,7 @@ fn open_add_of_this_value_not_declared() {
         Some(open(X, Write::Add(X))),
         OMITTED,
         Action::Finish,
-        Steps::Delete,
+        Calls::Delete,
         true,
     );
 }
@@ -238,7 +238,7 @@ fn open_add_of_this_value_absent() {
         Some(open(X, Write::Add(X))),
         ABSENT,
         Action::Finish,
-        Steps::Delete,
+        Calls::Delete,
         true,
     );
 }
@@ -249,7 +249,7 @@ fn open_add_of_another_value_same() {
         Some(open(X, Write::Add(Y))),
         declared(X),
         Action::Finish,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         true,
     );
 }
@@ -264,7 +264,7 @@ fn open_add_of_another_value_changed() {
         Some(open(X, Write::Add(Y))),
         declared(third),
         Action::Finish,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         true,
     );
 }
@@ -275,7 +275,7 @@ fn open_add_of_another_value_not_declared() {
         Some(open(X, Write::Add(Y))),
         OMITTED,
         Action::Finish,
-        Steps::Delete,
+        Calls::Delete,
         true,
     );
 }
@@ -286,7 +286,7 @@ fn open_add_of_another_value_absent() {
         Some(open(X, Write::Add(Y))),
         ABSENT,
         Action::Finish,
-        Steps::Delete,
+        Calls::Delete,
         true,
     );
 }
@@ -297,7 +297,7 @@ fn open_delete_same() {
         Some(open(X, Write::Delete)),
         declared(X),
         Action::Finish,
-        Steps::Add,
+        Calls::Add,
         true,
     );
 }
@@ -308,7 +308,7 @@ fn open_delete_changed() {
         Some(open(X, Write::Delete)),
         declared(Y),
         Action::Finish,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         true,
     );
 }
@@ -319,7 +319,7 @@ fn open_delete_not_declared() {
         Some(open(X, Write::Delete)),
         OMITTED,
         Action::Finish,
-        Steps::Delete,
+        Calls::Delete,
         false,
     );
 }
@@ -330,7 +330,7 @@ fn open_delete_absent() {
         Some(open(X, Write::Delete)),
         ABSENT,
         Action::Finish,
-        Steps::Delete,
+        Calls::Delete,
         false,
     );
 }
@@ -338,18 +338,12 @@ fn open_delete_absent() {
 #[test]
 fn a_lost_call_fences_the_opposite_even_after_its_repetition_was_answered() {
     let added = || Some(entry(Belief::proven(X), Some(Write::Add(X))));
-    check(added(), declared(X), Action::NoOp, Steps::Nothing, false);
-    check(added(), OMITTED, Action::Delete, Steps::Delete, true);
-    check(
-        added(),
-        declared(Y),
-        Action::Replace,
-        Steps::DeleteThenAdd,
-        true,
-    );
+    check(added(), declared(X), Action::NoOp, Calls::Nothing, false);
+    check(added(), OMITTED, Action::Delete, Calls::Delete, true);
+    check(added(), declared(Y), Action::Replace, Calls::Replace, true);
     let deleted = || Some(entry(Belief::ABSENT, Some(Write::Delete)));
-    check(deleted(), declared(X), Action::Add, Steps::Add, true);
-    check(deleted(), ABSENT, Action::NoOp, Steps::Nothing, false);
+    check(deleted(), declared(X), Action::Add, Calls::Add, true);
+    check(deleted(), ABSENT, Action::NoOp, Calls::Nothing, false);
 }
 
 #[test]
@@ -364,19 +358,13 @@ fn forced_replaces_whatever_is_recorded() {
         Some(entry(Belief::proven(X), None)),
         Some(entry(Belief::assumed(X), None)),
     ] {
-        check(
-            recorded,
-            forced,
-            Action::Replace,
-            Steps::DeleteThenAdd,
-            false,
-        );
+        check(recorded, forced, Action::Replace, Calls::Replace, false);
     }
     check(
         Some(open(X, Write::Add(X))),
         forced,
         Action::Finish,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         true,
     );
 }

@@ -45,7 +45,7 @@ pub fn calls_digest(plan: &Plan) -> String {
     let called = |name: &AccountName| {
         plan.organizations.iter().any(|organization| {
             organization.scope.account == *name
-                && organization.changes.iter().any(|c| c.steps.calls() > 0)
+                && organization.changes.iter().any(|c| c.calls().count() > 0)
         })
     };
     let head = Head {
@@ -58,10 +58,10 @@ pub fn calls_digest(plan: &Plan) -> String {
     put(&mut digesting, &head);
     for organization in &plan.organizations {
         for change in &organization.changes {
-            if change.steps.calls() == 0 {
+            if change.calls().count() == 0 {
                 continue;
             }
-            let after = change.after.as_ref();
+            let after = change.after();
             let reference = |index: SecretIndex| plan.secrets.get(index.0 as usize);
             let row = Row {
                 change: ChangeRow::new(organization, &without_secrets(change)),
@@ -93,7 +93,7 @@ fn without_secrets(change: &Change) -> Change {
         same,
         fingerprints: _,
         protect: _,
-    }) = &mut bare.after
+    }) = bare.after_mut()
     {
         *key = key.map(|_| SecretIndex(0));
         *token = token.map(|_| SecretIndex(0));
@@ -115,7 +115,7 @@ mod tests {
             let digest = calls_digest(&plan);
             let mut blind = plan.clone();
             for change in blind.organizations.iter_mut().flat_map(|o| &mut o.changes) {
-                if let Some(after) = &mut change.after {
+                if let Some(after) = change.after_mut() {
                     after.same = after.same.is_none().then(Same::default);
                 }
             }
@@ -135,7 +135,7 @@ mod tests {
             prop_assert_ne!(&calls_digest(&elsewhere), &digest);
 
             let mut less = plan;
-            let has_calls = |change: &Change| change.steps.calls() > 0;
+            let has_calls = |change: &Change| change.calls().count() > 0;
             let some = less.organizations.iter_mut().find(|o| o.changes.iter().any(has_calls));
             if let Some(organization) = some {
                 organization.changes.retain(|change| !has_calls(change));

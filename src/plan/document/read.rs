@@ -12,7 +12,7 @@ use super::rows::{ChangeRow, OrganizationRow};
 use super::{CHECKSUM_LINE, FORMAT_VERSION};
 use crate::model::{Account, AccountName, Environment, Lineage, Salt, Scope, SecretIndex};
 use crate::plan::{
-    Bookkeeping, Destination, Move, OrganizationPlan, Plan, SourceChange, Summary, Tripped,
+    Bookkeeping, Destination, Move, OrganizationPlan, Plan, Reason, SourceChange, Summary, Tripped,
 };
 use crate::secret::{Check, SecretReference};
 
@@ -230,6 +230,9 @@ fn organizations(
             handle: row.organization,
             scope,
             successor: row.successor.map(|scope| Arc::new(Scope::from(scope))),
+            left: own
+                .iter()
+                .any(|change| change.reason == Reason::OrganizationNotDeclared),
             suspended: row.suspended,
             changes: own,
         });

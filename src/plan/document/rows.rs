@@ -6,11 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, Action, Address, AppId, Belief, CallbackUrl, Environment, Evidence, Fingerprints,
-    Handle, LostCall, OperatorId, OrganizationId, Presence, Presumed, Scope, SecretIndex, Steps,
-    Timestamp, Write,
+    AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment, Evidence,
+    Fingerprints, Handle, OperatorId, OrganizationId, Presence, Presumed, Scope, SecretIndex,
+    SignedWrite, Timestamp, Write,
 };
-use crate::plan::{After, Before, Change, OrganizationPlan, Reason, Same};
+use crate::plan::{After, Before, Change, Deletion, OrganizationPlan, Reason, Same, Steps};
 
 /// `scope`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,7 @@ impl From<&OrganizationPlan> for OrganizationRow {
             handle,
             scope,
             successor,
+            left: _,
             suspended,
             changes,
         } = plan;
@@ -136,28 +137,28 @@ impl TryFrom<Vec<Word>> for Actions {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Word>", into = "Vec<Word>")]
-struct Calls(Steps);
+struct CallsRow(Calls);
 
-impl From<Calls> for Vec<Word> {
-    fn from(calls: Calls) -> Self {
+impl From<CallsRow> for Vec<Word> {
+    fn from(calls: CallsRow) -> Self {
         match calls.0 {
-            Steps::Nothing => Self::new(),
-            Steps::Add => vec![Word::Add],
-            Steps::Delete => vec![Word::Delete],
-            Steps::DeleteThenAdd => vec![Word::Delete, Word::Add],
+            Calls::Nothing => Self::new(),
+            Calls::Add => vec![Word::Add],
+            Calls::Delete => vec![Word::Delete],
+            Calls::Replace => vec![Word::Delete, Word::Add],
         }
     }
 }
 
-impl TryFrom<Vec<Word>> for Calls {
+impl TryFrom<Vec<Word>> for CallsRow {
     type Error = &'static str;
 
     fn try_from(words: Vec<Word>) -> Result<Self, Self::Error> {
         Ok(Self(match words.as_slice() {
-            [] => Steps::Nothing,
-            [Word::Add] => Steps::Add,
-            [Word::Delete] => Steps::Delete,
-            [Word::Delete, Word::Add] => Steps::DeleteThenAdd,
+            [] => Calls::Nothing,
+            [Word::Add] => Calls::Add,
+            [Word::Delete] => Calls::Delete,
+            [Word::Delete, Word::Add] => Calls::Replace,
             _ => return Err("these `calls` don't go together"),
         }))
     }
@@ -173,7 +174,7 @@ pub(super) struct ChangeRow {
     url: CallbackUrl,
     operator: OperatorId,
     actions: Actions,
-    calls: Calls,
+    calls: CallsRow,
     reason: Reason,
     before: Option<BeforeRow>,
     after: Option<AfterRow>,
@@ -186,11 +187,10 @@ impl ChangeRow {
             address,
             operator,
             action,
-            steps,
+            steps: _,
             reason,
             fence,
             before,
-            after,
         } = change;
         Self {
             // Whole: what is saved is applied.
@@ -200,10 +200,10 @@ impl ChangeRow {
             url: address.url.clone(),
             operator: operator.clone(),
             actions: Actions(*action),
-            calls: Calls(*steps),
+            calls: CallsRow(change.calls()),
             reason: *reason,
             before: before.as_ref().map(BeforeRow::from),
-            after: after.as_ref().map(AfterRow::from),
+            after: change.after().map(AfterRow::from),
             fence: fence.map(FenceRow::from),
         }
     }
@@ -239,6 +239,14 @@ impl ChangeRow {
         else {
             return Err(format!("`{address}` is not the address of {url}"));
         };
+        let after = after.map(|row| row.into_after(secrets)).transpose()?;
+        let steps =
+            steps(calls.0, reason, after).map_err(|problem| format!("`{address}` is {problem}"))?;
+        if !is_of(actions.0, calls.0) {
+            return Err(format!(
+                "the `actions` of `{address}` don't match its `calls`"
+            ));
+        }
         Ok(Change {
             address: Address {
                 handle: Handle::new(handle),
@@ -246,12 +254,45 @@ impl ChangeRow {
             },
             operator,
             action: actions.0,
-            steps: calls.0,
+            steps,
             reason,
             fence: fence.map(FenceRow::into_lost).transpose()?,
             before: before.map(BeforeRow::into_before).transpose()?,
-            after: after.map(|row| row.into_after(secrets)).transpose()?,
         })
+    }
+}
+
+/// An add has what it writes, and a delete has nothing to write. What a delete follows from is no member of
+/// its own: the reason says it.
+fn steps(calls: Calls, reason: Reason, after: Option<After>) -> Result<Steps, &'static str> {
+    match (calls, after) {
+        (Calls::Nothing, after) => Ok(Steps::Nothing(after)),
+        (Calls::Add, Some(after)) => Ok(Steps::Add(after)),
+        (Calls::Replace, Some(after)) => Ok(Steps::Replace(after)),
+        (Calls::Delete, None) if reason == Reason::ListedAbsent => {
+            Ok(Steps::Delete(Deletion::Listed))
+        }
+        (Calls::Delete, None) => Ok(Steps::Delete(Deletion::Omitted)),
+        (Calls::Add | Calls::Replace, None) => Err("added, but its `after` is missing"),
+        (Calls::Delete, Some(_)) => Err("deleted, but its `after` is set"),
+    }
+}
+
+/// Whether people who read the action know which calls are made.
+const fn is_of(action: Action, calls: Calls) -> bool {
+    match (action, calls) {
+        (Action::NoOp, Calls::Nothing)
+        | (Action::Add, Calls::Add | Calls::Replace)
+        | (Action::Delete, Calls::Delete)
+        | (Action::Replace, Calls::Replace)
+        | (Action::Heal, Calls::Add)
+        | (Action::Finish, Calls::Add | Calls::Delete | Calls::Replace) => true,
+        (Action::NoOp, Calls::Add | Calls::Delete | Calls::Replace)
+        | (Action::Add, Calls::Nothing | Calls::Delete)
+        | (Action::Delete, Calls::Nothing | Calls::Add | Calls::Replace)
+        | (Action::Replace, Calls::Nothing | Calls::Add | Calls::Delete)
+        | (Action::Heal, Calls::Nothing | Calls::Delete | Calls::Replace)
+        | (Action::Finish, Calls::Nothing) => false,
     }
 }
 
@@ -407,8 +448,8 @@ struct FenceRow {
     until: Timestamp,
 }
 
-impl From<LostCall> for FenceRow {
-    fn from(lost: LostCall) -> Self {
+impl From<SignedWrite> for FenceRow {
+    fn from(lost: SignedWrite) -> Self {
         let (word, fingerprints) = match lost.write {
             Write::Add(fingerprints) => (Word::Add, Some(fingerprints)),
             Write::Delete => (Word::Delete, None),
@@ -423,7 +464,7 @@ impl From<LostCall> for FenceRow {
 }
 
 impl FenceRow {
-    fn into_lost(self) -> Result<LostCall, String> {
+    fn into_lost(self) -> Result<SignedWrite, String> {
         let write = match (self.lost, self.fingerprints) {
             (Word::Add, Some(fingerprints)) => Write::Add(fingerprints),
             (Word::Delete, None) => Write::Delete,
@@ -431,7 +472,7 @@ impl FenceRow {
                 return Err("a `fence` contradicts itself".to_owned());
             }
         };
-        Ok(LostCall {
+        Ok(SignedWrite {
             write,
             signed_at: self.signed_at,
         })

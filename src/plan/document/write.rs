@@ -11,7 +11,7 @@ use super::rows::{ChangeRow, OrganizationRow};
 use super::{CHECKSUM_LINE, FORMAT_VERSION, calls_digest};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Account, AccountName, Environment, Lineage, Salt};
-use crate::plan::{After, Change, Destination, Plan, SourceChange, Summary};
+use crate::plan::{Change, Destination, Plan, SourceChange, Summary};
 use crate::secret::{Check, SecretReference};
 
 /// Writes the plan and the diagnostics of the run that made it. Memory does not grow with the plan;
@@ -57,8 +57,7 @@ pub fn applyable(plan: &Plan) -> bool {
 }
 
 fn is_resolved(change: &Change) -> bool {
-    let resolved = |after: &After| after.same.is_some();
-    !change.steps.adds() || change.after.as_ref().is_none_or(resolved)
+    change.adds().is_none_or(|after| after.same.is_some())
 }
 
 #[derive(Serialize)]

@@ -9,15 +9,12 @@ fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
     let now = Timestamp(1_800_000_000);
     for organization in &plan.organizations {
         for change in &organization.changes {
-            let add = change
-                .after
-                .as_ref()
-                .map(|after| Write::Add(after.fingerprints.unwrap()));
-            let writes = match change.steps {
-                Steps::Nothing => vec![],
-                Steps::Add => vec![add.unwrap()],
-                Steps::Delete => vec![Write::Delete],
-                Steps::DeleteThenAdd => vec![Write::Delete, add.unwrap()],
+            let add = |after: &After| Write::Add(after.fingerprints.unwrap());
+            let writes = match &change.steps {
+                Steps::Nothing(_) => vec![],
+                Steps::Add(after) => vec![add(after)],
+                Steps::Delete(_) => vec![Write::Delete],
+                Steps::Replace(after) => vec![Write::Delete, add(after)],
             };
             for write in writes {
                 let id = recorded.next_call();
@@ -30,7 +27,7 @@ fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
                     handle: change.address.handle.clone(),
                     operator: change.operator.clone(),
                     protect: false,
-                    call: LostCall {
+                    call: SignedWrite {
                         write,
                         signed_at: now,
                     },
@@ -89,7 +86,7 @@ fn any_recorded() -> impl Strategy<Value = Recorded> {
     prop::collection::vec(one, 0..12).prop_map(|entries| {
         let entries = entries.into_iter().map(|(at, number, (belief, lost))| {
             let mut entry = entry(HANDLES[at], belief);
-            entry.lost = lost.map(|write| LostCall {
+            entry.lost = lost.map(|write| SignedWrite {
                 write,
                 signed_at: Timestamp(1_700_000_000),
             });
@@ -166,10 +163,10 @@ proptest! {
         for organization in &planned(&desired, &recorded, &Options::default()).organizations {
             for change in &organization.changes {
                 let lost = recorded.get(&organization.scope, &change.address.url).and_then(|entry| entry.lost);
-                let same = match (change.steps, lost.map(|lost| lost.write)) {
-                    (Steps::Nothing, _) | (_, None) | (Steps::Delete, Some(Write::Delete)) => true,
-                    (Steps::Add, Some(Write::Add(value))) => {
-                        change.after.as_ref().unwrap().fingerprints == Some(value)
+                let same = match (change.calls(), lost.map(|lost| lost.write)) {
+                    (Calls::Nothing, _) | (_, None) | (Calls::Delete, Some(Write::Delete)) => true,
+                    (Calls::Add, Some(Write::Add(value))) => {
+                        change.after().unwrap().fingerprints == Some(value)
                     }
                     _ => false,
                 };

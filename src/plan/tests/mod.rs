@@ -8,9 +8,9 @@ mod updates;
 use super::*;
 use crate::diag::Place;
 use crate::model::{
-    AccountSource, Adoption, Callback, CallbackUrl, DeclaredSecret, Desired, Entry, Fingerprint,
-    Intent, Organization, OrganizationId, Outcome, Presence, Presumed, Proof, Recorded, RequestId,
-    Write,
+    AccountSource, Action, Adoption, Belief, Callback, CallbackUrl, DeclaredSecret, Desired, Entry,
+    Fingerprint, Fingerprints, Intent, OperatorId, Organization, OrganizationId, Outcome, Presence,
+    Presumed, Proof, Recorded, RequestId, SignedWrite, Write,
 };
 
 const OPERATOR: &str = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8";
@@ -344,7 +344,7 @@ fn a_callback_that_is_not_enabled_is_left_alone() {
     let plan = planned(&desired(vec![acme]), &five_of_acme(), &options);
     let called: Vec<_> = plan
         .changes()
-        .filter(|change| change.steps != Steps::Nothing)
+        .filter(|change| change.calls() != Calls::Nothing)
         .map(|change| change.reason)
         .collect();
     assert_eq!(called, [Reason::NotDeclared; 3]);

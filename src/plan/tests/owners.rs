@@ -196,8 +196,8 @@ fn a_member_is_one_organization_whichever_account_acts_for_it() {
     let deletes: Vec<_> = plan.changes_by_organization().collect();
     assert_eq!(deletes.len(), 1);
     assert_eq!(
-        (deletes[0].1.steps, &deletes[0].0.scope),
-        (Steps::Delete, &new)
+        (deletes[0].1.calls(), &deletes[0].0.scope),
+        (Calls::Delete, &new)
     );
 }
 
@@ -236,7 +236,7 @@ fn an_organization_with_another_member_shows_both_and_its_deletes_wait() {
     assert_eq!(plan.tripped, []);
     let seen: Vec<_> = plan
         .changes_by_organization()
-        .map(|(organization, change)| (&organization.scope, change.steps, change.reason))
+        .map(|(organization, change)| (&organization.scope, change.calls(), change.reason))
         .collect();
     let because = Reason::ScopeChanged {
         account: false,
@@ -246,8 +246,8 @@ fn an_organization_with_another_member_shows_both_and_its_deletes_wait() {
     assert_eq!(
         seen,
         [
-            (&old, Steps::Delete, because),
-            (&new, Steps::Add, Reason::NotRecorded)
+            (&old, Calls::Delete, because),
+            (&new, Calls::Add, Reason::NotRecorded)
         ]
     );
     assert_eq!(plan.organizations[0].successor, Some(new));

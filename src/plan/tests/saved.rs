@@ -32,8 +32,8 @@ fn made() -> Plan {
 }
 
 fn sent(plan: &Plan) -> Vec<Option<Fingerprints>> {
-    let adds = plan.changes().filter(|change| change.steps.adds());
-    adds.map(|change| change.after.as_ref().unwrap().fingerprints)
+    let adds = plan.changes().filter(|change| change.calls().adds());
+    adds.map(|change| change.after().unwrap().fingerprints)
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{CallbackUrl, Handle, Scope, Steps};
+use crate::model::{CallbackUrl, Calls, Handle, Scope};
 use crate::plan::{Change, Plan, Update, Updated};
 use crate::render::escape::Quoted;
 use crate::render::text::scope_fields;
@@ -30,7 +30,10 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<(&Handle, &Scope), File<'_>> {
     for organization in &plan.organizations {
         let changes = &organization.changes;
         // Of the others only what changes is shown: a saved plan has no more of them.
-        if changes.iter().all(|change| change.steps == Steps::Nothing) {
+        if changes
+            .iter()
+            .all(|change| change.calls() == Calls::Nothing)
+        {
             continue;
         }
         let file = files

@@ -18,7 +18,7 @@ use super::escape::Clean;
 use super::style::{Style, Tone};
 use super::text::{Ambiguous, scope_words};
 use crate::model::{
-    Action, CallbackUrl, Evidence, Fingerprint, Fingerprints, Handle, Scope, Steps,
+    Action, CallbackUrl, Calls, Evidence, Fingerprint, Fingerprints, Handle, Scope,
 };
 use crate::plan::{After, Plan, Same};
 
@@ -177,7 +177,7 @@ fn sides(url: &CallbackUrl, callback: &Callback<'_>) -> (String, String) {
     let recorded = there.map(|(presumed, before)| {
         let recorded = |protect| {
             // A replace makes certain what was assumed, so the doubt is part of the difference.
-            let doubt = if !presumed.exact && change.steps == Steps::DeleteThenAdd {
+            let doubt = if !presumed.exact && change.calls() == Calls::Replace {
                 ", assumed"
             } else {
                 ""
@@ -206,7 +206,7 @@ fn sides(url: &CallbackUrl, callback: &Callback<'_>) -> (String, String) {
         return (recorded, protected);
     }
     let had = there.map(|(presumed, _)| presumed.fingerprints);
-    let desired = change.after.as_ref().map(|after| {
+    let desired = change.after().map(|after| {
         let [key, token] = desired_secrets(after, had.unwrap_or_default());
         block(url, key, token, after.protect, false)
     });

@@ -15,7 +15,7 @@ fn unchanged(url: &str) -> Change {
     change(
         address("acme", url),
         Action::NoOp,
-        Steps::Nothing,
+        Calls::Nothing,
         Reason::Unchanged,
         (
             Some(before(Belief::proven(secrets(1, 2)))),
@@ -72,7 +72,7 @@ fn what_is_the_same_on_both_sides_is_no_difference() {
     let heal = change(
         address("acme", "https://a.example/cb"),
         Action::Heal,
-        Steps::Add,
+        Calls::Add,
         Reason::HealDue,
         (
             Some(before(Belief::assumed(secrets(1, 2)))),
@@ -88,7 +88,7 @@ fn an_open_outcome_and_an_assumed_secret_are_differences() {
     let finish = change(
         address("acme", "https://a.example/cb"),
         Action::Finish,
-        Steps::Add,
+        Calls::Add,
         Reason::OpenAdd,
         (
             Some(before(Belief::ABSENT.or_after(Write::Add(secrets(1, 2))))),
@@ -98,7 +98,7 @@ fn an_open_outcome_and_an_assumed_secret_are_differences() {
     let forced = change(
         address("beta", "https://b.example/cb"),
         Action::Replace,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         Reason::Requested,
         (
             Some(before(Belief::assumed(secrets(1, 2)))),

@@ -252,12 +252,12 @@ fn hook(event: &Event) -> Hook<'_> {
         Event::Started {
             address,
             action,
-            steps: _,
+            calls: _,
         } => of(address, action),
         Event::Completed {
             address,
             action,
-            steps: _,
+            calls: _,
             request_id,
             elapsed_ms,
             was_there,

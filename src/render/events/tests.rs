@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::model::{
-    AccountName, Action, ApiError, Drift, Event, NotAttempted, RequestId, Steps, Tally,
+    AccountName, Action, ApiError, Calls, Drift, Event, NotAttempted, RequestId, Tally,
 };
 use crate::render::fixtures::*;
 
@@ -13,27 +13,27 @@ fn every_event() -> Vec<Event> {
     let address = || address("acme", "https://hooks.acme.example/cb");
     let account = AccountName::default_account;
     let mut events: Vec<Event> = [
-        (Action::Add, Steps::Add),
-        (Action::Add, Steps::DeleteThenAdd),
-        (Action::Delete, Steps::Delete),
-        (Action::Replace, Steps::DeleteThenAdd),
-        (Action::Heal, Steps::Add),
-        (Action::Finish, Steps::Add),
-        (Action::Finish, Steps::Delete),
-        (Action::Finish, Steps::DeleteThenAdd),
+        (Action::Add, Calls::Add),
+        (Action::Add, Calls::Replace),
+        (Action::Delete, Calls::Delete),
+        (Action::Replace, Calls::Replace),
+        (Action::Heal, Calls::Add),
+        (Action::Finish, Calls::Add),
+        (Action::Finish, Calls::Delete),
+        (Action::Finish, Calls::Replace),
     ]
     .into_iter()
-    .map(|(action, steps)| Event::Started {
+    .map(|(action, calls)| Event::Started {
         address: address(),
         action,
-        steps,
+        calls,
     })
     .collect();
     events.extend([
         Event::Completed {
             address: address(),
             action: Action::Add,
-            steps: Steps::Add,
+            calls: Calls::Add,
             request_id: RequestId::new("s1775c-0001"),
             elapsed_ms: 1012,
             was_there: false,
@@ -41,7 +41,7 @@ fn every_event() -> Vec<Event> {
         Event::Completed {
             address: address(),
             action: Action::Add,
-            steps: Steps::Add,
+            calls: Calls::Add,
             request_id: RequestId::new("s1775c-0002"),
             elapsed_ms: 90,
             was_there: true,

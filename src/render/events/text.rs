@@ -14,16 +14,16 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
         Event::Started {
             address,
             action,
-            steps,
+            calls,
         } => format!(
             "{}: {}...",
             strong(style, address),
-            words::doing(*action, *steps)
+            words::doing(*action, *calls)
         ),
         Event::Completed {
             address,
             action,
-            steps: _,
+            calls: _,
             request_id,
             elapsed_ms,
             was_there,

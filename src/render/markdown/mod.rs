@@ -23,7 +23,7 @@ use super::text::{
     refusals, scope_words, summary_line, update_words,
 };
 use super::words;
-use crate::model::{Action, Steps};
+use crate::model::{Action, Calls};
 use crate::plan::{Change, OrganizationPlan, Plan, Reason, calls_digest};
 
 /// The longest comment, in bytes, and so in characters.
@@ -195,9 +195,9 @@ fn heading(plan: &Plan) -> String {
 /// How much a change can hurt: the lower, the earlier it stands. `None` when it calls nothing.
 fn danger(change: &Change) -> Option<u8> {
     let symbol = Symbol::of(change)?;
-    Some(match (change.steps, symbol) {
-        (Steps::Delete, _) => 0,
-        (Steps::DeleteThenAdd, _) => 1,
+    Some(match (change.calls(), symbol) {
+        (Calls::Delete, _) => 0,
+        (Calls::Replace, _) => 1,
         (_, Symbol::Finish) => 2,
         (_, Symbol::Add | Symbol::Delete | Symbol::Replace) => 3,
         (_, Symbol::Heal) => 4,
@@ -213,21 +213,21 @@ fn ordered(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &Change)> {
 
 /// One line of the overview. Its first character decides its colour in a `diff` block.
 fn overview_line(change: &Change, context: Context<'_>) -> String {
-    let sign = match (change.action, change.steps) {
-        (_, Steps::Delete) => '-',
-        (Action::Add, Steps::Add) => '+',
+    let sign = match (change.action, change.calls()) {
+        (_, Calls::Delete) => '-',
+        (Action::Add, Calls::Add) => '+',
         _ => '!',
     };
     let action = words::plan_to(change.action);
-    let by = match (change.action, change.steps) {
-        (Action::Finish, Steps::Add) => " an open call by an add",
-        (Action::Finish, Steps::Delete) => " an open call by a delete",
-        (Action::Finish, Steps::DeleteThenAdd) => " an open call by a delete and an add",
+    let by = match (change.action, change.calls()) {
+        (Action::Finish, Calls::Add) => " an open call by an add",
+        (Action::Finish, Calls::Delete) => " an open call by a delete",
+        (Action::Finish, Calls::Replace) => " an open call by a delete and an add",
         _ => "",
     };
-    let gap = match change.steps {
-        Steps::DeleteThenAdd => " with a gap of about 1 round trip",
-        Steps::Nothing | Steps::Add | Steps::Delete => "",
+    let gap = match change.calls() {
+        Calls::Replace => " with a gap of about 1 round trip",
+        Calls::Nothing | Calls::Add | Calls::Delete => "",
     };
     let why = if change.reason == Reason::NotRecorded {
         String::new()

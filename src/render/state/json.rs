@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::harmless;
 use crate::model::{
     AccountName, Address, AppId, CallbackUrl, Destination, Entry, Environment, Fingerprints,
-    Handle, Lineage, LostCall, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope,
+    Handle, Lineage, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope, SignedWrite,
     Timestamp, Write,
 };
 
@@ -173,8 +173,8 @@ struct CallJson {
     until: Timestamp,
 }
 
-impl From<LostCall> for CallJson {
-    fn from(call: LostCall) -> Self {
+impl From<SignedWrite> for CallJson {
+    fn from(call: SignedWrite) -> Self {
         let (operation, fingerprints) = match call.write {
             Write::Add(fingerprints) => ("add", Some(fingerprints)),
             Write::Delete => ("delete", None),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::model::{
-    Address, CallbackUrl, Entry, Evidence, LostCall, Presence, Presumed, Recorded, Scope, Write,
+    Address, CallbackUrl, Entry, Evidence, Presence, Presumed, Recorded, Scope, SignedWrite, Write,
 };
 use crate::render::escape::{Clean, Quoted};
 use crate::render::place;
@@ -185,7 +185,7 @@ fn scope_rows(scope: &Scope, out: &mut dyn fmt::Write) -> fmt::Result {
 /// When it was signed is left out: a signature that is to expire soon is dated back, so that it is not
 /// when the call was sent.
 fn open_call(
-    (name, call): (&str, LostCall),
+    (name, call): (&str, SignedWrite),
     how: &str,
     style: &Style,
     out: &mut dyn fmt::Write,

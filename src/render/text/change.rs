@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Symbol;
 use super::scope::{Ambiguous, differences, fields};
-use crate::model::{Fingerprint, LostCall, Presumed, Scope, Steps, Write};
+use crate::model::{Calls, Fingerprint, Presumed, Scope, SignedWrite, Write};
 use crate::plan::{After, Before, Change, OrganizationPlan, Reason, Same};
 use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
@@ -53,7 +53,7 @@ pub fn change_text(
             format_args!(
                 "  # {} {}",
                 Clean(&change.address),
-                words::future(change.action, change.steps)
+                words::future(change.action, change.calls())
             )
         )
     )?;
@@ -102,7 +102,7 @@ fn remarks(change: &Change, context: Context<'_>, style: &Style) -> Vec<String> 
 }
 
 /// What a lost call would do, as a noun.
-pub(crate) const fn lost_word(lost: LostCall) -> &'static str {
+pub(crate) const fn lost_word(lost: SignedWrite) -> &'static str {
     match lost.write {
         Write::Add(_) => "add",
         Write::Delete => "delete",
@@ -155,7 +155,7 @@ fn attributes(
 fn collect(change: &Change, context: Context<'_>) -> Vec<Attribute> {
     let before = change.before.as_ref();
     let there = before.and_then(|before| before.belief.presumed());
-    let sides = match (there, &change.after) {
+    let sides = match (there, change.after()) {
         (_, None) => Sides::Goes(there),
         (None, Some(after)) => Sides::Comes(after),
         (Some(there), Some(after)) => Sides::Both(there, after),
@@ -179,9 +179,9 @@ fn collect(change: &Change, context: Context<'_>) -> Vec<Attribute> {
         })
     }));
     for which in [Which::Key, Which::Token] {
-        attributes.extend(secret(which, &sides, change.steps));
+        attributes.extend(secret(which, &sides, change.calls()));
     }
-    attributes.extend(protect(before, change.after.as_ref(), &sides));
+    attributes.extend(protect(before, change.after(), &sides));
     attributes
 }
 
@@ -238,7 +238,7 @@ enum Declared {
     NotChecked,
 }
 
-fn secret(which: Which, sides: &Sides<'_>, steps: Steps) -> Option<Attribute> {
+fn secret(which: Which, sides: &Sides<'_>, calls: Calls) -> Option<Attribute> {
     let (sign, value) = match *sides {
         Sides::Goes(there) => (Sign::Goes, recorded(which.had(there?)?, there?.exact)),
         Sides::Comes(after) => (Sign::Comes, new(which.gets(after)?)),
@@ -249,7 +249,7 @@ fn secret(which: Which, sides: &Sides<'_>, steps: Steps) -> Option<Attribute> {
                 Sign::Goes,
                 format!("{} -> (none)", recorded(old, there.exact)),
             ),
-            (Some(old), Some(gets)) => compared(old, there.exact, gets, steps),
+            (Some(old), Some(gets)) => compared(old, there.exact, gets, calls),
         },
     };
     Some(Attribute {
@@ -267,10 +267,10 @@ fn new(declared: Declared) -> String {
     .to_owned()
 }
 
-fn compared(old: Fingerprint, exact: bool, gets: Declared, steps: Steps) -> (Sign, String) {
+fn compared(old: Fingerprint, exact: bool, gets: Declared, calls: Calls) -> (Sign, String) {
     let was = recorded(old, exact);
     // A delete and an add set the secret whatever it was; an add alone leaves the one that is there.
-    let certain_after = exact || steps != Steps::DeleteThenAdd;
+    let certain_after = exact || calls != Calls::Replace;
     match gets {
         Declared::Same if certain_after => (Sign::Stays, was),
         Declared::Same => (Sign::Changes, format!("{was} -> {}", recorded(old, true))),

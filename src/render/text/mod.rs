@@ -29,7 +29,7 @@ use std::fmt;
 use super::place;
 use super::style::{Style, Tone};
 use super::wrap::write_wrapped;
-use crate::model::{Action, Steps};
+use crate::model::{Action, Calls};
 use crate::plan::{Change, Plan};
 
 /// Writes a whole plan, but for what the guards have to say.
@@ -152,9 +152,9 @@ impl Symbol {
 
     /// The symbol of a change; `None` when it calls nothing.
     pub const fn of(change: &Change) -> Option<Self> {
-        match (change.action, change.steps) {
-            (_, Steps::Nothing) | (Action::NoOp, _) => None,
-            (Action::Add, Steps::DeleteThenAdd) | (Action::Replace, _) => Some(Self::Replace),
+        match (change.action, change.calls()) {
+            (_, Calls::Nothing) | (Action::NoOp, _) => None,
+            (Action::Add, Calls::Replace) | (Action::Replace, _) => Some(Self::Replace),
             (Action::Add, _) => Some(Self::Add),
             (Action::Delete, _) => Some(Self::Delete),
             (Action::Heal, _) => Some(Self::Heal),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{AccountName, AccountSource, CredentialVariables, Steps};
+use crate::model::{AccountName, AccountSource, Calls, CredentialVariables};
 use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
 use crate::render::place;
@@ -103,7 +103,7 @@ fn estimate(plan: &Plan, style: &Style) -> String {
     }
     let gaps = plan
         .changes()
-        .filter(|change| change.steps == Steps::DeleteThenAdd)
+        .filter(|change| change.calls() == Calls::Replace)
         .count();
     if gaps > 0 {
         parts.push(format!(
@@ -122,7 +122,7 @@ fn busiest_account(plan: &Plan) -> usize {
         let own: usize = organization
             .changes
             .iter()
-            .map(|change| change.steps.calls())
+            .map(|change| change.calls().count())
             .sum();
         *calls.entry(&organization.scope.account).or_default() += own;
     }
@@ -184,7 +184,7 @@ fn unknown(plan: &Plan) -> Option<String> {
 
 fn not_checked(plan: &Plan) -> Option<String> {
     let unread = |change: &Change| {
-        let after = change.after.as_ref();
+        let after = change.after();
         after.is_some_and(|after| {
             after.same.is_none() && (after.key.is_some() || after.token.is_some())
         })

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::model::{Belief, Handle, Presumed, Write};
-use crate::plan::{After, Before, Bookkeeping, Reason, Same, Tripped};
+use crate::plan::{After, Before, Bookkeeping, Reason, Same, Steps, Tripped};
 use crate::render::fixtures::*;
 
 fn text(plan: &Plan, style: &Style) -> String {
@@ -74,14 +74,14 @@ fn the_legend_explains_healing_and_finishing() {
         change(
             address("acme", url),
             Action::Heal,
-            Steps::Add,
+            Calls::Add,
             Reason::HealDue,
             (there.clone(), same.clone()),
         ),
         change(
             address("beta", url),
             Action::Finish,
-            Steps::Add,
+            Calls::Add,
             Reason::OpenAdd,
             (
                 Some(before(Belief::ABSENT.or_after(Write::Add(secrets(1, 2))))),
@@ -125,7 +125,7 @@ fn an_opposite_call_waits_until_the_lost_one_is_dead() {
     let mut waiting = change(
         address("acme", "https://a.example/cb"),
         Action::Finish,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         Reason::OpenDelete,
         (Some(before(lost_delete)), Some(after(Some(secrets(3, 2))))),
     );
@@ -190,7 +190,7 @@ fn every_reason_is_given_except_that_a_new_callback_is_new() {
 #[test]
 fn a_first_contact_by_replacement_says_so() {
     let mut change = add("acme", "https://a.example/cb");
-    change.steps = Steps::DeleteThenAdd;
+    change.steps = Steps::Replace(change.after().unwrap().clone());
     change.reason = Reason::Adoption;
     assert_snapshot!(one(&change), @r#"
       # acme/https://a.example/cb will be added, after a delete of what may be there
@@ -208,7 +208,7 @@ fn assumed_secrets_are_not_shown_as_known() {
     let change = change(
         address("acme", "https://a.example/cb"),
         Action::Replace,
-        Steps::DeleteThenAdd,
+        Calls::Replace,
         Reason::Requested,
         (
             Some(before(Belief::assumed(secrets(1, 2)))),
@@ -237,7 +237,7 @@ fn secrets_that_come_go_or_were_not_read() {
         protect: true,
         ..before(Belief::proven(there))
     });
-    change.after = Some(After {
+    change.steps = Steps::Replace(After {
         token: None,
         same: Some(Same::default()),
         ..after(None)
@@ -247,7 +247,7 @@ fn secrets_that_come_go_or_were_not_read() {
         fingerprints: there,
         exact: false,
     })));
-    change.after = Some(After {
+    change.steps = Steps::Replace(After {
         protect: true,
         ..after(None)
     });
@@ -301,6 +301,7 @@ fn no_changes_tells_what_was_left_out() {
             handle: Handle::new(handle),
             scope: scope(Some(handle)),
             successor: None,
+            left: false,
             suspended: true,
             changes: Vec::new(),
         });
@@ -487,6 +488,7 @@ fn several_replaces_and_accounts_are_estimated_side_by_side() {
                 ..(*scope(None)).clone()
             }),
             successor: None,
+            left: false,
             suspended: false,
             changes,
         });

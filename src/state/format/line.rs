@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Belief, CallId, CallbackUrl, Entry, Evidence, Fingerprint, Fingerprints, LostCall, Pending,
-    Presence, Presumed, Proof, Recorded, RequestId, Scope, Timestamp, Write,
+    Belief, CallId, CallbackUrl, Entry, Evidence, Fingerprint, Fingerprints, Pending, Presence,
+    Presumed, Proof, Recorded, RequestId, Scope, SignedWrite, Timestamp, Write,
 };
 
 /// A text, borrowed from the line where the JSON has no escapes in it.
@@ -220,7 +220,7 @@ impl<'a> CallbackLine<'a> {
     }
 
     /// The calls whose outcome is open.
-    pub(super) fn open(&self) -> Result<(Option<LostCall>, Option<Pending>), String> {
+    pub(super) fn open(&self) -> Result<(Option<SignedWrite>, Option<Pending>), String> {
         let Some(Open { lost, pending }) = self.open else {
             return Ok((None, None));
         };
@@ -241,8 +241,8 @@ impl<'a> CallbackLine<'a> {
 
 impl CallRecord {
     /// How a call is written.
-    pub(in crate::state) fn of(call: LostCall) -> Self {
-        let LostCall { write, signed_at } = call;
+    pub(in crate::state) fn of(call: SignedWrite) -> Self {
+        let SignedWrite { write, signed_at } = call;
         match write {
             Write::Add(Fingerprints { key, token }) => Self {
                 call: Verb::Add,
@@ -260,7 +260,7 @@ impl CallRecord {
     }
 
     /// The call that was written.
-    pub(in crate::state) fn call(self) -> Result<LostCall, String> {
+    pub(in crate::state) fn call(self) -> Result<SignedWrite, String> {
         let Self {
             call,
             key,
@@ -272,7 +272,7 @@ impl CallRecord {
             Verb::Delete if key.is_none() && token.is_none() => Write::Delete,
             Verb::Delete => return Err("a delete has no `key` and no `token`".into()),
         };
-        Ok(LostCall { write, signed_at })
+        Ok(SignedWrite { write, signed_at })
     }
 }
 

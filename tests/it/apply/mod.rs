@@ -290,7 +290,7 @@ async fn a_stop_makes_no_new_calls_but_brings_a_replaced_callback_back() {
         .await;
     let wanted = desired("acme: /a OTHER, /b OTHER, /c");
     // The add is under way when the stop comes, and then only the first replace has begun.
-    let begun = |event: &Event| matches!(event, Event::Started { steps, .. } if steps.calls() == 2);
+    let begun = |event: &Event| matches!(event, Event::Started { calls, .. } if calls.count() == 2);
     let report = world
         .apply_until(&wanted, &Options::default(), Some(begun))
         .await;

@@ -5,7 +5,7 @@
 
 mod search;
 
-use ess_callbacks::model::{Belief, Presence, Steps, Write};
+use ess_callbacks::model::{Belief, Calls, Presence, Write};
 use stateright::{Model, Property};
 
 use crate::knowledge::{ADMITTED, Answer, Known, LIFE, UNTOUCHED, Wanted, decide, value};
@@ -136,10 +136,10 @@ impl Url {
     fn plan(&self) -> Progress {
         let add = self.wanted.map(|number| Write::Add(value(number)));
         match (decide(self.known, self.wanted), add) {
-            (Steps::Nothing, _) => Progress::Done,
-            (Steps::Delete, _) => Progress::Next(Write::Delete, None),
-            (Steps::Add, Some(add)) => Progress::Next(add, None),
-            (Steps::DeleteThenAdd, Some(add)) => Progress::Next(Write::Delete, Some(add)),
+            (Calls::Nothing, _) => Progress::Done,
+            (Calls::Delete, _) => Progress::Next(Write::Delete, None),
+            (Calls::Add, Some(add)) => Progress::Next(add, None),
+            (Calls::Replace, Some(add)) => Progress::Next(Write::Delete, Some(add)),
             (steps, None) => unreachable!("{steps:?} of what is not wanted"),
         }
     }

@@ -28,7 +28,7 @@ use crate::cli::workspace::outputs;
 use crate::cli::workspace::{Loaded, Resolve, check_aim, uses_of, waiting};
 use crate::client::Rate;
 use crate::model::{AccountName, Environment, Lineage, Recorded, Report, Salt, SecretIndex};
-use crate::plan::{Destination, Plan, calls_digest, read_document};
+use crate::plan::{Change, Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings, Style};
 use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, RealFiles, StateError};
@@ -442,8 +442,7 @@ async fn resolve_saved(
     let resolver = Resolver::new(folder, commands, plan.accounts.values(), global.sandbox);
     let pairs: BTreeSet<_> = plan
         .changes()
-        .filter(|change| change.steps.adds())
-        .filter_map(|change| change.after.as_ref())
+        .filter_map(Change::adds)
         .map(|after| (after.key, after.token))
         .collect();
     let reference = |index: SecretIndex| plan.secrets[index.0 as usize].clone();

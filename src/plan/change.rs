@@ -1,0 +1,131 @@
+//! What will be done with one callback.
+//!
+//! Invariant: an add has what it writes, and a delete has nothing to write ([`Steps`]).
+
+use super::{Reason, Same};
+use crate::model::{
+    Action, Address, Belief, Calls, Fingerprints, OperatorId, SecretIndex, SignedWrite, Timestamp,
+};
+
+/// What will be done with one callback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// How people point at it.
+    pub address: Address,
+    /// In whose name.
+    pub operator: OperatorId,
+    /// The word for it.
+    pub action: Action,
+    /// Its calls, with what they need.
+    pub steps: Steps,
+    /// Why.
+    pub reason: Reason,
+    /// A lost call that must be dead before the first of these calls leaves.
+    pub fence: Option<SignedWrite>,
+    /// What is believed now; `None` when nothing is recorded.
+    pub before: Option<Before>,
+}
+
+/// The calls of a change, in order, with what each of them needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Steps {
+    /// No call. What is declared of the callback, if it is.
+    Nothing(Option<After>),
+    /// One add.
+    Add(After),
+    /// A delete and, adjacent to it, an add.
+    Replace(After),
+    /// One delete.
+    Delete(Deletion),
+}
+
+/// What a delete follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// `absent:` lists the callback. It stays recorded, as absent.
+    Listed,
+    /// callbacks.yaml does not mention it, or `--destroy` asks for it. The guards count it, and its record
+    /// is forgotten once it is proven absent.
+    Omitted,
+}
+
+impl Change {
+    /// Which calls it makes.
+    pub const fn calls(&self) -> Calls {
+        self.steps.calls()
+    }
+
+    /// What will be there when it is done; `None` when nothing will.
+    pub const fn after(&self) -> Option<&After> {
+        match &self.steps {
+            Steps::Add(after) | Steps::Replace(after) | Steps::Nothing(Some(after)) => Some(after),
+            Steps::Nothing(None) | Steps::Delete(_) => None,
+        }
+    }
+
+    /// The same, to fill in what only the values of its secrets tell.
+    pub const fn after_mut(&mut self) -> Option<&mut After> {
+        match &mut self.steps {
+            Steps::Add(after) | Steps::Replace(after) | Steps::Nothing(Some(after)) => Some(after),
+            Steps::Nothing(None) | Steps::Delete(_) => None,
+        }
+    }
+
+    /// What its add writes, if it has one.
+    pub const fn adds(&self) -> Option<&After> {
+        match &self.steps {
+            Steps::Add(after) | Steps::Replace(after) => Some(after),
+            Steps::Nothing(_) | Steps::Delete(_) => None,
+        }
+    }
+
+    /// Whether it deletes because callbacks.yaml does not mention the callback.
+    pub const fn is_by_omission(&self) -> bool {
+        matches!(self.steps, Steps::Delete(Deletion::Omitted))
+    }
+
+    /// Whether the callback is protected when it is done, or was if it is gone then.
+    pub fn is_protected(&self) -> bool {
+        let before = || self.before.as_ref().is_some_and(|before| before.protect);
+        self.after().map_or_else(before, |after| after.protect)
+    }
+}
+
+impl Steps {
+    /// Which calls these are.
+    pub const fn calls(&self) -> Calls {
+        match self {
+            Self::Nothing(_) => Calls::Nothing,
+            Self::Add(_) => Calls::Add,
+            Self::Replace(_) => Calls::Replace,
+            Self::Delete(_) => Calls::Delete,
+        }
+    }
+}
+
+/// What is recorded of a callback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Before {
+    /// What may be true of it.
+    pub belief: Belief,
+    /// Whether it is protected.
+    pub protect: bool,
+    /// When the belief was last confirmed.
+    pub proved_at: Option<Timestamp>,
+}
+
+/// What is declared of a callback.
+#[derive(Clone, Debug, PartialEq)]
+pub struct After {
+    /// Its `CallbackKey`, an index into [`Plan::secrets`].
+    pub key: Option<SecretIndex>,
+    /// Its `CallbackToken`.
+    pub token: Option<SecretIndex>,
+    /// Which of them have the recorded values; `None` when the secrets were not resolved.
+    pub same: Option<Same>,
+    /// Of their values, for the record. Neither shown nor saved: a plan that was read back has none until
+    /// its secrets are resolved again.
+    pub fingerprints: Option<Fingerprints>,
+    /// Whether it is protected.
+    pub protect: bool,
+}

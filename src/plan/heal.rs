@@ -1,0 +1,49 @@
+//! `--heal`: adds again what is there, in case someone else deleted it.
+
+use super::build::{Builder, Heal};
+use super::{Reason, Steps};
+use crate::model::Action;
+
+impl Builder<'_> {
+    /// Turns unchanged callbacks into heals, the one whose proof is oldest first, as far as the
+    /// budget of calls goes.
+    pub(super) fn heal(&mut self) {
+        let Some(Heal {
+            proved_before,
+            max_calls,
+        }) = self.options.heal
+        else {
+            return;
+        };
+        let calls: usize = self
+            .organizations
+            .iter()
+            .flat_map(|organization| &organization.changes)
+            .map(|c| c.calls().count())
+            .sum();
+        let mut due = Vec::new();
+        for (at, position) in &self.unchanged {
+            let change = &self.organizations[*at].changes[*position];
+            let proved_at = change.before.as_ref().and_then(|before| before.proved_at);
+            if proved_before.is_none_or(|limit| proved_at.is_none_or(|at| at < limit)) {
+                due.push((proved_at, &change.address, *at, *position));
+            }
+        }
+        due.sort_unstable();
+        let budget = max_calls.map_or(due.len(), |most| most.saturating_sub(calls).min(due.len()));
+        self.summary.heal_deferred = due.len() - budget;
+        let chosen: Vec<_> = due[..budget]
+            .iter()
+            .map(|(_, _, at, position)| (*at, *position))
+            .collect();
+        for (at, position) in chosen {
+            let change = &mut self.organizations[at].changes[position];
+            let steps = std::mem::replace(&mut change.steps, Steps::Nothing(None));
+            if let Steps::Nothing(Some(after)) = steps {
+                change.action = Action::Heal;
+                change.steps = Steps::Add(after);
+                change.reason = Reason::HealDue;
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a change is planned, for people: no decision follows from it.
+
+use std::fmt;
+
+/// Why a change is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum Reason {
+    /// Nothing is recorded of it.
+    NotRecorded,
+    /// It is proven absent.
+    ProvenAbsent,
+    /// Nothing is recorded of it, and `adoption: replace` asks for certainty.
+    Adoption,
+    /// The value of its key or token changed.
+    SecretChanged {
+        /// The key's.
+        key: bool,
+        /// The token's.
+        token: bool,
+    },
+    /// `--replace` names it.
+    Requested,
+    /// Its last proof is older than `--heal` allows.
+    HealDue,
+    /// It is not in callbacks.yaml.
+    NotDeclared,
+    /// Its organization is not in callbacks.yaml.
+    OrganizationNotDeclared,
+    /// Its organization has another scope now.
+    ScopeChanged {
+        /// Another account.
+        account: bool,
+        /// Another member organization.
+        organization: bool,
+        /// Another application.
+        app: bool,
+    },
+    /// `absent:` lists it.
+    ListedAbsent,
+    /// `--destroy`.
+    Destroy,
+    /// The outcome of an add of this value is open.
+    OpenAdd,
+    /// The outcome of an add of another value is open.
+    OpenAddOfAnotherValue,
+    /// The outcome of a delete is open.
+    OpenDelete,
+    /// Nothing to do.
+    Unchanged,
+    /// Nothing to do, but key and token are assumed only.
+    Unproven,
+    /// The secrets were not resolved, so a rotation would not be seen.
+    NotChecked,
+    /// Its organization is suspended.
+    Suspended,
+    /// It is not enabled.
+    Disabled,
+}
+
+impl fmt::Display for Reason {
+    /// The words after "because".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::NotRecorded => "nothing is recorded of it",
+            Self::ProvenAbsent => "it is recorded as absent",
+            Self::Adoption => "it is new here and `adoption: replace` asks for proof",
+            Self::SecretChanged {
+                key: true,
+                token: true,
+            } => "its key and token changed",
+            Self::SecretChanged {
+                key: true,
+                token: false,
+            } => "its key changed",
+            Self::SecretChanged {
+                key: false,
+                token: _,
+            } => "its token changed",
+            Self::Requested => "--replace names it",
+            Self::HealDue => "--heal asserts it again",
+            Self::NotDeclared => "it is not in callbacks.yaml",
+            Self::OrganizationNotDeclared => "its organization is not in callbacks.yaml",
+            Self::ScopeChanged {
+                account,
+                organization,
+                app,
+            } => return f.write_str(&scope_changed(account, organization, app)),
+            Self::ListedAbsent => "it is listed under `absent`",
+            Self::Destroy => "of --destroy",
+            Self::OpenAdd => "nobody knows whether an earlier add of it arrived",
+            Self::OpenAddOfAnotherValue => {
+                "nobody knows whether an earlier add with another key or token arrived"
+            }
+            Self::OpenDelete => "nobody knows whether an earlier delete of it arrived",
+            Self::Unchanged => "nothing changed",
+            Self::Unproven => "nothing changed, but its key and token are not proven",
+            Self::NotChecked => "nothing changed as far as can be told without its secrets",
+            Self::Suspended => "its organization is suspended",
+            Self::Disabled => "it has `enabled: false`",
+        })
+    }
+}
+
+fn scope_changed(account: bool, organization: bool, app: bool) -> String {
+    let changed = [
+        (account, "`account`"),
+        (organization, "`proxy_organization_id`"),
+        (app, "`app_id`"),
+    ];
+    let changed: Vec<_> = changed
+        .into_iter()
+        .filter_map(|(changed, name)| changed.then_some(name))
+        .collect();
+    format!("its organization has another {} now", changed.join(" and "))
+}
