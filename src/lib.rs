@@ -9,6 +9,8 @@
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
 //! | effects | [`client`], [`state`], [`apply`], [`sandbox`] |
 //! | program | [`cli`] |
+//!
+//! `testing` has doubles of the disk and of eSign, behind the feature of that name.
 
 pub mod apply;
 pub mod cli;
@@ -24,4 +26,6 @@ pub mod sandbox;
 pub mod secret;
 pub mod sign;
 pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod wire;

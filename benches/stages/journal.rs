@@ -25,7 +25,7 @@ pub(crate) fn append<F: Files>(files: F, desired: &Desired) -> Run {
         .enable_all()
         .build()
         .expect("a runtime");
-    let store = Store::new(files, &path);
+    let store = Store::in_files(files, &path);
     let state = runtime
         .block_on(store.lock(Environment::Production, &owner(), Duration::ZERO, |_| {}))
         .expect("nobody else has it");
@@ -38,9 +38,9 @@ pub(crate) fn append<F: Files>(files: F, desired: &Desired) -> Run {
         // The folder goes when the stage does.
         let _kept = &folder;
         let ids = runtime
-            .block_on(state.begin(vec![intent.clone()]))
+            .block_on(state.record_intents(vec![intent.clone()]))
             .expect("the disk is not full");
-        state.settle(ids[0], &applied, Timestamp(1_790_000_001))
+        state.record_outcome(ids[0], &applied, Timestamp(1_790_000_001))
     })
 }
 

@@ -7,7 +7,6 @@
 mod journal;
 
 use std::hint::black_box;
-use std::path::Path;
 
 use ess_callbacks::config;
 use ess_callbacks::model::{Desired, Timestamp};
@@ -15,7 +14,7 @@ use ess_callbacks::plan::{self, Options, Plan, Secrets, write_document};
 use ess_callbacks::render::{self, Style, Subject};
 use ess_callbacks::secret::{Fingerprinter, Secret};
 use ess_callbacks::sign::{self, Credential, Unsigned};
-use ess_callbacks::state::format;
+use ess_callbacks::state::{Place, format};
 
 use crate::workload::{Organizations, SALT, Workload, fingerprints, recorded};
 
@@ -126,7 +125,7 @@ impl Stage {
                 format::write(&recorded(&desired(callbacks), 0), &mut text)
                     .expect("memory takes everything");
                 again(move || {
-                    format::read(Path::new("state"), black_box(text.as_slice())).map_err(|_| ())
+                    format::read(&Place::new("state"), black_box(text.as_slice())).map_err(|_| ())
                 })
             }
             Self::StateSave => {

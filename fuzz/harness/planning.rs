@@ -3,12 +3,10 @@
 //!
 //! The first byte chooses the options.
 
-use std::path::Path;
-
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::model::{Recorded, Salt, Timestamp};
 use ess_callbacks::plan::{Heal, Options, Secrets, plan};
-use ess_callbacks::state::format;
+use ess_callbacks::state::{Place, format};
 
 use super::plans;
 
@@ -26,7 +24,7 @@ pub(crate) fn run(data: &[u8]) {
     let Ok(parsed) = parse(&[source]) else { return };
     let desired = parsed.desired;
     let recorded = parts.next().and_then(|state| {
-        let mut recorded = format::read(Path::new("state"), state).ok()?;
+        let mut recorded = format::read(&Place::new("state"), state).ok()?;
         recorded.interrupt();
         (recorded.environment == desired.environment).then_some(recorded)
     });

@@ -1,15 +1,13 @@
 //! The state file: what is read is written again as the same, and can be worked with; what is not
 //! understood stays as it is.
 
-use std::path::Path;
-
 use ess_callbacks::model::{Recorded, Timestamp};
 use ess_callbacks::render::{Style, state_json, state_text};
-use ess_callbacks::state::format;
+use ess_callbacks::state::{Place, format};
 
 /// Reads a state file of any bytes.
 pub(crate) fn run(data: &[u8]) {
-    let recorded = match format::read(Path::new("callbacks.state.json"), data) {
+    let recorded = match format::read(&Place::new("callbacks.state.json"), data) {
         Ok(recorded) => recorded,
         Err(error) => {
             assert!(!error.to_string().is_empty() && !error.advice().is_empty());
@@ -17,7 +15,7 @@ pub(crate) fn run(data: &[u8]) {
         }
     };
     let text = written(&recorded);
-    let again = format::read(Path::new("again"), &*text).expect("what was written can be read");
+    let again = format::read(&Place::new("again"), &*text).expect("what was written can be read");
     // An entry that says nothing is not written.
     let kept = recorded
         .iter()

@@ -13,8 +13,8 @@ use ess_callbacks::model::{
     AccountName, CallbackUrl, Environment, Fingerprints, Handle, Identity, Intent, Lineage,
     OperatorId, Outcome, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
 };
-use ess_callbacks::state::memory::MemoryFiles;
-use ess_callbacks::state::{LockOwner, Locked, StateError, Store};
+use ess_callbacks::state::{LockOwner, Locked, Paths, StateError, Store};
+use ess_callbacks::testing::MemoryFiles;
 use sha2::{Digest as _, Sha256};
 
 const STATE: &str = "callbacks.state.json";
@@ -68,7 +68,7 @@ thread_local! {
 }
 
 async fn work(files: &MemoryFiles) {
-    let store = Store::new(files.clone(), STATE);
+    let store = Store::in_files(files.clone(), STATE);
     let before = files.all();
     let recorded = match store.peek().await {
         Ok(recorded) => recorded.expect("there is a state file"),
@@ -77,7 +77,7 @@ async fn work(files: &MemoryFiles) {
             assert_eq!(files.all(), before, "reading changed something");
             let refused = lock(&store, Environment::Test).await;
             assert!(refused.is_err(), "locked what can't be read");
-            assert_untouched(&store, files, before);
+            assert_untouched(files, before);
             return;
         }
     };
@@ -92,7 +92,7 @@ async fn work(files: &MemoryFiles) {
         Err(error) => {
             // No run could count on from there.
             assert!(error.to_string().contains("too large"), "{error}");
-            assert_untouched(&store, files, before);
+            assert_untouched(files, before);
             return;
         }
     };
@@ -118,26 +118,22 @@ async fn work(files: &MemoryFiles) {
 }
 
 /// Nothing is there but what was there before, and a lock that is free.
-fn assert_untouched(
-    store: &Store<MemoryFiles>,
-    files: &MemoryFiles,
-    mut before: BTreeMap<PathBuf, Vec<u8>>,
-) {
-    before.insert(store.paths().lock.clone(), Vec::new());
+fn assert_untouched(files: &MemoryFiles, mut before: BTreeMap<PathBuf, Vec<u8>>) {
+    before.insert(Paths::beside(STATE).lock, Vec::new());
     assert_eq!(files.all(), before, "what was refused was changed");
 }
 
 /// One call, written to the journal; then the snapshot; then one more call that is interrupted.
-async fn carry_on(locked: &Locked<MemoryFiles>, recorded: &Recorded) {
+async fn carry_on(locked: &Locked, recorded: &Recorded) {
     let ids = locked
-        .begin(vec![intent(recorded, "https://new.example/1")])
+        .record_intents(vec![intent(recorded, "https://new.example/1")])
         .await
         .expect("the disk is good");
     let outcome = Outcome::Applied(RequestId::new("r"));
-    assert!(locked.settle(ids[0], &outcome, NOW).is_some());
+    assert!(locked.record_outcome(ids[0], &outcome, NOW).is_some());
     locked.save().await.expect("the disk is good");
     locked
-        .begin(vec![intent(recorded, "https://new.example/2")])
+        .record_intents(vec![intent(recorded, "https://new.example/2")])
         .await
         .expect("the disk is good");
 }
@@ -163,10 +159,7 @@ fn intent(recorded: &Recorded, url: &str) -> Intent {
     }
 }
 
-async fn lock(
-    store: &Store<MemoryFiles>,
-    environment: Environment,
-) -> Result<Locked<MemoryFiles>, StateError> {
+async fn lock(store: &Store, environment: Environment) -> Result<Locked, StateError> {
     let owner = LockOwner {
         id: "1".into(),
         who: "ci".into(),

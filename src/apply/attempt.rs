@@ -17,7 +17,6 @@ use crate::model::{
     ApiError, Blast, CallId, Calls, Event, NotAttempted, Outcome, RequestId, Timestamp, Write,
 };
 use crate::plan::{Change, OrganizationPlan};
-use crate::state::Files;
 
 /// A call that eSign throttles so often in a row is given up: somebody else uses up the limit.
 const MAX_THROTTLES: u32 = 100;
@@ -33,8 +32,8 @@ const CLOCK_QUESTIONS_BEFORE_DELETE: u32 = 2;
 const PASSED_MS: u64 = 10_000;
 
 /// Sends the calls of one change.
-pub(super) struct Sender<'a, 'c, A, F: Files, W> {
-    pub(super) context: &'a Context<'c, A, F, W>,
+pub(super) struct Sender<'a, 'c, A, W> {
+    pub(super) context: &'a Context<'c, A, W>,
     pub(super) account: &'a Account,
     pub(super) organization: &'a OrganizationPlan,
     pub(super) change: &'a Change,
@@ -101,7 +100,7 @@ pub(super) enum Next {
     Over(End),
 }
 
-impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
+impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
     /// Sends the call until it has an outcome or must be given up.
     pub(super) async fn send(
         &self,

@@ -21,7 +21,6 @@ use crate::model::{
 };
 use crate::plan::{Change, OrganizationPlan, Plan};
 use crate::secret::Secret;
-use crate::state::Files;
 
 /// How to apply.
 #[derive(Clone, Debug)]
@@ -66,10 +65,10 @@ pub(super) struct Account {
 /// A server's clock this far from ours is worth a line, in seconds.
 const WORTH_TELLING: i64 = 5;
 
-pub(super) struct Context<'a, A, F: Files, W> {
+pub(super) struct Context<'a, A, W> {
     pub(super) settings: &'a Settings,
     pub(super) ledger: Ledger,
-    tools: Tools<'a, A, F, W>,
+    tools: Tools<'a, A, W>,
     accounts: BTreeMap<AccountName, Account>,
     sink: Mutex<&'a mut dyn Sink>,
     random: Random,
@@ -79,9 +78,9 @@ pub(super) struct Context<'a, A, F: Files, W> {
     halt: Notify,
 }
 
-impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
+impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
     pub(super) fn new(
-        tools: Tools<'a, A, F, W>,
+        tools: Tools<'a, A, W>,
         settings: &'a Settings,
         sink: &'a mut dyn Sink,
     ) -> Self {
@@ -248,7 +247,7 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
 
     /// Makes an intent durable. On failure no call may leave any more.
     pub(super) async fn record_intent(&self, intent: Intent) -> Result<CallId, NotAttempted> {
-        match self.tools.state.begin(vec![intent]).await {
+        match self.tools.state.record_intents(vec![intent]).await {
             Ok(ids) => ids.first().copied().ok_or(NotAttempted::JournalFailed),
             Err(error) => {
                 self.journal_failed(&error);
@@ -260,7 +259,9 @@ impl<'a, A: Api, F: Files, W: WallClock> Context<'a, A, F, W> {
     /// Records an outcome. It is durable with the next intent or flush; a crash before that leaves
     /// the call open, which is safe.
     pub(super) fn record_outcome(&self, id: CallId, outcome: &Outcome) -> Option<Settled> {
-        self.tools.state.settle(id, outcome, self.tools.wall.now())
+        self.tools
+            .state
+            .record_outcome(id, outcome, self.tools.wall.now())
     }
 
     pub(super) async fn flush(&self) {

@@ -46,7 +46,7 @@ use crate::client::{Api, Pace};
 use crate::model::{AccountName, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};
 use crate::secret::Secret;
-use crate::state::{Files, Locked};
+use crate::state::Locked;
 
 /// Takes the events of a run as they happen.
 pub trait Sink: Send {
@@ -56,11 +56,11 @@ pub trait Sink: Send {
 
 /// What an apply works with, beside its plan.
 #[derive(Debug)]
-pub struct Tools<'a, A, F: Files, W> {
+pub struct Tools<'a, A, W> {
     /// Makes the calls.
     pub api: &'a A,
     /// Records them.
-    pub state: &'a Locked<F>,
+    pub state: &'a Locked,
     /// Tells our time of day, for the record; fences go by the server's.
     pub wall: &'a W,
     /// The values of the secrets the plan's adds use.
@@ -75,9 +75,9 @@ pub struct Tools<'a, A, F: Files, W> {
 ///
 /// Returns when everything is done, given up or stopped. The record is complete then, but not saved:
 /// that is the caller's to do, so that a failure to save has an error of its own.
-pub async fn apply<A: Api, F: Files, W: WallClock>(
+pub async fn apply<A: Api, W: WallClock>(
     plan: &Plan,
-    tools: Tools<'_, A, F, W>,
+    tools: Tools<'_, A, W>,
     settings: &Settings,
     sink: &mut dyn Sink,
 ) -> Report {
@@ -96,10 +96,7 @@ pub async fn apply<A: Api, F: Files, W: WallClock>(
 
 /// Runs all accounts side by side. Deletes that wait for another organization's adds come last, so
 /// that nothing they wait for is behind them.
-async fn every_account<A: Api, F: Files, W: WallClock>(
-    plan: &Plan,
-    context: &Context<'_, A, F, W>,
-) {
+async fn every_account<A: Api, W: WallClock>(plan: &Plan, context: &Context<'_, A, W>) {
     let gates = &Gates::of(plan);
     let accounts = by_account(plan)
         .into_iter()

@@ -23,16 +23,15 @@ use super::step::Step;
 use crate::client::Api;
 use crate::model::{Calls, Event, NotAttempted};
 use crate::plan::{Change, OrganizationPlan, Steps};
-use crate::state::Files;
 
 /// Runs the changes of one organization to their ends, but for deletes that wait for another one's
 /// adds. Those are left to the run that is returned.
-pub(super) async fn run<'a, 'c, A: Api, F: Files, W: WallClock>(
-    context: &'a Context<'c, A, F, W>,
+pub(super) async fn run<'a, 'c, A: Api, W: WallClock>(
+    context: &'a Context<'c, A, W>,
     account: &'a Account,
     (position, organization): (usize, &'a OrganizationPlan),
     gates: &Gates,
-) -> Option<Run<'a, 'c, A, F, W>> {
+) -> Option<Run<'a, 'c, A, W>> {
     let run = Run {
         context,
         account,
@@ -49,15 +48,15 @@ pub(super) async fn run<'a, 'c, A: Api, F: Files, W: WallClock>(
     None
 }
 
-pub(super) struct Run<'a, 'c, A, F: Files, W> {
-    context: &'a Context<'c, A, F, W>,
+pub(super) struct Run<'a, 'c, A, W> {
+    context: &'a Context<'c, A, W>,
     account: &'a Account,
     position: usize,
     organization: &'a OrganizationPlan,
     standing: Standing,
 }
 
-impl<A: Api, F: Files, W: WallClock> Run<'_, '_, A, F, W> {
+impl<A: Api, W: WallClock> Run<'_, '_, A, W> {
     /// Adds, heals and replaces.
     async fn build(&self) {
         let unfenced = async {

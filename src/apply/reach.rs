@@ -19,7 +19,6 @@ use super::context::Account;
 use crate::client::Api;
 use crate::client::pace::{PairSlot, Slot};
 use crate::model::{ApiError, NotAttempted, Outcome};
-use crate::state::Files;
 
 /// So many calls in a row without an answer mean that there is none to be had: as many as one call makes.
 const HANDFUL: u32 = 6;
@@ -188,7 +187,7 @@ fn given_up(calls: u32, answered: bool, lasts: Duration, error: &ApiError) -> Ap
     }
 }
 
-impl<A: Api, F: Files, W: WallClock> Sender<'_, '_, A, F, W> {
+impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
     /// Takes a place in the rate by `acquire` once a call makes sense, and with it, while eSign does not
     /// answer, the permit of whoever tries.
     pub(super) async fn place<P: Place + Send, I: Future<Output = P> + Send>(

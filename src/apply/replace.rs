@@ -17,10 +17,9 @@ use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt};
 use crate::model::{NotAttempted, Outcome};
 use crate::plan::After;
-use crate::state::Files;
 
-pub(super) async fn run<A: Api, F: Files, W: WallClock>(
-    sender: &Sender<'_, '_, A, F, W>,
+pub(super) async fn run<A: Api, W: WallClock>(
+    sender: &Sender<'_, '_, A, W>,
     after: &After,
 ) -> Result<Finished, End> {
     let mut tries = Tries::behind_a_fence();
@@ -66,8 +65,8 @@ struct Deleted<'a> {
     awaited: Awaited<'a>,
 }
 
-async fn delete<'a, A: Api, F: Files, W: WallClock>(
-    sender: &Sender<'a, '_, A, F, W>,
+async fn delete<'a, A: Api, W: WallClock>(
+    sender: &Sender<'a, '_, A, W>,
 ) -> Result<Deleted<'a>, NotAttempted> {
     sender.know_the_time().await?;
     sender.fence(None).await?;

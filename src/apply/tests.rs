@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Settings, Sink, Tools, WallClock, apply};
-use crate::client::fake::{Arrival, FakeApi, Fault};
 use crate::client::{Api, Pace, Rate, Reply, ServerTime};
 use crate::diag::Place;
 use crate::model::{
@@ -16,8 +15,9 @@ use crate::model::{
     Environment, Event, Handle, Lineage, OperatorId, Organization, Report, Salt, Scope, Timestamp,
 };
 use crate::plan::{FingerprintTable, Options, Pattern, Secrets, plan};
-use crate::state::memory::MemoryFiles;
 use crate::state::{LockOwner, Store};
+use crate::testing::MemoryFiles;
+use crate::testing::esign::{Arrival, FakeApi, Fault};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -117,7 +117,7 @@ async fn replace_telling(
         since: NOW,
         job_url: None,
     };
-    let store = Store::new(MemoryFiles::new(1), "state.json");
+    let store = Store::in_files(MemoryFiles::new(1), "state.json");
     let locked = store.lock(Environment::Test, &owner, Duration::ZERO, |_| {});
     let state = locked.await.unwrap();
     let lineage = Lineage(uuid::Uuid::from_u128(1));

@@ -9,7 +9,6 @@ mod classify;
 mod codes;
 mod credentials;
 mod endpoint;
-pub mod fake;
 mod http;
 mod identity;
 pub mod pace;

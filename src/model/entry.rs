@@ -1,6 +1,6 @@
 //! What is recorded of one callback, and how calls and their outcomes change it.
 //!
-//! The life of a call: [`Entry::begin`] before it leaves, [`Entry::settle`] when its outcome is
+//! The life of a call: [`Entry::open_call`] before it leaves, [`Entry::close_call`] when its outcome is
 //! known, [`Entry::interrupt`] when the program died in between. Invariant: whatever call may still
 //! arrive at eSign is in `lost` (or, while we wait for its answer, in `pending`).
 
@@ -107,7 +107,7 @@ impl Entry {
     /// Only the applier calls this, and only when a lost call with another effect is dead: see
     /// `apply`, *fence*. That one is kept all the same until this call has an effect: should it be
     /// refused, what is open is still what the lost one left open.
-    pub fn begin(&mut self, id: CallId, call: SignedWrite) {
+    pub fn open_call(&mut self, id: CallId, call: SignedWrite) {
         self.interrupt();
         self.pending = Some(Pending { id, call });
     }
@@ -120,7 +120,7 @@ impl Entry {
     }
 
     /// The pending call ended with `outcome` at `at`.
-    pub fn settle(&mut self, outcome: &Outcome, at: Timestamp) -> Option<Drift> {
+    pub fn close_call(&mut self, outcome: &Outcome, at: Timestamp) -> Option<Drift> {
         let Pending { id: _, call } = self.pending.take()?;
         let before = self.belief;
         match outcome {
@@ -351,14 +351,14 @@ mod tests {
     fn a_refused_call_leaves_open_what_an_earlier_one_left_open() {
         let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false);
         let add = call(Write::Add(Fingerprints::default()), 1000);
-        entry.begin(CallId(1), add);
-        entry.settle(&Outcome::Unknown(error()), Timestamp(1001));
-        entry.begin(CallId(2), call(Write::Delete, 2000));
-        entry.settle(&Outcome::NotSent(error()), Timestamp(2001));
+        entry.open_call(CallId(1), add);
+        entry.close_call(&Outcome::Unknown(error()), Timestamp(1001));
+        entry.open_call(CallId(2), call(Write::Delete, 2000));
+        entry.close_call(&Outcome::NotSent(error()), Timestamp(2001));
         assert_eq!(entry.lost, Some(add));
         assert!(entry.is_open() && !entry.is_untouched());
-        entry.begin(CallId(3), call(Write::Delete, 3000));
-        entry.settle(&Outcome::Applied(RequestId::new("r")), Timestamp(3001));
+        entry.open_call(CallId(3), call(Write::Delete, 3000));
+        entry.close_call(&Outcome::Applied(RequestId::new("r")), Timestamp(3001));
         assert_eq!((entry.lost, entry.belief), (None, Belief::ABSENT));
     }
 

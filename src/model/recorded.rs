@@ -217,7 +217,7 @@ impl Recorded {
     }
 
     /// A call is about to leave.
-    pub fn begin(&mut self, id: CallId, intent: &Intent) {
+    pub fn open_call(&mut self, id: CallId, intent: &Intent) {
         let Intent {
             identity,
             handle,
@@ -234,7 +234,7 @@ impl Recorded {
         entry.handle = handle.clone();
         entry.operator = operator.clone();
         entry.protect = *protect;
-        entry.begin(id, *call);
+        entry.open_call(id, *call);
         self.pending.insert(id, identity.clone());
         self.next_call = self.next_call.max(CallId(id.0 + 1));
     }
@@ -242,13 +242,13 @@ impl Recorded {
     /// The outcome of a call is known. `None` when no such call is pending.
     ///
     /// An entry about which nothing is known afterwards (its only call was refused) is forgotten.
-    pub fn settle(&mut self, id: CallId, outcome: &Outcome, at: Timestamp) -> Option<Settled> {
+    pub fn close_call(&mut self, id: CallId, outcome: &Outcome, at: Timestamp) -> Option<Settled> {
         let identity = self.pending.remove(&id)?;
         let entry = self.get_mut(&identity.scope, &identity.url)?;
         if entry.pending.is_none_or(|pending| pending.id != id) {
             return None;
         }
-        let drift = entry.settle(outcome, at);
+        let drift = entry.close_call(outcome, at);
         if entry.is_untouched() {
             self.remove(&identity.scope, &identity.url);
         }

@@ -117,7 +117,7 @@ pub struct Before {
 /// What is declared of a callback.
 #[derive(Clone, Debug, PartialEq)]
 pub struct After {
-    /// Its `CallbackKey`, an index into [`Plan::secrets`].
+    /// Its `CallbackKey`, an index into [`Plan::secrets`](super::Plan::secrets).
     pub key: Option<SecretIndex>,
     /// Its `CallbackToken`.
     pub token: Option<SecretIndex>,

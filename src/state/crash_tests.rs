@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::memory::{MemoryFile, MemoryFiles, MemoryLock};
 use super::testing::{
     ADD, BACKUP, JOURNAL, NOW, STATE, applied, intent, interrupted, lock, some_outcome, some_write,
     store, unknown,
@@ -18,6 +17,7 @@ use super::testing::{
 use super::{Files, Hindrance, Kind, Locked, StateError, Store, format};
 use crate::model::Environment::Test;
 use crate::model::{CallId, Outcome, Recorded, Write};
+use crate::testing::{MemoryFile, MemoryFiles, MemoryLock};
 
 /// One thing that an apply does.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Expected {
         let found = store(files).read(Test).await;
         self.check_found(&found.expect("whatever a crash leaves can be read"));
         if let Some(backup) = files.contents(BACKUP) {
-            format::read(Path::new(BACKUP), &*backup).expect("the backup is whole");
+            format::read(&Path::new(BACKUP).into(), &*backup).expect("the backup is whole");
         }
     }
 
@@ -89,11 +89,7 @@ impl Expected {
 }
 
 /// Runs the steps until they end or fail.
-async fn run(
-    store: &Store<MemoryFiles>,
-    steps: &[Step],
-    expected: &mut Expected,
-) -> Result<(), StateError> {
+async fn run(store: &Store, steps: &[Step], expected: &mut Expected) -> Result<(), StateError> {
     // What initializing will write.
     let mut first = Recorded::nothing(Test);
     first.lineage = Some(super::testing::lineage());
@@ -110,7 +106,7 @@ async fn run(
             Step::Settle(which, outcome) => {
                 if !on_their_way.is_empty() {
                     let id = on_their_way.swap_remove(which % on_their_way.len());
-                    drop(locked.settle(id, outcome, NOW));
+                    drop(locked.record_outcome(id, outcome, NOW));
                     locked.read(|now| expected.note(now));
                 }
             }
@@ -144,7 +140,7 @@ async fn run(
 }
 
 async fn begin(
-    locked: &Locked<MemoryFiles>,
+    locked: &Locked,
     calls: &[(usize, Write)],
     on_their_way: &mut Vec<CallId>,
     expected: &mut Expected,
@@ -154,18 +150,18 @@ async fn begin(
     let mut model = locked.read(Clone::clone);
     for intent in &intents {
         let id = model.next_call();
-        model.begin(id, intent);
+        model.open_call(id, intent);
         model.serial += 1;
         expected.note(&model);
     }
-    let outcome = locked.begin(intents).await;
+    let outcome = locked.record_intents(intents).await;
     locked.read(|now| expected.note(now));
     on_their_way.extend(outcome?);
     expected.promise(model.serial);
     Ok(())
 }
 
-async fn save(locked: &Locked<MemoryFiles>, expected: &mut Expected) -> Result<(), StateError> {
+async fn save(locked: &Locked, expected: &mut Expected) -> Result<(), StateError> {
     locked.save().await?;
     expected.promise(locked.read(|now| now.serial));
     Ok(())
@@ -227,8 +223,8 @@ async fn goes_on(files: &MemoryFiles) {
     let before = store(files).read(Test).await.unwrap();
     let locked = lock(&store(files)).await.unwrap();
     assert_eq!(locked.read(|now| now.scopes.clone()), before.scopes);
-    let ids = locked.begin(vec![intent(99, ADD)]).await.unwrap();
-    assert!(locked.settle(ids[0], &applied(), NOW).is_some());
+    let ids = locked.record_intents(vec![intent(99, ADD)]).await.unwrap();
+    assert!(locked.record_outcome(ids[0], &applied(), NOW).is_some());
     locked.save().await.unwrap();
     let after = locked.read(Clone::clone);
     locked.release().await.unwrap();
@@ -404,7 +400,9 @@ async fn a_reader_sees_one_moment_however_a_writer_overtakes_it() {
         for rest in &moments[earlier..] {
             let (journal, rest) = (journal.clone(), rest.clone());
             let overtaken = Overtaken { journal, rest };
-            let found = Store::new(overtaken, PathBuf::from(STATE)).read(Test).await;
+            let found = Store::in_files(overtaken, PathBuf::from(STATE))
+                .read(Test)
+                .await;
             all.check_found(&found.expect("a reader is never told of a conflict"));
         }
     }

@@ -1,187 +1,149 @@
-//! What can go wrong with a state, in words: what was tried, on which file, and what to do next.
+//! What can go wrong with a state, in words: what was tried, in which place, and what to do next.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::paths::folder_of;
-use super::{Hindrance, LockOwner, advice};
+use super::{Hindrance, LockOwner, Place, advice};
 use crate::model::{Environment, Lineage};
 
-/// Why a state can't be read or written. Whenever one of these comes back, every file that could not
-/// be understood is as it was.
+/// Why a state can't be read or written. What could not be understood is as it was.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StateError {
     /// The operating system refused.
-    #[error("{doing} `{}` failed", path.display())]
+    #[error("{doing} `{place}` failed")]
     Io {
-        /// Like `writing`.
         doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
+        place: Place,
         source: Arc<io::Error>,
     },
-    /// A file is not what this program writes.
-    #[error("`{}`{}: {problem}", path.display(), at_line(*line))]
+    /// The snapshot or the journal is not what this program writes.
+    #[error("`{place}`{}: {problem}", at_line(*line))]
     Corrupt {
-        /// Which.
-        path: PathBuf,
+        place: Place,
+        part: Part,
         /// From 1, where it is known.
         line: Option<u64>,
-        /// What is wrong.
         problem: String,
     },
     /// Git could not merge the state and left its marks in it.
-    #[error("`{}` line {line}: there is an unresolved merge conflict", path.display())]
-    MergeConflict {
-        /// Which file.
-        path: PathBuf,
-        /// From 1.
-        line: u64,
-    },
+    #[error("`{place}` line {line}: there is an unresolved merge conflict")]
+    MergeConflict { place: Place, line: u64 },
     /// A later version of this program wrote it.
-    #[error("`{}` was written by a newer version of ess-callbacks (format {found}; this one knows {known})", path.display())]
+    #[error(
+        "`{place}` was written by a newer version of ess-callbacks (format {found}; this one knows {known})"
+    )]
     NewerVersion {
-        /// Which file.
-        path: PathBuf,
-        /// Its format.
+        place: Place,
         found: u64,
         /// The latest format known here.
         known: u64,
     },
     /// Production and test are never mixed.
-    #[error("`{}` records the {recorded} environment, but the configuration says {configured}", path.display())]
+    #[error(
+        "`{place}` records the {recorded} environment, but the configuration says {configured}"
+    )]
     Environment {
-        /// The state file.
-        path: PathBuf,
-        /// What it says.
+        place: Place,
         recorded: Environment,
         /// What was asked for.
         configured: Environment,
     },
     /// There is a journal, but not the state it continues.
-    #[error("there is a journal `{}`, but the state file `{}` it belongs to is missing", journal.display(), state.display())]
-    StateMissing {
-        /// The state file.
-        state: PathBuf,
-        /// The journal.
-        journal: PathBuf,
-    },
+    #[error(
+        "there is a journal `{journal}`, but the state file `{state}` it belongs to is missing"
+    )]
+    StateMissing { state: Place, journal: Place },
     /// There is a backup, but not the state it was made of.
-    #[error("the state file `{}` is missing, but its backup `{}` is there", state.display(), backup.display())]
-    OnlyBackup {
-        /// The state file.
-        state: PathBuf,
-        /// The backup.
-        backup: PathBuf,
-    },
+    #[error("the state file `{state}` is missing, but its backup `{backup}` is there")]
+    OnlyBackup { state: Place, backup: Place },
     /// The state is in a cloud, and not on this machine.
-    #[error("the state file `{}` is not on this machine: `{}` stands for it", state.display(), placeholder.display())]
+    #[error("the state file `{state}` is not on this machine: `{placeholder}` is in its place")]
     NotDownloaded {
-        /// The state file.
-        state: PathBuf,
+        state: Place,
         /// What the cloud's program has left in its place.
-        placeholder: PathBuf,
+        placeholder: Place,
     },
     /// The folder of the state is not there.
-    #[error("the folder `{}` of the state `{}` {problem}", folder.display(), state.display())]
+    #[error("the folder `{folder}` of the state `{state}` {problem}")]
     NoFolder {
-        /// The state file.
-        state: PathBuf,
-        /// Its folder.
-        folder: PathBuf,
+        state: Place,
+        folder: Place,
         /// What is wrong with it.
         problem: &'static str,
     },
     /// Something lies where the state's files are written.
-    #[error("`{}` would be overwritten with {what}, but {problem}; nothing was changed", path.display())]
+    #[error("`{place}` would be overwritten with {what}, but {problem}; nothing was changed")]
     Foreign {
-        /// Where.
-        path: PathBuf,
+        place: Place,
         /// What is written there.
         what: &'static str,
         /// Why it is not overwritten.
         problem: &'static str,
     },
     /// The state can't be replaced by a new file.
-    #[error("the state `{}` can't be replaced by a new version: {hindrance}; nothing was changed", path.display())]
+    #[error(
+        "the state `{state}` can't be replaced by a new version: {hindrance}; nothing was changed"
+    )]
     Fixed {
-        /// The state file.
-        path: PathBuf,
-        /// What keeps it.
+        state: Place,
+        folder: Place,
         hindrance: Hindrance,
     },
     /// Somebody put back an old state file.
-    #[error("the state file `{}` (serial {serial}) is older than its journal `{}`, which continues serial {base}", state.display(), journal.display())]
+    #[error(
+        "the state file `{state}` (serial {serial}) is older than its journal `{journal}`, which continues serial {base}"
+    )]
     StateOlder {
-        /// The state file.
-        state: PathBuf,
-        /// Its serial.
+        state: Place,
         serial: u64,
-        /// The journal.
-        journal: PathBuf,
-        /// What it continues.
+        journal: Place,
         base: u64,
     },
     /// The journal continues another state.
-    #[error("the journal `{}` belongs to another state (lineage {found}, not {expected})", journal.display())]
+    #[error("the journal `{journal}` belongs to another state (lineage {found}, not {expected})")]
     ForeignJournal {
-        /// The journal.
-        journal: PathBuf,
-        /// Its lineage.
+        journal: Place,
         found: Lineage,
-        /// The state's.
         expected: Lineage,
     },
     /// Another program holds the lock.
     #[error("the state is locked{}", by(owner.as_deref()))]
     Locked {
-        /// The lock file.
-        path: PathBuf,
+        place: Place,
         /// Who; `None` when the lock file does not tell (yet).
         owner: Option<Box<LockOwner>>,
     },
     /// Somebody broke our lock.
-    #[error("the lock `{}` was broken while this program held it", path.display())]
-    LockLost {
-        /// The lock file.
-        path: PathBuf,
-    },
+    #[error("the lock `{place}` was broken while this program held it")]
+    LockLost { place: Place },
     /// There is no lock to remove.
-    #[error("the state is not locked: `{}` names no owner", path.display())]
-    NotLocked {
-        /// The lock file.
-        path: PathBuf,
-    },
+    #[error("the state is not locked: `{place}` names no owner")]
+    NotLocked { place: Place },
     /// The lock has another id than the one to remove.
     #[error("the lock has the id `{}`, not `{given}`", owner.id)]
     OtherLock {
-        /// What was given.
         given: String,
         /// Whose lock it is.
         owner: Box<LockOwner>,
     },
     /// The owner of the lock is running on this machine.
     #[error("the state is in use{}", by(Some(owner)))]
-    OwnerAlive {
-        /// Who.
-        owner: Box<LockOwner>,
-    },
+    OwnerAlive { owner: Box<LockOwner> },
     /// Something is to be recorded in a state that has no lineage yet.
-    #[error("`{}` has no lineage yet, so nothing can be recorded in it", path.display())]
-    Uninitialized {
-        /// The state file.
-        path: PathBuf,
-    },
+    #[error("`{place}` has no lineage yet, so nothing can be recorded in it")]
+    Uninitialized { place: Place },
     /// A call can't be recorded, because the record could not be read again.
     #[error("`{address}` can't be recorded: {problem}")]
-    Unrecordable {
-        /// Of the callback.
-        address: String,
-        /// Why not.
-        problem: String,
-    },
+    Unrecordable { address: String, problem: String },
+}
+
+/// The parts of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What is recorded, as it was saved last.
+    Snapshot,
+    /// What happened since.
+    Journal,
 }
 
 /// The kinds of failure that callers tell apart.
@@ -232,7 +194,7 @@ impl StateError {
     pub fn advice(&self) -> String {
         match self {
             Self::Io { doing, source, .. } => advice::of(doing, source).into(),
-            Self::Corrupt { path, .. } if is_journal(path) => {
+            Self::Corrupt { part: Part::Journal, .. } => {
                 "The file was left as it is. If it was edited, undo that: its sums are there so \
                  that no edit goes unnoticed. If it can't be mended, wait until six minutes have \
                  passed since the last apply, move the journal away and run `plan`. What only the \
@@ -240,7 +202,7 @@ impl StateError {
                  harm; list under `absent:` what was added and is not declared any more."
                     .into()
             }
-            Self::Corrupt { .. } => {
+            Self::Corrupt { part: Part::Snapshot, .. } => {
                 "The file was left as it is. Restore it from version control or from the \
                  `.backup` beside the state file, or mend the line by hand; then run `plan`."
                     .into()
@@ -259,17 +221,14 @@ impl StateError {
                     .into()
             }
             Self::StateMissing { state, .. } => format!(
-                "Restore `{}` from version control or its `.backup`. Only if you are sure that \
-                 this is a new start, move the journal away.",
-                state.display()
+                "Restore `{state}` from version control or its `.backup`. Only if you are sure that \
+                 this is a new start, move the journal away."
             ),
             Self::OnlyBackup { state, backup } => format!(
                 "Without it everything would be planned as if nothing were recorded, and added again. \
                  Restore it from version control, or copy the backup, which is the state before the \
-                 last run that changed it: `cp {} {}`. If you want to begin anew, with nothing \
-                 recorded, move the backup away.",
-                backup.display(),
-                state.display()
+                 last run that changed it: `cp {backup} {state}`. To begin again with nothing recorded, move \
+                 the backup away."
             ),
             Self::NotDownloaded { .. } => {
                 "Let the program that synchronizes the folder download it. Better keep the state in \
@@ -277,14 +236,17 @@ impl StateError {
                     .into()
             }
             Self::NoFolder { folder, .. } => format!(
-                "Correct --state, mount the disk that the folder is on, or create it: `mkdir -p {}`. \
-                 A state in a new folder begins with nothing recorded.",
-                folder.display()
+                "Correct --state, mount the disk that the folder is on, or create it: `mkdir -p {folder}`. \
+                 A state in a new folder begins with nothing recorded."
             ),
             Self::Foreign { .. } => {
                 "The file was left as it is. Move it away, or name another state with --state.".into()
             }
-            Self::Fixed { path, hindrance } => fixed_advice(path, *hindrance),
+            Self::Fixed {
+                state,
+                folder,
+                hindrance,
+            } => fixed_advice(state, folder, *hindrance),
             Self::StateOlder { .. } => {
                 "Put the newer state file back. If the older one is meant, move the journal away \
                  first; what it says of calls whose outcome is open is lost then."
@@ -295,16 +257,15 @@ impl StateError {
                  journal away."
                     .into()
             }
-            Self::Locked { path, owner } => match owner {
+            Self::Locked { place, owner } => match owner {
                 Some(owner) => format!(
                     "Wait for it, or give --lock-timeout a longer time. A lock frees itself when \
                      its owner dies; if it does not, run `ess-callbacks unlock {}`.",
                     owner.id
                 ),
                 None => format!(
-                    "Wait for its owner, or give --lock-timeout a longer time. `{}` does not say \
-                     who that is.",
-                    path.display()
+                    "Wait for its owner, or give --lock-timeout a longer time. The lock of `{place}` does \
+                     not say whose it is."
                 ),
             },
             Self::LockLost { .. } => {
@@ -329,22 +290,23 @@ impl StateError {
     }
 }
 
-/// Turns an [`io::Error`] into a [`StateError`] that says what was done on which file.
-pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
-    let path = path.to_owned();
+/// Turns an [`io::Error`] into a [`StateError`] that says what was done in which place.
+pub(super) fn io<P: Into<Place>>(
+    doing: &'static str,
+    place: P,
+) -> impl FnOnce(io::Error) -> StateError {
     move |source| StateError::Io {
         doing,
-        path,
+        place: place.into(),
         source: Arc::new(source),
     }
 }
 
-fn fixed_advice(path: &Path, hindrance: Hindrance) -> String {
+fn fixed_advice(state: &Place, folder: &Place, hindrance: Hindrance) -> String {
     match hindrance {
         Hindrance::Mounted => format!(
             "A state is saved by putting a new file in its place, which no system allows for a file that is \
-             mounted by itself. Mount its folder `{}` instead (in Kubernetes a volume without `subPath`).",
-            folder_of(path).display()
+             mounted by itself. Mount its folder `{folder}` instead (in Kubernetes a volume without `subPath`)."
         ),
         Hindrance::Sticky(_) => {
             "In such a folder, like /tmp, only its owner may replace a file. Keep the state in a folder of \
@@ -352,14 +314,9 @@ fn fixed_advice(path: &Path, hindrance: Hindrance) -> String {
                 .into()
         }
         Hindrance::Immutable => {
-            format!("Take the mark off: `chattr -i -a {}`.", path.display())
+            format!("Take the mark off: `chattr -i -a {state}`.")
         }
     }
-}
-
-/// Whether this is a journal by its name, which [`Paths`](super::Paths) chose.
-fn is_journal(path: &Path) -> bool {
-    path.extension().is_some_and(|it| it == "journal")
 }
 
 fn at_line(line: Option<u64>) -> String {

@@ -5,41 +5,43 @@
 //! the journal has outgrown the snapshot, a new snapshot takes its place, so that a call costs the
 //! same however large the state is.
 //!
-//! Dropping any of the futures here is safe: work on the disk that has begun runs to its end, and an
-//! intent whose caller is gone is recorded as never sent.
+//! Dropping any of the futures here is safe: what is being written runs to its end, and an intent whose caller
+//! is gone is recorded as never sent.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::OwnedMutexGuard;
+
+use super::commit::{Inner, Written};
 use super::format::{self, Text};
-use super::lock::LockOwner;
-use super::store::Snapshot;
-use super::writer::{Disk, Inner};
-use super::{Files, Paths, StateError};
+use super::load::Snapshot;
+use super::medium::Hold;
+use super::{LockOwner, Place, StateError};
 use crate::model::{
     AccountName, ApiError, CallId, Destination, Identity, Intent, Lineage, Outcome, Recorded,
     RecordedAccount, Salt, Settled, Timestamp,
 };
 
 /// A state, locked for writing. Shared by reference among everything that makes calls.
-pub struct Locked<F: Files> {
-    inner: Arc<Inner<F>>,
+pub struct Locked {
+    inner: Arc<Inner>,
     taken_over: Option<LockOwner>,
 }
 
-impl<F: Files> Locked<F> {
+impl Locked {
     pub(super) fn new(
-        files: F,
-        paths: Paths,
-        checkpoint_floor: u64,
-        (lock, taken_over): (F::Lock, Option<LockOwner>),
+        (hold, taken_over): (Box<dyn Hold>, Option<LockOwner>),
+        place: (Place, u64),
         recorded: Recorded,
         (snapshot, has_journal): (Snapshot, bool),
     ) -> Self {
-        let disk = Disk::found(lock, snapshot, has_journal);
+        let written = Written::found(hold, snapshot, has_journal);
         Self {
-            inner: Arc::new(Inner::new(files, paths, checkpoint_floor, recorded, disk)),
+            inner: Arc::new(Inner::new(place, recorded, written)),
             taken_over,
         }
     }
@@ -100,7 +102,7 @@ impl<F: Files> Locked<F> {
     ///
     /// The journal could not be written: the calls must not leave. After one such failure there will
     /// be no other kind of answer; [`Locked::save`] may still succeed.
-    pub async fn begin(&self, intents: Vec<Intent>) -> Result<Vec<CallId>, StateError> {
+    pub async fn record_intents(&self, intents: Vec<Intent>) -> Result<Vec<CallId>, StateError> {
         let Some(at) = intents.first().map(|intent| intent.call.signed_at) else {
             return Ok(Vec::new());
         };
@@ -115,7 +117,10 @@ impl<F: Files> Locked<F> {
             for intent in &intents {
                 check_recordable(intent)?;
             }
-            let ids = intents.iter().map(|intent| memory.begin(intent)).collect();
+            let ids = intents
+                .iter()
+                .map(|intent| memory.queue_intent(intent))
+                .collect();
             (ids, memory.queued)
         };
         let mut unsent = Unsent {
@@ -130,8 +135,8 @@ impl<F: Files> Locked<F> {
     /// Records how a call ended. Durable with the next intent, [`Locked::flush`] or
     /// [`Locked::save`]; a crash before that leaves the call's outcome open. `None` when no such call
     /// is on its way.
-    pub fn settle(&self, id: CallId, outcome: &Outcome, at: Timestamp) -> Option<Settled> {
-        self.inner.memory().settle(id, outcome, at)
+    pub fn record_outcome(&self, id: CallId, outcome: &Outcome, at: Timestamp) -> Option<Settled> {
+        self.inner.memory().queue_outcome(id, outcome, at)
     }
 
     /// Changes the record itself. `change` returns whether it changed anything. Durable with
@@ -152,9 +157,12 @@ impl<F: Files> Locked<F> {
     pub async fn replace(&self, new: Recorded) -> Result<(), StateError> {
         self.inner.check_replacement(&new)?;
         // No journal of the old record may be left beside the new one, which it does not continue.
-        self.on_disk(|inner, disk| {
-            inner.save(disk)?;
-            inner.forget_journal(disk)
+        self.write(|inner, written| {
+            async {
+                inner.save(written).await?;
+                inner.forget_journal(written).await
+            }
+            .boxed()
         })
         .await?;
         {
@@ -174,14 +182,15 @@ impl<F: Files> Locked<F> {
 
     /// Writes the snapshot and removes the journal, when anything has changed. Returns whether.
     pub async fn save(&self) -> Result<bool, StateError> {
-        self.on_disk(Inner::save).await
+        self.write(|inner, written| inner.save(written).boxed())
+            .await
     }
 
     /// Makes durable what happened and frees the lock. The lock is free even if that fails. Edits
     /// need [`Locked::save`] before.
     pub async fn release(self) -> Result<(), StateError> {
         let flushed = self.flush().await;
-        let freed = self.on_disk(Inner::release).await;
+        let freed = self.write(|_, written| written.release().boxed()).await;
         flushed.and(freed)
     }
 
@@ -191,31 +200,49 @@ impl<F: Files> Locked<F> {
             return known;
         }
         let inner = Arc::clone(&self.inner);
-        let mut disk = Arc::clone(&inner.disk).lock_owned().await;
-        // Most find here that somebody wrote for them while they waited.
+        let written = Arc::clone(&inner.written).lock_owned().await;
+        // Most find here that another caller wrote for them while they waited.
         if let Some(known) = inner.memory().durability(number) {
             return known;
         }
-        let files = inner.files.clone();
-        files.run(move || inner.write_queue(&mut disk)).await
+        to_its_end(inner, written, |inner, written| {
+            inner.write_queue(written).boxed()
+        })
+        .await
     }
 
-    /// Works on the disk alone.
-    async fn on_disk<T: Send + 'static>(
+    /// Writes while no other caller does.
+    async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner<F>, &mut Disk<F>) -> T + Send + 'static,
+        work: impl for<'a> FnOnce(&'a Inner, &'a mut Written) -> BoxFuture<'a, T> + Send + 'static,
     ) -> T {
         let inner = Arc::clone(&self.inner);
-        let mut disk = Arc::clone(&inner.disk).lock_owned().await;
-        let files = inner.files.clone();
-        files.run(move || work(&inner, &mut disk)).await
+        let written = Arc::clone(&inner.written).lock_owned().await;
+        to_its_end(inner, written, work).await
     }
 }
 
-impl<F: Files> fmt::Debug for Locked<F> {
+/// Runs work that has begun to its end, though the caller may be gone.
+async fn to_its_end<T: Send + 'static>(
+    inner: Arc<Inner>,
+    mut written: OwnedMutexGuard<Written>,
+    work: impl for<'a> FnOnce(&'a Inner, &'a mut Written) -> BoxFuture<'a, T> + Send + 'static,
+) -> T {
+    let task = tokio::spawn(async move { work(&inner, &mut written).await });
+    match task.await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being shut down, and does not poll this again.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}
+
+impl fmt::Debug for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Locked")
-            .field("paths", &self.inner.paths)
+            .field("place", self.inner.place())
             .finish_non_exhaustive()
     }
 }
@@ -242,13 +269,13 @@ fn check_recordable(intent: &Intent) -> Result<(), StateError> {
 
 /// Calls that have not left. When it is dropped with ids in it, they never will: the journal failed,
 /// or the caller is gone.
-struct Unsent<'a, F: Files> {
-    inner: &'a Inner<F>,
+struct Unsent<'a> {
+    inner: &'a Inner,
     ids: Vec<CallId>,
     at: Timestamp,
 }
 
-impl<F: Files> Drop for Unsent<'_, F> {
+impl Drop for Unsent<'_> {
     fn drop(&mut self) {
         if self.ids.is_empty() {
             return;
@@ -263,7 +290,7 @@ impl<F: Files> Drop for Unsent<'_, F> {
         let mut memory = self.inner.memory();
         for id in std::mem::take(&mut self.ids) {
             // Its entry may be gone already.
-            drop(memory.settle(id, &outcome, self.at));
+            drop(memory.queue_outcome(id, &outcome, self.at));
         }
     }
 }

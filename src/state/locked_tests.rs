@@ -2,7 +2,6 @@
 
 use futures_util::future::join_all;
 
-use super::memory::MemoryFiles;
 use super::testing::{
     ADD, BACKUP, JOURNAL, NOW, SALT, STATE, applied, identity, intent, interrupted, lineage, lock,
     store, unknown,
@@ -10,13 +9,14 @@ use super::testing::{
 use super::{ErrorKind, Locked, StateError};
 use crate::model::Environment::{Production, Test};
 use crate::model::{CallId, Lineage, Presence, Recorded, Write};
+use crate::testing::MemoryFiles;
 
-async fn locked(files: &MemoryFiles) -> Locked<MemoryFiles> {
+async fn locked(files: &MemoryFiles) -> Locked {
     lock(&store(files)).await.unwrap()
 }
 
-async fn begin(locked: &Locked<MemoryFiles>, number: usize) -> Result<CallId, StateError> {
-    let ids = locked.begin(vec![intent(number, ADD)]).await?;
+async fn begin(locked: &Locked, number: usize) -> Result<CallId, StateError> {
+    let ids = locked.record_intents(vec![intent(number, ADD)]).await?;
     Ok(ids[0])
 }
 
@@ -59,9 +59,9 @@ async fn outcomes_wait_for_the_next_intent_or_flush() {
     let locked = locked(&files).await;
     let id = begin(&locked, 1).await.unwrap();
     let before = files.operations();
-    let settled = locked.settle(id, &applied(), NOW).unwrap();
+    let settled = locked.record_outcome(id, &applied(), NOW).unwrap();
     assert_eq!(settled.identity, identity(1));
-    assert_eq!(locked.settle(id, &applied(), NOW), None);
+    assert_eq!(locked.record_outcome(id, &applied(), NOW), None);
     assert_eq!(files.operations(), before);
     let open = found(&files).await;
     assert_eq!(
@@ -99,7 +99,7 @@ async fn the_serial_counts_changes_and_tells_contents_apart() {
     let locked = locked(&files).await;
     let id = begin(&locked, 1).await.unwrap();
     assert_eq!(found(&files).await.serial, 2);
-    locked.settle(id, &applied(), NOW).unwrap();
+    locked.record_outcome(id, &applied(), NOW).unwrap();
     locked.flush().await.unwrap();
     let read = found(&files).await;
     assert_eq!(read.serial, 3);
@@ -144,7 +144,7 @@ async fn a_checkpoint_keeps_the_calls_on_their_way() {
     assert!(state.contains("\"pending\""), "there was a checkpoint");
     for (id, number) in open.into_iter().zip(0..) {
         if number % 2 == 0 {
-            locked.settle(id, &applied(), NOW).unwrap();
+            locked.record_outcome(id, &applied(), NOW).unwrap();
         }
     }
     locked.flush().await.unwrap();
@@ -160,12 +160,12 @@ async fn the_journal_costs_the_same_for_every_call() {
     let locked = lock(&store).await.unwrap();
     for number in 0..300 {
         let id = begin(&locked, number).await.unwrap();
-        locked.settle(id, &applied(), NOW).unwrap();
+        locked.record_outcome(id, &applied(), NOW).unwrap();
     }
     let before = files.operations();
     for number in 300..600 {
         let id = begin(&locked, number).await.unwrap();
-        locked.settle(id, &applied(), NOW).unwrap();
+        locked.record_outcome(id, &applied(), NOW).unwrap();
     }
     // A write and a sync each, and a snapshot now and then: ever more rarely as it grows.
     let cost = files.operations() - before;
@@ -179,10 +179,15 @@ async fn a_caller_that_goes_away_leaves_nothing_open() {
     begin(&locked, 1).await.unwrap();
     let mut gone = 0;
     for polls in 0.. {
-        let mut begun = Box::pin(locked.begin(vec![intent(2, ADD)]));
+        let mut begun = Box::pin(locked.record_intents(vec![intent(2, ADD)]));
         let mut ready = false;
         for _ in 0..polls {
             ready = futures_util::poll!(begun.as_mut()).is_ready();
+            if ready {
+                break;
+            }
+            // What it has begun goes on by itself.
+            tokio::task::yield_now().await;
         }
         if ready {
             break;
@@ -206,7 +211,7 @@ async fn after_a_failed_write_no_call_may_leave_but_all_can_be_saved() {
     let files = MemoryFiles::new(5);
     let locked = locked(&files).await;
     let id = begin(&locked, 1).await.unwrap();
-    locked.settle(id, &unknown(), NOW).unwrap();
+    locked.record_outcome(id, &unknown(), NOW).unwrap();
     files.fail_at(files.operations() + 1);
     let results = join_all((2..5).map(|number| begin(&locked, number))).await;
     for error in results.into_iter().map(Result::unwrap_err) {
@@ -257,7 +262,10 @@ async fn what_could_not_be_read_again_is_not_recorded() {
     let locked = locked(&files).await;
     let mut bad = intent(1, ADD);
     bad.operator = crate::model::OperatorId::new("");
-    let error = locked.begin(vec![intent(2, ADD), bad]).await.unwrap_err();
+    let error = locked
+        .record_intents(vec![intent(2, ADD), bad])
+        .await
+        .unwrap_err();
     insta::assert_snapshot!(error, @"`acme/https://h.example/1` can't be recorded: `operator` is empty");
     assert_eq!(locked.read(Recorded::len), 0);
 }
@@ -278,6 +286,9 @@ async fn a_state_can_be_replaced_by_another() {
     locked.replace(new.clone()).await.unwrap();
     let recorded = found(&files).await;
     assert_eq!((recorded.lineage, recorded.serial), (new.lineage, 101));
-    locked.begin(vec![intent(7, Write::Delete)]).await.unwrap();
+    locked
+        .record_intents(vec![intent(7, Write::Delete)])
+        .await
+        .unwrap();
     assert_eq!(found(&files.power_cut(2)).await.len(), 1);
 }

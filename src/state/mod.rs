@@ -1,55 +1,50 @@
-//! What is recorded, on disk: never lost, whatever crashes.
+//! What is recorded: never lost, whatever crashes.
 //!
 //! A state is a snapshot ([`mod@format`]) and, while an apply runs or after it crashed, a journal of what
 //! happened since ([`journal`]). A [`Store`] reads them; only the holder of the lock, a [`Locked`],
-//! writes them. Every file operation goes through [`Files`], so that the same code runs over a
-//! simulated disk that loses and tears what was not synced ([`memory`]).
+//! writes them. Below them is a medium that keeps the bytes ([`medium`]): files of one folder ([`local`]),
+//! and with the same code a simulated disk that loses and tears what was not synced.
 //!
 //! # Invariants
 //!
-//! * A call's intent is durable before [`Locked::begin`] returns.
+//! * A call's intent is durable before [`Locked::record_intents`] returns.
 //! * The serial counts changes: one for each journal record and one for each edit. A reader of a
 //!   snapshot and a journal with `k` records sees the snapshot's serial plus `k`, which is what a
 //!   recovery writes. So lineage and serial name one content, also across a crash.
 //! * A journal belongs to the snapshot with the serial in its header. One with a smaller number is
 //!   folded into the snapshot already. The snapshot is durable before the next journal begins.
-//! * Files that can't be understood are never written.
+//! * What can't be understood is never written over.
 
-pub mod files;
 pub mod format;
-pub mod memory;
 
 mod advice;
+mod commit;
 mod error;
 mod journal;
-mod lock;
+mod load;
+mod local;
 mod locked;
-mod paths;
+mod medium;
+mod owner;
 mod place;
-mod replace;
 mod store;
-mod synced;
-mod writer;
 
+#[cfg(test)]
+mod contract;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
-mod lock_tests;
-#[cfg(test)]
 mod locked_tests;
-#[cfg(test)]
-mod place_tests;
 #[cfg(test)]
 mod store_tests;
 #[cfg(test)]
 mod testing;
 
-pub use error::{ErrorKind, StateError};
-pub use files::{DurableFile, Files, RealFiles};
-pub use lock::LockOwner;
+pub use error::{ErrorKind, Part, StateError};
+pub use local::{
+    DurableFile, Files, Hindrance, Kind, Paths, RealFiles, check_folder, conflict_copies, followed,
+};
 pub use locked::Locked;
-pub use paths::{Paths, followed};
-pub use place::Kind;
-pub use replace::Hindrance;
+pub use owner::LockOwner;
+pub use place::Place;
 pub use store::Store;
-pub use synced::conflict_copies;

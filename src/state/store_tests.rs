@@ -1,20 +1,20 @@
 //! Tests of reading: which files belong together, and that the others are left alone.
 
 use super::format;
-use super::memory::MemoryFiles;
 use super::testing::{ADD, JOURNAL, NOW, STATE, applied, intent, lock, store};
 use super::{ErrorKind, StateError};
 use crate::model::Environment::{Production, Test};
 use crate::model::{Belief, Evidence, Recorded};
+use crate::testing::MemoryFiles;
 
 /// A disk with a state of one callback and a journal of one open call.
 async fn crashed() -> MemoryFiles {
     let files = MemoryFiles::new(0);
     let locked = lock(&store(&files)).await.unwrap();
-    let id = locked.begin(vec![intent(1, ADD)]).await.unwrap()[0];
-    locked.settle(id, &applied(), NOW).unwrap();
+    let id = locked.record_intents(vec![intent(1, ADD)]).await.unwrap()[0];
+    locked.record_outcome(id, &applied(), NOW).unwrap();
     locked.save().await.unwrap();
-    locked.begin(vec![intent(2, ADD)]).await.unwrap();
+    locked.record_intents(vec![intent(2, ADD)]).await.unwrap();
     files.killed()
 }
 
@@ -104,7 +104,7 @@ async fn a_journal_of_an_earlier_snapshot_is_ignored() {
     assert_eq!((recorded.len(), recorded.serial), (1, 4));
     // And it does not come back when new calls are recorded.
     let locked = lock(&store(&files)).await.unwrap();
-    locked.begin(vec![intent(3, ADD)]).await.unwrap();
+    locked.record_intents(vec![intent(3, ADD)]).await.unwrap();
     let recorded = read(&files).await.unwrap();
     assert_eq!((recorded.len(), recorded.serial), (2, 5));
 }

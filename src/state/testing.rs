@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::memory::MemoryFiles;
 use super::{LockOwner, Locked, StateError, Store};
 use crate::model::{
     AccountName, ApiError, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Fingerprint,
     Fingerprints, Handle, Identity, Intent, Lineage, OperatorId, OrganizationId, Outcome, Pending,
     Presumed, Proof, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
 };
+use crate::testing::MemoryFiles;
 
 pub(super) const STATE: &str = "callbacks.state.json";
 pub(super) const JOURNAL: &str = "callbacks.state.journal";
@@ -43,12 +43,12 @@ pub(super) fn owner(id: &str) -> LockOwner {
     }
 }
 
-pub(super) fn store(files: &MemoryFiles) -> Store<MemoryFiles> {
-    Store::new(files.clone(), STATE)
+pub(super) fn store(files: &MemoryFiles) -> Store {
+    Store::in_files(files.clone(), STATE)
 }
 
 /// Takes the lock, without waiting, of a state that has a lineage.
-pub(super) async fn lock(store: &Store<MemoryFiles>) -> Result<Locked<MemoryFiles>, StateError> {
+pub(super) async fn lock(store: &Store) -> Result<Locked, StateError> {
     let owner = owner("1");
     let locked = store
         .lock(Environment::Test, &owner, Duration::ZERO, |_| {})

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use ess_callbacks::plan::read_document;
-use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{ErrorKind, Store};
+use ess_callbacks::testing::MemoryFiles;
 use insta::assert_snapshot;
 use rstest::rstest;
 
@@ -288,7 +288,10 @@ async fn a_state_cut_anywhere_is_refused_and_left_alone() {
         files.put(STATE, &RECORDED[..length]);
         files.put(JOURNAL, &*journal);
         let before = files.all();
-        let error = Store::new(files.clone(), STATE).peek().await.unwrap_err();
+        let error = Store::in_files(files.clone(), STATE)
+            .peek()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{length}: {error}");
         assert_eq!(files.all(), before, "{length}");
     }

@@ -10,8 +10,8 @@ use ess_callbacks::config::{self, Source};
 use ess_callbacks::model::{Environment, Operation, Outcome, Timestamp};
 use ess_callbacks::render::diagnostic;
 use ess_callbacks::sandbox::FaultSpec;
-use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{LockOwner, Store};
+use ess_callbacks::testing::MemoryFiles;
 use rstest::rstest;
 
 #[path = "../../fuzz/harness/answers.rs"]
@@ -221,7 +221,7 @@ async fn a_state_that_can_not_be_counted_on_is_read_and_not_written(
     );
     let files = MemoryFiles::new(0);
     files.put("s.json", &*text);
-    let store = Store::new(files.clone(), "s.json");
+    let store = Store::in_files(files.clone(), "s.json");
     assert_eq!(store.read(Environment::Test).await.unwrap().serial, serial);
     let owner = LockOwner {
         id: "1".into(),

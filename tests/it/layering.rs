@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and everything of ours that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -33,6 +33,8 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "client", "state", "sandbox", "apply", "harmless",
         ],
     ),
+    // Doubles, for tests only.
+    ("testing", &["model", "secret", "client", "state"]),
     ("main.rs", &["cli"]),
 ];
 
@@ -99,7 +101,8 @@ fn every_module_imports_only_from_its_layer_and_below() {
             continue;
         };
         for name in imports(&fs::read_to_string(&file).unwrap()) {
-            let ours = allowed.contains_key(name.as_str());
+            // Without its feature the program does not build where it names a double.
+            let ours = allowed.contains_key(name.as_str()) && name != "testing";
             if ours && name != module && !may.contains(&name.as_str()) {
                 wrong.push(format!("{} imports crate::{name}", inside.display()));
             }

@@ -11,7 +11,7 @@ use ess_callbacks::model::{
     AccountName, CallId, CallbackUrl, Environment, Evidence, Fingerprints, Handle, Identity,
     Intent, Lineage, OperatorId, Outcome, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
 };
-use ess_callbacks::state::{ErrorKind, LockOwner, Locked, RealFiles, StateError, Store};
+use ess_callbacks::state::{ErrorKind, LockOwner, Locked, Paths, StateError, Store};
 
 const NOW: Timestamp = Timestamp(1_790_000_000);
 
@@ -30,11 +30,15 @@ fn owner(id: &str) -> LockOwner {
     }
 }
 
-fn store(folder: &Path) -> Store<RealFiles> {
+fn store(folder: &Path) -> Store {
     Store::on_disk(folder.join("callbacks.state.json"))
 }
 
-async fn lock(store: &Store<RealFiles>, id: &str) -> Result<Locked<RealFiles>, StateError> {
+fn paths(folder: &Path) -> Paths {
+    Paths::of(&folder.join("callbacks.state.json"))
+}
+
+async fn lock(store: &Store, id: &str) -> Result<Locked, StateError> {
     let owner = owner(id);
     let locked = store
         .lock(Environment::Test, &owner, Duration::ZERO, |_| {})
@@ -65,11 +69,11 @@ fn add(number: usize) -> Intent {
     }
 }
 
-async fn add_and_settle(locked: &Locked<RealFiles>, number: usize) -> CallId {
-    let begun = locked.begin(vec![add(number)]).await;
+async fn add_and_settle(locked: &Locked, number: usize) -> CallId {
+    let begun = locked.record_intents(vec![add(number)]).await;
     let ids = begun.expect("the journal can be written");
     let outcome = Outcome::Applied(RequestId::new("r"));
-    assert!(locked.settle(ids[0], &outcome, NOW).is_some());
+    assert!(locked.record_outcome(ids[0], &outcome, NOW).is_some());
     ids[0]
 }
 
@@ -91,7 +95,7 @@ async fn a_run_leaves_snapshot_backup_and_an_empty_lock_file() {
         let locked = lock(&store, "1").await.unwrap();
         add_and_settle(&locked, number).await;
         locked.flush().await.unwrap();
-        assert!(store.paths().journal.exists());
+        assert!(paths(folder.path()).journal.exists());
         let during = store.read(Environment::Test).await.unwrap();
         locked.save().await.unwrap();
         locked.release().await.unwrap();
@@ -105,12 +109,12 @@ async fn a_run_leaves_snapshot_backup_and_an_empty_lock_file() {
                 "callbacks.state.lock"
             ]
         );
-        assert_eq!(fs::read(&store.paths().lock).unwrap(), b"");
+        assert_eq!(fs::read(&paths(folder.path()).lock).unwrap(), b"");
     }
     let lines = |path| fs::read_to_string(path).unwrap().lines().count();
     assert_eq!(
-        lines(&store.paths().state),
-        lines(&store.paths().backup) + 1
+        lines(&paths(folder.path()).state),
+        lines(&paths(folder.path()).backup) + 1
     );
 }
 
@@ -139,12 +143,16 @@ async fn permissions_of_the_state_are_kept() {
     // As other programs make their files, and not for the owner alone.
     let plain = folder.path().join("plain");
     fs::write(&plain, "").unwrap();
-    assert_eq!(mode(&store.paths().state), mode(&plain) & 0o644);
-    fs::set_permissions(&store.paths().state, fs::Permissions::from_mode(0o640)).unwrap();
-    locked.begin(vec![add(1)]).await.unwrap();
-    assert_eq!(mode(&store.paths().journal), 0o640);
+    assert_eq!(mode(&paths(folder.path()).state), mode(&plain) & 0o644);
+    fs::set_permissions(
+        &paths(folder.path()).state,
+        fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
+    locked.record_intents(vec![add(1)]).await.unwrap();
+    assert_eq!(mode(&paths(folder.path()).journal), 0o640);
     locked.save().await.unwrap();
-    assert_eq!(mode(&store.paths().state), 0o640);
+    assert_eq!(mode(&paths(folder.path()).state), 0o640);
 }
 
 #[cfg(unix)]
@@ -172,7 +180,7 @@ async fn a_folder_that_is_gone_stops_the_writer() {
     let store = store(&folder.path().join("deep/er"));
     let locked = lock(&store, "1").await.unwrap();
     fs::remove_dir_all(folder.path().join("deep")).unwrap();
-    let error = locked.begin(vec![add(1)]).await.unwrap_err();
+    let error = locked.record_intents(vec![add(1)]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
 }
 
@@ -183,7 +191,7 @@ async fn child() {
     let state = std::env::var_os(CHILD_STATE).expect("the test below sets it");
     let store = Store::on_disk(state);
     let locked = lock(&store, "child").await.unwrap();
-    locked.begin(vec![add(1)]).await.unwrap();
+    locked.record_intents(vec![add(1)]).await.unwrap();
     println!("begun");
     std::future::pending::<()>().await;
     drop(locked);
@@ -205,7 +213,7 @@ fn start_child(state: &Path) -> std::io::Result<Child> {
 async fn a_killed_owner_frees_the_lock_and_leaves_its_call_open() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
-    let mut child = start_child(&store.paths().state).unwrap();
+    let mut child = start_child(&paths(folder.path()).state).unwrap();
 
     let error = lock(&store, "2").await.unwrap_err();
     let StateError::Locked {
@@ -225,9 +233,9 @@ async fn a_killed_owner_frees_the_lock_and_leaves_its_call_open() {
     assert_eq!(locked.taken_over(), Some(&*holder));
     let evidence = locked.read(|now| now.iter().next().unwrap().2.belief.evidence());
     assert_eq!(evidence, Evidence::Unknown);
-    let ids = locked.begin(vec![add(1)]).await.unwrap();
+    let ids = locked.record_intents(vec![add(1)]).await.unwrap();
     let outcome = Outcome::Applied(RequestId::new("r"));
-    locked.settle(ids[0], &outcome, NOW).unwrap();
+    locked.record_outcome(ids[0], &outcome, NOW).unwrap();
     locked.save().await.unwrap();
     locked.release().await.unwrap();
     let recorded = store.read(Environment::Test).await.unwrap();

@@ -80,7 +80,7 @@ impl Known {
     }
 
     pub(crate) fn begin(self, write: Write) -> Self {
-        self.change(|entry| entry.begin(CallId(1), seconds((write, LIFE))))
+        self.change(|entry| entry.open_call(CallId(1), seconds((write, LIFE))))
     }
 
     /// Nothing when there is nothing to remember.
@@ -94,7 +94,7 @@ impl Known {
             Answer::None => Outcome::Unknown(error()),
         };
         let known = self.change(|entry| {
-            entry.settle(&outcome, Timestamp(0));
+            entry.close_call(&outcome, Timestamp(0));
         });
         (!known.entry().is_untouched()).then_some(known)
     }

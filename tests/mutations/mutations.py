@@ -16,11 +16,12 @@ RECORDED = "src/model/recorded.rs"
 DECIDE = "src/plan/decide/mod.rs"
 BUILD = "src/plan/build.rs"
 GUARDS = "src/plan/guards.rs"
-WRITER = "src/state/writer.rs"
+HOLD = "src/state/local/hold.rs"
+COMMIT = "src/state/commit.rs"
 LOCKED = "src/state/locked.rs"
-STORE = "src/state/store.rs"
+LOAD = "src/state/load.rs"
 REPLAY = "src/state/journal/replay.rs"
-LOCK = "src/state/lock.rs"
+LOCK = "src/state/local/lock.rs"
 SCHEDULE = "src/client/pace/schedule/mod.rs"
 PACE = "src/client/pace/mod.rs"
 
@@ -81,30 +82,29 @@ MUTATIONS = [
     ("journal-after-call", "an intent is durable before its call leaves", LOCKED,
      "        self.commit(number).await?;\n        Ok(std::mem::take(&mut unsent.ids))",
      "        let _later = number;\n        Ok(std::mem::take(&mut unsent.ids))"),
-    ("journal-without-sync", "the journal is synced", WRITER,
-     "        self.file.write_all(line)?;\n        self.file.sync()?;", "        self.file.write_all(line)?;"),
-    ("journal-name-not-durable", "the journal's name is durable", WRITER,
-     "        disk.has_journal = true;\n        self.sync_folder()?;", "        disk.has_journal = true;"),
-    ("snapshot-without-sync", "a snapshot is synced before it takes its place", WRITER,
-     "        file.sync().map_err(io(\"writing\", new))?;\n", ""),
-    ("snapshot-in-place", "a snapshot takes its place at once", WRITER,
-     "        let file = self.files.create(new, state).map_err(io(\"creating\", new))?;",
-     "        let new = state.as_path();\n        let file = self.files.create(new, state).map_err(io(\"creating\", new))?;"),
-    ("journal-removed-first", "the snapshot is durable before the journal goes", WRITER,
-     "            self.keep_failure(self.write_snapshot(disk))?;\n        } else {",
-     "            drop(self.remove_journal(disk));\n            self.sync_folder()?;\n            self.keep_failure(self.write_snapshot(disk))?;\n        } else {"),
-    ("inherited-name-not-durable", "a snapshot that a killed run left is made durable before it is relied on", WRITER,
-     "        if !disk.named {\n            self.sync_folder()?;", "        if !disk.named {"),
-    ("old-journal-replayed", "a journal belongs to the snapshot with its serial", STORE,
+    ("journal-without-sync", "the journal is synced", HOLD,
+     "journal.write_all(line).and_then(|()| journal.sync()),", "journal.write_all(line),"),
+    ("journal-name-not-durable", "the journal's name is durable", HOLD,
+     "        self.sync_folder()?;\n        self.journal = Some(journal);", "        self.journal = Some(journal);"),
+    ("snapshot-without-sync", "a snapshot is synced before it takes its place", HOLD,
+     "        file.write_all(snapshot)\n            .and_then(|()| file.sync())\n", "        file.write_all(snapshot)\n"),
+    ("snapshot-in-place", "a snapshot takes its place at once", HOLD,
+     "        let mut file = self.files.create(new, state).map_err(io(\"creating\", new))?;",
+     "        let new = state.as_path();\n        let mut file = self.files.create(new, state).map_err(io(\"creating\", new))?;"),
+    ("journal-removed-first", "the snapshot is durable before the journal goes", COMMIT,
+     "        if changed {\n            let outcome", "        if changed {\n            drop(self.forget_journal(written).await);\n            let outcome"),
+    ("inherited-name-not-durable", "a snapshot that a killed run left is made durable before it is relied on", HOLD,
+     "        if self.has_state()? {\n            self.sync_folder()?;", "        if self.has_state()? {"),
+    ("old-journal-replayed", "a journal belongs to the snapshot with its serial", LOAD,
      "    if base == recorded.serial {", "    if base <= recorded.serial {"),
     ("torn-line-is-an-error", "a torn last line is dropped", REPLAY,
      "                if !self.is_at_end()? ||", "                if true ||"),
     ("damaged-journal-accepted", "only whole lines are read", "src/state/journal/chain.rs",
      "        if hex::encode(self.0).as_bytes() != sum {", "        if hex::encode(self.0).as_bytes() != sum && false {"),
     ("no-lock", "one writer", LOCK,
-     "                None => Attempt::Theirs(read_owner(&own_files, &path)),",
-     "                None => { let new = temporary(&path); drop(own_files.create(&new, &path)); drop(own_files.rename(&new, &path)); match own_files.try_lock(&path, &contents).map_err(io(\"locking\", &path))? { Some((lock, left)) => Attempt::Ours(lock, serde_json::from_slice(&left).ok()), None => Attempt::Theirs(read_owner(&own_files, &path)) } }"),
-    ("broken-lock-unnoticed", "whoever lost the lock writes no more", WRITER,
+     "                None => Taken::Theirs(read_owner(&own_files, &path)),",
+     "                None => { let new = temporary(&path); drop(own_files.create(&new, &path)); drop(own_files.rename(&new, &path)); match own_files.try_lock(&path, &contents).map_err(io(\"locking\", &path))? { Some((lock, left)) => Taken::Ours(lock, serde_json::from_slice(&left).ok()), None => Taken::Theirs(read_owner(&own_files, &path)) } }"),
+    ("broken-lock-unnoticed", "whoever lost the lock writes no more", HOLD,
      "        if held {\n            return Ok(());\n        }", "        if held || !held {\n            return Ok(());\n        }"),
     # What is called.
     ("lost-delete-repeated-in-replace", "a lost delete of a replace is waited for, not repeated", REPLACE,

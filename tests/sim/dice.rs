@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ess_callbacks::state::memory::Random;
+use ess_callbacks::testing::Random;
 
 /// A seeded generator with the questions a schedule asks.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use ess_callbacks::client::Rate;
 use ess_callbacks::model::{Calls, Event, Lineage, NotAttempted, Report, Timestamp, Unfinished};
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
 use ess_callbacks::secret::Fingerprinter;
-use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{LockOwner, Locked, StateError, Store};
+use ess_callbacks::testing::MemoryFiles;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -166,8 +166,8 @@ fn lock_id(spec: &Spec) -> String {
     format!("lock-{}", spec.number)
 }
 
-pub(crate) fn store(files: &MemoryFiles) -> Store<MemoryFiles> {
-    Store::new(files.clone(), STATE)
+pub(crate) fn store(files: &MemoryFiles) -> Store {
+    Store::in_files(files.clone(), STATE)
 }
 
 async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
@@ -216,11 +216,7 @@ pub(crate) fn planned(
     plan::plan(&desired, recorded, secrets, &options)
 }
 
-async fn with_state(
-    world: &Shared,
-    locked: &Locked<MemoryFiles>,
-    spec: &Spec,
-) -> Result<Ended, StateError> {
+async fn with_state(world: &Shared, locked: &Locked, spec: &Spec) -> Result<Ended, StateError> {
     locked.read(|recorded| world.now().unsettle(spec.number, recorded));
     let plan = locked.read(|recorded| planned(world, recorded, spec));
     world
@@ -250,7 +246,7 @@ async fn with_state(
 }
 
 /// Each enterprise has one `SecretId`, whatever its account is called.
-fn sign(locked: &Locked<MemoryFiles>, plan: &Plan) {
+fn sign(locked: &Locked, plan: &Plan) {
     let fingerprinter = Fingerprinter::new(plan.salt);
     let signers = plan.accounts.keys().map(|name| {
         let id = fingerprinter.secret_id(enterprise_of(name));
@@ -262,7 +258,7 @@ fn sign(locked: &Locked<MemoryFiles>, plan: &Plan) {
     }));
 }
 
-async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: &Spec) -> Report {
+async fn calls(world: &Shared, locked: &Locked, plan: &Plan, spec: &Spec) -> Report {
     let rate = Rate::per_second(f64::from(spec.rate)).expect("a rate from the schedule");
     let now = spec.wall.now();
     let paces = locked.read(|recorded| apply::paces(plan, recorded, rate, now));
@@ -308,13 +304,7 @@ async fn calls(world: &Shared, locked: &Locked<MemoryFiles>, plan: &Plan, spec: 
 }
 
 /// Compares the report with the truth.
-fn conclude(
-    world: &Shared,
-    locked: &Locked<MemoryFiles>,
-    plan: &Plan,
-    spec: &Spec,
-    report: &Report,
-) {
+fn conclude(world: &Shared, locked: &Locked, plan: &Plan, spec: &Spec, report: &Report) {
     let unfinished: BTreeSet<Id> = report
         .unfinished
         .iter()

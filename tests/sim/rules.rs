@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ess_callbacks::model::{Belief, Calls, Evidence, Outcome, Presence, Recorded, Timestamp};
 use ess_callbacks::plan::Plan;
-use ess_callbacks::state::memory::MemoryFiles;
+use ess_callbacks::testing::MemoryFiles;
 use tokio::time::Instant;
 
 use crate::config::{Config, Id};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ess_callbacks::apply::Settings;
 use ess_callbacks::model::{Recorded, Timestamp};
 use ess_callbacks::plan::{Heal, Options, Pattern};
-use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{ErrorKind, StateError};
+use ess_callbacks::testing::MemoryFiles;
 use tokio::time::{Instant, sleep};
 
 use crate::api::SimWall;

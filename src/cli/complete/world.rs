@@ -13,7 +13,7 @@ use crate::cli::workspace::locations::Locations;
 use crate::cli::workspace::sources;
 use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
-use crate::state::Store;
+use crate::state::{Paths, Store};
 
 /// Larger files are not looked at: somebody waits for an answer.
 const LARGEST: u64 = 4 << 20;
@@ -41,17 +41,18 @@ impl World {
         Some(parsed.1.desired)
     }
 
-    fn store(&self) -> Option<Store<crate::state::RealFiles>> {
-        let store = self.0.as_ref()?.store().ok()?;
+    fn store(&self) -> Option<Store> {
+        let locations = self.0.as_ref()?;
+        let store = locations.store().ok()?;
         let readable = |path: &Path| !path.exists() || is_small(path);
-        let paths = store.paths();
+        let paths = Paths::of(&locations.state);
         let all = readable(&paths.journal) && readable(&paths.lock);
         all.then_some(store)
     }
 
     fn recorded(&self) -> Option<Recorded> {
         let store = self.store()?;
-        is_small(&store.paths().state).then_some(())?;
+        is_small(&self.0.as_ref()?.state).then_some(())?;
         waited_for(store.peek())?.ok()?
     }
 

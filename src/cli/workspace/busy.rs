@@ -4,10 +4,10 @@
 use crate::cli::process::owner;
 use crate::cli::terminal::Ui;
 use crate::render::Clean;
-use crate::state::{LockOwner, RealFiles, Store};
+use crate::state::{LockOwner, Store};
 
 /// Who holds the state's lock. Not whoever died on this machine without freeing it.
-pub(crate) async fn holder(store: &Store<RealFiles>) -> Option<LockOwner> {
+pub(crate) async fn holder(store: &Store) -> Option<LockOwner> {
     let holder = store.holder().await;
     holder.filter(|holder| !owner::is_gone(holder))
 }

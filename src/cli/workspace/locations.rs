@@ -10,7 +10,7 @@ use crate::client::Endpoint;
 use crate::config;
 use crate::model::{Environment, Recorded};
 use crate::plan::Destination;
-use crate::state::{RealFiles, Store};
+use crate::state::{Paths, Store, check_folder};
 
 /// The sandbox's files, in the folder of the configuration.
 const SANDBOX_FOLDER: &str = ".ess-callbacks";
@@ -94,7 +94,7 @@ impl Locations {
                 "Note: the state is {}, as there is no {own}. To name it after the configuration, rename it when no \
                  apply is running and no {} is left.",
                 self.state.display(),
-                Store::on_disk(&self.state).paths().journal.display()
+                Paths::of(&self.state).journal.display()
             )
         })
     }
@@ -111,12 +111,11 @@ impl Locations {
     }
 
     /// The state, in a folder that is there. The sandbox's is made with its state.
-    pub(crate) fn store(&self) -> Result<Store<RealFiles>, Failure> {
-        let store = Store::on_disk(&self.state);
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
         if self.cloud.is_none() {
-            store.check_folder()?;
+            check_folder(&self.state)?;
         }
-        Ok(store)
+        Ok(Store::on_disk(&self.state))
     }
 
     /// What is recorded; a failure where nothing is.

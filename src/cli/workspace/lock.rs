@@ -8,11 +8,11 @@ use crate::cli::exit::Failure;
 use crate::cli::process::owner;
 use crate::cli::terminal::Ui;
 use crate::model::Environment;
-use crate::state::{LockOwner, Locked, RealFiles, Store, conflict_copies};
+use crate::state::{LockOwner, Locked, conflict_copies, followed};
 
 /// Says that two machines may have written the state at once.
-pub(crate) fn tell_copies(store: &Store<RealFiles>, ui: &mut Ui) {
-    for copy in conflict_copies(&store.paths().state) {
+pub(crate) fn tell_copies(locations: &Locations, ui: &mut Ui) {
+    for copy in conflict_copies(&followed(&locations.state)) {
         ui.note(format_args!(
             "Warning: `{}` looks like a copy of the state that was made because two machines wrote it at once. What \
              one of them did may be recorded there alone: compare the two, then move the copy away. Keep the state \
@@ -28,7 +28,7 @@ pub(crate) async fn lock(
     environment: Environment,
     timeout: Option<Duration>,
     ui: &mut Ui,
-) -> Result<Locked<RealFiles>, Failure> {
+) -> Result<Locked, Failure> {
     if let Some(note) = locations.older_name() {
         ui.note(format_args!("{note}"));
     }
@@ -51,7 +51,7 @@ pub(crate) async fn lock(
     let state = store
         .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
         .await?;
-    tell_copies(&store, ui);
+    tell_copies(locations, ui);
     if let Some(gone) = state.taken_over() {
         ui.note(format_args!(
             "Note: the last owner of the lock ended without freeing it: {gone}"

@@ -97,7 +97,7 @@ impl Loaded {
         let loaded = loaded.map_err(advise_no_secrets)?;
         let (store, recorded) = peeked?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
-        tell_copies(&store, ui);
+        tell_copies(locations, ui);
         Ok((loaded, recorded))
     }
 

@@ -7,7 +7,7 @@ use super::locations::Locations;
 use super::sources;
 use crate::cli::exit::Failure;
 use crate::cli::written;
-use crate::state::{Paths, Store, followed};
+use crate::state::{Paths, followed};
 
 /// An output: its flag, and the file it names if it was given.
 pub(crate) type Output<'a> = (&'a str, Option<&'a Path>);
@@ -76,7 +76,7 @@ fn is_ours(flag: &str, path: &Path) -> bool {
 }
 
 fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {
-    let mut taken = Store::on_disk(&locations.state).paths().all();
+    let mut taken = Paths::of(&locations.state).all();
     // A link to the state, and what a program that does not follow it takes for its files.
     taken.extend(Paths::beside(&locations.state).all());
     if locations.config != Path::new("-") {

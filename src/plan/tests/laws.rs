@@ -32,8 +32,8 @@ fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
                         signed_at: now,
                     },
                 };
-                recorded.begin(id, &intent);
-                recorded.settle(id, &Outcome::Applied(RequestId::new("r")), now);
+                recorded.open_call(id, &intent);
+                recorded.close_call(id, &Outcome::Applied(RequestId::new("r")), now);
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 
 use serde::Deserialize;
 
@@ -12,8 +11,8 @@ use super::line::CallbackLine;
 use crate::model::{
     AccountName, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
 };
-use crate::state::StateError;
 use crate::state::error::io;
+use crate::state::{Part, Place, StateError};
 
 /// The line after which the callbacks follow.
 const OPENING: &[u8] = b"\"callbacks\": [";
@@ -45,22 +44,22 @@ struct Document<'a> {
     callbacks: Vec<CallbackLine<'a>>,
 }
 
-/// Reads a state file. `path` is for messages only.
+/// Reads a state file. `place` is for messages only.
 ///
 /// # Errors
 ///
 /// [`StateError::NewerVersion`], [`StateError::MergeConflict`], [`StateError::Corrupt`] with the line,
 /// or [`StateError::Io`].
-pub fn read(path: &Path, input: impl Read) -> Result<Recorded, StateError> {
+pub fn read(place: &Place, input: impl Read) -> Result<Recorded, StateError> {
     let mut lines = Lines {
-        path,
+        place,
         input: BufReader::with_capacity(1 << 16, input),
         number: 0,
         line: Vec::new(),
     };
     let mut start = Vec::new();
     let Some(mut builder) = lines.head(&mut start)? else {
-        return whole(path, start, lines.input);
+        return whole(place, start, lines.input);
     };
     let mut first = true;
     let mut comma = true;
@@ -86,7 +85,7 @@ pub fn read(path: &Path, input: impl Read) -> Result<Recorded, StateError> {
             // Perhaps a tool has laid the file out anew.
             Err(_) if first => {
                 start.extend_from_slice(&lines.line);
-                return whole(path, start, lines.input);
+                return whole(place, start, lines.input);
             }
             Err(error) => return Err(lines.misread(&error)),
         }
@@ -98,7 +97,7 @@ pub fn read(path: &Path, input: impl Read) -> Result<Recorded, StateError> {
 }
 
 struct Lines<'p, R> {
-    path: &'p Path,
+    place: &'p Place,
     input: R,
     /// Of the line read last, from 1.
     number: u64,
@@ -112,7 +111,7 @@ impl<R: BufRead> Lines<'_, R> {
         let length = self
             .input
             .read_until(b'\n', &mut self.line)
-            .map_err(io("reading", self.path))?;
+            .map_err(io("reading", self.place))?;
         self.number += u64::from(length > 0);
         Ok(length > 0)
     }
@@ -127,13 +126,13 @@ impl<R: BufRead> Lines<'_, R> {
             }
             let mut closed = start.clone();
             closed.extend_from_slice(b"]}");
-            check_version(self.path, &closed)?;
+            check_version(self.place, &closed)?;
             let Ok(document) = serde_json::from_slice::<Document<'_>>(&closed) else {
                 return Ok(None);
             };
             return Builder::new(&document.head())
                 .map(Some)
-                .map_err(|problem| corrupt(self.path, None, problem));
+                .map_err(|problem| corrupt(self.place, None, problem));
         }
         Ok(None)
     }
@@ -158,11 +157,11 @@ impl<R: BufRead> Lines<'_, R> {
     fn problem(&self, problem: impl Into<String>) -> StateError {
         if is_conflict_mark(&self.line) {
             return StateError::MergeConflict {
-                path: self.path.to_owned(),
+                place: self.place.clone(),
                 line: self.number,
             };
         }
-        corrupt(self.path, Some(self.number), problem.into())
+        corrupt(self.place, Some(self.number), problem.into())
     }
 
     fn misread(&self, error: &serde_json::Error) -> StateError {
@@ -184,22 +183,23 @@ impl Document<'_> {
 }
 
 /// Reads a file that is laid out in another way, or not a state file at all.
-fn whole(path: &Path, mut text: Vec<u8>, mut rest: impl Read) -> Result<Recorded, StateError> {
-    rest.read_to_end(&mut text).map_err(io("reading", path))?;
+fn whole(place: &Place, mut text: Vec<u8>, mut rest: impl Read) -> Result<Recorded, StateError> {
+    rest.read_to_end(&mut text).map_err(io("reading", place))?;
     for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
         if is_conflict_mark(line) {
             return Err(StateError::MergeConflict {
-                path: path.to_owned(),
+                place: place.clone(),
                 line: number,
             });
         }
     }
-    let corrupt =
-        |line: Option<usize>, problem: String| corrupt(path, line.map(|line| line as u64), problem);
+    let corrupt = |line: Option<usize>, problem: String| {
+        corrupt(place, line.map(|line| line as u64), problem)
+    };
     if text.trim_ascii().is_empty() {
         return Err(corrupt(None, "the file is empty".into()));
     }
-    check_version(path, &text)?;
+    check_version(place, &text)?;
     let document: Document<'_> = serde_json::from_slice(&text)
         .map_err(|error| corrupt(Some(error.line()), words_of(&error)))?;
     let mut builder = Builder::new(&document.head()).map_err(|problem| corrupt(None, problem))?;
@@ -212,26 +212,27 @@ fn whole(path: &Path, mut text: Vec<u8>, mut rest: impl Read) -> Result<Recorded
 }
 
 /// Refuses a newer format before its unknown parts are complained about.
-fn check_version(path: &Path, text: &[u8]) -> Result<(), StateError> {
+fn check_version(place: &Place, text: &[u8]) -> Result<(), StateError> {
     let Ok(Versioned { version }) = serde_json::from_slice(text) else {
         return Ok(());
     };
     if version > VERSION {
         return Err(StateError::NewerVersion {
-            path: path.to_owned(),
+            place: place.clone(),
             found: version,
             known: VERSION,
         });
     }
     if version == 0 {
-        return Err(corrupt(path, None, "`version` is 0".into()));
+        return Err(corrupt(place, None, "`version` is 0".into()));
     }
     Ok(())
 }
 
-fn corrupt(path: &Path, line: Option<u64>, problem: String) -> StateError {
+fn corrupt(place: &Place, line: Option<u64>, problem: String) -> StateError {
     StateError::Corrupt {
-        path: path.to_owned(),
+        place: place.clone(),
+        part: Part::Snapshot,
         line,
         problem,
     }

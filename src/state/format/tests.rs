@@ -1,7 +1,5 @@
 //! Tests of the state file.
 
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::{read, write};
@@ -9,10 +7,10 @@ use crate::model::{
     AccountName, AccountSource, Destination, Environment, Fingerprint, LastCalls, Recorded,
     RecordedAccount,
 };
-use crate::state::StateError;
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
 };
+use crate::state::{Place, StateError};
 
 fn written(recorded: &Recorded) -> String {
     let mut text = Vec::new();
@@ -21,7 +19,7 @@ fn written(recorded: &Recorded) -> String {
 }
 
 fn parsed(text: &str) -> Result<Recorded, StateError> {
-    read(Path::new("s.json"), text.as_bytes())
+    read(&Place::new("s.json"), text.as_bytes())
 }
 
 fn refusal(text: &str) -> String {
@@ -39,9 +37,9 @@ fn example() -> Recorded {
         let id = recorded.next_call();
         let mut intent = intent(number, ADD);
         intent.protect = number == 1;
-        recorded.begin(id, &intent);
+        recorded.open_call(id, &intent);
         if let Some(outcome) = outcome {
-            recorded.settle(id, &outcome, NOW).unwrap();
+            recorded.close_call(id, &outcome, NOW).unwrap();
         }
     }
     recorded
@@ -126,7 +124,7 @@ fn a_call_on_its_way_can_be_settled_after_reading() {
     let mut recorded = parsed(&written(&example())).unwrap();
     let id = recorded.get(&identity(3).scope, &identity(3).url);
     let id = id.unwrap().pending.unwrap().id;
-    assert!(recorded.settle(id, &applied(), NOW).is_some());
+    assert!(recorded.close_call(id, &applied(), NOW).is_some());
     assert!(recorded.next_call() > id);
 }
 

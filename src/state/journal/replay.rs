@@ -1,7 +1,6 @@
 //! Reads a journal and folds it into what the snapshot says.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -10,9 +9,9 @@ use super::chain::Chain;
 use super::record::Record;
 use super::{Header, VERSION};
 use crate::model::{Environment, Lineage, Recorded, Scope};
-use crate::state::StateError;
 use crate::state::error::io;
 use crate::state::format::check_number;
+use crate::state::{Part, Place, StateError};
 
 #[derive(Deserialize)]
 struct Versioned {
@@ -28,7 +27,7 @@ struct Batch<'a> {
 
 /// A journal whose header has been read.
 pub(in crate::state) struct Journal<'p, R> {
-    path: &'p Path,
+    place: &'p Place,
     input: BufReader<R>,
     chain: Chain,
     line: Vec<u8>,
@@ -38,9 +37,9 @@ pub(in crate::state) struct Journal<'p, R> {
 
 impl<'p, R: Read> Journal<'p, R> {
     /// Reads the header.
-    pub(in crate::state) fn open(path: &'p Path, input: R) -> Result<Self, StateError> {
+    pub(in crate::state) fn open(place: &'p Place, input: R) -> Result<Self, StateError> {
         let mut journal = Self {
-            path,
+            place,
             input: BufReader::with_capacity(1 << 16, input),
             chain: Chain::default(),
             line: Vec::new(),
@@ -56,7 +55,7 @@ impl<'p, R: Read> Journal<'p, R> {
             && found > VERSION
         {
             return Err(StateError::NewerVersion {
-                path: path.to_owned(),
+                place: place.clone(),
                 found,
                 known: VERSION,
             });
@@ -117,19 +116,20 @@ impl<'p, R: Read> Journal<'p, R> {
         let length = self
             .input
             .read_until(b'\n', &mut self.line)
-            .map_err(io("reading", self.path))?;
+            .map_err(io("reading", self.place))?;
         self.number += 1;
         Ok(length > 0)
     }
 
     fn is_at_end(&mut self) -> Result<bool, StateError> {
-        let rest = self.input.fill_buf().map_err(io("reading", self.path))?;
+        let rest = self.input.fill_buf().map_err(io("reading", self.place))?;
         Ok(rest.is_empty())
     }
 
     fn problem(&self, problem: impl Into<String>) -> StateError {
         StateError::Corrupt {
-            path: self.path.to_owned(),
+            place: self.place.clone(),
+            part: Part::Journal,
             line: Some(self.number),
             problem: problem.into(),
         }
@@ -153,12 +153,12 @@ impl Folder<'_> {
                     return Err(format!("the call with the `id` {id} begins a second time"));
                 }
                 let scope = self.known(intent.scope(self.environment));
-                self.recorded.begin(intent.id, &intent.intent(scope)?);
+                self.recorded.open_call(intent.id, &intent.intent(scope)?);
             }
             Record::Outcome(outcome) => {
                 let known = outcome.outcome()?;
                 // No such call is pending when it was begun again before it was settled.
-                drop(self.recorded.settle(outcome.id, &known, outcome.at));
+                drop(self.recorded.close_call(outcome.id, &known, outcome.at));
             }
         }
         self.records += 1;

@@ -1,11 +1,9 @@
 //! Tests of the journal: what a crash may do to it, and what it may not.
 
-use std::path::Path;
-
 use super::{Chain, Journal, batch, header, push_intent, push_outcome};
 use crate::model::{CallId, Environment, Recorded};
-use crate::state::StateError;
 use crate::state::testing::{ADD, NOW, SALT, applied, intent, lineage, unknown};
+use crate::state::{Place, StateError};
 
 /// A journal of three lines and the record after each of them.
 fn example() -> (Vec<u8>, Vec<Recorded>) {
@@ -20,9 +18,9 @@ fn example() -> (Vec<u8>, Vec<Recorded>) {
         for number in numbers {
             let id = recorded.next_call();
             let intent = intent(number, ADD);
-            recorded.begin(id, &intent);
+            recorded.open_call(id, &intent);
             push_intent(&mut records, id, &intent);
-            recorded.settle(id, &outcome, NOW).unwrap();
+            recorded.close_call(id, &outcome, NOW).unwrap();
             push_outcome(&mut records, id, &outcome, NOW);
         }
         text.extend_from_slice(&batch(&mut chain, &records));
@@ -35,7 +33,8 @@ fn replayed(text: &[u8]) -> Result<(u64, Recorded), StateError> {
     let mut recorded = Recorded::nothing(Environment::Test);
     recorded.lineage = Some(lineage());
     recorded.salt = Some(SALT);
-    let journal = Journal::open(Path::new("j"), text)?;
+    let place = Place::new("j");
+    let journal = Journal::open(&place, text)?;
     assert_eq!(journal.header.base_serial, 12);
     let records = journal.replay(&mut recorded)?;
     Ok((records, recorded))

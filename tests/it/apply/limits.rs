@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ess_callbacks::client::Api as _;
-use ess_callbacks::client::fake::{Arrival, Fault};
 use ess_callbacks::model::{Call, CallbackUrl, Event, Operation, OperatorId};
 use ess_callbacks::plan::Options;
+use ess_callbacks::testing::esign::{Arrival, Fault};
 use tokio::time::Instant;
 
 use super::world::{World, desired, scope};

@@ -6,11 +6,11 @@ mod world;
 
 use std::time::Duration;
 
-use ess_callbacks::client::fake::Fault;
 use ess_callbacks::model::{
     Blast, CallbackUrl, Drift, Event, Evidence, HowUnfinished, NotAttempted,
 };
 use ess_callbacks::plan::Options;
+use ess_callbacks::testing::esign::Fault;
 use tokio::time::Instant;
 
 use world::{World, desired, scope};
@@ -260,7 +260,7 @@ async fn a_clock_that_is_off_is_corrected_once() {
 
 #[tokio::test(start_paused = true)]
 async fn expired_temporary_credentials_are_renewed_once() {
-    let world = World::new().with_api(ess_callbacks::client::fake::FakeApi::with_refresh);
+    let world = World::new().with_api(ess_callbacks::testing::esign::FakeApi::with_refresh);
     let wanted = desired("acme: /a");
     world.api.script([Fault::TokenExpired]);
     let report = world.apply(&wanted, &Options::default()).await;
@@ -378,7 +378,7 @@ async fn where_nothing_answers_a_handful_of_calls_is_enough() {
             .count();
         assert_eq!(told, 1);
         // Nothing is lost by it.
-        world.api = ess_callbacks::client::fake::FakeApi::new(world::START);
+        world.api = ess_callbacks::testing::esign::FakeApi::new(world::START);
         world.apply(&wanted, &Options::default()).await;
         world.assert_settled(&wanted).await;
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock};
 use ess_callbacks::client::Rate;
-use ess_callbacks::client::fake::FakeApi;
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::model::{
     AccountName, Desired, Environment, Event, Fingerprint, Lineage, Recorded, Report, Salt, Scope,
@@ -14,8 +13,9 @@ use ess_callbacks::model::{
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Plan, Secrets, plan};
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
-use ess_callbacks::state::memory::MemoryFiles;
 use ess_callbacks::state::{LockOwner, Store};
+use ess_callbacks::testing::MemoryFiles;
+use ess_callbacks::testing::esign::FakeApi;
 use tokio::sync::watch;
 
 pub(crate) const START: Timestamp = Timestamp(1_800_000_000);
@@ -90,8 +90,8 @@ impl World {
         self
     }
 
-    pub(crate) fn store(&self) -> Store<MemoryFiles> {
-        Store::new(self.files.clone(), "/state/callbacks.state.json")
+    pub(crate) fn store(&self) -> Store {
+        Store::in_files(self.files.clone(), "/state/callbacks.state.json")
     }
 
     pub(crate) async fn recorded(&self) -> Recorded {

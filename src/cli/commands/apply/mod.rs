@@ -31,7 +31,7 @@ use crate::model::{AccountName, Environment, Lineage, Recorded, Report, Salt, Se
 use crate::plan::{Change, Destination, Plan, calls_digest, read_document};
 use crate::render::{self, Holdings, Style};
 use crate::secret::{Fingerprinter, Secret};
-use crate::state::{Locked, RealFiles, StateError};
+use crate::state::{Locked, StateError};
 use metrics::Told;
 
 /// What is applied: a saved plan, or what the configuration says now.
@@ -118,7 +118,7 @@ async fn with_state(
     args: &Args,
     locations: &Locations,
     wish: &Wish,
-    state: &Locked<RealFiles>,
+    state: &Locked,
     told: &mut Told,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
@@ -189,7 +189,7 @@ async fn calls(
     plan: &Plan,
     secrets: &BTreeMap<SecretIndex, Secret>,
     remote: &Remote,
-    state: &Locked<RealFiles>,
+    state: &Locked,
     ui: &mut Ui,
 ) -> Result<(Report, Result<(), Failure>), Failure> {
     let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
@@ -280,7 +280,7 @@ fn parallelism(
 }
 
 /// Nothing to call; the record may still have something to learn.
-async fn record_only(plan: &Plan, state: &Locked<RealFiles>, ui: &mut Ui) -> Result<Exit, Failure> {
+async fn record_only(plan: &Plan, state: &Locked, ui: &mut Ui) -> Result<Exit, Failure> {
     state.aim(&plan.destination);
     state.edit(|recorded| apply::keep_books(plan, recorded));
     state.save().await?;
@@ -476,12 +476,13 @@ async fn resolve_saved(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Place;
 
     #[test]
     fn the_journal_is_not_said_to_hold_what_it_lacks() {
         let advice = |journal_failed| {
             let error = StateError::LockLost {
-                path: "callbacks.state.lock".into(),
+                place: Place::new("callbacks.state.lock"),
             };
             let failure = unsaved(error, journal_failed);
             assert_eq!(failure.exit, Exit::Incomplete);

@@ -10,7 +10,7 @@ use crate::cli::workspace::locations::Locations;
 use crate::cli::workspace::lock::lock;
 use crate::model::{Address, Recorded};
 use crate::render::counted;
-use crate::state::{StateError, format};
+use crate::state::{Place, StateError, format};
 
 /// Prints what is recorded, the journal folded in, as a state file.
 pub(crate) async fn pull(locations: &Locations, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -63,7 +63,7 @@ pub(crate) async fn push(
 /// The state in a file, with the journal beside it, or on standard input.
 async fn read(file: &Path) -> Result<Recorded, Failure> {
     let read = if file == Path::new("-") {
-        format::read(Path::new("<stdin>"), std::io::stdin().lock())
+        format::read(&Place::new("<stdin>"), std::io::stdin().lock())
             .map_err(|error| not_a_state(&error))?
     } else {
         crate::state::Store::on_disk(file)

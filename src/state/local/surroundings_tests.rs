@@ -4,19 +4,25 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::memory::MemoryFiles;
-use super::testing::{ADD, BACKUP, JOURNAL, LOCK, NOW, SALT, STATE, applied, intent, lineage};
-use super::testing::{lock, owner, store};
-use super::{RealFiles, StateError, Store};
+use super::check_folder;
 use crate::model::Environment::Test;
+use crate::state::testing::{
+    ADD, BACKUP, JOURNAL, LOCK, NOW, SALT, STATE, applied, intent, lineage,
+};
+use crate::state::testing::{lock, owner, store};
+use crate::state::{StateError, Store};
+use crate::testing::MemoryFiles;
 
 /// A disk with a state that was saved twice, so that it has a backup.
 async fn saved_twice() -> MemoryFiles {
     let files = MemoryFiles::new(0);
     for number in 1..=2 {
         let locked = lock(&store(&files)).await.unwrap();
-        let id = locked.begin(vec![intent(number, ADD)]).await.unwrap()[0];
-        locked.settle(id, &applied(), NOW).unwrap();
+        let id = locked
+            .record_intents(vec![intent(number, ADD)])
+            .await
+            .unwrap()[0];
+        locked.record_outcome(id, &applied(), NOW).unwrap();
         locked.save().await.unwrap();
         locked.release().await.unwrap();
     }
@@ -94,7 +100,7 @@ async fn what_a_crash_left_is_no_obstacle() {
     for left in [&b""[..], b"{\"version\":1,\"lin", b"\0\0"] {
         files.put(format!("{JOURNAL}.tmp"), left);
         let locked = lock(&store(&files)).await.unwrap();
-        locked.begin(vec![intent(3, ADD)]).await.unwrap();
+        locked.record_intents(vec![intent(3, ADD)]).await.unwrap();
         locked.release().await.unwrap();
     }
     // An edited state becomes a backup that is formatted in another way.
@@ -123,7 +129,7 @@ async fn what_is_not_ours_is_left_alone() {
 }
 
 async fn take(state: &Path) -> Result<(), StateError> {
-    let store: Store<RealFiles> = Store::on_disk(state);
+    let store: Store = Store::on_disk(state);
     let locked = store
         .lock(Test, &owner("1"), Duration::ZERO, |_| {})
         .await?;
@@ -224,7 +230,7 @@ async fn a_folder_that_is_not_there_is_not_made() {
         ("file/state.json", "is not a folder"),
     ] {
         let state = folder.path().join(name);
-        let error = Store::on_disk(&state).check_folder().unwrap_err();
+        let error = check_folder(&state).unwrap_err();
         assert!(error.to_string().ends_with(problem), "{error}");
         assert!(take(&state).await.is_err());
     }

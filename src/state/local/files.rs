@@ -9,8 +9,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use super::place::{Kind, kind_of};
 use super::replace::{self, Hindrance};
+use super::surroundings::{Kind, kind_of};
 
 /// A file that is being written.
 pub trait DurableFile: Write + Send + 'static {
@@ -214,7 +214,7 @@ impl Files for RealFiles {
 /// More than any lock file has.
 const LONGEST_LOCK: u64 = 1 << 16;
 
-/// What a lock file begins with: the first field of a [`LockOwner`](super::LockOwner).
+/// What a lock file begins with: the first field of a [`LockOwner`](crate::state::LockOwner).
 const LOCK_BEGINS: &[u8] = b"{\"id\":";
 
 /// Whether the owner of a lock may have left this: nothing, its name, or what a crash made of either.

@@ -36,6 +36,11 @@ impl Paths {
         }
     }
 
+    /// The files of the state that this path leads to, symbolic links followed.
+    pub fn of(state: &Path) -> Self {
+        Self::beside(followed(state))
+    }
+
     /// Each of them and each of the names that new versions of them are written under, and what it is.
     pub fn all(&self) -> Vec<(PathBuf, &'static str)> {
         let Self {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use self::server::{Server, silence};
-use super::{Api, Random, Reply, ServerTime};
+use crate::client::{Api, Random, Reply, ServerTime};
 use crate::model::{
     AccountName, Blast, Call, CallbackUrl, OrganizationId, Outcome, Scope, Timestamp,
 };

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::memory::MemoryFiles;
-use super::testing::{ADD, LOCK, intent, lock, owner, store};
-use super::{ErrorKind, LockOwner, StateError};
 use crate::model::Environment::Test;
+use crate::state::testing::{ADD, LOCK, intent, lock, owner, store};
+use crate::state::{ErrorKind, LockOwner, StateError};
+use crate::testing::MemoryFiles;
 
 const WAIT: Duration = Duration::from_secs(300);
 
@@ -79,7 +79,7 @@ async fn an_owner_whose_lock_was_broken_writes_no_more() {
     let files = MemoryFiles::new(0);
     let store = store(&files);
     let stalled = lock(&store).await.unwrap();
-    stalled.begin(vec![intent(1, ADD)]).await.unwrap();
+    stalled.record_intents(vec![intent(1, ADD)]).await.unwrap();
     // Its machine seems to be gone, and the file server keeps its lock.
     store.unlock("1", "another-machine").await.unwrap();
     let next = store
@@ -88,7 +88,10 @@ async fn an_owner_whose_lock_was_broken_writes_no_more() {
         .unwrap();
     let before = files.all();
     for error in [
-        stalled.begin(vec![intent(2, ADD)]).await.unwrap_err(),
+        stalled
+            .record_intents(vec![intent(2, ADD)])
+            .await
+            .unwrap_err(),
         stalled.save().await.unwrap_err(),
     ] {
         assert!(matches!(error, StateError::LockLost { .. }), "{error}");

@@ -11,10 +11,7 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::files::{DurableFile, Files};
-use super::paths::folder_of;
-use super::place::Kind;
-use super::replace::Hindrance;
+use crate::state::{DurableFile, Files, Hindrance, Kind};
 
 /// A simulated disk. Clones share it.
 #[derive(Clone, Debug)]
@@ -325,6 +322,13 @@ impl Renaming {
             .chain(set)
             .any(|path| folder_of(path) == folder)
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 impl Write for MemoryFile {

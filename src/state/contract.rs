@@ -1,0 +1,198 @@
+//! What every medium has to keep, whatever it is made of. Each test runs over each medium.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rstest::rstest;
+
+use super::format;
+use super::journal::{self, Chain};
+use super::local::{Local, RealFiles};
+use super::medium::{Attempt, Hold, Line, Medium};
+use super::testing::{ADD, STATE, applied, intent, lineage, owner};
+use super::{LockOwner, StateError};
+use crate::model::{CallId, Environment, Recorded};
+use crate::testing::MemoryFiles;
+
+/// One place that any number of programs open.
+trait Place: Send + Sync {
+    fn open(&self) -> Arc<dyn Medium>;
+}
+
+impl Place for MemoryFiles {
+    fn open(&self) -> Arc<dyn Medium> {
+        Arc::new(Local::new(self.clone(), STATE))
+    }
+}
+
+impl Place for tempfile::TempDir {
+    fn open(&self) -> Arc<dyn Medium> {
+        Arc::new(Local::new(RealFiles, self.path().join(STATE)))
+    }
+}
+
+fn simulated_disk() -> Box<dyn Place> {
+    Box::new(MemoryFiles::new(1))
+}
+
+fn real_files() -> Box<dyn Place> {
+    Box::new(tempfile::tempdir().unwrap())
+}
+
+impl fmt::Debug for dyn Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a place")
+    }
+}
+
+/// Becomes the writer.
+async fn held(medium: &dyn Medium, id: &str) -> (Box<dyn Hold>, Option<LockOwner>) {
+    match medium.hold(&owner(id)).await.unwrap() {
+        Attempt::Ours(mut hold, left) => {
+            hold.prepare().await.unwrap();
+            (hold, left)
+        }
+        Attempt::Theirs(theirs) => panic!("{theirs:?} has it"),
+    }
+}
+
+/// A state with this serial, as text.
+fn snapshot(serial: u64) -> Vec<u8> {
+    let mut recorded = Recorded::nothing(Environment::Test);
+    recorded.lineage = Some(lineage());
+    recorded.salt = Some(super::testing::SALT);
+    recorded.serial = serial;
+    let mut text = Vec::new();
+    format::write(&recorded, &mut text).unwrap();
+    text
+}
+
+/// A journal that continues the snapshot with this serial: its first line, and one for each call.
+struct Lines(Chain, u64);
+
+impl Lines {
+    fn first(serial: u64) -> (Self, Line) {
+        let mut chain = Chain::default();
+        let mut text = journal::header(&mut chain, lineage(), serial);
+        let mut lines = Self(chain, 0);
+        text.extend(lines.call());
+        (lines, Line::First(text))
+    }
+
+    fn call(&mut self) -> Vec<u8> {
+        self.1 += 1;
+        let mut records = Vec::new();
+        let number = usize::try_from(self.1).unwrap();
+        journal::push_intent(&mut records, CallId(self.1), &intent(number, ADD));
+        journal::push_outcome(
+            &mut records,
+            CallId(self.1),
+            &applied(),
+            super::testing::NOW,
+        );
+        journal::batch(&mut self.0, &records)
+    }
+
+    fn next(&mut self) -> Line {
+        Line::Next(self.call())
+    }
+}
+
+/// The serial, the number of callbacks, and whether there is a journal.
+async fn found(place: &dyn Place) -> Option<(u64, usize, bool)> {
+    let loaded = place.open().load().await.unwrap()?;
+    let recorded = loaded.recorded;
+    Some((recorded.serial, recorded.len(), loaded.has_journal))
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_written_is_there_at_once(
+    #[values(simulated_disk(), real_files())] place: Box<dyn Place>,
+) {
+    assert_eq!(found(&*place).await, None);
+    let medium = place.open();
+    let (mut hold, left) = held(&*medium, "1").await;
+    assert_eq!(left, None);
+    hold.replace(snapshot(1)).await.unwrap();
+    assert_eq!(found(&*place).await, Some((1, 0, false)));
+    let (mut lines, first) = Lines::first(1);
+    hold.append(first).await.unwrap();
+    assert_eq!(found(&*place).await, Some((3, 1, true)));
+    hold.append(lines.next()).await.unwrap();
+    assert_eq!(found(&*place).await, Some((5, 2, true)));
+    // The journal stays, and is one that is folded in already.
+    hold.replace(snapshot(9)).await.unwrap();
+    assert_eq!(found(&*place).await, Some((9, 0, true)));
+    hold.forget_journal().await.unwrap();
+    assert_eq!(found(&*place).await, Some((9, 0, false)));
+    // A journal begins again after a snapshot, and not before.
+    assert!(hold.append(lines.next()).await.is_err());
+    let (_, first) = Lines::first(9);
+    hold.append(first).await.unwrap();
+    assert_eq!(found(&*place).await, Some((11, 1, true)));
+    hold.release().await.unwrap();
+    assert_eq!(found(&*place).await, Some((11, 1, true)));
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_holder_at_a_time(#[values(simulated_disk(), real_files())] place: Box<dyn Place>) {
+    let (one, other) = (place.open(), place.open());
+    let (hold, _) = held(&*one, "1").await;
+    assert_eq!(other.holder().await, Some(owner("1")));
+    match other.hold(&owner("2")).await.unwrap() {
+        Attempt::Theirs(theirs) => assert_eq!(theirs, Some(owner("1"))),
+        Attempt::Ours(..) => panic!("two holders"),
+    }
+    hold.release().await.unwrap();
+    assert_eq!(other.holder().await, None);
+    let (hold, left) = held(&*other, "2").await;
+    assert_eq!(left, None);
+    // As if its program had died.
+    drop(hold);
+    let (_hold, left) = held(&*one, "3").await;
+    assert_eq!(left, Some(owner("2")));
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_lost_the_hold_writes_no_more(
+    #[values(simulated_disk(), real_files())] place: Box<dyn Place>,
+) {
+    let (one, other) = (place.open(), place.open());
+    let (mut hold, _) = held(&*one, "1").await;
+    hold.replace(snapshot(1)).await.unwrap();
+    let (mut lines, first) = Lines::first(1);
+    hold.append(first).await.unwrap();
+    let wrong = other.break_hold("2", "elsewhere").await.unwrap_err();
+    assert!(matches!(wrong, StateError::OtherLock { .. }), "{wrong}");
+    let here = owner("1").host;
+    let alive = other.break_hold("1", &here).await.unwrap_err();
+    assert!(matches!(alive, StateError::OwnerAlive { .. }), "{alive}");
+    assert_eq!(
+        other.break_hold("1", "elsewhere").await.unwrap(),
+        owner("1")
+    );
+    let (mut theirs, _) = held(&*other, "2").await;
+    let before = found(&*place).await;
+    for refused in [
+        hold.append(lines.next()).await,
+        hold.append(Lines::first(1).1).await,
+        hold.replace(snapshot(7)).await,
+        hold.forget_journal().await,
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, StateError::LockLost { .. }), "{error}");
+    }
+    assert_eq!(found(&*place).await, before);
+    // Its release takes nothing from the new holder.
+    drop(hold.release().await);
+    theirs.replace(snapshot(8)).await.unwrap();
+    assert_eq!(found(&*place).await, Some((8, 0, true)));
+    let nobody = place.open().break_hold("1", "elsewhere").await.unwrap_err();
+    assert!(matches!(nobody, StateError::OtherLock { .. }), "{nobody}");
+    theirs.release().await.unwrap();
+    let free = one.break_hold("2", "elsewhere").await.unwrap_err();
+    assert!(matches!(free, StateError::NotLocked { .. }), "{free}");
+}
