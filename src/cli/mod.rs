@@ -12,12 +12,15 @@ mod commands;
 mod complete;
 mod exit;
 mod help;
+mod locations;
 mod options;
 mod process;
 mod random;
 mod remote;
 mod secrets;
+mod settings;
 mod shell;
+mod sources;
 mod terminal;
 mod workspace;
 mod written;
@@ -41,6 +44,7 @@ use commands::{
 };
 use exit::{Exit, Failure};
 use process::signals;
+use settings::Settings;
 use terminal::{Ui, logging};
 
 /// Runs the command line of this process to its end.
@@ -53,8 +57,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&command_line::advise(error, &words), &words),
     };
-    let mut ui = Ui::new(&cli.global);
-    logging::start(&cli.global);
+    let Cli { global, command } = cli;
+    let settings = Settings::of(global, command_line::command_of(&words));
+    let mut ui = Ui::new(&settings);
+    logging::start(&settings);
     signals::start();
     for (name, meant) in command_line::strange_variables() {
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
@@ -62,7 +68,7 @@ pub fn main() -> ExitCode {
             "Warning: the environment variable {name} means nothing here{meant}"
         ));
     }
-    let ended = run(cli, &mut ui);
+    let ended = run(&settings, command, &mut ui);
     let exit = ended.unwrap_or_else(|failure| {
         ui.failure(&failure);
         failure.exit
@@ -84,21 +90,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, ui: &mut Ui) -> Result<Exit, Failure> {
-    let Cli { global, command } = cli;
+fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failure> {
     match command {
-        Command::Init => init::run(&global, ui),
-        Command::Validate(args) => runtime(1)?.block_on(validate::run(&global, &args, ui)),
-        Command::Plan(args) => runtime(1)?.block_on(plan::run(&global, args, ui)),
-        Command::Apply(args) => runtime(2)?.block_on(apply::run(&global, args, ui)),
-        Command::Show(args) => runtime(1)?.block_on(show::run(&global, args, ui)),
-        Command::Import(args) => runtime(1)?.block_on(import::run(&global, args, ui)),
-        Command::State(args) => runtime(1)?.block_on(state::run(&global, args, ui)),
-        Command::Unlock(args) => runtime(1)?.block_on(unlock::run(&global, &args, ui)),
+        Command::Init => init::run(settings, ui),
+        Command::Validate(args) => runtime(1)?.block_on(validate::run(settings, &args, ui)),
+        Command::Plan(args) => runtime(1)?.block_on(plan::run(settings, args, ui)),
+        Command::Apply(args) => runtime(2)?.block_on(apply::run(settings, args, ui)),
+        Command::Show(args) => runtime(1)?.block_on(show::run(settings, args, ui)),
+        Command::Import(args) => runtime(1)?.block_on(import::run(settings, args, ui)),
+        Command::State(args) => runtime(1)?.block_on(state::run(settings, args, ui)),
+        Command::Unlock(args) => runtime(1)?.block_on(unlock::run(settings, &args, ui)),
         Command::Secret(args) => secret::run(&args, ui),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
         Command::Explain(args) => explain::run(&args, ui),
-        Command::Fmt(args) => fmt::run(&global, &args, ui),
+        Command::Fmt(args) => fmt::run(settings, &args, ui),
         Command::Version => Ok(version::run(ui)),
         Command::Schema => Ok(schema::run(ui)),
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), ui)),

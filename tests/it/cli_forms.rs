@@ -168,8 +168,8 @@ fn a_bare_handle_is_all_of_its_organization() {
     env.run(&["import", "beta"]).exits(0);
     assert_snapshot!(env.run(&["state", "list", "beta"]).exits(0).out(), @"beta/https://hooks.example/two");
     assert_snapshot!(env.run(&["state", "list", "gamma"]).exits(1).err(), @"
-    error: no recorded callback is called `gamma`
-      `ess-callbacks state list` shows them all.
+    error: no recorded callback matches `gamma`
+      `ess-callbacks state list` lists them all.
     ");
     env.run(&["state", "rm", "beta"]).exits(0);
     assert_snapshot!(env.run(&["state", "list"]).exits(0).out(), @"");

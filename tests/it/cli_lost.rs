@@ -25,7 +25,7 @@ fn nothing_is_forgotten_while_a_call_for_it_may_still_arrive() {
         exit 1
         --- stderr
         error: an earlier call for acme/https://hooks.example/one got no answer and may still arrive until [CLOCK] UTC; nothing was changed
-          Wait until then, or run apply if it is planned: that settles what is open. Forgotten now, the call could undo a later one.
+          Wait until then, or run apply if it is planned: that settles the call. Forgotten now, the call could undo a later one.
         ");
     env.run(&["state", "rm", "acme/*", "--dry-run"]).exits(1);
     let address = format!("acme/{ONE}");

@@ -58,11 +58,11 @@ fn listing_and_showing() {
     "#);
     let by_name = env.run(&["show", "callbacks.state.json"]).exits(0);
     assert_eq!(by_name.out(), env.run(&["show"]).out());
-    assert_snapshot!(env.run(&["state", "show", "acme/nothing"]), @r"
+    assert_snapshot!(env.run(&["state", "show", "acme/nothing"]), @"
         exit 1
         --- stderr
-        error: no recorded callback is called `acme/nothing`
-          `ess-callbacks state list` shows them all.
+        error: no recorded callback matches `acme/nothing`
+          `ess-callbacks state list` lists them all.
         ");
     let json = env.run(&["show", "--format", "json"]).exits(0);
     let state: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
@@ -109,11 +109,11 @@ fn moving_records_a_callback_elsewhere() {
         --- stdout
         Moved acme/https://hooks.example/two to branch/https://hooks.example/two
         ");
-    assert_snapshot!(env.run(&["state", "mv", "acme/*/one", "nobody"]), @r"
+    assert_snapshot!(env.run(&["state", "mv", "acme/*/one", "nobody"]), @"
         exit 1
         --- stderr
-        error: the configuration has no organization called `nobody`
-          mv records a callback under an organization that is declared; declare it first.
+        error: the configuration has no organization `nobody`
+          Declare it first: mv records a callback under a declared organization.
         ");
     assert_snapshot!(env.run(&["state", "mv", "acme/*/one", &format!("corp/{TWO}")]), @r"
         exit 64

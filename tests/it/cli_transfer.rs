@@ -25,7 +25,7 @@ fn what_is_pulled_is_the_state_and_pushing_it_changes_nothing() {
     assert_snapshot!(env.run(&["state", "push", "pulled.json"]), @"
         exit 0
         --- stdout
-        Nothing was pushed: the state holds just that, at serial 6.
+        Nothing was pushed: the state is the same already, at serial 6.
         ");
     assert_eq!(env.read(STATE), before);
 }
@@ -139,7 +139,7 @@ fn a_state_of_another_place_is_not_pushed_and_the_place_is_kept() {
     assert_snapshot!(env.run(&["state", "push", "old.json"]), @"
     exit 0
     --- stdout
-    Nothing was pushed: the state holds just that, at serial 6.
+    Nothing was pushed: the state is the same already, at serial 6.
     ");
     assert_eq!(env.read(STATE), before);
 }
@@ -176,7 +176,7 @@ fn no_call_that_may_still_arrive_is_pushed_away() {
         exit 1
         --- stderr
         error: an earlier call for acme/https://hooks.example/one got no answer and may still arrive until [CLOCK] UTC; nothing was changed
-          Wait until then, or run apply if it is planned: that settles what is open. Forgotten now, the call could undo a later one.
+          Wait until then, or run apply if it is planned: that settles the call. Forgotten now, the call could undo a later one.
         ");
     assert_eq!(env.read(STATE), before);
     // Settled, it may arrive late all the same; the state that knows it is taken.

@@ -142,3 +142,66 @@ fn only_the_command_line_reads_clock_environment_and_terminal() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The modules of the program. Each imports only from those before it.
+const PROGRAM: [&str; 20] = [
+    "clock",
+    "exit",
+    "help",
+    "random",
+    "written",
+    "options",
+    "shell",
+    "sources",
+    "locations",
+    "settings",
+    "terminal",
+    "process",
+    "secrets",
+    "remote",
+    "workspace",
+    "commands",
+    "args",
+    "args_tests",
+    "command_line",
+    "complete",
+];
+
+#[test]
+fn the_modules_of_the_program_import_in_one_direction() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let place = |name: &str| PROGRAM.iter().position(|module| *module == name);
+    let import = regex::Regex::new(r"crate::cli::(\w+)").unwrap();
+    let sibling = regex::Regex::new(r"\bsuper::(\w+)").unwrap();
+    let mut wrong = Vec::new();
+    for file in rust_files(&folder) {
+        let inside = file.strip_prefix(&folder).unwrap();
+        let name = inside.iter().next().unwrap().to_string_lossy().into_owned();
+        let name = name.trim_end_matches(".rs");
+        if name == "mod" {
+            continue;
+        }
+        let Some(own) = place(name) else {
+            wrong.push(format!("{name} has no place in the table"));
+            continue;
+        };
+        let text = fs::read_to_string(&file).unwrap();
+        let mut found: Vec<&str> = import
+            .captures_iter(&text)
+            .map(|found| found.get(1).unwrap().as_str())
+            .collect();
+        if inside.iter().count() == 1 {
+            found.extend(
+                sibling
+                    .captures_iter(&text)
+                    .map(|found| found.get(1).unwrap().as_str()),
+            );
+        }
+        for imported in found {
+            if place(imported).is_some_and(|imported| imported > own) {
+                wrong.push(format!("{} imports {imported}", inside.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -61,6 +61,21 @@ fn without_denied(command: Command) -> Command {
         .mut_subcommands(without_denied)
 }
 
+/// The command and its first argument, for those who wait for its lock.
+pub(crate) fn command_of(words: &[OsString]) -> String {
+    // Flags may come before the command.
+    let commands = Cli::command();
+    let is_command = |word: &String| commands.find_subcommand(word).is_some();
+    let words = words
+        .iter()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned());
+    let words = words
+        .skip_while(|word| !is_command(word))
+        .take_while(|word| !word.starts_with('-'));
+    words.take(2).collect::<Vec<_>>().join(" ")
+}
+
 /// What the variables of flags begin with.
 const OURS: &str = "ESS_CALLBACKS_";
 

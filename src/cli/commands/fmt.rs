@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use pretty_yaml::config::{FormatOptions, LanguageOptions, LayoutOptions, LineBreak};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
 use crate::cli::options::switch;
+use crate::cli::settings::Settings;
+use crate::cli::sources;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::sources;
 use crate::config;
 
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,9 @@ pub(crate) struct Args {
 /// As wide as a line of the examples.
 const WIDTH: usize = 100;
 
-pub(crate) fn run(global: &Global, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(crate) fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args { check } = *args;
-    let config = &global.config;
+    let config = settings.config();
     let read = sources::read(config)?;
     let from_input = config == Path::new("-");
     let mut changed = Vec::new();

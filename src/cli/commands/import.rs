@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
 use crate::cli::options::lock::Lock;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::options::switch;
 use crate::cli::random::random;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::locations::Locations;
-use crate::cli::workspace::lock::lock;
+use crate::cli::workspace::edit::locked;
 use crate::cli::workspace::{Loaded, Resolve, check_aim};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Presence, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
 use crate::render::counted;
+use crate::state::Locked;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -30,8 +30,8 @@ pub(crate) struct Args {
     lock: Lock,
 }
 
-pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let locations = Locations::of(global)?;
+pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let locations = settings.locations()?;
     let texts = if args.all {
         vec!["*/*".to_owned()]
     } else {
@@ -45,7 +45,7 @@ pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit
         commands: args.commands,
         only: patterns.clone(),
     };
-    let loaded = Loaded::read(global, &locations, Some(resolve), ui).await?;
+    let loaded = Loaded::read(locations, Some(resolve), ui).await?;
     let undeclared = patterns
         .iter()
         .find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));
@@ -55,42 +55,11 @@ pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit
         ))
         .advice("Declare it in the configuration first; import records what is declared."));
     }
-    let state = lock(
-        &locations,
-        loaded.desired.environment,
-        args.lock.lock_timeout,
-        ui,
-    )
+    let environment = loaded.desired.environment;
+    let tally = locked(settings, environment, args.lock, ui, async |state| {
+        record(&loaded, &patterns, state).await
+    })
     .await?;
-    state.read(|recorded| check_aim(recorded, &loaded.destination))?;
-    let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
-    let salt = state
-        .read(|recorded| recorded.salt)
-        .map_or_else(|| random().map(Salt), Ok)?;
-    let table = loaded.fingerprints(salt).unwrap_or_default();
-    let chosen = |address: &Address| patterns.iter().any(|pattern| pattern.matches(address));
-    let mut tally = Tally::default();
-    let new = state.read(|recorded| news(&loaded, recorded, &table, &chosen, &mut tally));
-    if let Some(address) = &tally.open {
-        state.release().await?;
-        return Err(Failure::error(format!(
-            "`{address}` can't be imported: an earlier call for it got no answer, so it is not known whether it is \
-             there. Nothing was recorded"
-        ))
-        .advice("Run apply first; it settles the open call. Then import what is still missing."));
-    }
-    if !new.is_empty() {
-        state.aim(&loaded.destination);
-        state.initialize(lineage, salt).await?;
-        state.edit(|recorded| {
-            for (identity, entry) in new {
-                recorded.insert(identity, entry);
-            }
-            true
-        });
-        state.save().await?;
-    }
-    state.release().await?;
     let Tally {
         imported,
         absent,
@@ -119,6 +88,38 @@ pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Records what is declared, matches one of the patterns and is not recorded as present.
+async fn record(loaded: &Loaded, patterns: &[Pattern], state: &Locked) -> Result<Tally, Failure> {
+    state.read(|recorded| check_aim(recorded, &loaded.destination))?;
+    let salt = state
+        .read(|recorded| recorded.salt)
+        .map_or_else(|| random().map(Salt), Ok)?;
+    let table = loaded.fingerprints(salt).unwrap_or_default();
+    let chosen = |address: &Address| patterns.iter().any(|pattern| pattern.matches(address));
+    let mut tally = Tally::default();
+    let new = state.read(|recorded| news(loaded, recorded, &table, &chosen, &mut tally));
+    if let Some(address) = &tally.open {
+        return Err(Failure::error(format!(
+            "`{address}` can't be imported: an earlier call for it got no answer, so it is not known whether it is \
+             there. Nothing was recorded"
+        ))
+        .advice("Run apply first; it settles the open call. Then import what is still missing."));
+    }
+    if !new.is_empty() {
+        let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
+        state.aim(&loaded.destination);
+        state.initialize(lineage, salt).await?;
+        state.edit(|recorded| {
+            for (identity, entry) in new {
+                recorded.insert(identity, entry);
+            }
+            true
+        });
+        state.save().await?;
+    }
+    Ok(tally)
 }
 
 /// What an import comes to.

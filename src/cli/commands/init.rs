@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
+use crate::cli::settings::Settings;
 use crate::cli::shell;
+use crate::cli::sources;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::sources;
 use crate::config;
 use crate::render::plural;
 
@@ -30,8 +30,8 @@ const IGNORED: [&str; 7] = [
     "*.token",
 ];
 
-pub(crate) fn run(global: &Global, ui: &mut Ui) -> Result<Exit, Failure> {
-    let path = &global.config;
+pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
+    let path = settings.config();
     if path == Path::new("-") || path.is_dir() {
         let message = "init writes a file, so -f has to name one";
         return Err(Failure::usage(message).advice("`-f esign/callbacks.yaml`, for example."));

@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::form::{Form, Forms};
-use crate::cli::options::global::Global;
 use crate::cli::options::planning::Planning;
 use crate::cli::options::switch;
 use crate::cli::random::random;
+use crate::cli::settings::Settings;
 use crate::cli::shell;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::{print, refused};
 use crate::cli::workspace::busy;
-use crate::cli::workspace::locations::Locations;
 use crate::cli::workspace::outputs;
 use crate::cli::workspace::{Loaded, Resolve};
 use crate::cli::written::{self, Readers};
@@ -53,9 +52,9 @@ pub(crate) struct Args {
     rate: u32,
 }
 
-pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let form = args.forms.form(global)?;
-    let made = make(global, &args, ui).await;
+pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let form = args.forms.form(settings.config())?;
+    let made = make(settings, &args, ui).await;
     if let Err(failure) = &made
         && !ui.json()
     {
@@ -90,7 +89,7 @@ pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit
         ui.note(format_args!(
             "Saved the plan to {}. To apply exactly this:\n\n    {}\n",
             path.display(),
-            shell::apply(&path, global, planning.commands)
+            shell::apply(&path, &settings.flags, planning.commands)
         ));
     }
     let pending = detailed_exitcode && (!plan.is_empty() || plan.records_something());
@@ -104,16 +103,15 @@ struct Made {
     busy: Option<LockOwner>,
 }
 
-async fn make(global: &Global, args: &Args, ui: &mut Ui) -> Result<Made, Failure> {
-    let locations = Locations::of(global)?;
-    outputs::check(&locations, None, &[("--out", args.out.as_deref())])?;
+async fn make(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Made, Failure> {
+    let locations = settings.locations()?;
+    outputs::check(locations, None, &[("--out", args.out.as_deref())])?;
     if args.no_secrets && args.planning.heal {
         let message = "--heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets";
         return Err(Failure::usage(message).advice("Leave one of the two out."));
     }
     let resolve = (!args.no_secrets).then(|| Resolve::of(&args.planning));
-    let (loaded, recorded) =
-        Loaded::read_with_state(global, &locations, resolve.transpose()?, ui).await?;
+    let (loaded, recorded) = Loaded::read_with_state(locations, resolve.transpose()?, ui).await?;
     let busy = busy::holder(&locations.store()?).await;
     let plan = loaded.plan(&recorded, Salt(random()?), &args.planning)?;
     Ok(Made {

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::locations::missing;
 use crate::cli::options::form::{Form, Forms};
-use crate::cli::options::global::Global;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan;
 use crate::cli::workspace::busy;
-use crate::cli::workspace::locations::Locations;
-use crate::cli::workspace::locations::missing;
 use crate::plan::{Plan, read_document};
 use crate::render;
 use crate::state::Store;
@@ -23,9 +22,9 @@ pub(crate) struct Args {
     forms: Forms,
 }
 
-pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args { file, forms } = args;
-    let form = forms.form(global)?;
+    let form = forms.form(settings.config())?;
     if let Some(path) = &file
         && let Some(plan) = saved_plan(path)?
     {
@@ -42,7 +41,7 @@ pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit
         let recorded = store.peek().await?;
         (store, recorded.ok_or_else(|| missing(&path))?)
     } else {
-        let locations = Locations::of(global)?;
+        let locations = settings.locations()?;
         (locations.store()?, locations.recorded().await?)
     };
     let busy = busy::holder(&store).await;

@@ -1,10 +1,9 @@
 //! `unlock`: frees a lock whose owner is gone and whose machine can't tell.
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
 use crate::cli::process::owner;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::locations::Locations;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -13,8 +12,9 @@ pub(crate) struct Args {
     id: String,
 }
 
-pub(crate) async fn run(global: &Global, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let gone = Locations::of(global)?
+pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let gone = settings
+        .locations()?
         .store()?
         .unlock(&args.id, &owner::host())
         .await?;

@@ -3,11 +3,11 @@
 use clap::ValueEnum;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
+use crate::cli::locations::Locations;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::options::switch;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::locations::Locations;
 use crate::cli::workspace::{Loaded, Resolve};
 use crate::diag::Diagnostic;
 use crate::render::{self, counted};
@@ -34,21 +34,21 @@ pub(crate) struct Args {
     commands: Commands,
 }
 
-pub(crate) async fn run(global: &Global, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     ui.tell_in_full();
-    let locations = Locations::of(global)?;
+    let locations = settings.locations()?;
     let resolve = args.secrets.then_some(Resolve {
         commands: args.commands,
         only: Vec::new(),
     });
-    let read = Loaded::read(global, &locations, resolve, ui).await;
+    let read = Loaded::read(locations, resolve, ui).await;
     if let Some(system) = args.annotate {
         // Printed when there are errors too; that is when it is wanted.
         let problems = match &read {
             Ok(loaded) => &loaded.warnings,
             Err(failure) => &failure.diagnostics,
         };
-        annotate(problems, system, &locations, ui);
+        annotate(problems, system, locations, ui);
         return read.map(|_| Exit::Done);
     }
     let loaded = read?;

@@ -8,9 +8,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use crate::cli::args::Cli;
+use crate::cli::locations::Locations;
 use crate::cli::options::global::Global;
-use crate::cli::workspace::locations::Locations;
-use crate::cli::workspace::sources;
+use crate::cli::sources;
 use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
 use crate::state::{Paths, Store};

@@ -4,7 +4,6 @@ use std::path::{Component, Path};
 
 use clap::{Args, ValueEnum};
 
-use super::global::Global;
 use super::switch;
 use crate::cli::exit::Failure;
 use crate::render::{Commit, Label, Subject};
@@ -87,7 +86,7 @@ impl From<Brief> for Form {
 
 impl Forms {
     /// What these flags ask for.
-    pub(crate) fn form(&self, global: &Global) -> Result<Form, Failure> {
+    pub(crate) fn form(&self, config: &Path) -> Result<Form, Failure> {
         if self.brief.summary && self.format != Format::Text {
             let message = "--summary is a form of the text, so it can't be given together with another --format";
             return Err(Failure::usage(message).advice("Leave one of the two out."));
@@ -95,7 +94,7 @@ impl Forms {
         Ok(match self.format {
             Format::Text => self.brief.into(),
             Format::Json => Form::Json,
-            Format::Markdown => Form::Markdown(self.subject(&global.config)),
+            Format::Markdown => Form::Markdown(self.subject(config)),
             Format::Diff => Form::Diff,
         })
     }

@@ -1,27 +1,15 @@
 //! Who this process is, as the lock file tells others.
 
-use clap::CommandFactory as _;
-
 use super::job;
 use crate::apply::WallClock as _;
-use crate::cli::args::Cli;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::cli::random::random;
 use crate::state::LockOwner;
 
 /// This process, with a fresh lock id.
-pub(crate) fn this_process() -> Result<LockOwner, Failure> {
+pub(crate) fn this_process(command: &str) -> Result<LockOwner, Failure> {
     let id: [u8; 6] = random()?;
-    // Flags may stand before the command.
-    let commands = Cli::command();
-    let is_command = |word: &String| commands.find_subcommand(word).is_some();
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .skip_while(|word| !is_command(word))
-        .take_while(|word| !word.starts_with('-'))
-        .take(2)
-        .collect();
     Ok(LockOwner {
         id: hex::encode(id),
         who: variable(&["USER", "LOGNAME", "USERNAME"])
@@ -29,7 +17,7 @@ pub(crate) fn this_process() -> Result<LockOwner, Failure> {
             .unwrap_or_else(|| "somebody".to_owned()),
         host: host(),
         pid: std::process::id(),
-        command: words.join(" "),
+        command: command.to_owned(),
         since: SystemClock.now(),
         job_url: job::url(|name| variable(&[name])),
     })

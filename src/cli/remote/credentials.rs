@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::cli::exit::Failure;
-use crate::cli::options::global::Global;
+use crate::cli::locations::Locations;
 use crate::model::{Account, AccountName, AccountSource, CredentialVariables};
 use crate::secret::Secret;
 use crate::sign::Credential;
@@ -14,7 +14,7 @@ use crate::sign::Credential;
 /// The credentials of each account; all problems in one failure.
 pub(crate) fn find(
     accounts: &BTreeMap<AccountName, Account>,
-    global: &Global,
+    locations: &Locations,
 ) -> Result<BTreeMap<AccountName, Credential>, Failure> {
     let mut found = BTreeMap::new();
     let mut problems = Vec::new();
@@ -34,13 +34,10 @@ pub(crate) fn find(
         problems.join("; ")
     );
     // It goes with neither of the two.
-    let sandbox = match global {
-        Global {
-            state: None,
-            endpoint: None,
-            ..
-        } => " `--sandbox` needs none.",
-        Global { .. } => "",
+    let sandbox = if locations.are_default() {
+        " `--sandbox` needs none."
+    } else {
+        ""
     };
     Err(Failure::error(message).advice(format!(
         "Set them in the environment of this command.{sandbox} eSign's console shows them under access management \

@@ -8,10 +8,9 @@ use std::collections::BTreeMap;
 
 use crate::cli::clock;
 use crate::cli::exit::{Failure, with_causes};
-use crate::cli::options::global::Global;
+use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::random::random;
-use crate::cli::workspace::locations::Locations;
 use crate::client::{CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpOptions};
 use crate::model::{AccountName, RecordedAccount};
 use crate::plan::Plan;
@@ -35,7 +34,6 @@ pub(crate) struct Remote {
 impl Remote {
     /// Finds the credentials, checks whose they are, and makes ready to call. Changes nothing yet.
     pub(crate) async fn connect(
-        global: &Global,
         locations: &Locations,
         plan: &Plan,
         known: &BTreeMap<AccountName, RecordedAccount>,
@@ -43,14 +41,14 @@ impl Remote {
     ) -> Result<Self, Failure> {
         let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
-            let credentials = credentials::find(&plan.accounts, global)?;
+            let credentials = credentials::find(&plan.accounts, locations)?;
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
             let id =
                 |(name, one): (&AccountName, &Credential)| (name.clone(), one.secret_id.clone());
             let secret_ids = credentials.iter().map(id).collect();
             let signers = signers::of(plan, &secret_ids);
-            let api = api(global, endpoint.clone(), credentials, connections)?;
+            let api = api(locations, endpoint.clone(), credentials, connections)?;
             let owners = identity::check(&api, plan, &endpoint, &signers, known).await?;
             return Ok(Self {
                 api,
@@ -92,7 +90,7 @@ impl Remote {
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
-            api: api(global, endpoint, credentials, connections)?,
+            api: api(locations, endpoint, credentials, connections)?,
             signers: Signers::new(),
             owners: Owners::new(),
             sandbox: Some(sandbox),
@@ -111,12 +109,12 @@ impl Remote {
 }
 
 fn api(
-    global: &Global,
+    locations: &Locations,
     endpoint: Endpoint,
     credentials: BTreeMap<AccountName, Credential>,
     connections: Option<Bound>,
 ) -> Result<HttpApi, Failure> {
-    let extra_roots = match &global.ca_file {
+    let extra_roots = match &locations.certificates {
         Some(path) => {
             let file = path.display().to_string();
             let pem = std::fs::read(path).map_err(|error| {

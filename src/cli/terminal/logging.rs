@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal as _, Write};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::one_line::CLEARED;
-use crate::cli::options::global::{Global, LogFormat};
+use crate::cli::options::global::LogFormat;
+use crate::cli::settings::Settings;
 use crate::harmless::{neutral, write_fragment};
 
 /// Begins to log. Without `-v` only what is wrong is logged.
-pub(crate) fn start(global: &Global) {
+pub(crate) fn start(settings: &Settings) {
+    let global = &settings.flags;
     let level = match global.verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,

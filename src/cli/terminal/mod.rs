@@ -7,7 +7,8 @@
 //! A reader that goes away (`| head`) ends the printing, never the work: an apply whose output nobody
 //! reads still finishes.
 
-mod colour;
+mod errors;
+mod events;
 mod fold;
 pub(super) mod logging;
 mod one_line;
@@ -21,19 +22,18 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
-use crate::apply::{Sink, WallClock as _};
+use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
-use crate::cli::options::global::{Colour, Global};
+use crate::cli::options::global::Colour;
+use crate::cli::settings::Settings;
 use crate::cli::shell;
 use crate::cli::written;
-use crate::diag::{Diagnostic, Severity};
 use crate::harmless::neutral;
-use crate::model::{Address, Event};
+use crate::model::Address;
 use crate::render::{self, Style};
-use colour::colour;
 use fold::Fold;
 use one_line::CLEARED;
 use progress::Progress;
@@ -69,8 +69,8 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
-    pub(crate) fn new(global: &Global) -> Self {
-        let colour = colour(global);
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let (global, colour) = (&settings.flags, settings.colour);
         Self {
             json: global.json,
             sandbox: global.sandbox,
@@ -225,90 +225,6 @@ impl Ui {
         self.err.flush();
     }
 
-    /// Problems in the configuration. Many of one kind are folded in text, never in JSON.
-    pub(crate) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
-        if self.takes_json() {
-            for diagnostic in diagnostics {
-                self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
-            }
-        }
-        if self.json {
-            self.flush();
-            return;
-        }
-        let told = |diagnostic: &&Diagnostic| !self.quiet || diagnostic.severity == Severity::Error;
-        let told: Vec<_> = diagnostics.iter().filter(told).cloned().collect();
-        let colour = self.err.style.colour;
-        for text in render::diagnostics(&told, self.in_full, colour) {
-            self.err.write(format_args!("{text}\n"));
-        }
-        self.err.flush();
-    }
-
-    /// An error that ends the command.
-    pub(crate) fn failure(&mut self, failure: &Failure) {
-        self.finish_progress();
-        self.flush();
-        let failure = &self.followable(failure);
-        self.diagnostics(&failure.diagnostics);
-        let Failure {
-            exit,
-            message,
-            advice,
-            diagnostics: _,
-        } = failure;
-        self.json_line(&render::error_json(
-            message,
-            advice.as_deref(),
-            exit.code(),
-            SystemClock.now(),
-        ));
-        if self.json {
-            self.flush();
-            return;
-        }
-        self.error_text(failure);
-    }
-
-    /// With advice that can be followed where this command works.
-    fn followable(&self, failure: &Failure) -> Failure {
-        let (all, configuration) = &self.flags;
-        let failure = failure.clone().in_place(all, configuration);
-        if self.sandbox {
-            failure.in_the_sandbox()
-        } else {
-            failure
-        }
-    }
-
-    /// What [`Self::failure`] says, all of it, without colour and as wide as it is.
-    pub(crate) fn plain(&self, failure: &Failure) -> String {
-        let failure = &self.followable(failure);
-        let mut text = String::new();
-        for problem in render::diagnostics(&failure.diagnostics, self.in_full, false) {
-            text.push_str(&problem);
-            text.push('\n');
-        }
-        let (message, advice) = (&failure.message, failure.advice.as_deref());
-        let style = Style::plain(SystemClock.now());
-        // Writing to a String does not fail.
-        let _ = render::error_text(message, advice, &style, &mut text);
-        text
-    }
-
-    fn error_text(&mut self, failure: &Failure) {
-        let (style, mut text) = (self.err.style, String::new());
-        // Writing to a String does not fail.
-        let _ = render::error_text(
-            &failure.message,
-            failure.advice.as_deref(),
-            &style,
-            &mut text,
-        );
-        self.err.write(format_args!("{text}"));
-        self.err.flush();
-    }
-
     /// An event line, in JSON mode and into the file. There may be a hundred thousand of them in a
     /// row, so they are seen only after a [`Ui::flush`].
     pub(crate) fn json_line(&mut self, line: &str) {
@@ -341,83 +257,9 @@ impl Ui {
         Ok(answer.trim().to_owned())
     }
 
-    /// What to say when the program is to end in the middle of an apply: what stays open.
-    pub(crate) fn farewell(&self) -> impl Fn() -> String + Send + use<> {
-        let under_way = Arc::clone(&self.under_way);
-        move || match under_way.load(Ordering::Relaxed) {
-            0 => "No change was under way.".to_owned(),
-            some => format!(
-                "{} under way: a call without an answer stays open in the state, and the next apply settles it.",
-                render::counted(some, "change was", "changes were")
-            ),
-        }
-    }
-
-    fn count(&mut self, event: &Event) {
-        match event {
-            Event::Started { address, .. } => {
-                self.begun_changes.insert(address.clone());
-            }
-            Event::Completed { address, .. }
-            | Event::Failed { address, .. }
-            | Event::Unknown { address, .. }
-            | Event::NotAttempted { address, .. } => {
-                self.begun_changes.remove(address);
-            }
-            Event::Retrying { .. }
-            | Event::Throttled { .. }
-            | Event::FenceWait { .. }
-            | Event::Drifted { .. }
-            | Event::ClockOffset { .. }
-            | Event::AccountStopped { .. }
-            | Event::Interrupted { .. } => return,
-        }
-        self.under_way
-            .store(self.begun_changes.len(), Ordering::Relaxed);
-    }
-
-    /// Shows a progress bar for so many calls, where somebody watches.
-    pub(crate) fn start_progress(&mut self, changes: usize) {
-        if !self.json && !self.quiet && self.out.terminal && self.err.terminal {
-            self.progress = Some(Progress::new(changes, self.err.style.width));
-        }
-    }
-
-    pub(crate) fn finish_progress(&mut self) {
-        if let Some(progress) = self.progress.take() {
-            progress.finish();
-        }
-    }
-
     /// An output is not whole. The command goes on, and says it at its end.
     pub(crate) fn unwritten(&mut self, what: String, error: io::Error) {
         self.unwritten.push((what, error));
-    }
-
-    /// Says which outputs are not whole, if any, as text in any case: where events go may be one of
-    /// them. An output whose reader went away is not meant.
-    pub(crate) fn tell_unwritten(&mut self) -> bool {
-        self.flush();
-        let mut all = Vec::new();
-        if let Some(error) = self.out.error.take() {
-            all.push(("standard output".to_owned(), error));
-        }
-        if let Some((path, into)) = &mut self.into
-            && let Some(error) = into.error.take()
-        {
-            all.push((format!("the events `{}`", path.display()), error));
-        }
-        all.append(&mut self.unwritten);
-        for (what, error) in &all {
-            let failure = Failure::error(format!("{what} can't be written: {error}")).advice(
-                "What was called and recorded does not depend on it. Make room, or write elsewhere.",
-            );
-            self.failure(&failure);
-            if self.json {
-                self.error_text(&failure);
-            }
-        }
-        !all.is_empty()
     }
 
     pub(crate) fn flush(&mut self) {
@@ -436,33 +278,4 @@ pub(crate) fn last_words(text: &str) {
     let begin = if err.is_terminal() { CLEARED } else { "" };
     // Nobody to tell when printing fails.
     drop(writeln!(err, "{begin}{}", neutral(text)));
-}
-
-impl Sink for Ui {
-    fn event(&mut self, event: Event) {
-        self.count(&event);
-        let now = SystemClock.now();
-        if self.json || self.into.is_some() {
-            self.json_line(&render::event_json(&event, now));
-            self.flush();
-        }
-        if self.json || self.quiet {
-            return;
-        }
-        let style = Style {
-            now,
-            ..self.out.style
-        };
-        let text = self.fold.text(&event, render::event_text(&event, &style));
-        if let Some(progress) = &mut self.progress {
-            progress.event(&event, text);
-        } else if let Some(text) = text {
-            if matches!(event, Event::Interrupted { .. }) {
-                self.note(format_args!("{text}"));
-            } else {
-                self.out.write(format_args!("{text}\n"));
-                self.out.flush();
-            }
-        }
-    }
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::locations::Locations;
 use crate::cli::exit::Failure;
+use crate::cli::locations::Locations;
 use crate::cli::process::owner;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::model::Environment;
 use crate::state::{LockOwner, Locked, conflict_copies, followed};
@@ -24,15 +25,16 @@ pub(crate) fn tell_copies(locations: &Locations, ui: &mut Ui) {
 
 /// Takes the state's lock for a command that writes.
 pub(crate) async fn lock(
-    locations: &Locations,
+    settings: &Settings,
     environment: Environment,
     timeout: Option<Duration>,
     ui: &mut Ui,
 ) -> Result<Locked, Failure> {
+    let locations = settings.locations()?;
     if let Some(note) = locations.older_name() {
         ui.note(format_args!("{note}"));
     }
-    let owner = owner::this_process()?;
+    let owner = owner::this_process(&settings.command)?;
     let waiting = |holder: Option<&LockOwner>| {
         let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
         ui.note(format_args!(

@@ -1,10 +1,9 @@
 //! What plan, apply and import have in common: the configuration, its secrets, the state, the plan.
 
 pub(super) mod busy;
-pub(super) mod locations;
+pub(super) mod edit;
 pub(super) mod lock;
 pub(super) mod outputs;
-pub(super) mod sources;
 
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
@@ -12,19 +11,18 @@ use std::panic::resume_unwind;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
+use crate::cli::locations::Locations;
 use crate::cli::options::planning::Planning;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::secrets::{Resolver, Unresolved, Use, Values, checks, fingerprints};
+use crate::cli::sources::{self, Configuration};
 use crate::cli::terminal::Ui;
 use crate::config;
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{Address, Callback, Desired, Organization, Recorded, Salt, SecretIndex};
 use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
-use locations::Locations;
 use lock::tell_copies;
-use sources::Configuration;
 
 /// Which secrets to resolve, and how.
 #[derive(Clone, Debug)]
@@ -63,19 +61,17 @@ pub(crate) struct Loaded {
 impl Loaded {
     /// Reads and checks the configuration, and resolves its secrets unless told not to.
     pub(crate) async fn read(
-        global: &Global,
         locations: &Locations,
         resolve: Option<Resolve>,
         ui: &mut Ui,
     ) -> Result<Self, Failure> {
         let read = sources::parse(&locations.config, &locations.given)?;
-        Self::checked(global, locations, read, resolve, ui).await
+        Self::checked(locations, read, resolve, ui).await
     }
 
     /// The same and, at the same time, what is recorded: the two know nothing of each other, and
     /// reading them is nearly all that a plan does.
     pub(crate) async fn read_with_state(
-        global: &Global,
         locations: &Locations,
         resolve: Option<Resolve>,
         ui: &mut Ui,
@@ -93,7 +89,7 @@ impl Loaded {
         };
         let (read, peeked) = tokio::join!(reading, peeking);
         let read = read.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-        let loaded = Self::checked(global, locations, read, resolve, ui).await;
+        let loaded = Self::checked(locations, read, resolve, ui).await;
         let loaded = loaded.map_err(advise_no_secrets)?;
         let (store, recorded) = peeked?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
@@ -102,7 +98,6 @@ impl Loaded {
     }
 
     async fn checked(
-        global: &Global,
         locations: &Locations,
         (configuration, parsed): (Configuration, config::Parsed),
         resolve: Option<Resolve>,
@@ -122,7 +117,7 @@ impl Loaded {
             loaded.only = only;
             let folder = loaded.configuration.folder.clone();
             let accounts = loaded.desired.accounts.values();
-            let resolver = Resolver::new(folder, commands, accounts, global.sandbox);
+            let resolver = Resolver::new(folder, commands, accounts, locations.cloud.is_some());
             let values = loaded.resolve(&resolver, ui).await?;
             let warnings = loaded.drawn(values.warnings.clone());
             ui.diagnostics(&warnings);

@@ -3,9 +3,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::locations::Locations;
-use super::sources;
 use crate::cli::exit::Failure;
+use crate::cli::locations::Locations;
+use crate::cli::sources;
 use crate::cli::written;
 use crate::state::{Paths, followed};
 

@@ -10,19 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use crate::apply::{self, Settings, Tools};
+use crate::apply::{self, Tools};
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::global::Global;
+use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::process::signals;
 use crate::cli::random::random;
 use crate::cli::remote::Remote;
 use crate::cli::remote::signers;
 use crate::cli::secrets::{Resolver, Unresolved, Values, checks, fingerprints};
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::{print, refused};
-use crate::cli::workspace::locations::Locations;
 use crate::cli::workspace::lock::lock;
 use crate::cli::workspace::outputs;
 use crate::cli::workspace::{Loaded, Resolve, check_aim, uses_of, waiting};
@@ -49,12 +49,12 @@ impl Wish {
     }
 }
 
-pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let files = [
         ("--json-into", args.json_into.as_deref()),
         ("--metrics-file", args.metrics_file.as_deref()),
     ];
-    outputs::check(&Locations::of(global)?, args.plan.as_deref(), &files)?;
+    outputs::check(settings.locations()?, args.plan.as_deref(), &files)?;
     if let Some(path) = &args.json_into {
         ui.json_into(path)?;
     }
@@ -62,7 +62,7 @@ pub(crate) async fn run(global: &Global, args: Args, ui: &mut Ui) -> Result<Exit
         ui.hush();
     }
     let mut told = Told::begin();
-    let ended = locked(global, &args, &mut told, ui).await;
+    let ended = locked(settings, &args, &mut told, ui).await;
     if let Some(path) = &args.metrics_file {
         let exit = ended
             .as_ref()
@@ -80,7 +80,7 @@ const fn approved(args: &Args) -> bool {
 }
 
 async fn locked(
-    global: &Global,
+    settings: &Settings,
     args: &Args,
     told: &mut Told,
     ui: &mut Ui,
@@ -91,7 +91,7 @@ async fn locked(
             "Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed.",
         ));
     }
-    let locations = Locations::of(global)?;
+    let locations = settings.locations()?;
     if let Some(most) = args.jitter {
         jitter::wait(most, ui).await?;
     }
@@ -99,13 +99,11 @@ async fn locked(
         Wish::Saved(Box::new(saved(path)?))
     } else {
         let resolve = Some(Resolve::of(&args.planning)?);
-        Wish::Configuration(Box::new(
-            Loaded::read(global, &locations, resolve, ui).await?,
-        ))
+        Wish::Configuration(Box::new(Loaded::read(locations, resolve, ui).await?))
     };
     told.environment = Some(wish.environment());
-    let state = lock(&locations, wish.environment(), args.lock_timeout, ui).await?;
-    let ended = with_state(global, args, &locations, &wish, &state, told, ui).await;
+    let state = lock(settings, wish.environment(), args.lock_timeout, ui).await?;
+    let ended = with_state(settings, args, locations, &wish, &state, told, ui).await;
     told.recorded = Some(state.read(Holdings::of));
     let released = state.release().await;
     let exit = ended?;
@@ -114,7 +112,7 @@ async fn locked(
 }
 
 async fn with_state(
-    global: &Global,
+    settings: &Settings,
     args: &Args,
     locations: &Locations,
     wish: &Wish,
@@ -140,7 +138,7 @@ async fn with_state(
             state.read(|recorded| check_aim(recorded, &plan.destination))?;
             state.read(|recorded| check_fresh(plan, recorded))?;
             let mut plan = Plan::clone(plan);
-            let values = resolve_saved(global, args, &mut plan, ui).await?;
+            let values = resolve_saved(settings, args, &mut plan, ui).await?;
             (plan, values.known)
         }
     };
@@ -153,7 +151,7 @@ async fn with_state(
         return record_only(&plan, state, ui).await;
     }
     let known = state.read(|recorded| signers::known(&plan, recorded));
-    let remote = Remote::connect(global, locations, &plan, &known, args.rate).await?;
+    let remote = Remote::connect(locations, &plan, &known, args.rate).await?;
     state.read(|recorded| signers::check(&plan, &remote.signers, recorded))?;
     for account in signers::changed(&remote.signers, &known) {
         if !remote.owners.contains_key(account) || known[account].account_id.is_none() {
@@ -202,7 +200,7 @@ async fn calls(
         .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
     let now = apply::WallClock::now(&SystemClock);
     let paces = state.read(|recorded| apply::paces(plan, recorded, rate, now));
-    let settings = Settings {
+    let limits = apply::Settings {
         parallelism: parallelism(args, plan, paces.len(), remote.connections, ui),
         max_retries: args.max_retries,
         wait: !args.no_wait,
@@ -218,7 +216,7 @@ async fn calls(
         stop,
     };
     ui.start_progress(plan.changes().count());
-    let report = apply::apply(plan, tools, &settings, ui).await;
+    let report = apply::apply(plan, tools, &limits, ui).await;
     ui.finish_progress();
     let saved = state.save().await;
     conclude(&report, ui);
@@ -349,7 +347,7 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
             path.display()
         ))
     })?;
-    if crate::cli::workspace::sources::is_yaml(path) {
+    if crate::cli::sources::is_yaml(path) {
         let message = format!(
             "`{}` is a configuration, and apply takes a saved plan",
             path.display()
@@ -432,14 +430,19 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
 /// Resolves the secrets of a saved plan's adds. Their values must be those it was made with; what the
 /// record gets of them is added to the plan.
 async fn resolve_saved(
-    global: &Global,
+    settings: &Settings,
     args: &Args,
     plan: &mut Plan,
     ui: &mut Ui,
 ) -> Result<Values, Failure> {
-    let folder = crate::cli::workspace::sources::folder(&global.config);
+    let folder = crate::cli::sources::folder(settings.config());
     let commands = args.planning.commands;
-    let resolver = Resolver::new(folder, commands, plan.accounts.values(), global.sandbox);
+    let resolver = Resolver::new(
+        folder,
+        commands,
+        plan.accounts.values(),
+        settings.flags.sandbox,
+    );
     let pairs: BTreeSet<_> = plan
         .changes()
         .filter_map(Change::adds)

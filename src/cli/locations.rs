@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::sources;
 use crate::cli::exit::Failure;
 use crate::cli::options::global::Global;
 use crate::cli::options::variables;
+use crate::cli::sources;
 use crate::client::Endpoint;
 use crate::config;
 use crate::model::{Environment, Recorded};
@@ -32,6 +32,8 @@ pub(crate) struct Locations {
     named: bool,
     /// The embedded sandbox's cloud, when `--sandbox` was given.
     pub(crate) cloud: Option<PathBuf>,
+    /// Certificates to trust beside those of the system.
+    pub(crate) certificates: Option<PathBuf>,
     /// What `--endpoint` gave.
     pub(crate) endpoint: Option<Endpoint>,
 }
@@ -79,8 +81,14 @@ impl Locations {
             state,
             cloud,
             endpoint,
+            certificates: global.ca_file.clone(),
             named: global.state.is_some(),
         })
+    }
+
+    /// Whether no flag names a state or what calls go to.
+    pub(crate) const fn are_default(&self) -> bool {
+        !self.named && self.endpoint.is_none() && self.cloud.is_none()
     }
 
     /// What to say of the state's name, if it is an older one.

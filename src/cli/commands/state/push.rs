@@ -1,60 +1,57 @@
-//! `state pull` and `state push`: the whole state out of its place, and into it. Neither makes a call.
+//! `state push`: puts a state file in the place of the state.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::none_on_the_way;
+use super::open;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::lock::Lock;
+use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::locations::Locations;
-use crate::cli::workspace::lock::lock;
+use crate::cli::workspace::edit::locked;
 use crate::model::{Address, Recorded};
 use crate::render::counted;
 use crate::state::{Place, StateError, format};
 
-/// Prints what is recorded, the journal folded in, as a state file.
-pub(crate) async fn pull(locations: &Locations, ui: &mut Ui) -> Result<Exit, Failure> {
-    let recorded = locations.recorded().await?;
-    ui.bytes(|mut out| format::write(&recorded, &mut out));
-    Ok(Exit::Done)
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What `state pull` has printed; - for standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    lock: Lock,
 }
 
-/// Puts a state file in the place of what is recorded.
-pub(crate) async fn push(
-    locations: &Locations,
-    file: &Path,
-    Lock { lock_timeout }: Lock,
-    ui: &mut Ui,
-) -> Result<Exit, Failure> {
+pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let Args { file, lock } = args;
     let mut new = read(file).await?;
-    let environment = locations
-        .store()?
+    let store = settings.locations()?.store()?;
+    let environment = store
         .peek()
         .await?
         .map_or(new.environment, |recorded| recorded.environment);
-    let state = lock(locations, environment, lock_timeout, ui).await?;
-    // One of format 1 does not say it.
-    let destination = state.read(|recorded| recorded.destination.clone());
-    new.destination = new.destination.or(destination);
     let callbacks = counted(new.len(), "callback", "callbacks");
-    let pushed = match state.read(|recorded| compare(recorded, &new, file)) {
-        Ok(News::Same) => Ok(false),
-        Ok(News::Other) => state
-            .replace(new)
-            .await
-            .map(|()| true)
-            .map_err(Failure::from),
-        Err(refused) => Err(refused),
-    };
-    let serial = state.read(|recorded| recorded.serial);
-    state.release().await?;
-    if pushed? {
+    let (pushed, serial) = locked(settings, environment, *lock, ui, async |state| {
+        // A state file of format 1 does not hold it.
+        let destination = state.read(|recorded| recorded.destination.clone());
+        new.destination = new.destination.or(destination);
+        let news = state.read(|recorded| compare(recorded, &new, file))?;
+        let pushed = match news {
+            News::Same => false,
+            News::Other => {
+                state.replace(new).await?;
+                true
+            }
+        };
+        Ok((pushed, state.read(|recorded| recorded.serial)))
+    })
+    .await?;
+    if pushed {
         ui.say(format_args!(
             "Pushed: the state has {callbacks} now, at serial {serial}."
         ));
     } else {
         ui.say(format_args!(
-            "Nothing was pushed: the state holds just that, at serial {serial}."
+            "Nothing was pushed: the state is the same already, at serial {serial}."
         ));
     }
     Ok(Exit::Done)
@@ -133,7 +130,7 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
         ));
     }
     // Not only what is older can have lost a call: an edited file may leave it out.
-    none_on_the_way(recorded.iter().filter_map(|(scope, url, entry)| {
+    open::check_entries(recorded.iter().filter_map(|(scope, url, entry)| {
         let lost = entry.lost?;
         let kept = new.get(scope, url).and_then(|entry| entry.lost);
         let knows =

@@ -1,0 +1,121 @@
+//! Printing what is wrong: problems in the configuration, the error that ends a command, and outputs that are
+//! not whole.
+
+use super::Ui;
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Failure;
+use crate::diag::{Diagnostic, Severity};
+use crate::render::{self, Style};
+
+impl Ui {
+    /// Problems in the configuration. Many of one kind are folded in text, never in JSON.
+    pub(crate) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        if self.takes_json() {
+            for diagnostic in diagnostics {
+                self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
+            }
+        }
+        if self.json {
+            self.flush();
+            return;
+        }
+        let told = |diagnostic: &&Diagnostic| !self.quiet || diagnostic.severity == Severity::Error;
+        let told: Vec<_> = diagnostics.iter().filter(told).cloned().collect();
+        let colour = self.err.style.colour;
+        for text in render::diagnostics(&told, self.in_full, colour) {
+            self.err.write(format_args!("{text}\n"));
+        }
+        self.err.flush();
+    }
+
+    /// An error that ends the command.
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        self.finish_progress();
+        self.flush();
+        let failure = &self.followable(failure);
+        self.diagnostics(&failure.diagnostics);
+        let Failure {
+            exit,
+            message,
+            advice,
+            diagnostics: _,
+        } = failure;
+        self.json_line(&render::error_json(
+            message,
+            advice.as_deref(),
+            exit.code(),
+            SystemClock.now(),
+        ));
+        if self.json {
+            self.flush();
+            return;
+        }
+        self.error_text(failure);
+    }
+
+    /// With advice that can be followed where this command works.
+    fn followable(&self, failure: &Failure) -> Failure {
+        let (all, configuration) = &self.flags;
+        let failure = failure.clone().in_place(all, configuration);
+        if self.sandbox {
+            failure.in_the_sandbox()
+        } else {
+            failure
+        }
+    }
+
+    /// What [`Self::failure`] says, all of it, without colour and as wide as it is.
+    pub(crate) fn plain(&self, failure: &Failure) -> String {
+        let failure = &self.followable(failure);
+        let mut text = String::new();
+        for problem in render::diagnostics(&failure.diagnostics, self.in_full, false) {
+            text.push_str(&problem);
+            text.push('\n');
+        }
+        let (message, advice) = (&failure.message, failure.advice.as_deref());
+        let style = Style::plain(SystemClock.now());
+        // Writing to a String does not fail.
+        let _ = render::error_text(message, advice, &style, &mut text);
+        text
+    }
+
+    fn error_text(&mut self, failure: &Failure) {
+        let (style, mut text) = (self.err.style, String::new());
+        // Writing to a String does not fail.
+        let _ = render::error_text(
+            &failure.message,
+            failure.advice.as_deref(),
+            &style,
+            &mut text,
+        );
+        self.err.write(format_args!("{text}"));
+        self.err.flush();
+    }
+
+    /// Says which outputs are not whole, if any, as text in any case: where events go may be one of
+    /// them. An output whose reader went away is not meant.
+    pub(crate) fn tell_unwritten(&mut self) -> bool {
+        self.flush();
+        let mut all = Vec::new();
+        if let Some(error) = self.out.error.take() {
+            all.push(("standard output".to_owned(), error));
+        }
+        if let Some((path, into)) = &mut self.into
+            && let Some(error) = into.error.take()
+        {
+            all.push((format!("the events `{}`", path.display()), error));
+        }
+        all.append(&mut self.unwritten);
+        for (what, error) in &all {
+            let failure = Failure::error(format!("{what} can't be written: {error}")).advice(
+                "What was called and recorded does not depend on it. Make room, or write elsewhere.",
+            );
+            self.failure(&failure);
+            if self.json {
+                self.error_text(&failure);
+            }
+        }
+        !all.is_empty()
+    }
+}

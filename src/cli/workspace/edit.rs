@@ -1,0 +1,52 @@
+//! Changes to what is recorded, made under the state's lock and without a call.
+
+use super::lock::lock;
+use crate::cli::exit::Failure;
+use crate::cli::options::lock::Lock;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Ui;
+use crate::model::{Environment, Recorded};
+use crate::state::Locked;
+
+/// Locks the state, does `work`, and releases the lock whether the work succeeded or not.
+pub(crate) async fn locked<T>(
+    settings: &Settings,
+    environment: Environment,
+    wait: Lock,
+    ui: &mut Ui,
+    work: impl AsyncFnOnce(&Locked) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let state = lock(settings, environment, wait.lock_timeout, ui).await?;
+    let done = work(&state).await;
+    let released = state.release().await;
+    let done = done?;
+    released?;
+    Ok(done)
+}
+
+/// Locks the state, changes what is recorded, saves it and releases the lock. `change` returns whether it
+/// changed anything; it must not have, where it fails.
+pub(crate) async fn edit(
+    settings: &Settings,
+    environment: Environment,
+    wait: Lock,
+    ui: &mut Ui,
+    change: impl FnOnce(&mut Recorded) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    locked(settings, environment, wait, ui, async |state| {
+        let mut refused = None;
+        state.edit(|recorded| match change(recorded) {
+            Ok(changed) => changed,
+            Err(failure) => {
+                refused = Some(failure);
+                false
+            }
+        });
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        state.save().await?;
+        Ok(())
+    })
+    .await
+}
