@@ -1,4 +1,4 @@
-//! The command line, word for word. What it means is resolved in `settings`; nothing deeper sees clap.
+//! The command line: the global options and the commands. The arguments of a command are beside it.
 
 use clap::{Parser, Subcommand};
 
@@ -10,9 +10,9 @@ use super::options::global::Global;
 
 /// Declarative callback URLs for Tencent eSign (腾讯电子签).
 ///
-/// callbacks.yaml says which URLs each organization shall have; `plan` shows what would change,
-/// `apply` changes it, and a state file remembers what is proven, assumed and unknown of an API that
-/// can't be read back.
+/// callbacks.yaml declares the URLs of each organization. `plan` shows what would change and `apply`
+/// changes it. eSign can't be asked for its callbacks, so a state file records them, with what is proven,
+/// assumed or unknown of each.
 #[derive(Debug, Parser)]
 #[command(name = "ess-callbacks", version, propagate_version = true)]
 #[command(max_term_width = 100, arg_required_else_help = true)]
@@ -24,38 +24,37 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a commented callbacks.yaml, its schema and .gitignore lines. Asks nothing.
+    /// Write a commented callbacks.yaml, its schema and lines for .gitignore.
     Init,
-    /// Check the configuration, reporting every problem at once.
+    /// Check the configuration and report every problem.
     Validate(validate::Args),
-    /// Show what apply would change. Needs no eSign credentials and no network.
+    /// Show what apply would change. Needs neither eSign credentials nor the network.
     #[command(after_long_help = help::exit_codes())]
     Plan(plan::Args),
-    /// Make eSign hold what the configuration declares.
+    /// Change the callbacks at eSign to match the configuration.
     #[command(after_long_help = help::credentials_and_exit_codes())]
     Apply(apply::Args),
     /// Show a saved plan, or the state.
     Show(show::Args),
-    /// Record callbacks that eSign already has, as assumed. Makes no call.
+    /// Record declared callbacks that eSign already has. Makes no call.
     Import(import::Args),
-    /// Look at the state, or repair it.
+    /// Show or repair the state.
     #[command(subcommand)]
     State(state::Args),
-    /// Remove a lock that its owner left behind.
+    /// Remove a lock whose owner is gone.
     Unlock(unlock::Args),
-    /// Make secrets.
+    /// Generate secrets.
     #[command(subcommand)]
     Secret(secret::Args),
-    /// Serve the sandbox: an eSign of your own, for any client.
+    /// Serve the sandbox, a local imitation of eSign, for any client.
     Sandbox(sandbox::Args),
-    /// Explain an error or warning, as docs/errors.md does.
+    /// Explain the code of an error or warning.
     Explain(explain::Args),
-    /// Format the configuration, and print the names of the files that changed.
+    /// Format the configuration and print the names of the changed files.
     Fmt(fmt::Args),
-    /// Print the version, as --version does.
+    /// Print the version.
     #[command(hide = true)]
     Version,
     /// Print the JSON Schema of callbacks.yaml.

@@ -1,4 +1,4 @@
-//! This machine's clock. Nothing below `cli` reads it.
+//! The clock of this machine, which only `cli` reads.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,6 @@ use crate::apply::WallClock;
 use crate::model::Timestamp;
 use crate::sandbox::Clock;
 
-/// This machine's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock;
 
@@ -19,7 +18,7 @@ impl WallClock for SystemClock {
     }
 }
 
-/// This machine's clock, as the sandbox wants it.
+/// This machine's clock for the sandbox, in microseconds.
 pub(crate) fn of_sandbox() -> Clock {
     Clock::new(|| {
         let since = SystemTime::now()

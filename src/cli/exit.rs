@@ -1,4 +1,4 @@
-//! How a command ends: its exit code, and its error in words.
+//! How a command ends: its exit code, and its error.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -6,33 +6,32 @@ use std::process::ExitCode;
 use crate::diag::Diagnostic;
 use crate::state::{ErrorKind, StateError};
 
-/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done, or nothing to do.
+    /// Success, also if there was nothing to do.
     Done,
     /// An error before any call.
     Error,
     /// Changes are pending; only `plan --detailed-exitcode`.
     Pending,
-    /// An apply did not do all of its plan.
+    /// An apply did not make all changes of its plan.
     Incomplete,
-    /// The outcome of a call is not known.
+    /// The outcome of a call is unknown.
     Unknown,
     /// A guard refused the plan.
     Guarded,
     /// Another program holds the lock.
     Locked,
-    /// The saved plan is not for this state, or no longer.
+    /// The plan is not for this state, or is out of date.
     Stale,
-    /// The command line makes no sense.
+    /// Invalid command line.
     Usage,
     /// Ctrl-C, or a signal that means the same.
     Interrupted,
 }
 
 impl Exit {
-    /// All of them, by number.
+    /// All, by code.
     pub(crate) const ALL: [Self; 10] = [
         Self::Done,
         Self::Error,
@@ -46,30 +45,29 @@ impl Exit {
         Self::Interrupted,
     ];
 
-    /// What it means, as the help and docs/commands.md say it.
+    /// What help and docs/commands.md say of it.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done, or nothing to do",
             Self::Error => {
-                "an error before any call was made, or the output could not be written whole"
+                "an error before any call was made, or the output could not be written completely"
             }
             Self::Pending => "changes are pending; only with `plan --detailed-exitcode`",
             Self::Incomplete => "apply incomplete: some changes failed or were not attempted",
             Self::Unknown => {
-                "the outcome of a call is not known, or a change waits for a lost call; run `apply` again"
+                "the outcome of a call is unknown, or a change waits for a lost call; run `apply` again"
             }
             Self::Guarded => "a guard refused the plan; the output says how to allow it",
             Self::Locked => "another program holds the state's lock",
             Self::Stale => {
-                "the saved plan is stale, foreign or damaged, the state records calls to another place, or the calls are not \
-                 those of `--expect-digest`"
+                "the saved plan is out of date, for another state or damaged; the state records calls to another place; \
+                 or the plan does not have the digest of `--expect-digest`"
             }
-            Self::Usage => "the command line or a variable for it is wrong",
+            Self::Usage => "invalid command line, or an invalid environment variable for it",
             Self::Interrupted => "interrupted by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT",
         }
     }
 
-    /// The number that scripts see.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -92,15 +90,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do its work.
+/// The error that ends a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// What was tried and what is wrong, in one sentence without a full stop.
+    /// One sentence without a full stop.
     pub(crate) message: String,
-    /// What to do next, in sentences.
+    /// What to do next, in whole sentences.
     pub(crate) advice: Option<String>,
-    /// The problems in the configuration, when that is what is wrong.
+    /// The problems in the configuration, if it is invalid.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -128,8 +126,8 @@ impl Failure {
         self
     }
 
-    /// The same where `--sandbox` was given, whose files nobody names: advice to name another state can't
-    /// be followed there.
+    /// The same with `--sandbox`, which can't be combined with `--state`: advice to give another state is
+    /// replaced.
     #[must_use]
     pub(crate) fn in_the_sandbox(self) -> Self {
         let Some(advice) = self
@@ -144,13 +142,13 @@ impl Failure {
         if !followable.is_empty() && !followable.ends_with(' ') {
             followable.push(' ');
         }
-        followable += "The sandbox keeps its things in `.ess-callbacks/`, beside the configuration; delete that folder \
+        followable += "The sandbox keeps its files in `.ess-callbacks/`, beside the configuration; delete that folder \
                        to start over.";
         self.advice(followable)
     }
 
-    /// The same with global flags in the commands that advice names in full, so that they work on what this
-    /// command worked on: `all`, or the one that names the configuration where that is all they read.
+    /// The same with this command's global options in the commands that the advice names: `all` of them, or
+    /// only `configuration` for a command that uses no other.
     #[must_use]
     pub(crate) fn in_place(self, all: &str, configuration: &str) -> Self {
         const COMMANDS: [&str; 6] = ["apply", "import", "plan", "show", "state", "unlock"];
@@ -191,7 +189,7 @@ impl From<StateError> for Failure {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and its causes, in one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -219,7 +217,7 @@ mod tests {
     #[test]
     fn in_the_sandbox_no_other_state_can_be_named() {
         let said = |advice: &str| Failure::error("no").advice(advice).in_the_sandbox().advice;
-        let start_over = "The sandbox keeps its things in `.ess-callbacks/`, beside the configuration; delete that \
+        let start_over = "The sandbox keeps its files in `.ess-callbacks/`, beside the configuration; delete that \
                           folder to start over.";
         assert_eq!(said("Wait. Or not.").unwrap(), "Wait. Or not.");
         assert_eq!(said("Name another with --state.").unwrap(), start_over);

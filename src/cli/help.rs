@@ -5,23 +5,23 @@ use std::fmt::Write as _;
 use super::exit::Exit;
 
 const EXAMPLES: [(&str, &str); 6] = [
-    ("init", "write a configuration to begin with"),
-    ("--sandbox apply", "try it out, without an account"),
-    ("plan", "show what would be called"),
-    ("apply", "call it, after asking"),
-    ("plan --out plan.json", "save a plan for a review"),
-    ("apply plan.json", "call what was reviewed"),
+    ("init", "write a first configuration"),
+    ("--sandbox apply", "try it without an account"),
+    ("plan", "show what would change"),
+    ("apply", "change it, after asking"),
+    ("plan --out plan.json", "save a plan for review"),
+    ("apply plan.json", "apply the reviewed plan"),
 ];
 
 const CREDENTIALS: &str = "\
 Credentials:
   An account takes them from its `profile` (~/.tccli/NAME.credential) or its `env` in callbacks.yaml.
-  One that has neither, and `default` where no account is declared, takes TENCENTCLOUD_SECRET_ID and
-  TENCENTCLOUD_SECRET_KEY, and with temporary credentials TENCENTCLOUD_TOKEN or
-  TENCENTCLOUD_SECURITY_TOKEN. --sandbox needs none.
+  An account that has neither, and `default` if no account is declared, takes them from
+  TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY. Temporary credentials also need
+  TENCENTCLOUD_TOKEN or TENCENTCLOUD_SECURITY_TOKEN. --sandbox needs no credentials.
 ";
 
-/// What the help of the program ends with.
+/// The end of the program's help.
 pub(crate) fn examples_and_exit_codes() -> String {
     let mut text = "Examples:\n".to_owned();
     for (arguments, what) in EXAMPLES {
@@ -33,12 +33,12 @@ pub(crate) fn examples_and_exit_codes() -> String {
     text
 }
 
-/// What the help of `apply` ends with.
+/// The end of the help of `apply`.
 pub(crate) fn credentials_and_exit_codes() -> String {
     format!("{CREDENTIALS}\n{}", exit_codes())
 }
 
-/// What the help of a command ends with.
+/// The end of the help of a command that makes a plan.
 pub(crate) fn exit_codes() -> String {
     let mut text = "Exit codes:\n".to_owned();
     for exit in Exit::ALL {

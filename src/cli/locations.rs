@@ -1,4 +1,4 @@
-//! Where a command works: its configuration, its state, and what it calls.
+//! Where a command works: its configuration, its state, and the destination of its calls.
 
 use std::path::{Path, PathBuf};
 
@@ -19,42 +19,40 @@ const SANDBOX_FOLDER: &str = ".ess-callbacks";
 /// `callbacks.yaml`.
 const COMMON_STATE: &str = "callbacks.state.json";
 
-/// Where things are.
 #[derive(Clone, Debug)]
 pub(crate) struct Locations {
-    /// The configuration, as named.
+    /// The configuration, as `-f` names it.
     pub(crate) config: PathBuf,
-    /// Values for its variables.
+    /// Values for the variables of the configuration.
     pub(crate) given: config::Given,
-    /// The state file.
     pub(crate) state: PathBuf,
-    /// It was given with --state.
+    /// Whether `--state` gave it.
     named: bool,
-    /// The embedded sandbox's cloud, when `--sandbox` was given.
+    /// The file of the embedded sandbox's callbacks, with `--sandbox`.
     pub(crate) cloud: Option<PathBuf>,
     /// Certificates to trust beside those of the system.
     pub(crate) certificates: Option<PathBuf>,
-    /// What `--endpoint` gave.
+    /// The value of `--endpoint`.
     pub(crate) endpoint: Option<Endpoint>,
 }
 
 impl Locations {
     pub(crate) fn of(global: &Global) -> Result<Self, Failure> {
         let folder = sources::folder(&global.config);
-        // For messages: `./x` is a longer way to say `x`.
+        // Messages show `x`, not `./x`.
         let folder = if folder == Path::new(".") {
             PathBuf::new()
         } else {
             folder
         };
         if global.sandbox && (global.state.is_some() || global.endpoint.is_some()) {
-            let message = "--sandbox works on a state and an eSign of its own, so it can't be given together \
-                           with --state or --endpoint";
+            let message = "--sandbox has a separate state and makes no calls to eSign, so it can't be used with --state or \
+                           --endpoint";
             return Err(Failure::usage(message).advice(
                 "Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.",
             ));
         }
-        // Before anything is read: a mistake in a flag is told as one.
+        // Before anything is read, so that an invalid option is reported as one.
         let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();
         let endpoint = endpoint.map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
         if let Some(state) = &global.state {
@@ -86,12 +84,12 @@ impl Locations {
         })
     }
 
-    /// Whether no flag names a state or what calls go to.
+    /// Whether neither `--state`, `--endpoint` nor `--sandbox` was given.
     pub(crate) const fn are_default(&self) -> bool {
         !self.named && self.endpoint.is_none() && self.cloud.is_none()
     }
 
-    /// What to say of the state's name, if it is an older one.
+    /// The note about a state with the default name of older versions.
     pub(crate) fn older_name(&self) -> Option<String> {
         let stem = self.config.file_stem()?.to_string_lossy();
         let is_common = self.state.file_name()? == COMMON_STATE;
@@ -107,7 +105,7 @@ impl Locations {
         })
     }
 
-    /// What calls go to.
+    /// The destination of calls.
     pub(crate) fn destination(&self, environment: Environment) -> Destination {
         match &self.endpoint {
             _ if self.cloud.is_some() => Destination::Sandbox,
@@ -118,7 +116,7 @@ impl Locations {
         }
     }
 
-    /// The state, in a folder that is there. The sandbox's is made with its state.
+    /// The state, whose folder must exist, except the sandbox's.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
         if self.cloud.is_none() {
             check_folder(&self.state)?;
@@ -126,14 +124,18 @@ impl Locations {
         Ok(Store::on_disk(&self.state))
     }
 
-    /// What is recorded; a failure where nothing is.
+    /// What is recorded.
+    ///
+    /// # Errors
+    ///
+    /// There is no state, or it can't be read.
     pub(crate) async fn recorded(&self) -> Result<Recorded, Failure> {
         let recorded = self.store()?.peek().await?;
         recorded.ok_or_else(|| missing(&self.state))
     }
 }
 
-/// There is nothing to look at.
+/// The error for a state that does not exist.
 pub(crate) fn missing(path: &Path) -> Failure {
     let folder = path.parent().unwrap_or(Path::new(""));
     let rehearsed = folder
@@ -141,16 +143,16 @@ pub(crate) fn missing(path: &Path) -> Failure {
         .join("sandbox.state.json")
         .exists();
     let sandbox = if rehearsed {
-        "There is one of the sandbox: add `--sandbox` to look at it. "
+        "The sandbox has a state: add `--sandbox` to show it. "
     } else {
         ""
     };
     Failure::error(format!("there is no state `{}`", path.display())).advice(format!(
-        "{sandbox}The first apply or import makes it. Name another with --state."
+        "{sandbox}The first apply or import creates it. Name another state with --state."
     ))
 }
 
-/// A remote state must not become a folder called `s3:`.
+/// Refuses a URL, which would become a folder with a name such as `s3:`.
 fn no_remote_state(state: &Path) -> Result<(), Failure> {
     let text = state.to_string_lossy();
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
@@ -177,7 +179,7 @@ fn state_of(config: &Path, folder: &Path) -> PathBuf {
     let mut name = stem.to_owned();
     name.push(".state.json");
     let own = folder.join(name);
-    // Before stages, every configuration had this one. With a callbacks.yaml it belongs to that.
+    // The default of older versions. In a folder with a callbacks.yaml it belongs to that.
     let is_older = common.exists() && !own.exists();
     let has_owner = ["callbacks.yaml", "callbacks.yml"]
         .iter()

@@ -1,4 +1,4 @@
-//! The program: composes everything, and alone reads the environment, the clock and the terminal.
+//! The program: composes the layers. Only this one reads the environment, the clock and the terminal.
 //!
 //! Each command is a file in `commands`, with its arguments. `exit` is the table of exit codes; only `terminal`
 //! prints.
@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     for (name, meant) in command_line::strange_variables() {
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         ui.aside(format_args!(
-            "Warning: the environment variable {name} means nothing here{meant}"
+            "Warning: unknown environment variable {name}{meant}"
         ));
     }
     let ended = run(&settings, command, &mut ui);
@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
         failure.exit
     });
     ui.flush();
-    if !ui.tell_unwritten() {
+    if !ui.report_unwritten() {
         return exit.into();
     }
     match exit {
@@ -111,7 +111,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
     }
 }
 
-/// One thread is enough to read files, and starts faster; calls and serving get two.
+/// One thread is enough to read files, and starts faster; making calls and serving the sandbox get two.
 fn runtime(threads: usize) -> Result<Runtime, Failure> {
     let mut builder = match threads {
         1 => Builder::new_current_thread(),
@@ -121,13 +121,17 @@ fn runtime(threads: usize) -> Result<Runtime, Failure> {
         .enable_all()
         .worker_threads(threads)
         .build()
-        .map_err(|error| Failure::error(format!("the program can't start its threads: {error}")))
+        .map_err(|error| {
+            Failure::error(format!(
+                "the threads of the program can't be started: {error}"
+            ))
+        })
 }
 
-/// A command line that makes no sense, or asks for help.
+/// Prints help, or the error of an invalid command line.
 fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
     if error.use_stderr() && command_line::wants_json(words) {
-        // Whoever reads events reads this one too.
+        // A program that reads events gets the error as one.
         let lines = [
             render::version_json(env!("CARGO_PKG_VERSION"), SystemClock.now()),
             render::usage_json(&error.to_string(), Exit::Usage.code(), SystemClock.now()),
@@ -140,7 +144,7 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
         }
         .into();
     }
-    // A value that makes no sense is shown, and may come from the environment.
+    // An invalid value is shown, and may come from the environment.
     let text = error.render().to_string();
     let harmless = neutral(&text);
     let printed = if text == harmless {
@@ -156,7 +160,7 @@ fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
         reason = "a foreign enum that may grow"
     )]
     match error.kind() {
-        // Nobody to tell when help can't be printed; the code says it.
+        // The exit code alone says that help could not be printed.
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if lost => Exit::Error.into(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
         _ => Exit::Usage.into(),

@@ -1,4 +1,4 @@
-//! What the global flags and the environment mean, resolved once at the start.
+//! The global options, resolved with the environment once at the start.
 
 use std::path::Path;
 
@@ -6,16 +6,15 @@ use super::exit::Failure;
 use super::locations::Locations;
 use super::options::global::{Colour, Global};
 
-/// What holds for the whole run of a command.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The flags as they were given: for output, and for commands that a person copies.
+    /// The options as they were given.
     pub(crate) flags: Global,
-    /// The command that runs, for those who wait for its lock.
+    /// The running command, as the lock file names it.
     pub(crate) command: String,
-    /// When output is in colour, with all that the environment says.
+    /// When to print in colour, with the environment considered.
     pub(crate) colour: Colour,
-    /// An error in these flags concerns only the commands that use them.
+    /// An error is reported only by commands that use them.
     locations: Result<Locations, Failure>,
 }
 
@@ -38,14 +37,14 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The flags that say it contradict each other, or have an invalid value.
+    /// The options are invalid, or can't be used together.
     pub(crate) fn locations(&self) -> Result<&Locations, Failure> {
         self.locations.as_ref().map_err(Clone::clone)
     }
 }
 
-/// When to print in colour: the flags say first, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and the
-/// terminal.
+/// When to print in colour. The options take precedence, then `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and
+/// the terminal.
 fn colour(global: &Global) -> Colour {
     let value = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let zero = |value: &std::ffi::OsString| value == "0";

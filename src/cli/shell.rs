@@ -1,11 +1,11 @@
-//! Commands to copy: what a person is told to type next works as it stands.
+//! Commands for a person to copy, which work without changes.
 
 use std::path::Path;
 
 use super::options::global::Global;
 use super::options::secret_commands::Commands;
 
-/// A path as one word of a POSIX shell that is no flag.
+/// A path as one word of a POSIX shell that is not taken for an option.
 pub(crate) fn path(path: &Path) -> String {
     let text = path.display().to_string();
     if text.starts_with('-') {
@@ -15,7 +15,7 @@ pub(crate) fn path(path: &Path) -> String {
     }
 }
 
-/// The value of a flag, which may look like one.
+/// An option with a value, which may begin with a dash.
 fn flag(name: &str, value: &str) -> String {
     let value = quoted(value);
     if value.starts_with('-') {
@@ -25,7 +25,7 @@ fn flag(name: &str, value: &str) -> String {
     }
 }
 
-/// The flag that names this configuration to the next command.
+/// The option that names this configuration.
 pub(crate) fn configuration(config: &Path) -> String {
     if config == Path::new("-") {
         " -f -".to_owned()
@@ -38,8 +38,8 @@ pub(crate) fn configuration(config: &Path) -> String {
     }
 }
 
-/// The global flags that say where this command works, for the next one. What an environment variable says,
-/// it says to that one too.
+/// The global options that say where this command works. Those that an environment variable sets are left out:
+/// it also holds for the next command.
 pub(crate) fn place(global: &Global) -> String {
     let mut flags = configuration(&global.config);
     let state = global.state.as_deref();
@@ -56,12 +56,11 @@ pub(crate) fn place(global: &Global) -> String {
     flags
 }
 
-/// `apply PLAN`, with the flags that say where this command works. What an environment variable says,
-/// it says to the next command too.
+/// `apply PLAN` with the options that say where this command works, except those of environment variables.
 pub(crate) fn apply(plan: &Path, global: &Global, commands: Commands) -> String {
     let Global {
         config,
-        // A plan has no variables any more.
+        // A plan has no variables.
         var: _,
         state,
         sandbox,
@@ -79,7 +78,7 @@ pub(crate) fn apply(plan: &Path, global: &Global, commands: Commands) -> String 
             command.push_str(&flag(name, &value.display().to_string()));
         }
     };
-    // A plan needs no configuration, but its secret files and its state stand beside it.
+    // The secret files and the state of a plan are beside its configuration.
     if config != Path::new("callbacks.yaml") && config != Path::new("-") {
         add("config", config);
     }
@@ -119,7 +118,7 @@ fn is_set(flag: &str, value: &Path) -> bool {
     std::env::var_os(variable(flag)).is_some_and(|set| set == value.as_os_str())
 }
 
-/// One word, whatever it holds.
+/// The text as one word.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(plain) {

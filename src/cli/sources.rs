@@ -1,4 +1,4 @@
-//! Reads the configuration's bytes: a file, a directory of files, or standard input.
+//! Reads the configuration: a file, a directory of files, or standard input.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,11 +13,11 @@ use crate::config::{self, Given, Parsed, Source};
 #[derive(Debug)]
 pub(crate) struct Configuration {
     pub(crate) sources: Vec<Source>,
-    /// Relative secret files start here.
+    /// The folder that paths of secret files are relative to.
     pub(crate) folder: PathBuf,
 }
 
-/// Reads what `-f` names.
+/// Reads the configuration at this path.
 pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
     if path == Path::new("-") {
         let source =
@@ -43,7 +43,7 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
     })
 }
 
-/// Reads and checks. Warnings are in the result, errors in the failure.
+/// Reads and checks the configuration. Warnings are in the result.
 pub(crate) fn parse(path: &Path, given: &Given) -> Result<(Configuration, Parsed), Failure> {
     let configuration = read(path)?;
     let beside = beside(path);
@@ -52,11 +52,10 @@ pub(crate) fn parse(path: &Path, given: &Given) -> Result<(Configuration, Parsed
     Ok((configuration, parsed))
 }
 
-/// How large a file beside the configuration may be to be looked at, in bytes.
+/// The size up to which files beside the configuration are read, in bytes.
 const MOST_BESIDE: u64 = 1 << 20;
 
-/// The YAML files beside a single file that may be configurations too. What can't be read is left out:
-/// it is not what was asked for.
+/// Other YAML files beside a single file that may be configurations. Those that can't be read are left out.
 fn beside(path: &Path) -> Vec<Source> {
     let this = path.file_name();
     if path == Path::new("-") || path.is_dir() || !is_yaml(path) {
@@ -79,7 +78,7 @@ fn beside(path: &Path) -> Vec<Source> {
     others.filter_map(read).collect()
 }
 
-/// The folder that belongs to a configuration: itself, or the one its file is in.
+/// The folder of a configuration: a directory itself, or the folder of a file.
 pub(crate) fn folder(path: &Path) -> PathBuf {
     if path == Path::new("-") {
         return PathBuf::from(".");
@@ -93,7 +92,7 @@ pub(crate) fn folder(path: &Path) -> PathBuf {
     }
 }
 
-/// The YAML files of a directory, by name. Hidden ones are left out, as editors make them.
+/// The YAML files of a directory, by name. Hidden files are left out, as editors create them.
 fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(|error| failed(path, &error))? {
@@ -107,7 +106,7 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     if files.is_empty() {
         let message = format!(
-            "the directory `{}` holds no *.yaml or *.yml file",
+            "the directory `{}` has no *.yaml or *.yml file",
             path.display()
         );
         return Err(Failure::error(message).advice(or_begin(&path.join("callbacks.yaml"))));
@@ -116,14 +115,13 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Whether a directory's file is part of its configuration, by its name.
+/// Whether a file of a directory is part of the configuration, by its name.
 pub(crate) fn is_yaml(file: &Path) -> bool {
     file.extension()
         .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-/// Reads to the end, but no further than one byte past the limit: the parser then says that it is
-/// too large, without the memory for it.
+/// Reads at most one byte more than the limit, so that the parser reports a text that is too large.
 fn limited(name: &str, from: impl Read) -> io::Result<Source> {
     let mut text = Vec::new();
     from.take(config::MAX_BYTES as u64 + 1)
@@ -140,7 +138,7 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
         path.display()
     ));
     if error.kind() == io::ErrorKind::NotFound {
-        // A name that ends like a folder's is not one that init can write.
+        // init can't write a file with the name of a folder.
         let is_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
         return failure.advice(if is_folder {
             or_begin(&path.join("callbacks.yaml"))
@@ -151,9 +149,9 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
     failure
 }
 
-/// What to do without a configuration: init writes the one that is missing, not another.
+/// The advice for a missing configuration: how init writes it.
 fn or_begin(path: &Path) -> String {
     let mut command = "ess-callbacks init".to_owned();
     command += &shell::configuration(path);
-    format!("Name another with -f, or begin with `{command}`.")
+    format!("Name another with -f, or create one with `{command}`.")
 }

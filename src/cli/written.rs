@@ -1,20 +1,19 @@
-//! Writing the files that flags name: whole or not at all, and streams as they are.
+//! Writes the files that options name: completely or not at all. Streams are written to.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readers {
-    /// Who wrote it.
+    /// The user who wrote it.
     Owner,
-    /// Everybody.
+    /// Every user.
     All,
 }
 
-/// Writes a file whole or not at all. A device, a pipe or a stream that is open already can't be replaced,
-/// and is written to.
+/// Writes a file completely or not at all. A device, a pipe or an open stream can't be replaced and is written
+/// to.
 pub(crate) fn write(
     path: &Path,
     readers: Readers,
@@ -27,7 +26,7 @@ pub(crate) fn write(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
     };
-    // Not *.prom: a collector of metrics would read it half written.
+    // Not *.prom, which a collector of metrics would read half written.
     let file = tempfile::Builder::new()
         .prefix(".ess-callbacks-")
         .suffix(".tmp")
@@ -42,13 +41,13 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// The error that the folder gives, without the name of a file that nobody asked for.
+/// The error about the folder, without the name of the temporary file.
 fn of_folder(folder: &Path, error: &io::Error) -> io::Error {
     let (shown, missing) = (folder.display(), !folder.exists());
     let text = match error.raw_os_error() {
-        _ if missing => format!("there is no folder `{shown}`"),
+        _ if missing => format!("the folder `{shown}` does not exist"),
         Some(code) => format!("in `{shown}`: {}", io::Error::from_raw_os_error(code)),
-        // What stands beside a path has no number.
+        // An error with a path has no number.
         None => format!("in `{shown}`: {}", error.kind()),
     };
     io::Error::new(error.kind(), text)
@@ -60,17 +59,17 @@ fn write_all(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     out.flush()
 }
 
-/// Opens a file for events, which come one by one.
+/// Opens a file for events, which are written one by one.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     stream(path).unwrap_or_else(|| File::create(path))
 }
 
-/// Whether this is no file that could be overwritten.
+/// Whether this is a device, a pipe or an open stream, and not a file that could be overwritten.
 pub(crate) fn is_stream(path: &Path) -> bool {
     descriptor(path).is_some() || path.exists() && !path.is_file()
 }
 
-/// A device, a pipe, or a stream of this process; `None` for a file.
+/// Opens a device, a pipe or a stream of this process; `None` for a file.
 fn stream(path: &Path) -> Option<io::Result<File>> {
     match descriptor(path) {
         #[cfg(unix)]
@@ -81,7 +80,7 @@ fn stream(path: &Path) -> Option<io::Result<File>> {
     }
 }
 
-/// The number of the open stream that a path like /dev/stdout leads to.
+/// The number of the open stream behind a path such as /dev/stdout.
 fn descriptor(path: &Path) -> Option<u32> {
     const LINKS: usize = 40;
     let own = format!("/proc/{}/fd", std::process::id());
@@ -102,7 +101,7 @@ fn descriptor(path: &Path) -> Option<u32> {
     None
 }
 
-/// Standard output or error. Opened by its path, a file would be written from its beginning.
+/// Standard output or error. Opened by its path, a file would be written from the start.
 #[cfg(unix)]
 fn standard(number: u32) -> io::Result<File> {
     use std::os::fd::AsFd as _;

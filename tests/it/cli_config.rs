@@ -86,11 +86,11 @@ fn a_folder_is_merged_from_its_files() {
         error: the configuration has errors; nothing was done
         ");
     std::fs::create_dir(env.path("empty")).unwrap();
-    assert_snapshot!(env.run(&["-f", "empty", "validate"]), @r"
+    assert_snapshot!(env.run(&["-f", "empty", "validate"]), @"
         exit 1
         --- stderr
-        error: the directory `empty` holds no *.yaml or *.yml file
-          Name another with -f, or begin with `ess-callbacks init -f empty/callbacks.yaml`.
+        error: the directory `empty` has no *.yaml or *.yml file
+          Name another with -f, or create one with `ess-callbacks init -f empty/callbacks.yaml`.
         ");
 }
 
@@ -112,7 +112,7 @@ fn a_missing_file_says_what_to_do() {
         exit 1
         --- stderr
         error: the configuration `nowhere.yaml` can't be read: No such file or directory (os error 2)
-          Name another with -f, or begin with `ess-callbacks init -f nowhere.yaml`.
+          Name another with -f, or create one with `ess-callbacks init -f nowhere.yaml`.
         ");
     env.write("binary.yaml", [0xff, 0xfe, 0x00]);
     assert_snapshot!(env.run(&["-f", "binary.yaml", "plan"]), @r"
@@ -350,7 +350,7 @@ fn a_stage_is_a_value_of_a_variable() {
     assert_snapshot!(said, @"
     exit 64
     --- stderr
-    error: --var domain: given twice, with different values
+    error: --var domain is given twice with different values
     ");
     env.set("ESS_CALLBACKS_VAR_DOMAIN", "variable.example");
     assert_eq!(planned(&env, &[]), "https://hooks.variable.example/");

@@ -29,8 +29,8 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
        |
        = help: give each organization secrets of its own, so that a leak concerns one only; if this is meant, `accept: { W007: REASON }` says so
        = note: also at callbacks.yaml:14 (-v shows each in full)
-    error: the credentials to sign calls with are not usable: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
-      Set them in the environment of this command. `--sandbox` needs none. eSign's console shows them under access management (CAM); production and test have different ones.
+    error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
+      Set them in the environment of this command. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
     assert!(!env.exists("callbacks.state.json"), "nothing was begun");
 }
@@ -52,8 +52,8 @@ fn white_space_around_them_is_found_before_esign_finds_a_wrong_signature() {
     }
     env.set("TENCENTCLOUD_SECRET_KEY", "");
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @"
-    error: the credentials to sign calls with are not usable: account `default`: the environment variable TENCENTCLOUD_SECRET_KEY is empty
-      Set them in the environment of this command. eSign's console shows them under access management (CAM); production and test have different ones.
+    error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_KEY is empty
+      Set them in the environment of this command. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     ");
     assert_eq!(served.log().len(), 0);
 }
@@ -112,8 +112,8 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
        |
        = help: give each organization secrets of its own, so that a leak concerns one only; if this is meant, `accept: { W007: REASON }` says so
        = note: also at callbacks.yaml:14 (-v shows each in full)
-    error: the credentials to sign calls with are not usable: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
-      Set them in the environment of this command. eSign's console shows them under access management (CAM); production and test have different ones.
+    error: invalid or missing credentials: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
+      Set them in the environment of this command. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
     let (id, key) = (&served.secret_id, &served.secret_key);
     env.write(

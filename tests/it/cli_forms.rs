@@ -46,7 +46,7 @@ fn a_summary_has_one_line_a_change() {
     let shown = env.run(&["show", "p", "--summary"]).exits(0).out();
     assert_eq!(shown, planned);
     assert_snapshot!(env.run(&["plan", "--summary", "--format=json"]).exits(64).err(), @"
-    error: --summary is a form of the text, so it can't be given together with another --format
+    error: --summary shortens the text, so it can't be used with another --format
       Leave one of the two out.
     ");
 }
@@ -180,6 +180,6 @@ fn a_plan_that_can_not_be_saved_names_the_file_that_was_asked_for() {
     let env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     env.write("file", "");
     let failed = |out: &str| env.run(&["plan", "--out", out]).exits(1).err();
-    assert_snapshot!(failed("no/such/folder/plan.json"), @"error: the plan can't be saved to `no/such/folder/plan.json`: there is no folder `no/such/folder`");
+    assert_snapshot!(failed("no/such/folder/plan.json"), @"error: the plan can't be saved to `no/such/folder/plan.json`: the folder `no/such/folder` does not exist");
     assert_snapshot!(failed("file/plan.json"), @"error: the plan can't be saved to `file/plan.json`: in `file`: not a directory");
 }

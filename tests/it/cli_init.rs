@@ -30,12 +30,12 @@ fn what_it_writes_can_be_applied_once_its_placeholders_are_replaced() {
     Wrote callbacks.schema.json
     Added 7 lines to .gitignore
 
-    Next: in callbacks.yaml, put your own values in the place of <UserId> (line 18) and <host> (line 24),
-    and your organizations and URLs. Then
+    Next: in callbacks.yaml, replace <UserId> (line 18) and <host> (line 24) with your own values
+    and declare your organizations and URLs. Then run
 
         ess-callbacks validate
-        ess-callbacks --sandbox apply    (nothing leaves this machine)
-        ess-callbacks plan    (with the keys and tokens set: `ess-callbacks secret new` makes one)
+        ess-callbacks --sandbox apply    (calls only the sandbox)
+        ess-callbacks plan    (needs the keys and tokens; `ess-callbacks secret new` generates one)
     ");
     assert_snapshot!(env.read(".gitignore"), @"
     target/
@@ -115,11 +115,11 @@ fn what_is_commented_out_is_right_as_well() {
 #[test]
 fn a_configuration_that_is_there_stays() {
     let env = TestEnv::new("mine");
-    assert_snapshot!(env.run(&["init"]), @r"
+    assert_snapshot!(env.run(&["init"]), @"
         exit 1
         --- stderr
-        error: `callbacks.yaml` is there already; nothing was written
-          Give another name with -f. `ess-callbacks schema > callbacks.schema.json` renews the schema alone.
+        error: `callbacks.yaml` already exists; nothing was written
+          Give another name with -f. To update only the schema, run `ess-callbacks schema > callbacks.schema.json`.
         ");
     assert_eq!(env.read("callbacks.yaml"), "mine");
     assert!(!env.exists("callbacks.schema.json") && !env.exists(".gitignore"));
@@ -178,7 +178,7 @@ fn a_linked_gitignore_is_told_and_what_it_leads_to_stays() {
     exit 1
     --- stderr
     error: `.gitignore` is a symbolic link, which Git does not follow; nothing was written
-      Put a file in its place.
+      Replace it with a file.
     ");
     assert_eq!(env.read("shared"), "target/");
     assert!(!env.exists("callbacks.yaml") && !env.exists("callbacks.schema.json"));

@@ -171,7 +171,7 @@ fn importing_what_is_recorded_as_absent_records_it_as_assumed() {
     let said = env.run(&["import", "--all"]).exits(0);
     assert_eq!(
         said.stdout.trim_end(),
-        "Import complete! 1 callback recorded as assumed, without a call. 1 was recorded as absent before."
+        "Import complete! Recorded 1 callback as assumed, without a call. 1 was recorded as absent before."
     );
     env.run(&["plan", "--detailed-exitcode"]).exits(0);
     let said = env.run(&["import", "--all"]).exits(0);
@@ -186,8 +186,8 @@ fn what_has_an_open_call_is_not_imported() {
     assert_snapshot!(env.run(&["import", "--all"]), @"
         exit 1
         --- stderr
-        error: `acme/https://hooks.example/one` can't be imported: an earlier call for it got no answer, so it is not known whether it is there. Nothing was recorded
-          Run apply first; it settles the open call. Then import what is still missing.
+        error: can't import `acme/https://hooks.example/one`: an earlier call for it got no answer, so it is unknown whether eSign has it; nothing was recorded
+          Run apply first, which settles that call. Then import what is still missing.
         ");
     assert_eq!(env.files(), before);
 }

@@ -21,7 +21,7 @@ fn a_full_disk_is_an_error() {
         exit 1
         --- stderr
         error: standard output can't be written: No space left on device (os error 28)
-          What was called and recorded does not depend on it. Make room, or write elsewhere.
+          The calls and the state are not affected. Free some disk space, or write to another place.
         ");
     for arguments in [
         &["schema"][..],
@@ -74,13 +74,13 @@ fn events_and_metrics_on_a_full_disk_are_an_error_at_the_end() {
         exit 1
         --- stderr
         error: the events `/dev/full` can't be written: No space left on device (os error 28)
-          What was called and recorded does not depend on it. Make room, or write elsewhere.
+          The calls and the state are not affected. Free some disk space, or write to another place.
         ");
     assert_snapshot!(into("--metrics-file", &["--quiet"]), @"
         exit 1
         --- stderr
         error: the metrics `/dev/full` can't be written: No space left on device (os error 28)
-          What was called and recorded does not depend on it. Make room, or write elsewhere.
+          The calls and the state are not affected. Free some disk space, or write to another place.
         ");
     // In JSON too, where standard output has the events.
     let said = into("--json-into", &["--json"]).exits(1);

@@ -264,7 +264,7 @@ fn two_names_for_one_secret_id_are_refused_before_any_call() {
         .stderr
         .lines()
         .find(|line| line.starts_with("error:"));
-    assert_snapshot!(error.unwrap_or_default(), @"error: the accounts `default` and `second` have the same SecretId, so they are one account to eSign, and what is deleted for one would be gone for the other; nothing was called");
+    assert_snapshot!(error.unwrap_or_default(), @"error: the accounts `default` and `second` have the same SecretId, so they are one account to eSign, and a callback deleted for one would be deleted for the other; nothing was called");
     assert!(served.urls().is_empty());
 }
 
@@ -286,7 +286,7 @@ fn the_credentials_must_belong_to_the_account_that_is_expected() {
     };
     assert_snapshot!(error(&env), @"error: the credentials of the account `default` belong to the Tencent Cloud account 100000000001, but `expect_account_id` says 200000000002; nothing was called");
     env.set("TENCENTCLOUD_SECRET_KEY", "wrong");
-    assert_snapshot!(error(&env), @"error: it can't be checked that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]; nothing was called");
+    assert_snapshot!(error(&env), @"error: can't check that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]; nothing was called");
     assert!(served.urls().is_empty());
 
     env.set("TENCENTCLOUD_SECRET_KEY", &served.secret_key);
@@ -354,8 +354,8 @@ fn credentials_of_another_enterprise_are_told_from_new_ones_of_the_same() {
         .set("TENCENTCLOUD_SECRET_KEY", "three");
     let refused = env.run(&["apply", "--auto-approve"]).exits(1);
     assert_snapshot!(refused.err(), @"
-    error: the credentials of the account `default` belong to the Tencent Cloud account 100000000003, and what is recorded of it was called with those of 100000000001, which is another enterprise; nothing was called
-      Use credentials of 100000000001, or declare 100000000003 as an account of its own. `ess-callbacks state rm` forgets what is recorded of `default`, if it is to stay at eSign as it is.
+    error: the credentials of the account `default` belong to the Tencent Cloud account 100000000003, but its callbacks were recorded with those of 100000000001, which is another enterprise; nothing was called
+      Use credentials of 100000000001, or declare 100000000003 as a separate account. To leave the callbacks of `default` at eSign as they are, forget them with `ess-callbacks state rm`.
     ");
     assert_eq!(served.urls(), URLS[..1]);
 

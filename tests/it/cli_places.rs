@@ -45,8 +45,8 @@ fn the_state_of_a_rehearsal_is_not_used_against_esign() {
     assert_snapshot!(refused(&env, &["plan"]), @"
     exit 7
     --- stderr
-    error: the state records what calls to http://127.0.0.1:[PORT]/ have done, and these calls would go to eSign; nothing was called
-      Name the state that belongs to eSign with --state; a new file begins with nothing recorded.
+    error: the state records calls to http://127.0.0.1:[PORT]/, and these calls would go to eSign; nothing was called
+      Give the state that belongs to eSign with --state; a new file begins with nothing recorded.
     ");
     let uses: [&[&str]; 4] = [
         &["plan", "--no-secrets", "--format", "json"],
@@ -70,8 +70,8 @@ fn another_address_is_another_place_and_the_advice_says_how_to_agree() {
     );
     env.set("ESS_CALLBACKS_ENDPOINT", "https://proxy.example/");
     assert_snapshot!(refused(&env, &["plan"]).err(), @r#"
-    error: the state records what calls to eSign have done, and these calls would go to https://proxy.example/; nothing was called
-      Name the state that belongs to https://proxy.example/ with --state; a new file begins with nothing recorded. If both are the same eSign, remove the line `"destination"` from the state file; the next apply writes it again.
+    error: the state records calls to eSign, and these calls would go to https://proxy.example/; nothing was called
+      Give the state that belongs to https://proxy.example/ with --state; a new file begins with nothing recorded. If both are the same eSign, remove the line `"destination"` from the state file; the next apply writes it again.
     "#);
     make_it_old(&env);
     env.run(&["plan"]).exits(0);
@@ -97,8 +97,8 @@ fn the_sandbox_inside_the_command_is_recorded_too() {
     assert!(state.contains("\"destination\": \"sandbox\","), "{state}");
     env.write(STATE, state);
     assert_snapshot!(refused(&env, &["plan"]).err(), @"
-    error: the state records what calls to the sandbox have done, and these calls would go to eSign; nothing was called
-      Name the state that belongs to eSign with --state; a new file begins with nothing recorded.
+    error: the state records calls to the sandbox, and these calls would go to eSign; nothing was called
+      Give the state that belongs to eSign with --state; a new file begins with nothing recorded.
     ");
 }
 
@@ -131,8 +131,8 @@ fn a_plan_saved_for_a_state_of_another_place_is_refused() {
         state.replace(&destination(&env), "\"destination\": \"esign\","),
     );
     assert_snapshot!(refused(&env, &["apply", "plan.json"]).err(), @"
-    error: the state records what calls to eSign have done, and these calls would go to http://127.0.0.1:[PORT]/; nothing was called
-      Name the state that belongs to http://127.0.0.1:[PORT]/ with --state; a new file begins with nothing recorded.
+    error: the state records calls to eSign, and these calls would go to http://127.0.0.1:[PORT]/; nothing was called
+      Give the state that belongs to http://127.0.0.1:[PORT]/ with --state; a new file begins with nothing recorded.
     ");
     assert_eq!(served.arrived(), 0);
 }

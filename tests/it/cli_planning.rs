@@ -63,8 +63,8 @@ fn targets_leave_the_rest_alone() {
     assert_snapshot!(env.run(&["plan", "--target", "acme/nothing"]), @"
     exit 1
     --- stderr
-    error: --target: no callback is called `acme/nothing`, neither declared nor recorded
-      An address is `handle/URL`; `handle` means all of an organization.
+    error: --target: no declared or recorded callback matches `acme/nothing`
+      An address is `HANDLE/URL`; `HANDLE` matches all callbacks of an organization.
     ");
     assert_snapshot!(env.run(&["plan", "--target", "acme"]), @r#"
     exit 0
@@ -193,12 +193,12 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
     assert_snapshot!(env.run(&["plan", "--max-calls", "2"]), @"
     exit 64
     --- stderr
-    error: --older-than and --max-calls work only with --heal
+    error: --older-than and --max-calls need --heal
     ");
-    assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1"]), @r"
+    assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1"]), @"
         exit 64
         --- stderr
-        error: invalid value '1' for '--older-than <DURATION>': `1` is not a duration: write a number and s, m, h or d, like 5m
+        error: invalid value '1' for '--older-than <DURATION>': `1` is not a duration: write a number and a unit (s, m, h or d), such as 5m
 
         For more information, try '--help'.
         ");
@@ -295,7 +295,7 @@ fn without_secrets_a_rotation_is_not_checked() {
           |
           = help: set TOKEN where this command runs
         error: the configuration has errors; nothing was done
-          Where there are no secrets, `plan --no-secrets` shows all but whether they have changed.
+          Without the secrets, `plan --no-secrets` shows everything except whether they have changed.
         "#);
     assert_snapshot!(env.run(&["plan", "--no-secrets"]), @"
     exit 0

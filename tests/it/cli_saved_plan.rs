@@ -226,7 +226,7 @@ fn what_is_no_plan_says_so() {
     --- stderr
     error: the plan `broken.json` can't be shown: the plan has format version `9.0`, and this program reads `1.4` only. Make a new one with `plan --out`, or use the program that made it
     ");
-    assert_snapshot!(env.run(&["plan", "--out", "no/such/folder.json"]).err(), @"error: the plan can't be saved to `no/such/folder.json`: there is no folder `no/such`");
+    assert_snapshot!(env.run(&["plan", "--out", "no/such/folder.json"]).err(), @"error: the plan can't be saved to `no/such/folder.json`: the folder `no/such` does not exist");
 }
 
 #[test]

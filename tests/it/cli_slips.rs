@@ -99,7 +99,7 @@ fn flags_that_leave_nothing_to_do_say_so() {
     assert_snapshot!(env.run(&["plan", "--heal", "--no-secrets"]), @"
         exit 64
         --- stderr
-        error: --heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets
+        error: --heal needs the keys and tokens of callbacks, so it can't be used with --no-secrets
           Leave one of the two out.
         ");
     let one = format!("acme/{ONE}");
@@ -107,8 +107,8 @@ fn flags_that_leave_nothing_to_do_say_so() {
     assert_snapshot!(env.run(&flags), @"
         exit 64
         --- stderr
-        error: --replace acme/https://hooks.example/one replaces nothing: no --target names it
-          Name it with --target too.
+        error: --replace acme/https://hooks.example/one replaces nothing: no --target matches it
+          Give it to --target too.
         ");
     let flags = ["plan", "--target", "acme/*", "--replace", &one];
     assert!(env.run(&flags).exits(0).stdout.contains("must be replaced"));
@@ -190,7 +190,7 @@ fn a_plan_that_is_not_saved_says_so() {
       acme: its last callback; none would be left
 
     These callbacks are deleted because --destroy was given. If that is meant, say how many: --allow-deletes 1
-    The plan was not saved to refused.json: a guard refuses it, so it could not be applied.
+    The plan was not saved to refused.json: a guard refuses it, so it can't be applied.
     "#);
     assert!(!env.exists("refused.json"));
 }

@@ -143,25 +143,25 @@ fn moving_records_a_callback_elsewhere() {
 fn importing_records_as_assumed_without_a_call() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
     let served = env.serve(&[]);
-    assert_snapshot!(env.run(&["import", &format!("acme/{ONE}")]), @r"
+    assert_snapshot!(env.run(&["import", &format!("acme/{ONE}")]), @"
         exit 0
         --- stdout
-        Import complete! 1 callback recorded as assumed, without a call.
+        Import complete! Recorded 1 callback as assumed, without a call.
         --- stderr
-        eSign can't be asked whether they are there, or with which key and token. `apply --replace ADDRESS` proves it, at the price of a gap of about one round trip.
+        eSign can't be asked whether it has them, or with which key and token. `apply --replace ADDRESS` confirms both, with a gap of about one round trip.
         ");
-    assert_snapshot!(env.run(&["import", "--all"]), @r"
+    assert_snapshot!(env.run(&["import", "--all"]), @"
         exit 0
         --- stdout
-        Import complete! 1 callback recorded as assumed, without a call. 1 was recorded already.
+        Import complete! Recorded 1 callback as assumed, without a call. 1 was recorded already.
         --- stderr
-        eSign can't be asked whether they are there, or with which key and token. `apply --replace ADDRESS` proves it, at the price of a gap of about one round trip.
+        eSign can't be asked whether it has them, or with which key and token. `apply --replace ADDRESS` confirms both, with a gap of about one round trip.
         ");
-    assert_snapshot!(env.run(&["import", "acme/https://unknown.example/"]), @r"
+    assert_snapshot!(env.run(&["import", "acme/https://unknown.example/"]), @"
         exit 1
         --- stderr
-        error: `acme/https://unknown.example/` names no declared callback, so its key and token are unknown
-          Declare it in the configuration first; import records what is declared.
+        error: no declared callback matches `acme/https://unknown.example/`
+          Declare it in the configuration first: import records declared callbacks.
         ");
     assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
     exit 0
@@ -179,23 +179,23 @@ fn importing_records_as_assumed_without_a_call() {
 #[test]
 fn there_must_be_a_state_to_look_at() {
     let env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
-    assert_snapshot!(env.run(&["state", "list"]), @r"
+    assert_snapshot!(env.run(&["state", "list"]), @"
         exit 1
         --- stderr
         error: there is no state `callbacks.state.json`
-          The first apply or import makes it. Name another with --state.
+          The first apply or import creates it. Name another state with --state.
         ");
-    assert_snapshot!(env.run(&["show"]), @r"
+    assert_snapshot!(env.run(&["show"]), @"
         exit 1
         --- stderr
         error: there is no state `callbacks.state.json`
-          The first apply or import makes it. Name another with --state.
+          The first apply or import creates it. Name another state with --state.
         ");
     assert_snapshot!(env.run(&["show", "callbacks.yaml"]), @"
         exit 1
         --- stderr
         error: `callbacks.yaml` is neither a saved plan nor a state
-          `plan --out FILE` saves a plan, `apply` writes the state. What callbacks.yaml declares, `plan` shows.
+          `plan --out FILE` saves a plan, and `apply` writes the state. To show what callbacks.yaml declares, use `plan`.
         ");
     assert_snapshot!(env.run(&["show", "missing.json"]), @r"
         exit 1
@@ -293,8 +293,8 @@ fn one_apply_a_state() {
             .contains("nobody knows whether an earlier add of it arrived"),
         "{said}"
     );
-    assert_snapshot!(said.err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still going, this plan may be out of date.");
-    assert_snapshot!(env.run(&["show"]).exits(0).err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still going, what is shown may be out of date.");
+    assert_snapshot!(said.err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, this plan may be out of date.");
+    assert_snapshot!(env.run(&["show"]).exits(0).err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, what is shown may be out of date.");
     // Whatever the format, it is on standard error.
     assert_eq!(
         env.run(&["plan", "--format", "json"]).exits(0).err(),

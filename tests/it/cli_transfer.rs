@@ -65,7 +65,7 @@ fn an_older_state_is_refused_until_it_has_the_serial() {
         exit 1
         --- stderr
         error: `old.json` is older than the state (serial 6, which is now at 7); nothing was pushed
-          It does not know what was done since. Begin again with what `ess-callbacks state pull` prints. If the older one is meant, give it the serial of the state.
+          It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To push the older state all the same, set its serial to that of the state.
         ");
     assert_eq!(env.read(STATE), before);
 
@@ -94,7 +94,7 @@ fn what_is_no_state_or_another_s_is_refused() {
     env.write("broken.json", before.replace("\"handle\"", "\"handel\""));
     assert_snapshot!(env.run(&["state", "push", "broken.json"]).exits(1).err(), @"
     error: `broken.json` line 12: unknown field `handel`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
-      Nothing was pushed. Mend the file, or begin with what `ess-callbacks state pull` prints.
+      Nothing was pushed. Repair the file, or start again from what `ess-callbacks state pull` prints.
     ");
     env.write(
         "production.json",
@@ -104,15 +104,15 @@ fn what_is_no_state_or_another_s_is_refused() {
         ),
     );
     assert_snapshot!(env.run(&["state", "push", "production.json"]).exits(1).err(), @"
-        error: the state records the test environment, but `production.json` the production environment; nothing was pushed
-          Use a state file of its own for each environment (--state).
+        error: the state is of the test environment, but `production.json` is of the production environment; nothing was pushed
+          Use a separate state file for each environment (--state).
         ");
-    assert_snapshot!(env.run(&["state", "push", "missing.json"]).exits(1).err(), @"error: there is no file `missing.json` to push");
+    assert_snapshot!(env.run(&["state", "push", "missing.json"]).exits(1).err(), @"error: the file `missing.json` does not exist");
     let (other, _other_served) = applied();
     env.write("other.json", other.read(STATE));
     assert_snapshot!(env.run(&["state", "push", "other.json"]).exits(1).err(), @"
-        error: `other.json` is another state (lineage [UUID], and not [UUID]); nothing was pushed
-          Name the state that it belongs to with --state. If it is to take this one's place all the same, move the state file and its journal away first.
+        error: `other.json` is another state (lineage [UUID], not [UUID]); nothing was pushed
+          Give the state that it belongs to with --state. To replace this state all the same, move the state file and its journal away first.
         ");
     assert_eq!(env.read(STATE), before);
 }
@@ -131,8 +131,8 @@ fn a_state_of_another_place_is_not_pushed_and_the_place_is_kept() {
     );
     let said = env.run(&["state", "push", "sandbox.json"]).exits(1);
     assert_snapshot!(said.err(), @"
-    error: the state records calls to http://127.0.0.1:[PORT]/, but `sandbox.json` calls to the sandbox; nothing was pushed
-      Name the state that it belongs to with --state.
+    error: the state records calls to http://127.0.0.1:[PORT]/, but `sandbox.json` records calls to the sandbox; nothing was pushed
+      Give the state that it belongs to with --state.
     ");
     // One of format 1 does not say it, and takes nothing away.
     env.write("old.json", before.replace(&format!("{there}\n"), ""));

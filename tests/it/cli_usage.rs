@@ -53,10 +53,10 @@ fn what_makes_no_sense_exits_64() {
 
         For more information, try '--help'.
         ");
-    assert_snapshot!(env.run(&["--sandbox", "--state", "x.json", "plan"]), @r"
+    assert_snapshot!(env.run(&["--sandbox", "--state", "x.json", "plan"]), @"
         exit 64
         --- stderr
-        error: --sandbox works on a state and an eSign of its own, so it can't be given together with --state or --endpoint
+        error: --sandbox has a separate state and makes no calls to eSign, so it can't be used with --state or --endpoint
           Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.
         ");
 }
@@ -318,7 +318,7 @@ fn mistyped_variables_are_told() {
     let mut env = env();
     env.set("ESS_CALLBACKS_AUTO_APPROVE", "flase");
     assert_snapshot!(env.run(&["apply"]).exits(64).err(), @"
-    error: invalid value 'flase' for '--auto-approve': a switch in the environment is `true` or `false`
+    error: invalid value 'flase' for '--auto-approve': the variable of a switch must be `true` or `false`
 
     For more information, try '--help'.
     ");
@@ -328,8 +328,8 @@ fn mistyped_variables_are_told() {
         .set("ESS_CALLBACKS_WHATEVER", "1");
     let said = env.run(&["--json", "explain", "E053"]).exits(0);
     assert_snapshot!(said.err(), @"
-    Warning: the environment variable ESS_CALLBACKS_SANBOX means nothing here; did you mean ESS_CALLBACKS_SANDBOX?
-    Warning: the environment variable ESS_CALLBACKS_WHATEVER means nothing here
+    Warning: unknown environment variable ESS_CALLBACKS_SANBOX; did you mean ESS_CALLBACKS_SANDBOX?
+    Warning: unknown environment variable ESS_CALLBACKS_WHATEVER
     ");
 }
 

@@ -1,4 +1,4 @@
-//! What people type who know Terraform or kubectl, and what it is called here.
+//! Advice for commands and options of other tools, such as Terraform and kubectl.
 
 use std::ffi::OsString;
 
@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory as _};
 
 use crate::cli::args::Cli;
 
-/// Commands of other tools, and what to do here instead.
+/// Commands of other tools, and what to use instead.
 const COMMANDS: &[(&str, &str)] = &[
     (
         "add",
@@ -25,21 +25,21 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "describe",
-        "`ess-callbacks state show ADDRESS` shows all that is recorded of a callback",
+        "`ess-callbacks state show ADDRESS` shows everything that is recorded of a callback",
     ),
     (
         "destroy",
-        "`ess-callbacks apply --destroy` deletes everything that is recorded",
+        "`ess-callbacks apply --destroy` deletes every recorded callback",
     ),
     ("diff", "`ess-callbacks plan --format diff` prints a diff"),
     (
         "drift",
-        "eSign can't be read; `ess-callbacks apply --heal` adds again what may have been deleted",
+        "eSign can't be read; `ess-callbacks apply --heal` adds recorded callbacks again",
     ),
     ("edit", "edit callbacks.yaml, then `ess-callbacks apply`"),
     (
         "force-unlock",
-        "`ess-callbacks unlock ID` removes a lock that its owner left behind",
+        "`ess-callbacks unlock ID` removes a lock whose owner is gone",
     ),
     ("get", "`ess-callbacks state list` lists what is recorded"),
     ("lint", "`ess-callbacks validate` checks the configuration"),
@@ -58,7 +58,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "refresh",
-        "eSign can't be read; `ess-callbacks apply --heal` adds again what may have been deleted",
+        "eSign can't be read; `ess-callbacks apply --heal` adds recorded callbacks again",
     ),
     (
         "rm",
@@ -71,19 +71,19 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "test",
-        "`ess-callbacks --sandbox apply` is a rehearsal on the embedded sandbox",
+        "`ess-callbacks --sandbox apply` tries it on the embedded sandbox",
     ),
     (
         "untaint",
-        "nothing is marked here; `--replace ADDRESS` holds for one apply",
+        "callbacks can't be marked; `--replace ADDRESS` is for one apply",
     ),
     (
         "workspace",
-        "keep each stage in a file, as production.yaml and test.yaml, and name it with -f",
+        "use a file for each stage, such as production.yaml and test.yaml, with -f",
     ),
 ];
 
-/// Flags of other tools, without their dashes, and what to do here instead.
+/// Options of other tools, without their dashes, and what to use instead.
 const FLAGS: &[(&str, &str)] = &[
     ("C", "name the configuration with `-f DIR/callbacks.yaml`"),
     (
@@ -92,7 +92,7 @@ const FLAGS: &[(&str, &str)] = &[
     ),
     ("dry-run", "`ess-callbacks plan` shows what apply would do"),
     ("force", "`--auto-approve` applies without asking"),
-    ("lock", "a state is always locked"),
+    ("lock", "the state is always locked"),
     (
         "o",
         "`--format json` prints JSON; `plan --out FILE` saves a plan",
@@ -111,17 +111,17 @@ const FLAGS: &[(&str, &str)] = &[
     ),
     (
         "var-file",
-        "give each value with `--var NAME=VALUE`, or keep each stage in a file",
+        "give each value with `--var NAME=VALUE`, or use a file for each stage",
     ),
     ("y", "`--auto-approve` applies without asking"),
     ("yes", "`--auto-approve` applies without asking"),
 ];
 
-/// Adds to an error about the command line what was probably meant.
+/// Adds to an error about the command line what to use instead.
 pub(crate) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "a foreign enum; other mistakes are not habits"
+        reason = "a foreign enum; there is no advice for other errors"
     )]
     let tip = match error.kind() {
         ErrorKind::InvalidSubcommand => word_in(&error, ContextKind::InvalidSubcommand)
@@ -134,7 +134,7 @@ pub(crate) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
         _ => None,
     };
     if let Some(tip) = tip {
-        // clap's own guess is by spelling alone.
+        // clap's own guess only compares the spelling.
         for guess in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg] {
             error.remove(guess);
         }
@@ -158,13 +158,13 @@ fn meaning(table: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
         .map(|(_, meaning)| *meaning)
 }
 
-/// A long flag with one dash, as Terraform has them.
+/// The advice for a long option with one dash, as Terraform has them.
 fn single_dash(words: &[OsString]) -> Option<String> {
     words.iter().find_map(|word| {
         let name = word.to_str()?.strip_prefix('-')?;
         let name = name.split('=').next()?;
         let known = name.len() > 1 && is_flag(&Cli::command(), name);
-        known.then(|| format!("a flag of several letters has two dashes: `--{name}`"))
+        known.then(|| format!("long options begin with two dashes: `--{name}`"))
     })
 }
 
@@ -201,7 +201,7 @@ mod tests {
     #[case("ess-callbacks -C esign plan", "tip: name the configuration with `-f")]
     #[case("ess-callbacks apply -y", "tip: `--auto-approve`")]
     #[case("ess-callbacks plam", "'plan'")]
-    fn a_habit_gets_an_answer(#[case] line: &str, #[case] expected: &str) {
+    fn a_habit_gets_advice(#[case] line: &str, #[case] expected: &str) {
         let advice = advice(line);
         assert!(advice.contains(expected), "{advice}");
     }

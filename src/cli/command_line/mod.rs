@@ -1,4 +1,4 @@
-//! Reads the command line and its environment variables, and says what is wrong with it.
+//! Reads the command line and its environment variables, with advice for invalid ones.
 
 mod habits;
 mod parse;

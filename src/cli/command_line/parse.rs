@@ -11,9 +11,8 @@ use std::ffi::OsString;
 
 /// The command line of this process.
 ///
-/// An empty environment variable is as if it were not set: CI systems pass empty inputs. So is a switch
-/// whose variable says no (`0`, `false`, `no`, `off`). To clap they would be given all the same, and
-/// conflict with flags that exclude them.
+/// An empty environment variable counts as not set, because CI systems pass empty inputs. So does a switch whose
+/// variable is off (`0`, `false`, `no`, `off`). For clap both would be set, and conflict with other options.
 pub(crate) fn parse() -> Result<Cli, clap::Error> {
     let mut command = without_denied(visible::command());
     let matches = command
@@ -22,8 +21,8 @@ pub(crate) fn parse() -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// The same error as the command line alone gives it, where it does: clap would show what comes from the
-/// environment as if it belonged to the usage.
+/// The error that the command line alone gives, if it does. Otherwise clap would show options from the environment in
+/// the usage.
 fn without_variables(error: clap::Error) -> clap::Error {
     fn strip(command: Command) -> Command {
         command
@@ -31,7 +30,7 @@ fn without_variables(error: clap::Error) -> clap::Error {
             .mut_subcommands(strip)
     }
     if !error.use_stderr() {
-        // Help, where the variables belong.
+        // Help shows the variables.
         return error;
     }
     match strip(Cli::command()).try_get_matches_from(std::env::args_os()) {
@@ -61,7 +60,7 @@ fn without_denied(command: Command) -> Command {
         .mut_subcommands(without_denied)
 }
 
-/// The command and its first argument, for those who wait for its lock.
+/// The command and its first argument, for the lock file.
 pub(crate) fn command_of(words: &[OsString]) -> String {
     // Flags may come before the command.
     let commands = Cli::command();
@@ -76,11 +75,11 @@ pub(crate) fn command_of(words: &[OsString]) -> String {
     words.take(2).collect::<Vec<_>>().join(" ")
 }
 
-/// What the variables of flags begin with.
+/// The prefix of the variables of options.
 const OURS: &str = "ESS_CALLBACKS_";
 
-/// Variables that look like ours and mean nothing, each with the one that was perhaps meant. What
-/// somebody thinks to have switched on is then off.
+/// Unknown variables with our prefix, each with the one that was perhaps meant. What such a variable was to turn on
+/// stays off.
 pub(crate) fn strange_variables() -> Vec<(String, Option<String>)> {
     let mut known = Vec::new();
     collect(&Cli::command(), &mut known);
@@ -111,7 +110,7 @@ fn collect(command: &Command, variables: &mut Vec<String>) {
     }
 }
 
-/// Whether events were asked for, as far as a command line with a mistake can tell.
+/// Whether the command line, which is invalid, asks for JSON events.
 pub(crate) fn wants_json(words: &[OsString]) -> bool {
     let variable = std::env::var("ESS_CALLBACKS_JSON").unwrap_or_default();
     let words = words.iter().take_while(|word| *word != "--");

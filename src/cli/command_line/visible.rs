@@ -1,12 +1,12 @@
-//! The command line as help and completions show it: below each command only the global flags that do
-//! something there. The others are taken all the same, wherever they stand.
+//! The command line for help and completions, which show below a command only the global options that it uses. The
+//! others are accepted all the same.
 
 use clap::{Command, CommandFactory as _};
 
 use crate::cli::args::Cli;
 
-/// The global flags that a command uses, by their ids; colour aside, which every command has. One that is
-/// not listed uses none.
+/// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
+/// none.
 const USED: [(&str, &[&str]); 10] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
@@ -56,7 +56,7 @@ const USED: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// Those of commands that need to know what the calls go to, and make none.
+/// The options of commands that need the destination of calls, but make none.
 const PLACES: [&str; 8] = [
     "config",
     "var",
@@ -68,7 +68,7 @@ const PLACES: [&str; 8] = [
     "log_format",
 ];
 
-/// Those of every command.
+/// The options that every command uses.
 const COLOUR: [&str; 2] = ["color", "no_color"];
 
 /// The command line.
@@ -83,7 +83,7 @@ pub(crate) fn command() -> Command {
             let id = argument.get_id().as_str();
             !used.contains(&id) && !COLOUR.contains(&id)
         };
-        // One that is there already is not passed down again.
+        // clap does not pass on an argument that the command has already.
         let hidden = globals
             .iter()
             .filter(idle)

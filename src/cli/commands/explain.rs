@@ -1,16 +1,15 @@
-//! `explain`: what docs/errors.md says of a code, wherever the program runs.
+//! `explain`: prints the section of docs/errors.md about a code.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Its code, such as E053 or W003; without it, all codes are listed.
+    /// The code, such as E053 or W003; without it, all codes are listed.
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
 
-/// The page, in the program.
 const PAGE: &str = include_str!("../../../docs/errors.md");
 
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -28,7 +27,7 @@ fn list() -> String {
     titles.collect::<Vec<_>>().join("\n")
 }
 
-/// The section of a code, whatever the case of its letter.
+/// The section about a code. Case does not matter.
 fn section(code: &str) -> Option<&'static str> {
     let start = PAGE
         .match_indices("\n### ")
@@ -46,8 +45,8 @@ fn section(code: &str) -> Option<&'static str> {
 }
 
 fn unknown(code: &str) -> Failure {
-    Failure::usage(format!("there is no code `{}`", code.escape_debug()))
-        .advice("`ess-callbacks explain` lists all codes. Codes of eSign, such as `InvalidParameter`, are explained where they occur.")
+    Failure::usage(format!("unknown code `{}`", code.escape_debug()))
+        .advice("`ess-callbacks explain` lists all codes. Error codes of eSign, such as `InvalidParameter`, are explained in the output of apply.")
 }
 
 #[cfg(test)]

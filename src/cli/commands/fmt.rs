@@ -1,5 +1,5 @@
-//! `fmt`: callbacks.yaml in one style, with its comments. The library knows the style; this makes sure
-//! that the meaning stays the same, and that a file is replaced whole or not at all.
+//! `fmt`: formats callbacks.yaml with its comments. The style is that of a library; this checks that the meaning stays
+//! the same, and replaces a file completely or not at all.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use crate::config;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Change nothing; exit with 1 when a file is not in that style.
+    /// Change nothing; exit with 1 if a file is not formatted.
     #[arg(long, env = "ESS_CALLBACKS_CHECK", value_parser = switch::parse)]
     check: bool,
 }
 
-/// As wide as a line of the examples.
+/// The width of a line, as in the examples.
 const WIDTH: usize = 100;
 
 pub(crate) fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -38,12 +38,12 @@ pub(crate) fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit,
             let (problem, advice) = match problem {
                 Unformatted::NotYaml => (
                     "it is not valid YAML",
-                    "`ess-callbacks validate` shows what is wrong with the file.",
+                    "`ess-callbacks validate` shows the problems.",
                 ),
                 Unformatted::NotSafely => (
-                    "the formatter would change what it means, or lose a comment",
-                    "The file was left as it is. Unusual YAML is the reason, such as block text that keeps its last \
-                     line breaks (`|+`).",
+                    "the formatter would change its meaning, or lose a comment",
+                    "The file was not changed. The reason is unusual YAML, such as block text that keeps its trailing line \
+                     breaks (`|+`).",
                 ),
             };
             Failure::error(format!("`{name}` can't be formatted: {problem}")).advice(advice)
@@ -64,16 +64,15 @@ pub(crate) fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit,
     Ok(if unformatted { Exit::Error } else { Exit::Done })
 }
 
-/// Why a text has no form in the common style.
+/// Why a text can't be formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unformatted {
-    /// Nobody can read it.
     NotYaml,
-    /// The library would not keep all of it.
+    /// The library would change the meaning or lose a comment.
     NotSafely,
 }
 
-/// The text in the common style. It means what it meant.
+/// Formats the text without a change of its meaning.
 fn formatted(text: &str) -> Result<String, Unformatted> {
     let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line_break = if bare.contains("\r\n") {
@@ -101,7 +100,7 @@ fn formatted(text: &str) -> Result<String, Unformatted> {
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    // A link is followed, so that it stays one.
+    // The target of a symbolic link is replaced, not the link.
     let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().unwrap_or_else(|| Path::new("."));
     let write = || -> std::io::Result<()> {

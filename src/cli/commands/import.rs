@@ -18,10 +18,10 @@ use crate::state::Locked;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Declared callbacks that eSign already has: handle or handle/URL, with * for any text.
+    /// Declared callbacks that eSign already has: HANDLE or HANDLE/URL, where * matches any text.
     #[arg(value_name = "ADDRESS", required_unless_present = "all")]
     addresses: Vec<String>,
-    /// Every declared callback that is not recorded yet, or is recorded as absent.
+    /// Import every declared callback that is not recorded, or is recorded as absent.
     #[arg(long, env = "ESS_CALLBACKS_ALL", value_parser = switch::parse, conflicts_with = "addresses")]
     all: bool,
     #[command(flatten)]
@@ -50,10 +50,11 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         .iter()
         .find(|pattern| !loaded.addresses().any(|address| pattern.matches(&address)));
     if let Some(pattern) = undeclared.filter(|_| !args.all) {
-        return Err(Failure::error(format!(
-            "`{pattern}` names no declared callback, so its key and token are unknown"
-        ))
-        .advice("Declare it in the configuration first; import records what is declared."));
+        return Err(
+            Failure::error(format!("no declared callback matches `{pattern}`")).advice(
+                "Declare it in the configuration first: import records declared callbacks.",
+            ),
+        );
     }
     let environment = loaded.desired.environment;
     let tally = locked(settings, environment, args.lock, ui, async |state| {
@@ -78,19 +79,19 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         known => format!(" {} recorded already.", counted(known, "was", "were")),
     };
     ui.say(format_args!(
-        "Import complete! {} recorded as assumed, without a call.{absent}{known}",
+        "Import complete! Recorded {} as assumed, without a call.{absent}{known}",
         counted(imported, "callback", "callbacks")
     ));
     if imported > 0 {
         ui.note(format_args!(
-            "eSign can't be asked whether they are there, or with which key and token. `apply --replace ADDRESS` \
-             proves it, at the price of a gap of about one round trip."
+            "eSign can't be asked whether it has them, or with which key and token. `apply --replace ADDRESS` confirms \
+             both, with a gap of about one round trip."
         ));
     }
     Ok(Exit::Done)
 }
 
-/// Records what is declared, matches one of the patterns and is not recorded as present.
+/// Records the declared callbacks that a pattern matches and that are not recorded as present.
 async fn record(loaded: &Loaded, patterns: &[Pattern], state: &Locked) -> Result<Tally, Failure> {
     state.read(|recorded| check_aim(recorded, &loaded.destination))?;
     let salt = state
@@ -102,10 +103,10 @@ async fn record(loaded: &Loaded, patterns: &[Pattern], state: &Locked) -> Result
     let new = state.read(|recorded| news(loaded, recorded, &table, &chosen, &mut tally));
     if let Some(address) = &tally.open {
         return Err(Failure::error(format!(
-            "`{address}` can't be imported: an earlier call for it got no answer, so it is not known whether it is \
-             there. Nothing was recorded"
+            "can't import `{address}`: an earlier call for it got no answer, so it is unknown whether eSign has it; \
+             nothing was recorded"
         ))
-        .advice("Run apply first; it settles the open call. Then import what is still missing."));
+        .advice("Run apply first, which settles that call. Then import what is still missing."));
     }
     if !new.is_empty() {
         let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
@@ -122,16 +123,16 @@ async fn record(loaded: &Loaded, patterns: &[Pattern], state: &Locked) -> Result
     Ok(tally)
 }
 
-/// What an import comes to.
+/// The numbers of an import.
 #[derive(Default)]
 struct Tally {
-    /// Recorded as assumed now.
+    /// Recorded as assumed by this import.
     imported: usize,
-    /// How many of those were recorded as absent.
+    /// Those of them that were recorded as absent before.
     absent: usize,
-    /// Left as they are recorded.
+    /// Recorded already, and unchanged.
     known: usize,
-    /// The first that may be there or not, because a call for it is open.
+    /// The first callback with a call of unknown outcome.
     open: Option<Address>,
 }
 
@@ -143,7 +144,7 @@ fn news(
     tally: &mut Tally,
 ) -> Vec<(Identity, Entry)> {
     let mut new = Vec::new();
-    // The secrets of suspended organizations and disabled callbacks were not resolved, so their fingerprints are not known.
+    // The secrets of suspended organizations and disabled callbacks are not resolved, so they have no fingerprints.
     let organizations = loaded
         .desired
         .organizations
@@ -171,7 +172,7 @@ fn news(
                         tally.known += 1;
                         continue;
                     }
-                    // A call that may still arrive would make what is recorded here untrue.
+                    // A call that may still arrive could make the record wrong.
                     (Presence::Absent | Presence::Unknown, true) => {
                         tally.open.get_or_insert(address);
                         continue;

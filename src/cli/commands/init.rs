@@ -1,4 +1,4 @@
-//! `init`: a working start. Asks nothing and overwrites nothing that is not its own.
+//! `init`: writes a first configuration. Asks nothing, and overwrites only the schema that it wrote before.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,14 +12,13 @@ use crate::cli::terminal::Ui;
 use crate::config;
 use crate::render::plural;
 
-/// The configuration that is written.
 const TEMPLATE: &str = include_str!("init.yaml");
 
-/// The schema beside it, as its first line names it.
+/// The schema beside the configuration, which names it in its first line.
 const SCHEMA: &str = "callbacks.schema.json";
 
-/// What belongs to one machine only, and what nobody else may read. The state and its journal are not
-/// among them: they are shared. `.state/` is a checkout of the branch that keeps them.
+/// Files of one machine, and secrets. The state and its journal are not among them, as they are shared. `.state/` is a
+/// checkout of the branch that has them.
 const IGNORED: [&str; 7] = [
     "*.state.lock",
     "*.state.json.backup",
@@ -33,11 +32,10 @@ const IGNORED: [&str; 7] = [
 pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
     let path = settings.config();
     if path == Path::new("-") || path.is_dir() {
-        let message = "init writes a file, so -f has to name one";
-        return Err(Failure::usage(message).advice("`-f esign/callbacks.yaml`, for example."));
+        let message = "init writes a file, so -f must name one";
+        return Err(Failure::usage(message).advice("For example, `-f esign/callbacks.yaml`."));
     }
-    // First of all, so that nothing is written where there is a configuration already. A link counts,
-    // wherever it leads.
+    // First, so that nothing is written beside an existing configuration. A link counts, also a broken one.
     if path.symlink_metadata().is_ok() {
         return Err(there_already(path));
     }
@@ -45,11 +43,11 @@ pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
     fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
     let ignore = beside(&folder, ".gitignore");
     let lines = ignore_more(&ignore)?;
-    // Made from the program, so an older one is replaced.
+    // Generated, so an older one is replaced.
     let schema = beside(&folder, SCHEMA);
     fs::write(&schema, format!("{:#}\n", config::schema()))
         .map_err(|error| unwritable(&schema, &error))?;
-    // Last, so that init can be repeated when any of the others can't be written.
+    // Last, so that init can be repeated if one of the others can't be written.
     write_new(path, TEMPLATE)?;
     ui.say(format_args!("Wrote {}", path.display()));
     ui.say(format_args!("Wrote {}", schema.display()));
@@ -61,11 +59,11 @@ pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     ui.print(format_args!(
-        "\nNext: in {path}, put your own values in the place of {placeholders},\n\
-         and your organizations and URLs. Then\n\n\
+        "\nNext: in {path}, replace {placeholders} with your own values\n\
+         and declare your organizations and URLs. Then run\n\n\
          \x20   ess-callbacks{option} validate\n\
-         \x20   ess-callbacks{option} --sandbox apply    (nothing leaves this machine)\n\
-         \x20   ess-callbacks{option} plan    (with the keys and tokens set: `ess-callbacks secret new` makes one)\n",
+         \x20   ess-callbacks{option} --sandbox apply    (calls only the sandbox)\n\
+         \x20   ess-callbacks{option} plan    (needs the keys and tokens; `ess-callbacks secret new` generates one)\n",
         path = path.display(),
         placeholders = placeholders(),
         option = shell::configuration(path),
@@ -73,7 +71,7 @@ pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What has to be replaced, and where: `<UserId>` (line 17).
+/// The placeholders to replace, such as `<UserId>` (line 17).
 fn placeholders() -> String {
     let numbered = (1..).zip(TEMPLATE.lines());
     let found: Vec<_> = numbered
@@ -86,7 +84,7 @@ fn placeholders() -> String {
     found.join(" and ")
 }
 
-/// `./x` is a longer way to say `x`.
+/// The path of a file in the folder, without `./`.
 fn beside(folder: &Path, name: &str) -> PathBuf {
     if folder == Path::new(".") {
         PathBuf::from(name)
@@ -110,14 +108,14 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn there_already(path: &Path) -> Failure {
-    let message = format!("`{}` is there already; nothing was written", path.display());
+    let message = format!("`{}` already exists; nothing was written", path.display());
     Failure::error(message).advice(
-        "Give another name with -f. `ess-callbacks schema > callbacks.schema.json` renews the schema alone.",
+        "Give another name with -f. To update only the schema, run `ess-callbacks schema > callbacks.schema.json`.",
     )
 }
 
-/// Adds the lines that are missing, and says how many. They are appended in one write: what is there is not
-/// written again, so nothing can happen to it.
+/// Adds the missing lines and returns their number. They are appended in one write, so that the existing lines are not
+/// at risk.
 fn ignore_more(path: &Path) -> Result<usize, Failure> {
     let is_link = path.symlink_metadata().is_ok_and(|it| it.is_symlink());
     if is_link {
@@ -125,7 +123,7 @@ fn ignore_more(path: &Path) -> Result<usize, Failure> {
             "`{}` is a symbolic link, which Git does not follow; nothing was written",
             path.display()
         );
-        return Err(Failure::error(message).advice("Put a file in its place."));
+        return Err(Failure::error(message).advice("Replace it with a file."));
     }
     let before = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -144,7 +142,7 @@ fn ignore_more(path: &Path) -> Result<usize, Failure> {
     Ok(added)
 }
 
-/// The lines to append, with the line breaks that the file has, and their number.
+/// The lines to append, with the line breaks of the file, and their number.
 fn missing_lines(before: &[u8]) -> (String, usize) {
     let text = String::from_utf8_lossy(before);
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };

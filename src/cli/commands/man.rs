@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::Ui;
 
-/// What the environment can say.
+/// The environment variables of the page.
 const VARIABLES: [(&str, &str); 6] = [
     (
         "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY",
@@ -16,41 +16,44 @@ const VARIABLES: [(&str, &str); 6] = [
     ),
     (
         "TENCENTCLOUD_TOKEN, TENCENTCLOUD_SECURITY_TOKEN",
-        "With temporary credentials: their token. The first that is set counts.",
+        "The token of temporary credentials. The first that is set is used.",
     ),
     (
         "HTTPS_PROXY, NO_PROXY",
-        "A proxy for the calls, and what it is not for.",
+        "A proxy for the calls, and the hosts to call without it.",
     ),
     ("NO_COLOR", "Print without colour."),
     (
         "CLICOLOR_FORCE, CLICOLOR",
-        "Print with colour where CLICOLOR_FORCE is set and not 0, without where CLICOLOR is 0. NO_COLOR goes first.",
+        "Print with colour if CLICOLOR_FORCE is set and not 0, without colour if CLICOLOR is 0. NO_COLOR takes precedence.",
     ),
     (
         "ESS_CALLBACKS_FLAG",
-        "The flag of that name: ESS_CALLBACKS_LOCK_TIMEOUT is --lock-timeout. The command line wins.",
+        "The option of that name: ESS_CALLBACKS_LOCK_TIMEOUT is --lock-timeout. The command line takes precedence.",
     ),
 ];
 
 const FILES: [(&str, &str); 6] = [
-    ("callbacks.yaml", "What shall be there."),
+    ("callbacks.yaml", "The declared callbacks."),
     (
         "callbacks.state.json",
-        "What is recorded. It holds no secret and may be committed.",
+        "The recorded callbacks. The file holds no secret and may be committed.",
     ),
     (
         "callbacks.state.journal",
-        "What happened since, while an apply runs or after it was killed. Belongs to the state.",
+        "The changes since, while an apply runs or after it was killed. It belongs to the state.",
     ),
     (
         "callbacks.state.json.backup",
-        "The state from before the last run.",
+        "The state before the last run.",
     ),
-    ("callbacks.state.lock", "Who is writing the state."),
+    (
+        "callbacks.state.lock",
+        "The program that is writing the state.",
+    ),
     (
         ".ess-callbacks/",
-        "The cloud and the state of --sandbox. Remove it to begin anew.",
+        "The callbacks and the state of --sandbox. Remove it to start over.",
     ),
 ];
 
@@ -78,11 +81,11 @@ fn write(command: &Command, out: &mut dyn Write) -> io::Result<()> {
     list("FILES", FILES.into_iter(), out)
 }
 
-/// The commands below this one, each as a section of its own.
+/// Writes a section for each command below this one.
 fn commands(parent: &Command, name: &str, out: &mut dyn Write) -> io::Result<()> {
     for command in parent.get_subcommands() {
         let name = format!("{name} {}", command.get_name());
-        // What is said of all commands stands at the beginning already.
+        // The page begins with what is said of all commands.
         let own = command.clone().bin_name(&name).after_long_help("");
         let man = Man::new(own.disable_help_flag(true).disable_version_flag(true));
         let mut page = Vec::new();
@@ -91,7 +94,7 @@ fn commands(parent: &Command, name: &str, out: &mut dyn Write) -> io::Result<()>
         man.render_options_section(&mut page)?;
         writeln!(out, ".SS \"{}\"", escaped(&name))?;
         for line in String::from_utf8_lossy(&page).lines() {
-            // Each part begins as if it were a page.
+            // Each part begins with the commands of a whole page.
             if line.starts_with(".ie ") || line.starts_with(".el ") {
                 continue;
             }
@@ -119,7 +122,7 @@ fn list<'a>(
     Ok(())
 }
 
-/// Text in which roff sees no commands.
+/// Escapes what roff would take for a command.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) {

@@ -1,4 +1,4 @@
-//! The commands: a file or folder for each, with its arguments beside what it does.
+//! The commands. Each is a file or a folder, with its arguments.
 
 pub(super) mod apply;
 pub(super) mod completions;

@@ -25,7 +25,7 @@ use crate::state::LockOwner;
 pub(crate) struct Args {
     #[command(flatten)]
     planning: Planning,
-    /// Leave the secrets unresolved: a changed key or token is then not seen.
+    /// Plan without resolving the secrets; a changed key or token is then not found.
     #[arg(long, env = "ESS_CALLBACKS_NO_SECRETS", value_parser = switch::parse)]
     no_secrets: bool,
     /// Save the plan to this file, for `apply FILE`.
@@ -36,12 +36,12 @@ pub(crate) struct Args {
         conflicts_with = "no_secrets"
     )]
     out: Option<PathBuf>,
-    /// Exit with 2 when there are changes.
+    /// Exit with 2 if there are changes.
     #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = switch::parse)]
     detailed_exitcode: bool,
     #[command(flatten)]
     forms: Forms,
-    /// Plan for this many requests a second; used for the estimate only.
+    /// Requests per second, to estimate how long an apply takes.
     #[arg(
         long,
         env = "ESS_CALLBACKS_RATE",
@@ -78,7 +78,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     if !plan.tripped.is_empty() {
         if let Some(path) = out {
             ui.note(format_args!(
-                "The plan was not saved to {}: a guard refuses it, so it could not be applied.",
+                "The plan was not saved to {}: a guard refuses it, so it can't be applied.",
                 path.display()
             ));
         }
@@ -96,7 +96,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 
-/// A plan, and what is to be said beside it.
+/// A plan, and what is printed with it.
 struct Made {
     plan: Plan,
     warnings: Vec<Diagnostic>,
@@ -107,7 +107,8 @@ async fn make(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Made, Fai
     let locations = settings.locations()?;
     outputs::check(locations, None, &[("--out", args.out.as_deref())])?;
     if args.no_secrets && args.planning.heal {
-        let message = "--heal adds callbacks again, with their keys and tokens, so it can't be planned with --no-secrets";
+        let message =
+            "--heal needs the keys and tokens of callbacks, so it can't be used with --no-secrets";
         return Err(Failure::usage(message).advice("Leave one of the two out."));
     }
     let resolve = (!args.no_secrets).then(|| Resolve::of(&args.planning));
@@ -121,14 +122,14 @@ async fn make(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Made, Fai
     })
 }
 
-/// Tells whoever reads the document or the comment why there is no plan.
+/// Prints the document or the comment that says why there is no plan.
 fn errored(failure: &Failure, form: &Form, ui: &mut Ui) {
     match form {
         Form::Json if !failure.diagnostics.is_empty() => {
             ui.bytes(|out| write_errored(&failure.diagnostics, out));
         }
         Form::Markdown(subject) => {
-            // It takes the place of a comment on a plan that no longer holds.
+            // It replaces the comment on an earlier plan.
             let page = render::error_markdown(&ui.plain(failure), subject);
             ui.print(format_args!("{page}"));
         }
@@ -136,7 +137,7 @@ fn errored(failure: &Failure, form: &Form, ui: &mut Ui) {
     }
 }
 
-/// Writes the file whole or not at all.
+/// Writes the file completely or not at all.
 fn save(plan: &Plan, warnings: &[Diagnostic], path: &Path) -> Result<(), Failure> {
     let plan = &plan.where_something_is_called();
     let saved = written::write(path, Readers::Owner, |out| {

@@ -1,4 +1,4 @@
-//! `sandbox`: serves an eSign of one's own to any client.
+//! `sandbox`: serves the sandbox to any client.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::sign::Credential;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to listen. Only this machine can reach it, unless --allow-remote is given.
+    /// The address to listen on. Other machines can't connect without --allow-remote.
     #[arg(
         long,
         env = "ESS_CALLBACKS_LISTEN",
@@ -25,11 +25,11 @@ pub(crate) struct Args {
         default_value = "127.0.0.1:8901"
     )]
     listen: String,
-    /// Let other machines reach it. Anybody who does can read its log and make it send requests.
+    /// Let other machines connect. They can then read the log and make the sandbox send requests.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = switch::parse)]
     allow_remote: bool,
-    /// Accept this key pair, of an account of its own or of the one named. Repeatable [default: the
-    /// pair in the environment, else a fresh one, which is printed].
+    /// Accept this key pair, for a separate account or the one named. Repeatable [default: the pair
+    /// in the environment, otherwise a new one, which is printed].
     #[arg(
         long,
         env = "ESS_CALLBACKS_CREDENTIAL",
@@ -46,10 +46,10 @@ pub(crate) struct Args {
         value_delimiter = ' '
     )]
     member: Vec<Member>,
-    /// Keep the sandbox's callbacks in this file.
+    /// Keep the callbacks of the sandbox in this file.
     #[arg(long, env = "ESS_CALLBACKS_CLOUD", value_name = "FILE")]
     cloud: Option<PathBuf>,
-    /// Requests a second for each key pair; 0 lifts the limit.
+    /// Requests per second for each key pair; 0 is no limit.
     #[arg(
         long,
         env = "ESS_CALLBACKS_LIMIT",
@@ -57,13 +57,13 @@ pub(crate) struct Args {
         default_value_t = 20
     )]
     limit: u32,
-    /// Faults by chance: lost-after=0.1,throttle=0.05,slow=800ms,skew=+400 …
+    /// Random faults, with their probability: lost-after=0.1,throttle=0.05,slow=800ms,skew=+400 …
     #[arg(long, env = "ESS_CALLBACKS_FAULT", value_name = "SPEC")]
     fault: Option<FaultSpec>,
-    /// Faults in order: ok,lost-before,lost-after,ok …
+    /// Faults in this order: ok,lost-before,lost-after,ok …
     #[arg(long, env = "ESS_CALLBACKS_SCRIPT", value_name = "SPEC")]
     script: Option<Script>,
-    /// Makes the faults repeatable.
+    /// The seed of the random faults.
     #[arg(
         long,
         env = "ESS_CALLBACKS_SEED",
@@ -71,7 +71,7 @@ pub(crate) struct Args {
         default_value_t = 0
     )]
     seed: u64,
-    /// What an add of an existing URL answers: success or error. The vendor does not say.
+    /// How to answer an add of an existing URL: success or error. The vendor documents neither.
     #[arg(
         long,
         env = "ESS_CALLBACKS_EXISTS",
@@ -117,7 +117,7 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let served = Sandbox::new(options, clock::of_sandbox()).map_err(failed)?;
     ui.print(format_args!("Listening on http://{address}\n"));
     if let Some(fresh) = fresh {
-        // The one secret that is printed: it was made this moment, for this sandbox alone.
+        // No other secret is printed: this one was generated just now, for this sandbox only.
         ui.print(format_args!(
             "TENCENTCLOUD_SECRET_ID={}\nTENCENTCLOUD_SECRET_KEY={}\n",
             fresh.credential.secret_id,
@@ -125,9 +125,9 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
         ));
     }
     ui.flush();
-    let mut asked = signals::listen(|| "What is in flight gets no answer.".to_owned());
+    let mut asked = signals::listen(|| "Requests in flight get no answer.".to_owned());
     let shutdown = async move {
-        // An error means that nobody can ask any more.
+        // After an error no signal can come.
         if asked.wait_for(|asked| *asked).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -138,7 +138,8 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Who may call: those given, else the pair in the environment, else a fresh one.
+/// The customers that are given, otherwise the pair in the environment, otherwise a new one, which is also returned
+/// separately.
 fn customers(given: &[String]) -> Result<(Vec<Customer>, Option<Customer>), Failure> {
     if !given.is_empty() {
         let parse = |text: &String| {

@@ -1,4 +1,4 @@
-//! `secret new`: makes a key or token.
+//! `secret new`: generates a key or token.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::random::random;
@@ -6,11 +6,11 @@ use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Args {
-    /// Print a new random secret: 32 letters and digits, usable as a key and as a token.
+    /// Print a new random secret of 32 letters and digits, for a key or a token.
     New,
 }
 
-/// As many bytes as a `CallbackKey` has.
+/// The length of a `CallbackKey`.
 const LENGTH: usize = 32;
 
 const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Evenly chosen letters: bytes that would favour the first ones are left out.
+/// Chooses each character with the same probability, by leaving out bytes that would favour the first ones.
 fn fresh() -> Result<String, Failure> {
     let mut text = String::with_capacity(LENGTH);
     while text.len() < LENGTH {

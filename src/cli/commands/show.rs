@@ -1,4 +1,4 @@
-//! `show`: a saved plan, or what is recorded.
+//! `show`: prints a saved plan or the state.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::state::Store;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A saved plan or a state file; without it, the state.
+    /// A saved plan or a state file [default: the state].
     #[arg(value_name = "PLAN|STATE")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     }
     if matches!(form, Form::Markdown(_) | Form::Diff) {
         return Err(Failure::usage(
-            "markdown and diff are formats of a plan; a state is shown as text or json",
+            "a state has no format markdown or diff; it is shown as text or json",
         ));
     }
     let (store, recorded) = if let Some(path) = file {
@@ -55,14 +55,14 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     Ok(Exit::Done)
 }
 
-/// The plan in this file; `None` when it holds something else, which must be a state then.
+/// The plan in this file, or `None` for JSON that is no plan and must be a state.
 fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::error(format!("`{}` can't be read: {error}", path.display())))?;
     if !text.trim_start().starts_with(['{', '<']) {
         let message = format!("`{}` is neither a saved plan nor a state", path.display());
         return Err(Failure::error(message).advice(
-            "`plan --out FILE` saves a plan, `apply` writes the state. What callbacks.yaml declares, `plan` shows.",
+            "`plan --out FILE` saves a plan, and `apply` writes the state. To show what callbacks.yaml declares, use `plan`.",
         ));
     }
     if !text

@@ -1,4 +1,4 @@
-//! `unlock`: frees a lock whose owner is gone and whose machine can't tell.
+//! `unlock`: removes the lock of an owner on another machine that is gone.
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::owner;
@@ -7,7 +7,7 @@ use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The lock's id, as the error that names it prints it.
+    /// The ID of the lock, as the error about the lock prints it.
     #[arg(value_name = "ID")]
     id: String,
 }

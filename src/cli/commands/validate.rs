@@ -12,22 +12,21 @@ use crate::cli::workspace::{Loaded, Resolve};
 use crate::diag::Diagnostic;
 use crate::render::{self, counted};
 
-/// Who shows problems beside the lines they are in.
+/// A system that shows problems beside the lines they are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Annotate {
     /// Annotations of a GitHub Actions step.
     Github,
-    /// GitLab's code quality report.
+    /// A GitLab code quality report.
     Gitlab,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Print the problems as this system shows them beside the lines; as text they stand on standard
-    /// error in any case.
+    /// Also print the problems in the format of this system, which shows them beside the lines.
     #[arg(long, env = "ESS_CALLBACKS_ANNOTATE", value_name = "FOR")]
     annotate: Option<Annotate>,
-    /// Resolve the secret references too, and check their values.
+    /// Also resolve the secret references and check their values.
     #[arg(long, env = "ESS_CALLBACKS_SECRETS", value_parser = switch::parse)]
     secrets: bool,
     #[command(flatten)]
@@ -35,7 +34,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    ui.tell_in_full();
+    ui.show_every_problem();
     let locations = settings.locations()?;
     let resolve = args.secrets.then_some(Resolve {
         commands: args.commands,
@@ -43,7 +42,7 @@ pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     });
     let read = Loaded::read(locations, resolve, ui).await;
     if let Some(system) = args.annotate {
-        // Printed when there are errors too; that is when it is wanted.
+        // Also for an invalid configuration.
         let problems = match &read {
             Ok(loaded) => &loaded.warnings,
             Err(failure) => &failure.diagnostics,
@@ -69,7 +68,7 @@ pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     Ok(Exit::Done)
 }
 
-/// Prints the problems for the machine that shows them beside the lines.
+/// Prints the problems in the format of a system that shows them beside the lines.
 fn annotate(problems: &[Diagnostic], system: Annotate, locations: &Locations, ui: &mut Ui) {
     if ui.json() {
         return;
@@ -80,7 +79,7 @@ fn annotate(problems: &[Diagnostic], system: Annotate, locations: &Locations, ui
             render::gitlab_code_quality(problems, &locations.config.display().to_string())
         }
     };
-    // These are commands, and ours.
+    // They are commands on purpose.
     ui.bytes(|out| out.write_all(text.as_bytes()));
     ui.flush();
 }

@@ -1,32 +1,30 @@
-//! A command line of bash up to the cursor: its words, and what may take the place of the last one.
+//! A command line of bash up to the cursor: its words, and what may replace the last one.
 //!
-//! Nothing is expanded. What a person typed as `$(…)` or `$HOME` is text here.
+//! Nothing is expanded: `$(…)` and `$HOME` are text.
 
-/// A line that is being typed.
 #[derive(Debug)]
 pub(crate) struct Line {
     words: Vec<String>,
-    /// What is before the part of the last word that bash replaces, without its quotes.
+    /// The part of the last word that bash does not replace, without quotes.
     kept: String,
-    /// The quote that the last word stands in, and that is still open.
+    /// The open quote around the last word.
     quote: Option<char>,
 }
 
-/// What a word is while it is read.
+/// A word that is being read.
 #[derive(Default)]
 struct Word {
     /// Without quotes.
     text: String,
-    /// How much of `text` bash leaves alone: it cuts words at some characters.
+    /// The length of the part of `text` that bash does not replace, as it splits words at some characters.
     kept: usize,
     begun: bool,
-    /// What `kept` is again when the quote that is open closes.
+    /// The value of `kept` after the open quote is closed.
     before: usize,
 }
 
 impl Line {
-    /// Reads a line. At each of `breaks` bash begins another word; those that stand beside a space, or in
-    /// quotes, are of no importance here.
+    /// Reads a line. Outside of quotes, bash splits words at each of `breaks`.
     pub(crate) fn read(line: &str, breaks: &str) -> Self {
         let mut words = Vec::new();
         let mut word = Word::default();
@@ -42,7 +40,7 @@ impl Line {
                 }
                 (None, '\'' | '"') => {
                     quote = Some(c);
-                    // What is replaced begins behind the quote, as long as it is open.
+                    // Bash replaces what follows an open quote.
                     word.before = std::mem::replace(&mut word.kept, word.text.len());
                 }
                 (Some(open), c) if open == c => {
@@ -76,8 +74,7 @@ impl Line {
         self.words.iter().map(String::as_str)
     }
 
-    /// What bash is to put in the place of its last word, so that the whole word is `value`. `None` when
-    /// that can't be said in these quotes.
+    /// The replacement for bash's last word that makes the whole word `value`. `None` if it can't be quoted.
     pub(crate) fn reply(&self, value: &str) -> Option<String> {
         let rest = value.strip_prefix(&self.kept)?;
         match self.quote {

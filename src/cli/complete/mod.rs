@@ -1,9 +1,8 @@
-//! Completions: what a shell asks the program while somebody types.
+//! Answers a shell that completes a command line.
 //!
-//! The script that `completions SHELL` prints calls this program with the environment variable
-//! [`VARIABLE`] and the words that were typed. The answer is one candidate a line. Whatever goes wrong,
-//! nothing is printed: a shell would show it in the middle of a line. Nothing is written, no secret is
-//! read, no command is run and nothing is called.
+//! The script that `completions SHELL` prints runs this program with the environment variable [`VARIABLE`] and the
+//! words so far. The answer is one candidate a line. No error is printed, as the shell would show it in the middle of
+//! the line. Nothing is written or called, no secret is read and no command is run.
 
 mod line;
 mod world;
@@ -22,16 +21,16 @@ use crate::harmless::is_treacherous;
 use line::Line;
 use world::World;
 
-/// The most candidates that are given. Nobody reads more, and a shell takes its time for them.
+/// The maximum number of candidates. A shell is slow with more.
 const MOST: usize = 1_000;
 
-/// Answers the shell that asks, if one does.
+/// Answers a shell, if one asks.
 pub(crate) fn answer(words: &[OsString]) -> Option<ExitCode> {
     let shell = std::env::var(VARIABLE)
         .ok()
         .filter(|shell| !shell.is_empty())?;
     let words = words.get(1..).unwrap_or_default();
-    // A variable that was exported by mistake must not make of an apply a silent success.
+    // If the variable was exported by mistake, an apply must not end in a silent success.
     if !is_asked(&shell, words) {
         return None;
     }
@@ -41,12 +40,12 @@ pub(crate) fn answer(words: &[OsString]) -> Option<ExitCode> {
         "fish" => lines(&without_quotes(words), Paths::Ours),
         _ => None,
     };
-    // A shell that reads no further is not told.
+    // The shell may have stopped reading.
     drop(io::stdout().write_all(answer.unwrap_or_default().as_bytes()));
     Some(ExitCode::SUCCESS)
 }
 
-/// Whether these are the words that our scripts ask with.
+/// Whether the words have the form that our scripts give them.
 fn is_asked(shell: &str, words: &[OsString]) -> bool {
     let program = |word: &OsString| {
         let name = std::path::Path::new(word).file_name();
@@ -59,17 +58,17 @@ fn is_asked(shell: &str, words: &[OsString]) -> bool {
     }
 }
 
-/// Who completes the names of files.
+/// What completes the names of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Paths {
-    /// The shell, when there is no candidate.
+    /// The shell, if there is no candidate.
     Shells,
-    /// We.
+    /// This program.
     Ours,
 }
 
-/// For bash: its word breaks and the line up to the cursor. What is printed takes the place of what bash
-/// thinks to be the last word, quoted as it has to be.
+/// For bash, from its word breaks and the line up to the cursor. A candidate replaces what bash takes for the last
+/// word, and is quoted.
 fn bash(words: &[OsString]) -> Option<String> {
     let [breaks, line] = words else { return None };
     let line = Line::read(line.to_str()?, breaks.to_str()?);
@@ -78,7 +77,7 @@ fn bash(words: &[OsString]) -> Option<String> {
     Some(replies.map(|reply| reply + "\n").collect())
 }
 
-/// fish gives the last word as it was typed.
+/// The words of fish, which passes the last one with its quotes.
 fn without_quotes(words: &[OsString]) -> Vec<OsString> {
     let mut words = words.to_vec();
     if let Some(last) = words.last_mut()
@@ -89,7 +88,7 @@ fn without_quotes(words: &[OsString]) -> Vec<OsString> {
     words
 }
 
-/// For shells that give words and quote by themselves: a value, a tab, what it means.
+/// For shells that pass words and quote candidates themselves: a value, a tab, its meaning.
 fn lines(words: &[OsString], paths: Paths) -> Option<String> {
     let found = candidates(words.to_vec(), paths)?;
     let line = |found: &Candidate| match &found.help {
@@ -99,7 +98,6 @@ fn lines(words: &[OsString], paths: Paths) -> Option<String> {
     Some(found.iter().map(line).collect())
 }
 
-/// What the last word may be.
 struct Candidate {
     value: String,
     help: Option<String>,
@@ -114,7 +112,7 @@ fn candidates(words: Vec<OsString>, paths: Paths) -> Option<Vec<Candidate>> {
     let typed = words[last].clone();
     let found = complete(&mut command, words, last, here.as_deref()).ok()?;
     let mut found: Vec<Candidate> = found.iter().filter_map(candidate).collect();
-    // Flags are offered to whoever types a dash, or where there is nothing else.
+    // Options are candidates only after a dash, or if there are no others.
     let is_flag = |found: &Candidate| found.value.starts_with('-');
     if typed.is_empty() && !found.iter().all(is_flag) {
         found.retain(|found| !is_flag(found));
@@ -123,7 +121,7 @@ fn candidates(words: Vec<OsString>, paths: Paths) -> Option<Vec<Candidate>> {
     Some(found)
 }
 
-/// What can stand in a line.
+/// A candidate, unless it can't be shown in a line.
 fn candidate(found: &CompletionCandidate) -> Option<Candidate> {
     let value = found.get_value().to_str()?.to_owned();
     let first_line = |text: String| text.lines().next().map(str::to_owned);

@@ -1,4 +1,4 @@
-//! What the words before the cursor name: a configuration and a state, as far as they can be read at once.
+//! The configuration and the state that the words before the cursor name, if they can be read quickly.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -15,14 +15,14 @@ use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
 use crate::state::{Paths, Store};
 
-/// Larger files are not looked at: somebody waits for an answer.
+/// Larger files are not read, as they would delay the answer.
 const LARGEST: u64 = 4 << 20;
 
-/// Where the command that is being typed would work.
+/// Where the command on the line would work.
 pub(crate) struct World(Option<Locations>);
 
 impl World {
-    /// Of the words before the cursor.
+    /// From the words before the cursor.
     pub(crate) fn of(words: &[OsString]) -> Self {
         let matches = Cli::command()
             .ignore_errors(true)
@@ -56,7 +56,7 @@ impl World {
         waited_for(store.peek())?.ok()?
     }
 
-    /// Handles, and addresses of one once it is typed or no other fits.
+    /// Handles, and the addresses of a handle that is complete or the only match.
     pub(crate) fn addresses(&self, typed: &str) -> Vec<String> {
         let all = self.every_address();
         let handles: BTreeSet<&str> = all.iter().map(|address| address.handle.as_str()).collect();
@@ -119,7 +119,7 @@ impl World {
             .collect()
     }
 
-    /// The id of whoever holds the state's lock.
+    /// The ID of the state's lock.
     pub(crate) fn locks(&self, typed: &str) -> Vec<String> {
         let holder = self.store().and_then(|store| waited_for(store.holder()));
         let ids = holder.flatten().map(|holder| holder.id);
@@ -127,7 +127,7 @@ impl World {
     }
 }
 
-/// A regular file, or a folder of few: reading a pipe would wait for somebody to write.
+/// Whether this is a small regular file, or a folder of small ones. Reading a pipe would block.
 fn is_small(path: &Path) -> bool {
     let Ok(about) = path.metadata() else {
         return false;
@@ -152,7 +152,7 @@ pub(crate) fn codes() -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// What completes a value from the part of it that is typed.
+/// Completes a value from what was typed.
 pub(crate) fn completer(
     values: impl Fn(&str) -> Vec<String> + Send + Sync + 'static,
 ) -> ArgValueCompleter {

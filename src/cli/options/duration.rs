@@ -1,11 +1,12 @@
-//! Durations as people write them: `30s`, `5m`, `24h`, `7d`.
+//! Durations: `30s`, `5m`, `24h`, `7d`.
 
 use std::time::Duration;
 
-/// Reads a number with a unit. A bare number is refused, because nobody agrees on its unit.
+/// Reads a number with a unit. A number without one is an error, as its unit would be a guess.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let explain =
-        || format!("`{text}` is not a duration: write a number and s, m, h or d, like 5m");
+    let explain = || {
+        format!("`{text}` is not a duration: write a number and a unit (s, m, h or d), such as 5m")
+    };
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
         .ok_or_else(explain)?;

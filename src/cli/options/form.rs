@@ -1,4 +1,4 @@
-//! How a plan is printed: the flags of `plan` and `show` that say so, and what they mean together.
+//! The output options of `plan` and `show`, and the form that they ask for together.
 
 use std::path::{Component, Path};
 
@@ -8,23 +8,21 @@ use super::switch;
 use crate::cli::exit::Failure;
 use crate::render::{Commit, Label, Subject};
 
-/// How to print a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people.
+    /// Plain text.
     Text,
     /// The plan document.
     Json,
-    /// For a comment on a pull request.
+    /// A comment for a pull request.
     Markdown,
-    /// A unified diff of what is recorded and what is desired.
+    /// A unified diff from what is recorded to what is declared.
     Diff,
 }
 
-/// The flags.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Forms {
-    /// How to print it.
+    /// The output format.
     #[arg(
         long,
         env = "ESS_CALLBACKS_FORMAT",
@@ -34,43 +32,37 @@ pub(crate) struct Forms {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) brief: Brief,
-    /// With --format markdown: keeps this comment apart from those of other configurations [default:
-    /// the configuration's path].
+    /// With --format markdown: the name of this configuration, which distinguishes its comment from
+    /// others [default: the configuration's path].
     #[arg(long, env = "ESS_CALLBACKS_LABEL", value_name = "NAME")]
     label: Option<Label>,
-    /// With --format markdown: the commit to name [default: the one that the CI system's environment
-    /// names].
+    /// With --format markdown: the commit to name [default: the commit in the environment of the CI
+    /// system].
     #[arg(long, env = "ESS_CALLBACKS_COMMIT", value_name = "ID")]
     commit: Option<Commit>,
 }
 
-/// The flag of all that print a plan as text.
+/// The option of the commands that print a plan as text.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Brief {
-    /// Print one line a change, with its address only.
+    /// Print one line for each change, with only its address.
     #[arg(long, env = "ESS_CALLBACKS_SUMMARY", value_parser = switch::parse)]
     pub(crate) summary: bool,
 }
 
-/// How a plan is printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// For people.
     Text(Brevity),
     /// The plan document.
     Json,
-    /// A comment.
     Markdown(Subject),
-    /// A unified diff.
     Diff,
 }
 
-/// How much of a change is text.
+/// How much of a change is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Brevity {
-    /// All of it.
     InFull,
-    /// Its address.
     Addresses,
 }
 
@@ -85,10 +77,10 @@ impl From<Brief> for Form {
 }
 
 impl Forms {
-    /// What these flags ask for.
+    /// The form, for the configuration at this path.
     pub(crate) fn form(&self, config: &Path) -> Result<Form, Failure> {
         if self.brief.summary && self.format != Format::Text {
-            let message = "--summary is a form of the text, so it can't be given together with another --format";
+            let message = "--summary shortens the text, so it can't be used with another --format";
             return Err(Failure::usage(message).advice("Leave one of the two out."));
         }
         Ok(match self.format {
@@ -108,7 +100,7 @@ impl Forms {
     }
 }
 
-/// The configuration's path as it was given; of one that another machine has elsewhere, the name.
+/// The path of the configuration as it was given, or only its name if the path differs between machines.
 fn label(config: &Path) -> Label {
     if config == Path::new("-") {
         return Label::of_name("stdin");
@@ -119,7 +111,7 @@ fn label(config: &Path) -> Label {
             Component::RootDir | Component::ParentDir | Component::Prefix(_)
         )
     };
-    // Without a slash at its end.
+    // Without a trailing slash.
     let config = config.components().as_path();
     let path = if config.components().any(elsewhere) {
         config.file_name().map_or(config, Path::new)
@@ -129,10 +121,10 @@ fn label(config: &Path) -> Label {
     Label::of_name(&path.to_string_lossy())
 }
 
-/// The commit that a CI system says it works on.
+/// The commit that the CI system works on.
 fn commit() -> Option<Commit> {
     let set = |name: &str| std::env::var(name).ok();
-    // For a pull request GitHub names a merge that nobody has seen.
+    // For a pull request, GITHUB_SHA is a temporary merge commit.
     let merged = set("GITHUB_EVENT_NAME").is_some_and(|event| event.starts_with("pull_request"));
     let names = ["CI_COMMIT_SHA", "BUILDKITE_COMMIT", "GITHUB_SHA"];
     let known = names

@@ -1,4 +1,4 @@
-//! The flags that every command takes, as they were given.
+//! The global options, as they were given.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{switch, variables};
 
-/// Flags that every command takes.
+/// The options that every command takes. Help shows below a command only those that it uses.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
@@ -24,7 +24,7 @@ pub(crate) struct Global {
     /// `ESS_CALLBACKS_VAR_<NAME>` does the same.
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = variables::parse)]
     pub(crate) var: Vec<(String, String)>,
-    /// The state file [default: NAME.state.json beside NAME.yaml, callbacks.state.json beside all else].
+    /// The state file [default: NAME.state.json beside NAME.yaml, otherwise callbacks.state.json].
     #[arg(
         long,
         global = true,
@@ -33,10 +33,10 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) state: Option<PathBuf>,
-    /// Work on the embedded sandbox instead of eSign, with a state of its own.
+    /// Use the embedded sandbox instead of eSign, with a separate state.
     #[arg(long, global = true, env = "ESS_CALLBACKS_SANDBOX", value_parser = switch::parse)]
     pub(crate) sandbox: bool,
-    /// Call this address instead of eSign's (https, or http to this machine only).
+    /// Call this URL instead of eSign's: https, or http to this machine.
     #[arg(
         long,
         global = true,
@@ -45,7 +45,7 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) endpoint: Option<String>,
-    /// Trust the certificates in this PEM file too.
+    /// Also trust the certificates in this PEM file.
     #[arg(
         long,
         global = true,
@@ -63,16 +63,16 @@ pub(crate) struct Global {
         default_value = "auto"
     )]
     pub(crate) color: Colour,
-    /// Print without colour. `NO_COLOR` does the same.
+    /// Print without colour; the environment variable `NO_COLOR` does the same.
     #[arg(long, global = true, env = "ESS_CALLBACKS_NO_COLOR", value_parser = switch::parse)]
     pub(crate) no_color: bool,
-    /// Print one JSON event a line instead of text.
+    /// Print JSON events, one per line, instead of text.
     #[arg(long, global = true, env = "ESS_CALLBACKS_JSON", value_parser = switch::parse)]
     pub(crate) json: bool,
-    /// Log more on standard error; twice for debugging.
+    /// Log more to standard error; -vv for debugging.
     #[arg(short, long, global = true, env = "ESS_CALLBACKS_VERBOSE", action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// How log lines on standard error look.
+    /// The format of the logs on standard error.
     #[arg(
         long,
         global = true,
@@ -83,22 +83,20 @@ pub(crate) struct Global {
     pub(crate) log_format: LogFormat,
 }
 
-/// When output is in colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Colour {
-    /// On a terminal, as the environment says.
+    /// On a terminal, unless the environment says otherwise.
     Auto,
-    /// In any case, in JSON excepted.
+    /// Always, except in JSON.
     Always,
-    /// Nowhere.
+    /// Never.
     Never,
 }
 
-/// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Plain text.
     Text,
-    /// One object a line.
+    /// JSON objects, one per line.
     Json,
 }

@@ -1,4 +1,4 @@
-//! The option of the commands that write the state.
+//! The option of the commands that write the state and make no calls.
 
 use std::time::Duration;
 
@@ -6,10 +6,9 @@ use clap::Args;
 
 use super::duration;
 
-/// What commands that write the state have in common.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Lock {
-    /// Wait up to this long for an apply to finish (30s, 5m).
+    /// How long to wait for an apply to finish, such as 30s or 5m.
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) lock_timeout: Option<Duration>,
 }

@@ -1,6 +1,6 @@
-//! Switches in the environment: variables that say yes or no.
+//! Boolean environment variables.
 
-/// Whether a switch with this value is off, as if it were not given.
+/// Whether this value turns a switch off.
 pub(crate) fn says_no(value: &str) -> bool {
     is_one_of(value, ["0", "f", "false", "n", "no", "off"])
 }
@@ -13,12 +13,12 @@ fn is_one_of(value: &str, words: [&str; 6]) -> bool {
     words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// The variable of a switch. A typing mistake must not turn anything on.
+/// Reads the value of a switch. A misspelt one is an error, so that it turns nothing on.
 pub(crate) fn parse(text: &str) -> Result<bool, &'static str> {
     match text {
         yes if says_yes(yes) => Ok(true),
         no if no.is_empty() || says_no(no) => Ok(false),
-        _ => Err("a switch in the environment is `true` or `false`"),
+        _ => Err("the variable of a switch must be `true` or `false`"),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Values for variables of callbacks.yaml: `--var NAME=VALUE` and `ESS_CALLBACKS_VAR_<NAME>`.
+//! Values for the variables of callbacks.yaml: `--var NAME=VALUE` and `ESS_CALLBACKS_VAR_<NAME>`.
 
 use std::collections::BTreeMap;
 
 use crate::cli::exit::Failure;
 use crate::config::Given;
 
-/// What the environment variables begin with.
+/// The prefix of the environment variables.
 pub(crate) const PREFIX: &str = "ESS_CALLBACKS_VAR_";
 
 /// Reads one `NAME=VALUE`.
@@ -16,13 +16,13 @@ pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Everything that is given in flags and in the environment.
+/// The values in options and in the environment.
 pub(crate) fn given(flags: &[(String, String)]) -> Result<Given, Failure> {
     let mut by_name = BTreeMap::new();
     for (name, value) in flags {
         let earlier = by_name.insert(name.clone(), value.clone());
         if earlier.is_some_and(|earlier| earlier != *value) {
-            let message = format!("--var {name}: given twice, with different values");
+            let message = format!("--var {name} is given twice with different values");
             return Err(Failure::usage(message));
         }
     }

@@ -1,30 +1,29 @@
-//! How many connections may be open at once, so that the state can always be written.
+//! How many connections may be open, so that the state can always be written.
 //!
-//! A process may open so many files and connections and no more (`ulimit -n`). When connections had them
-//! all, the journal or the state could not be opened, and a name could not be looked up.
+//! The system limits the files and connections of a process (`ulimit -n`). If connections used them all, the
+//! journal and the state could not be opened, and host names could not be resolved.
 
-/// What is kept for everything but connections: the journal, a new state, its folder and its lock, the
-/// standard streams, the outputs, the runtime, and connections that are being opened or closed.
+/// Descriptors for everything but connections: the journal, a new state, its folder and its lock, the standard
+/// streams, the outputs, the runtime, and connections that are being opened or closed.
 const RESERVE: u64 = 32;
 
-/// More idle connections than this are never of use.
+/// More idle connections are never used.
 const MOST_IDLE: usize = 128;
 
 /// How many connections may be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bound {
-    /// What the system allows this process.
+    /// The limit of the system for this process.
     pub(crate) files: u64,
-    /// With a call in flight, of all accounts together.
+    /// Connections with a call in flight, for all accounts together.
     pub(crate) in_flight: usize,
-    /// Kept for the next call.
+    /// Connections kept for later calls.
     pub(crate) idle: usize,
 }
 
-/// For a process that may open so many files, each connection taking `each` of them.
+/// The bound of a process that may open `files` files, with `each` of them for a connection.
 const fn bound(files: u64, each: u64) -> Bound {
     let free = files.saturating_sub(RESERVE) / each;
-    // No system allows more than memory has bytes.
     #[expect(clippy::cast_possible_truncation, reason = "bounded just before")]
     let free = if free > 1 << 20 {
         1 << 20
@@ -45,13 +44,13 @@ const fn bound(files: u64, each: u64) -> Bound {
 }
 
 impl Bound {
-    /// What this process may open; `None` when nothing is said. The embedded sandbox is the other end of
+    /// The bound of this process; `None` if the system has no limit. The embedded sandbox has the other end of
     /// each connection.
     pub(crate) fn of_this_process(sandbox: bool) -> Option<Self> {
         Some(bound(soft_limit()?, if sandbox { 2 } else { 1 }))
     }
 
-    /// Calls in flight for each of so many accounts.
+    /// Calls in flight for each of `accounts` accounts.
     pub(crate) fn for_each(&self, accounts: usize) -> usize {
         (self.in_flight / accounts.max(1)).max(1)
     }

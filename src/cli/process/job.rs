@@ -1,8 +1,7 @@
-//! The address of the CI job that this process runs in, from the variables that CI systems set.
-//!
-//! Whoever is kept waiting by a lock can then look at what holds it.
+//! The URL of the CI job that this process runs in, from the variables of CI systems. The lock file holds it, for
+//! those who wait for the lock.
 
-/// Where systems put the whole address. A job's own before its pipeline's.
+/// Variables that hold a whole URL. Those of a job come before those of its pipeline.
 const WHOLE: [&str; 12] = [
     "CI_JOB_URL",                 // GitLab
     "CNB_BUILD_WEB_URL",          // Tencent's CNB
@@ -18,7 +17,7 @@ const WHOLE: [&str; 12] = [
     "BUILD_URL",                  // Jenkins, and systems built on it
 ];
 
-/// Part of an address: what a variable holds, or these very letters.
+/// Part of a URL: the value of a variable, or a literal.
 #[derive(Clone, Copy)]
 enum Part {
     Of(&'static str),
@@ -27,7 +26,7 @@ enum Part {
 
 use Part::{Is, Of};
 
-/// Where the address is in parts. Each is known by the last variable it needs.
+/// URLs that are in several variables.
 const PARTS: [&[Part]; 5] = [
     // Azure Pipelines.
     &[
@@ -48,7 +47,7 @@ const PARTS: [&[Part]; 5] = [
         Is("/jobs/"),
         Of("SEMAPHORE_JOB_ID"),
     ],
-    // Gitea and Forgejo speak GitHub's variables, but count runs for each repository.
+    // Gitea and Forgejo set GitHub's variables, but count runs in each repository.
     &[
         Of("GITHUB_SERVER_URL"),
         Is("/"),
@@ -66,7 +65,7 @@ const PARTS: [&[Part]; 5] = [
     ],
 ];
 
-/// The address, if the environment has one. `variable` gives what is set, and not empty.
+/// The URL, if the environment has one. `variable` returns a variable that is set and not empty.
 pub(crate) fn url(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let gitea = variable("GITEA_ACTIONS").is_some() || variable("FORGEJO_ACTIONS").is_some();
     let whole = WHOLE.iter().find_map(|name| variable(name));

@@ -1,4 +1,4 @@
-//! This process on its machine: signals, limits, and what others are told of it.
+//! This process: its signals, its limits, and what the lock file says of it.
 
 pub(super) mod descriptors;
 mod job;

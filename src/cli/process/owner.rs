@@ -1,4 +1,4 @@
-//! Who this process is, as the lock file tells others.
+//! What the lock file says of this process, and whether the process that it names still runs.
 
 use super::job;
 use crate::apply::WallClock as _;
@@ -7,7 +7,7 @@ use crate::cli::exit::Failure;
 use crate::cli::random::random;
 use crate::state::LockOwner;
 
-/// This process, with a fresh lock id.
+/// This process, with a new lock ID.
 pub(crate) fn this_process(command: &str) -> Result<LockOwner, Failure> {
     let id: [u8; 6] = random()?;
     Ok(LockOwner {
@@ -23,7 +23,7 @@ pub(crate) fn this_process(command: &str) -> Result<LockOwner, Failure> {
     })
 }
 
-/// The number of the user, where the system shows it: containers and cron jobs often have no name.
+/// The ID of the user, for containers and cron jobs without a user name.
 #[cfg(unix)]
 fn user_id() -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -36,7 +36,7 @@ const fn user_id() -> Option<String> {
     None
 }
 
-/// Whether this owner ran on this machine and does not any more.
+/// Whether this owner ran on this machine and has ended.
 pub(crate) fn is_gone(owner: &LockOwner) -> bool {
     owner.host == host() && !is_running(owner.pid)
 }
@@ -53,7 +53,6 @@ const fn is_running(_pid: u32) -> bool {
     true
 }
 
-/// The name of this machine.
 pub(crate) fn host() -> String {
     let file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let name = file()

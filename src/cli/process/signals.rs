@@ -1,9 +1,8 @@
-//! Signals: Ctrl-C, and SIGTERM, SIGHUP (the terminal is closed) and SIGQUIT, which mean the same.
+//! Signals: Ctrl-C, SIGTERM, SIGHUP (the terminal is closed) and SIGQUIT, which all do the same.
 //!
-//! A thread of their own listens from the beginning to the end of the program, so that they work while
-//! another thread waits for a file or an answer, and as process 1, for which the system does nothing. What
-//! a signal does depends on what the program does: [`listen`] is for calls, [`Signals`] for a command that
-//! is waited for. Otherwise it ends the program at once.
+//! A separate thread listens for the whole run, so that signals work while another thread waits for a file or an
+//! answer, and in process 1, for which the system has no default. A signal ends the program at once, except after
+//! [`listen`], for calls, and while there are [`Signals`], for the command of a secret.
 
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -12,25 +11,24 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use crate::cli::exit::Exit;
-use crate::cli::terminal::last_words;
+use crate::cli::terminal::print_last;
 
-/// What the next signal does.
 static MODE: Mutex<Mode> = Mutex::new(Mode::Leave);
 
 enum Mode {
-    /// Nothing was called.
+    /// Ends the program: nothing was called.
     Leave,
-    /// The first is passed on; the second ends the program, which says this before.
+    /// Passes the first signal on. The second ends the program, with this message.
     Ask {
         asked: watch::Sender<bool>,
         last: Box<dyn Fn() -> String + Send>,
     },
 }
 
-/// Begins to listen, for the whole life of the program. Where that can't be done, signals end it as ever.
+/// Starts to listen. If that fails, the default of the system stays.
 pub(crate) fn start() {
     let (ready, listening) = mpsc::channel();
-    // A thread that can't be started is no reason to refuse to work.
+    // The program also works without the thread.
     let _detached = thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -38,7 +36,7 @@ pub(crate) fn start() {
                 runtime.block_on(heed(&ready));
             }
         });
-    // An error means that it has ended already.
+    // An error means that the thread has ended.
     let _ended = listening.recv();
 }
 
@@ -52,7 +50,7 @@ async fn heed(ready: &mpsc::Sender<()>) {
             Mode::Leave => leave("Interrupted; nothing was called."),
             Mode::Ask { asked, last } => {
                 if asked.send_replace(true) {
-                    leave(&format!("Interrupted again, leaving at once. {}", last()));
+                    leave(&format!("Interrupted again; ending at once. {}", last()));
                 }
             }
         }
@@ -68,13 +66,13 @@ fn ask(last: impl Fn() -> String + Send + 'static) -> watch::Receiver<bool> {
     receiver
 }
 
-/// What becomes true at the first signal from now on. The second ends the program at once; `last` says
-/// what that leaves behind.
+/// Becomes true at the first signal from now on. The second ends the program at once, with a message that ends
+/// with what `last` returns.
 pub(crate) fn listen(last: impl Fn() -> String + Send + 'static) -> watch::Receiver<bool> {
     ask(last)
 }
 
-/// Passes a signal on to whoever waits for a command. When it is dropped, a signal ends the program again.
+/// Passes signals on while a command is waited for. After it is dropped, a signal ends the program again.
 #[derive(Debug)]
 pub(crate) struct Signals(watch::Receiver<bool>);
 
@@ -83,10 +81,10 @@ impl Signals {
         Self(ask(|| "Nothing was called.".to_owned()))
     }
 
-    /// Waits for the first one.
+    /// Waits for the first signal.
     pub(crate) async fn next(&mut self) {
         if self.0.wait_for(|asked| *asked).await.is_err() {
-            // Something else listens now.
+            // `listen` was called since.
             std::future::pending::<()>().await;
         }
     }
@@ -100,14 +98,14 @@ impl Drop for Signals {
 
 #[expect(
     clippy::exit,
-    reason = "the user means now; nothing was called yet, or the journal has everything"
+    reason = "nothing was called yet, or the journal has everything"
 )]
 fn leave(text: &str) {
-    last_words(text);
+    print_last(text);
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
-/// What ends a program from outside.
+/// Where signals come from.
 #[cfg(unix)]
 struct Source(Vec<tokio::signal::unix::Signal>);
 
@@ -147,7 +145,7 @@ impl Source {
     }
 }
 
-/// Whether the program was started by `nohup`: it goes on when the terminal is closed.
+/// Whether the program was started by `nohup`, to continue when the terminal is closed.
 #[cfg(unix)]
 fn hangups_are_ignored() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangups(&status))

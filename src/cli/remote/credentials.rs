@@ -1,4 +1,4 @@
-//! Finds the credentials of the accounts that a plan's calls need.
+//! Finds the credentials of the accounts that the calls of a plan need.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::model::{Account, AccountName, AccountSource, CredentialVariables};
 use crate::secret::Secret;
 use crate::sign::Credential;
 
-/// The credentials of each account; all problems in one failure.
+/// The credentials of each account. The error has the problems of all accounts.
 pub(crate) fn find(
     accounts: &BTreeMap<AccountName, Account>,
     locations: &Locations,
@@ -29,41 +29,37 @@ pub(crate) fn find(
     if problems.is_empty() {
         return distinct(&found).map(|()| found);
     }
-    let message = format!(
-        "the credentials to sign calls with are not usable: {}",
-        problems.join("; ")
-    );
-    // It goes with neither of the two.
+    let message = format!("invalid or missing credentials: {}", problems.join("; "));
     let sandbox = if locations.are_default() {
         " `--sandbox` needs none."
     } else {
         ""
     };
     Err(Failure::error(message).advice(format!(
-        "Set them in the environment of this command.{sandbox} eSign's console shows them under access management \
-         (CAM); production and test have different ones.",
+        "Set them in the environment of this command.{sandbox} The Tencent Cloud console shows them under access management (CAM); \
+         production and test have different ones.",
     )))
 }
 
-/// Two names of one account would add and delete the same callbacks.
+/// Refuses two accounts with one SecretId, which would add and delete the same callbacks.
 fn distinct(found: &BTreeMap<AccountName, Credential>) -> Result<(), Failure> {
     let mut names: BTreeMap<&str, &AccountName> = BTreeMap::new();
     for (name, credential) in found {
         if let Some(other) = names.insert(&credential.secret_id, name) {
             let message = format!(
-                "the accounts `{other}` and `{name}` have the same SecretId, so they are one account to eSign, and what \
-                 is deleted for one would be gone for the other; nothing was called"
+                "the accounts `{other}` and `{name}` have the same SecretId, so they are one account to eSign, and a \
+                 callback deleted for one would be deleted for the other; nothing was called"
             );
             return Err(Failure::error(message).advice(
-                "Use one of them for both, or correct the credentials of one. After a change of name, write the old \
-                 name as `formerly:` of the new one.",
+                "Use one account for both, or correct the credentials of one. If one is the new name of the other, write \
+                 the old name under `formerly:` of the new one.",
             ));
         }
     }
     Ok(())
 }
 
-/// The environment variables of the vendor's tools.
+/// The environment variables of Tencent Cloud's tools.
 fn usual() -> CredentialVariables {
     let token = ["TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN"]
         .into_iter()
@@ -114,7 +110,7 @@ fn from_environment(variables: &CredentialVariables) -> Result<Credential, Strin
     })
 }
 
-/// A profile of the vendor's command line, `tccli`.
+/// A profile of Tencent Cloud's command line, `tccli`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Profile {
@@ -126,14 +122,14 @@ struct Profile {
 
 fn from_profile(name: &str) -> Result<Credential, String> {
     let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
-    let home = home.ok_or("there is no home directory to look for the profile in")?;
+    let home = home.ok_or("there is no home directory with the profile")?;
     let path = PathBuf::from(home)
         .join(".tccli")
         .join(format!("{name}.credential"));
     let shown = path.display().to_string();
     let text = std::fs::read(&path)
         .map_err(|error| format!("the profile `{shown}` can't be read: {error}"))?;
-    // The reason is left out: it could quote the file.
+    // The parser's error could quote the file.
     let profile: Profile = serde_json::from_slice(&text)
         .map_err(|_| format!("the profile `{shown}` is not JSON with secretId and secretKey"))?;
     let token = profile.token.filter(|token| !token.is_empty());
@@ -150,8 +146,7 @@ fn from_profile(name: &str) -> Result<Credential, String> {
     })
 }
 
-/// A copied credential with white space around it is a classic mistake that eSign answers with a
-/// wrong signature.
+/// Refuses white space around a credential, which eSign would report as a wrong signature.
 fn checked(value: String, place: &str) -> Result<String, String> {
     if value.trim() != value {
         return Err(format!(
@@ -160,7 +155,7 @@ fn checked(value: String, place: &str) -> Result<String, String> {
     }
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "{place} is empty or holds characters that no credential has"
+            "{place} is empty or has characters that are invalid in a credential"
         ));
     }
     Ok(value)

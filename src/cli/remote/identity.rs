@@ -1,9 +1,8 @@
-//! Whose credentials the accounts have, checked before the first call.
+//! Checks before the first call which Tencent Cloud accounts the credentials belong to.
 //!
-//! Two accounts with the credentials of one Tencent Cloud account are one account to eSign, whatever
-//! their `SecretId`s are. `expect_account_id` says which one it must be, and so does what
-//! the state knows of the callbacks that were recorded with them. Only production's credentials are
-//! known to the service that tells.
+//! Two accounts with credentials of one Tencent Cloud account are one account to eSign, also with different
+//! `SecretId`s. `expect_account_id` and the state say which one it must be. The service (STS) answers only for the
+//! credentials of production.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,14 +18,14 @@ use crate::client::{Endpoint, HttpApi};
 use crate::model::{AccountId, AccountName, ApiError, Environment, RecordedAccount};
 use crate::plan::Plan;
 
-/// What it may take: it is a check before the work.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The accounts of Tencent Cloud behind those of a plan, as far as they could be told.
+/// The Tencent Cloud accounts behind those of a plan, as far as they are known.
 pub(crate) type Owners = BTreeMap<AccountName, AccountId>;
 
-/// Checks the accounts that calls are made for. `endpoint` is where those go. `known` is what the state
-/// has of those with recorded callbacks.
+/// Checks the accounts that calls are made for. The calls go to `endpoint`. `known` is what the state has of the
+/// accounts with recorded callbacks.
 pub(crate) async fn check(
     api: &HttpApi,
     plan: &Plan,
@@ -38,7 +37,7 @@ pub(crate) async fn check(
     let expected = accounts
         .values()
         .any(|account| account.expect_account_id.is_some());
-    // A question for each new set of credentials, and none in the runs after that.
+    // Asks once for each new set of credentials, and not in later runs.
     let new = |name: &AccountName| {
         let before = known.get(name).map(|account| &account.secret_id);
         before.is_none() || before != signers.get(name)
@@ -80,20 +79,19 @@ pub(crate) async fn check(
     Ok(owners)
 }
 
-/// What is recorded is of another enterprise than the calls would be for.
+/// The recorded callbacks belong to another enterprise than the calls.
 fn elsewhere(name: &AccountName, before: &AccountId, now: &AccountId) -> Failure {
     Failure::error(format!(
-        "the credentials of the account `{name}` belong to the Tencent Cloud account {now}, and what is recorded of it \
-         was called with those of {before}, which is another enterprise; nothing was called"
+        "the credentials of the account `{name}` belong to the Tencent Cloud account {now}, but its callbacks were \
+         recorded with those of {before}, which is another enterprise; nothing was called"
     ))
     .advice(format!(
-        "Use credentials of {before}, or declare {now} as an account of its own. `ess-callbacks state rm` forgets what \
-         is recorded of `{name}`, if it is to stay at eSign as it is."
+        "Use credentials of {before}, or declare {now} as a separate account. To leave the callbacks of `{name}` at \
+         eSign as they are, forget them with `ess-callbacks state rm`."
     ))
 }
 
-/// The number of an account, when it could be told. Not to know it is a failure only when one is
-/// expected.
+/// The ID of an account, if it is known. An unknown ID is an error only if one is expected.
 fn told(
     name: &AccountName,
     expected: Option<&AccountId>,
@@ -116,13 +114,13 @@ fn told(
                 },
             );
             Err(Failure::error(format!(
-                "it can't be checked that the credentials of the account `{name}` belong to the Tencent Cloud account \
-                 {expected}, as `expect_account_id` says: {why}; nothing was called"
+                "can't check that the credentials of the account `{name}` belong to the Tencent Cloud account {expected}, \
+                 as `expect_account_id` says: {why}; nothing was called"
             ))
             .advice("Try again. If it persists, check that sts.tencentcloudapi.com can be reached, or remove `expect_account_id`."))
         }
         (trouble, None) => {
-            tracing::info!(account = %name, ?trouble, "whose credentials these are is not known");
+            tracing::info!(account = %name, ?trouble, "the owner of the credentials is unknown");
             Ok(None)
         }
     }
@@ -131,10 +129,10 @@ fn told(
 fn same(one: &AccountName, other: &AccountName, id: &AccountId) -> Failure {
     Failure::error(format!(
         "the credentials of the accounts `{one}` and `{other}` belong to one Tencent Cloud account ({id}), so they are \
-         one account to eSign, and what is deleted for one would be gone for the other; nothing was called"
+         one account to eSign, and a callback deleted for one would be deleted for the other; nothing was called"
     ))
     .advice(
-        "Use one of them for both, or correct the credentials of one. After a change of name, write the old name as \
-         `formerly:` of the new one.",
+        "Use one account for both, or correct the credentials of one. If one is the new name of the other, write the old \
+         name under `formerly:` of the new one.",
     )
 }

@@ -1,4 +1,4 @@
-//! What the calls go to: eSign, an address of the user's, or the embedded sandbox.
+//! The destination of the calls: eSign, the URL of `--endpoint`, or the embedded sandbox.
 
 mod credentials;
 mod identity;
@@ -19,20 +19,18 @@ use crate::sign::Credential;
 use identity::Owners;
 use signers::Signers;
 
-/// The other side.
 pub(crate) struct Remote {
     pub(crate) api: HttpApi,
-    /// Those of the embedded sandbox are new each time, so they say nothing.
+    /// Empty for the embedded sandbox, whose credentials are new in each run.
     pub(crate) signers: Signers,
-    /// Whose credentials they are.
+    /// The Tencent Cloud accounts of the credentials, as far as they are known.
     pub(crate) owners: Owners,
     sandbox: Option<Running>,
-    /// How many connections may be open.
     pub(crate) connections: Option<Bound>,
 }
 
 impl Remote {
-    /// Finds the credentials, checks whose they are, and makes ready to call. Changes nothing yet.
+    /// Finds the credentials, checks whose they are, and prepares to make calls. Changes nothing.
     pub(crate) async fn connect(
         locations: &Locations,
         plan: &Plan,
@@ -98,7 +96,7 @@ impl Remote {
         })
     }
 
-    /// Ends the embedded sandbox. What it answered is in its file already.
+    /// Ends the embedded sandbox, whose file is up to date already.
     pub(crate) async fn shutdown(self) {
         if let Some(sandbox) = self.sandbox {
             if let Err(error) = sandbox.shutdown().await {

@@ -1,7 +1,7 @@
-//! Whose credentials sign the calls, compared with what is recorded and kept for the next run.
+//! Compares the `SecretId`s that sign the calls with the recorded ones.
 //!
-//! The state knows the `SecretId` of each account's last calls by a fingerprint. An account that has
-//! the same one as another account with recorded callbacks is that account under another name.
+//! The state has a fingerprint of the `SecretId` of each account's last calls. An account with the fingerprint of
+//! another account that has recorded callbacks is that account under another name.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::secret::Fingerprinter;
 /// The fingerprint of each account's `SecretId`.
 pub(crate) type Signers = BTreeMap<AccountName, Fingerprint>;
 
-/// Of these `SecretId`s, within the state that the plan is for.
+/// The fingerprints of these `SecretId`s, in the state that the plan is for.
 pub(crate) fn of(plan: &Plan, ids: &BTreeMap<AccountName, String>) -> Signers {
     let fingerprinter = Fingerprinter::new(plan.salt);
     let made = |(name, id): (&AccountName, &String)| (name.clone(), fingerprinter.secret_id(id));
     ids.iter().map(made).collect()
 }
 
-/// What is recorded of the plan's accounts that have recorded callbacks, by the names they have now.
+/// What is recorded of the plan's accounts that have recorded callbacks, by their current names.
 pub(crate) fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, RecordedAccount> {
     let in_use = |name: &AccountName| recorded.scopes.keys().any(|scope| scope.account == *name);
     let renamed = |name: &AccountName| {
@@ -40,7 +40,7 @@ pub(crate) fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, R
     plan.accounts.keys().filter_map(of).collect()
 }
 
-/// The accounts whose `SecretId` is another one than that of their recorded callbacks.
+/// The accounts whose `SecretId` differs from the one of their recorded callbacks.
 pub(crate) fn changed<'a>(
     signers: &'a Signers,
     known: &'a BTreeMap<AccountName, RecordedAccount>,
@@ -53,7 +53,7 @@ pub(crate) fn changed<'a>(
     known.iter().filter(other).map(|(name, _)| name)
 }
 
-/// Refuses an account that is another one's under a new name.
+/// Refuses an account that is another account under a new name.
 pub(crate) fn check(plan: &Plan, signers: &Signers, recorded: &Recorded) -> Result<(), Failure> {
     let moved = |name: &AccountName| plan.moves.iter().any(|item| item.from.account == *name);
     let in_use = |name: &AccountName| recorded.scopes.keys().any(|scope| scope.account == *name);
@@ -70,7 +70,7 @@ pub(crate) fn check(plan: &Plan, signers: &Signers, recorded: &Recorded) -> Resu
                  so they are one account to eSign; nothing was called"
             );
             return Err(Failure::error(message).advice(format!(
-                "If `{name}` is a new name of `{other}`, write `formerly: {other}` under it. Else correct the \
+                "If `{name}` is the new name of `{other}`, write `formerly: {other}` under it. Otherwise correct the \
                  credentials of one."
             )));
         }

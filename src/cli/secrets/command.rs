@@ -1,8 +1,7 @@
 //! Runs the command that prints a secret.
 //!
-//! It has a process group of its own, so that it can be ended with everything it started: when it
-//! takes too long, prints too much, or the user ends this program. It has no terminal to ask on and
-//! none of the credentials that this program was given.
+//! The command has a separate process group, so that it can be ended with everything it started: when it takes too
+//! long, prints too much, or a signal comes. It gets no terminal and none of the credentials of this program.
 
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -17,29 +16,28 @@ use crate::cli::process::signals::Signals;
 use crate::config::SecretProblem;
 use crate::secret::SecretReference;
 
-/// After so long the user hears what is waited for.
+/// After this time, a note says which command is waited for.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// How long its output may stay open after the command ended.
+/// How long the output may stay open after the command has ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long a command has to end when it is asked to, before it is killed.
-const MANNERS: Duration = Duration::from_secs(1);
+/// How long a command may take to end after SIGTERM, before it is killed.
+const TO_END: Duration = Duration::from_secs(1);
 
-/// Prefixes of variables that are this program's own, or hold its credentials.
+/// Prefixes of the variables of this program, and of its credentials.
 const WITHHELD: [&str; 4] = ["TENCENTCLOUD_", "TKE_", "TCCLI_", "ESS_CALLBACKS_"];
 
 /// Why there is no output.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// It went wrong.
-    Badly(SecretProblem),
-    /// The user ended this program.
+    Failed(SecretProblem),
+    /// By a signal to this program.
     Interrupted,
 }
 
-/// Runs it without a shell. What it prints on standard error is the user's to see; what it prints on
-/// standard output is the secret.
+/// Runs the command without a shell. Its standard error is that of this program; its standard output is the
+/// secret.
 pub(crate) async fn run(
     words: &[String],
     resolver: &Resolver,
@@ -48,10 +46,10 @@ pub(crate) async fn run(
     waiting: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Vec<u8>, Ended> {
     let program = words.first().map_or("", String::as_str);
-    let failed = |why: &str| Ended::Badly(SecretProblem::command_failed(program, why));
+    let failed = |why: &str| Ended::Failed(SecretProblem::command_failed(program, why));
     let (name, arguments) = words
         .split_first()
-        .ok_or_else(|| failed("it has no name"))?;
+        .ok_or_else(|| failed("the command is empty"))?;
     let mut command = Command::new(name);
     command
         .args(arguments)
@@ -77,10 +75,10 @@ pub(crate) async fn run(
             tokio::select! {
                 biased;
                 () = signals.next() => break Err(Ended::Interrupted),
-                done = &mut work => break done.map_err(Ended::Badly),
+                done = &mut work => break done.map_err(Ended::Failed),
                 () = &mut limit => {
                     let limit = resolver.command_timeout;
-                    break Err(Ended::Badly(SecretProblem::command_too_slow(program, limit)));
+                    break Err(Ended::Failed(SecretProblem::command_too_slow(program, limit)));
                 }
                 () = &mut slow, if !told => {
                     told = true;
@@ -101,7 +99,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Takes variables out of a command's environment.
+/// Removes variables from the environment of a command.
 fn withhold(command: &mut Command, names: &std::collections::BTreeSet<String>) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -115,7 +113,7 @@ fn withhold(command: &mut Command, names: &std::collections::BTreeSet<String>) {
     }
 }
 
-/// Reads to the end of the output and waits for the end of the command, whichever comes first.
+/// Reads the whole output and waits for the command to end, in either order.
 async fn output_of(
     child: &mut Child,
     output: Option<ChildStdout>,
@@ -139,7 +137,7 @@ async fn output_of(
         };
         if let Some(status) = ended {
             good(status, program)?;
-            // What it started may hold the output open, and may not have written all of it.
+            // A process that it started may hold the output open and still write.
             match timeout(GRACE, reading).await {
                 Ok(read) => read.map_err(failed)?,
                 Err(_) => return Err(SecretProblem::command_left_open(program)),
@@ -163,9 +161,9 @@ fn good(status: ExitStatus, program: &str) -> Result<(), SecretProblem> {
     Err(SecretProblem::command_failed(program, &status.to_string()))
 }
 
-/// The command and all that it started.
+/// The process group of the command.
 struct Group {
-    /// `None` when there is nothing to end.
+    /// `None` when nothing has to be ended.
     #[cfg(unix)]
     leader: Option<rustix::process::Pid>,
 }
@@ -179,15 +177,15 @@ impl Group {
         }
     }
 
-    /// The command is done; what it left running is meant to run on.
+    /// Leaves processes alone that the command left running.
     const fn leave(&mut self) {
         self.leader = None;
     }
 
     async fn end(&mut self, child: &mut Child) {
         self.signal(rustix::process::Signal::TERM);
-        // How it ends no longer matters.
-        drop(timeout(MANNERS, child.wait()).await);
+        // Killed next, whether it ended or not.
+        drop(timeout(TO_END, child.wait()).await);
         self.signal(rustix::process::Signal::KILL);
         self.leader = None;
         drop(child.wait().await);
@@ -195,7 +193,7 @@ impl Group {
 
     fn signal(&self, signal: rustix::process::Signal) {
         if let Some(leader) = self.leader {
-            // Nothing to do when it is gone.
+            // An error means that the group has ended.
             let _ = rustix::process::kill_process_group(leader, signal);
         }
     }
@@ -217,7 +215,7 @@ impl Group {
     const fn leave(&mut self) {}
 
     async fn end(&mut self, child: &mut Child) {
-        drop(timeout(MANNERS, child.kill()).await);
+        drop(timeout(TO_END, child.kill()).await);
     }
 }
 
@@ -245,7 +243,7 @@ mod tests {
         let done = run(&words, &resolver, &reference, &mut signals, &mut |_| {}).await;
         match done {
             Ok(bytes) => Ok(String::from_utf8(bytes).expect("text")),
-            Err(Ended::Badly(problem)) => Err(problem.to_string()),
+            Err(Ended::Failed(problem)) => Err(problem.to_string()),
             Err(Ended::Interrupted) => Err("interrupted".to_owned()),
         }
     }
@@ -271,7 +269,7 @@ mod tests {
     async fn too_slow_is_stopped_with_all_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let pids = folder.path().join("pids");
-        // A trap makes it deaf to the polite signal.
+        // A trap ignores SIGTERM.
         let script = format!(
             "trap '' TERM; sleep 1000 & echo $$ $! > {}; wait; wait",
             pids.display()

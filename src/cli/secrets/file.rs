@@ -1,5 +1,5 @@
-//! Reads a secret file: a regular file of bounded size. A device may never end or act when it is
-//! opened, a pipe may wait for ever, and what is below `/proc` may be another program's environment.
+//! Reads a secret file: a regular file of limited size. A device may be endless or act when it is opened, a pipe may
+//! block, and a file below `/proc` may be the environment of another program.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::Read as _;
@@ -9,8 +9,8 @@ use super::MAX_BYTES;
 use crate::config::SecretProblem;
 use crate::secret::SecretReference;
 
-/// The bytes of the file at `path`, which messages call `shown`. Symbolic links are followed, as
-/// Kubernetes mounts secrets through them; what counts is what was opened in the end.
+/// The bytes of the file at `path`, which messages call `shown`. Symbolic links are followed, as Kubernetes mounts
+/// secrets through them; the file that was opened is checked.
 pub(crate) fn read(
     path: &Path,
     shown: &str,
@@ -18,8 +18,8 @@ pub(crate) fn read(
 ) -> Result<Vec<u8>, SecretProblem> {
     let unreadable = |error: std::io::Error| SecretProblem::unreadable(shown, &error.to_string());
     let refused = |what: &str| SecretProblem::not_a_file(shown, what);
-    // Looked at before it is opened, which may already do something to a device, and again after,
-    // when it can't be exchanged any more.
+    // Checked before it is opened, as that may have an effect on a device, and again after, when it can't be
+    // replaced any more.
     let before = std::fs::metadata(path).map_err(unreadable)?;
     if let Some(what) = other_kind(before.file_type()) {
         return Err(refused(what));
@@ -42,7 +42,7 @@ pub(crate) fn read(
     Ok(bytes)
 }
 
-/// Opens without waiting for the other end of a pipe that has come into the file's place.
+/// Opens without blocking if a pipe has replaced the file.
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -58,7 +58,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// What it is, when it is no regular file.
+/// The kind of what is not a regular file.
 fn other_kind(kind: FileType) -> Option<&'static str> {
     #[cfg(unix)]
     {
@@ -80,8 +80,7 @@ fn other_kind(kind: FileType) -> Option<&'static str> {
     (!kind.is_file()).then_some("something else")
 }
 
-/// Whether the kernel makes up its content. Decided on the file system, because a path has many
-/// spellings.
+/// Whether the file is below /proc. The file system decides, as one file has many paths.
 #[cfg(target_os = "linux")]
 fn kernel_file(file: &File) -> Option<&'static str> {
     let system = rustix::fs::fstatfs(file).ok()?;

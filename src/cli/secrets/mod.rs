@@ -1,4 +1,4 @@
-//! Resolves secret references to values, checks the values, and makes their fingerprints.
+//! Resolves secret references to values, checks the values and computes their fingerprints.
 
 mod command;
 mod file;
@@ -19,54 +19,49 @@ use crate::plan::{Change, FingerprintTable, Plan};
 use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
 use command::Ended;
 
-/// The most that a file or command may give. A secret has far less.
+/// The maximum size of a file or of the output of a command. Secrets are much smaller.
 const MAX_BYTES: usize = 64 << 10;
 
-/// How references are resolved.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolver {
-    /// Relative files start here, and commands run here.
+    /// Relative paths start here, and commands run here.
     folder: PathBuf,
-    /// Whether `command` references may run.
     allow_commands: bool,
-    /// How long one may run.
     command_timeout: Duration,
-    /// Variables that commands do not get, beside those that are never for them.
+    /// Variables that commands do not get, besides those that no command gets.
     withheld: BTreeSet<String>,
-    /// Whether what is not set gets a throw-away value.
+    /// Whether a secret that is not set gets a generated value.
     sandbox: bool,
 }
 
-/// The values of a configuration's secrets.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     pub(crate) known: BTreeMap<SecretIndex, Secret>,
-    /// What is seldom meant about them.
+    /// Problems that are no errors.
     pub(crate) warnings: Vec<(SecretIndex, SecretProblem)>,
-    /// How many of them are throw-away values of the sandbox.
-    pub(crate) made_up: usize,
+    /// How many were generated for the sandbox.
+    pub(crate) generated: usize,
 }
 
 /// Why there are no values.
 #[derive(Debug)]
 pub(crate) enum Unresolved {
-    /// Everything that is wrong with them, warnings too.
+    /// Everything that is wrong with the values, including warnings.
     Problems(Vec<(SecretIndex, SecretProblem)>),
-    /// The user ended this program while a command ran.
+    /// A signal came while a command ran.
     Interrupted(Failure),
 }
 
-/// A secret and what it is used as.
+/// A secret that is used as a key or as a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Use {
     pub(crate) index: SecretIndex,
     pub(crate) token: bool,
 }
 
-/// Where a value came from.
 enum Found {
     Real(Secret),
-    MadeUp(Secret),
+    Generated(Secret),
 }
 
 impl Resolver {
@@ -93,8 +88,8 @@ impl Resolver {
         }
     }
 
-    /// Resolves and checks every use; all problems together. `waiting` is called with the name of a
-    /// command that takes long.
+    /// Resolves and checks every use, and collects all problems. `waiting` is called with the name of a command
+    /// that takes long.
     pub(crate) async fn resolve(
         &self,
         uses: &BTreeSet<Use>,
@@ -111,11 +106,11 @@ impl Resolver {
                     Ok(Found::Real(value)) => {
                         values.known.insert(*index, value);
                     }
-                    Ok(Found::MadeUp(value)) => {
-                        values.made_up += 1;
+                    Ok(Found::Generated(value)) => {
+                        values.generated += 1;
                         values.known.insert(*index, value);
                     }
-                    Err(Ended::Badly(problem)) => {
+                    Err(Ended::Failed(problem)) => {
                         failed.insert(*index);
                         problems.push((*index, problem));
                     }
@@ -150,28 +145,28 @@ impl Resolver {
         waiting: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Found, Ended> {
         let found = match reference {
-            SecretReference::Env(name) => variable(name, reference).map_err(Ended::Badly),
+            SecretReference::Env(name) => variable(name, reference).map_err(Ended::Failed),
             SecretReference::File(path) => file::read(&self.folder.join(path), path, reference)
                 .and_then(|bytes| text(bytes, reference))
-                .map_err(Ended::Badly),
+                .map_err(Ended::Failed),
             SecretReference::Command(words) if self.allow_commands => {
                 let signals = signals.get_or_insert_with(Signals::new);
                 let printed = command::run(words, self, reference, signals, waiting).await;
-                printed.and_then(|bytes| text(bytes, reference).map_err(Ended::Badly))
+                printed.and_then(|bytes| text(bytes, reference).map_err(Ended::Failed))
             }
             SecretReference::Command(words) => {
                 let program = words.first().map_or("", String::as_str);
-                Err(Ended::Badly(SecretProblem::command_not_allowed(program)))
+                Err(Ended::Failed(SecretProblem::command_not_allowed(program)))
             }
         };
         match found {
-            Err(Ended::Badly(_)) if self.sandbox => Ok(Found::MadeUp(throw_away(reference))),
+            Err(Ended::Failed(_)) if self.sandbox => Ok(Found::Generated(generate(reference))),
             found => found.map(Found::Real),
         }
     }
 }
 
-/// The variables that hold an account's credentials.
+/// The variables that hold the credentials of an account.
 fn credential_variables(source: &AccountSource) -> Vec<String> {
     match source {
         AccountSource::Default {} | AccountSource::Profile(_) => Vec::new(),
@@ -188,12 +183,13 @@ fn credential_variables(source: &AccountSource) -> Vec<String> {
 }
 
 fn interrupted(reference: &SecretReference) -> Failure {
-    let message =
-        format!("interrupted while the {reference} ran; it was stopped, and nothing was called");
+    let message = format!(
+        "interrupted while the {reference} ran; the command was stopped and nothing was called"
+    );
     Failure::new(Exit::Interrupted, message)
 }
 
-/// The checks of every secret that the plan sends.
+/// The checks of the secrets that the plan sends.
 pub(crate) fn checks(
     plan: &Plan,
     values: &BTreeMap<SecretIndex, Secret>,
@@ -240,9 +236,9 @@ fn text(bytes: Vec<u8>, reference: &SecretReference) -> Result<Secret, SecretPro
     Ok(Secret::new(text))
 }
 
-/// What the sandbox uses for a secret that is not set: always the same for one reference, so that a
-/// second run finds nothing to do.
-fn throw_away(reference: &SecretReference) -> Secret {
+/// The sandbox's value for a secret that is not set. It is the same in each run, so that a second one finds no
+/// change.
+fn generate(reference: &SecretReference) -> Secret {
     let digest = Sha256::digest(format!("ess-callbacks sandbox: {reference:?}").as_bytes());
     Secret::new(hex::encode(&digest[..16]))
 }

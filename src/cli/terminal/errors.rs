@@ -9,7 +9,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::render::{self, Style};
 
 impl Ui {
-    /// Problems in the configuration. Many of one kind are folded in text, never in JSON.
+    /// Prints problems in the configuration. In text, many of one kind are folded.
     pub(crate) fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
         if self.takes_json() {
             for diagnostic in diagnostics {
@@ -20,16 +20,17 @@ impl Ui {
             self.flush();
             return;
         }
-        let told = |diagnostic: &&Diagnostic| !self.quiet || diagnostic.severity == Severity::Error;
-        let told: Vec<_> = diagnostics.iter().filter(told).cloned().collect();
+        let shown =
+            |diagnostic: &&Diagnostic| !self.quiet || diagnostic.severity == Severity::Error;
+        let shown: Vec<_> = diagnostics.iter().filter(shown).cloned().collect();
         let colour = self.err.style.colour;
-        for text in render::diagnostics(&told, self.in_full, colour) {
+        for text in render::diagnostics(&shown, self.in_full, colour) {
             self.err.write(format_args!("{text}\n"));
         }
         self.err.flush();
     }
 
-    /// An error that ends the command.
+    /// Prints the error that ends the command.
     pub(crate) fn failure(&mut self, failure: &Failure) {
         self.finish_progress();
         self.flush();
@@ -54,7 +55,7 @@ impl Ui {
         self.error_text(failure);
     }
 
-    /// With advice that can be followed where this command works.
+    /// With advice for where this command works.
     fn followable(&self, failure: &Failure) -> Failure {
         let (all, configuration) = &self.flags;
         let failure = failure.clone().in_place(all, configuration);
@@ -65,7 +66,7 @@ impl Ui {
         }
     }
 
-    /// What [`Self::failure`] says, all of it, without colour and as wide as it is.
+    /// What [`Self::failure`] prints, without colour and not wrapped.
     pub(crate) fn plain(&self, failure: &Failure) -> String {
         let failure = &self.followable(failure);
         let mut text = String::new();
@@ -93,9 +94,9 @@ impl Ui {
         self.err.flush();
     }
 
-    /// Says which outputs are not whole, if any, as text in any case: where events go may be one of
-    /// them. An output whose reader went away is not meant.
-    pub(crate) fn tell_unwritten(&mut self) -> bool {
+    /// Prints which outputs could not be written completely, and returns whether there are any. It is text
+    /// also in JSON mode, as the events may be one of them. An output whose reader went away is not counted.
+    pub(crate) fn report_unwritten(&mut self) -> bool {
         self.flush();
         let mut all = Vec::new();
         if let Some(error) = self.out.error.take() {
@@ -109,7 +110,7 @@ impl Ui {
         all.append(&mut self.unwritten);
         for (what, error) in &all {
             let failure = Failure::error(format!("{what} can't be written: {error}")).advice(
-                "What was called and recorded does not depend on it. Make room, or write elsewhere.",
+                "The calls and the state are not affected. Free some disk space, or write to another place.",
             );
             self.failure(&failure);
             if self.json {

@@ -11,13 +11,13 @@ use crate::model::Event;
 use crate::render::{self, Style};
 
 impl Ui {
-    /// What to say when the program is to end in the middle of an apply: what stays open.
+    /// What to print when the program ends in the middle of an apply: which changes stay open.
     pub(crate) fn farewell(&self) -> impl Fn() -> String + Send + use<> {
         let under_way = Arc::clone(&self.under_way);
         move || match under_way.load(Ordering::Relaxed) {
             0 => "No change was under way.".to_owned(),
             some => format!(
-                "{} under way: a call without an answer stays open in the state, and the next apply settles it.",
+                "{} under way. The state records a call without an answer as open, and the next apply settles it.",
                 render::counted(some, "change was", "changes were")
             ),
         }
@@ -46,7 +46,7 @@ impl Ui {
             .store(self.begun_changes.len(), Ordering::Relaxed);
     }
 
-    /// Shows a progress bar for so many calls, where somebody watches.
+    /// Shows a progress bar for this many changes, on a terminal.
     pub(crate) fn start_progress(&mut self, changes: usize) {
         if !self.json && !self.quiet && self.out.terminal && self.err.terminal {
             self.progress = Some(Progress::new(changes, self.err.style.width));

@@ -1,19 +1,18 @@
-//! Equal errors in the course of an apply: the first few are shown, the rest only announced. JSON has all, and
-//! the end of the run counts what is not done.
+//! Folds equal errors during an apply: the first few are shown, the others are only announced. JSON has them all,
+//! and the report counts the changes that were not made.
 
 use std::collections::BTreeMap;
 
 use crate::model::{ApiError, Event};
 
-/// So many equal errors are shown.
+/// How many equal errors are shown.
 const SHOWN: usize = 5;
 
-/// The errors so far.
 #[derive(Debug, Default)]
 pub(crate) struct Fold(BTreeMap<(&'static str, String), usize>);
 
 impl Fold {
-    /// What is printed for an event: its own text, a note that more like it are not shown, or nothing.
+    /// What is printed for an event: its text, a note that others like it are not shown, or nothing.
     pub(crate) fn text(&mut self, event: &Event, text: Option<String>) -> Option<String> {
         let Some((kind, error)) = error(event) else {
             return text;

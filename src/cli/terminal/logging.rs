@@ -1,4 +1,4 @@
-//! Log lines on standard error, for those who ask.
+//! Logs on standard error.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -9,7 +9,7 @@ use crate::cli::options::global::LogFormat;
 use crate::cli::settings::Settings;
 use crate::harmless::{neutral, write_fragment};
 
-/// Begins to log. Without `-v` only what is wrong is logged.
+/// Starts to log. Without `-v`, only warnings and errors are logged.
 pub(crate) fn start(settings: &Settings) {
     let global = &settings.flags;
     let level = match global.verbose {
@@ -22,7 +22,7 @@ pub(crate) fn start(settings: &Settings) {
     let lines = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(move || Harmless { json })
-        // It would panic when the terminal was closed.
+        // It would panic when the terminal is closed.
         .log_internal_errors(false)
         .with_ansi(false);
     match global.log_format {
@@ -56,7 +56,7 @@ impl Write for Harmless {
     }
 }
 
-/// What harms is only in strings, where it can be escaped.
+/// Escapes what is not harmless, which only strings can hold.
 fn harmless_json(text: &str, out: &mut impl Write) -> io::Result<()> {
     for line in text.split_inclusive('\n') {
         let json = line.strip_suffix('\n');

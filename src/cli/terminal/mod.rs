@@ -1,11 +1,10 @@
 //! The only place that prints.
 //!
-//! What a command is for goes to standard output: data, a plan, the course of an apply and its good
-//! end. What somebody has to look after goes to standard error, so that it is seen when the output is
-//! thrown away: errors, what an apply left undone, warnings, notes and questions.
+//! Results go to standard output: data, a plan, the progress of an apply, and the report of one that is complete.
+//! What a person has to act on goes to standard error, so that it is seen when the output is thrown away: errors,
+//! the report of an incomplete apply, warnings, notes and questions.
 //!
-//! A reader that goes away (`| head`) ends the printing, never the work: an apply whose output nobody
-//! reads still finishes.
+//! When a reader goes away (`| head`), only the printing ends: an apply without a reader still finishes.
 
 mod errors;
 mod events;
@@ -43,27 +42,27 @@ fn version_line() -> String {
     render::version_json(env!("CARGO_PKG_VERSION"), SystemClock.now())
 }
 
-/// The terminal, or what stands in its place.
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+/// Standard output and standard error, and a file of events.
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate switch")]
 pub(crate) struct Ui {
     json: bool,
     sandbox: bool,
-    /// The global flags of a command that advice names: all, and the one that names the configuration.
+    /// The global options for the commands that advice names: all, and the one for the configuration.
     flags: (String, String),
-    /// Whether the line that begins the events was printed.
+    /// Whether the first event, the version, was printed.
     begun: bool,
     out: Stream<io::Stdout>,
     err: Stream<io::Stderr>,
     into: Option<(PathBuf, Stream<File>)>,
-    /// Outputs that are not whole, and why.
+    /// Outputs that could not be written completely.
     unwritten: Vec<(String, io::Error)>,
-    /// Nothing is said until there is something to say.
+    /// Whether text is left out.
     quiet: bool,
-    /// Every problem is drawn.
+    /// Whether every problem is drawn, however many of a kind there are.
     in_full: bool,
     progress: Option<Progress>,
     fold: Fold,
-    /// Changes that have begun and not ended, and their number for whoever can't wait.
+    /// Changes that have begun and not ended, and their number, which the signal thread reads.
     begun_changes: BTreeSet<Address>,
     under_way: Arc<AtomicUsize>,
 }
@@ -89,27 +88,27 @@ impl Ui {
         }
     }
 
-    /// Whether events are printed instead of text.
+    /// Whether standard output gets events instead of text.
     pub(crate) const fn json(&self) -> bool {
         self.json
     }
 
-    /// Whether events go anywhere.
+    /// Whether events are printed or written to a file.
     pub(crate) const fn takes_json(&self) -> bool {
         self.json || self.into.is_some()
     }
 
-    /// Draws every problem from now on, however many there are of a kind.
-    pub(crate) const fn tell_in_full(&mut self) {
+    /// Draws every problem from now on, however many of a kind there are.
+    pub(crate) const fn show_every_problem(&mut self) {
         self.in_full = true;
     }
 
-    /// Whether somebody can be asked.
+    /// Whether questions can be asked.
     pub(crate) fn interactive(&self) -> bool {
         !self.json && self.err.terminal && io::stdin().is_terminal()
     }
 
-    /// How text on standard output is to look.
+    /// The style of text on standard output.
     pub(crate) fn style(&self, rate: u32) -> Style {
         Style {
             now: SystemClock.now(),
@@ -118,7 +117,7 @@ impl Ui {
         }
     }
 
-    /// Writes JSON events to a file too.
+    /// Also writes JSON events to a file.
     pub(crate) fn json_into(&mut self, path: &Path) -> Result<(), Failure> {
         let file = written::open(path).map_err(|error| {
             Failure::error(format!(
@@ -131,17 +130,17 @@ impl Ui {
         Ok(())
     }
 
-    /// Leaves out all text until [`Self::speak`]. Errors and JSON are not text.
+    /// Leaves out all text until [`Self::speak`], except errors.
     pub(crate) const fn hush(&mut self) {
         self.quiet = !self.json;
     }
 
-    /// There is something to say.
+    /// Ends what [`Self::hush`] began.
     pub(crate) const fn speak(&mut self) {
         self.quiet = false;
     }
 
-    /// Says what a command has done, as text or as an event.
+    /// Reports what a command has done, as text or as an event.
     pub(crate) fn say(&mut self, text: fmt::Arguments<'_>) {
         if self.takes_json() {
             self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
@@ -151,7 +150,7 @@ impl Ui {
         }
     }
 
-    /// Says what somebody should look at before it goes on, as text or as an event.
+    /// Prints a warning, as text or as an event, and ends [`Self::hush`].
     pub(crate) fn warn(&mut self, text: fmt::Arguments<'_>) {
         if self.takes_json() {
             self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
@@ -167,7 +166,7 @@ impl Ui {
         }
     }
 
-    /// Prints data that is rendered piece by piece.
+    /// Prints data in pieces, as it is rendered.
     pub(crate) fn stream(&mut self, render: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
         if self.quiet {
             return;
@@ -176,14 +175,14 @@ impl Ui {
         let _ = render(&mut self.out);
     }
 
-    /// Prints a diff, whose lines begin as those of no other text do.
+    /// Prints a diff. Only its lines may begin with `--- ` and `+++ `.
     pub(crate) fn diff(&mut self, render: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
         self.out.sieve.allow_headers(true);
         self.stream(render);
         self.out.sieve.allow_headers(false);
     }
 
-    /// Writes what went wrong, piece by piece.
+    /// Writes text to standard error in pieces, as it is rendered.
     pub(crate) fn complain(
         &mut self,
         render: impl FnOnce(&Style, &mut dyn fmt::Write) -> fmt::Result,
@@ -196,12 +195,11 @@ impl Ui {
             now: SystemClock.now(),
             ..self.err.style
         };
-        // As above.
         self.err.closed |= render(&style, &mut self.err).is_err();
         self.err.flush();
     }
 
-    /// Data as bytes, in which nothing is changed: it has to be harmless already.
+    /// Prints bytes unchanged, which must be harmless already.
     pub(crate) fn bytes(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if !self.out.closed {
             let written = write(&mut self.out.to);
@@ -209,28 +207,28 @@ impl Ui {
         }
     }
 
-    /// A line for the person who watches; in JSON mode left out.
+    /// Prints a line on standard error, except in JSON mode.
     pub(crate) fn note(&mut self, text: fmt::Arguments<'_>) {
         if !self.json && !self.quiet {
-            // What was printed before it is also seen before it.
+            // The two streams stay in order.
             self.out.flush();
             self.err.write(format_args!("{text}\n"));
             self.err.flush();
         }
     }
 
-    /// A line on standard error in any case, before there is anything else.
+    /// Prints a line on standard error, also in JSON mode. For use before any other output.
     pub(crate) fn aside(&mut self, text: fmt::Arguments<'_>) {
         self.err.write(format_args!("{text}\n"));
         self.err.flush();
     }
 
-    /// An event line, in JSON mode and into the file. There may be a hundred thousand of them in a
-    /// row, so they are seen only after a [`Ui::flush`].
+    /// Prints a line of JSON in JSON mode, and writes it to the file of events. Large plans have a hundred
+    /// thousand lines, so they are seen only after a [`Ui::flush`].
     pub(crate) fn json_line(&mut self, line: &str) {
         self.record(line);
         if self.json {
-            // Before the first event only: data that is JSON itself comes without.
+            // Not before data that is JSON itself, which does not come here.
             if !std::mem::replace(&mut self.begun, true) {
                 self.out.write(format_args!("{}\n", version_line()));
             }
@@ -240,12 +238,12 @@ impl Ui {
 
     fn record(&mut self, line: &str) {
         if let Some((_, into)) = &mut self.into {
-            // A full disk does not stop an apply. It is told at the end.
+            // A full disk does not stop an apply; it is reported at the end.
             into.write(format_args!("{line}\n"));
         }
     }
 
-    /// Asks a question on the terminal and gives the answer's line.
+    /// Asks a question on the terminal and returns the answer.
     pub(crate) fn ask(
         &mut self,
         question: impl FnOnce(&Style, &mut dyn fmt::Write) -> fmt::Result,
@@ -257,7 +255,7 @@ impl Ui {
         Ok(answer.trim().to_owned())
     }
 
-    /// An output is not whole. The command goes on, and says it at its end.
+    /// Remembers an output that could not be written, for the end of the command.
     pub(crate) fn unwritten(&mut self, what: String, error: io::Error) {
         self.unwritten.push((what, error));
     }
@@ -271,11 +269,11 @@ impl Ui {
     }
 }
 
-/// Says why the program ends at this very moment, whoever uses the terminal.
-pub(crate) fn last_words(text: &str) {
+/// Prints why the program ends at once, from any thread.
+pub(crate) fn print_last(text: &str) {
     let mut err = io::stderr().lock();
-    // A progress bar may stand in the line.
+    // The line may hold a progress bar.
     let begin = if err.is_terminal() { CLEARED } else { "" };
-    // Nobody to tell when printing fails.
+    // The program ends, whether this can be printed or not.
     drop(writeln!(err, "{begin}{}", neutral(text)));
 }

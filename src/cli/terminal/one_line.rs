@@ -1,10 +1,8 @@
-//! A terminal's last line as what a progress bar is drawn on, so that nothing stays behind when the
-//! terminal gets another width.
+//! The terminal's last line, for a progress bar that leaves nothing behind when the width of the terminal changes.
 //!
-//! A terminal may wrap what stands in a line when it gets narrower. Then nobody can tell how many rows the
-//! line has; but the cursor stays with the character that it stands on. So it is parked at the line's
-//! beginning, and all below is cleared before the line is drawn again. A line is never longer than a row,
-//! and its end is not filled with spaces: both would wrap.
+//! A terminal that gets narrower may wrap the line to an unknown number of rows, but the cursor stays on its
+//! character. So the cursor is kept at the beginning of the line, and everything below it is cleared before the
+//! line is drawn again. A line is never longer than a row, and its end is not filled with spaces: both would wrap.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -12,16 +10,15 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::TermLike;
 
-/// The widest that a terminal is taken for when it does not say.
+/// The assumed width of a terminal that does not report one.
 const COLUMNS: u16 = 80;
 
-/// Takes away what stands in the line, for whoever else prints.
+/// Clears the line, for other output.
 pub(crate) const CLEARED: &str = "\r\u{1b}[J";
 
-/// The line.
 pub(crate) struct OneLine<W> {
     out: Mutex<W>,
-    /// How many columns the terminal has now.
+    /// The current width of the terminal.
     columns: fn() -> Option<u16>,
 }
 
@@ -56,7 +53,7 @@ impl<W: Write + Send> TermLike for OneLine<W> {
         (self.columns)().unwrap_or(COLUMNS).max(2)
     }
 
-    /// There is one line, and the cursor is on it.
+    /// The cursor stays on the one line.
     fn move_cursor_up(&self, _: usize) -> io::Result<()> {
         Ok(())
     }
@@ -81,7 +78,7 @@ impl<W: Write + Send> TermLike for OneLine<W> {
     fn write_str(&self, text: &str) -> io::Result<()> {
         let room = usize::from(self.width()) - 1;
         let text: String = text.chars().take(room).collect();
-        // What fills a row is left out.
+        // Trailing spaces would fill the row.
         self.write(text.trim_end_matches(' '))
     }
 

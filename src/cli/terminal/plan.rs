@@ -9,8 +9,7 @@ use crate::diag::Diagnostic;
 use crate::plan::{Plan, write_shown};
 use crate::render;
 
-/// The end of a command whose plan a guard refused. Its text was printed with the plan; here its
-/// events end with what tripped.
+/// Ends a command whose plan a guard refused. The text was printed with the plan; this prints the events.
 pub(crate) fn refused(plan: &Plan, ui: &mut Ui) -> Exit {
     let exit = Exit::Guarded;
     if ui.takes_json() {
@@ -52,7 +51,7 @@ pub(crate) fn print(plan: &Plan, warnings: &[Diagnostic], form: &Form, rate: u32
         }
         Form::Diff => ui.diff(|out| render::plan_diff(plan, &style, out)),
     }
-    // The document and the comment say it themselves, for whoever reads them elsewhere.
+    // The document and the comment hold the guards themselves, as they are read elsewhere.
     if matches!(form, Form::Text(_) | Form::Diff) {
         ui.complain(|style, out| render::guards_text(plan, style, out));
     }

@@ -1,7 +1,7 @@
-//! The progress bar of an apply, on a terminal: how many changes, how fast, and how long still.
+//! The progress bar of an apply: the number of changes, their rate and the time left.
 //!
-//! What is not known is not shown: no rate before the first change, no time that is left while all
-//! that goes on is waiting for a lost call. That wait is counted down instead.
+//! Only known values are shown: no rate before the first change, and no time left while every change waits for a
+//! lost call, whose wait is counted down instead.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -15,16 +15,16 @@ use crate::harmless::neutral;
 use crate::model::Event;
 use crate::render;
 
-/// How often a second the bar is drawn, at most.
+/// How often the bar is drawn, at most, in times a second.
 const DRAWN: u8 = 20;
 
-/// On a narrower terminal the words need the room.
+/// On a terminal with fewer columns, only numbers and words are shown.
 const ROOM_FOR_A_BAR: usize = 80;
 
-/// A bar that counts changes, with the lines of what happens scrolling above it.
+/// A bar that counts changes. The lines of events scroll above it.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    /// When the last lost call that is waited for is dead.
+    /// When the wait for lost calls ends.
     fence: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -49,7 +49,7 @@ impl Progress {
                 move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
                     let until = *until.lock().unwrap_or_else(PoisonError::into_inner);
                     let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
-                    // The bar has nobody to tell when it can't be drawn.
+                    // A bar that can't be drawn is no error.
                     let _ = out.write_str(&outlook(state.per_sec(), state.eta(), wait));
                 },
             );
@@ -58,10 +58,10 @@ impl Progress {
         Self { bar, fence }
     }
 
-    /// Something happened, and this is what is said of it.
+    /// Shows an event with this text.
     pub(crate) fn event(&self, event: &Event, text: Option<String>) {
         match event {
-            // The bar shows that something is under way.
+            // The bar shows that changes are under way.
             Event::Started {
                 address: _,
                 action: _,
@@ -87,13 +87,13 @@ impl Progress {
         }
         if let Some(text) = text {
             self.bar.suspend(|| {
-                // Nobody to tell when the terminal is gone.
+                // A closed terminal is no error.
                 drop(writeln!(io::stderr(), "{}", neutral(&text)));
             });
         }
     }
 
-    /// Counts down so long, or longer where another wait ends later.
+    /// Counts down this wait, unless another one ends later.
     fn wait(&self, wait: Duration) {
         let until = Instant::now().checked_add(wait);
         let mut fence = self.fence.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,10 +105,10 @@ impl Progress {
     }
 }
 
-/// What follows the counts: the rate and the time that is left, or the wait for a lost call.
+/// What follows the counts: the rate and the time left, or the wait for a lost call.
 fn outlook(per_second: f64, left: Duration, wait: Option<Duration>) -> String {
     let mut text = String::new();
-    // Less rounds to nothing, and no time can be foretold from it.
+    // A lower rate is rounded to 0, and gives no estimate.
     let moving = per_second >= 0.05;
     if moving {
         // Writing to a String does not fail.
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_foretold_before_something_was_done() {
+    fn nothing_is_estimated_before_the_first_change() {
         assert_eq!(outlook(0.0, Duration::ZERO, None), "");
         assert_eq!(outlook(0.01, seconds(9_000), None), "");
     }

@@ -1,5 +1,4 @@
-//! A stream that text is printed to: made harmless, and never the end of a program when its reader goes
-//! away.
+//! A stream for text, which is made harmless. When its reader goes away, the program goes on.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, Write};
@@ -10,14 +9,13 @@ use crate::cli::options::global::Colour;
 use crate::harmless::Neutral;
 use crate::render::Style;
 
-/// One of the two streams.
 pub(crate) struct Stream<W: Write> {
     pub(crate) to: BufWriter<W>,
     pub(crate) style: Style,
     pub(crate) terminal: bool,
-    /// Keeps foreign text from being a command to whoever reads the stream.
+    /// Keeps foreign text from being a command to a terminal or a CI system.
     pub(crate) sieve: Neutral,
-    /// Nobody reads it any more.
+    /// Nothing more can be written.
     pub(crate) closed: bool,
     /// What could not be written, unless its reader went away.
     pub(crate) error: Option<io::Error>,
@@ -67,7 +65,7 @@ impl<W: Write> Stream<W> {
     }
 }
 
-/// What writing to a closed terminal gives.
+/// Whether this is the error of writing to a closed terminal.
 fn is_hung_up(error: &io::Error) -> bool {
     const EIO: i32 = 5;
     cfg!(unix) && error.raw_os_error() == Some(EIO)

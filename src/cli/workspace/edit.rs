@@ -1,4 +1,4 @@
-//! Changes to what is recorded, made under the state's lock and without a call.
+//! Edits the state under its lock, without calls.
 
 use super::lock::lock;
 use crate::cli::exit::Failure;
@@ -24,8 +24,8 @@ pub(crate) async fn locked<T>(
     Ok(done)
 }
 
-/// Locks the state, changes what is recorded, saves it and releases the lock. `change` returns whether it
-/// changed anything; it must not have, where it fails.
+/// Locks the state, edits it with `change`, saves it and releases the lock. `change` returns whether it changed
+/// anything; if it fails, it must not have.
 pub(crate) async fn edit(
     settings: &Settings,
     environment: Environment,

@@ -1,4 +1,4 @@
-//! Taking the state's lock, and what is said of a state and of what lies beside it.
+//! Takes the state's lock, and warns of copies of the state.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::cli::terminal::Ui;
 use crate::model::Environment;
 use crate::state::{LockOwner, Locked, conflict_copies, followed};
 
-/// Says that two machines may have written the state at once.
-pub(crate) fn tell_copies(locations: &Locations, ui: &mut Ui) {
+/// Warns of copies that a synchronized folder makes when two machines write the state at once.
+pub(crate) fn warn_of_copies(locations: &Locations, ui: &mut Ui) {
     for copy in conflict_copies(&followed(&locations.state)) {
         ui.note(format_args!(
-            "Warning: `{}` looks like a copy of the state that was made because two machines wrote it at once. What \
-             one of them did may be recorded there alone: compare the two, then move the copy away. Keep the state \
-             out of folders that are synchronized.",
+            "Warning: `{}` looks like a copy of the state, made because two machines wrote it at once. Changes of one \
+             machine may be recorded only there: compare the two, then move the copy away. Keep the state out of \
+             synchronized folders.",
             copy.display()
         ));
     }
@@ -44,7 +44,7 @@ pub(crate) async fn lock(
     if let Some(folder) = locations.cloud.as_deref().and_then(Path::parent) {
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::error(format!(
-                "the sandbox's folder `{}` can't be made: {error}",
+                "the folder `{}` of the sandbox can't be created: {error}",
                 folder.display()
             ))
         })?;
@@ -53,10 +53,10 @@ pub(crate) async fn lock(
     let state = store
         .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
         .await?;
-    tell_copies(locations, ui);
+    warn_of_copies(locations, ui);
     if let Some(gone) = state.taken_over() {
         ui.note(format_args!(
-            "Note: the last owner of the lock ended without freeing it: {gone}"
+            "Note: the last owner of the lock ended without releasing it: {gone}"
         ));
     }
     Ok(state)

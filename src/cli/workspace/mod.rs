@@ -1,4 +1,4 @@
-//! What plan, apply and import have in common: the configuration, its secrets, the state, the plan.
+//! The configuration and the state that a command works on, with the secrets, and the plan made of them.
 
 pub(super) mod busy;
 pub(super) mod edit;
@@ -22,19 +22,19 @@ use crate::diag::{Diagnostic, Severity};
 use crate::model::{Address, Callback, Desired, Organization, Recorded, Salt, SecretIndex};
 use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
-use lock::tell_copies;
+use lock::warn_of_copies;
 
 /// Which secrets to resolve, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolve {
     /// Whether and how `command` references run.
     pub(crate) commands: Commands,
-    /// Only those of callbacks that one of these addresses matches; without any, all.
+    /// Only for the callbacks that one of these patterns matches, or for all without a pattern.
     pub(crate) only: Vec<Pattern>,
 }
 
 impl Resolve {
-    /// What these options need.
+    /// For a plan with these options.
     pub(crate) fn of(planning: &Planning) -> Result<Self, Failure> {
         let only = planning.target.iter().map(|text| parsed("--target", text));
         Ok(Self {
@@ -44,22 +44,22 @@ impl Resolve {
     }
 }
 
-/// A configuration that was read, checked and, where asked, resolved.
+/// A valid configuration, with its secrets if they were resolved.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) desired: Desired,
     pub(crate) configuration: Configuration,
     pub(crate) warnings: Vec<Diagnostic>,
-    /// `None` when the secrets were not asked for.
+    /// `None` if the secrets were not resolved.
     pub(crate) values: Option<Values>,
-    /// Whose secrets were asked for; without any, everybody's.
+    /// The callbacks whose secrets were resolved; all without a pattern.
     only: Vec<Pattern>,
-    /// What the plan's calls go to.
+    /// The destination of the plan's calls.
     pub(crate) destination: Destination,
 }
 
 impl Loaded {
-    /// Reads and checks the configuration, and resolves its secrets unless told not to.
+    /// Reads and checks the configuration, and resolves its secrets if `resolve` is given.
     pub(crate) async fn read(
         locations: &Locations,
         resolve: Option<Resolve>,
@@ -69,8 +69,7 @@ impl Loaded {
         Self::checked(locations, read, resolve, ui).await
     }
 
-    /// The same and, at the same time, what is recorded: the two know nothing of each other, and
-    /// reading them is nearly all that a plan does.
+    /// Reads the configuration and the state at the same time, which takes most of the time of a plan.
     pub(crate) async fn read_with_state(
         locations: &Locations,
         resolve: Option<Resolve>,
@@ -81,7 +80,7 @@ impl Loaded {
         }
         let (path, given) = (locations.config.clone(), locations.given.clone());
         let reading = tokio::task::spawn_blocking(move || sources::parse(&path, &given));
-        // What is wrong with the configuration is told first.
+        // Errors in the configuration come before those of the state.
         let peeking = async {
             let store = locations.store()?;
             let recorded = store.peek().await;
@@ -93,7 +92,7 @@ impl Loaded {
         let loaded = loaded.map_err(advise_no_secrets)?;
         let (store, recorded) = peeked?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
-        tell_copies(locations, ui);
+        warn_of_copies(locations, ui);
         Ok((loaded, recorded))
     }
 
@@ -123,7 +122,7 @@ impl Loaded {
             ui.diagnostics(&warnings);
             loaded.warnings.extend(warnings);
             loaded.values = Some(values);
-            loaded.tell_made_up(ui);
+            loaded.note_generated(ui);
         }
         Ok(loaded)
     }
@@ -139,7 +138,7 @@ impl Loaded {
         })
     }
 
-    /// Problems of secrets, each at the place of its first use.
+    /// Problems of secrets, each with the place of its first use.
     fn drawn(&self, problems: Vec<(SecretIndex, config::SecretProblem)>) -> Vec<Diagnostic> {
         let at = |(index, problem): (SecretIndex, config::SecretProblem)| {
             let secret = &self.desired.secrets[index.0 as usize];
@@ -151,18 +150,18 @@ impl Loaded {
         problems.into_iter().filter_map(at).collect()
     }
 
-    fn tell_made_up(&self, ui: &mut Ui) {
-        let made_up = self.values.as_ref().map_or(0, |values| values.made_up);
-        if made_up > 0 {
-            let secrets = crate::render::counted(made_up, "secret is", "secrets are");
+    fn note_generated(&self, ui: &mut Ui) {
+        let generated = self.values.as_ref().map_or(0, |values| values.generated);
+        if generated > 0 {
+            let secrets = crate::render::counted(generated, "secret is", "secrets are");
             ui.note(format_args!(
-                "Note: {secrets} not set; the sandbox uses throw-away values."
+                "Note: {secrets} not set; the sandbox uses generated values."
             ));
         }
     }
 
-    /// Key and token of every callback that something may be called for. What is suspended or disabled
-    /// needs no secrets, and neither does what no target names.
+    /// Key and token of every callback that may need a call. Suspended organizations, disabled callbacks and those
+    /// that no target matches need no secrets.
     fn pairs(&self) -> impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)> {
         let organizations = self.desired.organizations.iter();
         let active = organizations.filter(|organization| !organization.suspend);
@@ -184,14 +183,14 @@ impl Loaded {
         })
     }
 
-    /// The fingerprints of every declared pair; `None` when the secrets were not resolved.
+    /// The fingerprints of every declared pair; `None` if the secrets were not resolved.
     pub(crate) fn fingerprints(&self, salt: Salt) -> Option<FingerprintTable> {
         let values = &self.values.as_ref()?.known;
         let distinct: BTreeSet<_> = self.pairs().collect();
         Some(fingerprints(Fingerprinter::new(salt), distinct, values))
     }
 
-    /// Every declared address.
+    /// Every declared address, including those under `absent`.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = Address> {
         self.desired.organizations.iter().flat_map(|organization| {
             let urls = organization
@@ -206,7 +205,7 @@ impl Loaded {
         })
     }
 
-    /// Plans against what is recorded. `fresh_salt` is for a state that has none yet.
+    /// Plans against what is recorded. `fresh_salt` is for a state without a salt.
     pub(crate) fn plan(
         &self,
         recorded: &Recorded,
@@ -234,8 +233,8 @@ impl Loaded {
         let missing = plan.missing_accounts().next();
         if let Some((account, handle)) = missing {
             let message = format!(
-                "the callbacks recorded for `{handle}` belong to the account `{account}`, which the configuration \
-                 does not declare, so nothing can be called for them"
+                "the callbacks recorded for `{handle}` belong to the account `{account}`, which is not declared, so no \
+                 call can be made for them"
             );
             let advice = format!(
                 "Declare `{account}` under `accounts:` until they are deleted, or forget them with \
@@ -248,9 +247,7 @@ impl Loaded {
 
     fn options(&self, recorded: &Recorded, planning: &Planning) -> Result<Options, Failure> {
         if !planning.heal && (planning.older_than.is_some() || planning.max_calls.is_some()) {
-            return Err(Failure::usage(
-                "--older-than and --max-calls work only with --heal",
-            ));
+            return Err(Failure::usage("--older-than and --max-calls need --heal"));
         }
         let heal = planning.heal.then(|| Heal {
             proved_before: planning.older_than.map(|age| {
@@ -270,8 +267,8 @@ impl Loaded {
                     .any(|address| pattern.matches(&address) && targeted(&address))
         };
         if let Some(pattern) = replace.iter().find(left_out) {
-            let message = format!("--replace {pattern} replaces nothing: no --target names it");
-            return Err(Failure::usage(message).advice("Name it with --target too."));
+            let message = format!("--replace {pattern} replaces nothing: no --target matches it");
+            return Err(Failure::usage(message).advice("Give it to --target too."));
         }
         Ok(Options {
             destroy: planning.destroy,
@@ -291,7 +288,7 @@ impl Loaded {
         self.addresses().chain(recorded)
     }
 
-    /// Patterns that each mean something: a misspelt target must not look like "nothing to do".
+    /// Patterns, each of which must match something: a misspelt target must not end in "no changes".
     fn patterns(
         &self,
         flag: &str,
@@ -305,11 +302,10 @@ impl Loaded {
                 .known(recorded)
                 .any(|address| pattern.matches(&address))
             {
-                let message = format!(
-                    "{flag}: no callback is called `{pattern}`, neither declared nor recorded"
-                );
+                let message =
+                    format!("{flag}: no declared or recorded callback matches `{pattern}`");
                 return Err(Failure::error(message)
-                    .advice("An address is `handle/URL`; `handle` means all of an organization."));
+                    .advice("An address is `HANDLE/URL`; `HANDLE` matches all callbacks of an organization."));
             }
             patterns.push(pattern);
         }
@@ -317,17 +313,17 @@ impl Loaded {
     }
 }
 
-/// A state knows what is at one place only: a rehearsal's says nothing of eSign.
+/// Refuses a state of another destination: that of the sandbox does not hold what eSign has.
 pub(crate) fn check_aim(recorded: &Recorded, here: &Destination) -> Result<(), Failure> {
     let recorded = recorded.destination.as_ref();
     let Some(there) = recorded.filter(|there| !there.is_same_place(here)) else {
         return Ok(());
     };
     let message = format!(
-        "the state records what calls to {there} have done, and these calls would go to {here}; nothing was called"
+        "the state records calls to {there}, and these calls would go to {here}; nothing was called"
     );
     let mut advice = format!(
-        "Name the state that belongs to {here} with --state; a new file begins with nothing recorded."
+        "Give the state that belongs to {here} with --state; a new file begins with nothing recorded."
     );
     if !there.is_rehearsal() && !here.is_rehearsal() {
         advice += " If both are the same eSign, remove the line `\"destination\"` from the state file; the next \
@@ -336,7 +332,7 @@ pub(crate) fn check_aim(recorded: &Recorded, here: &Destination) -> Result<(), F
     Err(Failure::new(Exit::Stale, message).advice(advice))
 }
 
-/// Says which command is waited for.
+/// Prints a note about the command that is waited for.
 pub(crate) fn waiting(ui: &mut Ui) -> impl FnMut(&str) + Send {
     |program| {
         ui.note(format_args!(
@@ -349,18 +345,18 @@ fn parsed(flag: &str, text: &str) -> Result<Pattern, Failure> {
     Pattern::parse(text).map_err(|error| Failure::usage(format!("{flag}: {error}")))
 }
 
-/// A plan can do without the secrets that this failure misses; no other command can.
+/// Secrets that are not set are needed by other commands, but not by a plan.
 fn advise_no_secrets(failure: Failure) -> Failure {
     let not_set = |problem: &Diagnostic| problem.code == config::SecretProblem::NOT_SET;
     if failure.diagnostics.iter().any(not_set) {
         return failure.advice(
-            "Where there are no secrets, `plan --no-secrets` shows all but whether they have changed.",
+            "Without the secrets, `plan --no-secrets` shows everything except whether they have changed.",
         );
     }
     failure
 }
 
-/// What each secret of these pairs is used as.
+/// The uses of the secrets in these pairs of key and token.
 pub(crate) fn uses_of(
     pairs: impl Iterator<Item = (Option<SecretIndex>, Option<SecretIndex>)>,
 ) -> BTreeSet<Use> {

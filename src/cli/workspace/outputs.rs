@@ -1,4 +1,4 @@
-//! Files that a command writes for its user must not be files that it lives on.
+//! Refuses output files that would overwrite the files that the program works with.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use crate::cli::sources;
 use crate::cli::written;
 use crate::state::{Paths, followed};
 
-/// An output: its flag, and the file it names if it was given.
+/// An option that names an output, and its value.
 pub(crate) type Output<'a> = (&'a str, Option<&'a Path>);
 
-/// As much of a file as says what it is.
+/// How much of a file is read to find out what it is, in bytes.
 const HEAD: u64 = 1 << 12;
 
-/// Refuses outputs that would overwrite the configuration, the state or what belongs to it, the plan
-/// that is applied, each other, or a file that this program did not write for the same flag. Nothing was written before.
+/// Refuses outputs that would overwrite the configuration, the state or a file of it, the plan that is applied, each
+/// other, or a file that this program did not write for the same option. Must come before anything is written.
 pub(crate) fn check(
     locations: &Locations,
     plan: Option<&Path>,
@@ -26,7 +26,7 @@ pub(crate) fn check(
     taken.extend(plan.map(|path| (resolved(path), "the plan that is applied".to_owned())));
     for (flag, path) in outputs {
         let Some(path) = path else { continue };
-        // A device or a pipe keeps nothing that could be lost.
+        // A device or a pipe has no content to lose.
         if written::is_stream(path) {
             continue;
         }
@@ -58,8 +58,8 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Whether a file may be overwritten: it is not there, it is empty, it can't be looked at (which writing
-/// it says better), or its head is that of an earlier output of this flag.
+/// Whether a file may be overwritten: it is missing, empty or unreadable (an error of writing says more), or begins
+/// as an earlier output of this option does.
 fn is_ours(flag: &str, path: &Path) -> bool {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
@@ -77,7 +77,7 @@ fn is_ours(flag: &str, path: &Path) -> bool {
 
 fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {
     let mut taken = Paths::of(&locations.state).all();
-    // A link to the state, and what a program that does not follow it takes for its files.
+    // The files beside a link to the state, too.
     taken.extend(Paths::beside(&locations.state).all());
     if locations.config != Path::new("-") {
         taken.push((locations.config.clone(), "the configuration"));
@@ -88,14 +88,14 @@ fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {
     taken.into_iter().map(resolve).collect()
 }
 
-/// Whether a directory of files is the configuration and this is, or would become, one of them.
+/// Whether the configuration is a directory and this file is, or would become, part of it.
 fn is_source(locations: &Locations, file: &Path) -> bool {
     locations.config.is_dir()
         && sources::is_yaml(file)
         && file.parent() == Some(resolved(&locations.config).as_path())
 }
 
-/// The one name of a file, also of one that is not there yet.
+/// The canonical path of a file that may not exist yet.
 fn resolved(path: &Path) -> PathBuf {
     if let Ok(known) = path.canonicalize() {
         return known;

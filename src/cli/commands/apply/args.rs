@@ -9,7 +9,7 @@ use crate::cli::options::{duration, switch};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A plan saved by `plan --out`; without it, apply plans anew and asks.
+    /// A plan saved by `plan --out`; without it, apply makes a new plan and asks.
     #[arg(value_name = "PLAN", conflicts_with_all = ["target", "replace", "heal", "older_than", "max_calls", "destroy", "allow_deletes"])]
     pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Apply without asking.
     #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = switch::parse)]
     pub(super) auto_approve: bool,
-    /// Requests a second for each set of credentials; 0 lifts the limit (for a sandbox).
+    /// Requests per second for each set of credentials; 0 is no limit, for a sandbox.
     #[arg(
         long,
         env = "ESS_CALLBACKS_RATE",
@@ -28,7 +28,7 @@ pub(crate) struct Args {
     )]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) rate: u32,
-    /// The most calls in flight for each set of credentials.
+    /// Maximum number of calls in flight for each set of credentials.
     #[arg(
         long,
         env = "ESS_CALLBACKS_PARALLELISM",
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     )]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) parallelism: u32,
-    /// How often a call is sent again when its outcome is unknown.
+    /// How often to send a call again when its outcome is unknown.
     #[arg(
         long,
         env = "ESS_CALLBACKS_MAX_RETRIES",
@@ -45,37 +45,37 @@ pub(crate) struct Args {
         default_value_t = 5
     )]
     pub(super) max_retries: u32,
-    /// Leave what must wait for a lost call to the next run (exit code 4).
+    /// Leave changes that must wait for a lost call to the next run (exit code 4).
     #[arg(long, env = "ESS_CALLBACKS_NO_WAIT", value_parser = switch::parse)]
     pub(super) no_wait: bool,
-    /// Wait up to this long for another apply to finish (30s, 5m).
+    /// How long to wait for another apply to finish, such as 30s or 5m.
     #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = duration::parse)]
     pub(super) lock_timeout: Option<Duration>,
-    /// Make just the calls of the plan with this digest, or none (exit code 7). It is the `digest` of
-    /// `plan --json` and `plan --format json`; a comment shows it too.
+    /// Call nothing unless the plan has this digest (exit code 7). `plan --json`, `plan --format json`
+    /// and comments show the digest.
     #[arg(long, env = "ESS_CALLBACKS_EXPECT_DIGEST", value_name = "DIGEST", value_parser = digest)]
     pub(super) expect_digest: Option<String>,
-    /// Begin after some part of this time, by chance, so that many cron jobs don't call at once.
+    /// Start after a random delay of up to this, so that many cron jobs don't call at once.
     #[arg(long, env = "ESS_CALLBACKS_JITTER", value_name = "DURATION", value_parser = duration::parse)]
     pub(super) jitter: Option<Duration>,
-    /// Write JSON events to this file, beside the text.
+    /// Also write JSON events to this file.
     #[arg(long, env = "ESS_CALLBACKS_JSON_INTO", value_name = "FILE")]
     pub(super) json_into: Option<PathBuf>,
-    /// Write metrics to this file when the run ends, for the textfile collector of Prometheus' node exporter.
+    /// Write metrics to this file at the end, for the textfile collector of Prometheus' node exporter.
     #[arg(long, env = "ESS_CALLBACKS_METRICS_FILE", value_name = "FILE")]
     pub(super) metrics_file: Option<PathBuf>,
-    /// Say nothing unless a change is not done, drift was found or a guard refuses. For cron.
+    /// Print nothing unless a change was not made, drift was found or a guard refused. For cron.
     #[arg(long, env = "ESS_CALLBACKS_QUIET", value_parser = switch::parse)]
     pub(super) quiet: bool,
 }
 
-/// What `calls_digest` makes: a text that can't be one would only be refused later, as stale.
+/// Refuses what `calls_digest` can't return, which would be reported as a stale plan otherwise.
 fn digest(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("sha256:").unwrap_or_default();
     let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
     if digits.len() == 64 && digits.chars().all(hexadecimal) {
         Ok(text.to_owned())
     } else {
-        Err("a digest is `sha256:` and 64 hexadecimal digits".to_owned())
+        Err("a digest is `sha256:` followed by 64 hexadecimal digits".to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! `apply`: makes eSign hold what is declared.
+//! `apply`: changes the callbacks at eSign to match the configuration.
 
 mod args;
 mod jitter;

@@ -2,7 +2,7 @@
 _ess_callbacks() {
     local reply
     COMPREPLY=()
-    # The line as it stands: bash's own words are cut at `:` and `=`, of which addresses are full.
+    # The whole line: bash splits words at `:` and `=`, which addresses contain.
     while IFS= read -r reply; do
         COMPREPLY+=("$reply")
     done < <(_ESS_CALLBACKS_COMPLETE=bash command ess-callbacks "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
@@ -10,5 +10,5 @@ _ess_callbacks() {
         compopt -o nospace 2>/dev/null
     fi
 }
-# Without a candidate of its own, the names of files.
+# Without a candidate, bash completes the names of files.
 complete -o bashdefault -o default -F _ess_callbacks ess-callbacks

@@ -1,4 +1,4 @@
-//! `completions`: the script that makes a shell ask this program for completions.
+//! `completions`: prints the script by which a shell asks this program for completions.
 
 use clap::Command;
 use clap_complete::Shell;
@@ -8,11 +8,11 @@ use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// For which shell.
+    /// The shell.
     shell: Shell,
 }
 
-/// The environment variable by which a script says which shell asks.
+/// The environment variable by which the script names the shell.
 pub(crate) const VARIABLE: &str = "_ESS_CALLBACKS_COMPLETE";
 
 pub(crate) fn run(args: &Args, command: &mut Command, ui: &mut Ui) -> Exit {
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Args, command: &mut Command, ui: &mut Ui) -> Exit {
     Exit::Done
 }
 
-/// The script that makes a shell ask.
+/// The script for a shell.
 fn script(shell: Shell, command: &mut Command) -> Vec<u8> {
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -31,7 +31,7 @@ fn script(shell: Shell, command: &mut Command) -> Vec<u8> {
         Shell::Bash => include_bytes!("bash.sh").to_vec(),
         Shell::Zsh => include_bytes!("zsh.zsh").to_vec(),
         Shell::Fish => include_bytes!("fish.fish").to_vec(),
-        // The library's, which knows commands and flags, and no values.
+        // The script of the library completes commands and options, but no values.
         other => {
             let mut script = Vec::new();
             clap_complete::generate(other, command, "ess-callbacks", &mut script);

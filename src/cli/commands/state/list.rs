@@ -1,4 +1,4 @@
-//! `state list`: the recorded addresses, one a line.
+//! `state list`: the recorded addresses, one per line.
 
 use super::find::{Found, find};
 use super::show::print_json;
@@ -9,7 +9,7 @@ use crate::render::Clean;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these; * stands for any text.
+    /// Only these; * matches any text.
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<String>,
 }

@@ -15,17 +15,17 @@ use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Args {
-    /// List what is recorded, one address per line.
+    /// List the recorded addresses, one per line.
     List(list::Args),
-    /// Show all that is recorded of some callbacks.
+    /// Show everything that is recorded of some callbacks.
     Show(show::Args),
-    /// Forget callbacks. They stay at eSign; nothing is called.
+    /// Forget callbacks. Makes no call: they stay at eSign.
     Rm(rm::Args),
-    /// Record a callback under another organization of the configuration, or under another account.
+    /// Record a callback under another declared organization or account.
     Mv(mv::Args),
-    /// Print the whole state, with what only the journal knows.
+    /// Print the whole state, including what is only in the journal.
     Pull,
-    /// Put a state file in the place of the state. It must be of the same lineage, and not older.
+    /// Replace the state with a state file of the same lineage that is not older.
     Push(push::Args),
 }
 

@@ -1,4 +1,4 @@
-//! `state mv`: records callbacks under another organization of the configuration, or under another account.
+//! `state mv`: records callbacks under another declared organization or account.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// The recorded address.
     #[arg(value_name = "FROM")]
     from: String,
-    /// The organization's handle in the configuration, or a full address with the same URL.
+    /// A handle of the configuration, or a full address with the same URL.
     #[arg(value_name = "TO")]
     to: String,
     #[command(flatten)]

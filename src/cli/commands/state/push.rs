@@ -14,7 +14,7 @@ use crate::state::{Place, StateError, format};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What `state pull` has printed; - for standard input.
+    /// A state file, as `state pull` prints it; - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     Ok(Exit::Done)
 }
 
-/// The state in a file, with the journal beside it, or on standard input.
+/// Reads a state file with the journal beside it, or standard input.
 async fn read(file: &Path) -> Result<Recorded, Failure> {
     let read = if file == Path::new("-") {
         format::read(&Place::new("<stdin>"), std::io::stdin().lock())
@@ -68,26 +68,25 @@ async fn read(file: &Path) -> Result<Recorded, Failure> {
             .await
             .map_err(|error| not_a_state(&error))?
             .ok_or_else(|| {
-                Failure::error(format!("there is no file `{}` to push", file.display()))
+                Failure::error(format!("the file `{}` does not exist", file.display()))
             })?
     };
     Ok(read)
 }
 
-/// The advice for a state that is in use would be to mend that one.
+/// The error for the file, whose own advice is meant for the state in use.
 fn not_a_state(error: &StateError) -> Failure {
     Failure::error(crate::cli::exit::with_causes(error)).advice(
-        "Nothing was pushed. Mend the file, or begin with what `ess-callbacks state pull` prints.",
+        "Nothing was pushed. Repair the file, or start again from what `ess-callbacks state pull` prints.",
     )
 }
 
-/// What a push would change.
 enum News {
     Same,
     Other,
 }
 
-/// A push may not put another history in the place of this one, nor an older moment of it.
+/// Refuses a state with another history, or an older one.
 fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Failure> {
     let file = file.display();
     if recorded.lineage.is_none() {
@@ -95,28 +94,28 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
     }
     if recorded.environment != new.environment {
         return Err(Failure::error(format!(
-            "the state records the {} environment, but `{file}` the {} environment; nothing was pushed",
+            "the state is of the {} environment, but `{file}` is of the {} environment; nothing was pushed",
             recorded.environment, new.environment
         ))
-        .advice("Use a state file of its own for each environment (--state)."));
+        .advice("Use a separate state file for each environment (--state)."));
     }
     if let (Some(ours), Some(theirs)) = (&recorded.destination, &new.destination)
         && !ours.is_same_place(theirs)
     {
         return Err(Failure::error(format!(
-            "the state records calls to {ours}, but `{file}` calls to {theirs}; nothing was pushed"
+            "the state records calls to {ours}, but `{file}` records calls to {theirs}; nothing was pushed"
         ))
-        .advice("Name the state that it belongs to with --state."));
+        .advice("Give the state that it belongs to with --state."));
     }
     if let (Some(ours), Some(theirs)) = (recorded.lineage, new.lineage)
         && ours != theirs
     {
         return Err(Failure::error(format!(
-            "`{file}` is another state (lineage {theirs}, and not {ours}); nothing was pushed"
+            "`{file}` is another state (lineage {theirs}, not {ours}); nothing was pushed"
         ))
         .advice(
-            "Name the state that it belongs to with --state. If it is to take this one's place all the same, move \
-             the state file and its journal away first.",
+            "Give the state that it belongs to with --state. To replace this state all the same, move the state file \
+             and its journal away first.",
         ));
     }
     if new.serial < recorded.serial {
@@ -125,11 +124,11 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
             new.serial, recorded.serial
         ))
         .advice(
-            "It does not know what was done since. Begin again with what `ess-callbacks state pull` prints. If the \
-             older one is meant, give it the serial of the state.",
+            "It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To push the older \
+             state all the same, set its serial to that of the state.",
         ));
     }
-    // Not only what is older can have lost a call: an edited file may leave it out.
+    // An edited file may leave out a lost call.
     open::check_entries(recorded.iter().filter_map(|(scope, url, entry)| {
         let lost = entry.lost?;
         let kept = new.get(scope, url).and_then(|entry| entry.lost);

@@ -12,10 +12,10 @@ use crate::render::{Clean, counted};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which; * stands for any text.
+    /// The recorded addresses; * matches any text.
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<String>,
-    /// Only say what would be forgotten.
+    /// Only print what would be forgotten.
     #[arg(long, env = "ESS_CALLBACKS_DRY_RUN", value_parser = switch::parse)]
     dry_run: bool,
     #[command(flatten)]

@@ -9,7 +9,7 @@ use crate::render;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Which; * stands for any text.
+    /// The recorded addresses; * matches any text.
     #[arg(value_name = "ADDRESS", required = true)]
     addresses: Vec<String>,
 }
