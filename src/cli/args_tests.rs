@@ -1,4 +1,4 @@
-//! The command line is consistent, and the environment can say all of it.
+//! The command line is consistent, and every option has an environment variable.
 
 use clap::CommandFactory as _;
 
@@ -20,7 +20,7 @@ fn every_flag_has_the_environment_variable_of_its_name() {
     let mut seen = 0;
     for command in with_subcommands(&Cli::command()) {
         for argument in command.get_arguments() {
-            // Each variable of the configuration has one of its own.
+            // It has a variable for each name.
             let Some(flag) = argument.get_long().filter(|flag| *flag != "var") else {
                 continue;
             };

@@ -62,10 +62,10 @@ pub fn main() -> ExitCode {
     let mut ui = Ui::new(&settings);
     logging::start(&settings);
     signals::start();
-    for (name, meant) in command_line::strange_variables() {
-        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+    for (name, similar) in command_line::unknown_variables() {
+        let similar = similar.map_or_else(String::new, |name| format!("; did you mean {name}?"));
         ui.aside(format_args!(
-            "Warning: unknown environment variable {name}{meant}"
+            "Warning: unknown environment variable {name}{similar}"
         ));
     }
     let ended = run(&settings, command, &mut ui);

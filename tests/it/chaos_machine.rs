@@ -105,7 +105,7 @@ fn a_signal_ends_every_wait(
         }
         "jitter" => {
             flags.extend(["--jitter", "10h"]);
-            "before this run begins"
+            "before this run starts"
         }
         "command" => {
             let yaml = env.read("callbacks.yaml");
@@ -197,7 +197,7 @@ fn process_1_heeds_signals(#[values("INT", "TERM", "HUP", "QUIT")] signal: &str)
         if flags.is_empty() {
             served.wait_for(before + 1);
         } else {
-            run.wait_until_it_says("before this run begins");
+            run.wait_until_it_says("before this run starts");
         }
         let parent = run.id();
         let children = format!("/proc/{parent}/task/{parent}/children");

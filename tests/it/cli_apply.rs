@@ -487,11 +487,11 @@ fn adopting_by_replace_proves_at_once() {
 #[test]
 fn an_apply_that_nobody_can_approve_calls_nothing() {
     let env = TestEnv::new(&acme(&[ONE]));
-    assert_snapshot!(env.run(&["--sandbox", "apply"]), @r"
+    assert_snapshot!(env.run(&["--sandbox", "apply"]), @"
         exit 64
         --- stderr
-        error: apply asks before it calls anything, and there is no terminal to ask on
-          Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed.
+        error: apply asks before the first call, but there is no terminal
+          Give --auto-approve, or a reviewed plan that `plan --out` saved.
         ");
     assert!(!env.exists(".ess-callbacks"));
 }

@@ -393,5 +393,5 @@ fn another_secret_id_is_told_where_nobody_knows_whose_it_is() {
     env.set("TENCENTCLOUD_SECRET_ID", "third")
         .set("TENCENTCLOUD_SECRET_KEY", "three");
     let applied = env.run(&["apply", "--auto-approve", "--quiet"]).exits(0);
-    assert_snapshot!(applied.err(), @"Warning: the account `default` has another SecretId than what is recorded of it was called with. If it belongs to another enterprise, stop: what is recorded is not there, and would be taken for deleted. Declare that enterprise as another account.");
+    assert_snapshot!(applied.err(), @"Warning: the account `default` has another SecretId than its recorded callbacks. If it belongs to another enterprise, stop: that enterprise does not have these callbacks, and they would be taken for deleted. Declare it as another account.");
 }

@@ -45,8 +45,8 @@ fn other_calls_are_not_made() {
     let text = said.err().replace(&digest, "[REVIEWED]");
     let other = regex::Regex::new("sha256:[0-9a-f]{64}").unwrap();
     assert_snapshot!(other.replace_all(&text, "[OTHER]"), @"
-    error: the plan makes other calls than those that were reviewed: its digest is [OTHER], and --expect-digest says [REVIEWED]; nothing was called
-      The configuration, the state or a secret has changed since. Review this plan, and give its digest: the `digest` of `plan --json`, of `plan --format json` or of a comment.
+    error: the plan makes other calls than the reviewed ones: its digest is [OTHER], not [REVIEWED] as --expect-digest says; nothing was called
+      The configuration, the state or a secret has changed since the review. Review this plan and give its digest, which `plan --json`, `plan --format json` and comments show.
     ");
     // Quiet, it still shows what it refused.
     let quiet = [

@@ -53,10 +53,10 @@ fn a_saved_plan_is_applied_once_and_without_the_configuration() {
         Apply complete! Resources: 1 added, 0 changed, 0 destroyed.
         ");
     assert_eq!(served.urls(), [ONE]);
-    assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
+    assert_snapshot!(env.run(&["apply", "plan.json"]), @"
         exit 7
         --- stderr
-        error: the plan was made before there was a state, and now there is one; either it was applied already, or something else was
+        error: the plan was made before there was a state, which exists now: this plan or another one was applied since
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 1);
@@ -126,10 +126,10 @@ fn organizations_in_which_nothing_is_called_are_not_saved() {
 fn another_apply_makes_it_stale() {
     let (env, served) = planned();
     env.run(&["apply", "--auto-approve"]).exits(0);
-    assert_snapshot!(env.run(&["apply", "plan.json"]), @r"
+    assert_snapshot!(env.run(&["apply", "plan.json"]), @"
         exit 7
         --- stderr
-        error: the plan is stale: it was made from serial 4 of the state, which is now at 7; either it was applied already, or something else was
+        error: the plan is stale: it was made from serial 4 of the state, which is now at 7; this plan or another one was applied since
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 2);
@@ -202,7 +202,7 @@ fn a_secret_that_changed_since_makes_it_stale() {
         error[E053]: the environment variable KEY is not set
          |
          = help: set KEY where this command runs
-        error: the keys and tokens that the plan needs can't be read; nothing was done
+        error: keys or tokens that the plan needs can't be read; nothing was done
         ");
     assert_eq!(served.arrived(), 1);
 }

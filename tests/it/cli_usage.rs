@@ -336,7 +336,7 @@ fn mistyped_variables_are_told() {
 #[test]
 fn a_configuration_is_no_plan() {
     assert_snapshot!(env().run(&["apply", "callbacks.yaml"]).exits(64).err(), @"
-    error: `callbacks.yaml` is a configuration, and apply takes a saved plan
-      `-f FILE` names a configuration.
+    error: `callbacks.yaml` is a configuration, not a saved plan
+      Name a configuration with `-f FILE`.
     ");
 }

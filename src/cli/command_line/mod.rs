@@ -5,5 +5,5 @@ mod parse;
 mod visible;
 
 pub(super) use habits::advise;
-pub(super) use parse::{command_of, parse, strange_variables, wants_json};
+pub(super) use parse::{command_of, parse, unknown_variables, wants_json};
 pub(super) use visible::command;

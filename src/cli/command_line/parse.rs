@@ -78,9 +78,8 @@ pub(crate) fn command_of(words: &[OsString]) -> String {
 /// The prefix of the variables of options.
 const OURS: &str = "ESS_CALLBACKS_";
 
-/// Unknown variables with our prefix, each with the one that was perhaps meant. What such a variable was to turn on
-/// stays off.
-pub(crate) fn strange_variables() -> Vec<(String, Option<String>)> {
+/// Unknown variables with our prefix, each with a similar known one. The option that such a variable was to set is not set.
+pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {
     let mut known = Vec::new();
     collect(&Cli::command(), &mut known);
     let known = known.iter().filter_map(|name| name.strip_prefix(OURS));

@@ -41,7 +41,7 @@ pub(crate) fn find(
     )))
 }
 
-/// Refuses two accounts with one SecretId, which would add and delete the same callbacks.
+/// Refuses two accounts with one `SecretId`, which would add and delete the same callbacks.
 fn distinct(found: &BTreeMap<AccountName, Credential>) -> Result<(), Failure> {
     let mut names: BTreeMap<&str, &AccountName> = BTreeMap::new();
     for (name, credential) in found {

@@ -62,7 +62,7 @@ pub(crate) async fn check(
     let mut owners = Owners::new();
     for (name, account, answer) in join_all(asked).await {
         let expected = account.expect_account_id.as_ref();
-        let Some(id) = told(name, expected, answer)? else {
+        let Some(id) = checked(name, expected, answer)? else {
             continue;
         };
         if let Some(other) = names.insert(id.clone(), name) {
@@ -92,7 +92,7 @@ fn elsewhere(name: &AccountName, before: &AccountId, now: &AccountId) -> Failure
 }
 
 /// The ID of an account, if it is known. An unknown ID is an error only if one is expected.
-fn told(
+fn checked(
     name: &AccountName,
     expected: Option<&AccountId>,
     answer: Option<Result<AccountId, ApiError>>,

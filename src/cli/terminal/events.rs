@@ -12,7 +12,7 @@ use crate::render::{self, Style};
 
 impl Ui {
     /// What to print when the program ends in the middle of an apply: which changes stay open.
-    pub(crate) fn farewell(&self) -> impl Fn() -> String + Send + use<> {
+    pub(crate) fn open_changes(&self) -> impl Fn() -> String + Send + use<> {
         let under_way = Arc::clone(&self.under_way);
         move || match under_way.load(Ordering::Relaxed) {
             0 => "No change was under way.".to_owned(),

@@ -1,6 +1,6 @@
-//! `--jitter`: a run begins a little later, by chance, so that many equal cron jobs don't call at once.
+//! `--jitter`: a random delay, so that many cron jobs don't call at once.
 //!
-//! Nothing was read, locked or called before it, so that Ctrl-C may end it like any program that waits.
+//! Nothing is read, locked or called before it, so Ctrl-C ends the program at once.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::cli::random::random;
 use crate::cli::terminal::Ui;
 use crate::render;
 
-/// Waits for some part of `most`, and says for how long.
+/// Waits for a random part of `most`, and prints for how long.
 pub(crate) async fn wait(most: Duration, ui: &mut Ui) -> Result<(), Failure> {
     let delay = part(most, u64::from_be_bytes(random()?));
     let text = format!(
-        "Waiting {} before this run begins: some part of the {} that --jitter allows.",
+        "Waiting {} before this run starts: a random part of the {} that --jitter allows.",
         render::span(delay.as_secs()),
         render::span(most.as_secs()),
     );
@@ -28,7 +28,7 @@ pub(crate) async fn wait(most: Duration, ui: &mut Ui) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The part of `most` that these random bits choose; all parts are equally likely.
+/// The part of `most` that these random bits choose. All parts have the same probability.
 fn part(most: Duration, chance: u64) -> Duration {
     let share = (most.as_millis() * u128::from(chance)) >> u64::BITS;
     Duration::from_millis(u64::try_from(share).unwrap_or(u64::MAX))

@@ -1,4 +1,4 @@
-//! `apply --metrics-file`: what became of a run, for Prometheus.
+//! `apply --metrics-file`: the result of a run, for Prometheus.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::model::{Action, Environment, Report};
 use crate::plan::Plan;
 use crate::render::{Holdings, Metrics, last_environment, last_success, metrics_text};
 
-/// What is learnt while a run goes on, however it ends.
+/// The values of a run, collected until its end.
 #[derive(Debug)]
 pub(crate) struct Told {
     begun: Instant,
@@ -33,7 +33,7 @@ impl Told {
         }
     }
 
-    /// What became of a plan.
+    /// Adds the result of a plan.
     pub(crate) fn report(&mut self, plan: &Plan, report: Report) {
         let unfinished = report.unfinished.iter();
         let heals = unfinished.filter(|one| one.action == Action::Heal).count();
@@ -41,7 +41,7 @@ impl Told {
         self.report = Some(report);
     }
 
-    /// Writes the file whole or not at all, readable by all: the collector is another user.
+    /// Writes the file completely or not at all, readable by all users: the collector is another user.
     pub(crate) fn write(self, path: &Path, exit: Exit) -> io::Result<()> {
         let Self {
             begun,
@@ -51,7 +51,7 @@ impl Told {
             recorded,
         } = self;
         let now = SystemClock.now();
-        // Reading a stream could wait for ever.
+        // Reading a stream could block.
         let earlier = if written::is_stream(path) {
             String::new()
         } else {

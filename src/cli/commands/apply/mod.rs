@@ -34,7 +34,7 @@ use crate::secret::{Fingerprinter, Secret};
 use crate::state::{Locked, StateError};
 use metrics::Told;
 
-/// What is applied: a saved plan, or what the configuration says now.
+/// What is applied: a saved plan, or the configuration.
 enum Wish {
     Saved(Box<Plan>),
     Configuration(Box<Loaded>),
@@ -74,7 +74,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     ended
 }
 
-/// Whether nobody has to be asked.
+/// Whether the plan is applied without a question.
 const fn approved(args: &Args) -> bool {
     args.auto_approve || args.plan.is_some()
 }
@@ -86,10 +86,9 @@ async fn locked(
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
     if !approved(args) && !ui.interactive() {
-        let message = "apply asks before it calls anything, and there is no terminal to ask on";
-        return Err(Failure::usage(message).advice(
-            "Give --auto-approve, or a plan saved by `plan --out` that somebody has reviewed.",
-        ));
+        let message = "apply asks before the first call, but there is no terminal";
+        return Err(Failure::usage(message)
+            .advice("Give --auto-approve, or a reviewed plan that `plan --out` saved."));
     }
     let locations = settings.locations()?;
     if let Some(most) = args.jitter {
@@ -172,16 +171,16 @@ async fn with_state(
     ended
 }
 
-/// Another `SecretId` than that of the recorded callbacks. It may be another enterprise's.
+/// The warning about another `SecretId` than that of the recorded callbacks, which may be another enterprise's.
 fn unlike(account: &AccountName) -> String {
     format!(
-        "Warning: the account `{account}` has another SecretId than what is recorded of it was called with. If it \
-         belongs to another enterprise, stop: what is recorded is not there, and would be taken for deleted. Declare \
-         that enterprise as another account."
+        "Warning: the account `{account}` has another SecretId than its recorded callbacks. If it belongs to another \
+         enterprise, stop: that enterprise does not have these callbacks, and they would be taken for deleted. Declare \
+         it as another account."
     )
 }
 
-/// Makes the calls, and saves what became of them.
+/// Makes the calls and saves the results.
 async fn calls(
     args: &Args,
     plan: &Plan,
@@ -206,7 +205,7 @@ async fn calls(
         wait: !args.no_wait,
         seed: u64::from_be_bytes(random()?),
     };
-    let stop = signals::listen(ui.farewell());
+    let stop = signals::listen(ui.open_changes());
     let tools = Tools {
         api: &remote.api,
         state,
@@ -226,13 +225,13 @@ async fn calls(
     Ok((report, saved))
 }
 
-/// The calls were made, and what became of them could not be saved.
+/// The error when the calls were made, but their results could not be saved.
 fn unsaved(error: StateError, journal_failed: bool) -> Failure {
     let failure = Failure::from(error);
     let advice = failure.advice.unwrap_or_default();
-    // A journal that failed too lacks the last outcomes; it has every intent.
+    // A journal that failed has every intent, but not the last outcomes.
     let held = if journal_failed {
-        "The journal beside the state file could not be written to the end either: it holds every call, but \
+        "The journal beside the state file could not be written completely either: it holds every call, but \
          not every outcome. The next run finishes what is open."
     } else {
         "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it."
@@ -241,8 +240,8 @@ fn unsaved(error: StateError, journal_failed: bool) -> Failure {
     Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
 }
 
-/// How many calls may be in flight for each account: what was asked for, as far as the system allows so
-/// many connections. Says so when that may cost time: no call takes longer than 40 s.
+/// How many calls may be in flight for each account: `--parallelism`, or fewer if the system does not allow as many
+/// connections. A note says so if that may be too few for the rate: a call takes at most 40 s.
 fn parallelism(
     args: &Args,
     plan: &Plan,
@@ -277,7 +276,7 @@ fn parallelism(
     asked.min(most)
 }
 
-/// Nothing to call; the record may still have something to learn.
+/// Updates the record for a plan without calls.
 async fn record_only(plan: &Plan, state: &Locked, ui: &mut Ui) -> Result<Exit, Failure> {
     state.aim(&plan.destination);
     state.edit(|recorded| apply::keep_books(plan, recorded));
@@ -304,7 +303,7 @@ fn conclude(report: &Report, ui: &mut Ui) {
     ui.flush();
 }
 
-/// What a finished run exits with. Ctrl-C before all, then an unknown outcome, then the rest.
+/// The exit code of a finished run. An interruption takes precedence, then an unknown outcome.
 fn exit_of(report: &Report) -> Exit {
     let Report {
         tally,
@@ -348,11 +347,8 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
         ))
     })?;
     if crate::cli::sources::is_yaml(path) {
-        let message = format!(
-            "`{}` is a configuration, and apply takes a saved plan",
-            path.display()
-        );
-        return Err(Failure::usage(message).advice("`-f FILE` names a configuration."));
+        let message = format!("`{}` is a configuration, not a saved plan", path.display());
+        return Err(Failure::usage(message).advice("Name a configuration with `-f FILE`."));
     }
     read_document(&text).map_err(|error| {
         let message = format!("the plan `{}` can't be applied: {error}", path.display());
@@ -360,7 +356,7 @@ fn saved(path: &Path) -> Result<Plan, Failure> {
     })
 }
 
-/// What was reviewed is what is called. A plan without calls needs no review.
+/// Refuses a plan with other calls than the reviewed ones. A plan without calls needs no review.
 fn check_expected(plan: &Plan, expected: Option<&str>) -> Result<(), Failure> {
     let Some(expected) = expected.filter(|_| !plan.is_empty()) else {
         return Ok(());
@@ -370,16 +366,16 @@ fn check_expected(plan: &Plan, expected: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!(
-        "the plan makes other calls than those that were reviewed: its digest is {digest}, and --expect-digest says \
-         {expected}; nothing was called"
+        "the plan makes other calls than the reviewed ones: its digest is {digest}, not {expected} as \
+         --expect-digest says; nothing was called"
     );
     Err(Failure::new(Exit::Stale, message).advice(
-        "The configuration, the state or a secret has changed since. Review this plan, and give its digest: \
-         the `digest` of `plan --json`, of `plan --format json` or of a comment.",
+        "The configuration, the state or a secret has changed since the review. Review this plan and give its digest, \
+         which `plan --json`, `plan --format json` and comments show.",
     ))
 }
 
-/// A plan is for the very place it was made for: the sandbox's knows nothing of eSign.
+/// Refuses a plan that was made for another destination.
 fn check_destination(plan: &Plan, here: &Destination) -> Result<(), Failure> {
     if plan.destination == *here {
         return Ok(());
@@ -398,14 +394,14 @@ fn check_destination(plan: &Plan, here: &Destination) -> Result<(), Failure> {
     )))
 }
 
-/// A plan is for the very state it was made from.
+/// Refuses a plan that was made from another state, or an older one.
 fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
     let stale = |message: String| {
         Err(Failure::new(Exit::Stale, message)
             .advice("Make a new plan with `plan --out`, and review it again."))
     };
     if plan.lineage.is_none() && recorded.lineage.is_some() {
-        return stale("the plan was made before there was a state, and now there is one; either it was applied already, or something else was".to_owned());
+        return stale("the plan was made before there was a state, which exists now: this plan or another one was applied since".to_owned());
     }
     let name = |lineage: Option<Lineage>| {
         lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string())
@@ -419,16 +415,16 @@ fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
     }
     if plan.serial != recorded.serial {
         return stale(format!(
-            "the plan is stale: it was made from serial {} of the state, which is now at {}; either it was applied \
-             already, or something else was",
+            "the plan is stale: it was made from serial {} of the state, which is now at {}; this plan or another one was \
+             applied since",
             plan.serial, recorded.serial
         ));
     }
     Ok(())
 }
 
-/// Resolves the secrets of a saved plan's adds. Their values must be those it was made with; what the
-/// record gets of them is added to the plan.
+/// Resolves the secrets of a saved plan's adds. Their values must be those that it was made with. Their fingerprints
+/// are added to the plan.
 async fn resolve_saved(
     settings: &Settings,
     args: &Args,
@@ -454,7 +450,7 @@ async fn resolve_saved(
         .await
         .map_err(|unresolved| match unresolved {
             Unresolved::Problems(problems) => Failure {
-                message: "the keys and tokens that the plan needs can't be read; nothing was done"
+                message: "keys or tokens that the plan needs can't be read; nothing was done"
                     .to_owned(),
                 ..Failure::invalid(
                     problems
@@ -482,7 +478,7 @@ mod tests {
     use crate::state::Place;
 
     #[test]
-    fn the_journal_is_not_said_to_hold_what_it_lacks() {
+    fn the_advice_says_what_the_journal_lacks() {
         let advice = |journal_failed| {
             let error = StateError::LockLost {
                 place: Place::new("callbacks.state.lock"),
