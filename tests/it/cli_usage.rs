@@ -14,7 +14,7 @@ fn env() -> TestEnv {
 }
 
 #[test]
-fn what_makes_no_sense_exits_64() {
+fn an_invalid_command_line_exits_with_64() {
     let env = env();
     for arguments in [
         &["pln"][..],
@@ -94,7 +94,7 @@ fn flags_can_be_environment_variables() {
         .set("ESS_CALLBACKS_MAX_CALLS", "0");
     let said = env.run(&["plan"]).exits(0);
     assert!(said.stdout.starts_with('{'), "{said}");
-    // A variable that says no is as good as none, also where flags exclude each other.
+    // A variable that is off counts as not set, also for options that exclude each other.
     env.set("ESS_CALLBACKS_DESTROY", "0")
         .set("ESS_CALLBACKS_ALL", "false");
     env.run(&["plan"]).exits(0);
@@ -130,7 +130,7 @@ fn logs_go_to_standard_error_only() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(!logs.is_empty(), "-vvv has something to tell");
+    assert!(!logs.is_empty(), "-vvv logs something");
 }
 
 /// Like `plan | head -1`: the reader goes away in the middle.
@@ -163,7 +163,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
-fn an_apply_whose_output_nobody_reads_still_finishes() {
+fn an_apply_without_a_reader_still_finishes() {
     let mut env = env();
     let served = env.serve(&[]);
     let mut child = env
@@ -255,7 +255,7 @@ fn the_long_help_ends_with_examples_and_exit_codes() {
 }
 
 #[test]
-fn the_usage_has_nothing_of_the_environment() {
+fn the_usage_shows_nothing_of_the_environment() {
     let mut env = TestEnv::new("");
     env.set("ESS_CALLBACKS_ENDPOINT", "http://127.0.0.1:1/");
     assert_snapshot!(env.run(&["unlock"]), @"
@@ -271,7 +271,7 @@ fn the_usage_has_nothing_of_the_environment() {
 }
 
 #[test]
-fn help_shows_the_flags_that_do_something_there_and_the_others_are_taken() {
+fn help_shows_the_global_options_in_use_and_the_others_are_accepted() {
     let env = env();
     let flags = |command: &[&str]| {
         let help = env.run(&[command, &["-h"]].concat()).exits(0).stdout;
@@ -312,9 +312,9 @@ fn help_shows_the_flags_that_do_something_there_and_the_others_are_taken() {
     );
 }
 
-/// Neither may turn on what nobody asked for, nor leave off what somebody did.
+/// A misspelt value must not turn a switch on, and a misspelt name must not go unnoticed.
 #[test]
-fn mistyped_variables_are_told() {
+fn unknown_variables_and_invalid_values_are_reported() {
     let mut env = env();
     env.set("ESS_CALLBACKS_AUTO_APPROVE", "flase");
     assert_snapshot!(env.run(&["apply"]).exits(64).err(), @"
@@ -334,7 +334,7 @@ fn mistyped_variables_are_told() {
 }
 
 #[test]
-fn a_configuration_is_no_plan() {
+fn a_configuration_is_not_a_plan() {
     assert_snapshot!(env().run(&["apply", "callbacks.yaml"]).exits(64).err(), @"
     error: `callbacks.yaml` is a configuration, not a saved plan
       Name a configuration with `-f FILE`.

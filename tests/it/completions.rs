@@ -1,11 +1,11 @@
-//! Completions in the real shells: a line is typed, Tab and Return pressed, and what the program would be run
-//! with is looked at.
+//! Completions in the real shells: a line is typed, Tab and Return are pressed, and the arguments that the program would
+//! get are compared.
 
 use rstest::rstest;
 
 use crate::support::{OPERATOR, TestEnv};
 
-/// Organizations whose names and URLs would do harm if a shell took them for more than text.
+/// Organizations with names and URLs that would do harm if a shell expanded them.
 fn world() -> TestEnv {
     let configuration = format!(
         "version: 1
@@ -83,7 +83,7 @@ fn every_shell_completes(
     assert_eq!(words, expected, "{shell}");
 }
 
-/// fish expands what it takes for a wildcard instead.
+/// Not in fish, which expands the wildcard before it asks.
 #[rstest]
 fn the_end_of_a_query_is_completed(#[values("bash", "zsh")] shell: &str) {
     let line = "ess-callbacks import 'acme/https://hooks.example/one?x=1&";
@@ -95,7 +95,7 @@ fn the_end_of_a_query_is_completed(#[values("bash", "zsh")] shell: &str) {
     }
 }
 
-/// What is recorded is known too, and who holds the lock. Nothing is said where nothing can be read.
+/// The state and the lock are completed, too. What can't be read gives neither a candidate nor an error.
 #[test]
 fn what_is_recorded_completes_and_what_is_broken_is_silent() {
     let mut env = world();

@@ -71,7 +71,7 @@ const PLACES: [&str; 8] = [
 /// The options that every command uses.
 const COLOUR: [&str; 2] = ["color", "no_color"];
 
-/// The command line.
+/// The command line, with the unused global options hidden below each command.
 pub(crate) fn command() -> Command {
     let command = Cli::command();
     let globals: Vec<clap::Arg> = command.get_arguments().cloned().collect();

@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// Those of bash.
+    /// The default of bash.
     const BREAKS: &str = " \t\n\"'><=;|&(:";
 
     #[rstest]

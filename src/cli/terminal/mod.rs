@@ -159,7 +159,7 @@ impl Ui {
         self.note(text);
     }
 
-    /// Prints data.
+    /// Prints data, unless text is left out.
     pub(crate) fn print(&mut self, text: fmt::Arguments<'_>) {
         if !self.quiet {
             self.out.write(text);

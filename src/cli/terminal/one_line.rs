@@ -23,7 +23,6 @@ pub(crate) struct OneLine<W> {
 }
 
 impl OneLine<io::Stderr> {
-    /// On standard error.
     pub(crate) fn on_stderr() -> Self {
         Self {
             out: Mutex::new(io::stderr()),

@@ -6,7 +6,6 @@ use crate::cli::exit::Failure;
 use crate::model::{Address, Identity, Recorded};
 use crate::plan::Pattern;
 
-/// A recorded callback.
 pub(super) struct Found {
     pub(super) identity: Identity,
     pub(super) address: Address,

@@ -23,9 +23,10 @@ pub(crate) struct Args {
 
 pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args { file, lock } = args;
+    let locations = settings.locations()?;
     let mut new = read(file).await?;
-    let store = settings.locations()?.store()?;
-    let environment = store
+    let environment = locations
+        .store()?
         .peek()
         .await?
         .map_or(new.environment, |recorded| recorded.environment);
