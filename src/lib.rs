@@ -7,7 +7,7 @@
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], `harmless` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
-//! | effects | [`client`], [`state`], [`apply`], [`sandbox`] |
+//! | effects | [`client`], [`state`], [`apply`], [`run`], [`sandbox`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
@@ -22,6 +22,7 @@ mod harmless;
 pub mod model;
 pub mod plan;
 pub mod render;
+pub mod run;
 pub mod sandbox;
 pub mod secret;
 pub mod sign;

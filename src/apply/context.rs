@@ -1,8 +1,8 @@
 //! What all parts of a run share: the tools, what each account has learnt, and what stops whom.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use super::awaited::Awaited;
 use super::bookkeeping::{keep_books, move_records};
 use super::clock::{ServerClock, WallClock, is_credible};
+use super::lanes::{Lane, remember};
 use super::ledger::Ledger;
-use super::paces::remember;
 use super::reach::Reach;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
@@ -51,7 +51,7 @@ impl Default for Settings {
 pub(super) struct Account {
     pub(super) name: AccountName,
     pub(super) pace: Pace,
-    pub(super) clock: ServerClock,
+    pub(super) clock: Arc<ServerClock>,
     /// Calls in flight.
     pub(super) in_flight: Semaphore,
     /// How often its server's clock was asked for before the first delete.
@@ -80,16 +80,17 @@ pub(super) struct Context<'a, A, W> {
 
 impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
     pub(super) fn new(
+        plan: &Plan,
         tools: Tools<'a, A, W>,
         settings: &'a Settings,
         sink: &'a mut dyn Sink,
     ) -> Self {
-        let started = Instant::now();
-        let accounts = tools.paces.iter().map(|(name, pace)| {
+        let accounts = tools.lanes.of(plan).map(|(name, lane)| {
+            let Lane { pace, clock } = lane.clone();
             let account = Account {
                 name: name.clone(),
-                pace: pace.clone(),
-                clock: ServerClock::new(started),
+                pace,
+                clock,
                 in_flight: Semaphore::new(settings.parallelism.max(1)),
                 asked_time: tokio::sync::Mutex::new(0),
                 reach: Reach::default(),

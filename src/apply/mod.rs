@@ -18,15 +18,13 @@ mod bookkeeping;
 mod clock;
 mod context;
 mod gates;
+mod lanes;
 mod ledger;
 mod organization;
-mod paces;
 mod reach;
 mod replace;
 mod standing;
 mod step;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
@@ -41,8 +39,8 @@ pub use self::context::Settings;
 pub use self::bookkeeping::keep_books;
 use self::context::Context;
 use self::gates::Gates;
-pub use self::paces::{accounts, paces};
-use crate::client::{Api, Pace};
+pub use self::lanes::{Lanes, accounts};
+use crate::client::Api;
 use crate::model::{AccountName, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};
 use crate::secret::Secret;
@@ -65,8 +63,8 @@ pub struct Tools<'a, A, W> {
     pub wall: &'a W,
     /// The values of the secrets the plan's adds use.
     pub secrets: &'a BTreeMap<SecretIndex, Secret>,
-    /// One for each account of the plan.
-    pub paces: &'a BTreeMap<AccountName, Pace>,
+    /// Open for each account of the plan.
+    pub lanes: &'a Lanes,
     /// Becomes true when the user asks to stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -81,7 +79,7 @@ pub async fn apply<A: Api, W: WallClock>(
     settings: &Settings,
     sink: &mut dyn Sink,
 ) -> Report {
-    let context = Context::new(tools, settings, sink);
+    let context = Context::new(plan, tools, settings, sink);
     context.move_records(plan).await;
     {
         let work = std::pin::pin!(every_account(plan, &context));

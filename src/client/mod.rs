@@ -25,6 +25,8 @@ pub use pace::{Earlier, Pace, Rate};
 pub use random::Random;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
+use std::sync::Arc;
+
 use crate::model::{AccountName, ApiError, Call, Outcome, Timestamp};
 
 /// eSign, or something that stands for it.
@@ -37,6 +39,20 @@ pub trait Api: Send + Sync {
 
     /// Gets new temporary credentials. `false` when these can't be renewed.
     fn refresh(&self, account: &AccountName) -> impl Future<Output = bool> + Send;
+}
+
+impl<T: Api> Api for Arc<T> {
+    fn attempt(&self, call: &Call, signed_at: Timestamp) -> impl Future<Output = Reply> + Send {
+        T::attempt(self, call, signed_at)
+    }
+
+    fn server_time(&self, account: &AccountName) -> impl Future<Output = ServerTime> + Send {
+        T::server_time(self, account)
+    }
+
+    fn refresh(&self, account: &AccountName) -> impl Future<Output = bool> + Send {
+        T::refresh(self, account)
+    }
 }
 
 /// What came of asking for the server's clock.

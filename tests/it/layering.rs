@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and everything of ours that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -27,10 +27,16 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         &["model", "diag", "secret", "plan", "client", "state"],
     ),
     (
+        "run",
+        &[
+            "model", "diag", "secret", "plan", "client", "state", "apply",
+        ],
+    ),
+    (
         "cli",
         &[
-            "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan", "render",
-            "client", "state", "sandbox", "apply", "harmless",
+            "run", "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan",
+            "render", "client", "state", "sandbox", "apply", "harmless",
         ],
     ),
     // Doubles, for tests only.

@@ -1,16 +1,19 @@
 //! One run of the program: lock, plan, apply, save, release, as `apply` does it; and how it may die.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock as _};
+use ess_callbacks::apply::{Lanes, Settings, Sink};
 use ess_callbacks::client::Rate;
-use ess_callbacks::model::{Calls, Event, Lineage, NotAttempted, Report, Timestamp, Unfinished};
+use ess_callbacks::model::{
+    AccountName, Calls, Event, Lineage, NotAttempted, Recorded, RecordedAccount, Report, Timestamp,
+    Unfinished,
+};
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
-use ess_callbacks::secret::Fingerprinter;
-use ess_callbacks::state::{LockOwner, Locked, StateError, Store};
+use ess_callbacks::run::{self, Caller, Connection, Request, Start};
+use ess_callbacks::state::{LockOwner, StateError, Store};
 use ess_callbacks::testing::MemoryFiles;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -79,11 +82,16 @@ pub(crate) enum Ended {
     Done(Report),
 }
 
-struct Silence(Shared);
+/// Who starts the run.
+struct Starter<'s> {
+    world: &'s Shared,
+    spec: &'s Spec,
+    stop: watch::Sender<bool>,
+}
 
-impl Sink for Silence {
+impl Sink for Starter<'_> {
     fn event(&mut self, event: Event) {
-        let mut world = self.0.now();
+        let mut world = self.world.now();
         if let Event::FenceWait { seconds, .. } = &event {
             world.facts.fences += 1;
             if *seconds > LONGEST_FENCE {
@@ -91,6 +99,71 @@ impl Sink for Silence {
             }
         }
         world.tell(|| format!("event: {event:?}"));
+    }
+}
+
+impl Caller for Starter<'_> {
+    type Api = SimApi;
+    type Wall = SimWall;
+    type Error = StateError;
+
+    fn plan(&mut self, recorded: &Recorded) -> Result<Plan, StateError> {
+        self.world.now().unsettle(self.spec.number, recorded);
+        let plan = planned(self.world, recorded, self.spec);
+        self.world
+            .now()
+            .tell(|| format!("run {}: {}", self.spec.number, outline(&plan)));
+        Ok(plan)
+    }
+
+    /// Each enterprise has one `SecretId`, whatever its account is called.
+    async fn connect(
+        &mut self,
+        plan: &Plan,
+        _known: &BTreeMap<AccountName, RecordedAccount>,
+    ) -> Result<Connection<SimApi>, StateError> {
+        let names = plan.accounts.keys();
+        let ids = names.map(|name| (name, enterprise_of(name)));
+        Ok(Connection {
+            api: SimApi {
+                world: self.world.clone(),
+                run: self.spec.number,
+            },
+            signers: run::signers(plan, ids),
+            owners: BTreeMap::new(),
+            secrets: universe().secrets.clone(),
+        })
+    }
+
+    fn approve(&mut self, plan: &Plan) -> Result<bool, StateError> {
+        self.world.now().note_plan(self.spec.number, plan);
+        Ok(true)
+    }
+
+    fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
+        Ok(Start {
+            settings: self.spec.settings.clone(),
+            stop: self.stop.subscribe(),
+            lineage: Lineage(uuid::Uuid::from_u128(1)),
+        })
+    }
+
+    fn ended(&mut self, ended: Option<&run::Ended>, recorded: &Recorded) {
+        match ended {
+            Some(run::Ended::NothingToCall(_)) => {
+                let mut world = self.world.now();
+                world.note_end(self.spec.number, &BTreeSet::new(), recorded);
+            }
+            Some(run::Ended::Called {
+                plan,
+                report,
+                saved: Ok(()),
+            }) => {
+                self.world.now().rates.saved.insert(self.spec.number);
+                conclude(self.world, recorded, plan, self.spec, report);
+            }
+            Some(run::Ended::Called { saved: Err(_), .. } | run::Ended::Refused(..)) | None => {}
+        }
     }
 }
 
@@ -181,25 +254,71 @@ async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
         job_url: None,
     };
     let store = store(files).checkpoint_above(spec.checkpoint);
-    let locked = store.lock(ENVIRONMENT, &owner, spec.lock_timeout, |_| {});
-    let locked = match locked.await {
-        Ok(locked) => locked,
-        Err(error) => return Ended::State(error),
+    let request = Request {
+        environment: ENVIRONMENT,
+        owner: &owner,
+        lock_timeout: spec.lock_timeout,
+        expected_digest: None,
+        rate: Rate::per_second(f64::from(spec.rate)).expect("a rate from the schedule"),
+        wall: &spec.wall,
     };
-    let ended = with_state(world, &locked, spec).await;
-    let released = locked.release().await;
-    match (ended, released) {
-        (Err(error), _) | (Ok(Ended::Done(_)), Err(error)) => Ended::State(error),
-        (Ok(ended), _) => ended,
+    let mut starter = Starter {
+        world,
+        spec,
+        stop: watch::channel(false).0,
+    };
+    let stop = starter.stop.clone();
+    let mut lanes = Lanes::default();
+    let running = run::run(&store, &request, &mut lanes, &mut starter);
+    match interrupted(running, spec.stop, &stop).await {
+        Ok(run::Ended::Refused(plan, _)) => Ended::Guarded(protected_deletes(&plan)),
+        Ok(run::Ended::NothingToCall(_)) => Ended::Done(Report::default()),
+        Ok(run::Ended::Called {
+            saved: Ok(()),
+            report,
+            ..
+        }) => Ended::Done(report),
+        Ok(run::Ended::Called {
+            saved: Err(error), ..
+        })
+        | Err(error) => Ended::State(error),
+    }
+}
+
+/// A run, with the signal that asks it to stop.
+async fn interrupted<T>(
+    running: impl Future<Output = T>,
+    when: Stop,
+    stop: &watch::Sender<bool>,
+) -> T {
+    let interrupting = async {
+        if let Stop::After(after) = when {
+            sleep(after).await;
+            stop.send_replace(true);
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut polls = match when {
+        Stop::AtPoll(polls) => polls,
+        Stop::Never | Stop::After(_) => 0,
+    };
+    let mut running = std::pin::pin!(running);
+    let watched = std::future::poll_fn(|context| {
+        if polls == 1 {
+            stop.send_replace(true);
+        }
+        polls = polls.saturating_sub(1);
+        running.as_mut().poll(context)
+    });
+    tokio::select! {
+        biased;
+        done = watched => done,
+        () = interrupting => unreachable!("it never ends"),
     }
 }
 
 /// What is planned now.
-pub(crate) fn planned(
-    world: &Shared,
-    recorded: &ess_callbacks::model::Recorded,
-    spec: &Spec,
-) -> Plan {
+pub(crate) fn planned(world: &Shared, recorded: &Recorded, spec: &Spec) -> Plan {
     let desired = world.now().runs[spec.number].config.desired();
     let secrets = Secrets {
         salt: recorded.salt.unwrap_or(SALT),
@@ -216,95 +335,8 @@ pub(crate) fn planned(
     plan::plan(&desired, recorded, secrets, &options)
 }
 
-async fn with_state(world: &Shared, locked: &Locked, spec: &Spec) -> Result<Ended, StateError> {
-    locked.read(|recorded| world.now().unsettle(spec.number, recorded));
-    let plan = locked.read(|recorded| planned(world, recorded, spec));
-    world
-        .now()
-        .tell(|| format!("run {}: {}", spec.number, outline(&plan)));
-    // As the program does: an account that is not in the file can't be called for.
-    let missing = plan.missing_accounts().next().is_some();
-    if missing || !plan.tripped.is_empty() {
-        return Ok(Ended::Guarded(protected_deletes(&plan)));
-    }
-    if plan.is_empty() {
-        locked.edit(|recorded| apply::keep_books(&plan, recorded));
-        locked.save().await?;
-        let mut world = world.now();
-        locked.read(|recorded| world.note_end(spec.number, &BTreeSet::new(), recorded));
-        return Ok(Ended::Done(Report::default()));
-    }
-    world.now().note_plan(spec.number, &plan);
-    let lineage = Lineage(uuid::Uuid::from_u128(1));
-    sign(locked, &plan);
-    locked.initialize(lineage, plan.salt).await?;
-    let report = calls(world, locked, &plan, spec).await;
-    locked.save().await?;
-    world.now().rates.saved.insert(spec.number);
-    conclude(world, locked, &plan, spec, &report);
-    Ok(Ended::Done(report))
-}
-
-/// Each enterprise has one `SecretId`, whatever its account is called.
-fn sign(locked: &Locked, plan: &Plan) {
-    let fingerprinter = Fingerprinter::new(plan.salt);
-    let signers = plan.accounts.keys().map(|name| {
-        let id = fingerprinter.secret_id(enterprise_of(name));
-        (name.clone(), id)
-    });
-    let signers = signers.collect();
-    locked.sign_with(locked.read(|recorded| {
-        apply::accounts(plan, &signers, &std::collections::BTreeMap::new(), recorded)
-    }));
-}
-
-async fn calls(world: &Shared, locked: &Locked, plan: &Plan, spec: &Spec) -> Report {
-    let rate = Rate::per_second(f64::from(spec.rate)).expect("a rate from the schedule");
-    let now = spec.wall.now();
-    let paces = locked.read(|recorded| apply::paces(plan, recorded, rate, now));
-    let (stop, stopped) = watch::channel(false);
-    let api = SimApi {
-        world: world.clone(),
-        run: spec.number,
-    };
-    let tools = Tools {
-        api: &api,
-        state: locked,
-        wall: &spec.wall,
-        secrets: &universe().secrets,
-        paces: &paces,
-        stop: stopped,
-    };
-    let mut sink = Silence(world.clone());
-    let applying = apply::apply(plan, tools, &spec.settings, &mut sink);
-    let interrupting = async {
-        if let Stop::After(after) = spec.stop {
-            sleep(after).await;
-            stop.send_replace(true);
-        }
-        std::future::pending::<()>().await;
-    };
-    let mut polls = match spec.stop {
-        Stop::AtPoll(polls) => polls,
-        Stop::Never | Stop::After(_) => 0,
-    };
-    let mut applying = std::pin::pin!(applying);
-    let watched = std::future::poll_fn(|context| {
-        if polls == 1 {
-            stop.send_replace(true);
-        }
-        polls = polls.saturating_sub(1);
-        applying.as_mut().poll(context)
-    });
-    tokio::select! {
-        biased;
-        report = watched => report,
-        () = interrupting => unreachable!("it never ends"),
-    }
-}
-
 /// Compares the report with the truth.
-fn conclude(world: &Shared, locked: &Locked, plan: &Plan, spec: &Spec, report: &Report) {
+fn conclude(world: &Shared, recorded: &Recorded, plan: &Plan, spec: &Spec, report: &Report) {
     let unfinished: BTreeSet<Id> = report
         .unfinished
         .iter()
@@ -320,7 +352,7 @@ fn conclude(world: &Shared, locked: &Locked, plan: &Plan, spec: &Spec, report: &
     if report.journal_error.is_none() && !account_stopped && unfinished.is_empty() {
         world.check_no_gap_left(spec.number);
     }
-    locked.read(|recorded| world.note_end(spec.number, &unfinished, recorded));
+    world.note_end(spec.number, &unfinished, recorded);
     world.tell(|| format!("run {}: {report:?}", spec.number));
 }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::signers::Signers;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::client::{Endpoint, HttpApi};
 use crate::model::{AccountId, AccountName, ApiError, Environment, RecordedAccount};
 use crate::plan::Plan;
+use crate::run::Signers;
 
 /// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);

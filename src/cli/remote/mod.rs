@@ -2,9 +2,9 @@
 
 mod credentials;
 mod identity;
-pub(super) mod signers;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::cli::clock;
 use crate::cli::exit::{Failure, with_causes};
@@ -14,13 +14,13 @@ use crate::cli::random::random;
 use crate::client::{CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpOptions};
 use crate::model::{AccountName, RecordedAccount};
 use crate::plan::Plan;
+use crate::run::{Signers, signers};
 use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
 use crate::sign::Credential;
 use identity::Owners;
-use signers::Signers;
 
 pub(crate) struct Remote {
-    pub(crate) api: HttpApi,
+    pub(crate) api: Arc<HttpApi>,
     /// Empty for the embedded sandbox, whose credentials are new in each run.
     pub(crate) signers: Signers,
     /// The Tencent Cloud accounts of the credentials, as far as they are known.
@@ -42,14 +42,14 @@ impl Remote {
             let credentials = credentials::find(&plan.accounts, locations)?;
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
-            let id =
-                |(name, one): (&AccountName, &Credential)| (name.clone(), one.secret_id.clone());
-            let secret_ids = credentials.iter().map(id).collect();
-            let signers = signers::of(plan, &secret_ids);
+            let ids = credentials
+                .iter()
+                .map(|(name, one)| (name, one.secret_id.as_str()));
+            let signers = signers(plan, ids);
             let api = api(locations, endpoint.clone(), credentials, connections)?;
             let owners = identity::check(&api, plan, &endpoint, &signers, known).await?;
             return Ok(Self {
-                api,
+                api: Arc::new(api),
                 signers,
                 owners,
                 sandbox: None,
@@ -88,7 +88,7 @@ impl Remote {
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
-            api: api(locations, endpoint, credentials, connections)?,
+            api: Arc::new(api(locations, endpoint, credentials, connections)?),
             signers: Signers::new(),
             owners: Owners::new(),
             sandbox: Some(sandbox),

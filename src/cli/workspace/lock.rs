@@ -9,7 +9,7 @@ use crate::cli::process::owner;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::model::Environment;
-use crate::state::{LockOwner, Locked, conflict_copies, followed};
+use crate::state::{LockOwner, Locked, Store, conflict_copies, followed};
 
 /// Warns of copies that a synchronized folder makes when two machines write the state at once.
 pub(crate) fn warn_of_copies(locations: &Locations, ui: &mut Ui) {
@@ -23,24 +23,11 @@ pub(crate) fn warn_of_copies(locations: &Locations, ui: &mut Ui) {
     }
 }
 
-/// Takes the state's lock for a command that writes.
-pub(crate) async fn lock(
-    settings: &Settings,
-    environment: Environment,
-    timeout: Option<Duration>,
-    ui: &mut Ui,
-) -> Result<Locked, Failure> {
-    let locations = settings.locations()?;
+/// The state of a command that writes. The folder of the sandbox is created with it.
+pub(crate) fn store(locations: &Locations, ui: &mut Ui) -> Result<Store, Failure> {
     if let Some(note) = locations.older_name() {
         ui.note(format_args!("{note}"));
     }
-    let owner = owner::this_process(&settings.command)?;
-    let waiting = |holder: Option<&LockOwner>| {
-        let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
-        ui.note(format_args!(
-            "Waiting for the state's lock, held by {holder} …"
-        ));
-    };
     if let Some(folder) = locations.cloud.as_deref().and_then(Path::parent) {
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::error(format!(
@@ -49,15 +36,41 @@ pub(crate) async fn lock(
             ))
         })?;
     }
-    let store = locations.store()?;
-    let state = store
-        .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
-        .await?;
+    locations.store()
+}
+
+/// Says whose lock is waited for.
+pub(crate) fn report_waiting(holder: Option<&LockOwner>, ui: &mut Ui) {
+    let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
+    ui.note(format_args!(
+        "Waiting for the state's lock, held by {holder} …"
+    ));
+}
+
+/// Says what is noteworthy once the lock is taken.
+pub(crate) fn report_taken(locations: &Locations, taken_over: Option<&LockOwner>, ui: &mut Ui) {
     warn_of_copies(locations, ui);
-    if let Some(gone) = state.taken_over() {
+    if let Some(gone) = taken_over {
         ui.note(format_args!(
             "Note: the last owner of the lock ended without releasing it: {gone}"
         ));
     }
+}
+
+/// Takes the state's lock for a command that writes.
+pub(crate) async fn lock(
+    settings: &Settings,
+    environment: Environment,
+    timeout: Option<Duration>,
+    ui: &mut Ui,
+) -> Result<Locked, Failure> {
+    let locations = settings.locations()?;
+    let owner = owner::this_process(&settings.command)?;
+    let store = store(locations, ui)?;
+    let waiting = |holder: Option<&LockOwner>| report_waiting(holder, ui);
+    let state = store
+        .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
+        .await?;
+    report_taken(locations, state.taken_over(), ui);
     Ok(state)
 }

@@ -19,7 +19,9 @@ use crate::cli::sources::{self, Configuration};
 use crate::cli::terminal::Ui;
 use crate::config;
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{Address, Callback, Desired, Organization, Recorded, Salt, SecretIndex};
+use crate::model::{
+    AccountName, Address, Callback, Desired, Handle, Organization, Recorded, Salt, SecretIndex,
+};
 use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
 use lock::warn_of_copies;
@@ -232,15 +234,7 @@ impl Loaded {
             .unwrap_or_default();
         let missing = plan.missing_accounts().next();
         if let Some((account, handle)) = missing {
-            let message = format!(
-                "the callbacks recorded for `{handle}` belong to the account `{account}`, which is not declared, so no \
-                 call can be made for them"
-            );
-            let advice = format!(
-                "Declare `{account}` under `accounts:` until they are deleted, or forget them with \
-                 `ess-callbacks state rm '{handle}/*'`."
-            );
-            return Err(Failure::error(message).advice(advice));
+            return Err(missing_account(account, handle));
         }
         Ok(plan)
     }
@@ -311,6 +305,18 @@ impl Loaded {
         }
         Ok(patterns)
     }
+}
+
+/// The error when recorded callbacks belong to an account that is not declared.
+pub(crate) fn missing_account(account: &AccountName, handle: &Handle) -> Failure {
+    let message = format!(
+        "the callbacks recorded for `{handle}` belong to the account `{account}`, which is not declared, so no \
+         call can be made for them"
+    );
+    Failure::error(message).advice(format!(
+        "Declare `{account}` under `accounts:` until they are deleted, or forget them with \
+         `ess-callbacks state rm '{handle}/*'`."
+    ))
 }
 
 /// Refuses a state of another destination: that of the sandbox does not hold what eSign has.

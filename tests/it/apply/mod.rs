@@ -2,6 +2,7 @@
 
 mod limits;
 mod owners;
+mod replaces;
 mod world;
 
 use std::time::Duration;

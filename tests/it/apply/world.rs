@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ess_callbacks::apply::{self, Settings, Sink, Tools, WallClock};
+use ess_callbacks::apply::{Lanes, Settings, Sink, WallClock};
 use ess_callbacks::client::Rate;
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::model::{
-    AccountName, Desired, Environment, Event, Fingerprint, Lineage, Recorded, Report, Salt, Scope,
-    SecretIndex, Timestamp,
+    AccountName, Desired, Environment, Event, Lineage, Recorded, RecordedAccount, Report, Salt,
+    Scope, SecretIndex, Timestamp,
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Plan, Secrets, plan};
+use ess_callbacks::run::{Caller, Connection, Ended, Request, Start, run, signers};
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
-use ess_callbacks::state::{LockOwner, Store};
+use ess_callbacks::state::{LockOwner, StateError, Store};
 use ess_callbacks::testing::MemoryFiles;
 use ess_callbacks::testing::esign::FakeApi;
 use tokio::sync::watch;
@@ -38,20 +39,56 @@ impl WallClock for Wall {
 type StopAt = fn(&Event) -> bool;
 
 /// Keeps every event, and may ask to stop at one.
-#[derive(Default)]
-pub(crate) struct Events {
-    pub(crate) seen: Vec<Event>,
-    stop_at: Option<(StopAt, watch::Sender<bool>)>,
+struct Scenario<'w> {
+    world: &'w World,
+    desired: &'w Desired,
+    options: &'w Options,
+    seen: Vec<Event>,
+    stop: watch::Sender<bool>,
+    stop_at: Option<StopAt>,
 }
 
-impl Sink for Events {
+impl Sink for Scenario<'_> {
     fn event(&mut self, event: Event) {
-        if let Some((stops, sender)) = &self.stop_at
-            && stops(&event)
-        {
-            sender.send_replace(true);
+        if self.stop_at.is_some_and(|stops| stops(&event)) {
+            self.stop.send_replace(true);
         }
         self.seen.push(event);
+    }
+}
+
+impl Caller for Scenario<'_> {
+    type Api = FakeApi;
+    type Wall = Wall;
+    type Error = StateError;
+
+    fn plan(&mut self, recorded: &Recorded) -> Result<Plan, StateError> {
+        Ok(planned(self.desired, recorded, self.options))
+    }
+
+    async fn connect(
+        &mut self,
+        plan: &Plan,
+        _known: &BTreeMap<AccountName, RecordedAccount>,
+    ) -> Result<Connection<FakeApi>, StateError> {
+        Ok(Connection {
+            api: self.world.api.clone(),
+            signers: signers(plan, plan.accounts.keys().map(|name| (name, name.as_str()))),
+            owners: BTreeMap::new(),
+            secrets: values(self.desired),
+        })
+    }
+
+    fn approve(&mut self, _plan: &Plan) -> Result<bool, StateError> {
+        Ok(true)
+    }
+
+    fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
+        Ok(Start {
+            settings: self.world.settings.clone(),
+            stop: self.stop.subscribe(),
+            lineage: Lineage(uuid::Uuid::from_u128(7)),
+        })
     }
 }
 
@@ -123,43 +160,35 @@ impl World {
             since: START,
             job_url: None,
         };
-        let state = self
-            .store()
-            .lock(Environment::Test, &owner, Duration::ZERO, |_| {})
-            .await
-            .unwrap();
-        let plan = state.read(|recorded| planned(desired, recorded, options));
-        state
-            .initialize(Lineage(uuid::Uuid::from_u128(7)), SALT)
-            .await
-            .unwrap();
-        let signer = |name: &AccountName| (name.clone(), signer(name));
-        let signers = plan.accounts.keys().map(signer).collect();
-        state.sign_with(
-            state.read(|recorded| apply::accounts(&plan, &signers, &BTreeMap::new(), recorded)),
-        );
-        let now = self.wall.now();
-        let paces = state.read(|recorded| apply::paces(&plan, recorded, self.rate, now));
-        let secrets = values(desired);
-        let (sender, stop) = watch::channel(false);
-        let mut events = Events {
-            seen: Vec::new(),
-            stop_at: stop_at.map(|at| (at, sender.clone())),
-        };
-        let tools = Tools {
-            api: &self.api,
-            state: &state,
+        let request = Request {
+            environment: Environment::Test,
+            owner: &owner,
+            lock_timeout: Duration::ZERO,
+            expected_digest: None,
+            rate: self.rate,
             wall: &self.wall,
-            secrets: &secrets,
-            paces: &paces,
-            stop,
         };
-        let report = apply::apply(&plan, tools, &self.settings, &mut events).await;
-        drop(sender);
-        self.events.lock().unwrap().append(&mut events.seen);
-        drop(state.save().await);
-        drop(state.release().await);
-        report
+        let mut scenario = Scenario {
+            world: self,
+            desired,
+            options,
+            seen: Vec::new(),
+            stop: watch::channel(false).0,
+            stop_at,
+        };
+        let ended = run(
+            &self.store(),
+            &request,
+            &mut Lanes::default(),
+            &mut scenario,
+        )
+        .await;
+        self.events.lock().unwrap().append(&mut scenario.seen);
+        match ended.unwrap() {
+            Ended::Called { report, .. } => report,
+            Ended::NothingToCall(_) => Report::default(),
+            Ended::Refused(plan, why) => panic!("{why:?}: {:?}", plan.tripped),
+        }
     }
 
     /// Applying is done: planning again changes nothing, and eSign holds exactly this.
@@ -182,11 +211,6 @@ impl World {
             again.changes().collect::<Vec<_>>()
         );
     }
-}
-
-/// Of the credentials of an account, which have its name.
-fn signer(name: &AccountName) -> Fingerprint {
-    Fingerprinter::new(SALT).secret_id(name.as_str())
 }
 
 fn planned(desired: &Desired, recorded: &Recorded, options: &Options) -> Plan {

@@ -1,4 +1,5 @@
-//! The rate limiters of a run, which know what was called just before it; and what is kept for the next run's.
+//! The rate limiters and clocks of the accounts, which know what was called before a run; and what is kept for
+//! the next process.
 //!
 //! eSign counts calls and not runs: when a run begins within a second of another one's end, the calls of
 //! both arrive in one second. What the state holds of the last second is counted, and rather too much than
@@ -6,6 +7,11 @@
 //! its last second. Of one that dies, the journal has the calls.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::clock::ServerClock;
 
 use crate::client::{Earlier, Pace, Rate};
 use crate::model::{
@@ -19,8 +25,41 @@ const RECENT: i64 = 1;
 /// How far ahead a recorded time may be. Later ones come from a clock that was wrong.
 const AHEAD: i64 = 60;
 
+/// The way of one account's calls: its rate limiter and its server's clock. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    pub(super) pace: Pace,
+    pub(super) clock: Arc<ServerClock>,
+}
+
+/// The lanes of every account that this process has called for.
+#[derive(Debug, Default)]
+pub struct Lanes(BTreeMap<AccountName, Lane>);
+
+impl Lanes {
+    /// Opens a lane for each account of the plan that has none, with what the state holds of the calls
+    /// before. A lane that is open knows its own calls better, and stays as it is.
+    pub fn open(&mut self, plan: &Plan, recorded: &Recorded, rate: Rate, now: Timestamp) {
+        for (account, pace) in paces(plan, recorded, rate, now) {
+            self.0.entry(account).or_insert_with(|| Lane {
+                pace,
+                clock: Arc::new(ServerClock::new(Instant::now())),
+            });
+        }
+    }
+
+    /// The lanes of a plan's accounts.
+    pub(super) fn of<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Iterator<Item = (&'a AccountName, &'a Lane)> {
+        let accounts = plan.accounts.keys();
+        accounts.filter_map(|account| self.0.get_key_value(account))
+    }
+}
+
 /// A rate limiter for each account of the plan, which begins now.
-pub fn paces(
+fn paces(
     plan: &Plan,
     recorded: &Recorded,
     rate: Rate,

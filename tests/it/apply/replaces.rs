@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ess_callbacks::apply::{Lanes, Settings, Sink, WallClock};
+use ess_callbacks::client::{Api, Rate, Reply, ServerTime};
+use ess_callbacks::diag::Place;
+use ess_callbacks::model::{
+    Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
+    Environment, Event, Handle, Lineage, OperatorId, Organization, Recorded, RecordedAccount,
+    Report, Salt, Scope, Timestamp,
+};
+use ess_callbacks::plan::{FingerprintTable, Options, Pattern, Plan, Secrets, plan};
+use ess_callbacks::run::{Caller, Connection, Ended, Request, Start, run};
+use ess_callbacks::state::{LockOwner, StateError, Store};
+use ess_callbacks::testing::MemoryFiles;
+use ess_callbacks::testing::esign::{Arrival, FakeApi, Fault};
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-use super::{Settings, Sink, Tools, WallClock, apply};
-use crate::client::{Api, Pace, Rate, Reply, ServerTime};
-use crate::diag::Place;
-use crate::model::{
-    Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
-    Environment, Event, Handle, Lineage, OperatorId, Organization, Report, Salt, Scope, Timestamp,
-};
-use crate::plan::{FingerprintTable, Options, Pattern, Secrets, plan};
-use crate::state::{LockOwner, Store};
-use crate::testing::MemoryFiles;
-use crate::testing::esign::{Arrival, FakeApi, Fault};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -33,6 +34,7 @@ impl WallClock for WrongClock {
 }
 
 /// An eSign whose answers have this `Date`, or none.
+#[derive(Clone)]
 struct Dated(FakeApi, Option<Timestamp>);
 
 impl Api for Dated {
@@ -52,13 +54,64 @@ impl Api for Dated {
     }
 }
 
-/// Every event.
-#[derive(Default)]
-struct Events(Vec<Event>);
+/// Replaces every callback of a file, and keeps every event.
+struct Replacing<A> {
+    api: A,
+    desired: Desired,
+    parallelism: usize,
+    stop: watch::Sender<bool>,
+    seen: Vec<Event>,
+}
 
-impl Sink for Events {
+impl<A: Send> Sink for Replacing<A> {
     fn event(&mut self, event: Event) {
-        self.0.push(event);
+        self.seen.push(event);
+    }
+}
+
+impl<A: Api + Clone> Caller for Replacing<A> {
+    type Api = A;
+    type Wall = WrongClock;
+    type Error = StateError;
+
+    fn plan(&mut self, recorded: &Recorded) -> Result<Plan, StateError> {
+        let options = Options {
+            replace: vec![Pattern::parse("*/*").unwrap()],
+            ..Options::default()
+        };
+        let secrets = Secrets {
+            salt: Salt([0; 16]),
+            fingerprints: Some(&FingerprintTable::new()),
+        };
+        Ok(plan(&self.desired, recorded, secrets, &options))
+    }
+
+    async fn connect(
+        &mut self,
+        _plan: &Plan,
+        _known: &BTreeMap<AccountName, RecordedAccount>,
+    ) -> Result<Connection<A>, StateError> {
+        Ok(Connection {
+            api: self.api.clone(),
+            signers: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        })
+    }
+
+    fn approve(&mut self, _plan: &Plan) -> Result<bool, StateError> {
+        Ok(true)
+    }
+
+    fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
+        Ok(Start {
+            settings: Settings {
+                parallelism: self.parallelism,
+                ..Settings::default()
+            },
+            stop: self.stop.subscribe(),
+            lineage: Lineage(uuid::Uuid::from_u128(1)),
+        })
     }
 }
 
@@ -98,16 +151,15 @@ fn desired(urls: &[&str]) -> Desired {
 }
 
 /// Replaces all of them.
-async fn replace(api: &impl Api, urls: &[&str], parallelism: usize) -> Report {
-    replace_telling(api, urls, parallelism, &mut Events::default()).await
+async fn replace(api: &(impl Api + Clone), urls: &[&str], parallelism: usize) -> Report {
+    replace_telling(api, urls, parallelism).await.0
 }
 
 async fn replace_telling(
-    api: &impl Api,
+    api: &(impl Api + Clone),
     urls: &[&str],
     parallelism: usize,
-    events: &mut Events,
-) -> Report {
+) -> (Report, Vec<Event>) {
     let owner = LockOwner {
         id: "id".to_owned(),
         who: "who".to_owned(),
@@ -118,32 +170,26 @@ async fn replace_telling(
         job_url: None,
     };
     let store = Store::in_files(MemoryFiles::new(1), "state.json");
-    let locked = store.lock(Environment::Test, &owner, Duration::ZERO, |_| {});
-    let state = locked.await.unwrap();
-    let lineage = Lineage(uuid::Uuid::from_u128(1));
-    state.initialize(lineage, Salt([0; 16])).await.unwrap();
-    let options = Options {
-        replace: vec![Pattern::parse("*/*").unwrap()],
-        ..Options::default()
-    };
-    let secrets = Secrets {
-        salt: Salt([0; 16]),
-        fingerprints: Some(&FingerprintTable::new()),
-    };
-    let plan = state.read(|recorded| plan(&desired(urls), recorded, secrets, &options));
-    let tools = Tools {
-        api,
-        state: &state,
+    let request = Request {
+        environment: Environment::Test,
+        owner: &owner,
+        lock_timeout: Duration::ZERO,
+        expected_digest: None,
+        rate: Rate::ESIGN,
         wall: &WrongClock(Instant::now()),
-        secrets: &BTreeMap::new(),
-        paces: &BTreeMap::from([(AccountName::default_account(), Pace::new(Rate::ESIGN))]),
-        stop: watch::channel(false).1,
     };
-    let settings = Settings {
+    let mut replacing = Replacing {
+        api: api.clone(),
+        desired: desired(urls),
         parallelism,
-        ..Settings::default()
+        stop: watch::channel(false).0,
+        seen: Vec::new(),
     };
-    apply(&plan, tools, &settings, events).await
+    let ended = run(&store, &request, &mut Lanes::default(), &mut replacing).await;
+    let Ended::Called { report, .. } = ended.unwrap() else {
+        panic!("nothing was called");
+    };
+    (report, replacing.seen)
 }
 
 /// How old each signature was when its call arrived, in seconds.
@@ -168,13 +214,12 @@ async fn a_lost_delete_of_a_replace_costs_a_minute() {
     let api = FakeApi::new(NOW);
     api.script([Fault::LostAfter]);
     let begun = Instant::now();
-    let mut events = Events::default();
-    let report = replace_telling(&api, &["https://a.example/"], 900, &mut events).await;
+    let (report, events) = replace_telling(&api, &["https://a.example/"], 900).await;
     assert_eq!(report.tally.added, 1);
     let took = begun.elapsed();
     assert!((60..=62).contains(&took.as_secs()), "{took:?}");
     // It is told how long that takes, and not only how long the back-off is.
-    let told = events.0.iter().find_map(|event| {
+    let told = events.iter().find_map(|event| {
         if let Event::Retrying { delay_ms, .. } = event {
             Some(*delay_ms)
         } else {
@@ -199,12 +244,12 @@ async fn without_the_server_s_clock_a_fence_goes_by_our_own_time() {
     ] {
         let api = Dated(FakeApi::new(BEHIND), date);
         api.0.script([Fault::LostAfter]);
-        let (begun, mut events) = (Instant::now(), Events::default());
-        let report = replace_telling(&api, &["https://a.example/"], 900, &mut events).await;
+        let begun = Instant::now();
+        let (report, events) = replace_telling(&api, &["https://a.example/"], 900).await;
         assert_eq!((report.tally.added, report.unfinished), (1, vec![]));
         let took = begun.elapsed().as_secs();
         assert!((690..=710).contains(&took), "{date:?}: {took}");
-        let until = events.0.iter().find_map(|event| {
+        let until = events.iter().find_map(|event| {
             if let Event::FenceWait { until, seconds, .. } = event {
                 Some((*until, *seconds))
             } else {

@@ -1,0 +1,140 @@
+//! How a run ended: what is printed of it, and the exit code.
+
+use super::Args;
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::terminal::Ui;
+use crate::cli::terminal::plan::refused;
+use crate::cli::workspace::missing_account;
+use crate::model::{AccountName, Report};
+use crate::render;
+use crate::run::{Ended, Refusal};
+use crate::state::StateError;
+
+/// The exit code of a run.
+///
+/// # Errors
+/// It was refused, or what became of its calls could not be saved.
+pub(super) fn exit(ended: Ended, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    match ended {
+        Ended::NothingToCall(_) => Ok(Exit::Done),
+        Ended::Called { report, saved, .. } => match saved {
+            Ok(()) => Ok(exit_of(&report)),
+            Err(error) => Err(unsaved(error, report.journal_error.is_some())),
+        },
+        Ended::Refused(plan, why) => match why {
+            Refusal::Guards => Ok(refused(&plan, ui)),
+            Refusal::MissingAccount(account, handle) => Err(missing_account(&account, &handle)),
+            Refusal::NotReviewed(digest) => Err(not_reviewed(&digest, args)),
+            Refusal::SameAccount(name, other) => Err(same_account(&name, &other)),
+            Refusal::NotApproved => {
+                Err(Failure::error("apply was not approved; nothing was called"))
+            }
+        },
+    }
+}
+
+/// The exit code of a finished run. An interruption takes precedence, then an unknown outcome.
+fn exit_of(report: &Report) -> Exit {
+    let Report {
+        tally,
+        unfinished,
+        drifted: _,
+        were_there: _,
+        calls: _,
+        throttled: _,
+        interrupted,
+        fenced,
+        journal_error,
+    } = report;
+    if *interrupted {
+        Exit::Interrupted
+    } else if tally.unknown > 0 || *fenced {
+        Exit::Unknown
+    } else if !unfinished.is_empty() || journal_error.is_some() {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+/// Prints the report. What needs attention is printed in spite of `--quiet`.
+pub(super) fn conclude(report: &Report, ui: &mut Ui) {
+    if !render::is_complete(&report.tally) || !report.drifted.is_empty() {
+        ui.speak();
+    }
+    let now = SystemClock.now();
+    ui.json_line(&render::apply_summary_json(&report.tally, now));
+    ui.json_line(&render::report_json(report, now));
+    if !ui.json() {
+        if render::is_complete(&report.tally) {
+            let style = ui.style(0);
+            ui.stream(|out| render::report_text(report, &style, out));
+        } else {
+            ui.complain(|style, out| render::report_text(report, style, out));
+        }
+    }
+    ui.flush();
+}
+
+/// The error when the calls were made, but their results could not be saved.
+fn unsaved(error: StateError, journal_failed: bool) -> Failure {
+    let failure = Failure::from(error);
+    let advice = failure.advice.unwrap_or_default();
+    // A journal that failed has every intent, but not the last outcomes.
+    let held = if journal_failed {
+        "The journal beside the state file could not be written completely either: it holds every call, but \
+         not every outcome. The next run finishes what is open."
+    } else {
+        "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it."
+    };
+    let message = format!("the calls were made, but {}", failure.message);
+    Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
+}
+
+/// The error when the plan makes other calls than the reviewed ones.
+fn not_reviewed(digest: &str, args: &Args) -> Failure {
+    let expected = args.expect_digest.as_deref().unwrap_or_default();
+    let message = format!(
+        "the plan makes other calls than the reviewed ones: its digest is {digest}, not {expected} as \
+         --expect-digest says; nothing was called"
+    );
+    Failure::new(Exit::Stale, message).advice(
+        "The configuration, the state or a secret has changed since the review. Review this plan and give its digest, \
+         which `plan --json`, `plan --format json` and comments show.",
+    )
+}
+
+/// The error when an account is another one under a new name.
+fn same_account(name: &AccountName, other: &AccountName) -> Failure {
+    let message = format!(
+        "the account `{name}` has the SecretId that the callbacks of the account `{other}` were recorded with, so they \
+         are one account to eSign; nothing was called"
+    );
+    Failure::error(message).advice(format!(
+        "If `{name}` is the new name of `{other}`, write `formerly: {other}` under it. Otherwise correct the \
+         credentials of one."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Place;
+
+    #[test]
+    fn the_advice_says_what_the_journal_lacks() {
+        let advice = |journal_failed| {
+            let error = StateError::LockLost {
+                place: Place::new("callbacks.state.lock"),
+            };
+            let failure = unsaved(error, journal_failed);
+            assert_eq!(failure.exit, Exit::Incomplete);
+            failure.advice.unwrap()
+        };
+        assert!(advice(false).contains("holds every outcome"));
+        assert!(advice(true).contains("not every outcome"));
+        assert!(!advice(true).contains("Nothing is lost"));
+    }
+}

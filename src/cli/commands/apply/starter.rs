@@ -1,0 +1,238 @@
+//! Starts the run of `apply`: what it asks of the options, the terminal and the signals.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::ended::conclude;
+use super::metrics::Told;
+use super::{Args, Wish, approved, saved};
+use crate::apply::{self, Sink};
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Failure;
+use crate::cli::locations::Locations;
+use crate::cli::process::descriptors::Bound;
+use crate::cli::process::signals;
+use crate::cli::random::random;
+use crate::cli::remote::Remote;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Ui;
+use crate::cli::terminal::plan::print;
+use crate::cli::workspace::{check_aim, lock};
+use crate::client::HttpApi;
+use crate::model::{
+    AccountName, Event, Lineage, Recorded, RecordedAccount, Report, Salt, SecretIndex,
+};
+use crate::plan::{Plan, calls_digest};
+use crate::render::{self, Holdings, Style};
+use crate::run::{self, Caller, Connection, Ended, Start};
+use crate::secret::Secret;
+use crate::state::LockOwner;
+
+pub(super) struct Starter<'a> {
+    settings: &'a Settings,
+    locations: &'a Locations,
+    args: &'a Args,
+    wish: &'a Wish,
+    told: &'a mut Told,
+    ui: &'a mut Ui,
+    /// The values that the plan's adds send.
+    secrets: BTreeMap<SecretIndex, Secret>,
+    remote: Option<Remote>,
+    /// Accounts whose `SecretId` is another one than that of their recorded callbacks.
+    unlike: Vec<AccountName>,
+}
+
+impl<'a> Starter<'a> {
+    pub(super) const fn new(
+        settings: &'a Settings,
+        locations: &'a Locations,
+        args: &'a Args,
+        (wish, told, ui): (&'a Wish, &'a mut Told, &'a mut Ui),
+    ) -> Self {
+        Self {
+            settings,
+            locations,
+            args,
+            wish,
+            told,
+            ui,
+            secrets: BTreeMap::new(),
+            remote: None,
+            unlike: Vec::new(),
+        }
+    }
+
+    /// Ends the embedded sandbox, if the calls went there.
+    pub(super) async fn disconnect(self) {
+        if let Some(remote) = self.remote {
+            remote.shutdown().await;
+        }
+    }
+}
+
+impl Sink for Starter<'_> {
+    fn event(&mut self, event: Event) {
+        self.ui.event(event);
+    }
+}
+
+impl Caller for Starter<'_> {
+    type Api = Arc<HttpApi>;
+    type Wall = SystemClock;
+    type Error = Failure;
+
+    fn waiting(&mut self, holder: Option<&LockOwner>) {
+        lock::report_waiting(holder, self.ui);
+    }
+
+    fn locked(&mut self, taken_over: Option<&LockOwner>) {
+        lock::report_taken(self.locations, taken_over, self.ui);
+    }
+
+    fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
+        match self.wish {
+            Wish::Configuration(loaded) => {
+                let salt = Salt(random()?);
+                let plan = loaded.plan(recorded, salt, &self.args.planning)?;
+                let expected = self.args.expect_digest.as_ref();
+                let other =
+                    |expected: &String| !plan.is_empty() && calls_digest(&plan) != *expected;
+                if !plan.tripped.is_empty() || expected.is_some_and(other) {
+                    self.ui.speak();
+                }
+                let brief = self.args.brief.into();
+                print(&plan, &loaded.warnings, &brief, self.args.rate, self.ui);
+                if let Some(values) = &loaded.values {
+                    self.secrets = values.known.clone();
+                }
+                Ok(plan)
+            }
+            Wish::Saved(plan) => {
+                saved::check_destination(plan, &self.locations.destination(plan.environment))?;
+                check_aim(recorded, &plan.destination)?;
+                saved::check_fresh(plan, recorded)?;
+                Ok(Plan::clone(plan))
+            }
+        }
+    }
+
+    async fn resolve(&mut self, mut plan: Plan) -> Result<Plan, Failure> {
+        if let Wish::Saved(_) = self.wish {
+            let values = saved::resolve(self.settings, self.args, &mut plan, self.ui).await?;
+            self.secrets = values.known;
+        }
+        Ok(plan)
+    }
+
+    async fn connect(
+        &mut self,
+        plan: &Plan,
+        known: &BTreeMap<AccountName, RecordedAccount>,
+    ) -> Result<Connection<Self::Api>, Failure> {
+        let remote = Remote::connect(self.locations, plan, known, self.args.rate).await?;
+        let changed = run::changed(&remote.signers, known);
+        let unproven = changed.filter(|account| {
+            !remote.owners.contains_key(*account) || known[*account].account_id.is_none()
+        });
+        self.unlike = unproven.cloned().collect();
+        let connection = Connection {
+            api: Arc::clone(&remote.api),
+            signers: remote.signers.clone(),
+            owners: remote.owners.clone(),
+            secrets: std::mem::take(&mut self.secrets),
+        };
+        self.remote = Some(remote);
+        Ok(connection)
+    }
+
+    fn approve(&mut self, plan: &Plan) -> Result<bool, Failure> {
+        for account in &self.unlike {
+            self.ui.warn(format_args!("{}", unlike(account)));
+        }
+        Ok(approved(self.args) || approve(plan, self.ui)?)
+    }
+
+    fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
+        let connections = self.remote.as_ref().and_then(|remote| remote.connections);
+        let start = Start {
+            settings: apply::Settings {
+                parallelism: parallelism(self.args, plan, connections, self.ui),
+                max_retries: self.args.max_retries,
+                wait: !self.args.no_wait,
+                seed: u64::from_be_bytes(random()?),
+            },
+            stop: signals::listen(self.ui.farewell()),
+            lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
+        };
+        self.ui.start_progress(plan.changes().count());
+        Ok(start)
+    }
+
+    fn ended(&mut self, ended: Option<&Ended>, recorded: &Recorded) {
+        self.ui.finish_progress();
+        self.told.recorded = Some(Holdings::of(recorded));
+        match ended {
+            Some(Ended::NothingToCall(plan)) => {
+                conclude(&Report::default(), self.ui);
+                self.told.report(plan, Report::default());
+            }
+            Some(Ended::Called { plan, report, .. }) => {
+                conclude(report, self.ui);
+                self.told.report(plan, report.clone());
+            }
+            Some(Ended::Refused(..)) | None => {}
+        }
+    }
+}
+
+/// The warning about another `SecretId` than that of the recorded callbacks, which may be another enterprise's.
+fn unlike(account: &AccountName) -> String {
+    format!(
+        "Warning: the account `{account}` has another SecretId than its recorded callbacks. If it belongs to another \
+         enterprise, stop: that enterprise does not have these callbacks, and they would be taken for deleted. Declare \
+         it as another account."
+    )
+}
+
+/// How many calls may be in flight for each account: `--parallelism`, or fewer if the system does not allow as many
+/// connections. A note says so if that may be too few for the rate: a call takes at most 40 s.
+fn parallelism(args: &Args, plan: &Plan, connections: Option<Bound>, ui: &mut Ui) -> usize {
+    const LONGEST_CALL: usize = 40;
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let asked = size(args.parallelism);
+    let Some(bound) = connections else {
+        return asked;
+    };
+    let most = bound.for_each(plan.accounts.len());
+    let rate = if args.rate == 0 {
+        usize::MAX
+    } else {
+        size(args.rate)
+    };
+    let needed = rate
+        .saturating_mul(LONGEST_CALL)
+        .min(asked)
+        .min(plan.changes().count());
+    if most < needed {
+        ui.note(format_args!(
+            "Note: at most {} in flight at once for each account, because this process may open only {} files and \
+             connections (`ulimit -n`).",
+            render::counted(most, "call is", "calls are"),
+            bound.files
+        ));
+    }
+    asked.min(most)
+}
+
+fn approve(plan: &Plan, ui: &mut Ui) -> Result<bool, Failure> {
+    let question =
+        |style: &Style, out: &mut dyn fmt::Write| render::question_text(plan, style, out);
+    let answer = ui.ask(question).map_err(|error| {
+        Failure::error(format!(
+            "the answer can't be read: {error}; nothing was called"
+        ))
+    })?;
+    ui.print(format_args!("\n"));
+    Ok(answer == "yes")
+}

@@ -1,0 +1,180 @@
+//! One run: lock, read, plan, guards, calls, save, release.
+//!
+//! [`run`] is the only way to apply: the command line, the simulation and the scenario tests call it. It has
+//! no terminal and no signals; what it needs to know it asks its [`Caller`], and what happens it reports to it.
+//!
+//! # Invariants
+//!
+//! * Nothing is called before every guard has passed and the caller has approved.
+//! * The lock is released however the run ends, unless its future is dropped; then it is freed as that of a
+//!   dead owner.
+//! * Rate limiters and server clocks are the caller's ([`Lanes`]), so a second run in one process knows the
+//!   calls of the first.
+
+mod accounts;
+mod caller;
+
+use std::time::Duration;
+
+use crate::apply::{Lanes, Tools, WallClock as _, accounts, apply, keep_books};
+use crate::client::Rate;
+use crate::model::{AccountName, Environment, Handle, Report};
+use crate::plan::{Plan, calls_digest};
+use crate::state::{LockOwner, Locked, StateError, Store};
+
+pub use self::accounts::{Signers, changed, known, signers};
+pub use self::caller::{Caller, Connection, Start};
+
+/// What a run is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a, W> {
+    /// The state must be of it.
+    pub environment: Environment,
+    /// Who takes the lock.
+    pub owner: &'a LockOwner,
+    /// How long to wait for another owner of the lock.
+    pub lock_timeout: Duration,
+    /// The digest of the plan that was reviewed; a plan with calls must have it.
+    pub expected_digest: Option<&'a str>,
+    /// Calls per second for each account.
+    pub rate: Rate,
+    /// Our time of day.
+    pub wall: &'a W,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Nothing was called, for this reason.
+    Refused(Plan, Refusal),
+    /// There was nothing to call. What the record had to learn is saved.
+    NothingToCall(Plan),
+    /// Calls were made. The report says what became of each.
+    Called {
+        /// What was to be done.
+        plan: Plan,
+        /// What was done.
+        report: Report,
+        /// Whether it could be saved. If not, the journal has it.
+        saved: Result<(), StateError>,
+    },
+}
+
+/// Why nothing was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The guards of [`Plan::tripped`].
+    Guards,
+    /// Recorded callbacks of this organization belong to an account that is not declared, so their calls
+    /// can't be signed.
+    MissingAccount(AccountName, Handle),
+    /// The plan has this digest, and not the expected one.
+    NotReviewed(String),
+    /// The first account has the `SecretId` that the callbacks of the second were recorded with: they are one
+    /// account at eSign.
+    SameAccount(AccountName, AccountName),
+    /// The caller did not approve.
+    NotApproved,
+}
+
+/// Makes eSign hold what is declared.
+///
+/// # Errors
+/// Those of the caller, and of the state as the caller's.
+pub async fn run<C: Caller>(
+    store: &Store,
+    request: &Request<'_, C::Wall>,
+    lanes: &mut Lanes,
+    caller: &mut C,
+) -> Result<Ended, C::Error> {
+    let Request {
+        environment,
+        owner,
+        lock_timeout,
+        ..
+    } = *request;
+    let waiting = |holder: Option<&LockOwner>| caller.waiting(holder);
+    let state = store
+        .lock(environment, owner, lock_timeout, waiting)
+        .await?;
+    caller.locked(state.taken_over());
+    let ended = with_state(&state, request, lanes, caller).await;
+    state.read(|recorded| caller.ended(ended.as_ref().ok(), recorded));
+    let released = state.release().await;
+    let ended = ended?;
+    // That the calls are not saved matters more than the lock.
+    if !matches!(ended, Ended::Called { saved: Err(_), .. }) {
+        released?;
+    }
+    Ok(ended)
+}
+
+async fn with_state<C: Caller>(
+    state: &Locked,
+    request: &Request<'_, C::Wall>,
+    lanes: &mut Lanes,
+    caller: &mut C,
+) -> Result<Ended, C::Error> {
+    let plan = state.read(|recorded| caller.plan(recorded))?;
+    let plan = caller.resolve(plan).await?;
+    if let Some(refusal) = refusal(&plan, request.expected_digest) {
+        return Ok(Ended::Refused(plan, refusal));
+    }
+    if plan.is_empty() {
+        state.aim(&plan.destination);
+        state.edit(|recorded| keep_books(&plan, recorded));
+        state.save().await?;
+        return Ok(Ended::NothingToCall(plan));
+    }
+    let known = state.read(|recorded| known(&plan, recorded));
+    let Connection {
+        api,
+        signers,
+        owners,
+        secrets,
+    } = caller.connect(&plan, &known).await?;
+    if let Some((name, other)) = state.read(|recorded| accounts::same(&plan, &signers, recorded)) {
+        return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
+    }
+    if !caller.approve(&plan)? {
+        return Ok(Ended::Refused(plan, Refusal::NotApproved));
+    }
+    let Start {
+        settings,
+        stop,
+        lineage,
+    } = caller.start(&plan)?;
+    state.aim(&plan.destination);
+    state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
+    state.initialize(lineage, plan.salt).await?;
+    let now = request.wall.now();
+    state.read(|recorded| lanes.open(&plan, recorded, request.rate, now));
+    let tools = Tools {
+        api: &api,
+        state,
+        wall: request.wall,
+        secrets: &secrets,
+        lanes,
+        stop,
+    };
+    let report = apply(&plan, tools, &settings, caller).await;
+    let saved = state.save().await.map(drop);
+    Ok(Ended::Called {
+        plan,
+        report,
+        saved,
+    })
+}
+
+/// Why this plan must not be applied. One without calls needs no review.
+fn refusal(plan: &Plan, expected_digest: Option<&str>) -> Option<Refusal> {
+    if let Some((account, handle)) = plan.missing_accounts().next() {
+        return Some(Refusal::MissingAccount(account.clone(), handle.clone()));
+    }
+    if !plan.tripped.is_empty() {
+        return Some(Refusal::Guards);
+    }
+    let expected = expected_digest.filter(|_| !plan.is_empty())?;
+    let digest = calls_digest(plan);
+    (digest != expected).then_some(Refusal::NotReviewed(digest))
+}
