@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::plan::{Change, OrganizationPlan};
 
-/// A call that eSign throttles so often in a row is given up: somebody else uses up the limit.
+/// A call that eSign throttles so often in a row is given up: another program uses up the limit.
 const MAX_THROTTLES: u32 = 100;
 
 /// How often eSign is asked for its clock in a run before fences go by our own time.
@@ -133,7 +133,7 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
     /// eSign's clock says until when. Where it is not known, and where a clock that was far off signed the
     /// lost call, our own time does, counted from when this change began to wait.
     pub(super) async fn fence(&self, same: Option<Write>) -> Result<(), NotAttempted> {
-        let mut told = false;
+        let mut reported = false;
         loop {
             let Some(lost) =
                 self.context
@@ -163,8 +163,8 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
                 }
                 _ => {}
             }
-            if !told {
-                told = true;
+            if !reported {
+                reported = true;
                 self.context.tell(Event::FenceWait {
                     address: self.change.address.clone(),
                     until: self.context.moment(wait_ms),
@@ -221,7 +221,7 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
         Ok(())
     }
 
-    /// One attempt in a slot of its own, or in one reserved for it.
+    /// One attempt in its own slot, or in one reserved for it.
     async fn attempt(
         &self,
         step: Step<'_>,

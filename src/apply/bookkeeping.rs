@@ -1,4 +1,4 @@
-//! What the record has to learn or forget without a call: moves, what the file says anew, and what is
+//! What the record has to learn or forget without a call: moves, what the file says now, and what is
 //! gone for good.
 
 use crate::model::{Belief, CallbackUrl, Recorded, Scope};

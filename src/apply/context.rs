@@ -22,7 +22,6 @@ use crate::model::{
 use crate::plan::{Change, OrganizationPlan, Plan};
 use crate::secret::Secret;
 
-/// How to apply.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// At most so many calls in flight for one account.
@@ -52,18 +51,17 @@ pub(super) struct Account {
     pub(super) name: AccountName,
     pub(super) pace: Pace,
     pub(super) clock: Arc<ServerClock>,
-    /// Calls in flight.
     pub(super) in_flight: Semaphore,
     /// How often its server's clock was asked for before the first delete.
     pub(super) asked_time: tokio::sync::Mutex<u32>,
     /// Whether it answers.
     pub(super) reach: Reach,
     stopped: Mutex<Option<NotAttempted>>,
-    told_offset: Mutex<bool>,
+    reported_offset: Mutex<bool>,
 }
 
 /// A server's clock this far from ours is worth a line, in seconds.
-const WORTH_TELLING: i64 = 5;
+const WORTH_REPORTING: i64 = 5;
 
 pub(super) struct Context<'a, A, W> {
     pub(super) settings: &'a Settings,
@@ -95,7 +93,7 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
                 asked_time: tokio::sync::Mutex::new(0),
                 reach: Reach::default(),
                 stopped: Mutex::new(None),
-                told_offset: Mutex::new(false),
+                reported_offset: Mutex::new(false),
             };
             (name.clone(), account)
         });
@@ -153,7 +151,7 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
         self.stop(account, error, why);
     }
 
-    /// The first reason is told.
+    /// The first reason is reported.
     fn stop(&self, account: &Account, error: &ApiError, why: NotAttempted) {
         let mut stopped = account.stopped.lock().expect("no panic while held");
         if stopped.is_none() {
@@ -167,10 +165,10 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
         }
     }
 
-    /// Waits until the user asks to stop, tells what is still awaited, and never ends.
+    /// Waits until the user asks to stop, reports what is still awaited, and never ends.
     pub(super) async fn watch_for_stop(&self) {
         let mut stop = self.tools.stop.clone();
-        // An error means that nobody is left who could ask.
+        // An error means that no one is left to ask.
         if stop.wait_for(|asked| *asked).await.is_ok() {
             let in_flight = self.in_flight.load(Ordering::Relaxed);
             self.tell(Event::Interrupted { in_flight });
@@ -198,7 +196,7 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
     ) -> Result<T, NotAttempted> {
         tokio::pin!(wait);
         loop {
-            // Whoever waits is woken in the order of waiting, so that a run can be replayed.
+            // Waiters are woken in the order of waiting, so that a run can be replayed.
             let mut halted = std::pin::pin!(self.halt.notified());
             halted.as_mut().enable();
             if let Some(why) = self.barred(account, committed) {
@@ -226,7 +224,7 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
         account.clock.now().unwrap_or_else(|| self.tools.wall.now())
     }
 
-    /// Notes the server's clock, from an answer to what left at `left`, and tells once when ours is
+    /// Notes the server's clock, from an answer to what left at `left`, and reports once that ours is
     /// off.
     pub(super) fn learn_time(&self, account: &Account, server: Option<Timestamp>, left: Instant) {
         let ours = self.tools.wall.now();
@@ -235,10 +233,10 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
         };
         account.clock.learn(server, left.elapsed());
         let seconds = server.seconds_since(ours);
-        let mut told = account.told_offset.lock().expect("no panic while held");
-        if seconds.abs() > WORTH_TELLING && !*told {
-            *told = true;
-            drop(told);
+        let mut reported = account.reported_offset.lock().expect("no panic while held");
+        if seconds.abs() > WORTH_REPORTING && !*reported {
+            *reported = true;
+            drop(reported);
             self.tell(Event::ClockOffset {
                 account: account.name.clone(),
                 seconds,

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::plan::Plan;
 
-/// Tells an organization whether the adds of others, which its deletes wait for, succeeded.
+/// Whether the adds of other organizations, which an organization's deletes wait for, succeeded.
 #[derive(Debug)]
 pub(super) struct Gates {
     waits: BTreeMap<usize, Vec<usize>>,

@@ -1,4 +1,4 @@
-//! Keeps account of what became of each change.
+//! How each change ended.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::plan::Change;
 
-/// Where a change stands in its plan: organization, then change.
+/// The numbers of an organization in the plan, and of a change in the organization.
 pub(super) type Position = (usize, usize);
 
 /// How a change ended.

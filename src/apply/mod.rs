@@ -48,18 +48,15 @@ use crate::state::Locked;
 
 /// Takes the events of a run as they happen.
 pub trait Sink: Send {
-    /// Something happened.
     fn event(&mut self, event: Event);
 }
 
 /// What an apply works with, beside its plan.
 #[derive(Debug)]
 pub struct Tools<'a, A, W> {
-    /// Makes the calls.
     pub api: &'a A,
-    /// Records them.
     pub state: &'a Locked,
-    /// Tells our time of day, for the record; fences go by the server's.
+    /// Our time of day, for the record. Fences go by the server's.
     pub wall: &'a W,
     /// The values of the secrets the plan's adds use.
     pub secrets: &'a BTreeMap<SecretIndex, Secret>,
@@ -72,7 +69,7 @@ pub struct Tools<'a, A, W> {
 /// Makes the calls of `plan`.
 ///
 /// Returns when everything is done, given up or stopped. The record is complete then, but not saved:
-/// that is the caller's to do, so that a failure to save has an error of its own.
+/// the caller saves it, so that a failure to save has its own error.
 pub async fn apply<A: Api, W: WallClock>(
     plan: &Plan,
     tools: Tools<'_, A, W>,

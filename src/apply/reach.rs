@@ -40,7 +40,7 @@ const OUTAGE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(super) struct Reach {
     heard: Mutex<Heard>,
-    /// Whoever tries, while there is no answer.
+    /// Held by the call that tries, while there is no answer.
     probe: Semaphore,
     /// Changes with every end of a call.
     ended: Notify,
@@ -189,7 +189,7 @@ fn given_up(calls: u32, answered: bool, lasts: Duration, error: &ApiError) -> Ap
 
 impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
     /// Takes a place in the rate by `acquire` once a call makes sense, and with it, while eSign does not
-    /// answer, the permit of whoever tries.
+    /// answer, the permit to try.
     pub(super) async fn place<P: Place + Send, I: Future<Output = P> + Send>(
         &self,
         acquire: impl Fn() -> I + Send + Sync,

@@ -1,5 +1,4 @@
-//! How an organization stands while its changes run side by side: what one of them has met that stops
-//! the others.
+//! What one change of an organization has met that stops the others, which run side by side.
 
 use std::sync::Mutex;
 

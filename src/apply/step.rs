@@ -52,7 +52,6 @@ impl Step<'_> {
         }
     }
 
-    /// What is sent.
     pub(super) fn call(
         self,
         organization: &OrganizationPlan,

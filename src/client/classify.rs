@@ -1,7 +1,7 @@
 //! From an answer to an [`Outcome`]: what is known of a call once something came back.
 //!
 //! The rule: a call *happened* only if eSign says so in its own form; it *did not happen* only if
-//! eSign refuses it with a code that is known to mean that; of everything else nobody knows.
+//! eSign refuses it with a code that is known to mean that. Everything else leaves the outcome unknown.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::redact::Redactor;
 use crate::model::{ApiError, Blast, Operation, Outcome, RequestId};
 use crate::wire::{Answer, ErrorBody, NOT_CONFIGURED};
 
-/// Codes with which eSign may say that an added URL is there already. Nobody has seen which of them,
+/// Codes with which eSign may say that an added URL is there already. It is not known which of them,
 /// if any, it uses.
 const EXISTS: [&str; 2] = ["InvalidParameter.DataExists", "OperationDenied.AlreadyHas"];
 /// The generic code that means something only together with its message.
@@ -22,7 +22,7 @@ const EXISTS_MESSAGE: &str = "已存在";
 /// secrets.
 ///
 /// [`HttpApi`](super::HttpApi) does the same with the account's secrets taken out as well. This is
-/// for whoever has an answer and no connection: replayed traffic, and the fuzz targets.
+/// for callers that have an answer and no connection: replayed traffic, and the fuzz targets.
 pub fn outcome_of(status: u16, body: &[u8], operation: &Operation) -> Outcome {
     let (key, token) = operation.secrets();
     classify(
@@ -43,7 +43,7 @@ pub(super) fn classify(
     if status != 200 {
         return Outcome::Unknown(foreign(status, body, redactor));
     }
-    // As text first: in members that nobody asked for, the parser does not look whether it is any.
+    // As text first: in members that were not asked for, the parser does not check that it is UTF-8.
     let answer = str::from_utf8(body).map(serde_json::from_str::<Answer>);
     let Ok(Ok(Answer { response })) = answer else {
         return Outcome::Unknown(foreign(status, body, redactor));

@@ -26,11 +26,10 @@ pub(super) enum Says {
 pub(super) struct Known {
     /// Without a final dot.
     pub(super) code: &'static str,
-    /// Whether it stands for `code.…` too.
+    /// Whether it covers `code.…` too.
     pub(super) family: bool,
     /// What it says about the call.
     pub(super) says: Says,
-    /// What it means.
     pub(super) meaning: &'static str,
     /// What to do next.
     pub(super) advice: &'static str,

@@ -188,7 +188,7 @@ impl Api for HttpApi {
                     Err(Unread::Lost(error)) => self.lost(&error, &redactor),
                 };
                 Reply {
-                    // A proxy has a clock of its own.
+                    // A proxy has its own clock.
                     server_time: server_time.filter(|_| is_esigns(&outcome)),
                     outcome,
                 }
@@ -254,9 +254,7 @@ impl HttpApi {
             code: None,
             message,
             request_id: None,
-            meaning: Cow::Borrowed(
-                "nobody knows whether the call arrived; it may have been carried out",
-            ),
+            meaning: Cow::Borrowed("the call may have arrived and been carried out"),
             advice: Cow::Borrowed("run apply again: it settles the open call before anything else"),
         };
         (false, error)

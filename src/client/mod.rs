@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::model::{AccountName, ApiError, Call, Outcome, Timestamp};
 
-/// eSign, or something that stands for it.
+/// eSign, or a double of it.
 pub trait Api: Send + Sync {
     /// Sends the call once, signed with this timestamp, and says how it ended.
     fn attempt(&self, call: &Call, signed_at: Timestamp) -> impl Future<Output = Reply> + Send;

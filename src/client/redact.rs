@@ -1,7 +1,7 @@
 //! Keeps secrets out of everything eSign says.
 //!
 //! An error message, or the body of a broken proxy's answer, may echo the request. Before a word of
-//! it is kept, every form in which a secret could stand there is taken out.
+//! it is kept, every form that a secret could have in it is taken out.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use crate::model::masked_in;
 use crate::secret::Secret;
 
-/// What stands in a secret's place.
+/// What replaces a secret.
 const MARK: &str = "(secret)";
-/// What stands in a text's place when it can't be cleaned.
+/// What replaces a text that can't be cleaned.
 const WITHHELD: &str = "(withheld: it may hold a secret)";
 /// A secret shorter than this occurs in any text by chance; taking it out would leave a riddle.
 const SHORTEST: usize = 4;

@@ -39,7 +39,6 @@ pub struct HttpOptions {
 pub struct ExtraRoots {
     /// Its name, for messages.
     pub file: String,
-    /// Its contents.
     pub pem: Vec<u8>,
 }
 
@@ -49,7 +48,6 @@ pub enum HttpError {
     /// The file of `--ca-file` can't be used.
     #[error("the file {file} given by --ca-file holds no usable PEM certificate: {reason}")]
     ExtraRoots {
-        /// Its name.
         file: String,
         /// What is wrong with it.
         reason: String,
@@ -59,7 +57,6 @@ pub enum HttpError {
         "can't prepare TLS for {endpoint}: {reason}; is there a CA bundle on this machine (package ca-certificates)? Otherwise give one with --ca-file"
     )]
     Tls {
-        /// Where to.
         endpoint: String,
         /// What the TLS library says.
         reason: String,
@@ -69,9 +66,7 @@ pub enum HttpError {
         "the credentials of account `{account}` can't be used: {problem}; copy them again, whole and without anything around them"
     )]
     Credential {
-        /// Whose.
         account: AccountName,
-        /// What is wrong.
         problem: CredentialProblem,
     },
     /// It would not fit into a header.
@@ -84,7 +79,7 @@ pub enum HttpError {
 pub(super) enum Idle {
     /// It is kept for the next call, unless so many are kept already.
     Kept(usize),
-    /// Each call has a connection of its own.
+    /// Each call has its own connection.
     Closed,
 }
 

@@ -10,9 +10,7 @@ use std::fmt;
 pub enum Action {
     /// Nothing to call.
     NoOp,
-    /// Add it.
     Add,
-    /// Delete it.
     Delete,
     /// Delete it, then add it: the only way to change a key or token.
     Replace,
@@ -25,11 +23,8 @@ pub enum Action {
 /// Which calls a change makes, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Calls {
-    /// No call.
     Nothing,
-    /// One add.
     Add,
-    /// One delete.
     Delete,
     /// A delete and, adjacent to it, an add.
     Replace,
@@ -38,11 +33,9 @@ pub enum Calls {
 /// What a change adds to the counts of a plan, and of a report once it is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effect {
-    /// Callbacks added.
     pub added: usize,
     /// Callbacks added again, in case they were deleted by someone else.
     pub changed: usize,
-    /// Callbacks deleted.
     pub destroyed: usize,
 }
 

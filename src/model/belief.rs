@@ -5,7 +5,7 @@
 //! with certain secrets, or either. Calls map that set ([`Belief::after`]), lost calls widen it
 //! ([`Belief::or_after`]), and answers that say what was there narrow it ([`Belief::given_present`]).
 //!
-//! Invariant: a belief never excludes what may be true, unless somebody changed eSign behind our
+//! Invariant: a belief never excludes what may be true, unless someone changed eSign behind our
 //! back. It may allow more than is possible; that only costs an extra call.
 
 use std::fmt;
@@ -31,9 +31,7 @@ pub struct Belief {
 /// Is it there?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Presence {
-    /// Certainly.
     Present,
-    /// Certainly not.
     Absent,
     /// Perhaps: the outcome of a call was lost.
     Unknown,
@@ -46,7 +44,6 @@ pub enum Evidence {
     Proven,
     /// Present, but perhaps with another key or token.
     Assumed,
-    /// Present or absent.
     Unknown,
 }
 
@@ -163,7 +160,7 @@ impl Belief {
         }
     }
 
-    /// What may be true when nobody knows whether `write` has taken effect, or ever will.
+    /// What may be true when it is unknown whether `write` has taken effect, or ever will.
     #[must_use]
     pub fn or_after(self, write: Write) -> Self {
         self.union(self.after(write))
@@ -171,7 +168,7 @@ impl Belief {
 
     /// What may be true given an answer that it was there when an add of `declared` arrived.
     ///
-    /// An answer that contradicts the belief means that somebody else added it, with secrets of
+    /// An answer that contradicts the belief means that someone else added it, with secrets of
     /// their own.
     #[must_use]
     pub fn given_present(self, declared: Fingerprints) -> Self {
@@ -184,7 +181,7 @@ impl Belief {
         }
     }
 
-    /// What may be true in another scope, to which somebody says the callback belongs: present at
+    /// What may be true in another scope, to which the user says the callback belongs: present at
     /// best as assumed, and absent at best perhaps.
     #[must_use]
     pub fn elsewhere(self) -> Self {

@@ -10,13 +10,10 @@ use crate::secret::Secret;
 pub struct Call {
     /// Where the callback lives; chooses account, organization and application.
     pub scope: Arc<Scope>,
-    /// In whose name.
     pub operator: OperatorId,
-    /// Which URL.
     pub url: CallbackUrl,
-    /// What to do.
     pub operation: Operation,
-    /// Over a connection of its own. One that was idle may be about to be closed by the other side, and a
+    /// Over a new connection. One that was idle may be about to be closed by the other side, and a
     /// call that leaves on it then is lost.
     pub new_connection: bool,
 }
@@ -50,7 +47,6 @@ impl Operation {
 pub enum Write {
     /// Add the URL with these secrets.
     Add(Fingerprints),
-    /// Delete the URL.
     Delete,
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// What is shown in a credential's place. To `--target` it stands for any text.
+/// What is shown in place of a credential. In `--target` it matches any text.
 pub const MASK: &str = "***";
 
 /// Names of parameters that hold credentials, without case and separators.
@@ -202,7 +202,7 @@ fn without(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `name` without escapes: `%74oken` is `token` to whoever receives it.
+/// `name` without escapes: `%74oken` is `token` to the receiver.
 fn unescaped(name: &str) -> Cow<'_, str> {
     percent_decoded(name).map_or(Cow::Borrowed(name), Cow::Owned)
 }
@@ -246,7 +246,7 @@ fn hides_some(value: &str) -> bool {
     parameters.any(telling) || user() || in_urls()
 }
 
-/// Part of a path before the id of a webhook, which whoever has it may call.
+/// Part of a path before the id of a webhook, which lets anyone who has it call the webhook.
 fn is_hook(before: &str) -> bool {
     let before = before.to_ascii_lowercase();
     matches!(before.as_str(), "hook" | "hooks" | "webhook" | "webhooks")
@@ -290,7 +290,7 @@ fn has_digits(part: &str) -> bool {
     part.len() >= 6 && part.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// Whether nobody would choose this as a name. The ids of eSign are random too, but no secret.
+/// Whether no one would choose this as a name. The ids of eSign are random too, but no secret.
 fn is_random(part: &str) -> bool {
     if part.len() < 20 || is_esign_id(part) {
         return false;

@@ -14,7 +14,7 @@ pub struct Desired {
     pub environment: Environment,
     /// Always holds `default`.
     pub accounts: BTreeMap<AccountName, Account>,
-    /// Sorted by handle; each with a scope of its own.
+    /// Sorted by handle. No two have the same scope.
     pub organizations: Vec<Organization>,
     /// Every distinct secret reference, in order of first use.
     pub secrets: Vec<DeclaredSecret>,
@@ -87,18 +87,16 @@ pub struct Organization {
     pub callbacks: Vec<Callback>,
     /// URLs that must not exist; sorted, disjoint from `callbacks`.
     pub absent: Vec<CallbackUrl>,
-    /// Where the organization stands in the file.
+    /// Where the organization is in the file.
     pub place: Place,
 }
 
 /// One declared callback.
 #[derive(Clone, Debug)]
 pub struct Callback {
-    /// Its URL.
     pub url: CallbackUrl,
     /// The `CallbackKey`, an index into [`Desired::secrets`].
     pub key: Option<SecretIndex>,
-    /// The `CallbackToken`.
     pub token: Option<SecretIndex>,
     /// Whether anything may be called for it.
     pub enabled: bool,
@@ -106,7 +104,7 @@ pub struct Callback {
     pub protect: bool,
     /// For people.
     pub description: Option<Arc<str>>,
-    /// Where it stands in the file.
+    /// Where it is in the file.
     pub place: Place,
 }
 
@@ -132,6 +130,6 @@ pub struct DeclaredSecret {
     pub reference: SecretReference,
     /// The first use, for messages.
     pub place: Place,
-    /// Warnings about its value that are not told, because the file accepts them.
+    /// Warnings about its value that the file accepts, so they are not reported.
     pub accepted: Vec<Code>,
 }

@@ -54,11 +54,10 @@ pub struct Pending {
 pub struct Proof {
     /// When, by our clock.
     pub at: Timestamp,
-    /// The answer's id.
     pub request_id: RequestId,
 }
 
-/// What an answer revealed that our own calls don't explain: somebody else changed eSign.
+/// What an answer revealed that our own calls don't explain: someone else changed eSign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drift {
     /// We believed it present, and a delete found nothing.
@@ -112,7 +111,7 @@ impl Entry {
         self.pending = Some(Pending { id, call });
     }
 
-    /// Nobody will ever see the pending call's answer.
+    /// The pending call's answer will never be seen.
     pub fn interrupt(&mut self) {
         if let Some(Pending { id: _, call }) = self.pending.take() {
             self.lose(call);
@@ -153,6 +152,25 @@ impl Entry {
             | Outcome::TokenExpired(_)
             | Outcome::Rejected(..) => None,
         }
+    }
+
+    /// Until when a call of its whose answer is missing may still arrive; `now` is our own clock. `None`
+    /// when there is no such call.
+    ///
+    /// Forgetting the entry forgets that call's fence: a later call would not wait for it, and it could
+    /// arrive after the later one and undo it.
+    pub fn may_arrive_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let pending = self.pending.map(|pending| pending.call);
+        let open = self.lost.into_iter().chain(pending);
+        open.filter_map(|call| call.may_arrive_until(now)).max()
+    }
+
+    /// Whether this entry, in the place of `old`, still has the fence of the old one's lost call.
+    pub fn keeps_fence_of(&self, old: &Self) -> bool {
+        old.lost.is_none_or(|lost| {
+            self.lost
+                .is_some_and(|kept| kept.write == lost.write && kept.signed_at >= lost.signed_at)
+        })
     }
 
     /// Forgets a lost call that can't arrive any more: `server_now` is certainly past its life, and
@@ -323,7 +341,7 @@ mod tests {
                 let now = Timestamp(now);
                 let seconds = lost.may_arrive_until(now).map(|until| until.seconds_since(now));
                 proptest::prop_assert!(seconds.is_none_or(|seconds| (0..=SignedWrite::OWN_TIME).contains(&seconds)));
-                // Whoever knows the server's clock bounds it for good.
+                // The server's clock bounds it for good.
                 let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false);
                 entry.lost = Some(lost);
                 entry.bound_fence(now);
@@ -343,6 +361,27 @@ mod tests {
         // Signed by a clock that was ten minutes ahead, or in the year 9999.
         assert_eq!(until(-600), Some(Timestamp(1_800_000_090)));
         assert_eq!(until(-901), None);
+    }
+
+    #[test]
+    fn an_entry_in_the_place_of_another_keeps_its_fence_or_loses_it() {
+        let with = |lost| recorded(Belief::ABSENT, None, lost);
+        let (delete, later) = (call(Write::Delete, 1000), call(Write::Delete, 2000));
+        let add = call(Write::Add(Fingerprints::default()), 3000);
+        let old = with(Some(delete));
+        for (new, keeps) in [
+            (Some(delete), true),
+            (Some(later), true),
+            (Some(add), false),
+            (None, false),
+        ] {
+            assert_eq!(with(new).keeps_fence_of(&old), keeps, "{new:?}");
+        }
+        assert!(!with(Some(delete)).keeps_fence_of(&with(Some(later))));
+        assert!(with(None).keeps_fence_of(&with(None)));
+        assert_eq!(with(None).may_arrive_until(Timestamp(0)), None);
+        let until = old.may_arrive_until(Timestamp(1000));
+        assert_eq!(until, Some(delete.dead_at()));
     }
 
     /// Found by the simulation: a lost first add without key and token leaves everything possible,

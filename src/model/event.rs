@@ -1,4 +1,4 @@
-//! What an apply tells while it runs and when it ends. Renderers turn these into text and JSON.
+//! What an apply reports while it runs and when it ends. Renderers turn these into text and JSON.
 
 use super::entry::Drift;
 use super::{AccountName, Action, Address, ApiError, Calls, RequestId, Timestamp};
@@ -59,7 +59,7 @@ pub enum Event {
         until: Timestamp,
         seconds: u64,
     },
-    /// An answer revealed that somebody else changed eSign.
+    /// An answer revealed that someone else changed eSign.
     Drifted { address: Address, drift: Drift },
     /// Our clock and eSign's differ by more than a few seconds (positive: ours is behind).
     ClockOffset { account: AccountName, seconds: i64 },
@@ -100,9 +100,7 @@ pub struct Tally {
     pub added: usize,
     /// Callbacks healed or settled without adding or deleting.
     pub changed: usize,
-    /// Callbacks deleted.
     pub destroyed: usize,
-    /// Changes that failed.
     pub failed: usize,
     /// Changes whose outcome is open.
     pub unknown: usize,
@@ -113,9 +111,7 @@ pub struct Tally {
 /// A change that is not done, for the summary at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Which callback.
     pub address: Address,
-    /// What was planned.
     pub action: Action,
     /// What came of it.
     pub how: HowUnfinished,
@@ -126,7 +122,7 @@ pub struct Unfinished {
 pub enum HowUnfinished {
     /// eSign refused.
     Failed(ApiError),
-    /// Nobody knows.
+    /// The outcome of a call is open.
     Unknown(ApiError),
     /// It was left out.
     NotAttempted(NotAttempted),
@@ -135,7 +131,6 @@ pub enum HowUnfinished {
 /// How an apply ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The counts.
     pub tally: Tally,
     /// Everything that is not done, in plan order.
     pub unfinished: Vec<Unfinished>,

@@ -36,7 +36,7 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text as it is; checking it is the business of whoever reads it from outside.
+            /// Takes the text as it is; whoever reads it from outside checks it.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
@@ -117,9 +117,7 @@ impl AccountName {
 /// How people point at one callback: `handle/URL`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
-    /// The organization's handle.
     pub handle: Handle,
-    /// The callback's URL.
     pub url: CallbackUrl,
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::RequestId;
 
 /// The end of one attempt. What matters is what it says about eSign: *it happened*, *it certainly
-/// did not happen*, or *nobody knows*.
+/// did not happen*, or *it is unknown*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It happened.
@@ -49,7 +49,6 @@ pub struct ApiError {
     pub message: String,
     /// To quote to eSign's support.
     pub request_id: Option<RequestId>,
-    /// What it means.
     pub meaning: Cow<'static, str>,
     /// What to do next.
     pub advice: Cow<'static, str>,

@@ -15,13 +15,12 @@ use super::{
 /// A callback's identity: scope and URL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
-    /// Where it lives.
     pub scope: Arc<Scope>,
     /// Its URL, byte for byte.
     pub url: CallbackUrl,
 }
 
-/// Tells one state's history from another's: minted by the first apply, never changed.
+/// Identifies one state's history: made by the first apply, never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lineage(pub uuid::Uuid);
@@ -38,9 +37,9 @@ impl fmt::Display for Lineage {
 pub struct RecordedAccount {
     /// Where they came from.
     pub source: AccountSource,
-    /// Of their `SecretId`: tells whether two accounts have the same one.
+    /// Of their `SecretId`: equal when two accounts have the same one.
     pub secret_id: Fingerprint,
-    /// Whose credentials they were, where eSign's side told.
+    /// The Tencent Cloud account of the credentials, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<AccountId>,
     /// What the next run's rate limit has to know. `None` before the first run ends, and in a state from
@@ -54,7 +53,6 @@ pub struct RecordedAccount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LastCalls {
-    /// When it ended.
     pub at: Timestamp,
     /// How many calls may have arrived within the second before that.
     pub count: u32,
@@ -65,13 +63,9 @@ pub struct LastCalls {
 /// A call that is about to leave, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// Which callback.
     pub identity: Identity,
-    /// The organization's handle.
     pub handle: Handle,
-    /// In whose name.
     pub operator: OperatorId,
-    /// The callback's `protect`.
     pub protect: bool,
     /// What it does, and when it was signed.
     pub call: SignedWrite,
@@ -95,7 +89,6 @@ pub struct Recorded {
     pub accounts: BTreeMap<AccountName, RecordedAccount>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
-    /// The callbacks.
     pub scopes: BTreeMap<Arc<Scope>, BTreeMap<CallbackUrl, Entry>>,
     pending: BTreeMap<CallId, Identity>,
     next_call: CallId,

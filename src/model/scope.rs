@@ -25,7 +25,7 @@ impl Environment {
         }
     }
 
-    /// The word that stands for it in callbacks.yaml and in the state.
+    /// Its word in callbacks.yaml and in the state.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Production => "production",

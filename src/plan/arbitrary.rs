@@ -371,7 +371,6 @@ fn organizations(secrets: u32) -> impl Strategy<Value = Vec<OrganizationPlan>> {
     })
 }
 
-/// Any plan.
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     vec(reference(), 1..4)
         .prop_flat_map(|secrets| {

@@ -47,7 +47,7 @@ pub struct Heal {
     pub max_calls: Option<usize>,
 }
 
-/// What can be told of the declared secrets' values.
+/// What is known of the declared secrets' values.
 #[derive(Clone, Copy, Debug)]
 pub struct Secrets<'a> {
     /// What the fingerprints were made with.
@@ -195,7 +195,7 @@ impl<'a> Builder<'a> {
             return None;
         }
         if self.options.destroy && entry.is_none() {
-            // What was never recorded may be somebody else's.
+            // What was never recorded may belong to someone else.
             return None;
         }
         let (wanted, after) = self.wanted(organization, &address, declaration);
@@ -308,7 +308,7 @@ impl<'a> Builder<'a> {
         };
         let protect = match declaration {
             Declaration::Callback(callback) => callback.protect,
-            // Taking protection back needs an apply of its own, while the callback is still declared:
+            // Taking protection back needs a separate apply, while the callback is still declared:
             // were it lifted by the plan that deletes the callback, it would protect nothing.
             Declaration::Absent => entry.protect,
             Declaration::Nothing => {

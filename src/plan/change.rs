@@ -12,13 +12,11 @@ use crate::model::{
 pub struct Change {
     /// How people point at it.
     pub address: Address,
-    /// In whose name.
     pub operator: OperatorId,
     /// The word for it.
     pub action: Action,
     /// Its calls, with what they need.
     pub steps: Steps,
-    /// Why.
     pub reason: Reason,
     /// A lost call that must be dead before the first of these calls leaves.
     pub fence: Option<SignedWrite>,
@@ -31,11 +29,9 @@ pub struct Change {
 pub enum Steps {
     /// No call. What is declared of the callback, if it is.
     Nothing(Option<After>),
-    /// One add.
     Add(After),
     /// A delete and, adjacent to it, an add.
     Replace(After),
-    /// One delete.
     Delete(Deletion),
 }
 
@@ -119,7 +115,6 @@ pub struct Before {
 pub struct After {
     /// Its `CallbackKey`, an index into [`Plan::secrets`](super::Plan::secrets).
     pub key: Option<SecretIndex>,
-    /// Its `CallbackToken`.
     pub token: Option<SecretIndex>,
     /// Which of them have the recorded values; `None` when the secrets were not resolved.
     pub same: Option<Same>,

@@ -55,7 +55,7 @@ impl<'a> Builder<'a> {
         self.push(plan, census);
     }
 
-    /// What becomes of one callback of such a scope.
+    /// Plans one callback of such a scope.
     fn leaving(
         &mut self,
         (scope, url): (&Arc<Scope>, &CallbackUrl),

@@ -58,9 +58,8 @@ pub use updates::{Details, Update, Updated};
 /// What will be done, in the order it will be done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Where.
     pub environment: Environment,
-    /// What its calls go to. The planner assumes eSign; whoever knows better says so.
+    /// What its calls go to. The planner assumes eSign; its caller changes that.
     pub destination: Destination,
     /// The state it was made from; `None` when there was none yet.
     pub lineage: Option<Lineage>,
@@ -84,7 +83,6 @@ pub struct Plan {
     pub moves: Vec<Move>,
     /// What is recorded but needs no call: renamed handles, changed operators, entries to forget.
     pub bookkeeping: Vec<Bookkeeping>,
-    /// The counts.
     pub summary: Summary,
     /// Guards that refuse to apply it.
     pub tripped: Vec<Tripped>,
@@ -104,7 +102,6 @@ pub struct SourceChange {
 /// The changes of one organization.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrganizationPlan {
-    /// Its handle.
     pub handle: Handle,
     /// Where its callbacks live.
     pub scope: Arc<Scope>,
@@ -123,11 +120,8 @@ pub struct OrganizationPlan {
 pub enum Bookkeeping {
     /// The file says something new of a callback that eSign does not know about.
     Refresh {
-        /// Which.
         identity: Identity,
-        /// What is recorded.
         before: Details,
-        /// What will be.
         after: Details,
     },
     /// Proven absent, and neither listed under `absent:` nor to be brought back by a lost call.
@@ -137,11 +131,9 @@ pub enum Bookkeeping {
 /// How many callbacks get which action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
-    /// To be added.
     pub add: usize,
     /// To be deleted and added.
     pub replace: usize,
-    /// To be deleted.
     pub delete: usize,
     /// To be added again.
     pub heal: usize,
@@ -153,11 +145,9 @@ pub struct Summary {
     pub unproven: usize,
     /// Recorded with an open outcome.
     pub unknown: usize,
-    /// Unchanged as far as can be told without the secrets.
+    /// Unchanged as far as is known without the secrets.
     pub not_checked: usize,
-    /// In suspended organizations.
     pub suspended: usize,
-    /// With `enabled: false`.
     pub disabled: usize,
     /// Due for `--heal` but left for a later run by `--max-calls`.
     pub heal_deferred: usize,
@@ -180,7 +170,6 @@ pub struct Summary {
 pub enum Tripped {
     /// More than 30 % of an organization's callbacks, and more than one.
     MostOfOrganization {
-        /// Which.
         handle: Handle,
         /// How many would be deleted.
         deletes: usize,
@@ -189,7 +178,6 @@ pub enum Tripped {
     },
     /// An organization's last callback.
     LastOfOrganization {
-        /// Which.
         handle: Handle,
         /// How many would be deleted.
         deletes: usize,
@@ -201,9 +189,7 @@ pub enum Tripped {
         /// Of how many.
         recorded: usize,
     },
-    /// A protected callback.
     Protected {
-        /// Which.
         address: Address,
     },
     /// Callbacks of an account's own organization that another account's declares or has too: if the
@@ -211,11 +197,9 @@ pub enum Tripped {
     PerhapsShared {
         /// The organization that they would be deleted for.
         handle: Handle,
-        /// Its account.
         account: AccountName,
         /// The account that they are to stay for.
         other: AccountName,
-        /// How many.
         callbacks: usize,
     },
     /// `--allow-deletes` names another number than the plan deletes.

@@ -15,9 +15,7 @@ use crate::model::{AccountName, AppId, Desired, Handle, OrganizationId, Recorded
 /// A recorded scope that belongs to another account now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// Its organization's handle.
     pub handle: Handle,
-    /// What is recorded.
     pub from: Arc<Scope>,
     /// The same with its account of now.
     pub to: Arc<Scope>,

@@ -1,6 +1,6 @@
 //! The guard against erasing a callback under another name of its account.
 //!
-//! Whether two accounts' own organizations are one organization at eSign can't be told from the file
+//! Whether two accounts' own organizations are one organization at eSign can't be seen from the file
 //! and the record. As long as it is possible, a callback that stays for the one is not deleted for the
 //! other, nor replaced: a replace deletes first, and puts its own key in the place of the other's. See [`Tripped::PerhapsShared`]. What settles it is `formerly:`, or `expect_account_id:` of
 //! both.

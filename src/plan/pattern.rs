@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::model::{Address, masked};
 
-/// `handle/URL`, where `*` stands for any text and `?` for any one character, in both parts.
+/// `handle/URL`, where `*` matches any text and `?` any one character, in both parts.
 ///
 /// `acme`, like `acme/*`, is every callback of acme; an address without wildcards matches itself only. A URL's own
-/// `?` matches as itself too, because it stands for any one character, and so does the `***` that is
+/// `?` matches as itself too, because it matches any one character, and so does the `***` that is
 /// shown in the place of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);

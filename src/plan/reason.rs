@@ -14,12 +14,9 @@ pub enum Reason {
     Adoption,
     /// The value of its key or token changed.
     SecretChanged {
-        /// The key's.
         key: bool,
-        /// The token's.
         token: bool,
     },
-    /// `--replace` names it.
     Requested,
     /// Its last proof is older than `--heal` allows.
     HealDue,
@@ -29,16 +26,11 @@ pub enum Reason {
     OrganizationNotDeclared,
     /// Its organization has another scope now.
     ScopeChanged {
-        /// Another account.
         account: bool,
-        /// Another member organization.
         organization: bool,
-        /// Another application.
         app: bool,
     },
-    /// `absent:` lists it.
     ListedAbsent,
-    /// `--destroy`.
     Destroy,
     /// The outcome of an add of this value is open.
     OpenAdd,
@@ -46,7 +38,6 @@ pub enum Reason {
     OpenAddOfAnotherValue,
     /// The outcome of a delete is open.
     OpenDelete,
-    /// Nothing to do.
     Unchanged,
     /// Nothing to do, but key and token are assumed only.
     Unproven,
@@ -88,14 +79,14 @@ impl fmt::Display for Reason {
             } => return f.write_str(&scope_changed(account, organization, app)),
             Self::ListedAbsent => "it is listed under `absent`",
             Self::Destroy => "of --destroy",
-            Self::OpenAdd => "nobody knows whether an earlier add of it arrived",
+            Self::OpenAdd => "the outcome of an earlier add of it is unknown",
             Self::OpenAddOfAnotherValue => {
-                "nobody knows whether an earlier add with another key or token arrived"
+                "the outcome of an earlier add with another key or token is unknown"
             }
-            Self::OpenDelete => "nobody knows whether an earlier delete of it arrived",
+            Self::OpenDelete => "the outcome of an earlier delete of it is unknown",
             Self::Unchanged => "nothing changed",
             Self::Unproven => "nothing changed, but its key and token are not proven",
-            Self::NotChecked => "nothing changed as far as can be told without its secrets",
+            Self::NotChecked => "nothing changed as far as is known without its secrets",
             Self::Suspended => "its organization is suspended",
             Self::Disabled => "it has `enabled: false`",
         })

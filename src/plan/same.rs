@@ -1,7 +1,7 @@
 //! All that a plan says of the values of declared secrets.
 //!
-//! Whoever may plan can put a token that he does not know beside a key that he does, or under many
-//! URLs. Were a fingerprint of it shown, he could try guesses until one has the same. So a plan shows
+//! A person who may plan can put a token that they don't know beside a key that they do, or under many
+//! URLs. Were a fingerprint of it shown, they could try guesses until one has the same. So a plan shows
 //! and saves no fingerprint but those that the state has already, which values equal them ([`Same`]), and
 //! one byte of each value that is sent ([`Check`]).
 
@@ -17,9 +17,8 @@ use crate::secret::Check;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Same {
-    /// The key.
     pub key: bool,
-    /// The token. Beside another key it can't be told, and counts as another one.
+    /// The token. Beside another key it can't be compared, and counts as another one.
     pub token: bool,
 }
 
@@ -39,7 +38,7 @@ impl Same {
 pub enum Unlike {
     /// There is nothing to compare with.
     #[error(
-        "the plan was made without secrets (--no-secrets), so nothing tells which key and token {0} was to get"
+        "the plan was made without secrets (--no-secrets), so the key and token that {0} was to get are unknown"
     )]
     NotPlanned(Address),
     /// Another value than the plan was made with.

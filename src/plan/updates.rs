@@ -9,7 +9,6 @@ use crate::model::{Address, CallbackUrl, Handle, OperatorId, Scope};
 /// What is recorded of a callback that eSign does not know about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
-    /// Its organization's handle.
     pub handle: Handle,
     /// In whose name it can be deleted.
     pub operator: OperatorId,

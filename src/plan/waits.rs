@@ -12,7 +12,7 @@ use crate::model::{CallbackUrl, Calls, Handle};
 
 impl Plan {
     /// By number of an organization with deletes: the other organizations whose adds, heals and
-    /// replaces must all succeed before. Without those that wait for nobody else.
+    /// replaces must all succeed before. Without those that wait for no other.
     pub fn deletes_wait_for(&self) -> BTreeMap<usize, Vec<usize>> {
         let deletes =
             |organization: &OrganizationPlan| has(organization, |calls| calls == Calls::Delete);

@@ -56,7 +56,6 @@ pub trait Caller: Sink {
 /// The way to eSign.
 #[derive(Debug)]
 pub struct Connection<A> {
-    /// Makes the calls.
     pub api: A,
     /// Of each account, but not a `SecretId` that is new with each run.
     pub signers: Signers,
@@ -69,7 +68,6 @@ pub struct Connection<A> {
 /// How the calls begin.
 #[derive(Debug)]
 pub struct Start {
-    /// How to apply.
     pub settings: Settings,
     /// Becomes true when the user asks to stop.
     pub stop: watch::Receiver<bool>,

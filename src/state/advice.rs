@@ -42,7 +42,7 @@ fn cannot_lock(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || is_errno(error, NO_LOCKS)
 }
 
-/// Whether it is a lock file that is there, and belongs to somebody else: what `files` says of it is no
+/// Whether it is a lock file that belongs to another user: what `files` says of it is no
 /// error of the system.
 fn is_of_another_user(doing: &str, error: &io::Error) -> bool {
     let denied = error.kind() == io::ErrorKind::PermissionDenied;

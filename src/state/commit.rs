@@ -1,7 +1,7 @@
 //! What is known of a locked state, how much of it is durable, and the order in which it becomes so.
 //!
-//! What happens is folded into [`Memory`] at once and queued for the journal. Whoever finds the medium free
-//! writes for all that wait (group commit). When the journal has outgrown the snapshot, a new snapshot takes
+//! What happens is folded into [`Memory`] at once and queued for the journal. The first caller that finds the medium
+//! free writes for all that wait (group commit). When the journal has outgrown the snapshot, a new snapshot takes
 //! its place, so that a call costs the same however large the state is.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,7 +109,6 @@ impl Written {
         }
     }
 
-    /// Releases the hold.
     pub(super) async fn release(&mut self) -> Result<(), StateError> {
         match self.hold.take() {
             Some(hold) => hold.release().await,
@@ -143,7 +142,7 @@ impl Inner {
         &self.place
     }
 
-    /// The memory. A panic of somebody who looked at it does not make it wrong.
+    /// The memory. A panic while it was read does not make it wrong.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

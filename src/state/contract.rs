@@ -190,8 +190,11 @@ async fn who_lost_the_hold_writes_no_more(
     drop(hold.release().await);
     theirs.replace(snapshot(8)).await.unwrap();
     assert_eq!(found(&*place).await, Some((8, 0, true)));
-    let nobody = place.open().break_hold("1", "elsewhere").await.unwrap_err();
-    assert!(matches!(nobody, StateError::OtherLock { .. }), "{nobody}");
+    let other_id = place.open().break_hold("1", "elsewhere").await.unwrap_err();
+    assert!(
+        matches!(other_id, StateError::OtherLock { .. }),
+        "{other_id}"
+    );
     theirs.release().await.unwrap();
     let free = one.break_hold("2", "elsewhere").await.unwrap_err();
     assert!(matches!(free, StateError::NotLocked { .. }), "{free}");

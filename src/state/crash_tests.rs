@@ -403,7 +403,7 @@ async fn a_reader_sees_one_moment_however_a_writer_overtakes_it() {
             let found = Store::in_files(overtaken, PathBuf::from(STATE))
                 .read(Test)
                 .await;
-            all.check_found(&found.expect("a reader is never told of a conflict"));
+            all.check_found(&found.expect("a reader never meets a conflict"));
         }
     }
 }

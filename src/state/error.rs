@@ -89,7 +89,7 @@ pub enum StateError {
         folder: Place,
         hindrance: Hindrance,
     },
-    /// Somebody put back an old state file.
+    /// An old state file was put back.
     #[error(
         "the state file `{state}` (serial {serial}) is older than its journal `{journal}`, which continues serial {base}"
     )]
@@ -113,7 +113,7 @@ pub enum StateError {
         /// Who; `None` when the lock file does not tell (yet).
         owner: Option<Box<LockOwner>>,
     },
-    /// Somebody broke our lock.
+    /// Our lock was broken.
     #[error("the lock `{place}` was broken while this program held it")]
     LockLost { place: Place },
     /// There is no lock to remove.
@@ -157,7 +157,7 @@ pub enum ErrorKind {
     NewerVersion,
     /// Of another environment.
     Environment,
-    /// Locked by somebody else.
+    /// Locked by another program.
     Locked,
     /// `unlock` was refused.
     Unlock,
@@ -216,7 +216,7 @@ impl StateError {
                 "Use at least the version that wrote it. The file was left as it is.".into()
             }
             Self::Environment { .. } => {
-                "Use a state file of its own for each environment (--state), or correct \
+                "Use a separate state file for each environment (--state), or correct \
                  `environment:` in the configuration."
                     .into()
             }
@@ -269,7 +269,7 @@ impl StateError {
                 ),
             },
             Self::LockLost { .. } => {
-                "Somebody ran `unlock`, or removed the lock file. Nothing more was written. Make \
+                "`unlock` was run, or the lock file was removed. Nothing more was written. Make \
                  sure that only one apply runs, then run `plan`: it shows what is open."
                     .into()
             }
@@ -309,8 +309,8 @@ fn fixed_advice(state: &Place, folder: &Place, hindrance: Hindrance) -> String {
              mounted by itself. Mount its folder `{folder}` instead (in Kubernetes a volume without `subPath`)."
         ),
         Hindrance::Sticky(_) => {
-            "In such a folder, like /tmp, only its owner may replace a file. Keep the state in a folder of \
-             this user's, or in one that a group shares and that has no sticky bit (`chmod -t`)."
+            "In such a folder, like /tmp, only its owner may replace a file. Keep the state in a folder that \
+             this user owns, or in one that a group shares and that has no sticky bit (`chmod -t`)."
                 .into()
         }
         Hindrance::Immutable => {

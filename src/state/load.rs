@@ -21,7 +21,7 @@ pub(super) struct Loaded {
 pub(super) struct Snapshot {
     /// Its serial; 0 when there is none.
     pub(super) serial: u64,
-    /// Its size.
+    /// In bytes.
     pub(super) bytes: u64,
 }
 

@@ -1,7 +1,7 @@
 //! The one writer of a state.
 //!
 //! What happens is folded into memory at once and queued for the journal. A call's intent waits for
-//! the queue to be durable; whoever finds the disk free writes for all that wait (group commit). When
+//! the queue to be durable; the first caller that finds the medium free writes for all that wait (group commit). When
 //! the journal has outgrown the snapshot, a new snapshot takes its place, so that a call costs the
 //! same however large the state is.
 //!
@@ -284,7 +284,7 @@ impl Drop for Unsent<'_> {
             code: None,
             message: "the call was not sent".into(),
             request_id: None,
-            meaning: "Its intent was not recorded, or nobody waited for that.".into(),
+            meaning: "Its intent was not recorded, or its caller ended before that.".into(),
             advice: "".into(),
         });
         let mut memory = self.inner.memory();

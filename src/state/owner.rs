@@ -11,11 +11,8 @@ use crate::model::Timestamp;
 pub struct LockOwner {
     /// Names this lock for `unlock`.
     pub id: String,
-    /// The user.
     pub who: String,
-    /// The machine.
     pub host: String,
-    /// The process.
     pub pid: u32,
     /// What it runs, like `apply`.
     pub command: String,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 pub struct Place(Arc<str>);
 
 impl Place {
-    /// An address.
     pub fn new(address: impl Into<Arc<str>>) -> Self {
         Self(address.into())
     }

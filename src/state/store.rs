@@ -76,8 +76,8 @@ impl Store {
         self.of_environment(recorded, environment)
     }
 
-    /// Takes the lock and reads what is recorded, waiting for the lock up to `timeout`. `waiting` is
-    /// told for whom, whenever that changes.
+    /// Takes the lock and reads what is recorded, waiting for the lock up to `timeout`. `waiting` gets
+    /// the owner, whenever it changes.
     ///
     /// # Errors
     ///

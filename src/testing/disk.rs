@@ -75,7 +75,6 @@ impl Random {
         Self(seed)
     }
 
-    /// The next number.
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -92,7 +91,6 @@ impl Random {
 }
 
 impl MemoryFiles {
-    /// An empty disk.
     pub fn new(seed: u64) -> Self {
         Self::of(Disk::new(Random::new(seed)))
     }

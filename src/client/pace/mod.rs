@@ -7,7 +7,7 @@
 //! answer is there.
 //!
 //! Invariants: no window of one second holds more calls than the rate allows, counted from when they
-//! really left; whoever stops waiting gives the place back; nobody waits for anybody who waits.
+//! really left; a caller that stops waiting gives its place back; no caller waits for one that waits.
 
 mod rate;
 mod schedule;
@@ -37,15 +37,15 @@ struct Shared {
     origin: Instant,
     limited: bool,
     schedule: std::sync::Mutex<Schedule>,
-    /// Told when a place comes back or the rate changes.
+    /// Notified when a place comes back or the rate changes.
     changed: Notify,
     /// Slots that may be handed out and not started.
     ahead: Arc<Semaphore>,
-    /// Held by whoever gets the next slot.
+    /// Held by the caller that gets the next slot.
     turn: tokio::sync::Mutex<()>,
-    /// Held by whoever starts next.
+    /// Held by the caller that starts next.
     gate: tokio::sync::Mutex<()>,
-    /// Held by the second call of a pair that has no place of its own.
+    /// Held by the second call of a pair without its own place.
     side_gate: tokio::sync::Mutex<()>,
 }
 

@@ -29,7 +29,7 @@ pub(super) enum Wanted {
     Gone(Deletion, Reason),
 }
 
-/// What can be told of a declared callback's secrets.
+/// What is known of a declared callback's secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Their values are known.
@@ -159,7 +159,7 @@ fn changed(recorded: Fingerprints, value: Value) -> Reason {
         Value::Known(wanted) => {
             let key = recorded.key != wanted.key;
             // A token's fingerprint is made with the key, so a new key gives it a new one too. That
-            // the token itself changed can only be told while the key stays.
+            // the token itself changed is known only while the key stays.
             let appeared = recorded.token.is_some() != wanted.token.is_some();
             Reason::SecretChanged {
                 key,

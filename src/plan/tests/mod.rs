@@ -284,7 +284,7 @@ fn destroy_deletes_everything_recorded_and_is_guarded() {
     );
 }
 
-/// Found by the simulation: the delete of a URL that was never ours could hit somebody else's.
+/// Found by the simulation: the delete of a URL that was never ours could hit someone else's.
 #[test]
 fn destroy_leaves_alone_what_is_declared_but_was_never_recorded() {
     let options = Options {

@@ -10,7 +10,7 @@ use crate::model::{
     Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
 };
 
-/// What stands before the callbacks.
+/// What is before the callbacks.
 pub(super) struct Head {
     pub(super) lineage: Lineage,
     pub(super) serial: u64,
@@ -70,7 +70,7 @@ impl Builder {
         match self.urls.entry(url) {
             btree_map::Entry::Occupied(_) => {
                 return Err(format!(
-                    "`{}` stands here a second time for the same organization",
+                    "duplicate callback `{}` in the same organization",
                     line.url.0
                 ));
             }
@@ -91,7 +91,7 @@ impl Builder {
     /// No more lines.
     pub(super) fn finish(mut self) -> Recorded {
         self.close_scope();
-        // Inserting tells the record which calls are on their way.
+        // Inserting also notes which calls are on their way.
         for identity in self.in_flight.into_values() {
             if let Some(entry) = self.recorded.get(&identity.scope, &identity.url).cloned() {
                 self.recorded.insert(identity, entry);

@@ -53,7 +53,7 @@ pub(super) struct CallbackLine<'a> {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Open {
-    /// Nobody will ever see its answer.
+    /// Its answer will never be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lost: Option<CallRecord>,
     /// On its way when the file was written; the journal may have its outcome.
@@ -171,7 +171,7 @@ impl<'a> CallbackLine<'a> {
         )
     }
 
-    /// The belief that status, evidence and fingerprints stand for.
+    /// The belief that status, evidence and fingerprints express.
     pub(super) fn belief(&self) -> Result<Belief, String> {
         let fingerprints = Fingerprints {
             key: self.key,
@@ -196,7 +196,7 @@ impl<'a> CallbackLine<'a> {
                 Status::Present | Status::Absent,
                 Grade::Proven | Grade::Assumed | Grade::Unknown,
                 Some(_),
-            ) => Err("`exact` stands only where the status is `unknown`".into()),
+            ) => Err("`exact` is allowed only with the status `unknown`".into()),
             (Status::Present, Grade::Unknown, None)
             | (Status::Absent, Grade::Assumed | Grade::Unknown, None)
             | (Status::Unknown, Grade::Proven | Grade::Assumed, _) => {
@@ -320,7 +320,7 @@ pub(in crate::state) fn check_ids(
     Ok(())
 }
 
-/// Checks what stands for a callback. Reading refuses what writing refuses, and the other way round,
+/// Checks the names of a callback. Reading refuses what writing refuses, and the other way round,
 /// so that nothing can be written which can't be read.
 pub(in crate::state) fn check_names(
     url: &str,

@@ -17,7 +17,7 @@
 //! Sorted by account, organization, application and URL. It holds no secret. There is no checksum
 //! over it, because people resolve merge conflicts in it; instead every line is checked strictly.
 //! [`read()`] goes line by line, so a million callbacks need no more memory than the [`Recorded`] they
-//! become; a file that some tool has laid out anew is read too, as a whole.
+//! become; a file that another tool has formatted is read too, as a whole.
 //!
 //! # Changes of the format
 //!

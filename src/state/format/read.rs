@@ -17,7 +17,7 @@ use crate::state::{Part, Place, StateError};
 /// The line after which the callbacks follow.
 const OPENING: &[u8] = b"\"callbacks\": [";
 
-/// How much may stand before it: about 200 bytes, and as much for each account.
+/// The longest text before it. It takes about 200 bytes, and as many for each account.
 const LONGEST_HEAD: usize = 1 << 20;
 
 /// Just enough to tell whether the rest can be understood.
@@ -67,7 +67,7 @@ pub fn read(place: &Place, input: impl Read) -> Result<Recorded, StateError> {
         let text = lines.line.trim_ascii();
         if text == b"]" {
             if comma && !first {
-                return Err(lines.problem("a comma stands before the end of the list"));
+                return Err(lines.problem("trailing comma at the end of the list"));
             }
             return lines.end(builder);
         }
@@ -82,7 +82,7 @@ pub fn read(place: &Place, input: impl Read) -> Result<Recorded, StateError> {
             Ok(callback) => builder
                 .add(&callback)
                 .map_err(|problem| lines.problem(problem))?,
-            // Perhaps a tool has laid the file out anew.
+            // Perhaps a tool has formatted the file.
             Err(_) if first => {
                 start.extend_from_slice(&lines.line);
                 return whole(place, start, lines.input);
@@ -144,7 +144,7 @@ impl<R: BufRead> Lines<'_, R> {
             match (self.line.trim_ascii(), closed) {
                 (b"", _) => {}
                 (b"}", false) => closed = true,
-                _ => return Err(self.problem("something stands after the callbacks")),
+                _ => return Err(self.problem("unexpected text after the callbacks")),
             }
         }
         if !closed {
@@ -244,7 +244,7 @@ fn is_conflict_mark(line: &[u8]) -> bool {
         .any(|mark| line.starts_with(*mark))
 }
 
-/// serde's words without the place, which is told in its own way.
+/// serde's words without the place, which has its own way to be shown.
 fn words_of(error: &serde_json::Error) -> String {
     if error.is_eof() {
         return "it ends in the middle".into();

@@ -38,7 +38,7 @@ impl Chain {
     }
 
     /// Whether what looks like one line is at least a whole one and something more. No torn write
-    /// looks so; a lost line end does. (In JSON a text can't hold what stands before a sum.)
+    /// looks so; a lost line end does. (In JSON a text can't hold what is before a sum.)
     pub(super) fn has_sum_inside(line: &[u8]) -> bool {
         let sum = line.windows(SUM.len()).position(|bytes| bytes == SUM);
         sum.is_some_and(|place| line.len() > place + SUM.len() + 16 + END.len() + 1)

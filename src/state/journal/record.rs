@@ -187,7 +187,7 @@ impl OutcomeRecord<'_> {
                 .clone()
                 .ok_or_else(|| "`request_id` is missing".to_owned())
         };
-        // Words for people were told when it happened; what matters here is what is known.
+        // Words for people were shown when it happened; what matters here is what is known.
         let error = || ApiError {
             code: self.code.as_ref().map(|Text(code)| (**code).to_owned()),
             message: String::new(),

@@ -36,7 +36,6 @@ pub(in crate::state) struct Journal<'p, R> {
 }
 
 impl<'p, R: Read> Journal<'p, R> {
-    /// Reads the header.
     pub(in crate::state) fn open(place: &'p Place, input: R) -> Result<Self, StateError> {
         let mut journal = Self {
             place,

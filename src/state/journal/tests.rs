@@ -87,7 +87,7 @@ fn a_changed_byte_is_noticed_and_only_a_torn_last_line_may_be_lost() {
         let mut changed = text.clone();
         changed[place] ^= 1;
         let outcome = replayed(&changed);
-        // What is still JSON was changed by somebody; a crash can't have left it so.
+        // What is still JSON was edited; a crash can't have left it so.
         let last = &changed[ends[1]..];
         let torn =
             !last.ends_with(b"\n") || serde_json::from_slice::<serde_json::Value>(last).is_err();

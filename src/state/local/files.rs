@@ -60,11 +60,11 @@ pub trait Files: Clone + Send + Sync + 'static {
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
 
     /// Locks a file, creating it where necessary, and writes `contents` into it for others to read.
-    /// Returns what a dead owner left in it. `None` when somebody holds it.
+    /// Returns what a dead owner left in it. `None` when another owner holds it.
     fn try_lock(&self, path: &Path, contents: &[u8]) -> io::Result<Option<(Self::Lock, Vec<u8>)>>;
 
-    /// Whether the locked file is still the one of that name. It is not after somebody broke the
-    /// lock by replacing the file.
+    /// Whether the locked file is still the one of that name. It is not after the lock was
+    /// broken by replacing the file.
     fn still_locked(&self, lock: &Self::Lock) -> io::Result<bool>;
 
     /// Empties the locked file and frees it. The file itself stays: removing it could leave two
@@ -99,7 +99,7 @@ impl Files for RealFiles {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is being shut down; nobody will poll this again.
+                // The runtime is being shut down, and does not poll this again.
                 Err(_cancelled) => std::future::pending().await,
             },
         }
@@ -230,7 +230,7 @@ fn another_users<T>(path: &Path, error: io::Error) -> io::Result<Option<T>> {
     let Some(owner) = owner_of(path) else {
         return Err(error);
     };
-    // Reading is enough to see whether somebody holds it.
+    // Reading is enough to see whether it is held.
     let held = match File::open(path).map(|file| file.try_lock_shared()) {
         Ok(Ok(())) => "no program holds it",
         Ok(Err(TryLockError::WouldBlock)) => return Ok(None),

@@ -158,7 +158,7 @@ pub fn check_folder(state: &Path) -> Result<(), StateError> {
         Ok(_) => "is not a folder",
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist",
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => "is not a folder",
-        // Whoever opens the state says it better.
+        // Opening the state gives a better error.
         Err(_) => return Ok(()),
     };
     Err(StateError::NoFolder {

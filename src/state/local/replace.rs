@@ -14,7 +14,7 @@ use super::paths::folder_of;
 /// What keeps a file from being replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// It is a mount of its own.
+    /// It is a mount point.
     Mounted,
     /// Its folder is sticky, and it belongs to the user with this number.
     Sticky(u32),
@@ -35,7 +35,7 @@ impl fmt::Display for Hindrance {
     }
 }
 
-/// What the system tells about a file.
+/// What the system knows of a file.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marks {
     mounted: bool,
@@ -104,7 +104,7 @@ fn marks(_path: &Path) -> Marks {
     Marks::default()
 }
 
-/// Whether a file is a mount of its own, and whether it is immutable. Older kernels don't tell.
+/// Whether a file is a mount point, and whether it is immutable. Older kernels don't say.
 #[cfg(target_os = "linux")]
 fn attributes(path: &Path) -> (bool, bool) {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};

@@ -1,4 +1,4 @@
-//! What lies where a state's files are written: theirs, or somebody else's.
+//! What is in the places where a state's files are written: the state's own files, or others.
 //!
 //! Everything here is looked at before anything is recorded, so that no call is made whose record would
 //! then have no place, and nothing is lost that this program did not write.
@@ -16,11 +16,8 @@ use crate::state::{StateError, format};
 pub enum Kind {
     /// There is nothing of that name.
     Nothing,
-    /// A regular file.
     File,
-    /// A symbolic link.
     Link,
-    /// A folder.
     Folder,
     /// A device, a pipe or a socket.
     Special,
@@ -123,7 +120,7 @@ fn is_part_of(begins: &[u8], head: &[u8]) -> bool {
     (0..begins.len()).any(|part| kept.strip_prefix(&begins[..part]).is_some_and(is_part))
 }
 
-/// Whether the file with this head is a state, also one that somebody has formatted in another way.
+/// Whether the file with this head is a state, also one that was formatted in another way.
 fn holds_state<F: Files>(files: &F, path: &Path, head: &[u8]) -> Result<bool, StateError> {
     let mark = b"\"lineage\"";
     if head.trim_ascii_start().starts_with(b"{")

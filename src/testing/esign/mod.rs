@@ -25,7 +25,6 @@ const WAY_THERE: Duration = Duration::from_millis(25);
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing special.
     None,
     /// No connection; nothing arrives.
     NotSent,
@@ -50,7 +49,6 @@ pub enum Fault {
 /// How an add of a URL that is there already is answered. Either way it changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exists {
-    /// Like any other.
     Success,
     /// With an error that says so.
     Error,
@@ -59,15 +57,11 @@ pub enum Exists {
 /// One call that reached the server.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// When.
     pub at: Instant,
-    /// For whom.
     pub scope: Arc<Scope>,
-    /// Which URL.
     pub url: CallbackUrl,
     /// An add; else a delete.
     pub is_add: bool,
-    /// The signature's time.
     pub signed_at: Timestamp,
     /// Whether it was admitted and carried out (also when there was nothing to change).
     pub carried_out: bool,
@@ -151,7 +145,6 @@ impl FakeApi {
         self
     }
 
-    /// The server's clock.
     pub fn now(&self) -> Timestamp {
         self.server().clock(Instant::now())
     }

@@ -31,7 +31,7 @@ pub(super) struct Server {
     pub(super) refreshed: usize,
     /// By what they are to eSign: see [`Server::identity`].
     pub(super) callbacks: BTreeMap<(Scope, CallbackUrl), Held>,
-    /// The account that each other name of it stands for.
+    /// The account behind each other name of it.
     pub(super) aliases: BTreeMap<AccountName, AccountName>,
     /// Member organizations that eSign refuses every call for.
     pub(super) unknown_members: BTreeSet<OrganizationId>,
@@ -145,7 +145,7 @@ impl Server {
         recent.take(limit).count() == limit
     }
 
-    /// eSign knows no names of accounts: a member organization is the same whoever acts for it, and an
+    /// eSign knows no names of accounts: a member organization is the same for every account that acts for it, and an
     /// account's own organization is the same whatever the account is called.
     pub(super) fn identity(&self, scope: &Scope, url: &CallbackUrl) -> (Scope, CallbackUrl) {
         let mut scope = scope.clone();

@@ -18,18 +18,13 @@ pub(super) fn check<'a>(
     }))
 }
 
-/// Forgetting a call forgets its fence too: a later call for the callback would not wait for it, and the
-/// earlier call could arrive after it and undo it.
+/// Fails if a call for one of these entries may still arrive.
 pub(super) fn check_entries<'a>(
     forgotten: impl Iterator<Item = (Address, &'a Entry)>,
 ) -> Result<(), Failure> {
     let now = SystemClock.now();
-    let calls = forgotten.filter_map(|(address, entry)| {
-        let pending = entry.pending.map(|pending| pending.call);
-        let until = entry.lost.into_iter().chain(pending);
-        let until = until.filter_map(|call| call.may_arrive_until(now)).max()?;
-        Some((address, until))
-    });
+    let calls =
+        forgotten.filter_map(|(address, entry)| Some((address, entry.may_arrive_until(now)?)));
     let Some((address, until)) = calls.max_by_key(|(_, until)| *until) else {
         return Ok(());
     };

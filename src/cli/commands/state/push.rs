@@ -131,15 +131,14 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
     }
     // An edited file may leave out a lost call.
     open::check_entries(recorded.iter().filter_map(|(scope, url, entry)| {
-        let lost = entry.lost?;
-        let kept = new.get(scope, url).and_then(|entry| entry.lost);
-        let knows =
-            kept.is_some_and(|kept| kept.write == lost.write && kept.signed_at >= lost.signed_at);
+        let kept = new
+            .get(scope, url)
+            .is_some_and(|new| new.keeps_fence_of(entry));
         let address = || Address {
             handle: entry.handle.clone(),
             url: url.clone(),
         };
-        (!knows).then(|| (address(), entry))
+        (!kept && entry.lost.is_some()).then(|| (address(), entry))
     }))?;
     Ok(if recorded == new {
         News::Same

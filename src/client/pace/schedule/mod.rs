@@ -33,7 +33,7 @@ const CLOSEST: f64 = 0.8;
 /// How far behind the plan may be before the rest is given up.
 const LONGEST_DEBT: Duration = Duration::from_millis(500);
 /// How long nothing leaves, and what part of the rate is left, after eSign said that there were too
-/// many and the way there did not explain it: a hiccup if it was the first time for a while, somebody
+/// many and the way there did not explain it: a hiccup if it was the first time for a while, someone
 /// else's calls if not.
 const NUDGE: (Duration, f64) = (Duration::from_millis(100), 0.9);
 const RETREAT: (Duration, f64) = (Duration::from_secs(1), 0.5);
@@ -157,10 +157,10 @@ impl Schedule {
         })
     }
 
-    /// When the next call is due for somebody who has been waiting since `since`.
+    /// When the next call is due for a caller that has waited since `since`.
     pub(super) fn due(&self, since: At, now: At) -> At {
         let planned = if since > self.next + self.distance(now) {
-            // Nobody wanted to call for a while: there is nothing to catch up with.
+            // There was no call for a while: there is nothing to catch up with.
             since
         } else {
             self.next.max(now.saturating_sub(LONGEST_DEBT))
@@ -188,7 +188,7 @@ impl Schedule {
         self.next = self.next.saturating_sub(self.distance(now) * calls);
     }
 
-    /// Whether the second call of a pair can be promised a place that nobody else takes. Some places
+    /// Whether the second call of a pair can be promised a place that no other call takes. Some places
     /// are never promised, so that single calls always get on.
     pub(super) fn can_reserve(&self) -> bool {
         self.reserved < self.places() / 4 * 3 + self.places() % 4 * 3 / 4

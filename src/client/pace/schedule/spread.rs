@@ -5,7 +5,7 @@
 //! caution. So two signs have to come together: a call's own round trip says how late it may have arrived, and
 //! refusals say what share of that was the way there. Each success takes a little of the share back, the
 //! more the more it costs. A refusal that comes although the share is whole is not explained by the way
-//! there, but by somebody else's calls.
+//! there, but by another program's calls.
 //!
 //! The numbers were chosen by simulating arrivals (`arrivals.rs` beside this file).
 //!

@@ -80,7 +80,7 @@ fn play(rate: f64, steps: &[Step]) -> Vec<At> {
                 Next::At(at) if at <= now => break reserve,
                 Next::At(at) => advance(&mut schedule, &mut now, at, &mut seconds, &mut sends),
                 Next::WhenReleased => {
-                    let (first, _) = *seconds.iter().min().expect("somebody holds it");
+                    let (first, _) = *seconds.iter().min().expect("it is held");
                     let at = first.max(now) + ms(1);
                     advance(&mut schedule, &mut now, at, &mut seconds, &mut sends);
                 }
@@ -137,7 +137,7 @@ fn advance(
             Next::WhenReleased => {
                 assert!(!kept, "a kept place was taken");
                 let later = seconds[1..].iter().map(|(wanted, _)| *wanted).min();
-                seconds[0].0 = later.expect("somebody holds it") + ms(1);
+                seconds[0].0 = later.expect("it is held") + ms(1);
                 seconds.sort_unstable();
             }
         }
@@ -249,7 +249,7 @@ fn where_round_trips_differ_a_refusal_keeps_places_for_longer() {
     for trip in 0..=100 {
         schedule.answered(At::ZERO, ms(50 + trip));
     }
-    assert_eq!(schedule.rate(ms(0)), Some(20.0), "nobody was refused");
+    assert_eq!(schedule.rate(ms(0)), Some(20.0), "no call was refused");
     let first = schedule.throttled(ms(1000), ms(1100)).unwrap();
     assert!((19.4..19.6).contains(&first), "half of 50 ms: {first}");
     assert_eq!(schedule.due(ms(1100), ms(1100)), ms(1100), "no pause");
