@@ -162,7 +162,7 @@ impl Caller for Starter<'_> {
                 wait: !self.args.no_wait,
                 seed: u64::from_be_bytes(random()?),
             },
-            stop: signals::listen(self.ui.farewell()),
+            stop: signals::listen(self.ui.open_changes()),
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
         };
         self.ui.start_progress(plan.changes().count());
