@@ -1,21 +1,26 @@
-//! What names and ids may look like, once in Rust and once as a pattern for the schema.
+//! Which names and ids are allowed, in Rust and as patterns for the schema.
 
 use serde_json::{Value, json};
 
-/// Of handles, accounts and profiles. Kept equal to [`is_name`].
+/// Handles, and names of accounts and profiles. Equal to [`is_name`].
 ///
-/// A handle is the first part of an address (`handle/URL`) that `--target` globs over, so `/`, `\`,
-/// `*`, `?`, `[` and `]` are out, and everything that can't be seen: white space, control
-/// characters, zero-width and direction marks.
+/// A handle is the first part of an address (`handle/URL`), which `--target` matches with globs. So `/`, `\`,
+/// `*`, `?`, `[` and `]` are not allowed, nor is anything invisible: white space, control characters,
+/// zero-width and direction marks.
 pub(super) const PATTERN: &str = r"^[^\u0000-\u0020\u007f-\u00a0\u00ad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\\/*?\[\]]+$";
 
-/// Of operators, organizations and applications: what can be seen in ASCII. Kept equal to [`is_id`].
+/// Ids of operators, organizations and applications: visible ASCII characters. Equal to [`is_id`].
 pub(super) const ID_PATTERN: &str = "^[!-~]+$";
 
-/// Of Tencent Cloud accounts: a decimal number. Kept equal to [`is_account_id`].
+/// Numbers of Tencent Cloud accounts. Equal to [`is_account_id`].
 pub(super) const ACCOUNT_ID_PATTERN: &str = "^[0-9]{1,20}$";
 
-/// What a handle, account or profile may be called.
+/// Names of environment variables. Equal to [`is_variable`].
+pub(super) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+
+/// Text with `{handle}` or `{proxy_organization_id}`, which `read::templates` replaces.
+pub(super) const TEMPLATE_PATTERN: &str = r"\{(handle|proxy_organization_id)\}";
+
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(is_barred)
 }
@@ -27,14 +32,21 @@ fn is_barred(c: char) -> bool {
         | '\u{3000}' | '\u{feff}' | '\\' | '/' | '*' | '?' | '[' | ']')
 }
 
-/// What an operator, organization or application id may be.
 pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What the number of a Tencent Cloud account may be.
 pub(super) fn is_account_id(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `text` can be the name of an environment variable.
+pub(super) fn is_variable(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The schema of a handle or account name.
@@ -42,9 +54,9 @@ pub(super) fn schema() -> Value {
     json!({ "pattern": PATTERN })
 }
 
-/// The closest of `known`, if any is close.
+/// The known word that is most similar to `word`, for "did you mean".
 pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    // Diffing is quadratic; nobody mistypes a key by hundreds of characters.
+    // Comparing is quadratic, and no known word is this long.
     if word.len() > 64 {
         return None;
     }
@@ -55,9 +67,9 @@ pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .copied()
 }
 
-/// Whether this can be meant as a key, and is not, say, a key and its value with a colon missing.
+/// Whether this can be the name of a field, rather than, say, a name and a value without a colon between them.
 pub(super) fn is_key_like(key: &str) -> bool {
-    // The longest real one has 21, a key for AES-256 has 32.
+    // The longest name of a field has 21 characters, a key for AES-256 has 32.
     const LONGEST: usize = 24;
     key == "<<"
         || (key.chars().count() <= LONGEST
@@ -66,7 +78,13 @@ pub(super) fn is_key_like(key: &str) -> bool {
                 .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))
 }
 
-/// `text` fit for a message: no control characters, not too long.
+/// Names in backquotes, separated by commas.
+pub(super) fn listed(names: &[&str]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// `text` for a message: invisible characters escaped, at most 120 characters.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 120;
     let mut shown: String = text

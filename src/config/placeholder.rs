@@ -1,6 +1,8 @@
 //! Text that was meant to be replaced before it got here: `${HOST}`, `{{ host }}`, `<id>`, `%NAME%`,
 //! `REPLACE_ME`, `null`.
 
+use super::name::is_variable;
+
 /// How a placeholder is written. Named in messages in place of its text, which may be part of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placeholder {
@@ -76,7 +78,7 @@ pub(super) fn in_secret(text: &str) -> Option<Placeholder> {
     };
     let variable = || {
         text.strip_prefix('$')
-            .is_some_and(|name| super::secret::is_variable(name) && name.len() < 30)
+            .is_some_and(|name| is_variable(name) && name.len() < 30)
     };
     if let Some(found) = anywhere(text) {
         Some(found)

@@ -13,11 +13,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::raw::{
-    Anything, Callback, CallbackFields, Document, Entries, Fields, Flag, List, Loose, Number,
-    Secretive, Text, Verbatim,
+    self, AnyValue, Callback, CallbackFields, Document, Entries, Fields, Flag, List, MaybeSecret,
+    Number, Text, Verbatim,
 };
-use super::source::At;
 use super::url;
+use super::yaml::Spanned;
 
 /// Text that refers to a variable.
 const REFERENCE: &str = r"(^|[^$])\$\{[A-Za-z_][A-Za-z0-9_]*\}";
@@ -100,17 +100,17 @@ macro_rules! like {
     };
 }
 
-like!(for<T> At<T> => T);
-like!(for<T> Loose<T> => T);
+like!(for<T> Spanned<T> => T);
+like!(for<T> raw::Value<T> => T);
 like!(for<R> Fields<'_, R> => R);
-like!(for<R> Secretive<'_, R> => R);
+like!(for<R> MaybeSecret<'_, R> => R);
 like!(for<T> List<T> => Vec<T>);
 like!(for<T> Entries<'_, T> => std::collections::BTreeMap<String, T>);
 like!(for<> Text<'_> => String);
 like!(for<> Verbatim<'_> => String);
 like!(for<> Flag => bool);
 like!(for<> Number => f64);
-like!(for<> Anything => Value);
+like!(for<> AnyValue => Value);
 
 impl JsonSchema for Callback<'_> {
     fn schema_name() -> Cow<'static, str> {

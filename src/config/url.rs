@@ -8,27 +8,27 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::name::shown;
-use super::{code, names};
+use super::code;
+use super::name::{TEMPLATE_PATTERN, shown};
 use crate::diag::Code;
 use crate::model::MASK;
 
 /// In characters. A sibling field of the API documents this limit.
 pub(super) const MAX_LENGTH: usize = 1000;
 
-/// What [`faults`] accepts, as far as a pattern can tell: whether a port or an IP address is in
+/// What [`errors`] accepts, as far as a pattern can tell: whether a port or an IP address is in
 /// range, it can't.
 pub(super) const PATTERN: &str = r#"^(?!.*\*\*\*)[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:[0-9]*)?([/?]([!"$&-\[\]-~]|%[0-9A-Fa-f][0-9A-Fa-f])*)?$"#;
 
 /// Something wrong with a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct UrlError {
     pub(super) code: Code,
     pub(super) message: String,
     pub(super) help: Option<&'static str>,
 }
 
-impl Fault {
+impl UrlError {
     fn new(code: Code, message: impl Into<String>, help: &'static str) -> Self {
         Self {
             code,
@@ -39,7 +39,7 @@ impl Fault {
 }
 
 /// The checks of the text itself. Those of the parsed URL follow when all of these pass.
-const CHECKS: &[fn(&str) -> Option<Fault>] = &[
+const CHECKS: &[fn(&str) -> Option<UrlError>] = &[
     white_space,
     ascii,
     scheme,
@@ -53,7 +53,7 @@ const CHECKS: &[fn(&str) -> Option<Fault>] = &[
 ];
 
 /// Everything that is wrong with `url`. No message quotes it, because it may hold a password.
-pub(super) fn faults(url: &str) -> Vec<Fault> {
+pub(super) fn errors(url: &str) -> Vec<UrlError> {
     if is_ordinary(url) {
         return Vec::new();
     }
@@ -99,10 +99,7 @@ pub(super) fn schema() -> Value {
 
 /// What a URL may look like before names are put into it. Which host they make is not known here.
 pub(super) fn schema_pattern() -> String {
-    format!(
-        "{PATTERN}|^[Hh][Tt][Tt][Pp][Ss]?://[^/?]*{}",
-        names::PATTERN
-    )
+    format!("{PATTERN}|^[Hh][Tt][Tt][Pp][Ss]?://[^/?]*{TEMPLATE_PATTERN}")
 }
 
 /// The part with user name, password, host and port, in bytes from the beginning of `url`.
@@ -121,11 +118,11 @@ pub(super) fn authority(url: &str) -> Option<(usize, &str)> {
     Some((start, &rest[..end]))
 }
 
-fn white_space(url: &str) -> Option<Fault> {
+fn white_space(url: &str) -> Option<UrlError> {
     url.chars()
         .any(|c| c.is_whitespace() || c.is_control())
         .then(|| {
-            Fault::new(
+            UrlError::new(
                 code::WHITE_SPACE,
                 "this URL holds white space or a control character",
                 "remove it, or write a space as `%20`",
@@ -133,11 +130,11 @@ fn white_space(url: &str) -> Option<Fault> {
         })
 }
 
-fn ascii(url: &str) -> Option<Fault> {
+fn ascii(url: &str) -> Option<UrlError> {
     url.chars()
         .find(|c| !c.is_ascii() && !c.is_whitespace() && !c.is_control())
         .map(|c| {
-            Fault::new(
+            UrlError::new(
                 code::NON_ASCII,
                 format!(
                     "this URL holds `{}`, which is not ASCII",
@@ -148,7 +145,7 @@ fn ascii(url: &str) -> Option<Fault> {
         })
 }
 
-fn scheme(url: &str) -> Option<Fault> {
+fn scheme(url: &str) -> Option<UrlError> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     match scheme {
         Some(scheme)
@@ -156,7 +153,7 @@ fn scheme(url: &str) -> Option<Fault> {
         {
             None
         }
-        Some(_) | None => Some(Fault::new(
+        Some(_) | None => Some(UrlError::new(
             code::SCHEME,
             "a callback URL begins with `https://` (or `http://`)",
             "write it in full: `https://host/path`",
@@ -164,11 +161,11 @@ fn scheme(url: &str) -> Option<Fault> {
     }
 }
 
-fn user_info(url: &str) -> Option<Fault> {
+fn user_info(url: &str) -> Option<UrlError> {
     authority(url)
         .is_some_and(|(_, authority)| authority.contains('@'))
         .then(|| {
-            Fault::new(
+            UrlError::new(
                 code::USER_INFO,
                 "this URL holds a user name or password",
                 "remove it up to and including the `@`; protect the receiver with `token` instead",
@@ -176,9 +173,9 @@ fn user_info(url: &str) -> Option<Fault> {
         })
 }
 
-fn fragment(url: &str) -> Option<Fault> {
+fn fragment(url: &str) -> Option<UrlError> {
     url.contains('#').then(|| {
-        Fault::new(
+        UrlError::new(
             code::FRAGMENT,
             "this URL has a fragment (`#…`), which is never sent to a server",
             "remove the `#` and what follows it",
@@ -186,10 +183,10 @@ fn fragment(url: &str) -> Option<Fault> {
     })
 }
 
-fn length(url: &str) -> Option<Fault> {
+fn length(url: &str) -> Option<UrlError> {
     let length = url.chars().count();
     (length > MAX_LENGTH).then(|| {
-        Fault::new(
+        UrlError::new(
             code::TOO_LONG,
             format!("this URL has {length} characters; at most {MAX_LENGTH} are allowed"),
             "shorten it",
@@ -197,9 +194,9 @@ fn length(url: &str) -> Option<Fault> {
     })
 }
 
-fn backslash(url: &str) -> Option<Fault> {
+fn backslash(url: &str) -> Option<UrlError> {
     url.contains('\\').then(|| {
-        Fault::new(
+        UrlError::new(
             code::NOT_A_URL,
             "this is not a valid URL: it holds a backslash, which programs read differently",
             "write `/`, or `%5C` where a backslash is meant",
@@ -207,7 +204,7 @@ fn backslash(url: &str) -> Option<Fault> {
     })
 }
 
-fn host(url: &str) -> Option<Fault> {
+fn host(url: &str) -> Option<UrlError> {
     let (_, authority) = authority(url)?;
     let host = authority.split(':').next().unwrap_or_default();
     if authority.contains('@') || authority.starts_with('[') || host.is_empty() {
@@ -219,16 +216,16 @@ fn host(url: &str) -> Option<Fault> {
         |c: &char| c.is_ascii_graphic() && !c.is_ascii_alphanumeric() && !"._-".contains(*c);
     if let Some(c) = host.chars().find(barred) {
         let message = format!("the host of this URL holds `{c}`, which no host name has");
-        return Some(Fault::new(code::HOST, message, help));
+        return Some(UrlError::new(code::HOST, message, help));
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     name.split('.').any(str::is_empty).then(|| {
         let message = "the host of this URL has nothing between two dots";
-        Fault::new(code::HOST, message, help)
+        UrlError::new(code::HOST, message, help)
     })
 }
 
-fn escapes(url: &str) -> Option<Fault> {
+fn escapes(url: &str) -> Option<UrlError> {
     let (start, authority) = authority(url)?;
     let wrong = |rest: &str| {
         let mut digits = rest.bytes().take(2);
@@ -239,7 +236,7 @@ fn escapes(url: &str) -> Option<Fault> {
         .skip(1)
         .any(wrong)
         .then(|| {
-            Fault::new(
+            UrlError::new(
                 code::ESCAPE,
                 "this URL has a `%` without two hexadecimal digits after it",
                 "write `%25` for a percent sign; nothing replaces a placeholder like `%NAME%`",
@@ -247,9 +244,9 @@ fn escapes(url: &str) -> Option<Fault> {
         })
 }
 
-fn mask(url: &str) -> Option<Fault> {
+fn mask(url: &str) -> Option<UrlError> {
     url.contains(MASK).then(|| {
-        Fault::new(
+        UrlError::new(
             code::MASKED_URL,
             "this URL holds `***`, which this program prints in the place of a credential",
             "write the URL whole; it was probably copied from a plan or a log",
@@ -257,8 +254,8 @@ fn mask(url: &str) -> Option<Fault> {
     })
 }
 
-fn structure(url: &str) -> Option<Fault> {
-    let invalid = |why: String| Fault {
+fn structure(url: &str) -> Option<UrlError> {
+    let invalid = |why: String| UrlError {
         code: code::NOT_A_URL,
         message: format!("this is not a valid URL: {why}"),
         help: None,
@@ -275,7 +272,7 @@ fn structure(url: &str) -> Option<Fault> {
         .split_once(':')
         .map_or(authority, |(host, _)| host);
     (host.ends_with('.') || written.ends_with('.')).then(|| {
-        Fault::new(
+        UrlError::new(
             code::TRAILING_DOT,
             "the host name ends in a dot",
             "remove the dot: many servers and certificates do not know the name with it",
@@ -343,7 +340,7 @@ mod tests {
     use super::*;
 
     fn codes(url: &str) -> Vec<&'static str> {
-        faults(url).iter().map(|fault| fault.code.0).collect()
+        errors(url).iter().map(|fault| fault.code.0).collect()
     }
 
     #[rstest]
@@ -413,8 +410,8 @@ mod tests {
     proptest! {
         #[test]
         fn checking_never_panics(url in "(https?://)?\\PC*") {
-            faults(&url);
-            crate::config::alike::blurred(&url);
+            errors(&url);
+            crate::config::similar_urls::normalized(&url);
             is_private(&url);
         }
 
@@ -435,7 +432,7 @@ mod tests {
             url in "https?://[a-z.@:/?#\\[\\]0-9 é\\\\]{0,12}|https://[!-~]{0,12}"
         ) {
             let matches = jsonschema::is_valid(&schema(), &json!(url));
-            let found = faults(&url);
+            let found = errors(&url);
             if found.is_empty() {
                 prop_assert!(matches, "{url}");
             } else if found.iter().all(|fault| fault.code != code::NOT_A_URL && fault.code != code::TRAILING_DOT) {

@@ -1,7 +1,7 @@
 //! Warnings: what is allowed but seldom meant. Each looks at the whole configuration once.
 
 use super::report::Report;
-use super::{alike, code, placeholder, url};
+use super::{code, placeholder, similar_urls, url};
 use crate::model::{self, Callback, Desired, Organization};
 
 /// Every check, in the order of its code.
@@ -75,18 +75,18 @@ fn near_duplicates(desired: &Desired, report: &mut Report) {
         if callbacks.len() < 2 {
             continue;
         }
-        let mut blurred: Vec<_> = callbacks
+        let mut normalized: Vec<_> = callbacks
             .iter()
             .map(|callback| {
                 (
-                    alike::blurred(callback.url.as_str()),
+                    similar_urls::normalized(callback.url.as_str()),
                     callback.place,
                     callback,
                 )
             })
             .collect();
-        blurred.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
-        for alike in blurred.chunk_by(|one, other| one.0 == other.0) {
+        normalized.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+        for alike in normalized.chunk_by(|one, other| one.0 == other.0) {
             let Some(((_, place, first), rest)) = alike.split_first() else {
                 continue;
             };

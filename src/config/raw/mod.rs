@@ -1,19 +1,19 @@
 //! callbacks.yaml as it is written, right or wrong.
 //!
-//! Reading never stops at the first wrong value: a [`Loose`] keeps what kind of thing stood where
-//! another was expected, and [`Fields`] keep the keys they don't know, so that the checks that follow
+//! Reading never stops at the first wrong value: a [`Value`] keeps what kind of value was found where
+//! another was expected, and [`Fields`] keep the fields they don't know, so that the checks that follow
 //! can report everything at once. Text is borrowed from the file.
 
-mod hidden;
+mod any;
+mod document;
+mod fields;
 mod scalar;
-mod shape;
-mod tree;
+mod value;
 
-pub(super) use hidden::{Anything, Secretive};
-pub(super) use shape::{
-    Entries, Fields, Flag, Kind, List, Loose, Number, Record, Shape, Stray, Text, Verbatim,
-};
-pub(super) use tree::{
+pub(super) use any::AnyValue;
+pub(super) use document::{
     Account, Callback, CallbackFields, Defaults, Document, EnvironmentVariables, Organization,
     Reference,
 };
+pub(super) use fields::{Fields, MaybeSecret, Record, UnexpectedField};
+pub(super) use value::{Entries, Flag, FromYaml, Kind, List, Number, Text, Value, Verbatim};

@@ -4,7 +4,7 @@
 /// The meaning of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar {
-    Nothing,
+    Null,
     Boolean(bool),
     Number(f64),
     String,
@@ -13,7 +13,7 @@ pub(super) enum Scalar {
 /// The meaning of this text when it has no quotes.
 pub(super) fn scalar(text: &str) -> Scalar {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Scalar::Nothing,
+        "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
         "true" | "True" | "TRUE" => Scalar::Boolean(true),
         "false" | "False" | "FALSE" => Scalar::Boolean(false),
         _ => number(text).map_or(Scalar::String, Scalar::Number),
@@ -57,9 +57,9 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("", Scalar::Nothing)]
-    #[case("~", Scalar::Nothing)]
-    #[case("null", Scalar::Nothing)]
+    #[case("", Scalar::Null)]
+    #[case("~", Scalar::Null)]
+    #[case("null", Scalar::Null)]
     #[case("True", Scalar::Boolean(true))]
     #[case("false", Scalar::Boolean(false))]
     #[case("yes", Scalar::String)]

@@ -1,4 +1,4 @@
-//! What secrets and references to them may look like. Values are looked at and never shown.
+//! Which secrets and references to secrets are allowed. No value is shown.
 
 mod problem;
 mod value;
@@ -8,18 +8,17 @@ pub use value::check_secret;
 
 use serde_json::{Value, json};
 
-/// Of an environment variable's name. Kept equal to [`is_variable`].
-pub(in crate::config) const VARIABLE_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+use super::name::{TEMPLATE_PATTERN, VARIABLE_PATTERN};
 
-/// The same of a name that an organization's names are put into.
-pub(in crate::config) fn filled_variable_pattern() -> String {
-    format!("{VARIABLE_PATTERN}|{}", super::names::PATTERN)
+/// The name of an environment variable, in which a template may be replaced. For the schema.
+pub(super) fn variable_or_template_pattern() -> String {
+    format!("{VARIABLE_PATTERN}|{TEMPLATE_PATTERN}")
 }
 
 /// Prefixes of the variables that hold credentials for the API itself.
 const RESERVED: [&str; 2] = ["TENCENTCLOUD_", "TKE_"];
 
-/// What a secret is for.
+/// What eSign uses a secret for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretRole {
     /// `CallbackKey`: encrypts the messages.
@@ -29,7 +28,7 @@ pub enum SecretRole {
 }
 
 impl SecretRole {
-    /// The key of callbacks.yaml.
+    /// The field in callbacks.yaml.
     const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -38,17 +37,8 @@ impl SecretRole {
     }
 }
 
-/// Whether `text` can be the name of an environment variable.
-pub(in crate::config) fn is_variable(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// Whether the variable holds credentials. Case does not count, because it does not on Windows.
-pub(in crate::config) fn is_reserved(variable: &str) -> bool {
+/// Whether the variable holds credentials for the API. Ignores case, as Windows does.
+pub(super) fn is_reserved(variable: &str) -> bool {
     RESERVED.iter().any(|prefix| {
         variable
             .get(..prefix.len())
@@ -56,8 +46,8 @@ pub(in crate::config) fn is_reserved(variable: &str) -> bool {
     })
 }
 
-/// The schema of names that [`is_reserved`] bars.
-pub(in crate::config) fn reserved_schema() -> Value {
+/// The schema of names for which [`is_reserved`] is true.
+pub(super) fn reserved_schema() -> Value {
     let either = RESERVED.map(|prefix| {
         prefix
             .chars()
@@ -73,8 +63,8 @@ pub(in crate::config) fn reserved_schema() -> Value {
     json!({ "pattern": format!("^({})", either.join("|")) })
 }
 
-/// The schema of the words of a command, in order: the program may not be empty, the rest may.
-pub(in crate::config) fn command_schema() -> Value {
+/// The schema of the first words of a command: the program must not be empty.
+pub(super) fn command_schema() -> Value {
     json!([{ "type": "string", "minLength": 1 }])
 }
 
@@ -83,6 +73,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::config::name::is_variable;
 
     #[rstest]
     #[case("ACME_KEY", true, false)]

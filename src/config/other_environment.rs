@@ -3,47 +3,41 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::code;
 use super::report::Report;
-use super::{Source, code, parse};
 use crate::model::{CallbackUrl, Desired, Environment};
 
-/// What another configuration declares.
+/// The URLs that another configuration declares.
 #[derive(Debug)]
-pub(super) struct Elsewhere {
+pub(super) struct OtherConfiguration {
     environment: Environment,
+    /// The name of the file.
     name: Arc<str>,
-    /// Each URL and the line of its first callback.
+    /// The line of the first callback with each URL.
     lines: BTreeMap<CallbackUrl, u32>,
 }
 
-/// What those of the files are configurations declare. What else they are is no concern of this one.
-pub(super) fn of(files: &[Source]) -> Vec<Elsewhere> {
-    files.iter().filter_map(read).collect()
-}
-
-fn read(source: &Source) -> Option<Elsewhere> {
-    let desired = parse(std::slice::from_ref(source)).ok()?.desired;
-    let callbacks = desired
-        .organizations
-        .iter()
-        .flat_map(|organization| &organization.callbacks);
-    let mut lines = BTreeMap::new();
-    for callback in callbacks {
-        lines
-            .entry(callback.url.clone())
-            .or_insert(callback.place.line);
+impl OtherConfiguration {
+    pub(super) fn new(name: &Arc<str>, desired: &Desired) -> Self {
+        let organizations = desired.organizations.iter();
+        let mut lines = BTreeMap::new();
+        for callback in organizations.flat_map(|organization| &organization.callbacks) {
+            lines
+                .entry(callback.url.clone())
+                .or_insert(callback.place.line);
+        }
+        Self {
+            environment: desired.environment,
+            name: Arc::clone(name),
+            lines,
+        }
     }
-    Some(Elsewhere {
-        environment: desired.environment,
-        name: Arc::clone(&source.name),
-        lines,
-    })
 }
 
 /// Warns of URLs that are declared for the other environment too.
-pub(super) fn check(desired: &Desired, elsewhere: &[Elsewhere], report: &mut Report) {
+pub(super) fn check(desired: &Desired, others: &[OtherConfiguration], report: &mut Report) {
     let others = || {
-        elsewhere
+        others
             .iter()
             .filter(|other| other.environment != desired.environment)
     };

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 
-use super::hidden::{Anything, Secretive};
-use super::shape::{Entries, Fields, Flag, List, Loose, Number, Record, Shape, Text, Verbatim};
-use crate::config::source::{At, Failure, Tokens};
+use super::any::AnyValue;
+use super::fields::{Fields, MaybeSecret, Record};
+use super::value::{Entries, Flag, FromYaml, List, Number, Text, Value, Verbatim};
+use crate::config::yaml::{Spanned, Tokens, YamlError};
 use crate::config::{name, secret, url};
 
 /// Defines a mapping: its fields, the list of its keys, and how each is read.
@@ -22,17 +23,17 @@ macro_rules! record {
         #[derive(Clone, Debug, Default, JsonSchema)]
         #[schemars(deny_unknown_fields)]
         $(#[$meta])*
-        pub(in crate::config) struct $name<'t> {
-            $($(#[$field_meta])* pub(in crate::config) $field: Option<At<Loose<$shape>>>,)*
+        pub(crate) struct $name<'t> {
+            $($(#[$field_meta])* pub(crate) $field: Option<Spanned<Value<$shape>>>,)*
         }
 
         impl<'t> Record<'t> for $name<'t> {
-            const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
-            const IGNORED: Option<&'static str> = $ignored;
+            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+            const IGNORED_PREFIX: Option<&'static str> = $ignored;
 
-            fn read(&mut self, index: usize, tokens: &mut Tokens<'t>) -> Result<(), Failure> {
-                $(if Self::KEYS[index] == stringify!($field) {
-                    self.$field = Some(At::read(tokens)?);
+            fn read(&mut self, index: usize, tokens: &mut Tokens<'t>) -> Result<(), Box<YamlError>> {
+                $(if Self::NAMES[index] == stringify!($field) {
+                    self.$field = Some(Spanned::read(tokens)?);
                     return Ok(());
                 })*
                 Ok(())
@@ -55,7 +56,7 @@ record! {
         environment: Text<'t>,
         /// Values by name. `${name}` in a string is replaced by the value of `name`; --var and
         /// `ESS_CALLBACKS_VAR_<NAME>` give another one.
-        #[schemars(extend("propertyNames" = { "pattern": secret::VARIABLE_PATTERN }))]
+        #[schemars(extend("propertyNames" = { "pattern": name::VARIABLE_PATTERN }))]
         vars: Entries<'t, Verbatim<'t>>,
         /// What holds for every organization that does not say otherwise.
         defaults: Fields<'t, Defaults<'t>>,
@@ -96,7 +97,7 @@ record! {
         #[schemars(extend("pattern" = name::PATTERN))]
         profile: Text<'t>,
         /// Environment variables by name.
-        env: Secretive<'t, EnvironmentVariables<'t>>,
+        env: MaybeSecret<'t, EnvironmentVariables<'t>>,
         /// An earlier name of this account. What is recorded under it belongs to this account now;
         /// nothing is called for the change of name.
         #[schemars(extend("pattern" = name::PATTERN))]
@@ -106,7 +107,7 @@ record! {
         #[schemars(extend("pattern" = name::ACCOUNT_ID_PATTERN))]
         expect_account_id: Text<'t>,
         #[schemars(skip)]
-        assume_role: Anything,
+        assume_role: AnyValue,
     }
 }
 
@@ -115,13 +116,13 @@ record! {
     #[schemars(extend("required" = ["secret_id", "secret_key"]))]
     EnvironmentVariables {
         /// The variable with the `SecretId`.
-        #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
+        #[schemars(extend("pattern" = name::VARIABLE_PATTERN))]
         secret_id: Text<'t>,
         /// The variable with the `SecretKey`.
-        #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
+        #[schemars(extend("pattern" = name::VARIABLE_PATTERN))]
         secret_key: Text<'t>,
         /// The variable with the session token of temporary credentials.
-        #[schemars(extend("pattern" = secret::VARIABLE_PATTERN))]
+        #[schemars(extend("pattern" = name::VARIABLE_PATTERN))]
         token: Text<'t>,
     }
 }
@@ -169,9 +170,9 @@ record! {
         #[schemars(extend("pattern" = url::schema_pattern(), "maxLength" = url::MAX_LENGTH))]
         url: Text<'t>,
         /// The `CallbackKey`, which encrypts the messages: exactly 32 bytes.
-        key: Secretive<'t, Reference<'t>>,
+        key: MaybeSecret<'t, Reference<'t>>,
         /// The `CallbackToken`, which signs the messages.
-        token: Secretive<'t, Reference<'t>>,
+        token: MaybeSecret<'t, Reference<'t>>,
         /// `false`: call nothing for this callback, as `suspend` does for an organization.
         enabled: Flag,
         /// Never delete it because it is missing from the file.
@@ -189,7 +190,7 @@ record! {
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     Reference {
         /// The value of an environment variable.
-        #[schemars(extend("pattern" = secret::filled_variable_pattern(), "not" = secret::reserved_schema()))]
+        #[schemars(extend("pattern" = secret::variable_or_template_pattern(), "not" = secret::reserved_schema()))]
         env: Text<'t>,
         /// The contents of a file, relative to this file's folder; one trailing newline is dropped.
         #[schemars(extend("minLength" = 1))]
@@ -202,13 +203,13 @@ record! {
 
 /// A callback: its URL alone, or a mapping.
 #[derive(Clone, Debug)]
-pub(in crate::config) enum Callback<'t> {
+pub(crate) enum Callback<'t> {
     Short(Text<'t>),
     /// Boxed, because a hundred thousand of them are passed from hand to hand.
     Full(Box<Fields<'t, CallbackFields<'t>>>),
 }
 
-impl<'t> Shape<'t> for Callback<'t> {
+impl<'t> FromYaml<'t> for Callback<'t> {
     const EXPECTED: &'static str = "a URL or a mapping with `url`";
     const EXPANDS: bool = true;
 
@@ -216,7 +217,7 @@ impl<'t> Shape<'t> for Callback<'t> {
         Some(Self::Short(Text(text)))
     }
 
-    fn mapping(tokens: &mut Tokens<'t>) -> Result<Loose<Self>, Failure> {
-        Ok(Loose::Is(Self::Full(Box::new(Fields::read(tokens)?))))
+    fn mapping(tokens: &mut Tokens<'t>) -> Result<Value<Self>, Box<YamlError>> {
+        Ok(Value::Valid(Self::Full(Box::new(Fields::read(tokens)?))))
     }
 }

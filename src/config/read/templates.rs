@@ -1,58 +1,55 @@
-//! `{handle}` and `{proxy_organization_id}`: what an organization is called, in its callbacks.
+//! `{handle}` and `{proxy_organization_id}`: replaced by those of the organization.
 //!
-//! One line can so be right for every organization: a receiver with the handle in its path, a key in
-//! a file of that name. What else is in braces stays as it is.
+//! So one line can be right for every organization: a receiver with the handle in its path, a key in a file of that
+//! name. Other text in braces is not changed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::code;
-use super::name::closest;
-use super::raw::{Kind, List, Loose, Reference, Text};
-use super::report::Reader;
-use super::source::{At, Span};
+use super::reader::Reader;
+use crate::config::code;
+use crate::config::name::closest;
+use crate::config::raw::{Kind, List, Reference, Text, Value};
+use crate::config::yaml::{Span, Spanned};
 
 const HANDLE: &str = "{handle}";
 const MEMBER: &str = "{proxy_organization_id}";
 
-/// Of text in which a name is replaced. For the schema.
-pub(super) const PATTERN: &str = r"\{(handle|proxy_organization_id)\}";
-
-/// What an organization is called.
+/// The values for one organization.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names<'n> {
-    pub(super) handle: &'n str,
+pub(crate) struct Names<'n> {
+    pub(crate) handle: &'n str,
     /// Its `proxy_organization_id`, if it has one.
-    pub(super) member: Option<&'n str>,
+    pub(crate) member: Option<&'n str>,
 }
 
-/// Names, and how they are put into a text.
+/// Names, and whether they are escaped.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Filling<'n> {
+pub(crate) struct Substitution<'n> {
     names: Names<'n>,
-    /// What a URL gives a meaning is escaped, so that a name stays one part of it.
+    /// Percent-encode the names, so that each stays one part of a URL.
     escape: bool,
 }
 
 impl<'n> Names<'n> {
-    pub(super) const fn in_url(self) -> Filling<'n> {
-        Filling {
+    pub(crate) const fn in_url(self) -> Substitution<'n> {
+        Substitution {
             names: self,
             escape: true,
         }
     }
 
-    pub(super) const fn as_they_are(self) -> Filling<'n> {
-        Filling {
+    pub(crate) const fn verbatim(self) -> Substitution<'n> {
+        Substitution {
             names: self,
             escape: false,
         }
     }
 }
 
-impl Filling<'_> {
-    /// `text` with the names in it; `None` when it needs one that the organization does not have.
-    fn fill(self, text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+impl Substitution<'_> {
+    /// `text` with the names replaced; `None` when the organization has no such name.
+    fn apply(self, text: Cow<'_, str>) -> Option<Cow<'_, str>> {
         let mut text = text;
         let names = [
             (HANDLE, Some(self.names.handle)),
@@ -73,7 +70,7 @@ impl Filling<'_> {
     }
 }
 
-/// A name as a part of a URL: all but the unreserved characters (RFC 3986, 2.3) are escaped.
+/// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).
 fn escaped(name: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if name.bytes().all(plain) {
@@ -91,7 +88,7 @@ fn escaped(name: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A word in braces that is nearly one of the names, and that name.
+/// A word in braces that is similar to one of the names, and that name.
 fn mistyped(text: &str) -> Option<(&str, &'static str)> {
     let known = [HANDLE, MEMBER].map(|name| name.trim_matches(['{', '}']));
     text.match_indices('{').find_map(|(at, _)| {
@@ -106,12 +103,12 @@ fn mistyped(text: &str) -> Option<(&str, &'static str)> {
 }
 
 impl Reader<'_> {
-    /// Puts the names into text; reports one that is missing.
-    pub(super) fn filled<'t>(
+    /// Replaces the names in a text; an unknown or missing name is reported.
+    pub(crate) fn substitute<'t>(
         &mut self,
         Text(text): Text<'t>,
         span: Span,
-        filling: Filling<'_>,
+        substitution: Substitution<'_>,
     ) -> Option<Text<'t>> {
         if let Some((wrong, close)) = mistyped(&text) {
             let message = format!("`{{{wrong}}}` is not a name that is replaced here");
@@ -119,68 +116,70 @@ impl Reader<'_> {
             self.error(span, code::UNKNOWN_VARIABLE, message, help);
             return None;
         }
-        let filled = filling.fill(text);
-        if filled.is_none() {
+        let substituted = substitution.apply(text);
+        if substituted.is_none() {
             self.error(
                 span,
                 code::NO_MEMBER,
                 format!(
                     "`{MEMBER}` is used, but `{}` has no `proxy_organization_id`",
-                    filling.names.handle
+                    substitution.names.handle
                 ),
                 Some(format!(
                     "write `{HANDLE}` or the text itself, or add `proxy_organization_id:`"
                 )),
             );
         }
-        filled.map(Text)
+        substituted.map(Text)
     }
 
-    /// The same of a value that may be missing or of another shape.
-    pub(super) fn fill<'t>(
+    /// Replaces the names in the value of a field.
+    pub(crate) fn substitute_in<'t>(
         &mut self,
-        value: Option<At<Loose<Text<'t>>>>,
-        filling: Filling<'_>,
-    ) -> Option<At<Loose<Text<'t>>>> {
-        value.map(|value| self.fill_one(value, filling))
+        value: Option<Spanned<Value<Text<'t>>>>,
+        substitution: Substitution<'_>,
+    ) -> Option<Spanned<Value<Text<'t>>>> {
+        value.map(|value| self.substitute_one(value, substitution))
     }
 
-    fn fill_one<'t>(
+    fn substitute_one<'t>(
         &mut self,
-        At { value, span, text }: At<Loose<Text<'t>>>,
-        filling: Filling<'_>,
-    ) -> At<Loose<Text<'t>>> {
+        Spanned { value, span, bytes }: Spanned<Value<Text<'t>>>,
+        substitution: Substitution<'_>,
+    ) -> Spanned<Value<Text<'t>>> {
         let value = match value {
-            Loose::Is(value) => self
-                .filled(value, span, filling)
-                .map_or(Loose::Not(Kind::Unresolved), Loose::Is),
-            Loose::Not(kind) => Loose::Not(kind),
+            Value::Valid(value) => self
+                .substitute(value, span, substitution)
+                .map_or(Value::WrongType(Kind::Unresolved), Value::Valid),
+            Value::WrongType(kind) => Value::WrongType(kind),
         };
-        At { value, span, text }
+        Spanned { value, span, bytes }
     }
 
-    /// Puts the names into a reference to a secret.
-    pub(super) fn fill_reference<'t>(
+    /// Replaces the names in a secret reference.
+    pub(crate) fn substitute_in_reference<'t>(
         &mut self,
         Reference { env, file, command }: Reference<'t>,
         names: Names<'_>,
     ) -> Reference<'t> {
-        let filling = names.as_they_are();
-        let command = command.map(|At { value, span, text }| {
+        let substitution = names.verbatim();
+        let command = command.map(|Spanned { value, span, bytes }| {
             let value = match value {
-                Loose::Is(List(words)) => {
+                Value::Valid(List(words)) => {
                     let words = words.into_iter();
-                    Loose::Is(List(
-                        words.map(|word| self.fill_one(word, filling)).collect(),
+                    Value::Valid(List(
+                        words
+                            .map(|word| self.substitute_one(word, substitution))
+                            .collect(),
                     ))
                 }
-                Loose::Not(kind) => Loose::Not(kind),
+                Value::WrongType(kind) => Value::WrongType(kind),
             };
-            At { value, span, text }
+            Spanned { value, span, bytes }
         });
         Reference {
-            env: self.fill(env, filling),
-            file: self.fill(file, filling),
+            env: self.substitute_in(env, substitution),
+            file: self.substitute_in(file, substitution),
             command,
         }
     }
@@ -201,30 +200,30 @@ mod tests {
         "https://{proxy_organization_id}.example/{id}",
         "https://yD1.example/{id}"
     )]
-    fn names_stay_one_part_of_a_url(#[case] url: &str, #[case] expected: &str) {
+    fn a_name_stays_one_part_of_a_url(#[case] url: &str, #[case] expected: &str) {
         let names = Names {
             handle: "上海 a/",
             member: Some("yD1"),
         };
-        let filled = names.in_url().fill(url.into());
-        assert_eq!(filled.as_deref(), Some(expected));
+        let url = names.in_url().apply(url.into());
+        assert_eq!(url.as_deref(), Some(expected));
     }
 
     #[test]
-    fn elsewhere_they_stay_as_they_are() {
+    fn elsewhere_they_stay_verbatim() {
         let names = Names {
             handle: "上海",
             member: None,
         };
-        let fill = |text: &'static str| names.as_they_are().fill(text.into());
+        let apply = |text: &'static str| names.verbatim().apply(text.into());
         assert_eq!(
-            fill("secrets/{handle}.key").as_deref(),
+            apply("secrets/{handle}.key").as_deref(),
             Some("secrets/上海.key")
         );
         assert_eq!(
-            fill("{Handle} {} {handle").as_deref(),
+            apply("{Handle} {} {handle").as_deref(),
             Some("{Handle} {} {handle")
         );
-        assert_eq!(fill("{proxy_organization_id}"), None);
+        assert_eq!(apply("{proxy_organization_id}"), None);
     }
 }

@@ -1,11 +1,11 @@
-//! What to blank out of a file that could not be read: there it is not known what is a secret, so
-//! everything is hidden but what certainly is none.
+//! Which bytes to mask in a file that could not be parsed. Any value may be a secret there, so everything is masked
+//! that is not certainly harmless.
 
 use super::excerpt::Cursor;
-use super::name::is_key_like;
+use crate::config::name::is_key_like;
 
-/// Keys whose values are never secret.
-const OPEN: [&str; 13] = [
+/// Fields whose values are never secret.
+const HARMLESS: [&str; 13] = [
     "version",
     "environment",
     "defaults",
@@ -21,9 +21,8 @@ const OPEN: [&str; 13] = [
     "protect",
 ];
 
-/// The bytes to hide of the line with this number (from 1): values of keys that may be secret, and
-/// text that may continue one.
-pub(super) fn around(text: &str, line: u32) -> (u32, u32) {
+/// The bytes to mask of the line with this number (from 1).
+pub(crate) fn concealed(text: &str, line: u32) -> (u32, u32) {
     let offset = Cursor::new(text).seek(line, 1);
     let rest = &text[offset..];
     let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
@@ -31,13 +30,13 @@ pub(super) fn around(text: &str, line: u32) -> (u32, u32) {
     (small(first_secret(&rest[..end])), small(end))
 }
 
-/// Where the part of a line begins that may be secret; its end when there is none.
+/// The start of the part of a line that may be secret; the end of the line when no part is.
 fn first_secret(line: &str) -> usize {
     let mut at = 0;
     loop {
         let rest = line[at..].trim_start_matches([' ', '\t', '-', '{', '[', ',']);
         at = line.len() - rest.len();
-        if rest.is_empty() || is_open_url(rest) {
+        if rest.is_empty() || is_harmless_url(rest) {
             return line.len();
         }
         let Some((key, value)) = rest.split_once(':') else {
@@ -49,12 +48,12 @@ fn first_secret(line: &str) -> usize {
         if !is_key_like(key) {
             return at;
         }
-        if value.is_empty() || (key == "url" && is_open_url(value)) {
+        if value.is_empty() || (key == "url" && is_harmless_url(value)) {
             return line.len();
         }
         if value.starts_with(['{', '[']) {
             at = value_at;
-        } else if OPEN.contains(&key) {
+        } else if HARMLESS.contains(&key) {
             let comma = value.find(',').unwrap_or(value.len());
             let word = value[..comma].trim().trim_matches(['"', '\'']);
             if !is_key_like(word) {
@@ -67,8 +66,8 @@ fn first_secret(line: &str) -> usize {
     }
 }
 
-/// Whether this is a URL that holds no password, no escape that may hide one, and nothing after it.
-fn is_open_url(text: &str) -> bool {
+/// Whether this is a URL without a password, without an escape that may hide one, and with nothing after it.
+fn is_harmless_url(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'', ' ']);
     let rest = text
         .strip_prefix("https://")
@@ -101,9 +100,9 @@ mod tests {
         "  operator: yDw6, adoption: 'keep'",
         "  operator: yDw6, adoption: 'keep'"
     )]
-    fn only_what_is_surely_open_is_shown(#[case] line: &str, #[case] shown: &str) {
+    fn only_what_is_certainly_harmless_is_shown(#[case] line: &str, #[case] shown: &str) {
         let text = format!("first\n{line}\nlast");
-        let (from, to) = around(&text, 2);
+        let (from, to) = concealed(&text, 2);
         assert_eq!(to as usize, 6 + line.len());
         let kept = &text[6..from as usize];
         assert!(!kept.contains("SECRET"), "{kept}");

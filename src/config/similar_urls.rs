@@ -7,17 +7,17 @@ use super::url::{authority, is_http};
 /// What `url` has in common with all URLs that are easily taken for it: equal for those that differ
 /// only in case, default port, slashes and `.` in the path, an empty query, needless escapes, or http
 /// and https.
-pub(super) fn blurred(url: &str) -> String {
-    let mut blurred = url.to_ascii_lowercase();
+pub(super) fn normalized(url: &str) -> String {
+    let mut normalized = url.to_ascii_lowercase();
     let port = if is_http(url) { ":80" } else { ":443" };
-    if let Some((start, authority)) = authority(&blurred)
+    if let Some((start, authority)) = authority(&normalized)
         && let Some(host) = authority.strip_suffix(port)
     {
         let end = start + host.len();
-        blurred.replace_range(end..end + port.len(), "");
+        normalized.replace_range(end..end + port.len(), "");
     }
-    let after_scheme = blurred.find("://").map_or(0, |at| at + 3);
-    let rest = unescaped(&blurred[after_scheme..]);
+    let after_scheme = normalized.find("://").map_or(0, |at| at + 3);
+    let rest = unescaped(&normalized[after_scheme..]);
     let (path, query) = rest.split_once('?').unwrap_or((&rest, ""));
     let mut plain = String::with_capacity(rest.len());
     for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
@@ -75,22 +75,22 @@ mod tests {
     #[case("https://a.example/~x", "https://a.example/%7Ex")]
     #[case("https://a.example/x%2fy", "https://a.example/%58%2Fy")]
     fn what_looks_alike_blurs_into_one(#[case] one: &str, #[case] other: &str) {
-        assert_eq!(blurred(one), blurred(other));
+        assert_eq!(normalized(one), normalized(other));
     }
 
     #[test]
     fn what_differs_stays_apart() {
         assert_ne!(
-            blurred("https://a.example/x"),
-            blurred("https://a.example/y")
+            normalized("https://a.example/x"),
+            normalized("https://a.example/y")
         );
         assert_ne!(
-            blurred("https://a.example:80/"),
-            blurred("https://a.example/")
+            normalized("https://a.example:80/"),
+            normalized("https://a.example/")
         );
         assert_ne!(
-            blurred("https://a.example/?x/"),
-            blurred("https://a.example/?x")
+            normalized("https://a.example/?x/"),
+            normalized("https://a.example/?x")
         );
     }
 }

@@ -1,26 +1,26 @@
 //! Accounts: where credentials come from.
 
-use super::code;
-use super::keys::mistyped;
-use super::name::is_account_id;
-use super::raw::{self, Anything, EnvironmentVariables, Fields, Loose, Secretive, Text};
-use super::report::Reader;
-use super::source::{At, Span};
+use super::fields::mistyped;
+use super::reader::Reader;
+use crate::config::code;
+use crate::config::name::is_account_id;
+use crate::config::raw::{self, AnyValue, EnvironmentVariables, Fields, MaybeSecret, Text, Value};
+use crate::config::yaml::{Span, Spanned};
 use crate::diag::Place;
 use crate::model::{Account, AccountId, AccountName, AccountSource, CredentialVariables};
 
 impl Reader<'_> {
-    /// A declared account, and the place of its `formerly`.
-    pub(super) fn account(
+    /// A declared account, `None` when it has an error, and the place of its `formerly`.
+    pub(crate) fn account(
         &mut self,
-        value: At<Loose<Fields<'_, raw::Account<'_>>>>,
+        value: Spanned<Value<Fields<'_, raw::Account<'_>>>>,
     ) -> (Option<Account>, Option<Place>) {
         let Some(value) = self.expect(format_args!("an account"), value) else {
             return (None, None);
         };
         let span = value.span;
-        // Of one with a misspelt key it is not known where its credentials come from.
-        let sound = value.value.strays.is_empty();
+        // A misspelt field may be the one that names the source of its credentials.
+        let is_complete = value.value.unexpected.is_empty();
         let raw::Account {
             profile,
             env,
@@ -35,7 +35,7 @@ impl Reader<'_> {
         });
         let place = formerly.as_ref().map(|(_, place)| *place);
         let expect_account_id = self.account_id(expect_account_id);
-        let account = source.filter(|_| sound).map(|source| Account {
+        let account = source.filter(|_| is_complete).map(|source| Account {
             source,
             formerly: formerly.map(|(name, _)| AccountName::new(name)),
             expect_account_id,
@@ -43,8 +43,8 @@ impl Reader<'_> {
         (account, place)
     }
 
-    fn account_id(&mut self, value: Option<At<Loose<Text<'_>>>>) -> Option<AccountId> {
-        let At { value, span, .. } = self.text("expect_account_id", value)?;
+    fn account_id(&mut self, value: Option<Spanned<Value<Text<'_>>>>) -> Option<AccountId> {
+        let Spanned { value, span, .. } = self.text("expect_account_id", value)?;
         if is_account_id(&value) {
             return Some(AccountId::new(value));
         }
@@ -57,13 +57,12 @@ impl Reader<'_> {
         None
     }
 
-    /// Where an account's credentials come from.
     fn source(
         &mut self,
         span: Span,
-        profile: Option<At<Loose<Text<'_>>>>,
-        env: Option<At<Loose<Secretive<'_, EnvironmentVariables<'_>>>>>,
-        assume_role: Option<At<Loose<Anything>>>,
+        profile: Option<Spanned<Value<Text<'_>>>>,
+        env: Option<Spanned<Value<MaybeSecret<'_, EnvironmentVariables<'_>>>>>,
+        assume_role: Option<Spanned<Value<AnyValue>>>,
     ) -> Option<AccountSource> {
         if let Some(assume_role) = assume_role {
             for bytes in assume_role.scalars() {
@@ -97,17 +96,17 @@ impl Reader<'_> {
         }
     }
 
-    /// The variables that hold an account's credentials. When anything is wrong, all of them are
-    /// hidden: perhaps the credentials themselves were written there.
+    /// The variables that hold an account's credentials. After any error all of them are hidden: they may be the
+    /// credentials themselves.
     fn credentials(
         &mut self,
-        value: At<Loose<Secretive<'_, EnvironmentVariables<'_>>>>,
+        value: Spanned<Value<MaybeSecret<'_, EnvironmentVariables<'_>>>>,
     ) -> Option<CredentialVariables> {
-        let At { value, span, text } = self.field("env", Some(value))?;
+        let Spanned { value, span, bytes } = self.field("env", Some(value))?;
         let fields = match value {
-            Secretive::Is(fields) => *fields,
-            Secretive::Not(other) => {
-                for bytes in other.scalars(text) {
+            MaybeSecret::Mapping(fields) => *fields,
+            MaybeSecret::Other(other) => {
+                for bytes in other.scalars(bytes) {
                     self.hide(bytes);
                 }
                 self.error(
@@ -119,18 +118,18 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let sound = fields.strays.is_empty();
-        let mistyped = ["secret_id", "secret_key"].map(|key| mistyped(&fields.strays, key));
+        let is_complete = fields.unexpected.is_empty();
+        let mistyped = ["secret_id", "secret_key"].map(|key| mistyped(&fields.unexpected, key));
         let variables = self.fields("`env` of an account", fields);
-        let texts = [
+        let all_bytes = [
             &variables.secret_id,
             &variables.secret_key,
             &variables.token,
         ]
-        .map(|value| value.as_ref().map(|value| value.text));
+        .map(|value| value.as_ref().map(|value| value.bytes));
         let credentials = self.variables(variables, span, mistyped);
-        if credentials.is_none() || !sound {
-            for bytes in texts.into_iter().flatten() {
+        if credentials.is_none() || !is_complete {
+            for bytes in all_bytes.into_iter().flatten() {
                 self.hide(bytes);
             }
         }
@@ -184,7 +183,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether this is a `SecretId` of the vendor rather than somebody's name for a variable.
+/// Whether this is a `SecretId` of Tencent Cloud rather than the name of a variable.
 fn looks_like_secret_id(text: &str) -> bool {
     text.starts_with("AKID") && text.len() > 20 && !text.contains('_')
 }

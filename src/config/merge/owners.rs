@@ -1,31 +1,42 @@
-//! One callback, one owner: no two organizations of the file are the same one to eSign, and no two
-//! accounts are the same set of credentials.
+//! One owner for each callback: no two organizations of the files are the same organization to eSign, and no two
+//! accounts have the same credentials.
 //!
-//! An add under one name and a delete under the other would erase the callback, so what can be seen
-//! in the file is an error here. What only the credentials themselves tell is checked before the
-//! first call.
+//! Otherwise an add under one name and a delete under the other would remove the callback. What only the credentials
+//! tell is checked before the first call.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use super::code;
-use super::merge::{DeclaredAccount, Merge};
+use super::accounts::{Accounts, DeclaredAccount};
+use super::locations::Locations;
+use crate::config::code;
+use crate::config::report::Report;
 use crate::diag::{Code, Place};
-use crate::model::{Account, AccountName, Organization, Scope};
+use crate::model::{Account, AccountName, AccountSource, Organization, Scope};
 
-impl Merge<'_> {
-    pub(super) fn owners(&mut self, organizations: &[Organization]) {
-        self.distinct_scopes(organizations);
-        self.distinct_accounts(organizations);
-        self.former_names(organizations);
+/// All organizations and accounts, and where problems are reported.
+#[derive(Debug)]
+pub(super) struct Owners<'o> {
+    pub(super) organizations: &'o [Organization],
+    pub(super) accounts: &'o Accounts,
+    pub(super) locations: Locations<'o>,
+    pub(super) report: &'o mut Report,
+}
+
+impl Owners<'_> {
+    pub(super) fn check(mut self) {
+        self.distinct_scopes();
+        self.distinct_accounts();
+        self.former_names();
     }
 
-    fn distinct_scopes(&mut self, organizations: &[Organization]) {
-        // Of those without an operator more may be wrong, what tells them apart too.
-        let whole = |one: &&Organization| !one.operator.as_str().is_empty();
-        // Equal ones have equal hashes, and numbers are sorted in a tenth of the time.
-        let mut by_hash: Vec<_> = organizations
+    fn distinct_scopes(&mut self) {
+        // An organization without an operator has an error, perhaps in what distinguishes it.
+        let is_valid = |one: &&Organization| !one.operator.as_str().is_empty();
+        // Numbers are sorted ten times faster than scopes.
+        let mut by_hash: Vec<_> = self
+            .organizations
             .iter()
-            .filter(whole)
+            .filter(is_valid)
             .map(|organization| {
                 let mut hasher = DefaultHasher::new();
                 identity(&organization.scope).hash(&mut hasher);
@@ -59,7 +70,7 @@ impl Merge<'_> {
                 "`{}` and `{}` ({}) are the same organization to eSign{though}",
                 second.handle,
                 first.handle,
-                self.name_of(first.place)
+                self.locations.of(first.place)
             );
             let length = width(second.handle.as_str());
             self.report.error(
@@ -74,16 +85,16 @@ impl Merge<'_> {
 
     /// Two names for one source of credentials are two names for one account. `default` counts only
     /// when it is declared or used.
-    fn distinct_accounts(&mut self, organizations: &[Organization]) {
+    fn distinct_accounts(&mut self) {
         let mut sources: Vec<(&AccountName, &Account, Place)> = self
             .accounts
             .iter()
             .filter_map(|(name, declared)| Some((name, declared.account.as_ref()?, declared.place)))
             .collect();
         let default = AccountName::default_account();
-        let implicit = Account::of(crate::model::AccountSource::Default {});
+        let implicit = Account::of(AccountSource::Default {});
         if !self.accounts.contains_key(&default)
-            && let Some(user) = user_of(&default, organizations)
+            && let Some(user) = user_of(&default, self.organizations)
         {
             sources.push((&default, &implicit, user.place));
         }
@@ -120,7 +131,7 @@ impl Merge<'_> {
     }
 
     /// A former name belongs to one account, and is no account any more.
-    fn former_names(&mut self, organizations: &[Organization]) {
+    fn former_names(&mut self) {
         let mut former: Vec<(&AccountName, &AccountName, Place)> = self
             .accounts
             .iter()
@@ -149,12 +160,12 @@ impl Merge<'_> {
                     format!("`{old}` is declared, so it can't be the former name of `{name}`"),
                     "remove its declaration, or this line",
                 )
-            } else if let Some(user) = user_of(old, organizations) {
+            } else if let Some(user) = user_of(old, self.organizations) {
                 (
                     format!(
                         "`{old}` is the former name of `{name}`, but `{}` ({}) uses it",
                         user.handle,
-                        self.name_of(user.place)
+                        self.locations.of(user.place)
                     ),
                     "set `account:` of that organization to the new name",
                 )

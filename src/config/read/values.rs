@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::code;
-use super::keys::listed;
-use super::name::{closest, is_id, is_name, shown};
-use super::names::Names;
-use super::placeholder;
-use super::raw::{Kind, List, Loose, Reference, Secretive, Text};
-use super::report::Reader;
-use super::secret::{is_reserved, is_variable};
-use super::source::At;
+use super::reader::Reader;
+use super::templates::Names;
+use crate::config::code;
+use crate::config::name::{closest, is_id, is_name, is_variable, listed, shown};
+use crate::config::placeholder;
+use crate::config::raw::{Kind, List, MaybeSecret, Reference, Text, Value};
+use crate::config::secret::is_reserved;
+use crate::config::yaml::Spanned;
 use crate::diag::Place;
 use crate::model::{Adoption, Environment, OperatorId};
 use crate::secret::SecretReference;
@@ -21,12 +20,12 @@ const USER_ID_LENGTH: usize = 32;
 
 impl Reader<'_> {
     /// The id of something at eSign.
-    pub(super) fn id(
+    pub(crate) fn id(
         &mut self,
         name: &str,
-        value: Option<At<Loose<Text<'_>>>>,
+        value: Option<Spanned<Value<Text<'_>>>>,
     ) -> Option<Arc<str>> {
-        let At { value, span, .. } = self.text(name, value)?;
+        let Spanned { value, span, .. } = self.text(name, value)?;
         if let Some(placeholder) = placeholder::in_secret(&value) {
             let message = format!(
                 "`{name}` has `{}`, a placeholder, in the place of an id",
@@ -49,9 +48,9 @@ impl Reader<'_> {
     }
 
     /// The employee in whose name calls are made, with its place.
-    pub(super) fn operator(
+    pub(crate) fn operator(
         &mut self,
-        value: Option<At<Loose<Text<'_>>>>,
+        value: Option<Spanned<Value<Text<'_>>>>,
     ) -> Option<(OperatorId, Place)> {
         let place = self.place(value.as_ref()?.span);
         let id = self.id("operator", value)?;
@@ -73,7 +72,7 @@ impl Reader<'_> {
     }
 
     /// A name that people choose.
-    pub(super) fn name(&mut self, what: &str, value: &At<Cow<'_, str>>) -> Option<Arc<str>> {
+    pub(crate) fn name(&mut self, what: &str, value: &Spanned<Cow<'_, str>>) -> Option<Arc<str>> {
         if is_name(&value.value) {
             return Some(Arc::from(value.value.as_ref()));
         }
@@ -92,10 +91,10 @@ impl Reader<'_> {
     fn word<T: Copy>(
         &mut self,
         name: &str,
-        value: Option<At<Loose<Text<'_>>>>,
+        value: Option<Spanned<Value<Text<'_>>>>,
         words: &[(&str, T)],
     ) -> Option<(T, Place)> {
-        let At { value, span, .. } = self.text(name, value)?;
+        let Spanned { value, span, .. } = self.text(name, value)?;
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == value) {
             return Some((*meaning, self.place(span)));
         }
@@ -113,9 +112,9 @@ impl Reader<'_> {
         None
     }
 
-    pub(super) fn environment(
+    pub(crate) fn environment(
         &mut self,
-        value: Option<At<Loose<Text<'_>>>>,
+        value: Option<Spanned<Value<Text<'_>>>>,
     ) -> Option<(Environment, Place)> {
         let words = [Environment::Production, Environment::Test];
         self.word(
@@ -125,29 +124,29 @@ impl Reader<'_> {
         )
     }
 
-    pub(super) fn adoption(
+    pub(crate) fn adoption(
         &mut self,
-        value: Option<At<Loose<Text<'_>>>>,
+        value: Option<Spanned<Value<Text<'_>>>>,
     ) -> Option<(Adoption, Place)> {
         let words = [("keep", Adoption::Keep), ("replace", Adoption::Replace)];
         self.word("adoption", value, &words)
     }
 
     /// Where the value of `name` (`key` or `token`) comes from.
-    pub(super) fn reference(
+    pub(crate) fn reference(
         &mut self,
         name: &str,
-        value: Option<At<Loose<Secretive<'_, Reference<'_>>>>>,
+        value: Option<Spanned<Value<MaybeSecret<'_, Reference<'_>>>>>,
         names: Names<'_>,
     ) -> Option<(SecretReference, Place)> {
-        let At { value, span, text } = self.field(name, value)?;
+        let Spanned { value, span, bytes } = self.field(name, value)?;
         let fields = match value {
-            Secretive::Is(fields) => *fields,
-            Secretive::Not(literal) => {
-                for bytes in literal.scalars(text) {
+            MaybeSecret::Mapping(fields) => *fields,
+            MaybeSecret::Other(literal) => {
+                for bytes in literal.scalars(bytes) {
                     self.hide(bytes);
                 }
-                let (code, message) = if literal.scalar {
+                let (code, message) = if literal.is_scalar {
                     let message = format!("`{name}` holds a secret in clear text");
                     (code::LITERAL_SECRET, message)
                 } else {
@@ -158,16 +157,16 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let strays = fields.strays.len();
+        let unexpected = fields.unexpected.len();
         let reference = self.fields("a secret reference", fields);
-        let Reference { env, file, command } = self.fill_reference(reference, names);
+        let Reference { env, file, command } = self.substitute_in_reference(reference, names);
         let given = [env.is_some(), file.is_some(), command.is_some()];
         let reference = match given.iter().filter(|given| **given).count() {
             1 => self
                 .variable_reference(env)
                 .or_else(|| self.file_reference(file))
                 .or_else(|| self.command_reference(command))?,
-            0 if strays > 0 => return None,
+            0 if unexpected > 0 => return None,
             _ => {
                 let message = format!("`{name}` must have exactly one of `env`, `file`, `command`");
                 let help = Some(write_a_reference(name));
@@ -180,9 +179,9 @@ impl Reader<'_> {
 
     fn variable_reference(
         &mut self,
-        value: Option<At<Loose<Text<'_>>>>,
+        value: Option<Spanned<Value<Text<'_>>>>,
     ) -> Option<SecretReference> {
-        let At { value, span, .. } = self.variable("env", value)?;
+        let Spanned { value, span, .. } = self.variable("env", value)?;
         if is_reserved(&value) {
             self.error(
                 span,
@@ -198,28 +197,24 @@ impl Reader<'_> {
     }
 
     /// The name of an environment variable. What is none may be the secret itself.
-    pub(super) fn variable<'t>(
+    pub(crate) fn variable<'t>(
         &mut self,
         name: &str,
-        value: Option<At<Loose<Text<'t>>>>,
-    ) -> Option<At<Cow<'t, str>>> {
+        value: Option<Spanned<Value<Text<'t>>>>,
+    ) -> Option<Spanned<Cow<'t, str>>> {
         let value = value?;
-        let (bytes, span) = (value.text, value.span);
+        let (bytes, span) = (value.bytes, value.span);
         match value.value {
-            Loose::Not(Kind::Nothing | Kind::Unresolved) => {
+            Value::WrongType(Kind::Null | Kind::Unresolved) => {
                 self.text(name, Some(value));
                 return None;
             }
-            Loose::Is(Text(value)) if is_variable(&value) => {
-                return Some(At {
-                    value,
-                    span,
-                    text: bytes,
-                });
+            Value::Valid(Text(value)) if is_variable(&value) => {
+                return Some(Spanned { value, span, bytes });
             }
-            Loose::Is(_) => self.hide(bytes),
+            Value::Valid(_) => self.hide(bytes),
             // Of a list or mapping, only the beginning is known.
-            Loose::Not(_) => self.hide_line_from(bytes.0),
+            Value::WrongType(_) => self.hide_line_from(bytes.0),
         }
         self.error(
             span,
@@ -233,8 +228,11 @@ impl Reader<'_> {
         None
     }
 
-    fn file_reference(&mut self, value: Option<At<Loose<Text<'_>>>>) -> Option<SecretReference> {
-        let At { value, span, .. } = self.text("file", value)?;
+    fn file_reference(
+        &mut self,
+        value: Option<Spanned<Value<Text<'_>>>>,
+    ) -> Option<SecretReference> {
+        let Spanned { value, span, .. } = self.text("file", value)?;
         if value.is_empty() {
             let message = "`file` must be the path of a file";
             self.error(span, code::SECRET_REFERENCE, message, None);
@@ -245,9 +243,9 @@ impl Reader<'_> {
 
     fn command_reference(
         &mut self,
-        value: Option<At<Loose<List<Text<'_>>>>>,
+        value: Option<Spanned<Value<List<Text<'_>>>>>,
     ) -> Option<SecretReference> {
-        let At { value, span, .. } = self.field("command", value)?;
+        let Spanned { value, span, .. } = self.field("command", value)?;
         let count = value.0.len();
         let words: Vec<_> = value
             .0

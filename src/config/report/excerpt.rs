@@ -1,4 +1,4 @@
-//! From a place in a file to the lines that show it, with everything secret blanked out.
+//! The line of a file that a message shows, with secrets masked.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use crate::diag::{Place, Snippet};
 use crate::model::credentials_in;
 
-/// How many characters of a line are shown before the marked text, and from it on. A line may hold
+/// How many characters of a line are shown before the start of the marked text and from there on. A line may hold
 /// a whole file.
 const BEFORE: usize = 100;
 const AFTER: usize = 160;
 
-/// Walks through a text once, from place to place.
+/// Finds the byte offsets of places in ascending order, in one pass over a text.
 #[derive(Debug)]
 pub(super) struct Cursor<'t> {
     text: &'t str,
@@ -30,8 +30,8 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The byte offset of a place that is not before the last one asked for. A place that is not in
-    /// the text leads to the end of its line, or of the text.
+    /// The byte offset of a place that is not before the previous one. For a place outside the text it is the
+    /// end of its line, or of the text.
     pub(super) fn seek(&mut self, line: u32, column: u32) -> usize {
         while self.line < line {
             let Some(end) = next_line(self.text, self.offset) else {
@@ -53,7 +53,7 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// Where the line after the one at `from` begins, as YAML counts lines.
+/// The offset of the line after the one at `from`, with the line breaks of YAML.
 fn next_line(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let end = from
@@ -72,7 +72,7 @@ const fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r')
 }
 
-/// The line at `offset`, around it, with the bytes of `hidden` (sorted by start) blanked out.
+/// The part of a line around `offset`. `hidden` bytes (from [`disjoint`]) and credentials in URLs are masked.
 pub(super) fn excerpt(
     file: &Arc<str>,
     text: &str,
@@ -123,7 +123,7 @@ pub(super) fn excerpt(
     }
 }
 
-/// How far before what is shown a URL may begin that reaches into it, in bytes.
+/// How many bytes before the shown text are searched for the start of a URL.
 const REACH: usize = 2_048;
 
 /// The most bytes that are shown.
@@ -147,7 +147,7 @@ fn in_urls(text: &str, start: usize) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// Disjoint, sorted byte ranges, asked for rising offsets.
+/// Whether offsets, in ascending order, are in disjoint and sorted ranges.
 struct Mask<'h> {
     ranges: &'h [(u32, u32)],
 }
@@ -172,7 +172,7 @@ impl<'h> Mask<'h> {
     }
 }
 
-/// Sorts ranges and makes them disjoint, as [`excerpt`] wants them.
+/// Sorts ranges and merges those that overlap.
 pub(super) fn disjoint(mut ranges: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     ranges.retain(|(from, to)| from < to);
     ranges.sort_unstable();

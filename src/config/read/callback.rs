@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use super::accept::Accepted;
-use super::keys::mistyped;
-use super::names::Names;
-use super::organization::Secrets;
-use super::raw::{Callback, CallbackFields, List, Loose, Text};
-use super::report::Reader;
-use super::source::{At, Span};
-use super::url::Fault;
-use super::{code, url};
+use super::fields::mistyped;
+use super::reader::Reader;
+use super::secret_table::SecretTable;
+use super::templates::Names;
+use crate::config::raw::{Callback, CallbackFields, List, Text, Value};
+use crate::config::report::Acceptance;
+use crate::config::url::UrlError;
+use crate::config::yaml::{ByteRange, Span, Spanned};
+use crate::config::{code, url};
 use crate::diag::Place;
 use crate::model::{self, CallbackUrl};
 
 impl Reader<'_> {
     /// Reads a list of callbacks, of the organization with these names. They are sorted by URL.
-    pub(super) fn callbacks(
+    pub(crate) fn callbacks(
         &mut self,
-        list: Option<At<Loose<List<Callback<'_>>>>>,
+        list: Option<Spanned<Value<List<Callback<'_>>>>>,
         names: Names<'_>,
-        accepted: &[Accepted],
-        secrets: &mut Secrets,
+        accepted: &[Acceptance],
+        secrets: &mut SecretTable,
     ) -> Vec<model::Callback> {
         let Some(list) = self.field("callbacks", list) else {
             return Vec::new();
@@ -46,18 +46,18 @@ impl Reader<'_> {
 
     fn callback(
         &mut self,
-        item: At<Callback<'_>>,
+        item: Spanned<Callback<'_>>,
         names: Names<'_>,
-        accepted: &[Accepted],
-        secrets: &mut Secrets,
+        accepted: &[Acceptance],
+        secrets: &mut SecretTable,
     ) -> Option<model::Callback> {
-        let At { value, span, text } = item;
+        let Spanned { value, span, bytes } = item;
         let fields = match value {
             Callback::Short(url) => {
-                let url = self.filled(url, span, names.in_url())?;
+                let url = self.substitute(url, span, names.in_url())?;
                 let place = self.place(span);
-                self.report.acceptances.hold_at(place, accepted);
-                return self.url(url, span, text).map(|url| model::Callback {
+                self.report.acceptances.apply_at(place, accepted);
+                return self.url(url, span, bytes).map(|url| model::Callback {
                     url,
                     key: None,
                     token: None,
@@ -69,7 +69,7 @@ impl Reader<'_> {
             }
             Callback::Full(fields) => *fields,
         };
-        let is_mistyped = |name| mistyped(&fields.strays, name);
+        let is_mistyped = |name| mistyped(&fields.unexpected, name);
         let names_url = is_mistyped("url");
         let (names_key, names_token) = (is_mistyped("key"), is_mistyped("token"));
         let CallbackFields {
@@ -91,27 +91,27 @@ impl Reader<'_> {
         let token = self.reference("token", token, names);
         let enabled = self.field("enabled", enabled);
         let protect = self.field("protect", protect);
-        let description = self.fill(description, names.as_they_are());
+        let description = self.substitute_in(description, names.verbatim());
         let description = self.text("description", description);
         let own = self.accept(accept);
-        let At { value, span, text } = url?;
-        let value = self.filled(value, span, names.in_url());
+        let Spanned { value, span, bytes } = url?;
+        let value = self.substitute(value, span, names.in_url());
         let place = self.place(span);
         let used_at = [key.as_ref(), token.as_ref()].map(|it| it.map(|(_, place)| *place));
         for place in used_at.into_iter().flatten().chain([place]) {
-            self.report.acceptances.hold_at(place, &own);
-            self.report.acceptances.hold_at(place, accepted);
+            self.report.acceptances.apply_at(place, &own);
+            self.report.acceptances.apply_at(place, accepted);
         }
         if names_key && key.is_none() {
-            self.report.excuse(place, code::NO_KEY);
+            self.report.suppress(place, code::NO_KEY);
         }
         if names_token && token.is_none() {
-            self.report.excuse(place, code::NO_TOKEN);
+            self.report.suppress(place, code::NO_TOKEN);
         }
         Some(model::Callback {
-            url: self.url(value?, span, text)?,
-            key: key.map(|(reference, place)| secrets.number(reference, place)),
-            token: token.map(|(reference, place)| secrets.number(reference, place)),
+            url: self.url(value?, span, bytes)?,
+            key: key.map(|(reference, place)| secrets.intern(reference, place)),
+            token: token.map(|(reference, place)| secrets.intern(reference, place)),
             enabled: enabled.is_none_or(|flag| flag.value.0),
             protect: protect.is_some_and(|flag| flag.value.0),
             description: description.map(|text| Arc::from(text.value)),
@@ -119,28 +119,28 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn url(
+    pub(crate) fn url(
         &mut self,
         url: Text<'_>,
         span: Span,
-        text: (u32, u32),
+        bytes: ByteRange,
     ) -> Option<CallbackUrl> {
         let Text(url) = url;
-        let faults = url::faults(&url);
-        if faults.is_empty() {
+        let errors = url::errors(&url);
+        if errors.is_empty() {
             return Some(CallbackUrl::new(url));
         }
-        self.hide_in_url(&url, text, &faults);
-        for fault in faults {
-            let help = fault.help.map(str::to_owned);
-            self.error(span, fault.code, fault.message, help);
+        self.hide_in_url(&url, bytes, &errors);
+        for error in errors {
+            let help = error.help.map(str::to_owned);
+            self.error(span, error.code, error.message, help);
         }
         None
     }
 
     /// Hides what of a wrong URL may be secret: user name and password, what follows white space
     /// (perhaps the next key), and all of it when it has nothing of a URL.
-    fn hide_in_url(&mut self, url: &str, (start, end): (u32, u32), faults: &[Fault]) {
+    fn hide_in_url(&mut self, url: &str, (start, end): ByteRange, errors: &[UrlError]) {
         let Some(written) = self.text.get(start as usize..end as usize) else {
             return;
         };
@@ -162,13 +162,13 @@ impl Reader<'_> {
         {
             self.hide((small(at + host.len() + 1), small(at + authority.len())));
         }
-        let no_scheme = faults.iter().any(|fault| fault.code == code::SCHEME);
+        let no_scheme = errors.iter().any(|error| error.code == code::SCHEME);
         if no_scheme && !written[..space].contains('.') {
             self.hide((start, end));
         }
     }
 
-    pub(super) fn twice(&mut self, url: &CallbackUrl, again: Place, first: Place) {
+    pub(crate) fn twice(&mut self, url: &CallbackUrl, again: Place, first: Place) {
         let length = u32::try_from(url.as_str().len()).unwrap_or(u32::MAX);
         self.report.error(
             again,
