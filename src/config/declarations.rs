@@ -28,7 +28,7 @@ pub(super) fn check_given(variables: &Variables, given: &Given, report: &mut Rep
                 Place::default(),
                 1,
                 code::UNKNOWN_VARIABLE,
-                format!("--var {}: no such variable", shown(name)),
+                format!("--var {}: unknown variable", shown(name)),
                 Some(variables.suggestion(name)),
             );
         }

@@ -108,11 +108,14 @@ fn too_large(source: &Source) -> Option<YamlError> {
     (source.text.len() > MAX_BYTES).then(|| YamlError {
         code: code::TOO_LARGE,
         message: format!(
-            "this file has {} MiB; at most {} are read",
+            "this file has {} MiB; at most {} MiB are allowed",
             source.text.len().div_ceil(1 << 20),
             MAX_BYTES >> 20
         ),
-        help: Some("split it into several in a directory and pass that with -f".to_owned()),
+        help: Some(
+            "split it into several files in a directory, and pass the directory with `-f`"
+                .to_owned(),
+        ),
         span: None,
     })
 }
@@ -136,7 +139,7 @@ fn not_text(source: &Source, text: &str) -> Option<YamlError> {
     if let Some(at) = text.bytes().position(|byte| byte == 0) {
         return Some(YamlError {
             code: code::CONTROL_CHARACTER,
-            message: "this file holds a NUL character; it may be damaged or not a text file"
+            message: "this file contains a NUL character; it may be damaged or not a text file"
                 .to_owned(),
             help: None,
             span: Some(span_at(text, at)),
@@ -145,10 +148,10 @@ fn not_text(source: &Source, text: &str) -> Option<YamlError> {
     (text.len() < bytes.len()).then(|| YamlError {
         code: code::NOT_UTF8,
         message: format!(
-            "this file is not UTF-8: after this place comes the byte 0x{:02x}",
+            "this file is not UTF-8: the next byte is 0x{:02x}",
             bytes[text.len()]
         ),
-        help: Some("save it as UTF-8; Chinese text saved as GBK looks like this".to_owned()),
+        help: Some("save it as UTF-8; it may be Chinese text in GBK".to_owned()),
         span: Some(span_at(text, text.len())),
     })
 }

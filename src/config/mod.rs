@@ -130,9 +130,8 @@ fn no_files() -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
         code: code::NO_FILES,
-        message: "there is no configuration file: the directory holds no `*.yaml` or `*.yml`"
-            .to_owned(),
+        message: "no configuration file: the directory has no `*.yaml` or `*.yml`".to_owned(),
         snippet: None,
-        help: Some("`ess-callbacks init` writes one to begin with".to_owned()),
+        help: Some("run `ess-callbacks init` to create one".to_owned()),
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn check(desired: &Desired, others: &[OtherConfiguration], report: &m
                 other.environment.as_str(),
                 other.name
             ),
-            "the receiver can't tell real messages from those of the test environment; give each environment a URL",
+            "the receiver can't tell real messages from those of the test environment; use a different URL in each environment",
         );
     }
 }

@@ -1,14 +1,14 @@
-//! Text that was meant to be replaced before it got here: `${HOST}`, `{{ host }}`, `<id>`, `%NAME%`,
-//! `REPLACE_ME`, `null`.
+//! Placeholders that were probably meant to be replaced: `${HOST}`, `{{ host }}`, `<id>`, `%NAME%`, `REPLACE_ME`,
+//! `null`.
 
 use super::name::is_variable;
 
-/// How a placeholder is written. Named in messages in place of its text, which may be part of a secret.
+/// A form of placeholder. Messages show the form and not the text, which may be part of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Placeholder {
     /// `${X}` or `$(X)`.
     Dollar,
-    /// `$X`, as the whole of a secret.
+    /// `$X`, as the whole secret.
     Variable,
     /// `{{x}}`.
     Moustache,
@@ -18,12 +18,12 @@ pub(super) enum Placeholder {
     Angle,
     /// `%NAME%`.
     Percent,
-    /// A word that stands for a value.
+    /// A word instead of a value, such as `changeme`.
     Word(&'static str),
 }
 
 impl Placeholder {
-    /// How it is written, for a message.
+    /// For messages.
     pub(super) const fn written(self) -> &'static str {
         match self {
             Self::Dollar => "${…}",
@@ -37,7 +37,7 @@ impl Placeholder {
     }
 }
 
-/// Words that templates and programs write where a value is missing, as [`plain`] gives them.
+/// Words that templates and programs write for a missing value, in the form of [`plain`].
 const WORDS: [&str; 7] = [
     "null",
     "undefined",
@@ -48,7 +48,7 @@ const WORDS: [&str; 7] = [
     "none",
 ];
 
-/// What in this URL was meant to be replaced.
+/// The placeholder in this URL, if there is one.
 pub(super) fn in_url(url: &str) -> Option<Placeholder> {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let rest = &url[after_scheme..];
@@ -64,11 +64,11 @@ pub(super) fn in_url(url: &str) -> Option<Placeholder> {
     rest.split(['/', '?', '&', '=', '.', ':', ';', ','])
         .filter(|part| part.len() >= 4 && part.len() <= 24)
         .find_map(word)
-        // A path may say `/none`; only these are never meant.
+        // `/none` may be intended.
         .filter(|found| *found != Placeholder::Word("none"))
 }
 
-/// What in this secret was meant to be replaced.
+/// The placeholder in this secret, if there is one.
 pub(super) fn in_secret(text: &str) -> Option<Placeholder> {
     let text = text.trim();
     let inner = |open: char, close: char| {
@@ -109,7 +109,7 @@ fn anywhere(text: &str) -> Option<Placeholder> {
     }
 }
 
-/// Whether a name stands between two characters somewhere.
+/// Whether there is a name between two characters.
 fn between(text: &str, open: char, close: char) -> bool {
     text.split(open).skip(1).any(|rest| {
         rest.split_once(close)
@@ -117,7 +117,7 @@ fn between(text: &str, open: char, close: char) -> bool {
     })
 }
 
-/// Whether a name stands between percent signs. Escapes have two digits between theirs.
+/// Whether there is a name between percent signs; escapes have two digits there.
 fn percent(text: &str) -> bool {
     text.split('%').skip(1).any(|inner| {
         inner.len() >= 3
@@ -147,7 +147,7 @@ fn word(text: &str) -> Option<Placeholder> {
         .map(|word| Placeholder::Word(word))
 }
 
-/// A short text without case and separators.
+/// A short text in lower case and without separators.
 pub(super) fn plain(text: &str) -> Option<String> {
     (text.is_ascii() && text.len() <= 40).then(|| {
         text.chars()

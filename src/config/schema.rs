@@ -1,9 +1,8 @@
-//! callbacks.schema.json, made from the types that read callbacks.yaml.
+//! callbacks.schema.json, generated from the types that read callbacks.yaml.
 //!
-//! It accepts and rejects what the parser does, but for what a JSON Schema can't say: that an
-//! account or a variable exists, that an operator is named at all, that URLs, handles and scopes are distinct,
-//! whether a port or an IP address is in range, and that in a directory `version`, `environment` and
-//! `organizations` may stand in another file.
+//! It accepts what the parser accepts, except for what a JSON Schema can't express: that an account or a variable
+//! exists, that there is an operator, that URLs, handles and scopes are distinct, that a port or an IP address is in
+//! range, and that in a directory `version`, `environment` and `organizations` may be in another file.
 
 use std::borrow::Cow;
 
@@ -19,10 +18,9 @@ use super::raw::{
 use super::url;
 use super::yaml::Spanned;
 
-/// Text that refers to a variable.
+/// Matches text with a reference to a variable.
 const REFERENCE: &str = r"(^|[^$])\$\{[A-Za-z_][A-Za-z0-9_]*\}";
 
-/// The JSON Schema of callbacks.yaml.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft07();
     let mut schema = settings
@@ -33,8 +31,7 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// A key that may be missing may not be null; formats of Rust's numbers and line breaks of its
-/// comments mean nothing to others.
+/// Removes what only matters to Rust: `null` for optional fields, formats of numbers, line breaks of comments.
 fn tidy(schema: &mut Schema) {
     schema.remove("format");
     if let Some(Value::String(description)) = schema.get_mut("description") {
@@ -61,7 +58,7 @@ fn tidy(schema: &mut Schema) {
     }
 }
 
-/// Text of a certain form may come from a variable, and then its form is not known here.
+/// Allows a reference to a variable wherever text must match a pattern or a list.
 fn or_a_variable(schema: &mut Schema) {
     let is_text = |kind: &Value| {
         kind == "string"
@@ -81,7 +78,7 @@ fn or_a_variable(schema: &mut Schema) {
     }
 }
 
-/// A type that looks in the schema like another.
+/// Gives a type the schema of another type.
 macro_rules! like {
     (for<$($generics:ident)?> $name:ty => $other:ty) => {
         impl$(<$generics: JsonSchema>)? JsonSchema for $name {

@@ -1,12 +1,11 @@
-//! Which URLs are easily taken for each other.
+//! URLs that are nearly the same.
 
 use std::borrow::Cow;
 
 use super::url::{authority, is_http};
 
-/// What `url` has in common with all URLs that are easily taken for it: equal for those that differ
-/// only in case, default port, slashes and `.` in the path, an empty query, needless escapes, or http
-/// and https.
+/// A form that is equal for URLs that differ only in case, default port, slashes and `.` in the path, an empty query,
+/// needless escapes, or http and https.
 pub(super) fn normalized(url: &str) -> String {
     let mut normalized = url.to_ascii_lowercase();
     let port = if is_http(url) { ":80" } else { ":443" };
@@ -33,7 +32,7 @@ pub(super) fn normalized(url: &str) -> String {
     plain
 }
 
-/// Without the escapes of characters that need none (RFC 3986, 2.3).
+/// Decodes the escapes of unreserved characters (RFC 3986, 2.3).
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);

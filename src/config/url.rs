@@ -1,7 +1,6 @@
-//! What a callback URL may look like.
+//! Which callback URLs are valid.
 //!
-//! A URL is compared byte for byte at eSign as far as anybody knows, so it is checked and never
-//! changed: what stands in the file is what is sent.
+//! eSign probably compares URLs byte for byte, so a URL is checked but never changed: it is sent as it is written.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,14 +12,12 @@ use super::name::{TEMPLATE_PATTERN, shown};
 use crate::diag::Code;
 use crate::model::MASK;
 
-/// In characters. A sibling field of the API documents this limit.
+/// In characters. The API documents this limit for a similar field.
 pub(super) const MAX_LENGTH: usize = 1000;
 
-/// What [`errors`] accepts, as far as a pattern can tell: whether a port or an IP address is in
-/// range, it can't.
+/// The URLs that [`errors`] accepts, except that a pattern can't check the range of a port or an IP address.
 pub(super) const PATTERN: &str = r#"^(?!.*\*\*\*)[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:[0-9]*)?([/?]([!"$&-\[\]-~]|%[0-9A-Fa-f][0-9A-Fa-f])*)?$"#;
 
-/// Something wrong with a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UrlError {
     pub(super) code: Code,
@@ -38,7 +35,7 @@ impl UrlError {
     }
 }
 
-/// The checks of the text itself. Those of the parsed URL follow when all of these pass.
+/// The checks of the text. If all of them pass, the parsed URL is checked.
 const CHECKS: &[fn(&str) -> Option<UrlError>] = &[
     white_space,
     ascii,
@@ -52,7 +49,7 @@ const CHECKS: &[fn(&str) -> Option<UrlError>] = &[
     mask,
 ];
 
-/// Everything that is wrong with `url`. No message quotes it, because it may hold a password.
+/// All errors of `url`. No message quotes it, because it may contain a password.
 pub(super) fn errors(url: &str) -> Vec<UrlError> {
     if is_ordinary(url) {
         return Vec::new();
@@ -65,8 +62,8 @@ pub(super) fn errors(url: &str) -> Vec<UrlError> {
     }
 }
 
-/// Whether `url` is of the kind nearly all are, in which nothing can be wrong. Saves most of the time
-/// that checking a hundred thousand URLs takes.
+/// Whether `url` has the usual form, in which it has no errors. This saves most of the time of checking a hundred
+/// thousand URLs.
 fn is_ordinary(url: &str) -> bool {
     url.len() <= MAX_LENGTH
         && url
@@ -76,7 +73,7 @@ fn is_ordinary(url: &str) -> bool {
         && authority(url).is_some_and(|(_, authority)| is_ordinary_host(authority))
 }
 
-/// Whether this is a host name that stands for no number, in plain letters.
+/// Whether this is a lower-case host name that can't be an IP address.
 fn is_ordinary_host(authority: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
@@ -92,17 +89,16 @@ fn is_ordinary_host(authority: &str) -> bool {
         && authority.split('.').all(label)
 }
 
-/// The schema of a URL.
 pub(super) fn schema() -> Value {
     json!({ "type": "string", "pattern": schema_pattern(), "maxLength": MAX_LENGTH })
 }
 
-/// What a URL may look like before names are put into it. Which host they make is not known here.
+/// The pattern of a URL before templates are replaced. If there is one in the host, the rest is not checked.
 pub(super) fn schema_pattern() -> String {
     format!("{PATTERN}|^[Hh][Tt][Tt][Pp][Ss]?://[^/?]*{TEMPLATE_PATTERN}")
 }
 
-/// The part with user name, password, host and port, in bytes from the beginning of `url`.
+/// The part with user name, password, host and port, and its offset in `url`.
 pub(super) fn authority(url: &str) -> Option<(usize, &str)> {
     const HTTPS: &str = "https://";
     let start = if url.starts_with(HTTPS) {
@@ -124,7 +120,7 @@ fn white_space(url: &str) -> Option<UrlError> {
         .then(|| {
             UrlError::new(
                 code::WHITE_SPACE,
-                "this URL holds white space or a control character",
+                "this URL contains white space or a control character",
                 "remove it, or write a space as `%20`",
             )
         })
@@ -137,10 +133,10 @@ fn ascii(url: &str) -> Option<UrlError> {
             UrlError::new(
                 code::NON_ASCII,
                 format!(
-                    "this URL holds `{}`, which is not ASCII",
+                    "this URL contains the non-ASCII character `{}`",
                     shown(&c.to_string())
                 ),
-                "write a host name in Punycode (`xn--…`) and a path percent-encoded (`%E4…`)",
+                "write a host name in Punycode (`xn--…`), and percent-encode a path (`%E4…`)",
             )
         })
 }
@@ -155,7 +151,7 @@ fn scheme(url: &str) -> Option<UrlError> {
         }
         Some(_) | None => Some(UrlError::new(
             code::SCHEME,
-            "a callback URL begins with `https://` (or `http://`)",
+            "a callback URL must begin with `https://` or `http://`",
             "write it in full: `https://host/path`",
         )),
     }
@@ -167,7 +163,7 @@ fn user_info(url: &str) -> Option<UrlError> {
         .then(|| {
             UrlError::new(
                 code::USER_INFO,
-                "this URL holds a user name or password",
+                "this URL contains a user name or password",
                 "remove it up to and including the `@`; protect the receiver with `token` instead",
             )
         })
@@ -198,7 +194,7 @@ fn backslash(url: &str) -> Option<UrlError> {
     url.contains('\\').then(|| {
         UrlError::new(
             code::NOT_A_URL,
-            "this is not a valid URL: it holds a backslash, which programs read differently",
+            "invalid URL: it contains a backslash, which programs interpret differently",
             "write `/`, or `%5C` where a backslash is meant",
         )
     })
@@ -210,17 +206,16 @@ fn host(url: &str) -> Option<UrlError> {
     if authority.contains('@') || authority.starts_with('[') || host.is_empty() {
         return None;
     }
-    let help = "write the real name: letters, digits, `-`, `_` and single dots; nothing replaces a wildcard or \
-                placeholder";
+    let help = "use letters, digits, `-`, `_` and single dots; wildcards and placeholders are not replaced";
     let barred =
         |c: &char| c.is_ascii_graphic() && !c.is_ascii_alphanumeric() && !"._-".contains(*c);
     if let Some(c) = host.chars().find(barred) {
-        let message = format!("the host of this URL holds `{c}`, which no host name has");
+        let message = format!("invalid host: a host name can't contain `{c}`");
         return Some(UrlError::new(code::HOST, message, help));
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     name.split('.').any(str::is_empty).then(|| {
-        let message = "the host of this URL has nothing between two dots";
+        let message = "invalid host: there is nothing between two dots";
         UrlError::new(code::HOST, message, help)
     })
 }
@@ -239,7 +234,7 @@ fn escapes(url: &str) -> Option<UrlError> {
             UrlError::new(
                 code::ESCAPE,
                 "this URL has a `%` without two hexadecimal digits after it",
-                "write `%25` for a percent sign; nothing replaces a placeholder like `%NAME%`",
+                "write `%25` for a percent sign; placeholders such as `%NAME%` are not replaced",
             )
         })
 }
@@ -248,8 +243,8 @@ fn mask(url: &str) -> Option<UrlError> {
     url.contains(MASK).then(|| {
         UrlError::new(
             code::MASKED_URL,
-            "this URL holds `***`, which this program prints in the place of a credential",
-            "write the URL whole; it was probably copied from a plan or a log",
+            "this URL contains `***`, which this program prints in place of a credential",
+            "write the whole URL; it was probably copied from a plan or a log",
         )
     })
 }
@@ -257,7 +252,7 @@ fn mask(url: &str) -> Option<UrlError> {
 fn structure(url: &str) -> Option<UrlError> {
     let invalid = |why: String| UrlError {
         code: code::NOT_A_URL,
-        message: format!("this is not a valid URL: {why}"),
+        message: format!("invalid URL: {why}"),
         help: None,
     };
     let Some((_, authority)) = authority(url).filter(|(_, authority)| !authority.is_empty()) else {
@@ -274,20 +269,19 @@ fn structure(url: &str) -> Option<UrlError> {
     (host.ends_with('.') || written.ends_with('.')).then(|| {
         UrlError::new(
             code::TRAILING_DOT,
-            "the host name ends in a dot",
-            "remove the dot: many servers and certificates do not know the name with it",
+            "the host name ends with a dot",
+            "remove the dot: many servers and certificates do not accept it",
         )
     })
 }
 
-/// Whether messages to this URL go in clear.
+/// Whether messages to this URL are not encrypted by TLS.
 pub(super) fn is_http(url: &str) -> bool {
     url.get(..5)
         .is_some_and(|start| start.eq_ignore_ascii_case("http:"))
 }
 
-/// Whether the host is one that eSign can't reach from the internet. Decided on the parsed address,
-/// because `0x7f.1` is 127.0.0.1.
+/// Whether the host can't be reached from the internet. Checks the parsed address, because `0x7f.1` is 127.0.0.1.
 pub(super) fn is_private(url: &str) -> bool {
     if let Some((_, host)) = authority(url).filter(|(_, host)| is_ordinary_host(host)) {
         return is_private_name(host);

@@ -110,13 +110,13 @@ impl Variables {
         let name = shown(name);
         let help = match name.as_str() {
             "handle" | "proxy_organization_id" => {
-                format!("for that of each organization write `{{{name}}}`, without `$`")
+                format!("to use that of each organization, write `{{{name}}}` without `$`")
             }
             _ => self.suggestion(&name),
         };
         VariableError {
             code: code::UNKNOWN_VARIABLE,
-            message: format!("the variable `{name}` is not declared"),
+            message: format!("unknown variable `{name}`"),
             help,
         }
     }
@@ -127,12 +127,11 @@ impl Variables {
         if let Some(close) = closest(name, &known) {
             return format!("did you mean `{close}`?");
         }
-        let declare =
-            "declare it under `vars:` at the top, or write `$${` for a `${` that stays as it is";
+        let declare = "declare it under `vars:` at the top, or write `$${` for a literal `${`";
         if known.is_empty() {
             declare.to_owned()
         } else {
-            format!("{declare}; declared are {}", listed(&known))
+            format!("{declare}; declared variables are {}", listed(&known))
         }
     }
 }
@@ -140,8 +139,8 @@ impl Variables {
 fn malformed() -> VariableError {
     VariableError {
         code: code::UNKNOWN_VARIABLE,
-        message: "`${` begins a variable, but no name and `}` follow".to_owned(),
-        help: "write `${name}`, or `$${` for a `${` that stays as it is".to_owned(),
+        message: "`${` is not followed by a name and `}`".to_owned(),
+        help: "write `${name}`, or `$${` for a literal `${`".to_owned(),
     }
 }
 
@@ -184,12 +183,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case("${domian}", "not declared; did you mean `domain`?")]
-    #[case("${handle}", "write `{handle}`, without `$`")]
+    #[case("${domian}", "unknown variable `domian`; did you mean `domain`?")]
+    #[case("${handle}", "write `{handle}` without `$`")]
     #[case("${HOME}", "declare it under `vars:`")]
-    #[case("${domain", "no name and `}` follow")]
-    #[case("${}", "no name and `}` follow")]
-    #[case("${domain:-x}", "no name and `}` follow")]
+    #[case("${domain", "not followed by a name")]
+    #[case("${}", "not followed by a name")]
+    #[case("${domain:-x}", "not followed by a name")]
     fn an_unknown_or_malformed_reference_is_an_error(#[case] text: &str, #[case] expected: &str) {
         let message = expanded(text).unwrap_err();
         assert!(message.contains(expected), "{message}");

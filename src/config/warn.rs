@@ -1,10 +1,10 @@
-//! Warnings: what is allowed but seldom meant. Each looks at the whole configuration once.
+//! Warnings about a valid configuration. Each check goes through it once.
 
 use super::report::Report;
 use super::{code, placeholder, similar_urls, url};
 use crate::model::{self, Callback, Desired, Organization};
 
-/// Every check, in the order of its code.
+/// In the order of their codes.
 const CHECKS: &[fn(&Desired, &mut Report)] = &[
     http,
     without_key,
@@ -16,7 +16,6 @@ const CHECKS: &[fn(&Desired, &mut Report)] = &[
     credentials,
 ];
 
-/// Adds all warnings about `desired`.
 pub(super) fn check(desired: &Desired, report: &mut Report) {
     for check in CHECKS {
         check(desired, report);
@@ -40,8 +39,8 @@ fn http(desired: &Desired, report: &mut Report) {
             callback.place,
             length(callback),
             code::HTTP,
-            "this URL is http: whoever is on the way sees and can change what eSign sends",
-            "use https; mind that a redirect from http to https turns the POST into a GET",
+            "this URL is http: others can read and change the messages on the way",
+            "use https; a redirect from http to https is not enough, because it turns the POST into a GET",
         );
     }
 }
@@ -53,7 +52,7 @@ fn without_key(desired: &Desired, report: &mut Report) {
             length(callback),
             code::NO_KEY,
             "this callback has no key: eSign sends its messages unencrypted",
-            "add `key: { env: NAME }`; `ess-callbacks secret new` makes a key",
+            "add `key: { env: NAME }`; `ess-callbacks secret new` generates a key",
         );
     }
 }
@@ -65,7 +64,7 @@ fn without_token(desired: &Desired, report: &mut Report) {
             length(callback),
             code::NO_TOKEN,
             "this callback has no token: the receiver can't tell eSign's messages from forged ones",
-            "add `token: { env: NAME }`; `ess-callbacks secret new` makes a token",
+            "add `token: { env: NAME }`; `ess-callbacks secret new` generates a token",
         );
     }
 }
@@ -96,8 +95,11 @@ fn near_duplicates(desired: &Desired, report: &mut Report) {
                     *place,
                     length(callback),
                     code::NEAR_DUPLICATE,
-                    format!("this URL is nearly {} in line {line}", first.url),
-                    "eSign takes them for two and sends every message to both; keep one",
+                    format!(
+                        "this URL is nearly the same as {} in line {line}",
+                        first.url
+                    ),
+                    "eSign treats them as two URLs and sends every message to both; keep one",
                 );
             }
         }
@@ -110,7 +112,7 @@ fn private_hosts(desired: &Desired, report: &mut Report) {
             callback.place,
             length(callback),
             code::PRIVATE_HOST,
-            "eSign can't reach this host: it is private to a machine or network",
+            "this host is private to a machine or network, so eSign can't reach it",
             "use a host name or address that is reachable from the internet",
         );
     }
@@ -125,8 +127,8 @@ fn placeholders(desired: &Desired, report: &mut Report) {
             callback.place,
             length(callback),
             code::PLACEHOLDER,
-            format!("this URL holds a placeholder (`{}`)", found.written()),
-            "it is sent as it is; only `${name}`, `{handle}` and `{proxy_organization_id}` are replaced",
+            format!("this URL contains a placeholder (`{}`)", found.written()),
+            "it is sent unchanged; only `${name}`, `{handle}` and `{proxy_organization_id}` are replaced",
         );
     }
 }
@@ -140,14 +142,14 @@ fn credentials(desired: &Desired, report: &mut Report) {
             callback.place,
             length(callback),
             code::URL_CREDENTIAL,
-            format!("this URL holds what looks like a credential: {}", callback.url),
-            "it is shown as `***`, but it is whole in this file and in the state; let the receiver check `token` instead",
+            format!("this URL contains what looks like a credential: {}", callback.url),
+            "output shows it as `***`, but it is readable in this file and in the state; let the receiver check `token` instead",
         );
     }
 }
 
 fn shared_secrets(desired: &Desired, report: &mut Report) {
-    // Of each secret: the first organization that uses it, and whether it was warned about.
+    // For each secret: the first organization that uses it, and whether the warning was reported.
     let mut owners: Vec<Option<(usize, bool)>> = vec![None; desired.secrets.len()];
     for (number, organization) in desired.organizations.iter().enumerate() {
         for callback in &organization.callbacks {
@@ -169,8 +171,8 @@ fn shared_secrets(desired: &Desired, report: &mut Report) {
                         desired.secrets[secret.0 as usize].reference,
                         desired.organizations[*owner].handle
                     ),
-                    "give each organization secrets of its own, so that a leak concerns one only; if this is meant, \
-                     `accept: { W007: REASON }` says so",
+                    "give each organization its own secrets, so that a leak affects only one; if this is intended, add \
+                     `accept: { W007: REASON }`",
                 );
             }
         }

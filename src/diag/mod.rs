@@ -1,7 +1,6 @@
-//! Problems in what the user wrote: where, what, and what to write instead.
+//! Errors and warnings about the configuration: what is wrong, where, and what to write instead.
 //!
-//! A [`Diagnostic`] carries the source line with it, so that it can be shown long after the text it
-//! came from is gone. `render` draws it; `docs/errors.md` explains each [`Code`].
+//! A [`Diagnostic`] contains its source line, so that it can be shown when the file is no longer in memory. `render` draws it; `docs/errors.md` explains each [`Code`].
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -16,7 +15,7 @@ use serde::{Serialize, Serializer};
 /// A position in a file. Small, because every callback keeps one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// Which file, counted in the order they were read (a directory holds several).
+    /// The number of the file, in the order the files of a directory are read. From 0.
     pub file: u32,
     /// From 1.
     pub line: u32,
@@ -24,21 +23,20 @@ pub struct Place {
     pub column: u32,
 }
 
-/// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing is done until it is mended.
+    /// No command runs until it is corrected.
     Error,
-    /// Worth a look.
+    /// Commands run.
     Warning,
 }
 
-/// The stable name of a kind of problem: `E…` for errors, `W…` for warnings.
+/// The stable identifier of a kind of problem: `E…` for errors, `W…` for warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub &'static str);
 
-/// A stretch of source text, with the line it stands on.
+/// Marked text in a file, with its line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Snippet {
     /// The file's name as the user gave it.
@@ -47,7 +45,7 @@ pub struct Snippet {
     pub line: u32,
     /// In characters, from 1.
     pub column: u32,
-    /// Of the marked text, in characters; at least 1.
+    /// The length of the marked text, in characters; at least 1.
     pub length: u32,
     /// The whole line, without its end. Shortened around the marked text when it is very long.
     pub text: String,
@@ -55,19 +53,17 @@ pub struct Snippet {
     pub text_column: u32,
 }
 
-/// One problem.
+/// An error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// How bad.
     pub severity: Severity,
-    /// Which kind.
     pub code: Code,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
-    /// Where; `None` when it is about no place (an empty directory).
+    /// `None` when the problem has no place, such as an empty directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snippet: Option<Snippet>,
-    /// What to write instead.
+    /// What to write or run instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }

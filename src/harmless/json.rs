@@ -1,4 +1,4 @@
-//! JSON in which nothing acts on what shows it. Readers of the JSON see no difference.
+//! JSON in which invisible and command characters are escaped. It parses to the same values.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 
 use super::is_treacherous;
 
-/// Compact.
+/// A compact format.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Json;
 
@@ -20,7 +20,7 @@ impl Formatter for Json {
     }
 }
 
-/// Over several lines.
+/// An indented format.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PrettyJson(PrettyFormatter<'static>);
 
@@ -78,7 +78,7 @@ impl Formatter for PrettyJson {
     }
 }
 
-/// Writes a part of a string in which JSON itself needs no escapes.
+/// Writes a part of a string that JSON itself does not escape.
 pub(crate) fn write_fragment<W: Write + ?Sized>(writer: &mut W, fragment: &str) -> io::Result<()> {
     let ordinary = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'#';
     if fragment.bytes().all(ordinary) {

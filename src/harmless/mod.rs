@@ -1,12 +1,12 @@
-//! Text that comes from outside and must stay text, whatever reads the output.
+//! Foreign text in output: it must have no effect on the terminal or on programs that read logs.
 //!
-//! A terminal obeys escape sequences and characters that reverse the writing direction. The log of a CI
-//! system is read by a program too: GitHub takes `##[…]` anywhere in a line and `::…` at its beginning for
-//! commands, Azure Pipelines `##vso[…]`, `TeamCity` `##teamcity[…]`; Buildkite folds at lines that begin
-//! with `---`, `+++`, `~~~` or `^^^`; the section marks of GitLab and Travis need a carriage return.
+//! A terminal interprets escape sequences and characters that reverse the writing direction. CI systems interpret
+//! logs: GitHub reads `##[…]` anywhere in a line and `::…` at its beginning as commands, Azure Pipelines `##vso[…]`,
+//! `TeamCity` `##teamcity[…]`; Buildkite folds at lines that begin with `---`, `+++`, `~~~` or `^^^`; the section marks of
+//! GitLab and Travis need a carriage return.
 //!
-//! Values are escaped where they are rendered, so that they can be read back. [`Neutral`] is the last
-//! sieve, at the stream itself, so that no text gets past it that somebody forgot to escape.
+//! Values are escaped where they are rendered, so that they can be read back. [`Neutral`] filters the whole stream
+//! after that, in case a value was not escaped.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -19,8 +19,8 @@ mod neutral;
 pub(crate) use json::{Json, PrettyJson, write_fragment};
 pub(crate) use neutral::{Neutral, neutral};
 
-/// Characters that act on a terminal, or on the text around them, instead of being seen. Joiners
-/// (U+200C, U+200D) stay: some scripts can't be written without them.
+/// Invisible characters that affect a terminal or the text around them. Joiners (U+200C, U+200D) are not included:
+/// some scripts need them.
 pub(crate) fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -36,8 +36,8 @@ pub(crate) fn is_treacherous(c: char) -> bool {
         )
 }
 
-/// What the programs that read logs take for a command, by their public sources. Written apart from what
-/// prevents it.
+/// Whether a CI system reads a command in this line, by its public source code. Independent of the filter that it
+/// tests.
 #[cfg(test)]
 pub(crate) fn is_command(line: &str) -> bool {
     let begins = ["::", "---", "+++", "~~~", "^^^"];

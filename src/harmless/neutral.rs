@@ -1,12 +1,12 @@
-//! The last sieve before text leaves: lines in which no CI system finds a command, and nothing that acts
-//! on a terminal but colours.
+//! The filter of all output: it leaves no command to a CI system, and no control sequence to a terminal except
+//! colours.
 
 use super::is_treacherous;
 
-/// What stands in the place of a character that would have harmed. One for one, so that columns stay.
+/// Replaces a harmful character. One for one, so that columns do not change.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// Text without commands, for what is at hand whole.
+/// Filters a whole text.
 pub(crate) fn neutral(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     let push = |part: &str| {
@@ -17,28 +17,28 @@ pub(crate) fn neutral(text: &str) -> String {
     lines
 }
 
-/// Takes a stream of text, in whatever pieces it comes.
+/// Filters a stream of text that arrives in pieces.
 #[derive(Clone, Debug)]
 pub(crate) struct Neutral {
     colours: bool,
     headers: bool,
     line: Line,
-    /// 2: a `[` would complete a command.
+    /// How many `#` came before, at most 2. After 2, a `[` would complete a command.
     hashes: u8,
 }
 
-/// How far the line that is being written has come.
+/// The beginning of the current line so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Empty,
     Blank,
-    /// White space, and so many of one character that begins commands.
+    /// White space, and a number of the same character that begins commands.
     Begun(char, u8),
     Inside,
 }
 
 impl Neutral {
-    /// At the beginning of a line. Colours are let through where they are shown.
+    /// A filter at the beginning of a line. `colours` allows colours.
     pub(crate) const fn new(colours: bool) -> Self {
         Self {
             colours,
@@ -48,12 +48,12 @@ impl Neutral {
         }
     }
 
-    /// Lets lines begin with `--- ` and `+++ `, as the headers of a diff have to.
+    /// Allows lines that begin with `--- ` and `+++ `, the headers of a diff.
     pub(crate) const fn allow_headers(&mut self, allowed: bool) {
         self.headers = allowed;
     }
 
-    /// Gives `out` the pieces of what is left of `text`.
+    /// Passes the filtered pieces of `text` to `out`.
     pub(crate) fn pass<E>(
         &mut self,
         text: &str,
@@ -74,7 +74,7 @@ impl Neutral {
             if self.colours
                 && let Some(length) = colour(rest)
             {
-                // Whoever looks for commands removes colours first.
+                // CI systems remove colours before they look for commands.
                 at += length;
                 continue;
             }
@@ -116,14 +116,14 @@ impl Neutral {
         self.line = line;
         let acts = c != '\t' && is_treacherous(c);
         if acts {
-            // What stands in its place is no white space.
+            // The replacement is not white space.
             self.line = Line::Inside;
         }
         opens || begins || acts
     }
 }
 
-/// The length of the colour that `text` begins with.
+/// The length of the colour sequence at the start of `text`.
 fn colour(text: &str) -> Option<usize> {
     let codes = text.strip_prefix("\u{1b}[")?;
     let rest = codes.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
@@ -209,7 +209,7 @@ mod tests {
             }
             let acts = |c: char| is_treacherous(c) && !matches!(c, '\n' | '\t') && !(colours && c == '\u{1b}');
             prop_assert!(!shown.contains(acts), "{shown:?}");
-            // Once is enough.
+            // Filtering again changes nothing.
             prop_assert_eq!(passed(Neutral::new(colours), std::slice::from_ref(&shown)), shown);
         }
     }

@@ -1,20 +1,19 @@
-//! One byte of a secret, by which a saved plan notices that a value changed.
+//! One byte of a hash of a secret, by which a saved plan detects that the value changed.
 //!
-//! Whatever can tell a right value from a wrong one without knowing a secret also tells a right guess
-//! from a wrong one. So a [`Check`] tells little: 255 of 256 other values from this one. It depends on
-//! the value alone, not on a salt, a key or a plan, so all plans together tell no more than one does.
+//! Anything that distinguishes the right value without a key also confirms a right guess. So a [`Check`] reveals little:
+//! one of 256 other values has the same check. It depends on the value alone, not on a salt, a key or a plan, so
+//! several plans reveal no more than one.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
 use super::Secret;
 
-/// A byte that most other values of the secret don't have.
+/// A byte that is different for 255 of 256 other values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Check(pub u8);
 
 impl Check {
-    /// Of a value.
     pub fn of(value: &Secret) -> Self {
         let mut digest = Sha256::new_with_prefix("ess-callbacks check\0");
         digest.update(value.expose().as_bytes());
@@ -52,7 +51,7 @@ mod tests {
         assert_ne!(check("123456"), check("123457"));
     }
 
-    /// Whoever guesses six digits keeps thousands of candidates, however many plans he reads.
+    /// Thousands of six-digit candidates remain, however many plans are known.
     #[test]
     fn it_does_not_confirm_a_guess() {
         let secret = check("271828");

@@ -1,8 +1,8 @@
-//! Makes fingerprints: keyed, truncated hashes that tell one value from another and nothing else.
+//! Fingerprints: keyed, truncated hashes that show whether two values are equal, and nothing else.
 //!
-//! A key is 32 random bytes, so HMAC-SHA256 with the state's salt is enough. A token may be weak;
-//! its hash is keyed by the callback key too, so that it can't be guessed from the state file alone.
-//! Without a key there is nothing secret to key it with, and only a slow hash makes guessing costly.
+//! A key is 32 random bytes, so HMAC-SHA256 with the state's salt is enough. A token may be weak, so its hash also
+//! depends on the callback key: it can't be guessed from the state file alone. Without a key, a slow hash makes guessing
+//! expensive.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -13,14 +13,13 @@ use crate::model::{Fingerprint, Fingerprints, Salt};
 /// Rounds of PBKDF2 for a token without a key. About 10 ms each time; done once per value.
 const SLOW_ROUNDS: u32 = 50_000;
 
-/// Makes the fingerprints of one state.
+/// Computes the fingerprints of one state.
 #[derive(Clone, Copy, Debug)]
 pub struct Fingerprinter {
     salt: Salt,
 }
 
 impl Fingerprinter {
-    /// For the state with this salt.
     pub const fn new(salt: Salt) -> Self {
         Self { salt }
     }
@@ -36,8 +35,7 @@ impl Fingerprinter {
         }
     }
 
-    /// The fingerprint of a `SecretId`. It is no secret, but nobody else's business either, and too
-    /// long to guess.
+    /// The fingerprint of a `SecretId`. It is not a secret, but private, and too long to guess.
     pub fn secret_id(&self, id: &str) -> Fingerprint {
         self.quick("secret id", &[&Secret::new(id)])
     }

@@ -1,8 +1,8 @@
-//! Values that must not be seen.
+//! Secret values.
 //!
-//! [`Secret`] can't be printed, compared by accident or serialized; its value leaves only through
-//! [`Secret::expose`], which is easy to search for. [`SecretReference`] says where a value comes from,
-//! and [`Fingerprinter`] and [`Check`] tell whether it changed.
+//! A [`Secret`] can't be printed, compared by accident or serialized. Its value is only available through
+//! [`Secret::expose`], which is easy to search for. A [`SecretReference`] is the source of a value, and
+//! [`Fingerprinter`] and [`Check`] detect whether it changed.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -21,17 +21,16 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// A secret value. Wiped from memory when dropped.
+/// A secret value. It is erased from memory when dropped.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a value into custody.
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
     }
 
-    /// The value itself. Every use is a place to look at when a secret leaks.
+    /// The value itself. If a secret leaks, check every use of this function.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

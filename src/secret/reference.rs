@@ -1,10 +1,10 @@
-//! Where a secret's value comes from.
+//! The source of a secret's value.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A reference as callbacks.yaml and a plan file hold it. It is not secret itself.
+/// A reference in callbacks.yaml or a plan file. It is not secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretReference {
@@ -22,7 +22,7 @@ impl fmt::Display for SecretReference {
         match self {
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::File(path) => write!(f, "file {path}"),
-            // Arguments may hold what should not be printed; the program's name is enough to find it.
+            // Arguments may be secret.
             Self::Command(words) => {
                 write!(f, "command {}", words.first().map_or("", String::as_str))
             }

@@ -23,21 +23,21 @@ fn it_is_read_from_standard_input() {
     assert_snapshot!(said, @"
     exit 1
     --- stderr
-    error[E013]: the configuration needs the field `environment`
+    error[E013]: missing field `environment`
      --> <stdin>:1:1
       |
     1 | version: 3
       | ^
       |
       = help: write `environment: production` or `environment: test`
-    error[E013]: the configuration needs the field `organizations`
+    error[E013]: missing field `organizations`
      --> <stdin>:1:1
       |
     1 | version: 3
       | ^
       |
-      = help: write `organizations: {}` if there shall be none
-    error[E014]: this version of the format is not known; this program reads version 1
+      = help: write `organizations: {}` for none
+    error[E014]: unknown version of the format; this program reads version 1
      --> <stdin>:1:10
       |
     1 | version: 3
@@ -73,16 +73,16 @@ fn a_folder_is_merged_from_its_files() {
     );
 
     env.write("teams/c.yaml", &head);
-    assert_snapshot!(env.run(&["-f", "teams", "validate"]), @r"
+    assert_snapshot!(env.run(&["-f", "teams", "validate"]), @"
         exit 1
         --- stderr
-        error[E025]: the organization `acme` is also in teams/a.yaml:5
+        error[E025]: the organization `acme` is also declared in teams/a.yaml:5
          --> teams/c.yaml:5:3
           |
         5 |   acme:
           |   ^^^^
           |
-          = help: an organization lives in one file; move its callbacks together
+          = help: an organization must be in one file; move its callbacks there
         error: the configuration has errors; nothing was done
         ");
     std::fs::create_dir(env.path("empty")).unwrap();
@@ -150,7 +150,7 @@ fn a_secret_may_come_from_a_file_beside_the_configuration() {
         7 |       - { url: "https://hooks.example/one", key: { file: secrets/acme.key }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: a relative path starts at the folder of the configuration file
+          = help: a relative path is relative to the folder of the configuration file
         error: the configuration has errors; nothing was done
         "#);
     env.write("team/secrets/acme.key", format!("{KEY}\n"));
@@ -160,13 +160,13 @@ fn a_secret_may_come_from_a_file_beside_the_configuration() {
     assert_snapshot!(env.run(&["-f", "team/callbacks.yaml", "validate", "--secrets"]), @r#"
         exit 1
         --- stderr
-        error[E058]: the key holds a line break (U+000A) at its end
+        error[E058]: the key contains a line break (U+000A) at the end
          --> team/callbacks.yaml:7:50
           |
         7 |       - { url: "https://hooks.example/one", key: { file: secrets/acme.key }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: a file or command may end in one line break, which is dropped; remove the others
+          = help: one line break at the end of a file or output is dropped; remove the others
         error: the configuration has errors; nothing was done
         "#);
     env.write("team/secrets/acme.key", [0xff; 32]);
@@ -186,13 +186,13 @@ fn a_command_runs_only_when_allowed() {
     assert_snapshot!(env.run(&["validate", "--secrets"]), @r#"
         exit 1
         --- stderr
-        error[E055]: this secret comes from the command `sh`, which may not run
+        error[E055]: this secret comes from the command `sh`, but commands are not allowed
          --> callbacks.yaml:7:50
           |
         7 |       - { url: "https://hooks.example/one", key: { command: [sh, key.sh, ran] }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: pass `--allow-commands` if you trust everybody who can change this file
+          = help: pass `--allow-commands` if you trust everyone who can change this file
         error: the configuration has errors; nothing was done
         "#);
     env.run(&["plan"]).exits(1);
@@ -213,7 +213,7 @@ fn a_command_runs_only_when_allowed() {
         7 |       - { url: "https://hooks.example/one", key: { command: [sh, key.sh, ran] }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: run it by hand in the folder of the configuration file to see what it says
+          = help: run it by hand in the folder of the configuration file to see its output
         error: the configuration has errors; nothing was done
         "#);
 }
@@ -229,42 +229,42 @@ fn every_problem_is_reported_at_once() {
     assert_snapshot!(env.run(&["validate"]), @"
     exit 1
     --- stderr
-    error[E010]: an organization has no field `proxy_organisation_id`
+    error[E010]: unknown field `proxy_organisation_id` in an organization
      --> callbacks.yaml:5:5
       |
     5 |     proxy_organisation_id: *
       |     ^^^^^^^^^^^^^^^^^^^^^
       |
       = help: did you mean `proxy_organization_id`?
-    error[E031]: a callback URL begins with `https://` (or `http://`)
+    error[E031]: a callback URL must begin with `https://` or `http://`
      --> callbacks.yaml:8:9
       |
     8 |       - ftp://a.example/
       |         ^^^^^^^^^^^^^^^^
       |
       = help: write it in full: `https://host/path`
-    error[E040]: `key` holds a secret in clear text
+    error[E040]: `key` is a secret in clear text
      --> callbacks.yaml:9:48
       |
     9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
       |                                                ^^^^^^^^^^^
       |
-      = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
-    error[E042]: `TENCENTCLOUD_TOKEN` holds credentials for the API and may not become a callback's secret
+      = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; replace a secret that was written in a file
+    error[E042]: `TENCENTCLOUD_TOKEN` contains credentials for the API and must not be used as a secret of a callback
      --> callbacks.yaml:9:75
       |
     9 |       - { url: https://hooks.example/one, key: ***********, token: { env: TENCENTCLOUD_TOKEN } }
       |                                                                           ^^^^^^^^^^^^^^^^^^
       |
-      = help: use a variable of another name
-    error[E038]: this URL already stands in line 9
+      = help: use another variable
+    error[E038]: duplicate URL; it is also in line 9
       --> callbacks.yaml:10:16
        |
     10 |       - { url: https://hooks.example/one }
        |                ^^^^^^^^^^^^^^^^^^^^^^^^^
        |
        = help: remove one of the two
-    error[E039]: this URL shall be absent, but it is declared as well
+    error[E039]: this URL is both declared and listed under `absent`
       --> callbacks.yaml:11:14
        |
     11 |     absent: [https://hooks.example/one]
@@ -293,20 +293,20 @@ fn a_bad_value_is_named_without_being_shown() {
     assert_snapshot!(said, @r#"
         exit 1
         --- stderr
-        error[E050]: the key has 9 bytes, and eSign encrypts with exactly 32
+        error[E050]: the key has 9 bytes; it must have exactly 32
          --> callbacks.yaml:7:50
           |
         7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
           |                                                  ^
           |
-          = help: `ess-callbacks secret new` makes one
-        error[E052]: the token looks like something that stands for a secret, not like one
+          = help: `ess-callbacks secret new` generates one
+        error[E052]: the token looks like a masked secret, not like a real one
          --> callbacks.yaml:7:71
           |
         7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
           |                                                                       ^
           |
-          = help: use the real value; `ess-callbacks secret new` makes one
+          = help: use the real value; `ess-callbacks secret new` generates one
         error: the configuration has errors; nothing was done
         "#);
 }
@@ -341,7 +341,7 @@ fn a_stage_is_a_value_of_a_variable() {
     assert_snapshot!(said, @"
     exit 1
     --- stderr
-    error[E047]: --var domian: no such variable
+    error[E047]: --var domian: unknown variable
      |
      = help: did you mean `domain`?
     error: the configuration has errors; nothing was done
@@ -378,7 +378,7 @@ fn stages_live_in_one_folder() {
     7 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
       |                ^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: the receiver can't tell real messages from those of the test environment; give each environment a URL
+      = help: the receiver can't tell real messages from those of the test environment; use a different URL in each environment
     "#);
     for file in ["production.yaml", "test.yaml"] {
         env.run(&["-f", file, "import", "--all"]).exits(0);

@@ -27,7 +27,7 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
     14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
        |                ^^^^^^^^^^^^^^^^^^^^^^^^^
        |
-       = help: give each organization secrets of its own, so that a leak concerns one only; if this is meant, `accept: { W007: REASON }` says so
+       = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
       Set them in the environment of this command. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
@@ -110,7 +110,7 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
     14 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
        |                ^^^^^^^^^^^^^^^^^^^^^^^^^
        |
-       = help: give each organization secrets of its own, so that a leak concerns one only; if this is meant, `accept: { W007: REASON }` says so
+       = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: invalid or missing credentials: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
       Set them in the environment of this command. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.

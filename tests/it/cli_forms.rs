@@ -108,7 +108,7 @@ fn an_error_replaces_the_comment() {
     ### ess-callbacks: no plan, because of an error
 
     ```text
-    error[E010]: a configuration has no field `organisations`
+    error[E010]: unknown field `organisations` in a configuration
      --> callbacks.yaml:3:1
       |
     3 | organisations: {}

@@ -50,20 +50,20 @@ fn what_it_writes_can_be_applied_once_its_placeholders_are_replaced() {
     assert_snapshot!(env.run(&["validate"]), @"
     exit 1
     --- stderr
-    error[E021]: `operator` has `<…>`, a placeholder, in the place of an id
+    error[E021]: `operator` is a placeholder (`<…>`), not an id
       --> callbacks.yaml:18:13
        |
     18 |   operator: <UserId>
        |             ^^^^^^^^
        |
        = help: copy the id from the eSign console
-    error[E044]: the host of this URL holds `<`, which no host name has
+    error[E044]: invalid host: a host name can't contain `<`
       --> callbacks.yaml:24:14
        |
     24 |       - url: https://<host>/esign
        |              ^^^^^^^^^^^^^^^^^^^^
        |
-       = help: write the real name: letters, digits, `-`, `_` and single dots; nothing replaces a wildcard or placeholder
+       = help: use letters, digits, `-`, `_` and single dots; wildcards and placeholders are not replaced
     error: the configuration has errors; nothing was done
     ");
     replace_placeholders(&env);

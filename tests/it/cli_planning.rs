@@ -420,28 +420,28 @@ fn a_configuration_with_errors_gives_a_document_that_says_so() {
       "errored": true,
       "changes": [],
       "diagnostics": [
-        {"severity":"error","code":"E013","message":"the configuration needs the field `environment`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `environment: production` or `environment: test`"},
-        {"severity":"error","code":"E013","message":"the configuration needs the field `organizations`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `organizations: {}` if there shall be none"},
-        {"severity":"error","code":"E014","message":"this version of the format is not known; this program reads version 1","snippet":{"file":"callbacks.yaml","line":1,"column":10,"length":1,"text":"version: 2","text_column":1},"help":"write `version: 1`, or use a newer ess-callbacks"}
+        {"severity":"error","code":"E013","message":"missing field `environment`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `environment: production` or `environment: test`"},
+        {"severity":"error","code":"E013","message":"missing field `organizations`","snippet":{"file":"callbacks.yaml","line":1,"column":1,"length":1,"text":"version: 2","text_column":1},"help":"write `organizations: {}` for none"},
+        {"severity":"error","code":"E014","message":"unknown version of the format; this program reads version 1","snippet":{"file":"callbacks.yaml","line":1,"column":10,"length":1,"text":"version: 2","text_column":1},"help":"write `version: 1`, or use a newer ess-callbacks"}
       ],
       "checksum": "[CHECKSUM]"
     }
     --- stderr
-    error[E013]: the configuration needs the field `environment`
+    error[E013]: missing field `environment`
      --> callbacks.yaml:1:1
       |
     1 | version: 2
       | ^
       |
       = help: write `environment: production` or `environment: test`
-    error[E013]: the configuration needs the field `organizations`
+    error[E013]: missing field `organizations`
      --> callbacks.yaml:1:1
       |
     1 | version: 2
       | ^
       |
-      = help: write `organizations: {}` if there shall be none
-    error[E014]: this version of the format is not known; this program reads version 1
+      = help: write `organizations: {}` for none
+    error[E014]: unknown version of the format; this program reads version 1
      --> callbacks.yaml:1:10
       |
     1 | version: 2

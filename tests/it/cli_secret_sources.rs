@@ -31,11 +31,11 @@ fn a_secret_that_cannot_work_is_found_by_each_way_in() {
             "error[E058]",
             "a line break (U+000A) as character 11",
         ),
-        ("canaryGOOD\t", "error[E058]", "a tab (U+0009) at its end"),
+        ("canaryGOOD\t", "error[E058]", "a tab (U+0009) at the end"),
         (
             "\u{feff}canaryGOOD",
             "error[E058]",
-            "a byte order mark (U+FEFF) at its beginning",
+            "a byte order mark (U+FEFF) at the beginning",
         ),
         (
             "canary\u{a0}GOOD",
@@ -53,18 +53,18 @@ fn a_secret_that_cannot_work_is_found_by_each_way_in() {
             "a control character (U+001B) as character 11",
         ),
         (" ", "error[E051]", "the token is empty"),
-        ("****", "error[E052]", "stands for a secret"),
-        ("<redacted>", "error[E052]", "stands for a secret"),
-        ("\"canaryGOOD\"", "warning[W009]", "has quotes"),
+        ("****", "error[E052]", "a masked secret"),
+        ("<redacted>", "error[E052]", "a masked secret"),
+        ("\"canaryGOOD\"", "warning[W009]", "the quotes"),
         (
             "${canaryGOOD}",
             "warning[W008]",
-            "holds a placeholder (`${…}`)",
+            "contains a placeholder (`${…}`)",
         ),
         (
             "undefined",
             "warning[W008]",
-            "holds a placeholder (`undefined`)",
+            "contains a placeholder (`undefined`)",
         ),
     ] {
         for said in by_each_way(value) {

@@ -182,7 +182,7 @@ fn a_plan_that_is_not_saved_says_so() {
     11 |       - { url: "https://hooks.example/one", key: { env: KEY }, token: { env: TOKEN } }
        |                ^^^^^^^^^^^^^^^^^^^^^^^^^
        |
-       = help: give each organization secrets of its own, so that a leak concerns one only; if this is meant, `accept: { W007: REASON }` says so
+       = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:11 (-v shows each in full)
 
     error: this plan deletes more than the guards allow and will not be applied

@@ -346,7 +346,7 @@ organizations:
 ";
     let found = parse(&[source("callbacks.yaml", text)]).unwrap_err();
     insta::assert_snapshot!(drawn(&found), @"
-    error[E010]: an organization has no field `proxy_organisation_id`
+    error[E010]: unknown field `proxy_organisation_id` in an organization
      --> callbacks.yaml:5:5
       |
     5 |     proxy_organisation_id: ********************************
@@ -354,29 +354,29 @@ organizations:
       |
       = help: did you mean `proxy_organization_id`?
 
-    error[E034]: this URL holds `合`, which is not ASCII
+    error[E034]: this URL contains the non-ASCII character `合`
      --> callbacks.yaml:8:14
       |
     8 |       - url: https://hooks.acme.example/合同
       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: write a host name in Punycode (`xn--…`) and a path percent-encoded (`%E4…`)
+      = help: write a host name in Punycode (`xn--…`), and percent-encode a path (`%E4…`)
 
-    error[E040]: `key` holds a secret in clear text
+    error[E040]: `key` is a secret in clear text
      --> callbacks.yaml:9:14
       |
     9 |         key: ********************************
       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one
+      = help: write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; replace a secret that was written in a file
 
-    warning[W001]: this URL is http: whoever is on the way sees and can change what eSign sends
+    warning[W001]: this URL is http: others can read and change the messages on the way
       --> callbacks.yaml:10:9
        |
     10 |       - http://10.0.0.1/esign
        |         ^^^^^^^^^^^^^^^^^^^^^
        |
-       = help: use https; mind that a redirect from http to https turns the POST into a GET
+       = help: use https; a redirect from http to https is not enough, because it turns the POST into a GET
 
     warning[W002]: this callback has no key: eSign sends its messages unencrypted
       --> callbacks.yaml:10:9
@@ -384,7 +384,7 @@ organizations:
     10 |       - http://10.0.0.1/esign
        |         ^^^^^^^^^^^^^^^^^^^^^
        |
-       = help: add `key: { env: NAME }`; `ess-callbacks secret new` makes a key
+       = help: add `key: { env: NAME }`; `ess-callbacks secret new` generates a key
 
     warning[W003]: this callback has no token: the receiver can't tell eSign's messages from forged ones
       --> callbacks.yaml:10:9
@@ -392,9 +392,9 @@ organizations:
     10 |       - http://10.0.0.1/esign
        |         ^^^^^^^^^^^^^^^^^^^^^
        |
-       = help: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
+       = help: add `token: { env: NAME }`; `ess-callbacks secret new` generates a token
 
-    warning[W005]: eSign can't reach this host: it is private to a machine or network
+    warning[W005]: this host is private to a machine or network, so eSign can't reach it
       --> callbacks.yaml:10:9
        |
     10 |       - http://10.0.0.1/esign
@@ -407,7 +407,7 @@ organizations:
         .map(|found| serde_json::to_value(found).unwrap())
         .collect();
     insta::assert_snapshot!(json[2], @r#"
-        {"code":"E040","help":"write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; a secret that was in a file should be replaced by a new one","message":"`key` holds a secret in clear text","severity":"error","snippet":{"column":14,"file":"callbacks.yaml","length":32,"line":9,"text":"        key: ********************************","text_column":1}}
+        {"code":"E040","help":"write `key: { env: NAME }`, `key: { file: PATH }` or `key: { command: [PROGRAM, ARGUMENT] }`; replace a secret that was written in a file","message":"`key` is a secret in clear text","severity":"error","snippet":{"column":14,"file":"callbacks.yaml","length":32,"line":9,"text":"        key: ********************************","text_column":1}}
         "#);
 }
 
@@ -454,7 +454,7 @@ fn the_colon_of_a_key_without_a_value_is_shown() {
     let text = "version: 1\nenvironment: test\norganizations:\n  acme:\n";
     let shown = drawn(&parse(&[source("callbacks.yaml", text)]).unwrap_err());
     insta::assert_snapshot!(shown, @"
-    error[E012]: `acme` must be a mapping, but this is nothing
+    error[E012]: `acme` must be a mapping, but it is empty
      --> callbacks.yaml:4:7
       |
     4 |   acme:

@@ -150,9 +150,9 @@ fn problems_are_annotated_for_github() {
     let env = TestEnv::new(BAD);
     let said = env.run(&["validate", "--annotate", "github"]).exits(1);
     assert_snapshot!(said.stdout, @"
-    ::error file=callbacks.yaml,line=4,col=3,endColumn=7,title=E023::nobody is named to make the calls for `acme`%0Ahelp: write `operator:` with an employee's UserId here or under `defaults:`
-    ::warning file=callbacks.yaml,line=6,col=16,endColumn=41,title=W003::this callback has no token: the receiver can't tell eSign's messages from forged ones%0Ahelp: add `token: { env: NAME }`; `ess-callbacks secret new` makes a token
-    ::error file=callbacks.yaml,line=6,col=45,endColumn=48,title=E010::a callback has no field `kye`%0Ahelp: did you mean `key`?
+    ::error file=callbacks.yaml,line=4,col=3,endColumn=7,title=E023::`acme` has no operator%0Ahelp: set `operator:` to the UserId of an employee, here or under `defaults:`
+    ::warning file=callbacks.yaml,line=6,col=16,endColumn=41,title=W003::this callback has no token: the receiver can't tell eSign's messages from forged ones%0Ahelp: add `token: { env: NAME }`; `ess-callbacks secret new` generates a token
+    ::error file=callbacks.yaml,line=6,col=45,endColumn=48,title=E010::unknown field `kye` in a callback%0Ahelp: did you mean `key`?
     ");
     assert!(said.stderr.contains("did you mean `key`?"), "{said}");
     let env = TestEnv::new(&acme(&[ONE]));

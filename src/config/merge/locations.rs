@@ -24,7 +24,7 @@ impl Locations<'_> {
             1,
             code::CONFLICT,
             format!("{what} is different in {}", self.of(earlier)),
-            Some("say it in one file only, or the same in all".to_owned()),
+            Some("set it in one file only, or to the same value in all files".to_owned()),
         );
     }
 }

@@ -138,7 +138,7 @@ impl<'s> Merge<'s> {
             reader.error(
                 version.span,
                 code::VERSION,
-                "this version of the format is not known; this program reads version 1",
+                "unknown version of the format; this program reads version 1",
                 Some("write `version: 1`, or use a newer ess-callbacks".to_owned()),
             );
         }
@@ -246,8 +246,8 @@ impl<'s> Merge<'s> {
     fn inherited(&mut self, inherited: Inherited<'s>) {
         if let Some(earlier) = &self.inherited {
             let earlier = self.locations.of(earlier.place);
-            let message = format!("`callbacks` of `defaults` is also in {earlier}");
-            let help = Some("put them into one file".to_owned());
+            let message = format!("`defaults.callbacks` is also set in {earlier}");
+            let help = Some("put all of them into one file".to_owned());
             self.report
                 .error(inherited.place, 1, code::CONFLICT, message, help);
             return;
@@ -317,14 +317,11 @@ impl<'s> Merge<'s> {
                 "environment",
                 "write `environment: production` or `environment: test`",
             ),
-            (
-                "organizations",
-                "write `organizations: {}` if there shall be none",
-            ),
+            ("organizations", "write `organizations: {}` for none"),
         ];
         for (name, help) in required {
             if !self.seen.contains(name) {
-                let message = format!("the configuration needs the field `{name}`");
+                let message = format!("missing field `{name}`");
                 let help = Some(help.to_owned());
                 self.report
                     .error(first, 1, code::MISSING_KEY, message, help);

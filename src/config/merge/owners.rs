@@ -56,13 +56,13 @@ impl Owners<'_> {
             let (though, help) = if second.scope.account == first.scope.account {
                 (
                     "",
-                    "put their callbacks together, or set a different `proxy_organization_id`, \
+                    "merge the two, or set a different `proxy_organization_id`, \
                      `app_id` or `account`",
                 )
             } else {
                 (
                     ", whichever account makes the calls",
-                    "put their callbacks together under one account, or set a different \
+                    "merge the two under one account, or set a different \
                      `proxy_organization_id` or `app_id`",
                 )
             };
@@ -83,8 +83,8 @@ impl Owners<'_> {
         }
     }
 
-    /// Two names for one source of credentials are two names for one account. `default` counts only
-    /// when it is declared or used.
+    /// Two accounts with the same source of credentials are one account. `default` is only checked when it is
+    /// declared or used.
     fn distinct_accounts(&mut self) {
         let mut sources: Vec<(&AccountName, &Account, Place)> = self
             .accounts
@@ -121,8 +121,8 @@ impl Owners<'_> {
                     width(name.as_str()),
                     code::SAME_CREDENTIALS,
                     format!("the accounts `{first}` and `{name}` have the same credentials"),
-                    "use one account for both; after a change of name, write the old name as \
-                     `formerly:` of the new one and remove it"
+                    "use one account for both; if you renamed it, set `formerly:` of the new \
+                     account to the old name and remove the old account"
                         .to_owned(),
                 ));
             }
@@ -130,7 +130,7 @@ impl Owners<'_> {
         self.report_all(errors);
     }
 
-    /// A former name belongs to one account, and is no account any more.
+    /// A former name belongs to one account, and is not an account itself.
     fn former_names(&mut self) {
         let mut former: Vec<(&AccountName, &AccountName, Place)> = self
             .accounts
@@ -157,7 +157,7 @@ impl Owners<'_> {
                 )
             } else if self.accounts.contains_key(*old) {
                 (
-                    format!("`{old}` is declared, so it can't be the former name of `{name}`"),
+                    format!("`{old}` is both a declared account and the former name of `{name}`"),
                     "remove its declaration, or this line",
                 )
             } else if let Some(user) = user_of(old, self.organizations) {
@@ -190,8 +190,8 @@ impl Owners<'_> {
     }
 }
 
-/// What an organization is to eSign. A member organization is the same whoever acts for it; whether
-/// two accounts' own organizations are one can't be told from the file.
+/// What identifies an organization at eSign. A member organization is the same for every account; whether two accounts
+/// have the same own organization is not known from the file.
 fn identity(scope: &Scope) -> impl Eq + Hash + '_ {
     let Scope {
         environment,

@@ -61,17 +61,17 @@ impl Resolver<'_, '_> {
         let (code, message, help) = if earlier.file == place.file {
             (
                 code::DUPLICATE_KEY,
-                format!("the organization `{handle}` stands here for the second time"),
-                "put its callbacks together, or give one of the two another handle",
+                format!("duplicate organization `{handle}`"),
+                "merge the two, or rename one",
             )
         } else {
             (
                 code::ORGANIZATION_TWICE,
                 format!(
-                    "the organization `{handle}` is also in {}",
+                    "the organization `{handle}` is also declared in {}",
                     self.locations.of(earlier)
                 ),
-                "an organization lives in one file; move its callbacks together",
+                "an organization must be in one file; move its callbacks there",
             )
         };
         self.report
@@ -111,9 +111,9 @@ impl Resolver<'_, '_> {
                 place,
                 span.length,
                 code::NO_OPERATOR,
-                format!("nobody is named to make the calls for `{handle}`"),
+                format!("`{handle}` has no operator"),
                 Some(
-                    "write `operator:` with an employee's UserId here or under `defaults:`"
+                    "set `operator:` to the UserId of an employee, here or under `defaults:`"
                         .to_owned(),
                 ),
             );
@@ -160,7 +160,12 @@ impl Resolver<'_, '_> {
         known.sort_unstable();
         known.dedup();
         let help = closest(account.as_str(), &known).map_or_else(
-            || format!("declare it under `accounts:`; known are {}", listed(&known)),
+            || {
+                format!(
+                    "declare it under `accounts:`; known accounts are {}",
+                    listed(&known)
+                )
+            },
             |close| format!("did you mean `{close}`?"),
         );
         let place = Place {
@@ -172,7 +177,7 @@ impl Resolver<'_, '_> {
             place,
             span.length,
             code::UNKNOWN_ACCOUNT,
-            format!("there is no account `{}`", shown(account.as_str())),
+            format!("unknown account `{}`", shown(account.as_str())),
             Some(help),
         );
         false

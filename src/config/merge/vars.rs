@@ -25,17 +25,17 @@ pub(super) fn add(
 ) {
     let place = reader.place(name.span);
     if !is_variable(&name.value) {
-        let message = format!("a variable can't have the name `{}`", shown(&name.value));
+        let message = format!("invalid variable name `{}`", shown(&name.value));
         let help = "use letters, digits and `_`, not beginning with a digit".to_owned();
         reader.error(name.span, code::NAME, message, Some(help));
         return;
     }
-    let Some(value) = reader.expect(format_args!("a variable's value"), value) else {
+    let Some(value) = reader.expect(format_args!("the value of a variable"), value) else {
         return;
     };
     if literal(&value.value.0).is_none() {
         let message = "the value of a variable can't use another variable".to_owned();
-        let help = "write the value out, or `$${` for a `${` that stays as it is".to_owned();
+        let help = "write the value out, or `$${` for a literal `${`".to_owned();
         reader.error(value.span, code::UNKNOWN_VARIABLE, message, Some(help));
         return;
     }

@@ -1,5 +1,4 @@
-//! The mappings of callbacks.yaml and their keys. Their doc comments are the descriptions in
-//! callbacks.schema.json.
+//! The mappings of callbacks.yaml. The doc comments are the descriptions in callbacks.schema.json.
 
 use std::borrow::Cow;
 
@@ -11,7 +10,7 @@ use super::value::{Entries, Flag, FromYaml, List, Number, Text, Value, Verbatim}
 use crate::config::yaml::{Spanned, Tokens, YamlError};
 use crate::config::{name, secret, url};
 
-/// Defines a mapping: its fields, the list of its keys, and how each is read.
+/// Defines a mapping with its fields, and implements [`Record`].
 macro_rules! record {
     ($(#[$meta:meta])* $name:ident, ignoring $prefix:literal {$($fields:tt)*}) => {
         record!(@ $(#[$meta])* $name, Some($prefix), {$($fields)*});
@@ -43,63 +42,63 @@ macro_rules! record {
 }
 
 record! {
-    /// Which callback URLs each organization shall have in Tencent eSign.
+    /// The callback URLs of each organization in Tencent eSign.
     #[schemars(extend("required" = ["version", "environment", "organizations"]))]
     #[schemars(extend("patternProperties" = { "^x-": true }))]
     Document, ignoring "x-" {
         /// The version of this format.
         #[schemars(extend("const" = 1))]
         version: Number,
-        /// Which of eSign's two isolated worlds this is about. It chooses the host and is recorded
-        /// in the state; the two are never mixed.
+        /// The environment of eSign. It selects the API host and is recorded in the state; the two
+        /// environments are never mixed.
         #[schemars(extend("enum" = ["production", "test"]))]
         environment: Text<'t>,
-        /// Values by name. `${name}` in a string is replaced by the value of `name`; --var and
-        /// `ESS_CALLBACKS_VAR_<NAME>` give another one.
+        /// Variables by name. `${name}` in a string is replaced by the value of `name`; --var and
+        /// `ESS_CALLBACKS_VAR_<NAME>` override it.
         #[schemars(extend("propertyNames" = { "pattern": name::VARIABLE_PATTERN }))]
         vars: Entries<'t, Verbatim<'t>>,
-        /// What holds for every organization that does not say otherwise.
+        /// Defaults for every organization.
         defaults: Fields<'t, Defaults<'t>>,
-        /// Sets of credentials by name. The account `default` exists without being declared.
+        /// Sets of credentials by name. The account `default` always exists.
         #[schemars(extend("propertyNames" = name::schema()))]
         accounts: Entries<'t, Fields<'t, Account<'t>>>,
-        /// The organizations by handle. A handle is for people; it is not part of a callback's
-        /// identity.
+        /// The organizations by handle. A handle is a name in this file; it is not part of a
+        /// callback's identity.
         #[schemars(extend("propertyNames" = name::schema()))]
         organizations: Entries<'t, Fields<'t, Organization<'t>>>,
     }
 }
 
 record! {
-    /// What holds for every organization that does not say otherwise.
+    /// Defaults for every organization.
     Defaults {
-        /// The eSign `UserId` of the employee in whose name the calls are made.
+        /// The eSign `UserId` of the employee for whom the calls are made.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         operator: Text<'t>,
-        /// What to do at first contact with a URL: `keep` adds it and leaves a key and token that
-        /// are there already; `replace` deletes it first and is then sure of them.
+        /// What to do with a URL that is not in the state: `keep` adds it and keeps a key and token that
+        /// exist already; `replace` deletes it first, so that its key and token are known.
         #[schemars(extend("enum" = ["keep", "replace"]))]
         adoption: Text<'t>,
-        /// Callbacks that every organization gets besides those that it lists. One that an
-        /// organization lists itself goes before one of the same URL here.
+        /// Callbacks of every organization, in addition to its own. A callback of the organization
+        /// replaces one with the same URL here.
         callbacks: List<Callback<'t>>,
-        /// Warnings that are right everywhere, by code, each with the reason.
+        /// Warnings to accept everywhere: the code of each, with the reason.
         #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
         accept: Entries<'t, Text<'t>>,
     }
 }
 
 record! {
-    /// A set of credentials. Without `profile` and `env`: the default chain.
+    /// A set of credentials. Without `profile` and `env`, the default chain is used.
     #[schemars(extend("not" = { "required": ["profile", "env"] }))]
     Account {
-        /// A named profile of the vendor's tools.
+        /// A named profile of Tencent Cloud's tools.
         #[schemars(extend("pattern" = name::PATTERN))]
         profile: Text<'t>,
         /// Environment variables by name.
         env: MaybeSecret<'t, EnvironmentVariables<'t>>,
-        /// An earlier name of this account. What is recorded under it belongs to this account now;
-        /// nothing is called for the change of name.
+        /// The former name of this account. Its record moves to this account; renaming makes no
+        /// calls.
         #[schemars(extend("pattern" = name::PATTERN))]
         formerly: Text<'t>,
         /// The number of the Tencent Cloud account that the credentials must belong to. It is
@@ -112,7 +111,7 @@ record! {
 }
 
 record! {
-    /// Names of environment variables that hold a set of credentials.
+    /// Names of environment variables that contain a set of credentials.
     #[schemars(extend("required" = ["secret_id", "secret_key"]))]
     EnvironmentVariables {
         /// The variable with the `SecretId`.
@@ -130,33 +129,33 @@ record! {
 record! {
     /// One organization's callbacks.
     Organization {
-        /// The member organization of a group to act for. Without it: the account's own organization.
+        /// The member organization of a group to act for. The default is the account's own organization.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         proxy_organization_id: Text<'t>,
-        /// The eSign `UserId` of the employee in whose name the calls are made. Overrides the
+        /// The eSign `UserId` of the employee for whom the calls are made. Overrides the
         /// default.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         operator: Text<'t>,
-        /// A name under `accounts`. Without it: `default`.
+        /// A name under `accounts`. The default is `default`.
         #[schemars(extend("pattern" = name::PATTERN))]
         account: Text<'t>,
         /// The application (`Agent.AppId`).
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         app_id: Text<'t>,
-        /// What to do at first contact with a URL. Overrides the default.
+        /// What to do with a URL that is not in the state. Overrides the default.
         #[schemars(extend("enum" = ["keep", "replace"]))]
         adoption: Text<'t>,
-        /// Call nothing for this organization.
+        /// Make no calls for this organization.
         suspend: Flag,
-        /// Whether it gets the callbacks under `defaults`. Without it: yes.
+        /// Whether it gets the callbacks under `defaults`. The default is `true`.
         inherit: Flag,
-        /// The callbacks it shall have. In each, `{handle}` and `{proxy_organization_id}` are
+        /// The callbacks of the organization. In each, `{handle}` and `{proxy_organization_id}` are
         /// replaced by those of the organization.
         callbacks: List<Callback<'t>>,
-        /// URLs that must not exist: an explicit, reviewed delete.
+        /// URLs that must not exist. They are deleted if they do.
         #[schemars(extend("uniqueItems" = true, "items" = url::schema()))]
         absent: List<Text<'t>>,
-        /// Warnings that are right for this organization, by code, each with the reason.
+        /// Warnings to accept for this organization: the code of each, with the reason.
         #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
         accept: Entries<'t, Text<'t>>,
     }
@@ -173,20 +172,20 @@ record! {
         key: MaybeSecret<'t, Reference<'t>>,
         /// The `CallbackToken`, which signs the messages.
         token: MaybeSecret<'t, Reference<'t>>,
-        /// `false`: call nothing for this callback, as `suspend` does for an organization.
+        /// `false`: make no calls for this callback, as `suspend` does for an organization.
         enabled: Flag,
-        /// Never delete it because it is missing from the file.
+        /// Never delete it for being removed from the file.
         protect: Flag,
-        /// For people.
+        /// A note. It is shown in plans and not sent to eSign.
         description: Text<'t>,
-        /// Warnings that are right for this callback, by code, each with the reason.
+        /// Warnings to accept for this callback: the code of each, with the reason.
         #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
         accept: Entries<'t, Text<'t>>,
     }
 }
 
 record! {
-    /// Where a secret's value comes from: exactly one of these.
+    /// The source of a secret's value: exactly one of these.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     Reference {
         /// The value of an environment variable.
@@ -205,7 +204,7 @@ record! {
 #[derive(Clone, Debug)]
 pub(crate) enum Callback<'t> {
     Short(Text<'t>),
-    /// Boxed, because a hundred thousand of them are passed from hand to hand.
+    /// Boxed, because it is moved often.
     Full(Box<Fields<'t, CallbackFields<'t>>>),
 }
 

@@ -1,7 +1,5 @@
-//! What a scalar without quotes means: the core schema of YAML 1.2, in which `yes`, `on` and dates
-//! are strings.
+//! The type of a scalar without quotes, by the core schema of YAML 1.2: `yes`, `on` and dates are strings.
 
-/// The meaning of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar {
     Null,
@@ -10,7 +8,6 @@ pub(super) enum Scalar {
     String,
 }
 
-/// The meaning of this text when it has no quotes.
 pub(super) fn scalar(text: &str) -> Scalar {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
@@ -28,7 +25,7 @@ fn number(text: &str) -> Option<f64> {
     let radix = |prefix, radix| {
         let digits: &str = text.strip_prefix(prefix)?;
         (!digits.is_empty() && digits.chars().all(|c| c.is_digit(radix))).then(|| {
-            // Only whether it is a number matters; no key takes one this large.
+            // The value does not matter: no field accepts a number this large.
             u32::from_str_radix(digits, radix).map_or(f64::INFINITY, f64::from)
         })
     };
@@ -41,7 +38,7 @@ fn number(text: &str) -> Option<f64> {
         ".nan" | ".NaN" | ".NAN" if unsigned == text => return Some(f64::NAN),
         _ => {}
     }
-    // What Rust reads beyond YAML are words ("inf", "nan"), which have letters but `e`.
+    // Rust also parses words such as "inf" and "nan"; they have other letters than `e`.
     let decimal = unsigned.bytes().any(|byte| byte.is_ascii_digit())
         && unsigned
             .bytes()

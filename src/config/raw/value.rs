@@ -192,7 +192,7 @@ impl<'t, T: FromYaml<'t>> Spanned<Value<T>> {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Null => "nothing",
+            Self::Null => "empty",
             Self::Unresolved => "a string without a value",
             Self::Boolean => "a boolean",
             Self::Number => "a number",

@@ -30,7 +30,7 @@ impl Reader<'_> {
             };
             if reason.value.0.trim().is_empty() {
                 let message = format!("`{}` is accepted without a reason", code.0);
-                let help = "write why it is right here, for the next reader".to_owned();
+                let help = "write why the warning is acceptable here".to_owned();
                 self.error(reason.span, code::ACCEPTANCE, message, Some(help));
                 continue;
             }
@@ -56,7 +56,7 @@ impl Reader<'_> {
             Some(doc) if doc.code.0.starts_with('W') => return Some(doc.code),
             Some(_) => (
                 format!("`{}` is an error and can't be accepted", key.value),
-                "only warnings can; mend what it is about".to_owned(),
+                "only warnings can be accepted; correct the error".to_owned(),
             ),
             None => {
                 let warnings: Vec<_> = CODES
@@ -68,7 +68,7 @@ impl Reader<'_> {
                     || "write the code of a warning, such as `W003`".to_owned(),
                     |close| format!("did you mean `{close}`?"),
                 );
-                let message = format!("there is no warning `{}`", shown(&key.value));
+                let message = format!("unknown warning `{}`", shown(&key.value));
                 (message, help)
             }
         };

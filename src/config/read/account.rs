@@ -51,7 +51,7 @@ impl Reader<'_> {
         self.error(
             span,
             code::ID,
-            "`expect_account_id` must be the number of a Tencent Cloud account, in decimal digits",
+            "`expect_account_id` must be the number of a Tencent Cloud account: up to 20 digits",
             Some("copy it from the account center of the Tencent Cloud console".to_owned()),
         );
         None
@@ -88,8 +88,8 @@ impl Reader<'_> {
                 self.error(
                     span,
                     code::SEVERAL_SOURCES,
-                    "an account has one source of credentials, but this one has two",
-                    Some("keep `profile` or `env`".to_owned()),
+                    "this account has two sources of credentials",
+                    Some("keep either `profile` or `env`".to_owned()),
                 );
                 None
             }
@@ -152,7 +152,7 @@ impl Reader<'_> {
             ("secret_key", secret_key.is_none() && !no_key),
         ] {
             if missing {
-                let message = format!("`env` of an account needs `{name}`");
+                let message = format!("missing field `{name}` in `env` of an account");
                 self.error(span, code::MISSING_KEY, message, None);
             }
         }
@@ -163,11 +163,11 @@ impl Reader<'_> {
         if let Some(id) = &secret_id
             && looks_like_secret_id(&id.value)
         {
-            let help = "put the credentials into environment variables and write their names";
+            let help = "put the credentials into environment variables, and write the names of the variables here";
             self.error(
                 id.span,
                 code::CREDENTIAL_LITERAL,
-                "this looks like a SecretId itself, not like the name of a variable that holds it",
+                "this looks like a SecretId, not like the name of a variable that contains one",
                 Some(help.to_owned()),
             );
             return None;

@@ -1,4 +1,4 @@
-//! Callbacks and their URLs: from what is written to what is declared.
+//! The callbacks of an organization, and their URLs.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::diag::Place;
 use crate::model::{self, CallbackUrl};
 
 impl Reader<'_> {
-    /// Reads a list of callbacks, of the organization with these names. They are sorted by URL.
+    /// The callbacks of an organization with these names, sorted by URL.
     pub(crate) fn callbacks(
         &mut self,
         list: Option<Spanned<Value<List<Callback<'_>>>>>,
@@ -82,8 +82,13 @@ impl Reader<'_> {
             accept,
         } = self.fields("a callback", fields);
         if url.is_none() && !names_url {
-            let help = Some("write `url: https://…`".to_owned());
-            self.error(span, code::MISSING_KEY, "a callback needs `url`", help);
+            let help = Some("add `url: https://…`".to_owned());
+            self.error(
+                span,
+                code::MISSING_KEY,
+                "missing field `url` in a callback",
+                help,
+            );
         }
         let url = self.field("url", url);
         let (names_key, names_token) = (names_key || key.is_some(), names_token || token.is_some());
@@ -138,14 +143,14 @@ impl Reader<'_> {
         None
     }
 
-    /// Hides what of a wrong URL may be secret: user name and password, what follows white space
-    /// (perhaps the next key), and all of it when it has nothing of a URL.
+    /// Hides the parts of an invalid URL that may be secret: user name and password, the text after white space
+    /// (which may be the next field), and all of it when it does not look like a URL.
     fn hide_in_url(&mut self, url: &str, (start, end): ByteRange, errors: &[UrlError]) {
         let Some(written) = self.text.get(start as usize..end as usize) else {
             return;
         };
         if !written.contains(url) {
-            // What is written with escapes, over several lines or with variables is not known again there.
+            // It is written with escapes, over several lines or with variables.
             return self.hide((start, end));
         }
         let small = |at: usize| start.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
@@ -155,7 +160,7 @@ impl Reader<'_> {
             let from = written.find("://").map_or(0, |scheme| scheme + 3).min(at);
             self.hide((small(from), small(at + 1)));
         }
-        // What is no port may be a password with its `@` missing.
+        // An invalid port may be a password with the `@` missing.
         if let Some((at, authority)) = url::authority(written)
             && let Some((host, port)) = authority.split_once(':')
             && !port.bytes().all(|byte| byte.is_ascii_digit())
@@ -174,7 +179,7 @@ impl Reader<'_> {
             again,
             length,
             code::DUPLICATE_URL,
-            format!("this URL already stands in line {}", first.line),
+            format!("duplicate URL; it is also in line {}", first.line),
             Some("remove one of the two".to_owned()),
         );
     }

@@ -32,7 +32,7 @@ impl Reader<'_> {
                 self.error(
                     span,
                     code::WRONG_TYPE,
-                    format!("{what} must be {}, but this is {kind}", T::EXPECTED),
+                    format!("{what} must be {}, but it is {kind}", T::EXPECTED),
                     remedy(T::EXPECTED, kind),
                 );
                 None
@@ -70,7 +70,7 @@ impl Reader<'_> {
         if let Some(last) = fields.unexpected.last().filter(|_| fields.not_kept > 0) {
             self.hide(fields.not_kept_bytes);
             let message = format!(
-                "{what} has {} more fields that should not be there",
+                "{} more unknown or duplicate fields in {what}",
                 fields.not_kept
             );
             self.error(last.name.span, code::UNKNOWN_KEY, message, None);
@@ -89,8 +89,8 @@ impl Reader<'_> {
             self.hide(field.name.bytes);
             (
                 code::UNKNOWN_KEY,
-                format!("{what} has something that is no field"),
-                "is there a `:` and a space after the name of each field?".to_owned(),
+                format!("invalid field name in {what}"),
+                "write a `:` and a space after the name of each field".to_owned(),
             )
         } else if field.is_duplicate {
             (
@@ -100,13 +100,15 @@ impl Reader<'_> {
             )
         } else {
             let help = match closest(name, known) {
-                _ if name == "<<" => "merge keys are not read; write the fields out".to_owned(),
+                _ if name == "<<" => {
+                    "merge keys are not supported; write the fields out".to_owned()
+                }
                 Some(close) => format!("did you mean `{close}`?"),
-                None => format!("known here are {}", listed(known)),
+                None => format!("known fields are {}", listed(known)),
             };
             (
                 code::UNKNOWN_KEY,
-                format!("{what} has no field `{name}`"),
+                format!("unknown field `{name}` in {what}"),
                 help,
             )
         };

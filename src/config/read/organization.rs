@@ -134,7 +134,7 @@ impl Reader<'_> {
                     place,
                     span.length,
                     code::DECLARED_AND_ABSENT,
-                    "this URL shall be absent, but it is declared as well",
+                    "this URL is both declared and listed under `absent`",
                     Some(format!(
                         "remove it here or in line {}",
                         declared[at].place.line

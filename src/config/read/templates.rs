@@ -111,7 +111,7 @@ impl Reader<'_> {
         substitution: Substitution<'_>,
     ) -> Option<Text<'t>> {
         if let Some((wrong, close)) = mistyped(&text) {
-            let message = format!("`{{{wrong}}}` is not a name that is replaced here");
+            let message = format!("unknown placeholder `{{{wrong}}}`");
             let help = Some(format!("did you mean `{{{close}}}`?"));
             self.error(span, code::UNKNOWN_VARIABLE, message, help);
             return None;

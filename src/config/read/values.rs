@@ -1,4 +1,4 @@
-//! Single values: ids, names, words from a fixed list, and references to secrets.
+//! Values of fields: ids, names, keywords and secret references.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::diag::Place;
 use crate::model::{Adoption, Environment, OperatorId};
 use crate::secret::SecretReference;
 
-/// How long the ids are that eSign gives out.
+/// The length of a UserId at eSign.
 const USER_ID_LENGTH: usize = 32;
 
 impl Reader<'_> {
-    /// The id of something at eSign.
+    /// An id from eSign.
     pub(crate) fn id(
         &mut self,
         name: &str,
@@ -28,7 +28,7 @@ impl Reader<'_> {
         let Spanned { value, span, .. } = self.text(name, value)?;
         if let Some(placeholder) = placeholder::in_secret(&value) {
             let message = format!(
-                "`{name}` has `{}`, a placeholder, in the place of an id",
+                "`{name}` is a placeholder (`{}`), not an id",
                 placeholder.written()
             );
             let help = "copy the id from the eSign console".to_owned();
@@ -47,7 +47,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The employee in whose name calls are made, with its place.
+    /// The employee whom calls are made for, and the place of the id.
     pub(crate) fn operator(
         &mut self,
         value: Option<Spanned<Value<Text<'_>>>>,
@@ -60,8 +60,7 @@ impl Reader<'_> {
                 id.len(),
                 code::OPERATOR_LENGTH,
                 format!(
-                    "this operator has {} characters, but the UserIds of eSign have \
-                     {USER_ID_LENGTH}",
+                    "this operator has {} characters; the UserIds of eSign have {USER_ID_LENGTH}",
                     id.len()
                 ),
                 "copy the UserId of the employee from the eSign console; a phone number or name \
@@ -71,23 +70,23 @@ impl Reader<'_> {
         Some((OperatorId::new(id), place))
     }
 
-    /// A name that people choose.
+    /// A name that the user chooses. `what` describes it in messages.
     pub(crate) fn name(&mut self, what: &str, value: &Spanned<Cow<'_, str>>) -> Option<Arc<str>> {
         if is_name(&value.value) {
             return Some(Arc::from(value.value.as_ref()));
         }
         let message = if value.value.is_empty() {
-            format!("{what} may not be empty")
+            format!("{what} must not be empty")
         } else {
-            format!("{what} may not be `{}`", shown(&value.value))
+            format!("`{}` can't be {what}", shown(&value.value))
         };
-        let help = "leave out white space, invisible characters, and `/ \\ * ? [ ]`, which have a \
+        let help = "remove white space, invisible characters, and `/ \\ * ? [ ]`, which have a special \
                     meaning in addresses";
         self.error(value.span, code::NAME, message, Some(help.to_owned()));
         None
     }
 
-    /// One of a few words.
+    /// The meaning of one of a few keywords, and its place.
     fn word<T: Copy>(
         &mut self,
         name: &str,
@@ -106,7 +105,7 @@ impl Reader<'_> {
         self.error(
             span,
             code::UNKNOWN_VALUE,
-            format!("`{}` is not a known value of `{name}`", shown(&value)),
+            format!("unknown value `{}` of `{name}`", shown(&value)),
             Some(help),
         );
         None
@@ -132,7 +131,7 @@ impl Reader<'_> {
         self.word("adoption", value, &words)
     }
 
-    /// Where the value of `name` (`key` or `token`) comes from.
+    /// The secret reference in `name` (`key` or `token`).
     pub(crate) fn reference(
         &mut self,
         name: &str,
@@ -147,10 +146,10 @@ impl Reader<'_> {
                     self.hide(bytes);
                 }
                 let (code, message) = if literal.is_scalar {
-                    let message = format!("`{name}` holds a secret in clear text");
+                    let message = format!("`{name}` is a secret in clear text");
                     (code::LITERAL_SECRET, message)
                 } else {
-                    let message = format!("`{name}` must say where the secret comes from");
+                    let message = format!("`{name}` must be a secret reference");
                     (code::SECRET_REFERENCE, message)
                 };
                 self.error(span, code, message, Some(write_a_reference(name)));
@@ -187,16 +186,16 @@ impl Reader<'_> {
                 span,
                 code::RESERVED_VARIABLE,
                 format!(
-                    "`{value}` holds credentials for the API and may not become a callback's secret"
+                    "`{value}` contains credentials for the API and must not be used as a secret of a callback"
                 ),
-                Some("use a variable of another name".to_owned()),
+                Some("use another variable".to_owned()),
             );
             return None;
         }
         Some(SecretReference::Env(value.into_owned()))
     }
 
-    /// The name of an environment variable. What is none may be the secret itself.
+    /// The name of an environment variable. Another value may be the secret itself, so it is hidden.
     pub(crate) fn variable<'t>(
         &mut self,
         name: &str,
@@ -213,7 +212,7 @@ impl Reader<'_> {
                 return Some(Spanned { value, span, bytes });
             }
             Value::Valid(_) => self.hide(bytes),
-            // Of a list or mapping, only the beginning is known.
+            // Only the start of a list or mapping is known.
             Value::WrongType(_) => self.hide_line_from(bytes.0),
         }
         self.error(
@@ -221,7 +220,7 @@ impl Reader<'_> {
             code::VARIABLE_NAME,
             format!("`{name}` must be the name of an environment variable, not a value"),
             Some(
-                "a name is made of letters, digits and `_`, and does not begin with a digit"
+                "a name consists of letters, digits and `_`, and does not begin with a digit"
                     .to_owned(),
             ),
         );
@@ -234,7 +233,7 @@ impl Reader<'_> {
     ) -> Option<SecretReference> {
         let Spanned { value, span, .. } = self.text("file", value)?;
         if value.is_empty() {
-            let message = "`file` must be the path of a file";
+            let message = "`file` must not be empty";
             self.error(span, code::SECRET_REFERENCE, message, None);
             return None;
         }
@@ -269,6 +268,6 @@ impl Reader<'_> {
 fn write_a_reference(name: &str) -> String {
     format!(
         "write `{name}: {{ env: NAME }}`, `{name}: {{ file: PATH }}` or `{name}: {{ command: \
-         [PROGRAM, ARGUMENT] }}`; a secret that was in a file should be replaced by a new one"
+         [PROGRAM, ARGUMENT] }}`; replace a secret that was written in a file"
     )
 }

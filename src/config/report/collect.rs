@@ -147,7 +147,10 @@ impl Report {
                 place,
                 length as usize,
                 code::UNUSED_ACCEPTANCE,
-                format!("nothing here has the warning `{}`", accepted.0),
+                format!(
+                    "`{}` is accepted, but there is no such warning here",
+                    accepted.0
+                ),
                 "remove the acceptance",
             );
         }

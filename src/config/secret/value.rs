@@ -1,22 +1,22 @@
-//! Whether a value can be the secret that it is used as. A wrong one would only show when the first
-//! contract is signed: eSign accepts nearly everything.
+//! Checks of the value of a secret. eSign accepts nearly every value, so a wrong one would first be noticed when a
+//! contract is signed.
 //!
-//! A problem names what kind of character is wrong and where, never the value.
+//! A message contains the kind and position of a wrong character, never the value.
 
 use super::SecretRole;
 use super::problem::SecretProblem;
 use crate::config::{code, placeholder};
 use crate::secret::Secret;
 
-/// How many bytes a `CallbackKey` has: the key of AES-256.
+/// The size of a `CallbackKey`, a key for AES-256.
 const KEY_BYTES: usize = 32;
 
-/// The longest token, in bytes. eSign documents no limit; more than this is a mixed-up file.
+/// The longest token, in bytes. eSign documents no limit, but a longer value is probably the wrong file.
 const LONGEST: usize = 1024;
 
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
-/// Everything that is wrong with a resolved value: errors, or warnings about one that can be used.
+/// All errors and warnings about the value of a secret.
 pub fn check_secret(role: SecretRole, value: &Secret) -> Vec<SecretProblem> {
     let text = value.expose();
     let name = role.name();
@@ -25,7 +25,7 @@ pub fn check_secret(role: SecretRole, value: &Secret) -> Vec<SecretProblem> {
         return vec![SecretProblem::error(
             code::EMPTY_SECRET,
             format!("the {name} is empty"),
-            format!("give it a value, or leave `{name}` out if you mean to have none"),
+            format!("set it, or remove `{name}` if you want none"),
         )];
     }
     if text.len() > LONGEST {
@@ -35,19 +35,19 @@ pub fn check_secret(role: SecretRole, value: &Secret) -> Vec<SecretProblem> {
                 "the {name} has {} bytes; at most {LONGEST} are allowed",
                 text.len()
             ),
-            "this is probably not the secret; `ess-callbacks secret new` makes one of 32 characters",
+            "this is probably not the secret; `ess-callbacks secret new` generates one of 32 characters",
         )];
     }
     if is_masked(text) {
         return vec![SecretProblem::error(
             code::MASKED_SECRET,
-            format!("the {name} looks like something that stands for a secret, not like one"),
-            "use the real value; `ess-callbacks secret new` makes one",
+            format!("the {name} looks like a masked secret, not like a real one"),
+            "use the real value; `ess-callbacks secret new` generates one",
         )];
     }
     let mut problems = Vec::new();
     problems.extend(character(name, text));
-    // What is there without the wrong characters is the key, so its length is no second problem.
+    // If the key has the right length without the invalid characters, the length is not a second error.
     let kept = || {
         text.chars()
             .filter(|c| visible(*c))
@@ -63,21 +63,21 @@ pub fn check_secret(role: SecretRole, value: &Secret) -> Vec<SecretProblem> {
     if let Some(found) = placeholder::in_secret(text) {
         problems.push(SecretProblem::warning(
             code::PLACEHOLDER,
-            format!("the {name} holds a placeholder (`{}`)", found.written()),
-            "it is used as it is, and nothing replaces it; put the real value there",
+            format!("the {name} contains a placeholder (`{}`)", found.written()),
+            "it is not replaced; use the real value",
         ));
     }
     if let Some((quote, _)) = quotes(text) {
         problems.push(SecretProblem::warning(
             code::QUOTED_SECRET,
-            format!("the {name} has quotes (`{quote}`) around it, which are part of it"),
-            "remove them if they are not meant: files, Docker's lists of variables and some CI systems keep quotes",
+            format!("the quotes (`{quote}`) around the {name} are part of it"),
+            "remove them unless they are intended: secret files, Docker env files and some CI systems keep quotes",
         ));
     }
     problems
 }
 
-/// The first character that no secret can have.
+/// The first invalid character.
 fn character(name: &str, text: &str) -> Option<SecretProblem> {
     let mut wrong = text
         .chars()
@@ -86,38 +86,39 @@ fn character(name: &str, text: &str) -> Option<SecretProblem> {
     let (at, c, kind) = wrong.next()?;
     let more = wrong.count();
     let place = if at == 0 {
-        "at its beginning".to_owned()
+        "at the beginning".to_owned()
     } else if at + 1 == text.chars().count() {
-        "at its end".to_owned()
+        "at the end".to_owned()
     } else {
         format!("as character {}", at + 1)
     };
     let more = match more {
         0 => String::new(),
-        more => format!(", and {more} more of such characters"),
+        1 => ", and 1 more invalid character".to_owned(),
+        more => format!(", and {more} more invalid characters"),
     };
     let help = match c {
         '\0' => "the value may be UTF-16 or binary; store it as UTF-8 text",
         '\n' | '\r' => {
-            "a file or command may end in one line break, which is dropped; remove the others"
+            "one line break at the end of a file or output is dropped; remove the others"
         }
         '\u{feff}' => "save the file as UTF-8 without a byte order mark",
         '\u{fffd}' => {
-            "a program could not read the value and put this in its place; take the value from its source"
+            "a program could not decode the value and wrote this instead; take the value from its source"
         }
-        _ => "remove it; it came with the value when that was copied",
+        _ => "remove it; it was probably copied with the value",
     };
     Some(SecretProblem::error(
         code::SECRET_CHARACTER,
         format!(
-            "the {name} holds {kind} (U+{:04X}) {place}{more}",
+            "the {name} contains {kind} (U+{:04X}) {place}{more}",
             u32::from(c)
         ),
         help,
     ))
 }
 
-/// What to call a character that can't be seen, or that was put in the place of one.
+/// The name of a character that is invalid in a secret.
 fn kind(c: char) -> Option<&'static str> {
     Some(match c {
         '\0' => "a NUL character",
@@ -140,7 +141,7 @@ fn kind(c: char) -> Option<&'static str> {
     })
 }
 
-/// Unicode's default ignorable characters, and others that show nothing.
+/// Unicode's default ignorable characters, and other invisible ones.
 const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -156,31 +157,30 @@ fn key_length(text: &str) -> SecretProblem {
     let help = if inner.len() == KEY_BYTES && inner.len() < text.len() {
         "it has quotes around it; remove them"
     } else if text.len() == 43 && text.chars().all(base64) {
-        "this looks like the 43 characters of base64 that WeCom and others have as a key; eSign uses the text itself and \
-         not what it encodes, so make a key of 32 characters with `ess-callbacks secret new`"
+        "this looks like a key of WeCom (43 characters of base64); eSign uses the text itself, not the bytes that it \
+         encodes, so generate a key of 32 characters with `ess-callbacks secret new`"
     } else if text.len() == 44 && text.ends_with('=') && text[..43].chars().all(base64) {
-        "this looks like 32 bytes in base64; eSign uses the text itself and not what it encodes, so make a key of 32 \
-         characters with `ess-callbacks secret new`"
+        "this looks like 32 bytes in base64; eSign uses the text itself, not the bytes that it encodes, so generate a key \
+         of 32 characters with `ess-callbacks secret new`"
     } else if text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()) {
-        "this looks like 32 bytes in hexadecimal; eSign uses the text itself and not what it encodes, so make a key of \
-         32 characters with `ess-callbacks secret new`"
+        "this looks like 32 bytes in hexadecimal; eSign uses the text itself, not the bytes that it encodes, so generate a \
+         key of 32 characters with `ess-callbacks secret new`"
     } else {
-        "`ess-callbacks secret new` makes one"
+        "`ess-callbacks secret new` generates one"
     };
     SecretProblem::error(
         code::KEY_LENGTH,
         format!(
-            "the key has {} bytes, and eSign encrypts with exactly {KEY_BYTES}",
+            "the key has {} bytes; it must have exactly {KEY_BYTES}",
             text.len()
         ),
         help,
     )
 }
 
-/// The quote that a text begins and ends with.
-/// The quote that text begins with, and what is between it and its other half.
+/// The opening quote of a text in quotes, and the text between the quotes.
 fn quotes(text: &str) -> Option<(char, &str)> {
-    // What word processors and Chinese keyboards make of the plain ones.
+    // Word processors and Chinese keyboards replace plain quotes by these.
     let typographic = [
         ('“', '”'),
         ('‘', '’'),
@@ -290,11 +290,11 @@ mod tests {
 
     #[rstest]
     #[case("good\u{200b}token", "a zero-width space (U+200B) as character 5")]
-    #[case("\u{feff}token", "a byte order mark (U+FEFF) at its beginning")]
-    #[case("token\u{a0}", "a no-break space (U+00A0) at its end")]
+    #[case("\u{feff}token", "a byte order mark (U+FEFF) at the beginning")]
+    #[case("token\u{a0}", "a no-break space (U+00A0) at the end")]
     #[case(
         "to ken\n",
-        "a space (U+0020) as character 3, and 1 more of such characters"
+        "a space (U+0020) as character 3, and 1 more invalid character"
     )]
     #[case("to\0ken", "a NUL character (U+0000) as character 3")]
     #[case("to\u{202e}ken", "an invisible character (U+202E) as character 3")]
@@ -303,7 +303,10 @@ mod tests {
     fn a_wrong_character_is_named_with_its_place(#[case] value: &str, #[case] expected: &str) {
         let problems = check_secret(SecretRole::Token, &Secret::new(value));
         assert_eq!(problems.len(), 1);
-        assert_eq!(problems[0].message, format!("the token holds {expected}"));
+        assert_eq!(
+            problems[0].message,
+            format!("the token contains {expected}")
+        );
     }
 
     #[rstest]
@@ -314,7 +317,7 @@ mod tests {
         "in hexadecimal"
     )]
     #[case("'0123456789abcdef0123456789abcdef'", "quotes around it")]
-    #[case("short", "secret new` makes one")]
+    #[case("short", "secret new` generates one")]
     fn a_key_of_another_kind_gets_a_hint(#[case] value: &str, #[case] expected: &str) {
         let problems = check_secret(SecretRole::Key, &Secret::new(value));
         assert!(problems[0].help.contains(expected), "{:?}", problems[0]);

@@ -47,10 +47,11 @@ impl YamlError {
         Box::new(Self {
             code: code::BLOWS_UP,
             message: format!(
-                "the file is nested deeper than {MAX_DEPTH} levels or its aliases blow it up"
+                "the file is nested deeper than {MAX_DEPTH} levels, or its aliases expand to too much"
             ),
             help: Some(
-                "write the values out, or split the file into several in a directory".to_owned(),
+                "write the values out, or split the file into several files in a directory"
+                    .to_owned(),
             ),
             span: Some(span),
         })

@@ -220,8 +220,8 @@ impl<'t> Tokens<'t> {
     pub(crate) fn close(mut self) -> Result<(), Box<YamlError>> {
         while let Some((event, span)) = self.parser.next_event().transpose()? {
             if matches!(event, Event::DocumentStart(..)) {
-                let message = "a file may hold one YAML document, but here a second one begins";
-                let help = "move it to a file of its own in a directory and pass that with -f";
+                let message = "this file contains more than one YAML document";
+                let help = "move each document to a separate file in a directory, and pass the directory with `-f`";
                 return Err(Box::new(YamlError {
                     code: code::SEVERAL_DOCUMENTS,
                     message: message.to_owned(),
@@ -254,7 +254,7 @@ impl<'t> Tokens<'t> {
             let Some((event, span)) = self.parser.next_event().transpose()? else {
                 return Err(Box::new(YamlError {
                     code: code::SYNTAX,
-                    message: "this is not valid YAML: it ends too early".to_owned(),
+                    message: "this is not valid YAML: unexpected end of file".to_owned(),
                     help: None,
                     span: None,
                 }));
@@ -288,7 +288,7 @@ impl<'t> Tokens<'t> {
             if tag.is_some_and(|tag| !matches!(tag.core_suffix(), Some("str" | "seq" | "map"))) {
                 return Err(Box::new(YamlError {
                     code: code::SYNTAX,
-                    message: "tags (`!name`) have no meaning here".to_owned(),
+                    message: "tags (`!name`) are not supported".to_owned(),
                     help: Some(
                         "put a value that begins with `!` in quotes if it is meant as text"
                             .to_owned(),
@@ -309,8 +309,7 @@ impl<'t> Tokens<'t> {
         let Some(tokens) = self.anchors.get(&anchor) else {
             return Err(Box::new(YamlError {
                 code: code::BLOWS_UP,
-                message: "this alias stands inside the value it names, which would never end"
-                    .to_owned(),
+                message: "this alias is inside the value of its own anchor".to_owned(),
                 help: Some("write the value out".to_owned()),
                 span: Some(span),
             }));
