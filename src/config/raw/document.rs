@@ -176,7 +176,7 @@ record! {
         enabled: Flag,
         /// Never delete it for being removed from the file.
         protect: Flag,
-        /// A note. It is shown in plans and not sent to eSign.
+        /// A note for readers of this file. It is not sent to eSign.
         description: Text<'t>,
         /// Warnings to accept for this callback: the code of each, with the reason.
         #[schemars(extend("propertyNames" = { "pattern": "^W[0-9]{3}$" }))]
