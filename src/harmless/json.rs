@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-use super::is_treacherous;
+use super::characters::is_treacherous;
 
 /// A compact format.
 #[derive(Clone, Copy, Debug, Default)]

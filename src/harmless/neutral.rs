@@ -1,7 +1,7 @@
 //! The filter of all output: it leaves no command to a CI system, and no control sequence to a terminal except
 //! colours.
 
-use super::is_treacherous;
+use super::characters::is_treacherous;
 
 /// Replaces a harmful character. One for one, so that columns do not change.
 const REPLACEMENT: &str = "\u{fffd}";

@@ -17,7 +17,6 @@ mod desired;
 mod destination;
 mod entry;
 mod event;
-mod fingerprint;
 mod name;
 mod outcome;
 mod recorded;
@@ -35,7 +34,6 @@ pub use desired::{
 pub use destination::Destination;
 pub use entry::{Drift, Entry, Pending, Proof, SignedWrite};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
-pub use fingerprint::{Fingerprint, Fingerprints, Salt};
 pub use name::{
     AccountId, AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId,
     RequestId,
@@ -44,3 +42,5 @@ pub use outcome::{ApiError, Blast, Outcome};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;
+
+pub use crate::secret::{Fingerprint, Fingerprints, Salt};

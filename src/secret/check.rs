@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
-use super::Secret;
+use super::value::Secret;
 
 /// A byte that is different for 255 of 256 other values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

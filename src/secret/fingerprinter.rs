@@ -7,8 +7,8 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::Secret;
-use crate::model::{Fingerprint, Fingerprints, Salt};
+use super::fingerprint::{Fingerprint, Fingerprints, Salt};
+use super::value::Secret;
 
 /// Rounds of PBKDF2 for a token without a key. About 10 ms each time; done once per value.
 const SLOW_ROUNDS: u32 = 50_000;

@@ -9,7 +9,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
-    ("secret", &["model"]),
+    ("secret", &[]),
     ("wire", &[]),
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),

@@ -1,9 +1,11 @@
 //! Which secrets and references to secrets are allowed. No value is shown.
 
 mod problem;
+mod role;
 mod value;
 
 pub use problem::SecretProblem;
+pub use role::SecretRole;
 pub use value::check_secret;
 
 use serde_json::{Value, json};
@@ -17,25 +19,6 @@ pub(super) fn variable_or_template_pattern() -> String {
 
 /// Prefixes of the variables that hold credentials for the API itself.
 const RESERVED: [&str; 2] = ["TENCENTCLOUD_", "TKE_"];
-
-/// What eSign uses a secret for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SecretRole {
-    /// `CallbackKey`: encrypts the messages.
-    Key,
-    /// `CallbackToken`: signs them.
-    Token,
-}
-
-impl SecretRole {
-    /// The field in callbacks.yaml.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Token => "token",
-        }
-    }
-}
 
 /// Whether the variable holds credentials for the API. Ignores case, as Windows does.
 pub(super) fn is_reserved(variable: &str) -> bool {

@@ -3,8 +3,8 @@
 //!
 //! A message contains the kind and position of a wrong character, never the value.
 
-use super::SecretRole;
 use super::problem::SecretProblem;
+use super::role::SecretRole;
 use crate::config::{code, placeholder};
 use crate::secret::Secret;
 

@@ -1,15 +1,15 @@
-//! Fingerprints: they tell that a secret's value changed without keeping the value.
+//! Values by which a change of a secret is detected without storing the secret.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// 128 bits of a keyed hash of a secret. Meaningless outside the state whose salt made it.
+/// 128 bits of a keyed hash of a secret. Only comparable within one state, which has the salt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 16]);
 
 impl Fingerprint {
-    /// The first four hex digits, enough for a person to see that two differ.
+    /// The first four hexadecimal digits, for display.
     pub fn short(self) -> String {
         hex::encode(&self.0[..2])
     }
@@ -43,29 +43,29 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// The secrets of one callback, each by its fingerprint; `None` where the callback has none.
+/// The fingerprints of the secrets of one callback; `None` for a secret that it does not have.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprints {
-    /// Of the `CallbackKey`, which encrypts the message.
+    /// Of the `CallbackKey`, which encrypts messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Fingerprint>,
-    /// Of the `CallbackToken`, which signs it.
+    /// Of the `CallbackToken`, which signs messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Fingerprint>,
 }
 
 impl Fingerprints {
-    /// Those of no declared secrets: a keyed hash is not all zeroes.
+    /// Different from the fingerprints of any secrets: a keyed hash is not all zeroes.
     pub const NEVER_DECLARED: Self = Self {
         key: Some(Fingerprint([0; 16])),
         token: Some(Fingerprint([0; 16])),
     };
 }
 
-/// The random value that makes one state's fingerprints useless outside it. Not secret.
+/// A random value of one state, which makes its fingerprints different from those of others. Not secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(pub [u8; 16]);
 
