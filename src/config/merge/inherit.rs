@@ -25,7 +25,7 @@ pub(super) struct Inherited<'s> {
     /// Of the file they are in.
     text: &'s str,
     pub(super) place: Place,
-    /// They have an error whatever the names are. It is reported already.
+    /// They have an error with any names, which is reported already.
     has_errors: bool,
 }
 

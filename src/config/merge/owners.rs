@@ -1,8 +1,8 @@
 //! One owner for each callback: no two organizations of the files are the same organization to eSign, and no two
 //! accounts have the same credentials.
 //!
-//! Otherwise an add under one name and a delete under the other would remove the callback. What only the credentials
-//! tell is checked before the first call.
+//! Otherwise an add under one name and a delete under the other would remove the callback. Credentials
+//! themselves are compared before the first call.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 

@@ -1,4 +1,4 @@
-//! Values of an expected type, and what is kept of a value of another type.
+//! Values of an expected type, or of a wrong one.
 
 use std::borrow::Cow;
 use std::fmt;

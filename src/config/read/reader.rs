@@ -40,7 +40,7 @@ impl Reader<'_> {
     /// Masks a value in every excerpt.
     pub(crate) fn hide(&mut self, (start, end): ByteRange) {
         if start == end {
-            // An empty block scalar; the rest of the line may hold what was meant.
+            // An empty block scalar; the rest of the line may be the secret.
             return self.hide_line_from(start);
         }
         self.report.hide(
@@ -84,7 +84,7 @@ impl Reader<'_> {
     /// of these to the parser.
     fn with_properties(&self, start: u32) -> u32 {
         let whole = self.text.get(..start as usize).unwrap_or_default();
-        // Limited, because a line may hold a whole file.
+        // Limited, because a line may contain a whole file.
         let mut from = whole.len().saturating_sub(LOOK_BACK);
         while !whole.is_char_boundary(from) {
             from += 1;

@@ -148,7 +148,7 @@ impl Report {
                 length as usize,
                 code::UNUSED_ACCEPTANCE,
                 format!(
-                    "`{}` is accepted, but there is no such warning here",
+                    "`{}` is accepted, but this warning does not occur here",
                     accepted.0
                 ),
                 "remove the acceptance",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::diag::{Place, Snippet};
 use crate::model::credentials_in;
 
-/// How many characters of a line are shown before the start of the marked text and from there on. A line may hold
+/// How many characters of a line are shown before the start of the marked text and from there on. A line may contain
 /// a whole file.
 const BEFORE: usize = 100;
 const AFTER: usize = 160;
@@ -129,8 +129,8 @@ const REACH: usize = 2_048;
 /// The most bytes that are shown.
 const SHOWN: usize = 4 * (BEFORE + AFTER);
 
-/// The credentials in URLs around what is shown from `start` on, in bytes. Looks at the text alone, so
-/// that URLs in comments and in files that can't be read are found too.
+/// The credentials in URLs around what is shown from `start` on, in bytes. Searches the text, so that URLs in
+/// comments and in invalid files are found too.
 fn in_urls(text: &str, start: usize) -> Vec<Range<usize>> {
     let near = |mut at: usize| {
         while !text.is_char_boundary(at) {

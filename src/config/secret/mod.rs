@@ -17,10 +17,10 @@ pub(super) fn variable_or_template_pattern() -> String {
     format!("{VARIABLE_PATTERN}|{TEMPLATE_PATTERN}")
 }
 
-/// Prefixes of the variables that hold credentials for the API itself.
+/// Prefixes of the variables with credentials for the API.
 const RESERVED: [&str; 2] = ["TENCENTCLOUD_", "TKE_"];
 
-/// Whether the variable holds credentials for the API. Ignores case, as Windows does.
+/// Whether the variable contains credentials for the API. Ignores case, as Windows does.
 pub(super) fn is_reserved(variable: &str) -> bool {
     RESERVED.iter().any(|prefix| {
         variable

@@ -261,7 +261,7 @@ impl<'t> Tokens<'t> {
             };
             #[expect(
                 clippy::wildcard_enum_match_arm,
-                reason = "a foreign enum; the rest tells nothing of the document"
+                reason = "a foreign enum; other events are not part of the document"
             )]
             let (token, anchor, tag) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
