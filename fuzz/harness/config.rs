@@ -1,10 +1,10 @@
-//! callbacks.yaml: any bytes, as one file or as several (each 0xFF begins another one).
+//! callbacks.yaml: any bytes, as one file or as several (each 0xFF begins another file).
 
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::diag::{Diagnostic, Severity};
 use ess_callbacks::render::diagnostic;
 
-/// Reads the files, and shows every problem in every way.
+/// Reads the files, and renders every problem in every format.
 pub(crate) fn run(data: &[u8]) {
     let sources: Vec<Source> = data
         .split(|byte| *byte == 0xff)
@@ -39,7 +39,7 @@ pub(crate) fn run(data: &[u8]) {
         );
         drop(diagnostic::diagnostic(problem, true));
     }
-    // A file more can mend what is missing, but it can't make another problem of the same text.
+    // Another file can add what is missing, but must not cause another error in the same text.
     let again = match parse(&sources) {
         Ok(parsed) => parsed.warnings,
         Err(problems) => problems,

@@ -1,16 +1,15 @@
-//! A secret written into callbacks.yaml as a literal: no message shows it, whatever is wrong around
-//! it.
+//! A secret written into callbacks.yaml as a literal: no message shows it, whatever is wrong around it.
 //!
-//! The first byte chooses how the secret is written, the rest is the text before it and, after a
-//! 0xFF, the text behind it.
+//! The first byte selects how the secret is written. The rest is the text before it and, after a 0xFF, the text after
+//! it.
 
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::render::diagnostic;
 
-/// No text that a fuzzer makes by chance.
+/// Long enough that a fuzzer does not find it by chance.
 const CANARY: &str = "cAnArY-7f3a9e51";
 
-/// Ways to write a secret where none may be.
+/// Ways to write a secret in clear text.
 const WAYS: [(&str, &str); 16] = [
     ("\n        key: ", "\n"),
     ("\n        token: ", "\n"),
@@ -68,8 +67,7 @@ pub(crate) fn run(data: &[u8]) {
     }
 }
 
-/// Whether a quotation, a block of text or a comment may still be open, so that what follows is no
-/// key.
+/// Whether quotes, a block scalar or a comment may be open, so that the text that follows is not a key.
 fn inside_text(before: &[u8]) -> bool {
     let quoted = |byte: &u8| matches!(byte, b'"' | b'\'' | b'|' | b'>');
     let line = before.rsplit(|byte| matches!(byte, b'\n' | b'\r')).next();

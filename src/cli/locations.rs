@@ -24,7 +24,7 @@ pub(crate) struct Locations {
     /// The configuration, as `-f` names it.
     pub(crate) config: PathBuf,
     /// Values for the variables of the configuration.
-    pub(crate) given: config::Given,
+    pub(crate) given: config::Overrides,
     pub(crate) state: PathBuf,
     /// Whether `--state` gave it.
     named: bool,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::cli::exit::Failure;
 use crate::cli::shell;
-use crate::config::{self, Given, Parsed, Source};
+use crate::config::{self, Overrides, Parsed, Source};
 
 /// The configuration as read.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
 }
 
 /// Reads and checks the configuration. Warnings are in the result.
-pub(crate) fn parse(path: &Path, given: &Given) -> Result<(Configuration, Parsed), Failure> {
+pub(crate) fn parse(path: &Path, given: &Overrides) -> Result<(Configuration, Parsed), Failure> {
     let configuration = read(path)?;
     let beside = beside(path);
     let parsed =

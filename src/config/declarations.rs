@@ -8,21 +8,21 @@ use super::name::shown;
 use super::raw::{AnyValue, Entries, Value, Verbatim};
 use super::report::Report;
 use super::source::Source;
-use super::variables::{Given, Variables, literal};
+use super::variables::{Overrides, Variables, literal};
 use super::yaml::{Spanned, Token, Tokens, YamlError};
 use crate::diag::Place;
 
-/// The variables that these files declare, with the given values.
-pub(super) fn variables(sources: &[Source], given: &Given) -> Variables {
+/// The variables that these files declare, with their overrides.
+pub(super) fn variables(sources: &[Source], overrides: &Overrides) -> Variables {
     let declared = sources
         .iter()
         .flat_map(|source| declared(source.decoded()).unwrap_or_default());
-    Variables::new(declared, given)
+    Variables::new(declared, overrides)
 }
 
 /// Reports values of `--var` for variables that are not declared.
-pub(super) fn check_given(variables: &Variables, given: &Given, report: &mut Report) {
-    for name in given.flags.keys() {
+pub(super) fn check_overrides(variables: &Variables, overrides: &Overrides, report: &mut Report) {
+    for name in overrides.flags.keys() {
         if !variables.contains(name) {
             report.error(
                 Place::default(),
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn given_values_replace_declared_ones() {
+    fn overrides_replace_declared_values() {
         let source = Source {
             name: "callbacks.yaml".into(),
             text: b"organizations: {a: {callbacks: [x]}}\nvars: {a: 1st, b: 1st, c: 1st, D: 1st}"
@@ -86,17 +86,17 @@ mod tests {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect()
         };
-        let given = Given {
+        let overrides = Overrides {
             flags: map(&[("a", "flag"), ("d", "not this")]),
             environment: map(&[("A", "2nd"), ("B", "2nd"), ("D", "2nd"), ("X", "2nd")]),
         };
-        let variables = variables(&[source], &given);
+        let variables = variables(&[source], &overrides);
         assert_eq!(
             variables.expand("${a} ${b} ${c} ${D}".into()).as_deref(),
             Ok("flag 2nd 1st 2nd")
         );
         let mut report = Report::default();
-        check_given(&variables, &given, &mut report);
+        check_overrides(&variables, &overrides, &mut report);
         assert!(report.has_errors(), "`d` is not `D`");
     }
 }

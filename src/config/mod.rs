@@ -53,7 +53,7 @@ pub use report::snippet;
 pub use schema::schema;
 pub use secret::{SecretProblem, SecretRole, check_secret};
 pub use source::Source;
-pub use variables::Given;
+pub use variables::Overrides;
 pub use yaml::same_meaning;
 
 use crate::diag::{Diagnostic, Severity};
@@ -77,23 +77,23 @@ pub struct Parsed {
 /// # Errors
 /// All errors and warnings, in the order of the files, when there is at least one error.
 pub fn parse(sources: &[Source]) -> Result<Parsed, Vec<Diagnostic>> {
-    parse_with(sources, &Given::default(), &[])
+    parse_with(sources, &Overrides::default(), &[])
 }
 
-/// Reads a configuration with given values of variables. Warns of URLs that a file in `beside` declares for the
+/// Reads a configuration with overrides of variables. Warns of URLs that a file in `beside` declares for the
 /// other environment.
 ///
 /// # Errors
 /// As [`parse`].
 pub fn parse_with(
     sources: &[Source],
-    given: &Given,
+    overrides: &Overrides,
     beside: &[Source],
 ) -> Result<Parsed, Vec<Diagnostic>> {
     if sources.is_empty() {
         return Err(vec![no_files()]);
     }
-    let variables = declarations::variables(sources, given);
+    let variables = declarations::variables(sources, overrides);
     let mut merge = Merge::new(sources);
     let mut texts = Vec::with_capacity(sources.len());
     for (number, source) in (0..).zip(sources) {
@@ -102,7 +102,7 @@ pub fn parse_with(
         merge.add(number, file);
     }
     let (mut desired, mut report) = merge.finish();
-    declarations::check_given(&variables, given, &mut report);
+    declarations::check_overrides(&variables, overrides, &mut report);
     warn::check(&desired, &mut report);
     let others: Vec<_> = beside.iter().filter_map(other_configuration).collect();
     other_environment::check(&desired, &others, &mut report);

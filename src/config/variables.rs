@@ -1,6 +1,6 @@
 //! `${name}` in a string: replaced by the value of a variable.
 //!
-//! A value comes from callbacks.yaml or from a [`Given`], never from the environment of the process: a pull
+//! A value comes from callbacks.yaml or from [`Overrides`], never from the environment of the process: a pull
 //! request could otherwise print a secret of the CI job.
 
 use std::borrow::Cow;
@@ -13,9 +13,9 @@ use crate::diag::Code;
 /// Begins a reference to a variable.
 const OPEN: &str = "${";
 
-/// Values for variables from outside of callbacks.yaml. They replace those in the file.
+/// Values of variables from the command line and the environment. They override those in callbacks.yaml.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Given {
+pub struct Overrides {
     /// Values of `--var`, by name. Each variable must be declared under `vars`.
     pub flags: BTreeMap<String, String>,
     /// Values of `ESS_CALLBACKS_VAR_<NAME>`, by NAME. The case of letters does not matter, and undeclared
@@ -39,23 +39,23 @@ pub(super) struct VariableError {
 }
 
 impl Variables {
-    /// The declared variables with the given values. The first declaration of a name counts.
+    /// The declared variables with their overrides. The first declaration of a name counts.
     pub(super) fn new(
         declared: impl IntoIterator<Item = (String, Option<String>)>,
-        given: &Given,
+        overrides: &Overrides,
     ) -> Self {
         let mut values = BTreeMap::new();
         for (name, value) in declared {
             values.entry(name).or_insert(value);
         }
         for (name, value) in &mut values {
-            let from_environment = given
+            let from_environment = overrides
                 .environment
                 .iter()
                 .find(|(key, _)| key.eq_ignore_ascii_case(name));
-            let flag = given.flags.get(name);
-            if let Some(given) = flag.or_else(|| from_environment.map(|(_, value)| value)) {
-                *value = Some(given.clone());
+            let flag = overrides.flags.get(name);
+            if let Some(new) = flag.or_else(|| from_environment.map(|(_, value)| value)) {
+                *value = Some(new.clone());
             }
         }
         Self { values }
@@ -159,7 +159,7 @@ mod tests {
     fn expanded(text: &str) -> Result<String, String> {
         let declared = [("domain", "a.example"), ("empty", ""), ("odd", "${x}")];
         let declared = declared.map(|(name, value)| (name.to_owned(), Some(value.to_owned())));
-        let variables = Variables::new(declared, &Given::default());
+        let variables = Variables::new(declared, &Overrides::default());
         match variables.expand(Cow::Borrowed(text)) {
             Ok(text) => Ok(text.into_owned()),
             Err(errors) => Err(errors

@@ -1,4 +1,4 @@
-//! Where a configuration and its secrets come from, and everything that is wrong with them at once.
+//! Sources of configurations and secrets, and reports of all their problems.
 
 use insta::assert_snapshot;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ess_callbacks::config::{
-    CODES, Given, SecretProblem, SecretRole, Source, check_secret, parse, parse_with, schema,
+    CODES, Overrides, SecretProblem, SecretRole, Source, check_secret, parse, parse_with, schema,
     snippet,
 };
 use ess_callbacks::diag::{Diagnostic, Place, Severity};
@@ -12,7 +12,7 @@ use ess_callbacks::render::diagnostic::diagnostic;
 use ess_callbacks::secret::{Secret, SecretReference};
 use serde_json::Value;
 
-/// What a JSON Schema can't see: what concerns YAML itself or several values at once.
+/// Codes that a JSON Schema can't check: about YAML itself, or about several values at once.
 const BEYOND_THE_SCHEMA: [&str; 11] = [
     "E018", "E019", "E022", "E023", "E024", "E030", "E037", "E038", "E039", "E047", "E048",
 ];
@@ -51,7 +51,7 @@ fn corpus(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The same text as a validator of JSON Schema sees it, read by an independent reader.
+/// The text as a JSON value, read by an independent YAML reader.
 fn as_json(text: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(text).ok()?;
     let options = serde_yaml::options! { strict_booleans: true };
@@ -92,7 +92,7 @@ fn good_files_are_accepted_by_parser_and_schema() {
     }
 }
 
-/// The first lines of a bad file say which errors it has and what the schema says to it.
+/// The first lines of a bad file list its errors, and whether the schema accepts it.
 #[test]
 fn bad_files_are_rejected_with_their_codes_and_by_the_schema_as_far_as_it_can() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
@@ -254,7 +254,7 @@ fn every_code_has_an_example_that_triggers_exactly_it() {
     }
 }
 
-/// Triggers the codes that can't be shown on a page.
+/// A file with an error that can't have an example on the page.
 fn without_example(code: &str) -> String {
     let of_file = |text: Vec<u8>| parse(&[source("f", text)]).expect_err("an error")[0].code;
     let of_value = |value: &str| check_secret(SecretRole::Key, &Secret::new(value))[0].code;
@@ -286,7 +286,7 @@ fn without_example(code: &str) -> String {
     problem.to_string()
 }
 
-/// The code of what two configurations in one folder say.
+/// The codes of two configurations in one folder.
 fn elsewhere() -> String {
     let stage = |environment: &str| {
         let text = format!(
@@ -296,7 +296,12 @@ fn elsewhere() -> String {
         );
         source(environment, text)
     };
-    let parsed = parse_with(&[stage("test")], &Given::default(), &[stage("production")]).unwrap();
+    let parsed = parse_with(
+        &[stage("test")],
+        &Overrides::default(),
+        &[stage("production")],
+    )
+    .unwrap();
     let codes: Vec<_> = parsed.warnings.iter().map(|found| found.code.0).collect();
     codes.join(" ")
 }

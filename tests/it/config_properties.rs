@@ -1,4 +1,4 @@
-//! Laws of reading callbacks.yaml, held against random files.
+//! Property tests of reading callbacks.yaml.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ fn source(text: impl Into<Vec<u8>>) -> [Source; 1] {
     }]
 }
 
-/// Everything declared, without where it stands.
+/// Everything declared, without places.
 fn meaning(desired: &Desired) -> Vec<String> {
     let secrets = desired
         .secrets
@@ -134,7 +134,7 @@ fn odd_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// The whole example with some values replaced, removed, or put under another key.
+/// The example with some values replaced, removed, or put under another key.
 fn mutated() -> impl Strategy<Value = Value> {
     let change = (
         any::<prop::sample::Index>(),
@@ -165,7 +165,7 @@ fn mutated() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What the schema can't see.
+/// Whether the schema can't check this.
 fn beyond_the_schema(found: &Diagnostic) -> bool {
     [
         "E018", "E019", "E022", "E023", "E024", "E030", "E037", "E038", "E039", "E047", "E048",
@@ -194,7 +194,7 @@ proptest! {
             Err(found) if found.iter().all(beyond_the_schema) => {}
             Err(found) => {
                 let seen = found.iter().any(|it| it.code.0.starts_with('E') && !beyond_the_schema(it));
-                // What other values of variables make of a text, the schema can't know.
+                // The schema does not know the values of variables.
                 let as_declared = value.get("vars") == whole().get("vars");
                 prop_assert!(!(valid && seen && as_declared), "only the parser rejects {value}: {found:?}");
             }
@@ -230,7 +230,7 @@ proptest! {
         prop_assert_eq!(meaning(&shuffled.desired), meaning(&expected.desired));
     }
 
-    /// However a file with secrets in it is broken, no message shows them.
+    /// No message shows a secret of a file, wherever the file is broken.
     #[test]
     fn a_secret_in_a_broken_file_is_not_shown(
         at in any::<prop::sample::Index>(), drop in 0..4_usize, insert in "[ \\n\"'{}\\[\\],:#&*!|>-]{0,2}|kye",
@@ -252,7 +252,7 @@ organizations:
         token: |
           CANARYIIIIIIIIIIIIIIIIIIIIIIIIII
 ";
-        // A secret is not broken itself: then it would be another.
+        // Not inside a secret, which would change it.
         let whole = |start: usize| {
             let end = (start + drop).min(text.len());
             let broken = format!("{}{insert}{}", &text[..start], &text[end..]);
@@ -271,7 +271,7 @@ organizations:
     }
 }
 
-/// However a secret is written, no line that is shown of the file gives it away.
+/// No excerpt shows a secret, however it is written.
 #[test]
 fn no_way_of_writing_a_secret_shows_it() {
     let callbacks = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::exit::Failure;
-use crate::config::Given;
+use crate::config::Overrides;
 
 /// The prefix of the environment variables.
 pub(crate) const PREFIX: &str = "ESS_CALLBACKS_VAR_";
@@ -17,7 +17,7 @@ pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
 }
 
 /// The values in options and in the environment.
-pub(crate) fn given(flags: &[(String, String)]) -> Result<Given, Failure> {
+pub(crate) fn given(flags: &[(String, String)]) -> Result<Overrides, Failure> {
     let mut by_name = BTreeMap::new();
     for (name, value) in flags {
         let earlier = by_name.insert(name.clone(), value.clone());
@@ -37,7 +37,7 @@ pub(crate) fn given(flags: &[(String, String)]) -> Result<Given, Failure> {
         };
         environment.insert(name.to_owned(), value.to_owned());
     }
-    Ok(Given {
+    Ok(Overrides {
         flags: by_name,
         environment,
     })

@@ -15,7 +15,7 @@ use crate::diag::Place;
 use crate::model::{Adoption, Environment, OperatorId};
 use crate::secret::SecretReference;
 
-/// The length of a UserId at eSign.
+/// The length of a `UserId` at eSign.
 const USER_ID_LENGTH: usize = 32;
 
 impl Reader<'_> {

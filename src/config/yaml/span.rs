@@ -43,6 +43,10 @@ pub(crate) struct YamlError {
 }
 
 impl YamlError {
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "errors are boxed everywhere"
+    )]
     pub(super) fn too_deep(span: Span) -> Box<Self> {
         Box::new(Self {
             code: code::BLOWS_UP,

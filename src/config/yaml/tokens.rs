@@ -122,9 +122,9 @@ impl<'t> Tokens<'t> {
 
     /// The next token.
     pub(crate) fn next(&mut self) -> Result<Spanned<Token<'t>>, Box<YamlError>> {
-        let (token, anchor) = match self.from_alias()? {
+        let (token, anchor) = match self.next_of_alias()? {
             Some(token) => (token, 0),
-            None => self.from_parser()?,
+            None => self.next_of_parser()?,
         };
         match token.value {
             Token::List | Token::Mapping => {
@@ -234,7 +234,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// The next token of the alias that is being read, if there is one.
-    fn from_alias(&mut self) -> Result<Option<Spanned<Token<'t>>>, Box<YamlError>> {
+    fn next_of_alias(&mut self) -> Result<Option<Spanned<Token<'t>>>, Box<YamlError>> {
         let Some(alias) = &mut self.alias else {
             return Ok(None);
         };
@@ -249,7 +249,7 @@ impl<'t> Tokens<'t> {
     }
 
     /// The next token of the parser, with the number of its anchor, or 0.
-    fn from_parser(&mut self) -> Result<(Spanned<Token<'t>>, usize), Box<YamlError>> {
+    fn next_of_parser(&mut self) -> Result<(Spanned<Token<'t>>, usize), Box<YamlError>> {
         loop {
             let Some((event, span)) = self.parser.next_event().transpose()? else {
                 return Err(Box::new(YamlError {
@@ -277,7 +277,7 @@ impl<'t> Tokens<'t> {
                 Event::SequenceEnd | Event::MappingEnd => (Token::End, 0, None),
                 Event::Alias(anchor) => {
                     self.alias = Some(self.find_anchor(anchor, Span::from(&span))?);
-                    if let Some(token) = self.from_alias()? {
+                    if let Some(token) = self.next_of_alias()? {
                         return Ok((token, 0));
                     }
                     continue;
