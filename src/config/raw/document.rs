@@ -72,7 +72,7 @@ record! {
 record! {
     /// Defaults for every organization.
     Defaults {
-        /// The eSign `UserId` of the employee for whom the calls are made.
+        /// The eSign `UserId` of the employee in whose name the calls are made.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         operator: Text<'t>,
         /// What to do with a URL that is not in the state: `keep` adds it and keeps a key and token that
@@ -132,7 +132,7 @@ record! {
         /// The member organization of a group to act for. The default is the account's own organization.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         proxy_organization_id: Text<'t>,
-        /// The eSign `UserId` of the employee for whom the calls are made. Overrides the
+        /// The eSign `UserId` of the employee in whose name the calls are made. Overrides the
         /// default.
         #[schemars(extend("pattern" = name::ID_PATTERN))]
         operator: Text<'t>,

@@ -47,7 +47,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The employee whom calls are made for, and the place of the id.
+    /// The employee in whose name calls are made, and the place of the id.
     pub(crate) fn operator(
         &mut self,
         value: Option<Spanned<Value<Text<'_>>>>,
