@@ -109,13 +109,13 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
     ");
     assert_snapshot!(said.err(), @"
-        Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
+    Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
-          acme/https://hooks.example/one (replace): unknown
-              error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-              it means:   nobody knows whether the call arrived; it may have been carried out; nobody knows whether this replace took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
-        ");
+      acme/https://hooks.example/one (replace): unknown
+          error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+          it means:   the call may have arrived and been carried out; nobody knows whether this replace took effect, so it stays open in the state
+          what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
+    ");
     assert_eq!(
         served.operations(ONE),
         ["add", "delete"],
@@ -132,7 +132,7 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     ess-callbacks will perform the following actions:
 
       # acme/https://hooks.example/one has an open call, which replacing it will finish
-      # (because nobody knows whether an earlier delete of it arrived)
+      # (because the outcome of an earlier delete of it is unknown)
       # (waits until [CLOCK] UTC: an earlier delete may still arrive until then)
       ! callback {
             url   = "https://hooks.example/one"

@@ -233,7 +233,7 @@ fn the_second_signal_leaves_at_once() {
     let said = env.run(&["plan"]).exits(0);
     assert!(
         said.stdout
-            .contains("nobody knows whether an earlier add of it arrived"),
+            .contains("the outcome of an earlier add of it is unknown"),
         "{said}"
     );
     the_next_run_finishes(&env, &served);

@@ -248,11 +248,11 @@ fn a_sticky_folder_is_told_before_any_call() {
     }
     std::os::unix::fs::chown(env.path("callbacks.state.lock"), Some(54321), None).unwrap();
     assert_snapshot!(as_user(&env, &HEAL), @"
-        exit 1
-        --- stderr
-        error: the state `callbacks.state.json` can't be replaced by a new version: it belongs to another user (uid 0), and its folder has the sticky bit; nothing was changed
-          In such a folder, like /tmp, only its owner may replace a file. Keep the state in a folder of this user's, or in one that a group shares and that has no sticky bit (`chmod -t`).
-        ");
+    exit 1
+    --- stderr
+    error: the state `callbacks.state.json` can't be replaced by a new version: it belongs to another user (uid 0), and its folder has the sticky bit; nothing was changed
+      In such a folder, like /tmp, only its owner may replace a file. Keep the state in a folder that this user owns, or in one that a group shares and that has no sticky bit (`chmod -t`).
+    ");
     assert_eq!(served.arrived(), 2);
 }
 

@@ -222,12 +222,12 @@ fn environments_are_never_mixed() {
             "{said}"
         );
     }
-    assert_snapshot!(env.run(&["plan"]), @r"
-        exit 1
-        --- stderr
-        error: `callbacks.state.json` records the test environment, but the configuration says production
-          Use a state file of its own for each environment (--state), or correct `environment:` in the configuration.
-        ");
+    assert_snapshot!(env.run(&["plan"]), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.json` records the test environment, but the configuration says production
+      Use a separate state file for each environment (--state), or correct `environment:` in the configuration.
+    ");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn one_apply_a_state() {
     let said = env.run(&["plan"]).exits(0);
     assert!(
         said.stdout
-            .contains("nobody knows whether an earlier add of it arrived"),
+            .contains("the outcome of an earlier add of it is unknown"),
         "{said}"
     );
     assert_snapshot!(said.err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, this plan may be out of date.");

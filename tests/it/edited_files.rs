@@ -150,12 +150,12 @@ fn an_empty_state() {
 
 #[test]
 fn a_state_with_a_callback_twice() {
-    assert_snapshot!(refused(&RECORDED.replace("/two", "/one"), None), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.json` line 9: `https://hooks.example/one` stands here a second time for the same organization
-          The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
-        "#);
+    assert_snapshot!(refused(&RECORDED.replace("/two", "/one"), None), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.json` line 9: duplicate callback `https://hooks.example/one` in the same organization
+      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
+    ");
 }
 
 #[test]
@@ -172,12 +172,12 @@ fn a_state_of_a_newer_version() {
 #[test]
 fn a_state_of_another_environment() {
     let other = RECORDED.replace("\"test\"", "\"production\"");
-    assert_snapshot!(refused(&other, None), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.json` records the production environment, but the configuration says test
-          Use a state file of its own for each environment (--state), or correct `environment:` in the configuration.
-        "#);
+    assert_snapshot!(refused(&other, None), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.json` records the production environment, but the configuration says test
+      Use a separate state file for each environment (--state), or correct `environment:` in the configuration.
+    ");
 }
 
 #[test]

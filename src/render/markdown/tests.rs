@@ -172,7 +172,7 @@ fn a_delete_by_another_name_is_first_too() {
         .collect();
     assert_snapshot!(overview.join("\n"), @"
     ```diff
-    - beta/https://b.example/cb (finish an open call by a delete, because nobody knows whether an earlier delete of it arrived)
+    - beta/https://b.example/cb (finish an open call by a delete, because the outcome of an earlier delete of it is unknown)
     ! gamma/https://c.example/cb (replace with a gap of about 1 round trip, because its key changed)
     + acme/https://a.example/cb (add)
     ```

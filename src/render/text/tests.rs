@@ -105,7 +105,7 @@ fn the_legend_explains_healing_and_finishing() {
         }
 
       # beta/https://a.example/cb has an open call, which adding it will finish
-      # (because nobody knows whether an earlier add of it arrived)
+      # (because the outcome of an earlier add of it is unknown)
       ! callback {
             url   = "https://a.example/cb"
             key   = (secret, fp 0101…)
@@ -137,7 +137,7 @@ fn an_opposite_call_waits_until_the_lost_one_is_dead() {
     ess-callbacks will perform the following actions:
 
       # acme/https://a.example/cb has an open call, which replacing it will finish
-      # (because nobody knows whether an earlier delete of it arrived)
+      # (because the outcome of an earlier delete of it is unknown)
       # (waits until 12:03:34 UTC: an earlier delete may still arrive until then)
       ! callback {
             url   = "https://a.example/cb"
@@ -175,16 +175,16 @@ fn every_reason_is_given_except_that_a_new_callback_is_new() {
         shown.extend(remarks.flat_map(|line| [line, "\n"]));
     }
     assert_snapshot!(shown, @"
-        # (because it is recorded as absent)
-        # (because it is new here and `adoption: replace` asks for proof)
-        # (because --replace names it)
-        # (because nobody knows whether an earlier add with another key or token arrived)
-        # (because it is listed under `absent`)
-        # (because its organization is not in callbacks.yaml)
-        # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-        # (because of --destroy)
-        # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-        ");
+    # (because it is recorded as absent)
+    # (because it is new here and `adoption: replace` asks for proof)
+    # (because --replace names it)
+    # (because the outcome of an earlier add with another key or token is unknown)
+    # (because it is listed under `absent`)
+    # (because its organization is not in callbacks.yaml)
+    # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+    # (because of --destroy)
+    # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
+    ");
 }
 
 #[test]
@@ -415,9 +415,9 @@ fn narrow_terminals_get_wrapped_prose_and_whole_urls() {
     ess-callbacks will perform the following actions:
 
       # 测试公司/https://old.beta.example/a/rather/long/path/cb will be deleted
-      # (because nobody knows whether an
-      #  earlier add with another key or
-      #  token arrived)
+      # (because the outcome of an earlier
+      #  add with another key or token is
+      #  unknown)
       # (waits until 12:05:25 UTC: an
       #  earlier add may still arrive until
       #  then)

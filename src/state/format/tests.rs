@@ -209,7 +209,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `fingerprint_salt`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
-    `s.json` line 11: `https://h.example/2` stands here a second time for the same organization
+    `s.json` line 11: duplicate callback `https://h.example/2` in the same organization
     `s.json` line 10: `url` is not an http or https URL
     `s.json` line 9: `operator` is empty
     `s.json` line 9: `status` and `evidence` contradict each other
@@ -219,10 +219,10 @@ fn whatever_is_wrong_is_said_with_its_line() {
     `s.json` line 9: a fingerprint is 32 hexadecimal digits
     `s.json` line 10: a delete has no `key` and no `token`
     `s.json` line 10: the line before this one has no comma at its end
-    `s.json` line 12: a comma stands before the end of the list
+    `s.json` line 12: trailing comma at the end of the list
     `s.json` line 13: the file ends before its last brace
     `s.json` line 12: the file ends in the middle
-    `s.json` line 14: something stands after the callbacks
+    `s.json` line 14: unexpected text after the callbacks
     ");
 }
 
