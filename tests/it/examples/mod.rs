@@ -1,6 +1,6 @@
 //! The pipelines to copy: what can be run here is run, the rest is read the way its reader would.
 //!
-//! What needs schemas from elsewhere is checked by tests/pipelines/run.sh.
+//! What needs schemas from elsewhere is checked by tests/external/pipelines/run.sh.
 
 mod bots;
 mod comments;

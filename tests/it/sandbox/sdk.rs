@@ -1,4 +1,4 @@
-//! The vendor's own SDK against the sandbox as the program serves it: `tests/sdk/`.
+//! The vendor's own SDK against the sandbox as the program serves it: `tests/external/sdk/`.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-/// Where CI says that a Python with `tests/sdk/requirements.txt` is.
+/// Where CI says that a Python with `tests/external/sdk/requirements.txt` is.
 const PYTHON: &str = "ESS_CALLBACKS_SDK_PYTHON";
 
 #[tokio::test]
@@ -14,10 +14,11 @@ async fn the_vendor_s_sdk_gets_what_it_expects() {
     let Some(python) = std::env::var_os(PYTHON) else {
         assert!(
             std::env::var_os("CI").is_none(),
-            "{PYTHON} must be set in CI; tests/sdk/run.sh prints it"
+            "{PYTHON} must be set in CI; tests/external/sdk/run.sh prints it"
         );
         // Not by `println!`, which is swallowed when a test passes.
-        let skipped = format!("SKIPPED: {PYTHON} is not set; tests/sdk/run.sh makes one\n");
+        let skipped =
+            format!("SKIPPED: {PYTHON} is not set; tests/external/sdk/run.sh makes one\n");
         std::io::stderr().write_all(skipped.as_bytes()).ok();
         return;
     };
@@ -39,7 +40,10 @@ async fn the_vendor_s_sdk_gets_what_it_expects() {
         .strip_prefix("Listening on http://")
         .expect("where it listens");
     let output = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/check.py"))
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/external/sdk/check.py"
+        ))
         .env("SANDBOX_ADDRESS", address)
         .env("SANDBOX_SECRET_ID", "AKIDsdk")
         .env("SANDBOX_SECRET_KEY", "sdk-secret-key")

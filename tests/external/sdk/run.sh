@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Checks the sandbox with the vendor's own SDK.
 #
-#   tests/sdk/run.sh            make the Python environment and run the check
-#   tests/sdk/run.sh --prepare  only make it, and print the Python to set as ESS_CALLBACKS_SDK_PYTHON
+#   tests/external/sdk/run.sh            make the Python environment and run the check
+#   tests/external/sdk/run.sh --prepare  only make it, and print the Python to set as ESS_CALLBACKS_SDK_PYTHON
 #
 # The environment lies under target/, by the hash of requirements.txt, and is made once.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 
-requirements=tests/sdk/requirements.txt
+requirements=tests/external/sdk/requirements.txt
 hash=$(python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest()[:16])' "$requirements")
-environment=$PWD/target/sdk-$hash
+environment=$PWD/target/external/sdk-$hash
 python=$environment/bin/python
 
 if [ ! -e "$environment/complete" ]; then

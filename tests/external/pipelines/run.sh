@@ -2,16 +2,16 @@
 # Reads the examples the way their readers would: by the vendors' schemas, a shell's linter and a parser
 # of metrics. What can be run without them is run by tests/it/examples.
 #
-#   tests/pipelines/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
+#   tests/external/pipelines/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
 #
 # The readers come from PyPI and lie under target/, by the hash of requirements.txt. `promtool` is used
 # where it is installed.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 
 program=$(realpath "${1:-target/debug/ess-callbacks}")
-requirements=tests/pipelines/requirements.txt
-environment=$PWD/target/pipelines-$(sha256sum "$requirements" | cut -c 1-16)
+requirements=tests/external/pipelines/requirements.txt
+environment=$PWD/target/external/pipelines-$(sha256sum "$requirements" | cut -c 1-16)
 if [ ! -e "$environment/complete" ]; then
   rm -rf "$environment"
   python3 -m venv "$environment"
@@ -25,14 +25,14 @@ check-jsonschema --builtin-schema vendor.github-actions examples/github/action.y
 check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/gitlab/.gitlab-ci.yml
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
-shellcheck examples/*.sh tests/*/run.sh .ci/run
+shellcheck examples/*.sh tests/external/*/run.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \
   2>/dev/null
-python tests/pipelines/check.py "$folder/esign.prom"
+python tests/external/pipelines/check.py "$folder/esign.prom"
 
 if command -v promtool >/dev/null; then
   promtool check metrics <"$folder/esign.prom"

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Checks the schema of callbacks.yaml with the language server that editors use.
 #
-#   tests/editor/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
+#   tests/external/editor/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
 #
 # The server comes from npm, in the versions of package-lock.json, and lies under target/ by its hash.
 # Without npm on this machine, Node.js comes from PyPI.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 
 program=${1:-target/debug/ess-callbacks}
-hash=$(sha256sum tests/editor/package-lock.json | cut -c 1-16)
-environment=$PWD/target/editor-$hash
+hash=$(sha256sum tests/external/editor/package-lock.json | cut -c 1-16)
+environment=$PWD/target/external/editor-$hash
 
 if ! command -v npm >/dev/null; then
   if [ ! -e "$environment-node/complete" ]; then
@@ -23,8 +23,8 @@ fi
 if [ ! -e "$environment/complete" ]; then
   rm -rf "$environment"
   mkdir -p "$environment"
-  cp tests/editor/package.json tests/editor/package-lock.json "$environment"
+  cp tests/external/editor/package.json tests/external/editor/package-lock.json "$environment"
   npm ci --prefix "$environment" --ignore-scripts --no-audit --no-fund --loglevel=error
   touch "$environment/complete"
 fi
-node tests/editor/check.mjs "$environment/node_modules/yaml-language-server/bin/yaml-language-server" "$program"
+node tests/external/editor/check.mjs "$environment/node_modules/yaml-language-server/bin/yaml-language-server" "$program"
