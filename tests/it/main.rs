@@ -7,6 +7,7 @@ mod chaos_faults;
 mod chaos_kill;
 mod chaos_machine;
 mod chaos_reach;
+mod circles;
 mod cli_apply;
 mod cli_config;
 mod cli_credentials;
