@@ -1,177 +1,421 @@
 """The mutations: each breaks one rule of the protocol. See docs/reliability.md.
 
-A mutation is (name, the rule it breaks, file, text to find, text to put there), with three more where two
-places keep the rule. The text must occur exactly once, so that a mutation that no longer fits its file is
-noticed.
+A mutation is a name, the rule it breaks, and one edit or, where two places keep the rule, two. An edit says in
+which file and which item (a function or a constant, with its type where it has one), and which fragment of the
+item becomes what. Spaces, line ends and comments make no difference. A fragment must be in its item exactly
+once, so choose the shortest one that carries the rule: a mutation that no longer fits the source is an error.
 """
 
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    path: str
+    item: str
+    fragment: str
+    becomes: str
+
+
+class Mutation(NamedTuple):
+    name: str
+    rule: str
+    edit: Edit
+    # Where a second place keeps the same rule.
+    other: Edit | None = None
+
+    @property
+    def edits(self):
+        return [edit for edit in (self.edit, self.other) if edit]
+
+
 ATTEMPT = "src/apply/attempt.rs"
-REPLACE = "src/apply/replace.rs"
+CLOCK = "src/apply/clock.rs"
 CONTEXT = "src/apply/context.rs"
 ORGANIZATION = "src/apply/organization.rs"
-CLOCK = "src/apply/clock.rs"
-ENTRY = "src/model/entry.rs"
-BELIEF = "src/model/belief.rs"
-RECORDED = "src/model/recorded.rs"
-DECIDE = "src/plan/decide/mod.rs"
-BUILD = "src/plan/build.rs"
-GUARDS = "src/plan/guards.rs"
-HOLD = "src/state/local/hold.rs"
-COMMIT = "src/state/commit.rs"
-LOCKED = "src/state/locked.rs"
-LOAD = "src/state/load.rs"
-REPLAY = "src/state/journal/replay.rs"
-LOCK = "src/state/local/lock.rs"
-SCHEDULE = "src/client/pace/schedule/mod.rs"
+REACH = "src/apply/reach.rs"
+REPLACE = "src/apply/replace.rs"
 PACE = "src/client/pace/mod.rs"
+SCHEDULE = "src/client/pace/schedule/mod.rs"
+BELIEF = "src/model/belief.rs"
+ENTRY = "src/model/entry.rs"
+RECORDED = "src/model/recorded.rs"
+BUILD = "src/plan/build.rs"
+DECIDE = "src/plan/decide/mod.rs"
+GUARDS = "src/plan/guards.rs"
+MOVES = "src/plan/moves.rs"
+COMMIT = "src/state/commit.rs"
+CHAIN = "src/state/journal/chain.rs"
+REPLAY = "src/state/journal/replay.rs"
+LOAD = "src/state/load.rs"
+HOLD = "src/state/local/hold.rs"
+LOCK = "src/state/local/lock.rs"
+LOCKED = "src/state/locked.rs"
 
 MUTATIONS = [
     # The fence.
-    ("no-fence", "an opposite call waits for a lost one to die", ATTEMPT,
-     "            match wait_ms {\n                0 =>", "            match wait_ms {\n                0.. =>"),
-    ("fence-without-the-clock", "without the server's clock a fence goes by our own time", ATTEMPT,
-     "until_dead.unwrap_or(u64::MAX).min(self.own_time.left());\n            match",
-     "until_dead.unwrap_or(0).min(self.own_time.left());\n            match"),
-    ("own-time-too-short", "no call is on its way for more than ten minutes", ENTRY,
-     "Self::LONGEST_WAY + Self::GATEWAY_TIMEOUT + 60;", "Self::LONGEST_WAY - 300;"),
-    ("own-time-not-begun-anew", "our own time counts from the last lost call", ATTEMPT,
-     "                self.own_time.begin_anew();\n", ""),
-    ("any-date-is-believed", "a clock that no clock shows is none", CONTEXT,
-     "server.filter(|server| is_credible(*server, ours))", "server.filter(|server| server.seconds_since(ours) != i64::MAX)"),
-    ("far-fence-forgotten", "a bounded fence still covers what was merged into it", ENTRY,
-     "server_now.plus(SignedWrite::FAR_AHEAD);", "server_now.plus(-1000);"),
-    ("gateway-forgotten", "what was admitted takes effect within half a minute", ENTRY,
-     "pub const GATEWAY_TIMEOUT: i64 = 30;", "pub const GATEWAY_TIMEOUT: i64 = 0;"),
-    ("fence-too-short", "a signature lives for 300 s", ENTRY,
-     "pub const SIGNATURE_LIFE: i64 = 300;", "pub const SIGNATURE_LIFE: i64 = 290;"),
-    ("no-clock-margin", "machines' clocks differ by a few seconds", ENTRY,
-     "pub const CLOCK_MARGIN: i64 = 5;", "pub const CLOCK_MARGIN: i64 = 0;"),
-    ("fence-by-fastest-clock", "the slowest reading counts", CLOCK,
-     "let now = readings?.smallest.saturating_add(self.elapsed_ms());",
-     "let now = readings?.largest.saturating_add(self.elapsed_ms()) + 2000;"),
-    ("fence-raised-again", "a fence that was passed by the delete holds for the add", ATTEMPT,
-     "..=PASSED_MS if self.committed", "..=0 if self.committed"),
-    ("wait-for-ever", "no run waits for longer than twelve minutes", ATTEMPT,
-     "until_dead.unwrap_or(u64::MAX).min(self.own_time.left());\n            match",
-     "until_dead.unwrap_or_else(|| self.own_time.left());\n            match"),
-    ("forget-lost-by-wall-clock", "only the server's word lets a lost call be forgotten", CONTEXT,
-     "let reached = |account: &AccountName| self.accounts.get(account)?.clock.reached();",
-     "let reached = |_: &AccountName| Some(self.tools.wall.now());"),
-    ("forget-lost-when-answered", "an answered repetition does not kill the lost call", ENTRY,
-     "self.lost = self.lost.filter(|lost| lost.write == call.write);", "self.lost = None;"),
-    ("keep-first-signature", "the latest of several lost calls counts", ENTRY,
-     "lost.signed_at.max(call.signed_at)", "lost.signed_at.min(call.signed_at)"),
-    ("forget-lost-at-begin", "a refused call leaves open what an earlier one left open", ENTRY,
-     "        self.interrupt();\n        self.pending = Some(Pending { id, call });",
-     "        self.interrupt();\n        self.lost = self.lost.filter(|lost| lost.write == call.write);\n        self.pending = Some(Pending { id, call });"),
+    Mutation(
+        "no-fence",
+        "an opposite call waits for a lost one to die",
+        Edit(ATTEMPT, "Sender::fence", "0 =>", "0.. =>"),
+    ),
+    Mutation(
+        "fence-without-the-clock",
+        "without the server's clock a fence goes by our own time",
+        Edit(ATTEMPT, "Sender::fence", "until_dead.unwrap_or(u64::MAX)", "until_dead.unwrap_or(0)"),
+    ),
+    Mutation(
+        "own-time-too-short",
+        "no call is on its way for more than ten minutes",
+        Edit(
+            ENTRY,
+            "SignedWrite::OWN_TIME",
+            "Self::LONGEST_WAY + Self::GATEWAY_TIMEOUT + 60",
+            "Self::LONGEST_WAY - 300",
+        ),
+    ),
+    Mutation(
+        "own-time-not-begun-anew",
+        "our own time counts from the last lost call",
+        Edit(ATTEMPT, "Sender::judge", "self.own_time.begin_anew();", ""),
+    ),
+    Mutation(
+        "any-date-is-believed",
+        "a clock that no clock shows is none",
+        Edit(CONTEXT, "Context::learn_time", "is_credible(*server, ours)", "server.seconds_since(ours) != i64::MAX"),
+    ),
+    Mutation(
+        "far-fence-forgotten",
+        "a bounded fence still covers what was merged into it",
+        Edit(ENTRY, "Entry::bound_fence", "SignedWrite::FAR_AHEAD", "-1000"),
+    ),
+    Mutation(
+        "gateway-forgotten",
+        "what was admitted takes effect within half a minute",
+        Edit(ENTRY, "SignedWrite::GATEWAY_TIMEOUT", "30", "0"),
+    ),
+    Mutation(
+        "fence-too-short",
+        "a signature lives for 300 s",
+        Edit(ENTRY, "SignedWrite::SIGNATURE_LIFE", "300", "290"),
+    ),
+    Mutation(
+        "no-clock-margin",
+        "machines' clocks differ by a few seconds",
+        Edit(ENTRY, "SignedWrite::CLOCK_MARGIN", "5", "0"),
+    ),
+    Mutation(
+        "fence-by-fastest-clock",
+        "the slowest reading counts",
+        Edit(
+            CLOCK,
+            "ServerClock::until_dead",
+            "smallest.saturating_add(self.elapsed_ms())",
+            "largest.saturating_add(self.elapsed_ms()) + 2000",
+        ),
+    ),
+    Mutation(
+        "fence-raised-again",
+        "a fence that was passed by the delete holds for the add",
+        Edit(ATTEMPT, "Sender::fence", "..=PASSED_MS", "..=0"),
+    ),
+    Mutation(
+        "wait-for-ever",
+        "no run waits for longer than twelve minutes",
+        Edit(
+            ATTEMPT,
+            "Sender::fence",
+            "until_dead.unwrap_or(u64::MAX).min(self.own_time.left())",
+            "until_dead.unwrap_or_else(|| self.own_time.left())",
+        ),
+    ),
+    Mutation(
+        "forget-lost-by-wall-clock",
+        "only the server's word lets a lost call be forgotten",
+        Edit(CONTEXT, "Context::close", "self.accounts.get(account)?.clock.reached()", "Some(self.tools.wall.now())"),
+    ),
+    Mutation(
+        "forget-lost-when-answered",
+        "an answered repetition does not kill the lost call",
+        Edit(ENTRY, "Entry::confirm", "self.lost.filter(|lost| lost.write == call.write)", "None"),
+    ),
+    Mutation(
+        "keep-first-signature",
+        "the latest of several lost calls counts",
+        Edit(ENTRY, "Entry::lose", "lost.signed_at.max(call.signed_at)", "lost.signed_at.min(call.signed_at)"),
+    ),
+    Mutation(
+        "forget-lost-at-begin",
+        "a refused call leaves open what an earlier one left open",
+        Edit(
+            ENTRY,
+            "Entry::open_call",
+            "self.interrupt();",
+            "self.interrupt(); self.lost = self.lost.filter(|lost| lost.write == call.write);",
+        ),
+    ),
     # What is known.
-    ("lost-means-nothing-happened", "a lost call may have happened", ENTRY,
-     "        self.belief = self.belief.or_after(call.write);\n", ""),
-    ("lost-means-applied", "a lost call may not have happened", ENTRY,
-     "self.belief = self.belief.or_after(call.write);", "self.belief = self.belief.after(call.write);"),
-    ("add-proves-secrets", "an add of what is there changes nothing", BELIEF,
-     ".is_none_or(|there| there.exact && there.fingerprints == declared);", ".is_none_or(|_| true);"),
-    ("first-contact-proves", "before the first call anything may be there", ENTRY,
-     "            belief: Belief::ANYTHING,\n            lost: None,\n            pending: None,\n            proof: None,",
-     "            belief: Belief::ABSENT,\n            lost: None,\n            pending: None,\n            proof: None,"),
-    ("exists-proves", "that it was there already does not prove its secrets", BELIEF,
-     "            Some(_) | None => Self::assumed(declared),", "            Some(_) | None => Self::proven(declared),"),
-    ("crash-forgets-calls-on-their-way", "a call on its way at a crash is lost", RECORDED,
-     "                entry.interrupt();\n", "                entry.pending = None;\n"),
+    Mutation(
+        "lost-means-nothing-happened",
+        "a lost call may have happened",
+        Edit(ENTRY, "Entry::lose", "self.belief = self.belief.or_after(call.write);", ""),
+    ),
+    Mutation(
+        "lost-means-applied",
+        "a lost call may not have happened",
+        Edit(ENTRY, "Entry::lose", "self.belief.or_after(call.write)", "self.belief.after(call.write)"),
+    ),
+    Mutation(
+        "add-proves-secrets",
+        "an add of what is there changes nothing",
+        Edit(BELIEF, "Belief::after", "there.exact && there.fingerprints == declared", "true"),
+    ),
+    Mutation(
+        "first-contact-proves",
+        "before the first call anything may be there",
+        Edit(ENTRY, "Entry::untouched", "Belief::ANYTHING", "Belief::ABSENT"),
+    ),
+    Mutation(
+        "exists-proves",
+        "that it was there already does not prove its secrets",
+        Edit(BELIEF, "Belief::given_present", "Self::assumed(declared)", "Self::proven(declared)"),
+    ),
+    Mutation(
+        "crash-forgets-calls-on-their-way",
+        "a call on its way at a crash is lost",
+        Edit(RECORDED, "Recorded::interrupt", "entry.interrupt();", "entry.pending = None;"),
+    ),
     # The journal.
-    ("journal-after-call", "an intent is durable before its call leaves", LOCKED,
-     "        self.commit(number).await?;\n        Ok(std::mem::take(&mut unsent.ids))",
-     "        let _later = number;\n        Ok(std::mem::take(&mut unsent.ids))"),
-    ("journal-without-sync", "the journal is synced", HOLD,
-     "journal.write_all(line).and_then(|()| journal.sync()),", "journal.write_all(line),"),
-    ("journal-name-not-durable", "the journal's name is durable", HOLD,
-     "        self.sync_folder()?;\n        self.journal = Some(journal);", "        self.journal = Some(journal);"),
-    ("snapshot-without-sync", "a snapshot is synced before it takes its place", HOLD,
-     "        file.write_all(snapshot)\n            .and_then(|()| file.sync())\n", "        file.write_all(snapshot)\n"),
-    ("snapshot-in-place", "a snapshot takes its place at once", HOLD,
-     "        let mut file = self.files.create(new, state).map_err(io(\"creating\", new))?;",
-     "        let new = state.as_path();\n        let mut file = self.files.create(new, state).map_err(io(\"creating\", new))?;"),
-    ("journal-removed-first", "the snapshot is durable before the journal goes", COMMIT,
-     "        if changed {\n            let outcome", "        if changed {\n            drop(self.forget_journal(written).await);\n            let outcome"),
-    ("inherited-name-not-durable", "a snapshot that a killed run left is made durable before it is relied on", HOLD,
-     "        if self.has_state()? {\n            self.sync_folder()?;", "        if self.has_state()? {"),
-    ("old-journal-replayed", "a journal belongs to the snapshot with its serial", LOAD,
-     "    if base == recorded.serial {", "    if base <= recorded.serial {"),
-    ("torn-line-is-an-error", "a torn last line is dropped", REPLAY,
-     "                if !self.is_at_end()? ||", "                if true ||"),
-    ("damaged-journal-accepted", "only whole lines are read", "src/state/journal/chain.rs",
-     "        if hex::encode(self.0).as_bytes() != sum {", "        if hex::encode(self.0).as_bytes() != sum && false {"),
-    ("no-lock", "one writer", LOCK,
-     "                None => Taken::Theirs(read_owner(&own_files, &path)),",
-     "                None => { let new = temporary(&path); drop(own_files.create(&new, &path)); drop(own_files.rename(&new, &path)); match own_files.try_lock(&path, &contents).map_err(io(\"locking\", &path))? { Some((lock, left)) => Taken::Ours(lock, serde_json::from_slice(&left).ok()), None => Taken::Theirs(read_owner(&own_files, &path)) } }"),
-    ("broken-lock-unnoticed", "whoever lost the lock writes no more", HOLD,
-     "        if held {\n            return Ok(());\n        }", "        if held || !held {\n            return Ok(());\n        }"),
+    Mutation(
+        "journal-after-call",
+        "an intent is durable before its call leaves",
+        Edit(LOCKED, "Locked::record_intents", "self.commit(number).await?;", "let _later = number;"),
+    ),
+    Mutation(
+        "journal-without-sync",
+        "the journal is synced",
+        Edit(HOLD, "Work::append", ".and_then(|()| journal.sync())", ""),
+    ),
+    Mutation(
+        "journal-name-not-durable",
+        "the journal's name is durable",
+        Edit(HOLD, "Work::start_journal", "self.sync_folder()?;", ""),
+    ),
+    Mutation(
+        "snapshot-without-sync",
+        "a snapshot is synced before it takes its place",
+        Edit(HOLD, "Work::try_replace", ".and_then(|()| file.sync())", ""),
+    ),
+    Mutation(
+        "snapshot-in-place",
+        "a snapshot takes its place at once",
+        Edit(HOLD, "Work::try_replace", "let mut file =", "let new = state.as_path(); let mut file ="),
+    ),
+    Mutation(
+        "journal-removed-first",
+        "the snapshot is durable before the journal goes",
+        Edit(COMMIT, "Inner::save", "if changed {", "if changed { drop(self.forget_journal(written).await);"),
+    ),
+    Mutation(
+        "inherited-name-not-durable",
+        "a snapshot that a killed run left is made durable before it is relied on",
+        Edit(HOLD, "Work::prepare", "self.sync_folder()?;", ""),
+    ),
+    Mutation(
+        "old-journal-replayed",
+        "a journal belongs to the snapshot with its serial",
+        Edit(LOAD, "replay", "base == recorded.serial", "base <= recorded.serial"),
+    ),
+    Mutation(
+        "torn-line-is-an-error",
+        "a torn last line is dropped",
+        Edit(REPLAY, "Journal::replay", "!self.is_at_end()?", "true"),
+    ),
+    Mutation(
+        "damaged-journal-accepted",
+        "only whole lines are read",
+        Edit(CHAIN, "Chain::open", "!= sum", "!= sum && false"),
+    ),
+    Mutation(
+        "no-lock",
+        "one writer",
+        Edit(
+            LOCK,
+            "attempt",
+            "None => Taken::Theirs(read_owner(&own_files, &path))",
+            "None => { let new = temporary(&path); drop(own_files.create(&new, &path)); "
+            "drop(own_files.rename(&new, &path)); match own_files.try_lock(&path, "
+            '&contents).map_err(io("locking", &path))? { Some((lock, left)) => Taken::Ours(lock, '
+            "serde_json::from_slice(&left).ok()), None => Taken::Theirs(read_owner(&own_files, &path)) } }",
+        ),
+    ),
+    Mutation(
+        "broken-lock-unnoticed",
+        "whoever lost the lock writes no more",
+        Edit(HOLD, "Work::check_lock", "if held", "if held || !held"),
+    ),
     # What is called.
-    ("lost-delete-repeated-in-replace", "a lost delete of a replace is waited for, not repeated", REPLACE,
-     "    sender.fence(None).await?;", "    sender.fence(Some(Write::Delete)).await?;"),
-    ("replace-loses-its-permit", "nobody comes between the two calls of a replace", REPLACE,
-     "                let committed = Sender {", "                drop(in_flight);\n                drop(reservation);\n                let reservation = sender.account.pace.acquire_pair().await.start().await.1;\n                let committed = Sender {"),
-    ("ctrl-c-between-the-calls", "Ctrl-C waits for the add of a replace", REPLACE,
-     "                    committed: true,", "                    committed: false,"),
-    ("delete-signed-by-our-clock", "deletes are signed by the server's clock", ATTEMPT,
-     "        self.learn_the_time(CLOCK_QUESTIONS_BEFORE_DELETE)", "        self.learn_the_time(0)"),
-    ("short-life-refused-for-ever", "a refused short-lived signature is made a normal one", REPLACE,
-     "            sender.account.clock.no_short_lives();\n", ""),
-    ("short-life-too-short", "a short life is long enough to arrive", CLOCK,
-     "const SHORT_LIFE: i64 = 25;", "const SHORT_LIFE: i64 = -5;"),
-    ("deletes-do-not-wait", "deletes begin when all adds are done", ORGANIZATION,
-     "        join(unfenced, fenced).await;\n    }",
-     "        join(join(unfenced, fenced), self.deletes()).await;\n    }"),
-    ("deletes-forget-the-other-scope", "deletes wait for the adds of their handle in another scope", ORGANIZATION,
-     "        return Some(run);", "        run.deletes().await;"),
-    ("deletes-after-failed-adds", "no delete when an add failed", ORGANIZATION,
-     "(change.calls() == Calls::Delete && adds_failed).then_some(NotAttempted::AddsFailed)",
-     "(change.calls() == Calls::Nothing && adds_failed).then_some(NotAttempted::AddsFailed)"),
-    ("no-retry-limit", "a call is repeated a few times", ATTEMPT,
-     "        if tries.retries >= self.context.settings.max_retries {", "        if tries.retries >= 1000 {"),
-    ("throttled-for-ever", "throttling ends some time", ATTEMPT,
-     "const MAX_THROTTLES: u32 = 100;", "const MAX_THROTTLES: u32 = 100_000;"),
+    Mutation(
+        "lost-delete-repeated-in-replace",
+        "a lost delete of a replace is waited for, not repeated",
+        Edit(REPLACE, "delete", "sender.fence(None)", "sender.fence(Some(Write::Delete))"),
+    ),
+    Mutation(
+        "replace-loses-its-permit",
+        "nobody comes between the two calls of a replace",
+        Edit(
+            REPLACE,
+            "run",
+            "let committed = Sender {",
+            "drop(in_flight); drop(reservation); let reservation = "
+            "sender.account.pace.acquire_pair().await.start().await.1; let committed = Sender {",
+        ),
+    ),
+    Mutation(
+        "ctrl-c-between-the-calls",
+        "Ctrl-C waits for the add of a replace",
+        Edit(REPLACE, "run", "committed: true", "committed: false"),
+    ),
+    Mutation(
+        "delete-signed-by-our-clock",
+        "deletes are signed by the server's clock",
+        Edit(ATTEMPT, "Sender::know_the_time", "CLOCK_QUESTIONS_BEFORE_DELETE", "0"),
+    ),
+    Mutation(
+        "short-life-refused-for-ever",
+        "a refused short-lived signature is made a normal one",
+        Edit(REPLACE, "run", "sender.account.clock.no_short_lives();", ""),
+    ),
+    Mutation(
+        "short-life-too-short",
+        "a short life is long enough to arrive",
+        Edit(CLOCK, "SHORT_LIFE", "25", "-5"),
+    ),
+    Mutation(
+        "deletes-do-not-wait",
+        "deletes begin when all adds are done",
+        Edit(ORGANIZATION, "Run::build", "join(unfenced, fenced)", "join(join(unfenced, fenced), self.deletes())"),
+    ),
+    Mutation(
+        "deletes-forget-the-other-scope",
+        "deletes wait for the adds of their handle in another scope",
+        Edit(ORGANIZATION, "run", "return Some(run);", "run.deletes().await;"),
+    ),
+    Mutation(
+        "deletes-after-failed-adds",
+        "no delete when an add failed",
+        Edit(ORGANIZATION, "Run::barred", "change.calls() == Calls::Delete", "change.calls() == Calls::Nothing"),
+    ),
+    Mutation(
+        "no-retry-limit",
+        "a call is repeated a few times",
+        Edit(ATTEMPT, "Sender::retry", "self.context.settings.max_retries", "1000"),
+    ),
+    Mutation(
+        "throttled-for-ever",
+        "throttling ends some time",
+        Edit(ATTEMPT, "MAX_THROTTLES", "100", "100_000"),
+    ),
     # What is planned.
-    ("moves-forgotten", "what belongs to another account now is moved there", "src/plan/moves.rs",
-     "    if renamed.is_empty() && one_account {", "    if true || renamed.is_empty() && one_account {"),
-    ("opposite-replay", "an open delete is not settled by another delete when it is wanted", DECIDE,
-     "            Some(Write::Delete) | None => (\n                value.compare(there.fingerprints) != Comparison::Different,",
-     "            Some(Write::Delete) | None => (\n                true,"),
-    ("open-add-of-another-value-repeated", "another value is replaced, not added over", DECIDE,
-     "            Some(Write::Add(_)) => (false, Reason::OpenAddOfAnotherValue),",
-     "            Some(Write::Add(_)) => (true, Reason::OpenAddOfAnotherValue),"),
-    ("open-is-done", "what is open is finished", DECIDE,
-     "    if entry.is_open() {", "    if entry.is_open() && entry.lost.is_none() {"),
-    ("rotation-by-add", "only a replace changes a key", DECIDE,
-     "        Comparison::Different => replace(changed(there.fingerprints, value)),",
-     "        Comparison::Different => (Action::Add, Calls::Add, changed(there.fingerprints, value)),"),
-    ("assumed-is-replaced", "what stands unchanged is never deleted", DECIDE,
-     "        Comparison::Same => (Action::NoOp, Calls::Nothing, Reason::Unproven),",
-     "        Comparison::Same => (Action::Replace, Calls::Replace, Reason::Unproven),"),
-    ("unknown-is-gone", "an open callback that is not declared is deleted", DECIDE,
-     "        Presence::Unknown => (Action::Finish, Calls::Delete),",
-     "        Presence::Unknown => (Action::NoOp, Calls::Nothing),"),
-    ("destroy-everything-declared", "only what is recorded is destroyed", BUILD,
-     "        if self.options.destroy && entry.is_none() {", "        if false && entry.is_none() {",
-     DECIDE, "            Deletion::Omitted => (Action::NoOp, Calls::Nothing),",
-     "            Deletion::Omitted => (Action::Delete, Calls::Delete),"),
-    ("protection-ignored", "a protected callback is never deleted", GUARDS,
-     "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect))",
-     "        .filter(|change| change.before.as_ref().is_some_and(|before| before.protect && before.proved_at.is_none()))"),
-    ("suspended-is-called", "nothing is called for a suspended organization", BUILD,
-     "let held = if organization.suspend {", "let held = if organization.suspend && entry.is_none() {"),
-    ("targets-ignored", "only targets are called", BUILD,
-     "        targets.is_empty() || targets.iter()", "        targets.len() != 1 || targets.iter()"),
+    Mutation(
+        "moves-forgotten",
+        "what belongs to another account now is moved there",
+        Edit(MOVES, "moves", "renamed.is_empty() && one_account", "true"),
+    ),
+    Mutation(
+        "opposite-replay",
+        "an open delete is not settled by another delete when it is wanted",
+        Edit(DECIDE, "declared", "value.compare(there.fingerprints) != Comparison::Different", "true"),
+    ),
+    Mutation(
+        "open-add-of-another-value-repeated",
+        "another value is replaced, not added over",
+        Edit(
+            DECIDE,
+            "declared",
+            "(false, Reason::OpenAddOfAnotherValue)",
+            "(true, Reason::OpenAddOfAnotherValue)",
+        ),
+    ),
+    Mutation(
+        "open-is-done",
+        "what is open is finished",
+        Edit(DECIDE, "declared", "entry.is_open()", "entry.is_open() && entry.lost.is_none()"),
+    ),
+    Mutation(
+        "rotation-by-add",
+        "only a replace changes a key",
+        Edit(
+            DECIDE,
+            "declared",
+            "Comparison::Different => replace(changed(there.fingerprints, value))",
+            "Comparison::Different => (Action::Add, Calls::Add, changed(there.fingerprints, value))",
+        ),
+    ),
+    Mutation(
+        "assumed-is-replaced",
+        "what stands unchanged is never deleted",
+        Edit(
+            DECIDE,
+            "declared",
+            "(Action::NoOp, Calls::Nothing, Reason::Unproven)",
+            "(Action::Replace, Calls::Replace, Reason::Unproven)",
+        ),
+    ),
+    Mutation(
+        "unknown-is-gone",
+        "an open callback that is not declared is deleted",
+        Edit(DECIDE, "gone", "(Action::Finish, Calls::Delete)", "(Action::NoOp, Calls::Nothing)"),
+    ),
+    Mutation(
+        "destroy-everything-declared",
+        "only what is recorded is destroyed",
+        Edit(BUILD, "Builder::change", "self.options.destroy && entry.is_none()", "false"),
+        Edit(
+            DECIDE,
+            "gone",
+            "Deletion::Omitted => (Action::NoOp, Calls::Nothing)",
+            "Deletion::Omitted => (Action::Delete, Calls::Delete)",
+        ),
+    ),
+    Mutation(
+        "protection-ignored",
+        "a protected callback is never deleted",
+        Edit(GUARDS, "protected_deletes", "before.protect", "before.protect && before.proved_at.is_none()"),
+    ),
+    Mutation(
+        "suspended-is-called",
+        "nothing is called for a suspended organization",
+        Edit(BUILD, "Builder::change", "organization.suspend", "organization.suspend && entry.is_none()"),
+    ),
+    Mutation(
+        "targets-ignored",
+        "only targets are called",
+        Edit(BUILD, "Builder::targeted", "targets.is_empty()", "targets.len() != 1"),
+    ),
     # The rate.
-    ("silence-goes-on", "where nothing answers a handful of calls is enough", "src/apply/reach.rs",
-     "const HANDFUL: u32 = 6;", "const HANDFUL: u32 = 600;"),
-    ("outage-without-end", "an outage is not waited for without end", "src/apply/reach.rs",
-     "(!self.answered || lasts >= OUTAGE)", "!self.answered"),
-    ("burst", "never more than the limit in a second", SCHEDULE,
-     "const WINDOW: Duration = Duration::from_millis(1003);", "const WINDOW: Duration = Duration::from_millis(700);\n"),
-    ("pairs-uncounted", "the second call of a pair counts too", SCHEDULE,
-     "        self.release();\n        self.record(now);", "        self.release();"),
-    ("pair-without-place", "a pair has two places before it starts", PACE,
-     "            let reserve = pair && self.0.limited && schedule.can_reserve();",
-     "            let reserve = pair && self.0.limited && schedule.can_reserve() && false;"),
+    Mutation(
+        "silence-goes-on",
+        "where nothing answers a handful of calls is enough",
+        Edit(REACH, "HANDFUL", "6", "600"),
+    ),
+    Mutation(
+        "outage-without-end",
+        "an outage is not waited for without end",
+        Edit(REACH, "Heard::silent", "lasts >= OUTAGE", "false"),
+    ),
+    Mutation(
+        "burst",
+        "never more than the limit in a second",
+        Edit(SCHEDULE, "WINDOW", "1003", "700"),
+    ),
+    Mutation(
+        "pairs-uncounted",
+        "the second call of a pair counts too",
+        Edit(SCHEDULE, "Schedule::use_reserved", "self.record(now);", ""),
+    ),
+    Mutation(
+        "pair-without-place",
+        "a pair has two places before it starts",
+        Edit(PACE, "Pace::start", "schedule.can_reserve()", "false"),
+    ),
 ]

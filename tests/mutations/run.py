@@ -25,6 +25,7 @@ import sys
 import time
 from pathlib import Path
 
+import source
 from mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,16 +113,20 @@ def unit_tests(path=None):
     return outcome(ended, r"^    ([\w:]+)$")
 
 
-def mutated(name, edits, root):
+def mutated(mutation, root):
     """The texts of the files that a mutation changes, before and after."""
     before, after = {}, {}
-    for path, old, new in zip(edits[::3], edits[1::3], edits[2::3], strict=True):
-        before[path] = after[path] = (root / path).read_text()
-        if before[path].count(old) != 1:
-            sys.exit(f"{name}: its text occurs {before[path].count(old)} times in {path}")
-        after[path] = before[path].replace(old, new)
+    for path, item, fragment, becomes in mutation.edits:
+        if not (root / path).is_file():
+            sys.exit(f"{mutation.name}: there is no {path}")
+        text = after.get(path, (root / path).read_text())
+        before.setdefault(path, text)
+        try:
+            after[path] = source.replaced(text, item, fragment, becomes)
+        except source.NoFit as why:
+            sys.exit(f"{mutation.name}: in {path} {why}")
     if before == after:
-        sys.exit(f"{name} changes nothing")
+        sys.exit(f"{mutation.name} changes nothing")
     return before, after
 
 
@@ -134,9 +139,9 @@ def check():
     page = PAGE.read_text()
     table = page.split(BEGIN)[1].split(END)[0]
     rows = [tuple(cell.strip() for cell in line.split("|")[1:3]) for line in table.splitlines() if line.startswith("|")]
-    for name, _, *edits in MUTATIONS:
-        mutated(name, edits, ROOT)
-    declared = [(name, rule) for name, rule, *_ in MUTATIONS]
+    for mutation in MUTATIONS:
+        mutated(mutation, ROOT)
+    declared = [(mutation.name, mutation.rule) for mutation in MUTATIONS]
     if rows[2:] != declared:
         difference = sorted(set(rows[2:]) ^ set(declared))
         sys.exit(f"the table of {PAGE.name} is not of these mutations (run.py --write): {difference or 'another order'}")
@@ -171,17 +176,18 @@ def main():
             if caught:
                 sys.exit(f"without a mutation there fails the {name}: {caught}")
     rows, survived = [], []
-    for name, rule, *edits in MUTATIONS:
+    for mutation in MUTATIONS:
+        name, rule = mutation.name, mutation.rule
         if arguments.only and not any(part in name for part in arguments.only):
             continue
         begun = time.monotonic()
-        before, after = mutated(name, edits, COPY)
+        before, after = mutated(mutation, COPY)
         try:
             write_files(after)
             modelled = any(path.startswith(("src/model/", "src/plan/decide/")) for path in after)
             caught = [simulation(FEW), model() if modelled else None, None]
             if arguments.all or not any(caught):
-                caught[2] = unit_tests(edits[0])
+                caught[2] = unit_tests(mutation.edit.path)
             if not any(caught):
                 caught[0] = simulation(arguments.seeds)
         finally:
