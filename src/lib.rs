@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | vocabulary | [`model`], [`diag`], [`secret`], `harmless` |
+//! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
 //! | effects | [`client`], [`state`], [`apply`], [`run`], [`sandbox`] |
 //! | program | [`cli`] |
@@ -21,6 +21,7 @@ pub mod envelope;
 mod harmless;
 pub mod model;
 pub mod plan;
+pub mod random;
 pub mod render;
 pub mod run;
 pub mod sandbox;

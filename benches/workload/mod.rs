@@ -13,6 +13,7 @@ use ess_callbacks::model::{
     SecretIndex, Timestamp,
 };
 use ess_callbacks::plan::FingerprintTable;
+use ess_callbacks::random::SplitMix64;
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
 use ess_callbacks::state::LockOwner;
 
@@ -84,7 +85,7 @@ const SHARING: usize = 200;
 impl Workload {
     /// The files.
     pub(crate) fn sources(self) -> Vec<Source> {
-        let mut dice = Dice(self.seed);
+        let mut dice = Dice::new(self.seed);
         let secrets = (self.callbacks / SHARING).clamp(1, 2000) as u64;
         let mut left = self.callbacks;
         let mut number = 0_usize;
@@ -144,7 +145,7 @@ pub(crate) fn secret(reference: &SecretReference) -> Secret {
     let seed = path.bytes().fold(0, |sum: u64, byte| {
         sum.wrapping_mul(131).wrapping_add(u64::from(byte))
     });
-    Secret::new(Dice(seed).hex())
+    Secret::new(Dice::new(seed).hex())
 }
 
 /// The fingerprints of every pair of key and token.
@@ -179,7 +180,7 @@ pub(crate) fn recorded(desired: &Desired, left_out: usize) -> Recorded {
     )));
     recorded.serial = 7;
     recorded.salt = Some(SALT);
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let callbacks = desired.organizations.iter().flat_map(|organization| {
         let callbacks = organization.callbacks.iter();
         callbacks.map(move |callback| (organization, callback))
@@ -224,19 +225,16 @@ pub(crate) fn owner() -> LockOwner {
     }
 }
 
-/// `SplitMix64`: small, and the same everywhere.
-struct Dice(u64);
+/// The questions that a workload asks chance.
+struct Dice(SplitMix64);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    const fn new(seed: u64) -> Self {
+        Self(SplitMix64::new(seed))
     }
 
     fn below(&mut self, limit: u64) -> u64 {
-        self.roll() % limit
+        self.0.below(limit)
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
@@ -245,7 +243,7 @@ impl Dice {
 
     /// 32 hexadecimal digits, as eSign's ids and keys are long.
     fn hex(&mut self) -> String {
-        format!("{:016x}{:016x}", self.roll(), self.roll())
+        format!("{:016x}{:016x}", self.0.next(), self.0.next())
     }
 
     /// How many callbacks the next organization has.

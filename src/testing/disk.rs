@@ -11,6 +11,7 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::random::SplitMix64;
 use crate::state::{DurableFile, Files, Hindrance, Kind};
 
 /// A simulated disk. Clones share it.
@@ -32,10 +33,6 @@ pub struct MemoryLock {
     inode: u64,
 }
 
-/// A small random number generator (`SplitMix64`).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
 #[derive(Debug)]
 struct Disk {
     inodes: BTreeMap<u64, Inode>,
@@ -52,7 +49,7 @@ struct Disk {
     crash_at: Option<u64>,
     fail_at: Option<u64>,
     crashed: bool,
-    random: Random,
+    random: SplitMix64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -69,30 +66,9 @@ struct Renaming {
     set: Option<(PathBuf, u64)>,
 }
 
-impl Random {
-    /// A generator that always gives the same numbers for the same seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 to `most`.
-    pub fn up_to(&mut self, most: usize) -> usize {
-        let range = most as u64 + 1;
-        usize::try_from(self.next() % range).unwrap_or(most)
-    }
-}
-
 impl MemoryFiles {
     pub fn new(seed: u64) -> Self {
-        Self::of(Disk::new(Random::new(seed)))
+        Self::of(Disk::new(SplitMix64::new(seed)))
     }
 
     fn of(disk: Disk) -> Self {
@@ -128,7 +104,7 @@ impl MemoryFiles {
     #[must_use]
     pub fn power_cut(&self, seed: u64) -> Self {
         let disk = self.disk();
-        let mut random = Random::new(seed);
+        let mut random = SplitMix64::new(seed);
         let mut names = disk.durable.clone();
         for renaming in &disk.unsynced {
             if random.up_to(1) == 1 {
@@ -212,7 +188,7 @@ impl MemoryFiles {
 }
 
 impl Disk {
-    const fn new(random: Random) -> Self {
+    const fn new(random: SplitMix64) -> Self {
         Self {
             inodes: BTreeMap::new(),
             next_inode: 1,
@@ -281,7 +257,7 @@ impl Inode {
     }
 
     /// What a power cut leaves of it.
-    fn lose(&mut self, random: &mut Random) {
+    fn lose(&mut self, random: &mut SplitMix64) {
         self.synced = self.certain();
         let unsynced = self.bytes.len() - self.synced;
         match random.up_to(3) {

@@ -4,4 +4,4 @@
 mod disk;
 pub mod esign;
 
-pub use disk::{MemoryFile, MemoryFiles, MemoryLock, Random};
+pub use disk::{MemoryFile, MemoryFiles, MemoryLock};

@@ -1,5 +1,7 @@
 //! The real program killed at any moment: nothing is lost, and the next run finishes.
 
+use ess_callbacks::random::SplitMix64;
+
 use crate::support::{OTHER_KEY, Running, Served, TestEnv, configuration, eventually};
 
 const STAYS: &str = "https://hooks.example/stays";
@@ -128,15 +130,12 @@ fn rounds() -> u64 {
 
 #[test]
 fn killed_again_and_again_at_random() {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = SplitMix64::new(1);
     for _ in 0..rounds() {
         let (env, served) = before_the_storm();
         for _ in 0..4 {
             // Any moment will do; the polling makes it one between two looks at the sandbox.
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let mut looks = (random >> 33) % 30;
+            let mut looks = random.below(30);
             killed(&env, &served, || {
                 looks = looks.saturating_sub(1);
                 looks == 0

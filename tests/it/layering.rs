@@ -5,22 +5,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and everything of ours that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
     ("secret", &[]),
+    ("random", &[]),
     ("wire", &[]),
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),
     ("config", &["model", "diag", "secret"]),
     ("plan", &["model", "diag", "secret", "harmless"]),
     ("render", &["model", "diag", "secret", "harmless", "plan"]),
-    ("client", &["model", "diag", "secret", "sign", "wire"]),
+    (
+        "client",
+        &["model", "diag", "secret", "random", "sign", "wire"],
+    ),
     ("state", &["model", "diag", "secret", "harmless"]),
     (
         "sandbox",
-        &["model", "diag", "secret", "sign", "wire", "envelope"],
+        &[
+            "model", "diag", "secret", "random", "sign", "wire", "envelope",
+        ],
     ),
     (
         "apply",
@@ -40,7 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         ],
     ),
     // Doubles, for tests only.
-    ("testing", &["model", "secret", "client", "state"]),
+    ("testing", &["model", "secret", "random", "client", "state"]),
     ("main.rs", &["cli"]),
 ];
 

@@ -33,8 +33,8 @@ COPY = ROOT / "target" / "mutations" / "source"
 TARGET = ROOT / "target" / "mutations" / "target"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
-LAYERS = ("apply", "client", "diag", "model", "plan", "secret", "sign", "state", "wire")
-SECTIONS = ("package", "dependencies", "dev-dependencies", "profile")
+LAYERS = ("apply", "client", "diag", "harmless", "model", "plan", "random", "secret", "sign", "state", "testing", "wire")
+SECTIONS = ("package", "features", "dependencies", "dev-dependencies", "profile")
 HEAD = ["| mutation | rule it breaks | simulation | model | unit tests |", "|---|---|---|---|---|"]
 # The schedules run ten times as fast as unoptimized ones, and a mutation is built in seconds.
 QUICK_BUILDS = "[profile.release.package.ess-callbacks]\nopt-level = 1\ncodegen-units = 256\n"

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use ess_callbacks::testing::Random;
+use ess_callbacks::random::SplitMix64;
 
 /// A seeded generator with the questions a schedule asks.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(Random);
+pub(crate) struct Dice(SplitMix64);
 
 impl Dice {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(Random::new(seed))
+        Self(SplitMix64::new(seed))
     }
 
     /// A generator that shares nothing with this one.
     pub(crate) const fn fork(&mut self) -> Self {
-        Self(Random::new(self.0.next()))
+        Self(SplitMix64::new(self.0.next()))
     }
 
     pub(crate) const fn seed(&mut self) -> u64 {

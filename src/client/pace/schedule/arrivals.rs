@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 use super::*;
+use crate::random::SplitMix64;
 
 /// How often another client calls in a second.
 const RIVAL: u32 = 10;
@@ -44,16 +45,12 @@ struct Run {
     way_there: u8,
 }
 
-struct Dice(u64);
+struct Dice(SplitMix64);
 
 impl Dice {
-    /// From 0 to 1, by splitmix64.
+    /// From 0 to 1.
     fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        f64::from(u32::try_from((mixed ^ (mixed >> 31)) >> 32).unwrap()) / 4_294_967_296.0
+        f64::from(u32::try_from(self.0.next() >> 32).unwrap()) / 4_294_967_296.0
     }
 
     fn way(&mut self, way: Way, now: At) -> Duration {
@@ -128,7 +125,7 @@ fn run(course: Course, calls: usize, seed: u64) -> Run {
 }
 
 fn run_after(earlier: Earlier, course: Course, calls: usize, seed: u64) -> Run {
-    let mut dice = Dice(seed);
+    let mut dice = Dice(SplitMix64::new(seed));
     let mut schedule = Schedule::after(Some(20.0), earlier);
     let mut server = Server {
         admitted: VecDeque::new(),
