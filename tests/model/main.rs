@@ -1,5 +1,9 @@
 //! A model of the protocol between the applier and eSign, checked in every state it can reach.
 //!
+//! It shows two things that the simulation can't, which draws its schedules by chance: within its bounds no
+//! order of calls, losses, crashes and edits breaks a promise, and none of the rules can be left out
+//! without breaking one.
+//!
 //! What a call does to what is known ([`Entry`], [`Belief`]) and what is planned are the real code;
 //! the applier's steps, the network and time are modelled. See `docs/reliability.md`.
 //!
