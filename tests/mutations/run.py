@@ -33,7 +33,7 @@ COPY = ROOT / "target" / "mutations" / "source"
 TARGET = ROOT / "target" / "mutations" / "target"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
-LAYERS = ("apply", "client", "diag", "harmless", "model", "plan", "random", "secret", "sign", "state", "testing", "wire")
+LAYERS = "apply client diag harmless model plan random secret sign state testing wire".split()
 SECTIONS = ("package", "features", "dependencies", "dev-dependencies", "profile")
 HEAD = ["| mutation | rule it breaks | simulation | model | unit tests |", "|---|---|---|---|---|"]
 # The schedules run ten times as fast as unoptimized ones, and a mutation is built in seconds.
@@ -47,9 +47,11 @@ LONGEST = 900
 def copy_source():
     shutil.rmtree(COPY, ignore_errors=True)
     (COPY / "src").mkdir(parents=True)
-    for name in ("src", "tests"):
-        for part in LAYERS if name == "src" else ("sim", "model"):
-            shutil.copytree(ROOT / name / part, COPY / name / part)
+    for part in [f"src/{name}" for name in LAYERS] + ["tests/sim", "tests/model"]:
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, COPY / part)
+        else:
+            shutil.copy2(ROOT / f"{part}.rs", COPY / f"{part}.rs")
     (COPY / "src" / "lib.rs").write_text("".join(f"pub mod {name};\n" for name in LAYERS))
     shutil.copy2(ROOT / "Cargo.lock", COPY / "Cargo.lock")
     sections = re.split(r"^(?=\[)", (ROOT / "Cargo.toml").read_text(), flags=re.MULTILINE)

@@ -255,5 +255,4 @@ fn change_of(added: Added) -> Change {
 }
 
 #[cfg(test)]
-#[path = "store_tests.rs"]
 mod tests;

@@ -203,5 +203,4 @@ fn is_signed(
 }
 
 #[cfg(test)]
-#[path = "auth_tests.rs"]
 mod tests;

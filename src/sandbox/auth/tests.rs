@@ -11,7 +11,7 @@ use crate::sign::Credential;
 
 /// Every vector for our service: the request as the SDK sent it, its sender and its time.
 fn vectors() -> Vec<(String, RawRequest, Customer, Timestamp)> {
-    let all: Value = serde_json::from_str(include_str!("../../tests/vectors/tc3.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../../../tests/vectors/tc3.json")).unwrap();
     let all = all["vectors"].as_array().unwrap();
     let ours = all
         .iter()

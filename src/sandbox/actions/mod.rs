@@ -312,5 +312,4 @@ fn employees(body: &[u8], members: &[Member]) -> Result<Value, Failure> {
 }
 
 #[cfg(test)]
-#[path = "actions_tests.rs"]
 mod tests;
