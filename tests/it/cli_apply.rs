@@ -16,32 +16,13 @@ fn acme(urls: &[&str]) -> String {
 #[test]
 fn plan_apply_and_plan_again_on_the_embedded_sandbox() {
     let env = TestEnv::new(&acme(&[ONE, TWO]));
-    assert_snapshot!(env.run(&["--sandbox", "plan"]), @r#"
+    assert_snapshot!(env.run(&["--sandbox", "plan"]).brief(), @"
     exit 0
-    --- stdout
-    Actions are indicated with the following symbols:
-      + add
-
-    ess-callbacks will perform the following actions:
-
       # acme/https://hooks.example/one will be added
-      + callback {
-          + url   = "https://hooks.example/one"
-          + key   = (secret)
-          + token = (secret)
-        }
-
       # acme/https://hooks.example/two will be added
-      + callback {
-          + url   = "https://hooks.example/two"
-          + key   = (secret)
-          + token = (secret)
-        }
-
     Plan: 2 to add, 0 to change, 0 to destroy.
     2 calls, about 1 s at 20/s.
-    Environment: test (sandbox), account: default
-    "#);
+    ");
     assert_snapshot!(env.run(&["--sandbox", "apply", "--auto-approve"]), @r#"
     exit 0
     --- stdout
@@ -83,15 +64,10 @@ fn plan_apply_and_plan_again_on_the_embedded_sandbox() {
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     ");
-    assert_snapshot!(env.run(&["--sandbox", "apply", "--auto-approve"]), @"
+    assert_snapshot!(env.run(&["--sandbox", "apply", "--auto-approve"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
-    Environment: test (sandbox)
-    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
     ");
     assert!(
@@ -174,14 +150,10 @@ fn a_changed_key_is_a_replace_and_proves_what_is_there() {
     Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
     "#);
     assert_eq!(served.operations(ONE), ["add", "delete", "add"]);
-    assert_snapshot!(env.run(&["plan"]), @"
+    assert_snapshot!(env.run(&["plan"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     ");
 }
 
@@ -239,82 +211,34 @@ fn the_number_of_deletes_must_be_right() {
 
     env.write("callbacks.yaml", acme(&[ONE]));
     let apply = |number| env.run(&["apply", "--auto-approve", "--allow-deletes", number]);
-    assert_snapshot!(apply("1").exits(5), @r#"
+    assert_snapshot!(apply("1").exits(5).brief(), @"
     exit 5
-    --- stdout
-    Actions are indicated with the following symbols:
-      - delete
-
-    ess-callbacks will perform the following actions:
-
       # acme/https://hooks.example/three will be deleted
       # (because it is not in callbacks.yaml)
-      - callback {
-          - url   = "https://hooks.example/three"
-          - key   = (secret, fp [FP], assumed)
-          - token = (secret, fp [FP], assumed)
-        }
-
       # acme/https://hooks.example/two will be deleted
       # (because it is not in callbacks.yaml)
-      - callback {
-          - url   = "https://hooks.example/two"
-          - key   = (secret, fp [FP], assumed)
-          - token = (secret, fp [FP], assumed)
-        }
-
     Plan: 0 to add, 0 to change, 2 to destroy.
     2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
-
     error: this plan deletes more than the guards allow and will not be applied
-
       acme: 2 of its 3 callbacks, more than 30 %
-
     These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
-
     error: --allow-deletes does not fit this plan, which will not be applied
-
       --allow-deletes 1, but the plan deletes 2
-
     The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 2
-    "#);
+    ");
     assert_eq!(served.urls().len(), 3, "nothing was deleted");
 
-    assert_snapshot!(apply("2").exits(0), @r#"
+    assert_snapshot!(apply("2").exits(0).brief(), @"
     exit 0
-    --- stdout
-    Actions are indicated with the following symbols:
-      - delete
-
-    ess-callbacks will perform the following actions:
-
       # acme/https://hooks.example/three will be deleted
       # (because it is not in callbacks.yaml)
-      - callback {
-          - url   = "https://hooks.example/three"
-          - key   = (secret, fp [FP], assumed)
-          - token = (secret, fp [FP], assumed)
-        }
-
       # acme/https://hooks.example/two will be deleted
       # (because it is not in callbacks.yaml)
-      - callback {
-          - url   = "https://hooks.example/two"
-          - key   = (secret, fp [FP], assumed)
-          - token = (secret, fp [FP], assumed)
-        }
-
     Plan: 0 to add, 0 to change, 2 to destroy.
     2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
-    acme/https://hooks.example/three: Deleting...
-    acme/https://hooks.example/three: Deleted after [ELAPSED] [request id [UUID]]
-    acme/https://hooks.example/two: Deleting...
-    acme/https://hooks.example/two: Deleted after [ELAPSED] [request id [UUID]]
     Apply complete! Resources: 0 added, 0 changed, 2 destroyed.
-    "#);
+    ");
     assert_eq!(served.urls(), [ONE]);
     assert_snapshot!(env.run(&["state", "list"]), @r"
         exit 0
@@ -341,44 +265,21 @@ fn a_protected_callback_stays_even_when_its_block_is_gone() {
 
     env.write("callbacks.yaml", format!("{head}{other}"));
     let flags = ["apply", "--auto-approve", "--allow-deletes", "2"];
-    assert_snapshot!(env.run(&flags), @r#"
+    assert_snapshot!(env.run(&flags).brief(), @"
     exit 5
-    --- stdout
-    Actions are indicated with the following symbols:
-      - delete
-
-    ess-callbacks will perform the following actions:
-
       # acme/https://hooks.example/one will be deleted
       # (because its organization is not in callbacks.yaml)
       # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-      - callback {
-          - url     = "https://hooks.example/one"
-          - key     = (secret, fp [FP], assumed)
-          - token   = (secret, fp [FP], assumed)
-          - protect = true
-        }
-
       # acme/https://hooks.example/two will be deleted
       # (because its organization is not in callbacks.yaml)
       # (in the name of operator yDw6yUUgyg3caowzUx4GQptRKfMnJqX8, as recorded)
-      - callback {
-          - url   = "https://hooks.example/two"
-          - key   = (secret, fp [FP], assumed)
-          - token = (secret, fp [FP], assumed)
-        }
-
     Plan: 0 to add, 0 to change, 2 to destroy.
     2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     --- stderr
-
     error: this plan deletes what is protected and will not be applied
-
       acme/https://hooks.example/one
-
     No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
-    "#);
+    ");
     assert_eq!(served.urls().len(), 3);
 }
 
@@ -394,26 +295,16 @@ fn what_is_listed_absent_is_deleted_once_and_remembered() {
         acme/https://hooks.example/one
         acme/https://hooks.example/two
         ");
-    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged, 1 unproven.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
-    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     ");
     env.write("callbacks.yaml", acme(&[ONE]));
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @"
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged, 1 unproven.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
-    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     1 recorded callback will be forgotten: absent, and not declared.
     Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
     ");
@@ -430,14 +321,10 @@ fn a_suspended_organization_is_left_alone() {
     let suspended = acme(&[ONE]).replace("  acme:\n", "  acme:\n    suspend: true\n");
     let mut env = TestEnv::new(&suspended);
     let served = env.serve(&[]);
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @"
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     1 suspended.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     1 organization is suspended, nothing is called for it: acme.
     Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
     ");
@@ -449,37 +336,18 @@ fn adopting_by_replace_proves_at_once() {
     let config = acme(&[ONE]).replace(OPERATOR, &format!("{OPERATOR}, adoption: replace"));
     let mut env = TestEnv::new(&config);
     let served = env.serve(&[]);
-    assert_snapshot!(env.run(&["apply", "--auto-approve"]), @r#"
+    assert_snapshot!(env.run(&["apply", "--auto-approve"]).brief(), @"
     exit 0
-    --- stdout
-    Actions are indicated with the following symbols:
-    -/+ replace (delete, then add)
-
-    ess-callbacks will perform the following actions:
-
       # acme/https://hooks.example/one must be replaced
       # (because it is new here and `adoption: replace` asks for proof)
-    -/+ callback {
-          + url   = "https://hooks.example/one"
-          + key   = (secret)
-          + token = (secret)
-        }
-
     Plan: 1 to add, 0 to change, 1 to destroy.
     2 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
-    acme/https://hooks.example/one: Replacing (delete, then add)...
-    acme/https://hooks.example/one: Replaced after [ELAPSED] [request id [UUID]]
     Apply complete! Resources: 1 added, 0 changed, 1 destroyed.
-    "#);
-    assert_snapshot!(env.run(&["plan"]), @"
+    ");
+    assert_snapshot!(env.run(&["plan"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
     1 unchanged.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     ");
     assert_eq!(served.urls(), [ONE]);
 }

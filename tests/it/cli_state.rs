@@ -163,15 +163,10 @@ fn importing_records_as_assumed_without_a_call() {
         error: no declared callback matches `acme/https://unknown.example/`
           Declare it in the configuration first: import records declared callbacks.
         ");
-    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]), @"
+    assert_snapshot!(env.run(&["plan", "--detailed-exitcode"]).brief(), @"
     exit 0
-    --- stdout
     No changes. Your configuration matches the recorded state.
-
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
     2 unchanged, 2 unproven.
-    Environment: test (sandbox at http://127.0.0.1:[PORT]/)
-    Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
     ");
     assert_eq!(served.log().len(), 0);
 }

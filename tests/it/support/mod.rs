@@ -212,6 +212,32 @@ impl Said {
         redact(&self.stderr, &self.folder)
     }
 
+    /// What is planned and done, without the fields of each callback, the progress, and what every plan says.
+    /// For tests that are about something else than how a plan looks.
+    pub(crate) fn brief(&self) -> String {
+        const ALWAYS: [&str; 4] = [
+            "ess-callbacks will perform",
+            "eSign can't be read back",
+            "Environment: ",
+            "Unproven: ",
+        ];
+        let whole = self.to_string();
+        let (mut lines, mut legend, mut fields) = (Vec::new(), false, false);
+        for line in whole.lines() {
+            legend = !line.is_empty() && (legend || line.starts_with("Actions are indicated"));
+            fields |= line.ends_with(" {");
+            let progress =
+                line.contains("/https://") && line.contains(": ") && !line.starts_with(' ');
+            let always = ALWAYS.iter().any(|text| line.starts_with(text));
+            let dropped = legend || fields || progress || always || line == "--- stdout";
+            if !dropped && !line.is_empty() {
+                lines.push(line);
+            }
+            fields &= line.trim() != "}";
+        }
+        lines.join("\n")
+    }
+
     /// The JSON lines of standard output.
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         self.stdout
