@@ -9,7 +9,7 @@ Three things are done with the same callbacks: a plan when nothing is there yet,
 when everything is there. ess-callbacks applies to its served sandbox, over HTTP and without a rate
 limit. Terraform plans `terraform_data`, which is built in and remembers what it is given; it reads the
 very same callbacks.yaml. It is used when `terraform` (or `tofu`) is installed. octoDNS comes from
-PyPI into an environment of its own, with as many TXT records from one folder of YAML into another. What
+PyPI into a separate environment, with as many TXT records from one folder of YAML into another. What
 is stopped is not tried with more.
 """
 

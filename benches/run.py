@@ -210,7 +210,7 @@ class Bench:
             (self.outage, calls // 2),
             (self.rival, calls // 2),
         ]
-        # Each with a configuration, a state and an eSign of its own. They hardly do anything, so they
+        # Each with a separate configuration, state and eSign. They hardly do anything, so they
         # may do it side by side.
         configs = [self.workload(calls, left_out="all", seed=str(seed)) for seed, (_, calls, *_) in enumerate(cases)]
         with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
@@ -242,7 +242,7 @@ class Bench:
             log = served.log()
         accounts = collections.defaultdict(list)
         for arrival in log:
-            # Whose credentials these are is asked of another service, which has a limit of its own.
+            # Whose credentials these are is asked of another service, which has a separate limit.
             if arrival["action"] != "GetCallerIdentity":
                 accounts[arrival["secret_id"]].append(arrival)
         one, other = sorted(accounts.values(), key=len)

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Keeps the recorded state on a git branch of its own, for runners that keep nothing.
+# Keeps the recorded state on a separate git branch, for runners that keep nothing.
 #
 #   state-branch.sh pull    before apply: puts the branch's files into the state folder
 #   state-branch.sh push    after apply, also when it failed: commits them and pushes
 #
-# The push is a compare-and-swap: it is refused when somebody else pushed since the pull. What was
-# recorded then goes to a branch of its own, and the script exits with 6; nothing is lost, and nothing
+# The push is a compare-and-swap: it is refused when another run has pushed since the pull. What was
+# recorded then goes to a separate branch, and the script exits with 6; nothing is lost, and nothing
 # is overwritten. Two runs at once should not happen: let the CI system run one apply at a time.
 #
 #   STATE_BRANCH   the branch [callbacks-state]
@@ -35,7 +35,7 @@ pull() {
     2) say "there is no branch '$branch' yet; the first push makes it" ;;
     *) say "the remote '$remote' can't be asked for '$branch'"; exit 1 ;;
   esac
-  # A repository of its own, so that no command of the pipeline commits or cleans it by accident. What
+  # A separate repository, so that no command of the pipeline commits or cleans it by accident. What
   # CI systems put into the configuration to log in is taken along.
   git init --quiet "$folder"
   in_state remote add origin "$url"

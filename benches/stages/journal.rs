@@ -28,7 +28,7 @@ pub(crate) fn append<F: Files>(files: F, desired: &Desired) -> Run {
     let store = Store::in_files(files, &path);
     let state = runtime
         .block_on(store.lock(Environment::Production, &owner(), Duration::ZERO, |_| {}))
-        .expect("nobody else has it");
+        .expect("no one else has it");
     runtime
         .block_on(state.initialize(Lineage(uuid::Uuid::nil()), SALT))
         .expect("it has a lineage");

@@ -187,7 +187,7 @@ fn a_late_add_can_t_undo_a_delete() {
     let served = env.serve(&["--script", "ok,late@1s"]);
     env.run(&["apply", "--auto-approve", "--max-retries", "0"])
         .exits(4);
-    // Before it arrives nobody wants it any more.
+    // Before it arrives it is no longer declared.
     env.write("callbacks.yaml", acme(&[ONE]));
     let flags = [
         "apply",

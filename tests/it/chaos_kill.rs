@@ -15,7 +15,7 @@ const KEY_DIGEST: &str = "cd6c1f7d1dc6717d6371d2647910ca71ba3bf0b611083d322466b8
 /// Seconds after which a lost call is dead for sure.
 const DEAD: i64 = 336;
 
-/// Each key of its own variable, so that one can change alone.
+/// Each key from another variable, so that one can change alone.
 fn wish(urls: &[&str]) -> String {
     let text = configuration(&[("acme", urls)]);
     let rotating = format!("\"{ROTATES}\", key: {{ env: ROTATING }}");

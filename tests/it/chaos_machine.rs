@@ -118,7 +118,7 @@ fn a_signal_ends_every_wait(
             "sleep"
         }
         _ => {
-            // It reads a pipe that nobody writes to.
+            // It reads a pipe without a writer.
             flags.extend(["-f", "fifo"]);
             assert!(env.other("mkfifo").arg("fifo").status().unwrap().success());
             env.set("ESS_CALLBACKS_STATE", "callbacks.state.json");
@@ -337,7 +337,7 @@ fn a_full_disk_stops_the_calls_and_loses_none(#[case] trap: &str) {
     assert_eq!(served.urls(), urls);
 }
 
-/// Makes `env` run as somebody without privileges, because nothing is read-only for root.
+/// Makes `env` run as a user without privileges, because nothing is read-only for root.
 fn without_privileges(env: &mut TestEnv) -> impl Fn(&TestEnv, &[&str]) -> Said + use<> {
     let folder = env.path("");
     let root = std::fs::metadata(&folder).expect("a folder").uid() == 0;

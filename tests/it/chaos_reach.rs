@@ -191,7 +191,7 @@ fn hostile_answers() -> Vec<Vec<u8>> {
 /// Half of the calls get such an answer, though eSign has carried them out. What is open then is settled
 /// by the next run.
 #[test]
-fn whatever_answers_in_esign_s_place_leaves_nothing_wrong() {
+fn an_impostor_of_esign_leaves_nothing_wrong() {
     let hostile = hostile_answers();
     let urls: Vec<String> = (0..2 * hostile.len())
         .map(|n| format!("https://hooks.example/{n:02}"))
@@ -249,7 +249,7 @@ fn whatever_answers_in_esign_s_place_leaves_nothing_wrong() {
 /// whoever wants to leave need not wait for it.
 #[cfg(unix)]
 #[test]
-fn a_question_for_the_time_that_nobody_answers_is_given_up() {
+fn a_question_for_the_time_without_an_answer_is_given_up() {
     let one = ["https://hooks.example/one"];
     let keeps = configuration(&[("acme", &one)]);
     let replaces = keeps.replace("defaults: {", "defaults: { adoption: replace,");

@@ -353,7 +353,7 @@ fn adopting_by_replace_proves_at_once() {
 }
 
 #[test]
-fn an_apply_that_nobody_can_approve_calls_nothing() {
+fn an_apply_that_can_not_be_approved_calls_nothing() {
     let env = TestEnv::new(&acme(&[ONE]));
     assert_snapshot!(env.run(&["--sandbox", "apply"]), @"
         exit 64

@@ -76,7 +76,7 @@ fn a_refused_key_stops_its_account_and_says_what_to_do() {
     Stopped. Account default: no more calls: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]. It means: the SecretKey does not belong to the SecretId. What to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId.
     acme/https://hooks.example/one: Failed (add): AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
     ");
-    // Also when nobody keeps the output.
+    // Also when the output goes nowhere.
     assert_snapshot!(said.err(), @"
         Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 failed, 1 not attempted.
 

@@ -39,7 +39,7 @@ fn a_run_says_how_long_it_waits_and_ctrl_c_ends_the_wait() {
 }
 
 #[test]
-fn drift_is_told_once() {
+fn drift_is_reported_once() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
     let served = env.serve(&[]);
     env.run(&QUIET).exits(0);

@@ -142,7 +142,7 @@ fn json_is_all_there_is_on_both_streams() {
             .iter()
             .map(|value| value["type"].as_str().unwrap_or("data"))
             .collect();
-        // The schema has a type of its own.
+        // The schema has a separate type for it.
         let found = if arguments == ["schema"] {
             vec!["data"; found.len()]
         } else {

@@ -50,7 +50,7 @@ fn a_state_that_is_gone_is_not_an_empty_one() {
     std::fs::copy(env.path(BACKUP), &state).unwrap();
     let plan = env.run(&["plan"]).exits(0);
     assert!(plan.stdout.starts_with("No changes."), "{plan}");
-    // Or really anew.
+    // Or from the beginning.
     std::fs::remove_file(&state).unwrap();
     std::fs::remove_file(env.path(BACKUP)).unwrap();
     let plan = env.run(&["plan"]).exits(0);
@@ -109,7 +109,7 @@ fn a_mistyped_folder_is_not_made() {
 }
 
 #[test]
-fn copies_that_a_synchronized_folder_made_are_told() {
+fn copies_that_a_synchronized_folder_made_are_reported() {
     let (env, _served) = applied();
     let copy = "callbacks.state (conflicted copy 2026-11-26).json";
     env.write(copy, env.read(STATE));
@@ -184,7 +184,7 @@ fn allow(env: &TestEnv, name: &str, mode: u32) {
 
 #[cfg(unix)]
 #[test]
-fn a_lock_of_another_user_is_told() {
+fn a_lock_of_another_user_is_reported() {
     let (env, served) = applied();
     for (name, mode) in [("", 0o777), (STATE, 0o666), ("callbacks.state.lock", 0o444)] {
         allow(&env, name, mode);
@@ -197,7 +197,7 @@ fn a_lock_of_another_user_is_told() {
         said.stderr.contains("remove it, or let its owner"),
         "{said}"
     );
-    // Whoever holds it is told as always.
+    // The error names its holder, as always.
     allow(&env, "callbacks.state.lock", 0o644);
     served.faults("slow=60s", "");
     let owner = env.start(&HEAL);
@@ -214,7 +214,7 @@ fn a_lock_of_another_user_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_can_only_be_read_is_told_before_any_call() {
+fn a_read_only_folder_is_reported_before_any_call() {
     let (env, served) = applied();
     for (name, mode) in [("", 0o555), (STATE, 0o666), ("callbacks.state.lock", 0o666)] {
         allow(&env, name, mode);
@@ -234,7 +234,7 @@ fn a_folder_that_can_only_be_read_is_told_before_any_call() {
 /// Only root can give a file away, so that another finds it in a sticky folder.
 #[cfg(unix)]
 #[test]
-fn a_sticky_folder_is_told_before_any_call() {
+fn a_sticky_folder_is_reported_before_any_call() {
     if !is_root() {
         return;
     }
@@ -259,7 +259,7 @@ fn a_sticky_folder_is_told_before_any_call() {
 /// Mounts need rights, and a system that gives them; elsewhere `state::replace` alone tests this.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_state_that_is_mounted_by_itself_is_told_before_any_call() {
+fn a_state_that_is_mounted_by_itself_is_reported_before_any_call() {
     let (env, served) = applied();
     env.write("mounted.json", env.read(STATE));
     let script = format!(

@@ -79,7 +79,7 @@ fn a_comment_has_the_label_of_its_configuration() {
 
     Commit 0123456789abcdef0123456789abcdef01234567
     ");
-    // Of a pull request GitHub names a commit that nobody has pushed.
+    // For a pull request GitHub names a merge commit that was never pushed.
     env.unset("CI_COMMIT_SHA").set("GITHUB_SHA", id);
     assert!(env.run(&comment).exits(0).stdout.contains(id));
     env.set("GITHUB_EVENT_NAME", "pull_request");

@@ -1,4 +1,4 @@
-//! Whatever stands in a file, an argument, a variable or an answer: no output is a command to the program
+//! Whatever is in a file, an argument, a variable or an answer: no output is a command to the program
 //! that reads the log of a CI job, and nothing in it acts on a terminal.
 
 use std::path::Path;
@@ -161,7 +161,7 @@ fn no_file_comes_back_as_a_command() {
     }
 }
 
-/// A state that somebody edited, the words of eSign in it, and a lock of somebody with a strange name.
+/// An edited state with a message of eSign in it, and a lock whose owner has a strange name.
 #[test]
 fn nothing_recorded_comes_back_as_a_command() {
     for hostile in HOSTILE {

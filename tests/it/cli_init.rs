@@ -139,9 +139,9 @@ fn it_goes_where_f_says() {
     env.run(&["init", "-f", "esign"]).exits(64);
 }
 
-/// What can't be written is told before the configuration is there, so that init can be repeated.
+/// What can't be written is reported before the configuration is written, so that init can be repeated.
 #[test]
-fn a_file_that_can_not_be_written_is_told_and_leaves_no_configuration() {
+fn a_file_that_can_not_be_written_is_reported_and_leaves_no_configuration() {
     let env = empty();
     fs::create_dir(env.path(".gitignore")).unwrap();
     assert_snapshot!(env.run(&["init"]), @"
@@ -170,7 +170,7 @@ fn a_link_is_a_configuration_that_is_there_wherever_it_leads() {
 /// Git reads no linked .gitignore, so what is in it keeps nothing out.
 #[cfg(unix)]
 #[test]
-fn a_linked_gitignore_is_told_and_what_it_leads_to_stays() {
+fn a_linked_gitignore_is_reported_and_its_target_stays() {
     let env = empty();
     env.write("shared", "target/");
     std::os::unix::fs::symlink("shared", env.path(".gitignore")).unwrap();

@@ -1,4 +1,4 @@
-//! What the command line tells of calls that got no answer, and of answers that nobody expected.
+//! What is printed about calls without an answer, and about unexpected answers.
 
 use insta::assert_snapshot;
 

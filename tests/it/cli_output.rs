@@ -40,7 +40,7 @@ fn a_full_disk_is_an_error() {
         let said = to_full_disk(&env, arguments);
         assert_eq!(said.code, Some(1), "{arguments:?}: {said}");
     }
-    // What it exits with says more than that nobody could read it.
+    // Its exit code says more than that the output could not be written.
     assert_eq!(to_full_disk(&env, &["plan", "-f", "nowhere"]).code, Some(1));
     assert_eq!(to_full_disk(&env, &["plan", "--rate", "x"]).code, Some(64));
 }

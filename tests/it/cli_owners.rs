@@ -256,8 +256,7 @@ fn a_plan_shows_that_an_account_s_credentials_come_from_elsewhere() {
     assert!(!state.contains(&served.secret_id), "{state}");
 }
 
-/// A new key is usual; another enterprise's key would make of every recorded callback one that somebody
-/// deleted.
+/// A new key is usual. With another enterprise's key every recorded callback would seem deleted.
 #[test]
 fn credentials_of_another_enterprise_are_told_from_new_ones_of_the_same() {
     let production = |urls: &[&str]| {
@@ -302,9 +301,9 @@ fn credentials_of_another_enterprise_are_told_from_new_ones_of_the_same() {
     assert_eq!(asked(), before);
 }
 
-/// The test environment's credentials nobody can tell apart.
+/// In the test environment it can't be told whose the credentials are.
 #[test]
-fn another_secret_id_is_told_where_nobody_knows_whose_it_is() {
+fn another_secret_id_is_reported_where_its_owner_is_unknown() {
     let mut env = TestEnv::new(&configuration(&[("acme", &URLS[..1])]));
     let _served = env.serve(&[
         "--credential",

@@ -123,7 +123,7 @@ fn warnings_about_values_are_in_the_plan_and_its_document() {
     let document: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(document["diagnostics"][0]["code"], "W009");
     assert_eq!(document["diagnostics"][0]["severity"], "warning");
-    // A saved plan is told about too, when its secrets are read again.
+    // The warning is also printed for a saved plan, when its secrets are read again.
     let _served = env.serve(&[]);
     env.run(&["plan", "--out", "plan.json"]).exits(0);
     let said = env.run(&["apply", "plan.json"]).exits(0);

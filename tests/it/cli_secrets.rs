@@ -1,4 +1,4 @@
-//! Canaries: no secret appears in anything the program prints or writes, however it is told to talk.
+//! Canaries: no secret appears in anything the program prints or writes, at any level of logging and in any format.
 
 use std::collections::BTreeMap;
 
@@ -208,7 +208,7 @@ fn no_command_shows_or_keeps_a_secret() {
     for file in ["plan.json", "events.jsonl", "metrics.prom"] {
         assert!(place.env.exists(file), "{file} was to be watched");
     }
-    // `secret` prints a new one, and `sandbox` has a test of its own.
+    // `secret` prints a new one, and `sandbox` has a separate test.
     let names = commands.map(|arguments| arguments[0]);
     for command in commands_of(&place.env) {
         let watched = names.contains(&&*command) || ["secret", "sandbox"].contains(&&*command);

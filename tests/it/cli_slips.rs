@@ -1,4 +1,4 @@
-//! Slips of the hand on the command line: they are refused before anything is written or called.
+//! Typing errors on the command line: they are refused before anything is written or called.
 
 use insta::assert_snapshot;
 
@@ -20,7 +20,7 @@ fn applied() -> TestEnv {
 }
 
 #[test]
-fn no_output_overwrites_what_the_program_lives_on() {
+fn no_output_overwrites_a_file_that_the_program_needs() {
     let env = applied();
     std::fs::create_dir(env.path("folder")).unwrap();
     std::os::unix::fs::symlink("callbacks.state.json", env.path("link")).unwrap();
@@ -115,7 +115,7 @@ fn flags_that_leave_nothing_to_do_say_so() {
 }
 
 #[test]
-fn the_command_after_a_saved_plan_works_as_it_stands() {
+fn the_command_after_a_saved_plan_works_as_printed() {
     let mut env = TestEnv::new("");
     env.write("my team/it's.yaml", configuration(&[("acme", &[ONE])]));
     let said = env.run(&[
@@ -139,7 +139,7 @@ fn the_command_after_a_saved_plan_works_as_it_stands() {
     let script = format!("PATH={program}:$PATH; {}", command.unwrap());
     let applied = env.said(env.other("/bin/sh").args(["-c", &script]));
     assert!(applied.exits(0).stdout.contains("1 added"));
-    // What stands in the environment need not be repeated.
+    // What the environment says need not be repeated.
     env.set("ESS_CALLBACKS_SANDBOX", "1")
         .set("ESS_CALLBACKS_CONFIG", "my team/it's.yaml");
     env.write("my team/it's.yaml", configuration(&[("acme", &[ONE, TWO])]));

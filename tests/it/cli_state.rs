@@ -308,7 +308,7 @@ fn one_apply_a_state() {
 }
 
 #[test]
-fn the_lock_of_somebody_alive_is_not_broken() {
+fn the_lock_of_a_live_process_is_not_broken() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     let served = env.serve(&["--fault", "slow=60s"]);
     let first = env.start(&["apply", "--auto-approve"]);

@@ -31,7 +31,7 @@ fn what_is_pulled_is_the_state_and_pushing_it_changes_nothing() {
 }
 
 #[test]
-fn what_only_the_journal_knows_is_pulled_and_pushed_too() {
+fn what_is_only_in_the_journal_is_pulled_and_pushed_too() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     let served = env.serve(&["--fault", "slow=60s"]);
     let run = env.start(&["apply", "--auto-approve"]);
@@ -145,7 +145,7 @@ fn a_state_of_another_place_is_not_pushed_and_the_place_is_kept() {
 }
 
 #[test]
-fn whoever_writes_the_state_can_wait_for_its_lock() {
+fn commands_that_write_the_state_can_wait_for_its_lock() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
     let served = env.serve(&["--fault", "slow=300ms"]);
     let run = env.start(&["apply", "--auto-approve"]);

@@ -31,7 +31,7 @@ enum Does {
     AnswerAndClose(String),
 }
 
-/// A server that reads requests whole, keeps them, and answers as it is told.
+/// A server that reads requests whole, keeps them, and gives the answers it was made with.
 struct Server {
     endpoint: Endpoint,
     requests: Arc<Mutex<Vec<String>>>,
@@ -193,7 +193,7 @@ async fn a_request_is_signed_as_it_is_sent() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_where_nobody_listens() {
+async fn nothing_is_sent_to_a_closed_port() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     drop(listener);

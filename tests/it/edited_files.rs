@@ -306,7 +306,7 @@ fn planned() -> (TestEnv, String) {
     (env, plan)
 }
 
-/// A text in which the first line with this in it stands a second time.
+/// The text with its first line that contains this repeated.
 fn twice(text: &str, with: &str) -> String {
     let line = text.lines().find(|line| line.contains(with)).unwrap();
     text.replacen(line, &format!("{line}\n{line}"), 1)

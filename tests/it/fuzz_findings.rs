@@ -1,4 +1,4 @@
-//! What the fuzz targets of `fuzz/` have found, each as a test of its own; and their seeds, so that
+//! What the fuzz targets of `fuzz/` have found, each as a separate test; and their seeds, so that
 //! every test run goes once through everything that was ever found.
 
 use std::fs;
@@ -160,7 +160,7 @@ fn no_control_character_above_ascii_reaches_the_terminal() {
     assert!(shown.contains("# a\u{fffd}b\u{fffd}c\u{fffd}"), "{shown}");
 }
 
-/// The JSON parser does not look whether a text is UTF-8 when nobody asks for it.
+/// The JSON parser does not check that a text is UTF-8 when the text is skipped.
 #[test]
 fn an_answer_that_is_not_text_proves_nothing() {
     let damaged = b"{\"Response\":{\"RequestId\":\"r\",\"Erro\xf2\":{\"Code\":\"InternalError\"}}}";

@@ -250,7 +250,7 @@ fn metrics_tell_of_a_success_and_keep_it_through_a_failure() {
 }
 
 #[test]
-fn metrics_that_can_not_be_written_are_told_after_the_run() {
+fn metrics_that_can_not_be_written_are_reported_after_the_run() {
     let env = TestEnv::new(&acme(&[ONE]));
     let said = env.run(&[
         "--sandbox",

@@ -22,7 +22,7 @@ pub(crate) const LIFE: u8 = ADMITTED + 1;
 /// Seconds in a tick: a call with a tick left is not dead, one with none is.
 const TICK: i64 = 111;
 
-/// What a URL shall be: there with the value of this number, or not there.
+/// What a URL must be: there with the value of this number, or not there.
 pub(crate) type Wanted = Option<u8>;
 
 /// What is recorded of one URL. Calls carry the ticks they have left.

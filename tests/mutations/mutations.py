@@ -261,7 +261,7 @@ MUTATIONS = [
     ),
     Mutation(
         "replace-loses-its-permit",
-        "nobody comes between the two calls of a replace",
+        "no one comes between the two calls of a replace",
         Edit(
             REPLACE,
             "run",

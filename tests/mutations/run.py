@@ -94,7 +94,7 @@ def outcome(ended, pattern):
         sys.exit("the mutation does not compile:\n" + said[-4000:])
     found = re.search(pattern, said, re.MULTILINE)
     if not found:
-        sys.exit("it failed without saying why:\n" + said[-4000:])
+        sys.exit("it failed for an unknown reason:\n" + said[-4000:])
     return found.group(1).strip()
 
 
@@ -146,7 +146,7 @@ def check():
     declared = [(mutation.name, mutation.rule) for mutation in MUTATIONS]
     if rows[2:] != declared:
         difference = sorted(set(rows[2:]) ^ set(declared))
-        sys.exit(f"the table of {PAGE.name} is not of these mutations (run.py --write): {difference or 'another order'}")
+        sys.exit(f"the table of {PAGE.name} does not list these mutations (run.py --write): {difference or 'another order'}")
 
 
 def write_table(rows, seeds):
@@ -176,7 +176,7 @@ def main():
     if not arguments.only:
         for name, caught in (("simulation", simulation(500)), ("model", model()), ("unit tests", unit_tests())):
             if caught:
-                sys.exit(f"without a mutation there fails the {name}: {caught}")
+                sys.exit(f"the {name} fails without a mutation: {caught}")
     rows, survived = [], []
     for mutation in MUTATIONS:
         name, rule = mutation.name, mutation.rule

@@ -11,7 +11,7 @@
 use std::fs;
 use std::path::Path;
 
-/// What stands before a block.
+/// The comment before a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     File(String),

@@ -19,13 +19,13 @@ const SUSPEND: &str = "export -p > \"$HOME/.variables\"\n";
 /// A page that is being followed.
 pub(super) struct Session {
     env: TestEnv,
-    /// What the last block without output of its own printed.
+    /// What the last block that shows no output printed.
     printed: String,
     /// How the program names the sandbox that stands for eSign, and how it names eSign there.
     rehearsal: Option<(String, &'static str)>,
 }
 
-/// A command of a `console` block and what stands below it.
+/// A command of a `console` block and the output below it.
 struct Step<'a> {
     command: String,
     shown: Vec<&'a str>,
@@ -138,7 +138,7 @@ impl Session {
         (printed, said.code)
     }
 
-    /// Whether the page shows what was printed, but for what no two runs share. A line `...` stands
+    /// Whether the page shows what was printed, except what differs from run to run. A line `...` stands
     /// for any lines.
     fn alike(&self, shown: &str, printed: &str) -> bool {
         let folder = self.env.path("");

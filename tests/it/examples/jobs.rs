@@ -145,7 +145,7 @@ fn on_gitlab_a_fork_plans_and_the_default_branch_applies() {
     assert_eq!(served.arrived(), 1);
 }
 
-/// What stands under `run` in the steps of a job.
+/// The `run` scripts of a job's steps.
 fn runs(file: &str, job: &str) -> Vec<String> {
     let mut all = Vec::new();
     scripts(&pipeline(file)["jobs"][job], &mut all);

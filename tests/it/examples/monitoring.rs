@@ -27,7 +27,7 @@ fn metrics() -> String {
     env.read("esign.prom")
 }
 
-/// The metrics that a query names; panics at a metric, a label or a value that nobody writes.
+/// The metrics that a query names; panics at a metric, a label or a value that is never written.
 fn names(query: &str, metrics: &str) -> BTreeSet<String> {
     let selector = Regex::new(r"(ess_callbacks_[a-z_]+)(?:\{([^}]*)\})?").unwrap();
     let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! A small HTTP server in the place of somebody else's: it notes what it is asked and answers as told.
+//! A small HTTP server in the place of a real one: it records requests and gives fixed answers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

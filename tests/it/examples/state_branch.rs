@@ -1,4 +1,4 @@
-//! The state on a branch of its own: two runners and a bare repository.
+//! The state on a separate branch: two runners and a bare repository.
 
 use std::fs;
 

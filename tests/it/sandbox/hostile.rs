@@ -1,4 +1,4 @@
-//! Clients and receivers that never end, and sizes that nobody needs: all are bounded and answered,
+//! Clients and receivers that never end, and absurd sizes: all are bounded and answered,
 //! and good clients are served meanwhile.
 
 use std::time::Duration;
@@ -199,7 +199,7 @@ async fn a_head_that_makes_no_sense_is_refused(#[case] request: &str, #[case] st
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_every_connection_is_busy_one_more_is_told_so() {
+async fn one_connection_too_many_is_refused_with_a_reason() {
     let rig = Rig::new(Options {
         limits: Limits {
             connections: 1,
