@@ -52,14 +52,15 @@ fn a_heal_without_an_answer_is_unknown_and_leaves_nothing_open() {
     let said = told(&env.run(&heal).exits(4));
     let (_, told) = said.split_once("adding again)...").unwrap();
     assert_snapshot!(redacted(told), @"
-        acme/https://hooks.example/one: Unknown (heal): nobody knows whether it arrived; it stays recorded as present: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-        Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
-          acme/https://hooks.example/one (heal): unknown
-              error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-              it means:   nobody knows whether the call arrived; it may have been carried out; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
-              what to do: run `apply --heal` again, which adds it once more
-        ");
+    acme/https://hooks.example/one: Unknown (heal): nobody knows whether it arrived; it stays recorded as present: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+    Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
+
+      acme/https://hooks.example/one (heal): unknown
+          error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+          it means:   the call may have arrived and been carried out; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
+          what to do: run `apply --heal` again, which adds it once more
+    ");
     assert_snapshot!(env.run(&["plan"]).brief(), @"
     exit 0
     No changes. Your configuration matches the recorded state.
@@ -202,14 +203,14 @@ fn a_lost_delete_says_until_when_it_may_arrive() {
     let said = told(&env.run(&replace).exits(4));
     let (_, told) = said.split_once("then add)...\n").unwrap();
     assert_snapshot!(redacted(told), @"
-        acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-        Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
+    acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+    Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
-          acme/https://hooks.example/one (replace): unknown
-              error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-              it means:   nobody knows whether the call arrived; it may have been carried out; nobody knows whether this replace took effect, so it stays open in the state
-              what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
-        ");
+      acme/https://hooks.example/one (replace): unknown
+          error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+          it means:   the call may have arrived and been carried out; nobody knows whether this replace took effect, so it stays open in the state
+          what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
+    ");
     assert_snapshot!(env.run(&["state", "show", "acme/*"]), @r#"
     exit 0
     --- stdout
