@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless` |
+//! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
 //! | effects | [`client`], [`state`], [`apply`], [`run`], [`sandbox`] |
 //! | program | [`cli`] |
@@ -18,6 +18,7 @@ pub mod client;
 pub mod config;
 pub mod diag;
 pub mod envelope;
+mod facts;
 mod harmless;
 pub mod model;
 pub mod plan;

@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fingerprints, Write};
 
 /// The secrets a callback has if it is present.
@@ -29,7 +31,8 @@ pub struct Belief {
 }
 
 /// Is it there?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Presence {
     Present,
     Absent,
@@ -38,7 +41,8 @@ pub enum Presence {
 }
 
 /// How well is it known?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Evidence {
     /// Absent, or present with exactly the recorded key and token.
     Proven,

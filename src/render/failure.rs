@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::escape::Clean;
-use super::events::{Level, line};
+use super::json_line::{Level, line};
 use super::style::{Style, Tone};
 use super::wrap::write_wrapped;
 use crate::model::Timestamp;

@@ -22,6 +22,7 @@ mod failure;
 #[cfg(test)]
 mod fixtures;
 mod folded;
+mod json_line;
 mod markdown;
 mod metrics;
 mod place;
@@ -33,6 +34,7 @@ mod reviewed;
 mod state;
 mod style;
 mod text;
+mod why;
 mod words;
 mod wrap;
 

@@ -5,23 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 19] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
     ("secret", &[]),
     ("random", &[]),
+    ("facts", &["model"]),
     ("wire", &[]),
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),
     ("config", &["model", "diag", "secret"]),
-    ("plan", &["model", "diag", "secret", "harmless"]),
-    ("render", &["model", "diag", "secret", "harmless", "plan"]),
+    ("plan", &["model", "diag", "secret", "harmless", "facts"]),
+    (
+        "render",
+        &["model", "diag", "secret", "harmless", "facts", "plan"],
+    ),
     (
         "client",
         &["model", "diag", "secret", "random", "sign", "wire"],
     ),
-    ("state", &["model", "diag", "secret", "harmless"]),
+    ("state", &["model", "diag", "secret", "harmless", "facts"]),
     (
         "sandbox",
         &[

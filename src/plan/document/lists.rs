@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::ScopeRow;
+use crate::facts::ScopeJson;
 use crate::model::{AccountName, Address, CallbackUrl, Handle, Identity, OperatorId, Scope};
 use crate::plan::{Bookkeeping, Details, Move, Tripped};
 
@@ -14,8 +14,8 @@ use crate::plan::{Bookkeeping, Details, Move, Tripped};
 #[serde(deny_unknown_fields)]
 pub(super) struct MoveRow {
     organization: Handle,
-    from: ScopeRow,
-    to: ScopeRow,
+    from: ScopeJson,
+    to: ScopeJson,
     callbacks: usize,
 }
 
@@ -29,8 +29,8 @@ impl From<&Move> for MoveRow {
         } = item;
         Self {
             organization: handle.clone(),
-            from: ScopeRow::from(&**from),
-            to: ScopeRow::from(&**to),
+            from: ScopeJson::from(&**from),
+            to: ScopeJson::from(&**to),
             callbacks: *callbacks,
         }
     }
@@ -58,13 +58,13 @@ impl From<MoveRow> for Move {
 #[serde(rename_all = "snake_case", tag = "record", deny_unknown_fields)]
 pub(super) enum BookkeepingRow {
     Refresh {
-        scope: ScopeRow,
+        scope: ScopeJson,
         url: CallbackUrl,
         before: DetailsRow,
         after: DetailsRow,
     },
     Forget {
-        scope: ScopeRow,
+        scope: ScopeJson,
         url: CallbackUrl,
     },
 }
@@ -116,13 +116,13 @@ impl From<&Bookkeeping> for BookkeepingRow {
                 before,
                 after,
             } => Self::Refresh {
-                scope: ScopeRow::from(&*identity.scope),
+                scope: ScopeJson::from(&*identity.scope),
                 url: identity.url,
                 before: before.into(),
                 after: after.into(),
             },
             Bookkeeping::Forget(identity) => Self::Forget {
-                scope: ScopeRow::from(&*identity.scope),
+                scope: ScopeJson::from(&*identity.scope),
                 url: identity.url,
             },
         }

@@ -5,68 +5,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::{BeliefParts, Contradiction, ScopeJson, WriteParts, WriteWord};
 use crate::model::{
-    AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment, Evidence,
-    Fingerprints, Handle, OperatorId, OrganizationId, Presence, Presumed, Scope, SecretIndex,
-    SignedWrite, Timestamp, Write,
+    Action, Address, Belief, CallbackUrl, Calls, Evidence, Fingerprints, Handle, OperatorId,
+    Presence, SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::plan::{After, Before, Change, Deletion, OrganizationPlan, Reason, Same, Steps};
-
-/// `scope`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ScopeRow {
-    environment: Environment,
-    account: AccountName,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    proxy_organization_id: Option<OrganizationId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    app_id: Option<AppId>,
-}
-
-impl From<&Scope> for ScopeRow {
-    fn from(scope: &Scope) -> Self {
-        let Scope {
-            environment,
-            account,
-            organization,
-            app_id,
-        } = scope.clone();
-        Self {
-            environment,
-            account,
-            proxy_organization_id: organization,
-            app_id,
-        }
-    }
-}
-
-impl From<ScopeRow> for Scope {
-    fn from(row: ScopeRow) -> Self {
-        let ScopeRow {
-            environment,
-            account,
-            proxy_organization_id,
-            app_id,
-        } = row;
-        Self {
-            environment,
-            account,
-            organization: proxy_organization_id,
-            app_id,
-        }
-    }
-}
 
 /// One of `organizations`: it owns the next so many of `changes`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OrganizationRow {
     pub(super) organization: Handle,
-    pub(super) scope: ScopeRow,
+    pub(super) scope: ScopeJson,
     /// The scope that the handle has in callbacks.yaml now, when it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) successor: Option<ScopeRow>,
+    pub(super) successor: Option<ScopeJson>,
     pub(super) suspended: bool,
     pub(super) changes: usize,
 }
@@ -83,8 +37,8 @@ impl From<&OrganizationPlan> for OrganizationRow {
         } = plan;
         Self {
             organization: handle.clone(),
-            scope: ScopeRow::from(&**scope),
-            successor: successor.as_deref().map(ScopeRow::from),
+            scope: ScopeJson::from(&**scope),
+            successor: successor.as_deref().map(ScopeJson::from),
             suspended: *suspended,
             changes: changes.len(),
         }
@@ -170,7 +124,7 @@ impl TryFrom<Vec<Word>> for CallsRow {
 pub(super) struct ChangeRow {
     address: String,
     organization: Handle,
-    scope: ScopeRow,
+    scope: ScopeJson,
     url: CallbackUrl,
     operator: OperatorId,
     actions: Actions,
@@ -196,7 +150,7 @@ impl ChangeRow {
             // Whole: what is saved is applied.
             address: format!("{}/{}", address.handle, address.url.as_str()),
             organization: organization.handle.clone(),
-            scope: ScopeRow::from(&*organization.scope),
+            scope: ScopeJson::from(&*organization.scope),
             url: address.url.clone(),
             operator: operator.clone(),
             actions: Actions(*action),
@@ -300,38 +254,15 @@ const fn is_of(action: Action, calls: Calls) -> bool {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BeforeRow {
-    presence: PresenceWord,
-    evidence: EvidenceWord,
+    presence: Presence,
+    evidence: Evidence,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprints: Option<Fingerprints>,
-    /// Whether the key and token, if it is present, are exactly these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     exact: Option<bool>,
     protect: bool,
     proved_at: Option<Timestamp>,
 }
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", remote = "Presence")]
-enum PresenceRow {
-    Present,
-    Absent,
-    Unknown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct PresenceWord(#[serde(with = "PresenceRow")] Presence);
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", remote = "Evidence")]
-enum EvidenceRow {
-    Proven,
-    Assumed,
-    Unknown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct EvidenceWord(#[serde(with = "EvidenceRow")] Evidence);
 
 impl From<&Before> for BeforeRow {
     fn from(before: &Before) -> Self {
@@ -340,12 +271,17 @@ impl From<&Before> for BeforeRow {
             protect,
             proved_at,
         } = before;
-        let presumed = belief.presumed();
+        let BeliefParts {
+            presence,
+            evidence,
+            fingerprints,
+            exact,
+        } = BeliefParts::from(*belief);
         Self {
-            presence: PresenceWord(belief.presence()),
-            evidence: EvidenceWord(belief.evidence()),
-            fingerprints: presumed.map(|presumed| presumed.fingerprints),
-            exact: presumed.map(|presumed| presumed.exact),
+            presence,
+            evidence,
+            fingerprints,
+            exact,
             protect: *protect,
             proved_at: *proved_at,
         }
@@ -362,21 +298,16 @@ impl BeforeRow {
             protect,
             proved_at,
         } = self;
-        let belief = match (presence.0, fingerprints, exact) {
-            (Presence::Absent, None, None) => Belief::ABSENT,
-            (Presence::Present, Some(fingerprints), Some(true)) => Belief::proven(fingerprints),
-            (Presence::Present, Some(fingerprints), Some(false)) => Belief::assumed(fingerprints),
-            (Presence::Unknown, Some(fingerprints), Some(exact)) => Belief::unknown(Presumed {
-                fingerprints,
-                exact,
-            }),
-            (Presence::Absent | Presence::Present | Presence::Unknown, _, _) => {
-                return Err("a `before` contradicts itself".to_owned());
-            }
+        let parts = BeliefParts {
+            presence,
+            evidence,
+            fingerprints,
+            exact,
         };
-        if belief.evidence() != evidence.0 {
-            return Err("a `before` has evidence that does not fit it".to_owned());
-        }
+        let belief = Belief::try_from(parts).map_err(|contradiction| match contradiction {
+            Contradiction::Parts => "a `before` contradicts itself",
+            Contradiction::Evidence => "a `before` has evidence that does not fit it",
+        })?;
         Ok(Before {
             belief,
             protect,
@@ -441,7 +372,7 @@ impl AfterRow {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FenceRow {
-    lost: Word,
+    lost: WriteWord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprints: Option<Fingerprints>,
     signed_at: Timestamp,
@@ -450,10 +381,7 @@ struct FenceRow {
 
 impl From<SignedWrite> for FenceRow {
     fn from(lost: SignedWrite) -> Self {
-        let (word, fingerprints) = match lost.write {
-            Write::Add(fingerprints) => (Word::Add, Some(fingerprints)),
-            Write::Delete => (Word::Delete, None),
-        };
+        let WriteParts { word, fingerprints } = WriteParts::from(lost.write);
         Self {
             lost: word,
             fingerprints,
@@ -465,13 +393,11 @@ impl From<SignedWrite> for FenceRow {
 
 impl FenceRow {
     fn into_lost(self) -> Result<SignedWrite, String> {
-        let write = match (self.lost, self.fingerprints) {
-            (Word::Add, Some(fingerprints)) => Write::Add(fingerprints),
-            (Word::Delete, None) => Write::Delete,
-            (Word::NoOp | Word::Add | Word::Delete | Word::Heal | Word::Finish, _) => {
-                return Err("a `fence` contradicts itself".to_owned());
-            }
+        let parts = WriteParts {
+            word: self.lost,
+            fingerprints: self.fingerprints,
         };
+        let write = Write::try_from(parts).map_err(|_| "a `fence` contradicts itself")?;
         Ok(SignedWrite {
             write,
             signed_at: self.signed_at,

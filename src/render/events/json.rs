@@ -1,67 +1,14 @@
 //! Events as JSON.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
-use super::text::{event_text, not_attempted};
-use crate::harmless;
-use crate::model::{
-    AccountName, Action, Address, ApiError, Drift, Event, Handle, NotAttempted, RequestId,
-    Timestamp,
-};
+use super::text::event_text;
+use crate::facts::{DriftWord, ErrorJson, ResourceJson, WhyJson};
+use crate::model::{AccountName, Action, Event, RequestId, Timestamp};
 use crate::render::escape::Clean;
+use crate::render::json_line::{Level, line};
 use crate::render::style::Style;
-
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::render) enum Level {
-    Info,
-    Warn,
-    Error,
-}
-
-/// Every line begins with these.
-#[derive(Serialize)]
-struct Line<'a, P> {
-    #[serde(rename = "@level")]
-    level: Level,
-    #[serde(rename = "@message")]
-    message: &'a str,
-    #[serde(rename = "@module")]
-    module: &'static str,
-    #[serde(rename = "@timestamp")]
-    timestamp: Timestamp,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(flatten)]
-    payload: P,
-}
-
-/// One line, without its end.
-pub(in crate::render) fn line(
-    (level, kind): (Level, &str),
-    message: &str,
-    timestamp: Timestamp,
-    payload: impl Serialize,
-) -> String {
-    let mut bytes = Vec::new();
-    Line {
-        level,
-        message,
-        module: "ess-callbacks",
-        timestamp,
-        kind,
-        payload,
-    }
-    .serialize(&mut serde_json::Serializer::with_formatter(
-        &mut bytes,
-        harmless::Json,
-    ))
-    .expect("names, numbers and times are always JSON");
-    String::from_utf8(bytes).expect("JSON is UTF-8")
-}
+use crate::render::why::not_attempted;
 
 #[derive(Serialize)]
 struct HookPayload<'a> {
@@ -98,95 +45,9 @@ struct Hook<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    drift: Option<&'static str>,
+    drift: Option<DriftWord>,
     #[serde(skip_serializing_if = "Option::is_none")]
     in_flight: Option<usize>,
-}
-
-/// A callback.
-#[derive(Debug, Serialize)]
-pub(in crate::render) struct ResourceJson<'a> {
-    addr: &'a Address,
-    organization: &'a Handle,
-    url: Cow<'a, str>,
-}
-
-impl<'a> From<&'a Address> for ResourceJson<'a> {
-    fn from(address: &'a Address) -> Self {
-        let Address { handle, url } = address;
-        Self {
-            addr: address,
-            organization: handle,
-            url: url.shown(),
-        }
-    }
-}
-
-/// An error.
-#[derive(Debug, Serialize)]
-pub(in crate::render) struct ErrorJson<'a> {
-    code: Option<&'a str>,
-    message: &'a str,
-    request_id: Option<&'a RequestId>,
-    meaning: &'a str,
-    advice: &'a str,
-}
-
-impl<'a> From<&'a ApiError> for ErrorJson<'a> {
-    fn from(error: &'a ApiError) -> Self {
-        let ApiError {
-            code,
-            message,
-            request_id,
-            meaning,
-            advice,
-        } = error;
-        Self {
-            code: code.as_deref(),
-            message,
-            request_id: request_id.as_ref(),
-            meaning,
-            advice,
-        }
-    }
-}
-
-/// Why a change was left out.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case", tag = "because")]
-pub(in crate::render) enum WhyJson<'a> {
-    AccountStopped { account: &'a AccountName },
-    AccountUnreachable { account: &'a AccountName },
-    OrganizationStopped,
-    AddsFailed,
-    Interrupted,
-    Fenced { until: Timestamp },
-    FencedWithoutClock,
-    JournalFailed,
-}
-
-impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
-    fn from(why: &'a NotAttempted) -> Self {
-        match why {
-            NotAttempted::AccountStopped(account) => Self::AccountStopped { account },
-            NotAttempted::AccountUnreachable(account, _) => Self::AccountUnreachable { account },
-            NotAttempted::OrganizationStopped => Self::OrganizationStopped,
-            NotAttempted::AddsFailed => Self::AddsFailed,
-            NotAttempted::Interrupted => Self::Interrupted,
-            NotAttempted::Fenced(until) => Self::Fenced { until: *until },
-            NotAttempted::FencedWithoutClock => Self::FencedWithoutClock,
-            NotAttempted::JournalFailed => Self::JournalFailed,
-        }
-    }
-}
-
-/// The name of a drift.
-pub(in crate::render) const fn drift_name(drift: Drift) -> &'static str {
-    match drift {
-        Drift::WasGone => "was_gone",
-        Drift::NeverConfirmed => "never_confirmed",
-        Drift::WasThere => "was_there",
-    }
 }
 
 /// The JSON of an event that happened at `at`: one line, without its end.
@@ -320,7 +181,7 @@ fn hook(event: &Event) -> Hook<'_> {
         },
         Event::Drifted { address, drift } => Hook {
             resource: Some(ResourceJson::from(address)),
-            drift: Some(drift_name(*drift)),
+            drift: Some(DriftWord::from(*drift)),
             ..Hook::default()
         },
         Event::ClockOffset { account, seconds } => Hook {

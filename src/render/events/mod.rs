@@ -12,10 +12,8 @@ mod text;
 mod tests;
 
 pub use json::event_json;
-pub(super) use json::{ErrorJson, Level, ResourceJson, WhyJson, drift_name, line};
 pub use plan_json::{
     apply_summary_json, change_summary_json, diagnostic_json, log_json, planned_change_json,
     planned_move_json, planned_update_json, version_json,
 };
 pub use text::event_text;
-pub(super) use text::{ErrorWords, not_attempted};

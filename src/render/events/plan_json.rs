@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::json::{Level, ResourceJson, line};
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{AccountName, Action, AppId, Handle, OrganizationId, Scope, Tally, Timestamp};
+use crate::facts::{LocalScopeJson, ResourceJson};
+use crate::model::{Action, Handle, Tally, Timestamp};
 use crate::plan::{
     Change, Move, OrganizationPlan, Plan, Reason, Summary, Update, Updated, calls_digest,
 };
 use crate::render::escape::Clean;
+use crate::render::json_line::{Level, line};
 use crate::render::{report, text, words};
 
 /// The version of the lines' shape.
@@ -62,32 +63,6 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, at: Timestamp) -> String {
     )
 }
 
-/// A scope, within the environment of the plan.
-#[derive(Serialize)]
-struct ScopeJson<'a> {
-    account: &'a AccountName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proxy_organization_id: Option<&'a OrganizationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_id: Option<&'a AppId>,
-}
-
-impl<'a> From<&'a Scope> for ScopeJson<'a> {
-    fn from(scope: &'a Scope) -> Self {
-        let Scope {
-            environment: _,
-            account,
-            organization,
-            app_id,
-        } = scope;
-        Self {
-            account,
-            proxy_organization_id: organization.as_ref(),
-            app_id: app_id.as_ref(),
-        }
-    }
-}
-
 /// What is recorded under another account from now on.
 pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
     #[derive(Serialize)]
@@ -97,8 +72,8 @@ pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Moved<'a> {
         organization: &'a Handle,
-        from: ScopeJson<'a>,
-        to: ScopeJson<'a>,
+        from: LocalScopeJson<'a>,
+        to: LocalScopeJson<'a>,
         callbacks: usize,
     }
     let Move {
@@ -118,8 +93,8 @@ pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
         Payload {
             r#move: Moved {
                 organization: handle,
-                from: ScopeJson::from(&**from),
-                to: ScopeJson::from(&**to),
+                from: LocalScopeJson::from(&**from),
+                to: LocalScopeJson::from(&**to),
                 callbacks: *callbacks,
             },
         },
@@ -135,7 +110,7 @@ pub fn planned_update_json(update: &Update<'_>, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Planned<'a> {
         organization: &'a Handle,
-        scope: ScopeJson<'a>,
+        scope: LocalScopeJson<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
         resource: Option<ResourceJson<'a>>,
         field: &'static str,
@@ -189,7 +164,7 @@ pub fn planned_update_json(update: &Update<'_>, at: Timestamp) -> String {
         Payload {
             update: Planned {
                 organization: handle,
-                scope: ScopeJson::from(scope),
+                scope: LocalScopeJson::from(scope),
                 resource: address.as_ref().map(ResourceJson::from),
                 field,
                 before,
@@ -213,9 +188,9 @@ pub fn planned_change_json(
     #[derive(Serialize)]
     struct Planned<'a> {
         resource: ResourceJson<'a>,
-        scope: ScopeJson<'a>,
+        scope: LocalScopeJson<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        successor: Option<ScopeJson<'a>>,
+        successor: Option<LocalScopeJson<'a>>,
         action: Action,
         reason: Reason,
     }
@@ -230,8 +205,8 @@ pub fn planned_change_json(
         Payload {
             change: Planned {
                 resource: ResourceJson::from(&change.address),
-                scope: ScopeJson::from(&*organization.scope),
-                successor: organization.successor.as_deref().map(ScopeJson::from),
+                scope: LocalScopeJson::from(&*organization.scope),
+                successor: organization.successor.as_deref().map(LocalScopeJson::from),
                 action: change.action,
                 reason: change.reason,
             },

@@ -1,10 +1,11 @@
 //! Events as lines, in Terraform's manner.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
-use crate::model::{AccountName, Action, ApiError, Event, NotAttempted, Timestamp};
+use crate::model::{AccountName, Action, ApiError, Event};
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
+use crate::render::why::ErrorWords;
 use crate::render::words::{self, counted, elapsed, span, tenths};
 
 /// The line for an event, without a line end; `None` for one that is told at the end only (changes
@@ -150,88 +151,4 @@ fn account_stopped(account: &AccountName, error: &ApiError, style: &Style) -> St
 
 fn strong(style: &Style, what: impl Display) -> impl Display {
     style.paint(Tone::Strong, Clean(what))
-}
-
-/// Shows an error in eSign's words: code, message and request id.
-#[derive(Clone, Copy)]
-pub(in crate::render) struct ErrorWords<'a>(pub(in crate::render) &'a ApiError);
-
-impl Display for ErrorWords<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ApiError {
-            code,
-            message,
-            request_id,
-            meaning: _,
-            advice: _,
-        } = self.0;
-        if let Some(code) = code {
-            write!(f, "{}: ", Clean(code))?;
-        }
-        write!(f, "{}", Clean(message))?;
-        match request_id {
-            Some(id) => write!(f, " [request id {}]", Clean(id)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Why a change was left out, and what to do, as one sentence each.
-///
-/// A moment that is over at `now` is not named.
-pub(in crate::render) fn not_attempted(
-    why: &NotAttempted,
-    now: Timestamp,
-) -> (String, &'static str) {
-    match why {
-        NotAttempted::AccountStopped(account) => (
-            format!("the credentials of account {} were refused", Clean(account)),
-            "mend the account, then run apply again",
-        ),
-        NotAttempted::AccountUnreachable(account, error) => (
-            format!(
-                "eSign does not answer the calls of account {}: {}",
-                Clean(account),
-                Clean(error)
-            ),
-            "check --endpoint, the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; then run \
-             apply again",
-        ),
-        NotAttempted::OrganizationStopped => (
-            "eSign refuses every call for this organization".to_owned(),
-            "see the error of its other callbacks, then run apply again",
-        ),
-        NotAttempted::AddsFailed => (
-            "an add of its organization is not done, and nothing is deleted before all adds are"
-                .to_owned(),
-            "mend what is said about that add, then run apply again",
-        ),
-        NotAttempted::Interrupted => (
-            "the run was interrupted".to_owned(),
-            "run apply again to go on",
-        ),
-        NotAttempted::Fenced(until) if *until <= now => (
-            "an earlier call that got no answer could still arrive when its turn came".to_owned(),
-            "run apply again: nothing can arrive any more",
-        ),
-        NotAttempted::Fenced(until) => (
-            format!(
-                "an earlier call that got no answer may still arrive until {} {} UTC",
-                until.utc_date(),
-                until.clock_time()
-            ),
-            "run apply again; it finishes by itself, not before then",
-        ),
-        NotAttempted::FencedWithoutClock => (
-            "an earlier call that got no answer may still arrive, and eSign does not tell its clock, \
-             which says until when"
-                .to_owned(),
-            "run apply without --no-wait: it waits for about 12 minutes by this machine's time and \
-             then finishes",
-        ),
-        NotAttempted::JournalFailed => (
-            "the journal can't be written, and no call leaves without it".to_owned(),
-            "make room or mend the permissions beside the state, then run apply again",
-        ),
-    }
 }

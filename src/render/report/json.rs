@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::{headline, is_complete};
+use crate::facts::{DriftWord, ErrorJson, ResourceJson, WhyJson};
 use crate::model::{Action, HowUnfinished, Report, Tally, Timestamp, Unfinished};
-use crate::render::events::{ErrorJson, Level, ResourceJson, WhyJson, drift_name, line};
+use crate::render::json_line::{Level, line};
 
 /// The end of an apply as one JSON line, of type `apply_report`.
 pub fn report_json(report: &Report, at: Timestamp) -> String {
@@ -63,7 +64,7 @@ struct UnfinishedJson<'a> {
 #[derive(Serialize)]
 struct DriftJson<'a> {
     resource: ResourceJson<'a>,
-    drift: &'static str,
+    drift: DriftWord,
 }
 
 impl<'a> From<&'a Report> for ReportJson<'a> {
@@ -105,7 +106,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
                 .iter()
                 .map(|(address, drift)| DriftJson {
                     resource: ResourceJson::from(address),
-                    drift: drift_name(*drift),
+                    drift: DriftWord::from(*drift),
                 })
                 .collect(),
             were_there: were_there.iter().map(ResourceJson::from).collect(),

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::escape::Clean;
-use super::events::{ErrorWords, not_attempted};
 use super::style::{Style, Tone};
+use super::why::{ErrorWords, not_attempted};
 use super::words::{self, counted, plural};
 use super::wrap::{write_sentence, write_wrapped};
 use crate::model::{

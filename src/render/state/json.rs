@@ -5,11 +5,11 @@ use std::io;
 
 use serde::{Serialize, Serializer};
 
+use crate::facts::{BeliefParts, ProofJson, ScopeJson, WriteParts, WriteWord};
 use crate::harmless;
 use crate::model::{
-    AccountName, Address, AppId, CallbackUrl, Destination, Entry, Environment, Fingerprints,
-    Handle, Lineage, OperatorId, OrganizationId, Proof, Recorded, RequestId, Scope, SignedWrite,
-    Timestamp, Write,
+    Address, CallbackUrl, Destination, Entry, Environment, Evidence, Fingerprints, Handle, Lineage,
+    OperatorId, Presence, Recorded, Scope, SignedWrite, Timestamp,
 };
 
 /// Writes everything recorded as one JSON object on one line: `format_version`, `environment`, `destination`,
@@ -69,15 +69,14 @@ impl Serialize for Callbacks<'_> {
 struct EntryJson<'a> {
     address: Address,
     organization: &'a Handle,
-    scope: ScopeJson<'a>,
+    scope: ScopeJson,
     url: Cow<'a, str>,
     operator: &'a OperatorId,
     protect: bool,
-    status: String,
-    evidence: String,
+    status: Presence,
+    evidence: Evidence,
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprints: Option<Fingerprints>,
-    /// Whether key and token, if it is present, are exactly these.
     #[serde(skip_serializing_if = "Option::is_none")]
     exact: Option<bool>,
     proof: Option<ProofJson<'a>>,
@@ -98,7 +97,12 @@ impl<'a> EntryJson<'a> {
             pending,
             proof,
         } = entry;
-        let presumed = belief.presumed();
+        let BeliefParts {
+            presence,
+            evidence,
+            fingerprints,
+            exact,
+        } = BeliefParts::from(*belief);
         Self {
             address: Address {
                 handle: handle.clone(),
@@ -109,10 +113,10 @@ impl<'a> EntryJson<'a> {
             url: url.shown(),
             operator,
             protect: *protect,
-            status: belief.presence().to_string(),
-            evidence: belief.evidence().to_string(),
-            fingerprints: presumed.map(|presumed| presumed.fingerprints),
-            exact: presumed.map(|presumed| presumed.exact),
+            status: presence,
+            evidence,
+            fingerprints,
+            exact,
             proof: proof.as_ref().map(ProofJson::from),
             pending: pending.map(|pending| CallJson::from(pending.call)),
             lost: lost.map(CallJson::from),
@@ -120,53 +124,10 @@ impl<'a> EntryJson<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct ScopeJson<'a> {
-    environment: Environment,
-    account: &'a AccountName,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proxy_organization_id: Option<&'a OrganizationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_id: Option<&'a AppId>,
-}
-
-impl<'a> From<&'a Scope> for ScopeJson<'a> {
-    fn from(scope: &'a Scope) -> Self {
-        let Scope {
-            environment,
-            account,
-            organization,
-            app_id,
-        } = scope;
-        Self {
-            environment: *environment,
-            account,
-            proxy_organization_id: organization.as_ref(),
-            app_id: app_id.as_ref(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct ProofJson<'a> {
-    at: Timestamp,
-    request_id: &'a RequestId,
-}
-
-impl<'a> From<&'a Proof> for ProofJson<'a> {
-    fn from(proof: &'a Proof) -> Self {
-        let Proof { at, request_id } = proof;
-        Self {
-            at: *at,
-            request_id,
-        }
-    }
-}
-
 /// A call without an answer, and when it can't arrive any more.
 #[derive(Serialize)]
 struct CallJson {
-    operation: &'static str,
+    operation: WriteWord,
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprints: Option<Fingerprints>,
     signed_at: Timestamp,
@@ -175,12 +136,9 @@ struct CallJson {
 
 impl From<SignedWrite> for CallJson {
     fn from(call: SignedWrite) -> Self {
-        let (operation, fingerprints) = match call.write {
-            Write::Add(fingerprints) => ("add", Some(fingerprints)),
-            Write::Delete => ("delete", None),
-        };
+        let WriteParts { word, fingerprints } = WriteParts::from(call.write);
         Self {
-            operation,
+            operation: word,
             fingerprints,
             signed_at: call.signed_at,
             until: call.dead_at(),

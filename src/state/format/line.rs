@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::{BeliefParts, WriteParts, WriteWord};
 use crate::model::{
     Belief, CallId, CallbackUrl, Entry, Evidence, Fingerprint, Fingerprints, Pending, Presence,
     Presumed, Proof, Recorded, RequestId, Scope, SignedWrite, Timestamp, Write,
@@ -32,11 +33,11 @@ pub(super) struct CallbackLine<'a> {
     pub(super) operator: Text<'a>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) protect: bool,
-    status: Status,
-    evidence: Grade,
-    /// Of an unknown one: whether it has exactly these fingerprints if it is there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    exact: Option<bool>,
+    status: Presence,
+    evidence: Evidence,
+    /// Only of an unknown one; of a present one the evidence says it. (`exact` in the plan document is of both.)
+    #[serde(rename = "exact", default, skip_serializing_if = "Option::is_none")]
+    exact_if_present: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<Fingerprint>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,7 +66,7 @@ struct Open {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::state) struct CallRecord {
-    call: Verb,
+    call: WriteWord,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<Fingerprint>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,29 +79,6 @@ pub(in crate::state) struct CallRecord {
 struct PendingRecord {
     id: CallId,
     call: CallRecord,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Verb {
-    Add,
-    Delete,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Present,
-    Absent,
-    Unknown,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Grade {
-    Proven,
-    Assumed,
-    Unknown,
 }
 
 impl<'a> CallbackLine<'a> {
@@ -121,7 +99,12 @@ impl<'a> CallbackLine<'a> {
             pending,
             proof,
         } = entry;
-        let presumed = belief.presumed();
+        let BeliefParts {
+            presence,
+            evidence,
+            fingerprints,
+            exact,
+        } = BeliefParts::from(*belief);
         let open = Open {
             lost: lost.map(CallRecord::of),
             pending: pending.map(|Pending { id, call }| PendingRecord {
@@ -137,21 +120,11 @@ impl<'a> CallbackLine<'a> {
             url: Text::of(url.as_str()),
             operator: Text::of(operator.as_str()),
             protect: *protect,
-            status: match belief.presence() {
-                Presence::Present => Status::Present,
-                Presence::Absent => Status::Absent,
-                Presence::Unknown => Status::Unknown,
-            },
-            evidence: match belief.evidence() {
-                Evidence::Proven => Grade::Proven,
-                Evidence::Assumed => Grade::Assumed,
-                Evidence::Unknown => Grade::Unknown,
-            },
-            exact: presumed
-                .filter(|_| belief.may_be_absent())
-                .map(|there| there.exact),
-            key: presumed.and_then(|there| there.fingerprints.key),
-            token: presumed.and_then(|there| there.fingerprints.token),
+            status: presence,
+            evidence,
+            exact_if_present: exact.filter(|_| presence == Presence::Unknown),
+            key: fingerprints.and_then(|of| of.key),
+            token: fingerprints.and_then(|of| of.token),
             proved_at: proof.as_ref().map(|proof| proof.at),
             request_id: proof
                 .as_ref()
@@ -178,28 +151,28 @@ impl<'a> CallbackLine<'a> {
             token: self.token,
         };
         let none = fingerprints == Fingerprints::default();
-        match (self.status, self.evidence, self.exact) {
-            (Status::Present, Grade::Proven, None) => Ok(Belief::proven(fingerprints)),
-            (Status::Present, Grade::Assumed, None) => Ok(Belief::assumed(fingerprints)),
-            (Status::Absent, Grade::Proven, None) if none => Ok(Belief::ABSENT),
-            (Status::Absent, Grade::Proven, None) => {
+        match (self.status, self.evidence, self.exact_if_present) {
+            (Presence::Present, Evidence::Proven, None) => Ok(Belief::proven(fingerprints)),
+            (Presence::Present, Evidence::Assumed, None) => Ok(Belief::assumed(fingerprints)),
+            (Presence::Absent, Evidence::Proven, None) if none => Ok(Belief::ABSENT),
+            (Presence::Absent, Evidence::Proven, None) => {
                 Err("an absent callback has no `key` and no `token`".into())
             }
-            (Status::Unknown, Grade::Unknown, Some(exact)) => Ok(Belief::unknown(Presumed {
+            (Presence::Unknown, Evidence::Unknown, Some(exact)) => Ok(Belief::unknown(Presumed {
                 fingerprints,
                 exact,
             })),
-            (Status::Unknown, Grade::Unknown, None) => {
+            (Presence::Unknown, Evidence::Unknown, None) => {
                 Err("`exact` is missing, which an unknown callback needs".into())
             }
             (
-                Status::Present | Status::Absent,
-                Grade::Proven | Grade::Assumed | Grade::Unknown,
+                Presence::Present | Presence::Absent,
+                Evidence::Proven | Evidence::Assumed | Evidence::Unknown,
                 Some(_),
             ) => Err("`exact` is allowed only with the status `unknown`".into()),
-            (Status::Present, Grade::Unknown, None)
-            | (Status::Absent, Grade::Assumed | Grade::Unknown, None)
-            | (Status::Unknown, Grade::Proven | Grade::Assumed, _) => {
+            (Presence::Present, Evidence::Unknown, None)
+            | (Presence::Absent, Evidence::Assumed | Evidence::Unknown, None)
+            | (Presence::Unknown, Evidence::Proven | Evidence::Assumed, _) => {
                 Err("`status` and `evidence` contradict each other".into())
             }
         }
@@ -243,19 +216,13 @@ impl CallRecord {
     /// How a call is written.
     pub(in crate::state) fn of(call: SignedWrite) -> Self {
         let SignedWrite { write, signed_at } = call;
-        match write {
-            Write::Add(Fingerprints { key, token }) => Self {
-                call: Verb::Add,
-                key,
-                token,
-                signed_at,
-            },
-            Write::Delete => Self {
-                call: Verb::Delete,
-                key: None,
-                token: None,
-                signed_at,
-            },
+        let WriteParts { word, fingerprints } = WriteParts::from(write);
+        let Fingerprints { key, token } = fingerprints.unwrap_or_default();
+        Self {
+            call: word,
+            key,
+            token,
+            signed_at,
         }
     }
 
@@ -268,9 +235,9 @@ impl CallRecord {
             signed_at,
         } = self;
         let write = match call {
-            Verb::Add => Write::Add(Fingerprints { key, token }),
-            Verb::Delete if key.is_none() && token.is_none() => Write::Delete,
-            Verb::Delete => return Err("a delete has no `key` and no `token`".into()),
+            WriteWord::Add => Write::Add(Fingerprints { key, token }),
+            WriteWord::Delete if key.is_none() && token.is_none() => Write::Delete,
+            WriteWord::Delete => return Err("a delete has no `key` and no `token`".into()),
         };
         Ok(SignedWrite { write, signed_at })
     }
