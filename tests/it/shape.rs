@@ -10,17 +10,20 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Lines of code that one file may have; comments and empty lines are not counted.
+const LONGEST: usize = 450;
+
 #[test]
 fn no_file_is_too_long_to_read() {
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
     let mut long = Vec::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "benches", "fuzz/harness"] {
         for file in rust_files(&root().join(folder)) {
-            let lines = fs::read_to_string(&file).unwrap().lines().count();
-            if lines > 500 {
-                long.push(format!(
-                    "{} has {lines} lines",
-                    file.strip_prefix(root()).unwrap().display()
-                ));
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.lines().filter(is_code).count();
+            if lines > LONGEST {
+                let name = file.strip_prefix(root()).unwrap().display();
+                long.push(format!("{name} has {lines} lines of code"));
             }
         }
     }
