@@ -61,7 +61,7 @@ fn check(outcome: &Outcome, status: u16, body: &[u8], operation: &Operation) {
         | Outcome::ClockOff(_)
         | Outcome::TokenExpired(_)
         | Outcome::Rejected(..) => assert!(is_answer && has_error),
-        Outcome::NotSent(_) => panic!("an answer came, so it was sent"),
+        Outcome::NotSent(_) | Outcome::NotSigned(_) => panic!("an answer came, so it was sent"),
         Outcome::Unknown(_) => {}
     }
     if let Some(error) = outcome.error() {

@@ -12,7 +12,7 @@ use super::standing::Standing;
 use super::step::Step;
 use crate::client::pace::{Reservation, SentAt, Slot};
 use crate::client::retry::delay;
-use crate::client::{Api, ServerTime};
+use crate::client::{Api, Renewal, ServerTime};
 use crate::model::{
     ApiError, Blast, CallId, Calls, Event, NotAttempted, Outcome, RequestId, Timestamp, Write,
 };
@@ -53,7 +53,10 @@ pub(super) struct Tries {
     retries: u32,
     throttles: u32,
     clock_corrected: bool,
-    refreshed: bool,
+    /// It was refused as signed with an expired credential, and there was another.
+    renewed: bool,
+    /// How often it waited for a credential to sign it with, and was then sent again at once.
+    unsigned: u32,
     /// The last error that left the outcome open.
     opened: Option<ApiError>,
     /// A call that was lost must be dead before it is sent again.
@@ -296,6 +299,7 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
             }
             Outcome::Throttled(_)
             | Outcome::NotSent(_)
+            | Outcome::NotSigned(_)
             | Outcome::ClockOff(_)
             | Outcome::TokenExpired(_)
             | Outcome::Rejected(..)
@@ -351,24 +355,57 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
                 drop(self.know_the_time().await);
                 Next::Again(Duration::ZERO)
             }
-            Outcome::TokenExpired(_)
-                if !tries.refreshed && self.context.api().refresh(&self.account.name).await =>
-            {
-                tries.refreshed = true;
-                Next::Again(Duration::ZERO)
-            }
+            Outcome::TokenExpired(error) if !tries.renewed => match self.renew(tries).await {
+                Ok(true) => {
+                    tries.renewed = true;
+                    Next::Again(Duration::ZERO)
+                }
+                Ok(false) => self.refused(tries, error),
+                Err(next) => next,
+            },
+            Outcome::NotSigned(error) => match self.renew(tries).await {
+                Ok(true) if tries.unsigned == 0 => {
+                    tries.unsigned += 1;
+                    Next::Again(Duration::ZERO)
+                }
+                // The next one, too, had expired when the call's turn came; or there is no other, and the call that
+                // was refused stops the account.
+                Ok(_) => self.retry(tries, error),
+                Err(next) => next,
+            },
             Outcome::ClockOff(error)
             | Outcome::TokenExpired(error)
-            | Outcome::Rejected(Blast::Account, error) => {
-                self.context.stop_account(self.account, &error);
-                self.over(tries, error)
-            }
+            | Outcome::Rejected(Blast::Account, error) => self.refused(tries, error),
             Outcome::Rejected(Blast::Organization, error) => {
                 self.standing.stop();
                 self.over(tries, error)
             }
             Outcome::Rejected(Blast::Call, error) => self.over(tries, error),
         }
+    }
+
+    /// Waits for another credential, outside of the rate: calls that wait in it would leave together. Whether there
+    /// is one; what follows when that can't be known.
+    async fn renew(&self, tries: &mut Tries) -> Result<bool, Next> {
+        let renewal = self.context.api().renew(&self.account.name);
+        let renewal = self.unless_barred(renewal).await;
+        match renewal.map_err(|why| Next::Over(tries.left(why)))? {
+            Renewal::Renewed => Ok(true),
+            Renewal::Unchanged => Ok(false),
+            Renewal::Failed { error, times } => {
+                // A credential is tried for as often as a call.
+                if times > self.context.settings.max_retries {
+                    self.context.give_up_signing(self.account, &error);
+                }
+                Err(self.retry(tries, error))
+            }
+        }
+    }
+
+    /// No call of this account can succeed.
+    fn refused(&self, tries: &Tries, error: ApiError) -> Next {
+        self.context.stop_account(self.account, &error);
+        self.over(tries, error)
     }
 
     /// Whether nothing is recorded of the callback, and it is added without a delete before.

@@ -134,9 +134,13 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
         }
         let stopped = account.stopped.lock().expect("no panic while held");
         // The callback is gone, so its add is tried as often as any call.
-        stopped
-            .clone()
-            .filter(|why| !committed || !matches!(why, NotAttempted::AccountUnreachable(..)))
+        stopped.clone().filter(|why| {
+            !committed
+                || !matches!(
+                    why,
+                    NotAttempted::AccountUnreachable(..) | NotAttempted::AccountUnsigned(..)
+                )
+        })
     }
 
     /// Nothing more for this account: its credentials were refused.
@@ -148,6 +152,12 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
     /// Nothing more for this account: eSign does not answer.
     pub(super) fn give_up(&self, account: &Account, error: &ApiError) {
         let why = NotAttempted::AccountUnreachable(account.name.clone(), error.message.clone());
+        self.stop(account, error, why);
+    }
+
+    /// Nothing more for this account: no credential can be had to sign its calls with.
+    pub(super) fn give_up_signing(&self, account: &Account, error: &ApiError) {
+        let why = NotAttempted::AccountUnsigned(account.name.clone(), error.message.clone());
         self.stop(account, error, why);
     }
 

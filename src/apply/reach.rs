@@ -96,6 +96,8 @@ impl Reach {
         let given_up = self.with(|heard| {
             heard.away = heard.away.saturating_sub(1);
             match silence(outcome) {
+                // It never left, so it says nothing of eSign.
+                _ if matches!(outcome, Outcome::NotSigned(_)) => None,
                 None => {
                     heard.answered = true;
                     heard.silent = 0;
@@ -157,6 +159,7 @@ const fn silence(outcome: &Outcome) -> Option<&ApiError> {
         | Outcome::NotThere(_)
         | Outcome::Throttled(_)
         | Outcome::NotSent(_)
+        | Outcome::NotSigned(_)
         | Outcome::ClockOff(_)
         | Outcome::TokenExpired(_)
         | Outcome::Rejected(..)

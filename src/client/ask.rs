@@ -56,9 +56,11 @@ impl HttpApi {
             advice: Cow::Borrowed("try again; if it persists, check --endpoint and the network"),
         };
         let body = serde_json::to_vec(body).map_err(|error| trouble(error.to_string()))?;
-        let Some(credential) = self.credential(account) else {
+        let Some(credentials) = self.credentials_of(account) else {
             return Err(trouble(format!("no credentials for account `{account}`")));
         };
+        let credential = credentials.get().await;
+        let credential = credential.map_err(|error| error.of_call(account))?;
         let redactor =
             Redactor::new(std::iter::once(&credential.secret_key).chain(credential.token.as_ref()));
         let lost = |error: &reqwest::Error| {
@@ -69,7 +71,7 @@ impl HttpApi {
             ))
         };
         let request = self
-            .signed(to, action, body, credential, signed_at)
+            .signed(to, action, body, &credential, signed_at)
             .map_err(|error| trouble(error.to_string()))?;
         let response = request.send().await.map_err(|error| lost(&error))?;
         let status = response.status().as_u16();

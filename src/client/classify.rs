@@ -190,6 +190,7 @@ mod tests {
             Outcome::NotThere(_) => "not there",
             Outcome::Throttled(_) => "throttled",
             Outcome::NotSent(_) => "not sent",
+            Outcome::NotSigned(_) => "not signed",
             Outcome::ClockOff(_) => "clock",
             Outcome::TokenExpired(_) => "token",
             Outcome::Rejected(Blast::Call, _) => "call",

@@ -15,7 +15,7 @@ use reqwest::{Client, RequestBuilder};
 use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
 use super::transport::{self, HttpError, HttpOptions, Idle, LARGEST_ANSWER, TIMEOUT, Unread};
-use super::{Api, Credentials, Endpoint, Reply, ServerTime, body};
+use super::{Api, CredentialCache, Credentials, Endpoint, Renewal, Reply, ServerTime, body};
 use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp, credentials};
 use crate::secret::Secret;
 use crate::sign::{Credential, Unsigned, sign};
@@ -46,15 +46,6 @@ impl HttpApi {
         credentials: Credentials,
         options: &HttpOptions,
     ) -> Result<Self, HttpError> {
-        for (account, source) in &credentials {
-            source
-                .current()
-                .check()
-                .map_err(|problem| HttpError::Credential {
-                    account: account.clone(),
-                    problem,
-                })?;
-        }
         let region = options
             .region
             .as_deref()
@@ -70,10 +61,8 @@ impl HttpApi {
         })
     }
 
-    pub(super) fn credential(&self, account: &AccountName) -> Option<&Credential> {
-        self.credentials
-            .get(account)
-            .map(super::CredentialSource::current)
+    pub(super) fn credentials_of(&self, account: &AccountName) -> Option<&CredentialCache> {
+        self.credentials.get(account)
     }
 
     /// eSign, where this client calls it.
@@ -160,14 +149,18 @@ impl Api for HttpApi {
             outcome,
             server_time: None,
         };
-        let Some(credential) = self.credential(account) else {
+        let Some(credentials) = self.credentials_of(account) else {
             return unsent(no_credentials(account));
         };
-        let redactor = redactor(call, credential);
+        let credential = match credentials.current() {
+            Ok(credential) => credential,
+            Err(error) => return unsent(Outcome::NotSigned(error.of_call(account))),
+        };
+        let redactor = redactor(call, &credential);
         let body = body::modify(call);
-        let Ok(request) = self.signed(self.esign(), wire::MODIFY, body, credential, signed_at)
+        let Ok(request) = self.signed(self.esign(), wire::MODIFY, body, &credential, signed_at)
         else {
-            // `new` checked the credentials, so this takes a source that was renewed with rubbish.
+            // The cache has checked that the credential fits into headers.
             return unsent(no_credentials(account));
         };
         let sent = match request.build() {
@@ -187,6 +180,9 @@ impl Api for HttpApi {
                     Err(Unread::TooLarge) => Outcome::Unknown(too_large(status)),
                     Err(Unread::Lost(error)) => self.lost(&error, &redactor),
                 };
+                if matches!(outcome, Outcome::TokenExpired(_)) {
+                    credentials.refuse(&credential);
+                }
                 Reply {
                     // A proxy has its own clock.
                     server_time: server_time.filter(|_| is_esigns(&outcome)),
@@ -208,10 +204,11 @@ impl Api for HttpApi {
         }
     }
 
-    async fn refresh(&self, account: &AccountName) -> bool {
-        self.credentials
-            .get(account)
-            .is_some_and(super::CredentialSource::refresh)
+    async fn renew(&self, account: &AccountName) -> Renewal {
+        match self.credentials_of(account) {
+            Some(credentials) => credentials.renew(account).await,
+            None => Renewal::Unchanged,
+        }
     }
 }
 

@@ -18,7 +18,9 @@ pub mod retry;
 mod transport;
 
 pub use classify::outcome_of;
-pub use credentials::{CredentialSource, Credentials};
+pub use credentials::{
+    CredentialCache, CredentialError, CredentialProvider, Credentials, Issued, Renewal,
+};
 pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;
 pub use pace::{Earlier, Pace, Rate};
@@ -37,8 +39,8 @@ pub trait Api: Send + Sync {
     /// Asks for the server's clock without changing anything.
     fn server_time(&self, account: &AccountName) -> impl Future<Output = ServerTime> + Send;
 
-    /// Gets new temporary credentials. `false` when these can't be renewed.
-    fn refresh(&self, account: &AccountName) -> impl Future<Output = bool> + Send;
+    /// Waits for another credential than the one that eSign refused as expired, or that has expired.
+    fn renew(&self, account: &AccountName) -> impl Future<Output = Renewal> + Send;
 }
 
 impl<T: Api> Api for Arc<T> {
@@ -50,8 +52,8 @@ impl<T: Api> Api for Arc<T> {
         T::server_time(self, account)
     }
 
-    fn refresh(&self, account: &AccountName) -> impl Future<Output = bool> + Send {
-        T::refresh(self, account)
+    fn renew(&self, account: &AccountName) -> impl Future<Output = Renewal> + Send {
+        T::renew(self, account)
     }
 }
 

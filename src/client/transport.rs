@@ -10,8 +10,7 @@ use reqwest::{Certificate, Client, Response, redirect, retry};
 use thiserror::Error;
 
 use super::Endpoint;
-use crate::model::{AccountName, Timestamp};
-use crate::sign::CredentialProblem;
+use crate::model::Timestamp;
 
 /// The gateway gives up after 30 s; whatever comes later is lost anyway.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(40);
@@ -60,14 +59,6 @@ pub enum HttpError {
         endpoint: String,
         /// What the TLS library says.
         reason: String,
-    },
-    /// A credential that could never sign.
-    #[error(
-        "the credentials of account `{account}` can't be used: {problem}; copy them again, whole and without anything around them"
-    )]
-    Credential {
-        account: AccountName,
-        problem: CredentialProblem,
     },
     /// It would not fit into a header.
     #[error("`{0}` is not a region: write one like ap-guangzhou, or leave it out")]

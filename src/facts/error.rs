@@ -73,7 +73,9 @@ pub(crate) enum WhyJson<'a> {
 impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
     fn from(why: &'a NotAttempted) -> Self {
         match why {
-            NotAttempted::AccountStopped(account) => Self::AccountStopped { account },
+            NotAttempted::AccountStopped(account) | NotAttempted::AccountUnsigned(account, _) => {
+                Self::AccountStopped { account }
+            }
             NotAttempted::AccountUnreachable(account, _) => Self::AccountUnreachable { account },
             NotAttempted::OrganizationStopped => Self::OrganizationStopped,
             NotAttempted::AddsFailed => Self::AddsFailed,

@@ -148,6 +148,7 @@ impl Entry {
             Outcome::Unknown(_) => self.learn_nothing(call),
             Outcome::Throttled(_)
             | Outcome::NotSent(_)
+            | Outcome::NotSigned(_)
             | Outcome::ClockOff(_)
             | Outcome::TokenExpired(_)
             | Outcome::Rejected(..) => None,

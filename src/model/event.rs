@@ -79,6 +79,8 @@ pub enum NotAttempted {
     AccountStopped(AccountName),
     /// eSign does not answer; how that showed.
     AccountUnreachable(AccountName, String),
+    /// There are no credentials to sign its calls with; why.
+    AccountUnsigned(AccountName, String),
     /// eSign refuses every call for this organization.
     OrganizationStopped,
     /// A delete waits for all adds of its organization, and one failed.

@@ -18,6 +18,8 @@ pub enum Outcome {
     Throttled(ApiError),
     /// Nothing left this machine, or nothing reached the gateway. Not applied; try again.
     NotSent(ApiError),
+    /// There was no credential to sign it with, so nothing left this machine. Not applied; get one and try again.
+    NotSigned(ApiError),
     /// The signature's time was off by more than five minutes. Not applied; sign again with the
     /// server's clock.
     ClockOff(ApiError),
@@ -61,6 +63,7 @@ impl Outcome {
             Self::Applied(_) | Self::AlreadyThere(_) | Self::NotThere(_) => None,
             Self::Throttled(error)
             | Self::NotSent(error)
+            | Self::NotSigned(error)
             | Self::ClockOff(error)
             | Self::TokenExpired(error)
             | Self::Rejected(_, error)

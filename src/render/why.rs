@@ -36,7 +36,7 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
     match why {
         NotAttempted::AccountStopped(account) => (
             format!("the credentials of account {} were refused", Clean(account)),
-            "mend the account, then run apply again",
+            "correct the credentials of the account, then run apply again",
         ),
         NotAttempted::AccountUnreachable(account, error) => (
             format!(
@@ -46,6 +46,14 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
             ),
             "check --endpoint, the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; then run \
              apply again",
+        ),
+        NotAttempted::AccountUnsigned(account, error) => (
+            format!(
+                "the calls of account {} could not be signed: {}",
+                Clean(account),
+                Clean(error)
+            ),
+            "check where the credentials of the account come from, then run apply again",
         ),
         NotAttempted::OrganizationStopped => (
             "eSign refuses every call for this organization".to_owned(),

@@ -369,7 +369,7 @@ fn the_watch_sees_what_it_looks_for() {
 
 #[test]
 fn debugging_shows_none_either() {
-    use ess_callbacks::client::CredentialSource;
+    use ess_callbacks::client::CredentialCache;
     use ess_callbacks::model::Operation;
     use ess_callbacks::sandbox::{Customer, Options};
     use ess_callbacks::secret::Secret;
@@ -392,7 +392,7 @@ fn debugging_shows_none_either() {
         key: Some(Secret::new(KEY)),
         token: Some(Secret::new(TOKEN)),
     };
-    let source = CredentialSource::Static(credential.clone());
+    let source = CredentialCache::fixed(credential.clone()).unwrap();
     let shown = format!("{credential:?} {customer:#?} {options:?} {add:#?} {source:?}");
     assert!(shown.contains("AKIDtest"), "{shown}");
     let watch = Watch::new(KEY);

@@ -1,11 +1,10 @@
 //! The HTTP client against a server that misbehaves, on real connections.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ess_callbacks::client::{
-    Api as _, CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpError, HttpOptions, Reply,
-    ServerTime,
+    Api as _, CredentialCache, CredentialError, Credentials, Endpoint, ExtraRoots, HttpApi,
+    HttpError, HttpOptions, Renewal, Reply, ServerTime,
 };
 use ess_callbacks::model::{
     AccountName, Blast, Call, CallbackUrl, Environment, Operation, OperatorId, Outcome, RequestId,
@@ -96,11 +95,12 @@ fn credential(token: Option<&str>) -> Credential {
     }
 }
 
+fn fixed(credential: Credential) -> CredentialCache {
+    CredentialCache::fixed(credential).expect("it can be sent")
+}
+
 fn api_with(endpoint: &Endpoint, credential: Credential, options: &HttpOptions) -> HttpApi {
-    let credentials = BTreeMap::from([(
-        AccountName::default_account(),
-        CredentialSource::Static(credential),
-    )]);
+    let credentials = Credentials::from([(AccountName::default_account(), fixed(credential))]);
     HttpApi::new(endpoint.clone(), credentials, options).expect("a client for plain http")
 }
 
@@ -211,10 +211,8 @@ async fn nothing_is_sent_without_tls() {
     let https = format!("https://{}/", server.endpoint.host());
     let endpoint = Endpoint::parse(&https).expect("https");
     // Where the machine has no CA bundle there is no client to try this with.
-    let credentials = BTreeMap::from([(
-        AccountName::default_account(),
-        CredentialSource::Static(credential(None)),
-    )]);
+    let account = AccountName::default_account();
+    let credentials = Credentials::from([(account, fixed(credential(None)))]);
     let api = match HttpApi::new(endpoint, credentials, &HttpOptions::default()) {
         Ok(api) => api,
         Err(error) => {
@@ -354,7 +352,11 @@ async fn the_servers_time_is_had_without_signing_anything() {
     assert!(!request.to_lowercase().contains("authorization"));
     let silence = api.server_time(&account).await;
     assert!(matches!(silence, ServerTime::NoAnswer(_)), "{silence:?}");
-    assert!(!api.refresh(&account).await);
+    assert_eq!(
+        api.renew(&account).await,
+        Renewal::Renewed,
+        "none was refused"
+    );
 }
 
 /// What `orgs` reads of a long answer.
@@ -413,13 +415,9 @@ async fn an_account_without_credentials_stops() {
     assert_eq!(*server.connections.lock().expect("not poisoned"), 0);
 }
 
-fn refused(credential: Credential, endpoint: &str, options: &HttpOptions) -> HttpError {
-    let credentials = BTreeMap::from([(
-        AccountName::default_account(),
-        CredentialSource::Static(credential),
-    )]);
+fn refused(endpoint: &str, options: &HttpOptions) -> HttpError {
     let endpoint = Endpoint::parse(endpoint).expect("a valid endpoint");
-    match HttpApi::new(endpoint, credentials, options) {
+    match HttpApi::new(endpoint, Credentials::new(), options) {
         Err(error) => error,
         Ok(_) => panic!("it was taken"),
     }
@@ -431,20 +429,15 @@ fn what_can_never_work_is_said_at_once() {
         secret_id: " AKID".to_owned(),
         ..credential(None)
     };
-    let error = refused(spaced, "http://127.0.0.1:1/", &HttpOptions::default());
-    assert!(matches!(
-        error,
-        HttpError::Credential {
-            account: _,
-            problem: CredentialProblem::WhiteSpace("SecretId")
-        }
-    ));
+    let error = CredentialCache::fixed(spaced).expect_err("it can't be sent");
+    let problem = CredentialProblem::WhiteSpace("SecretId");
+    assert_eq!(error, CredentialError::Unusable(problem));
 
     let options = HttpOptions {
         region: Some("ap guangzhou\r\n".to_owned()),
         ..HttpOptions::default()
     };
-    let error = refused(credential(None), "http://127.0.0.1:1/", &options);
+    let error = refused("http://127.0.0.1:1/", &options);
     insta::assert_snapshot!(error, @r"`ap guangzhou\r\n` is not a region: write one like ap-guangzhou, or leave it out");
 
     for pem in [
@@ -459,7 +452,7 @@ fn what_can_never_work_is_said_at_once() {
             }),
             ..HttpOptions::default()
         };
-        let error = refused(credential(None), "https://127.0.0.1:1/", &options).to_string();
+        let error = refused("https://127.0.0.1:1/", &options).to_string();
         assert!(
             error.contains("ca.pem") || error.contains("--ca-file"),
             "{error}"

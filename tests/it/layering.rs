@@ -50,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         ],
     ),
     // Doubles, for tests only.
-    ("testing", &["model", "secret", "random", "client", "state"]),
+    ("testing", &["model", "secret", "sign", "random", "client", "state"]),
     ("main", &["cli"]),
 ];
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ess_callbacks::apply::WallClock;
-use ess_callbacks::client::{Api, Reply, ServerTime};
+use ess_callbacks::client::{Api, Renewal, Reply, ServerTime};
 use ess_callbacks::model::{AccountName, Call, Outcome, Timestamp};
 use tokio::time::{Instant, sleep};
 
@@ -126,8 +126,12 @@ impl Api for SimApi {
         }
     }
 
-    async fn refresh(&self, _account: &AccountName) -> bool {
-        self.world.now().weather.refreshable
+    async fn renew(&self, _account: &AccountName) -> Renewal {
+        if self.world.now().weather.renewable {
+            Renewal::Renewed
+        } else {
+            Renewal::Unchanged
+        }
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) struct Weather {
     refused_scope: Option<u8>,
     /// Answers without a `Date`.
     pub(crate) no_date: usize,
-    pub(crate) refreshable: bool,
+    pub(crate) renewable: bool,
     /// A round trip, in milliseconds.
     latency: i64,
     /// Answers that take up to 40 s.
@@ -103,7 +103,7 @@ impl Weather {
             outage: None,
             refused_scope: None,
             no_date: 0,
-            refreshable: true,
+            renewable: true,
             latency: 40,
             slow: 0,
         }
@@ -134,11 +134,11 @@ impl Weather {
             others: 0,
             outage: None,
             refused_scope: None,
-            refreshable: true,
+            renewable: true,
             latency: 1,
         };
         new.latency = dice.pick(&[2, 20, 50, 200, 800]);
-        new.refreshable = dice.percent(50);
+        new.renewable = dice.percent(50);
         if dice.percent(20) {
             new.others = 1 + dice.below(12);
         }
@@ -249,6 +249,7 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
         Outcome::NotThere(_) => "not there",
         Outcome::Throttled(_) => "throttled",
         Outcome::NotSent(_) => "not sent",
+        Outcome::NotSigned(_) => "not signed",
         Outcome::ClockOff(_) => "clock off",
         Outcome::TokenExpired(_) => "token expired",
         Outcome::Rejected(..) => "rejected",

@@ -11,7 +11,7 @@ use crate::cli::exit::{Failure, with_causes};
 use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::random::random;
-use crate::client::{CredentialSource, Endpoint, ExtraRoots, HttpApi, HttpOptions};
+use crate::client::{CredentialCache, CredentialError, Endpoint, ExtraRoots, HttpApi, HttpOptions};
 use crate::model::{AccountName, RecordedAccount};
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
@@ -122,10 +122,9 @@ fn api(
         }
         None => None,
     };
-    let credentials = credentials
-        .into_iter()
-        .map(|(account, one)| (account, CredentialSource::Static(one)))
-        .collect();
+    let fixed = |(account, one)| Ok((account, CredentialCache::fixed(one)?));
+    let credentials: Result<_, CredentialError> = credentials.into_iter().map(fixed).collect();
+    let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
     let options = HttpOptions {
         region: None,
         extra_roots,

@@ -344,6 +344,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
         HowUnfinished::NotAttempted(
             NotAttempted::AccountStopped(_)
             | NotAttempted::AccountUnreachable(..)
+            | NotAttempted::AccountUnsigned(..)
             | NotAttempted::OrganizationStopped
             | NotAttempted::AddsFailed
             | NotAttempted::Interrupted

@@ -109,7 +109,9 @@ pub(in crate::state) fn push_outcome(
         Outcome::AlreadyThere(id) => (Kind::AlreadyThere, Some(id)),
         Outcome::NotThere(id) => (Kind::NotThere, Some(id)),
         Outcome::Throttled(error) => (Kind::Throttled, error.request_id.as_ref()),
-        Outcome::NotSent(error) => (Kind::NotSent, error.request_id.as_ref()),
+        Outcome::NotSent(error) | Outcome::NotSigned(error) => {
+            (Kind::NotSent, error.request_id.as_ref())
+        }
         Outcome::ClockOff(error) => (Kind::ClockOff, error.request_id.as_ref()),
         Outcome::TokenExpired(error) => (Kind::TokenExpired, error.request_id.as_ref()),
         Outcome::Rejected(_, error) => (Kind::Rejected, error.request_id.as_ref()),

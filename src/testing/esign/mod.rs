@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use self::server::{Server, silence};
-use crate::client::{Api, Random, Reply, ServerTime};
+use crate::client::{Api, CredentialCache, Random, Renewal, Reply, ServerTime};
 use crate::model::{
     AccountName, Blast, Call, CallbackUrl, OrganizationId, Outcome, Scope, Timestamp,
 };
@@ -138,10 +138,10 @@ impl FakeApi {
         self
     }
 
-    /// Credentials can be renewed.
+    /// Calls of every account are signed with these. Without it, with one that can't be renewed.
     #[must_use]
-    pub fn with_refresh(self) -> Self {
-        self.server().refreshable = true;
+    pub fn with_credentials(self, credentials: CredentialCache) -> Self {
+        self.server().credentials = credentials;
         self
     }
 
@@ -210,9 +210,8 @@ impl FakeApi {
         server.arrivals.clone()
     }
 
-    /// How often credentials were renewed.
-    pub fn refreshed(&self) -> usize {
-        self.server().refreshed
+    fn credentials(&self) -> CredentialCache {
+        self.server().credentials.clone()
     }
 
     fn server(&self) -> MutexGuard<'_, Server> {
@@ -222,6 +221,16 @@ impl FakeApi {
 
 impl Api for FakeApi {
     async fn attempt(&self, call: &Call, signed_at: Timestamp) -> Reply {
+        let credentials = self.credentials();
+        let credential = match credentials.current() {
+            Ok(credential) => credential,
+            Err(error) => {
+                return Reply {
+                    outcome: Outcome::NotSigned(error.of_call(&call.scope.account)),
+                    server_time: None,
+                };
+            }
+        };
         let (fault, round_trip) = self.server().next_call(call);
         if fault == Fault::NotSent {
             return Reply {
@@ -256,6 +265,9 @@ impl Api for FakeApi {
         };
         let server_time = self.now();
         sleep(round_trip.saturating_sub(there)).await;
+        if fault == Fault::TokenExpired {
+            credentials.refuse(&credential);
+        }
         outcome.map_or(lost, |outcome| Reply {
             outcome,
             server_time: Some(server_time),
@@ -266,10 +278,8 @@ impl Api for FakeApi {
         ServerTime::Known(self.now())
     }
 
-    async fn refresh(&self, _account: &AccountName) -> bool {
-        let mut server = self.server();
-        server.refreshed += 1;
-        server.refreshable
+    async fn renew(&self, account: &AccountName) -> Renewal {
+        self.credentials().renew(account).await
     }
 }
 

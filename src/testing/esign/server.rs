@@ -8,11 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Arrival, Exists, Fault, Held};
-use crate::client::Random;
+use crate::client::{CredentialCache, Random};
 use crate::model::{
     AccountName, ApiError, Blast, Call, CallbackUrl, Operation, OrganizationId, Outcome, RequestId,
     Scope, Timestamp,
 };
+use crate::secret::Secret;
+use crate::sign::Credential;
 
 /// How far a signature's time may be from the server's clock, in seconds.
 const CLOCK_WINDOW: i64 = 300;
@@ -27,8 +29,8 @@ pub(super) struct Server {
     pub(super) random: Random,
     pub(super) exists: Exists,
     pub(super) limit: Option<usize>,
-    pub(super) refreshable: bool,
-    pub(super) refreshed: usize,
+    /// Every account's.
+    pub(super) credentials: CredentialCache,
     /// By what they are to eSign: see [`Server::identity`].
     pub(super) callbacks: BTreeMap<(Scope, CallbackUrl), Held>,
     /// The account behind each other name of it.
@@ -53,8 +55,7 @@ impl Server {
             random: Random::new(1),
             exists: Exists::Success,
             limit: None,
-            refreshable: false,
-            refreshed: 0,
+            credentials: CredentialCache::fixed(credential()).expect("it is printable"),
             callbacks: BTreeMap::new(),
             aliases: BTreeMap::new(),
             unknown_members: BTreeSet::new(),
@@ -186,6 +187,14 @@ impl Server {
                 Outcome::Applied(request_id)
             }
         }
+    }
+}
+
+fn credential() -> Credential {
+    Credential {
+        secret_id: "AKIDfake".to_owned(),
+        secret_key: Secret::new("fake"),
+        token: None,
     }
 }
 

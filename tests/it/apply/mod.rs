@@ -1,5 +1,6 @@
 //! The applier in a small world, scenario by scenario.
 
+mod credentials;
 mod limits;
 mod owners;
 mod replaces;
@@ -257,15 +258,6 @@ async fn a_clock_that_is_off_is_corrected_once() {
     let told = |event: &&Event| matches!(event, Event::ClockOffset { seconds: -4000, .. });
     assert_eq!(world.events.lock().unwrap().iter().filter(told).count(), 1);
     world.assert_settled(&wanted).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn expired_temporary_credentials_are_renewed_once() {
-    let world = World::new().with_api(ess_callbacks::testing::esign::FakeApi::with_refresh);
-    let wanted = desired("acme: /a");
-    world.api.script([Fault::TokenExpired]);
-    let report = world.apply(&wanted, &Options::default()).await;
-    assert_eq!((report.tally.added, world.api.refreshed()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ess_callbacks::apply::{Lanes, Settings, Sink, WallClock};
-use ess_callbacks::client::{Api, Rate, Reply, ServerTime};
+use ess_callbacks::client::{Api, Rate, Renewal, Reply, ServerTime};
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
     Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
@@ -49,8 +49,8 @@ impl Api for Dated {
         self.1.map_or(ServerTime::NotTold, ServerTime::Known)
     }
 
-    async fn refresh(&self, _account: &AccountName) -> bool {
-        false
+    async fn renew(&self, _account: &AccountName) -> Renewal {
+        Renewal::Unchanged
     }
 }
 

@@ -1,0 +1,137 @@
+//! Where the credentials come from that sign calls.
+//!
+//! A [`CredentialProvider`] fetches one. A [`CredentialCache`] keeps it for one account, is asked at each attempt,
+//! and fetches the next one in time.
+
+mod cache;
+
+pub use cache::CredentialCache;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+
+use crate::model::{AccountName, ApiError, Timestamp};
+use crate::sign::{Credential, CredentialProblem};
+
+/// The credentials of every account.
+pub type Credentials = BTreeMap<AccountName, CredentialCache>;
+
+/// A source of credentials, all of one Tencent Cloud account: whose they are is checked only before the first call.
+pub trait CredentialProvider: Send + Sync {
+    /// Fetches a credential once. The cache repeats it, limits its time, and runs one fetch at a time.
+    fn fetch(&self) -> BoxFuture<'_, Result<Issued, CredentialError>>;
+}
+
+/// A credential and how long it is valid.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    credential: Credential,
+    /// From the start of the fetch. `None` when it doesn't expire, or when no one knows when.
+    life: Option<Duration>,
+}
+
+impl Issued {
+    /// A credential without a known expiry.
+    pub const fn lasting(credential: Credential) -> Self {
+        Self {
+            credential,
+            life: None,
+        }
+    }
+
+    /// A credential that expires at `expires`, issued at `now`.
+    ///
+    /// Both are read on one clock: the issuer's, which its answer tells, else this machine's. Only their
+    /// difference is kept, so a clock that is off does no harm.
+    pub fn until(credential: Credential, expires: Timestamp, now: Timestamp) -> Self {
+        let seconds = u64::try_from(expires.seconds_since(now)).unwrap_or(0);
+        Self {
+            credential,
+            life: Some(Duration::from_secs(seconds)),
+        }
+    }
+}
+
+/// Why there is no credential to sign with. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CredentialError {
+    /// The provider failed.
+    #[error("{message}")]
+    Provider {
+        /// What was tried, on what, and what came of it.
+        message: String,
+        /// What to do next.
+        advice: Cow<'static, str>,
+    },
+    /// It can't sign anything.
+    #[error("{0}")]
+    Unusable(CredentialProblem),
+    /// Its life was over before it arrived.
+    #[error("the credential had expired before it arrived")]
+    Expired,
+    /// The one that eSign refused was fetched again.
+    #[error("eSign refused the credential as expired, and there is no other")]
+    Unchanged,
+    /// The fetch took too long.
+    #[error("no credential arrived within {} s", cache::LONGEST_FETCH.as_secs())]
+    TimedOut,
+    /// The fetch ended without a result: the provider panicked, or the program ends.
+    #[error("the fetch of a credential was aborted")]
+    Aborted,
+    /// The fetch is not over.
+    #[error("there is no valid credential yet; one is being fetched")]
+    Pending,
+}
+
+impl CredentialError {
+    /// What to do next.
+    pub fn advice(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Provider { advice, .. } => return advice.clone(),
+            Self::Unusable(_) => "copy the credential again, whole and without anything around it",
+            Self::Expired => {
+                "set this machine's clock (NTP), and check how long the credential is valid"
+            }
+            Self::Unchanged => {
+                "get new temporary credentials; SecretId, SecretKey and token must come from the same set"
+            }
+            Self::TimedOut => {
+                "check the network and the source of the credentials; then run apply again"
+            }
+            Self::Aborted | Self::Pending => "run apply again",
+        })
+    }
+
+    /// The error of a call that was not made.
+    pub fn of_call(&self, account: &AccountName) -> ApiError {
+        ApiError {
+            code: None,
+            message: format!("no credential to sign calls of account `{account}`: {self}"),
+            request_id: None,
+            meaning: Cow::Borrowed(
+                "the call could not be signed, so nothing was sent and nothing changed",
+            ),
+            advice: self.advice(),
+        }
+    }
+}
+
+/// What came of getting another credential after eSign refused one as expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// There is another one.
+    Renewed,
+    /// There is no other.
+    Unchanged,
+    /// None could be fetched; a later try may succeed.
+    Failed {
+        /// Why.
+        error: ApiError,
+        /// How many fetches in a row have failed.
+        times: u32,
+    },
+}
