@@ -10,6 +10,7 @@ mod clock;
 mod command_line;
 mod commands;
 mod complete;
+mod environment;
 mod exit;
 mod help;
 mod locations;
@@ -42,6 +43,7 @@ use commands::{
     apply, completions, explain, fmt, import, init, man, plan, sandbox, schema, secret, show,
     state, unlock, validate, version,
 };
+use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
 use process::signals;
 use settings::Settings;
@@ -58,7 +60,11 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&command_line::advise(error, &words), &words),
     };
     let Cli { global, command } = cli;
-    let settings = Settings::of(global, command_line::command_of(&words));
+    let settings = Settings::of(
+        global,
+        command_line::command_of(&words),
+        ProcessEnvironment::of_this_process(),
+    );
     let mut ui = Ui::new(&settings);
     logging::start(&settings);
     signals::start();

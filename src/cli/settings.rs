@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::environment::ProcessEnvironment;
 use super::exit::Failure;
 use super::locations::Locations;
 use super::options::global::{Colour, Global};
@@ -14,17 +15,19 @@ pub(crate) struct Settings {
     pub(crate) command: String,
     /// When to print in colour, with the environment considered.
     pub(crate) colour: Colour,
+    pub(crate) environment: ProcessEnvironment,
     /// An error is reported only by commands that use them.
     locations: Result<Locations, Failure>,
 }
 
 impl Settings {
-    pub(crate) fn of(flags: Global, command: String) -> Self {
+    pub(crate) fn of(flags: Global, command: String, environment: ProcessEnvironment) -> Self {
         Self {
             colour: colour(&flags),
             locations: Locations::of(&flags),
             flags,
             command,
+            environment,
         }
     }
 

@@ -50,7 +50,10 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         ],
     ),
     // Doubles, for tests only.
-    ("testing", &["model", "secret", "sign", "random", "client", "state"]),
+    (
+        "testing",
+        &["model", "secret", "sign", "random", "client", "state"],
+    ),
     ("main", &["cli"]),
 ];
 

@@ -1,51 +1,90 @@
 //! Finds the credentials of the accounts that the calls of a plan need.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
 
+use futures_util::future::join_all;
 use serde::Deserialize;
 
+use crate::cli::environment::ProcessEnvironment;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
+use crate::client::{CredentialCache, CredentialError, Credentials};
 use crate::model::{Account, AccountName, AccountSource, CredentialVariables};
 use crate::secret::Secret;
 use crate::sign::Credential;
 
-/// The credentials of each account. The error has the problems of all accounts.
-pub(crate) fn find(
+/// The `SecretId` of each account.
+pub(crate) type SecretIds = BTreeMap<AccountName, String>;
+
+/// The credentials of each account, the first of which are fetched. The error has the problems of all accounts.
+pub(crate) async fn find(
     accounts: &BTreeMap<AccountName, Account>,
+    environment: &ProcessEnvironment,
     locations: &Locations,
-) -> Result<BTreeMap<AccountName, Credential>, Failure> {
-    let mut found = BTreeMap::new();
+) -> Result<(Credentials, SecretIds), Failure> {
+    let fetched = accounts
+        .iter()
+        .map(|(name, account)| async move { (name, fetch(&account.source, environment).await) });
+    let mut credentials = Credentials::new();
+    let mut ids = SecretIds::new();
     let mut problems = Vec::new();
-    for (name, account) in accounts {
-        match one(&account.source) {
-            Ok(credential) => {
-                found.insert(name.clone(), credential);
+    for (name, fetched) in join_all(fetched).await {
+        match fetched {
+            Ok((cache, id)) => {
+                credentials.insert(name.clone(), cache);
+                ids.insert(name.clone(), id);
             }
-            Err(problem) => problems.push(format!("account `{name}`: {problem}")),
+            Err(error) => problems.push((name, error)),
         }
     }
     if problems.is_empty() {
-        return distinct(&found).map(|()| found);
+        return distinct(&ids).map(|()| (credentials, ids));
     }
-    let message = format!("invalid or missing credentials: {}", problems.join("; "));
-    let sandbox = if locations.are_default() {
-        " `--sandbox` needs none."
-    } else {
-        ""
-    };
-    Err(Failure::error(message).advice(format!(
-        "Set them in the environment of this command.{sandbox} The Tencent Cloud console shows them under access management (CAM); \
-         production and test have different ones.",
-    )))
+    Err(unusable(&problems, locations))
+}
+
+async fn fetch(
+    source: &AccountSource,
+    environment: &ProcessEnvironment,
+) -> Result<(CredentialCache, String), CredentialError> {
+    let cache = cache(source, environment)?;
+    let id = cache.get().await?.secret_id.clone();
+    Ok((cache, id))
+}
+
+fn unusable(problems: &[(&AccountName, CredentialError)], locations: &Locations) -> Failure {
+    let mut messages = Vec::new();
+    let mut advice = Vec::new();
+    for (name, error) in problems {
+        messages.push(format!("account `{name}`: {error}"));
+        let next = sentence(&error.advice());
+        if !advice.contains(&next) {
+            advice.push(next);
+        }
+    }
+    let message = format!("invalid or missing credentials: {}", messages.join("; "));
+    if locations.are_default() {
+        advice.push("`--sandbox` needs none.".to_owned());
+    }
+    let advice = advice.join(" ");
+    Failure::error(message).advice(format!(
+        "{advice} The Tencent Cloud console shows them under access management (CAM); production and test have \
+         different ones."
+    ))
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 /// Refuses two accounts with one `SecretId`, which would add and delete the same callbacks.
-fn distinct(found: &BTreeMap<AccountName, Credential>) -> Result<(), Failure> {
+fn distinct(ids: &SecretIds) -> Result<(), Failure> {
     let mut names: BTreeMap<&str, &AccountName> = BTreeMap::new();
-    for (name, credential) in found {
-        if let Some(other) = names.insert(&credential.secret_id, name) {
+    for (name, id) in ids {
+        if let Some(other) = names.insert(id, name) {
             let message = format!(
                 "the accounts `{other}` and `{name}` have the same SecretId, so they are one account to eSign, and a \
                  callback deleted for one would be deleted for the other; nothing was called"
@@ -60,10 +99,14 @@ fn distinct(found: &BTreeMap<AccountName, Credential>) -> Result<(), Failure> {
 }
 
 /// The environment variables of Tencent Cloud's tools.
-fn usual() -> CredentialVariables {
+fn usual(environment: &ProcessEnvironment) -> CredentialVariables {
     let token = ["TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN"]
         .into_iter()
-        .find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        .find(|name| {
+            environment
+                .variable(name)
+                .is_some_and(|value| !value.is_empty())
+        });
     CredentialVariables {
         secret_id: "TENCENTCLOUD_SECRET_ID".to_owned(),
         secret_key: "TENCENTCLOUD_SECRET_KEY".to_owned(),
@@ -71,31 +114,40 @@ fn usual() -> CredentialVariables {
     }
 }
 
-fn one(source: &AccountSource) -> Result<Credential, String> {
-    match source {
-        AccountSource::Default {} => from_environment(&usual()),
-        AccountSource::Env(variables) => from_environment(variables),
-        AccountSource::Profile(profile) => from_profile(profile),
-    }
+/// Variables and profiles are read once: what the checks before the first call saw signs all calls.
+fn cache(
+    source: &AccountSource,
+    environment: &ProcessEnvironment,
+) -> Result<CredentialCache, CredentialError> {
+    let found = match source {
+        AccountSource::Default {} => from_environment(&usual(environment), environment),
+        AccountSource::Env(variables) => from_environment(variables, environment),
+        AccountSource::Profile(profile) => from_profile(profile, environment),
+    };
+    let credential = found.map_err(|message| CredentialError::Provider {
+        message,
+        advice: "set them in the environment of this command".into(),
+    })?;
+    CredentialCache::fixed(credential)
 }
 
-fn from_environment(variables: &CredentialVariables) -> Result<Credential, String> {
+fn from_environment(
+    variables: &CredentialVariables,
+    environment: &ProcessEnvironment,
+) -> Result<Credential, String> {
     let CredentialVariables {
         secret_id,
         secret_key,
         token,
     } = variables;
-    let read = |name: &str| match std::env::var(name) {
-        Ok(value) if !value.is_empty() => {
-            checked(value, &format!("the environment variable {name}"))
-        }
-        Ok(_) => Err(format!("the environment variable {name} is empty")),
-        Err(std::env::VarError::NotPresent) => {
-            Err(format!("the environment variable {name} is not set"))
-        }
-        Err(std::env::VarError::NotUnicode(_)) => {
-            Err(format!("the environment variable {name} is not UTF-8"))
-        }
+    let read = |name: &str| match environment.variable(name).map(OsStr::to_str) {
+        Some(Some("")) => Err(format!("the environment variable {name} is empty")),
+        Some(Some(value)) => checked(
+            value.to_owned(),
+            &format!("the environment variable {name}"),
+        ),
+        Some(None) => Err(format!("the environment variable {name} is not UTF-8")),
+        None => Err(format!("the environment variable {name} is not set")),
     };
     let (id, key) = match (read(secret_id), read(secret_key)) {
         (Ok(id), Ok(key)) => (id, key),
@@ -120,12 +172,11 @@ struct Profile {
     token: Option<String>,
 }
 
-fn from_profile(name: &str) -> Result<Credential, String> {
-    let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
-    let home = home.ok_or("there is no home directory with the profile")?;
-    let path = PathBuf::from(home)
-        .join(".tccli")
-        .join(format!("{name}.credential"));
+fn from_profile(name: &str, environment: &ProcessEnvironment) -> Result<Credential, String> {
+    let home = environment
+        .home()
+        .ok_or("there is no home directory with the profile")?;
+    let path = home.join(".tccli").join(format!("{name}.credential"));
     let shown = path.display().to_string();
     let text = std::fs::read(&path)
         .map_err(|error| format!("the profile `{shown}` can't be read: {error}"))?;
@@ -159,4 +210,81 @@ fn checked(value: String, place: &str) -> Result<String, String> {
         ));
     }
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(
+        source: &AccountSource,
+        variables: &[(&str, &str)],
+    ) -> Result<CredentialCache, CredentialError> {
+        cache(source, &ProcessEnvironment::of(variables))
+    }
+
+    #[tokio::test]
+    async fn the_usual_variables() {
+        let pair = [
+            ("TENCENTCLOUD_SECRET_ID", "AKID"),
+            ("TENCENTCLOUD_SECRET_KEY", "key"),
+        ];
+        let tokens = [
+            ("TENCENTCLOUD_TOKEN", ""),
+            ("TENCENTCLOUD_SECURITY_TOKEN", "token"),
+        ];
+        for (variables, token) in [
+            (pair.to_vec(), None),
+            ([&pair[..], &tokens[..1]].concat(), None),
+            ([&pair[..], &tokens].concat(), Some("token")),
+        ] {
+            let cache = from(&AccountSource::Default {}, &variables).unwrap();
+            let credential = cache.current().unwrap();
+            assert_eq!(credential.secret_id, "AKID");
+            assert_eq!(credential.secret_key.expose(), "key");
+            assert_eq!(credential.token.as_ref().map(Secret::expose), token);
+        }
+    }
+
+    #[test]
+    fn a_declared_token_is_required() {
+        let source = AccountSource::Env(CredentialVariables {
+            secret_id: "ID".to_owned(),
+            secret_key: "KEY".to_owned(),
+            token: Some("TOKEN".to_owned()),
+        });
+        let problem = |variables: &[_]| from(&source, variables).unwrap_err().to_string();
+        let none =
+            "the environment variable ID is not set and the environment variable KEY is not set";
+        assert_eq!(problem(&[]), none);
+        let pair = [("ID", "AKID"), ("KEY", "key")];
+        assert_eq!(problem(&pair), "the environment variable TOKEN is not set");
+        let spaced = [("ID", "AKID"), ("KEY", "canary-key\n")];
+        assert!(problem(&spaced).contains("the environment variable KEY has white space"));
+        assert!(!problem(&spaced).contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn a_profile_is_below_the_home_directory() {
+        let source = AccountSource::Profile("partner".to_owned());
+        let homeless = from(&source, &[]).unwrap_err().to_string();
+        assert!(homeless.contains("no home directory"), "{homeless}");
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(".tccli");
+        std::fs::create_dir(&path).unwrap();
+        let profile = br#"{"secretId": "AKID", "secretKey": "key", "token": ""}"#;
+        std::fs::write(path.join("partner.credential"), profile).unwrap();
+        let shown = home.path().to_str().unwrap();
+        for name in ["HOME", "USERPROFILE"] {
+            let cache = from(&source, &[(name, shown)]).unwrap();
+            assert_eq!(cache.current().unwrap().secret_id, "AKID");
+        }
+    }
+
+    #[test]
+    fn an_environment_prints_no_values() {
+        let environment = ProcessEnvironment::of(&[("TENCENTCLOUD_SECRET_KEY", "canary")]);
+        let shown = format!("{environment:?}");
+        assert_eq!(shown, r#"["TENCENTCLOUD_SECRET_KEY"]"#);
+    }
 }

@@ -11,12 +11,14 @@ use crate::cli::exit::{Failure, with_causes};
 use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::random::random;
-use crate::client::{CredentialCache, CredentialError, Endpoint, ExtraRoots, HttpApi, HttpOptions};
+use crate::cli::settings::Settings;
+use crate::client::{
+    CredentialCache, CredentialError, Credentials, Endpoint, ExtraRoots, HttpApi, HttpOptions,
+};
 use crate::model::{AccountName, RecordedAccount};
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
 use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
-use crate::sign::Credential;
 use identity::Owners;
 
 pub(crate) struct Remote {
@@ -32,20 +34,22 @@ pub(crate) struct Remote {
 impl Remote {
     /// Finds the credentials, checks whose they are, and prepares to make calls. Changes nothing.
     pub(crate) async fn connect(
-        locations: &Locations,
+        settings: &Settings,
         plan: &Plan,
         known: &BTreeMap<AccountName, RecordedAccount>,
         rate: u32,
     ) -> Result<Self, Failure> {
+        let locations = settings.locations()?;
         let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
-            let credentials = credentials::find(&plan.accounts, locations)?;
+            let (credentials, secret_ids) =
+                credentials::find(&plan.accounts, &settings.environment, locations).await?;
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
-            let ids = credentials
-                .iter()
-                .map(|(name, one)| (name, one.secret_id.as_str()));
-            let signers = signers(plan, ids);
+            let signers = signers(
+                plan,
+                secret_ids.iter().map(|(name, id)| (name, id.as_str())),
+            );
             let api = api(locations, endpoint.clone(), credentials, connections)?;
             let owners = identity::check(&api, plan, &endpoint, &signers, known).await?;
             return Ok(Self {
@@ -66,12 +70,13 @@ impl Remote {
                 ))
             })
             .collect::<Result<_, Failure>>()?;
-        let credentials = plan
-            .accounts
-            .keys()
-            .cloned()
-            .zip(customers.iter().map(|c| c.credential.clone()));
-        let credentials = credentials.collect::<BTreeMap<_, _>>();
+        let fixed = |(account, customer): (&AccountName, &Customer)| {
+            let cache = CredentialCache::fixed(customer.credential.clone())?;
+            Ok((account.clone(), cache))
+        };
+        let credentials = plan.accounts.keys().zip(&customers).map(fixed);
+        let credentials: Result<Credentials, CredentialError> = credentials.collect();
+        let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
         let options = Options {
             customers,
             cloud: Some(CloudFile {
@@ -109,7 +114,7 @@ impl Remote {
 fn api(
     locations: &Locations,
     endpoint: Endpoint,
-    credentials: BTreeMap<AccountName, Credential>,
+    credentials: Credentials,
     connections: Option<Bound>,
 ) -> Result<HttpApi, Failure> {
     let extra_roots = match &locations.certificates {
@@ -122,9 +127,6 @@ fn api(
         }
         None => None,
     };
-    let fixed = |(account, one)| Ok((account, CredentialCache::fixed(one)?));
-    let credentials: Result<_, CredentialError> = credentials.into_iter().map(fixed).collect();
-    let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
     let options = HttpOptions {
         region: None,
         extra_roots,

@@ -130,7 +130,7 @@ impl Caller for Starter<'_> {
         plan: &Plan,
         known: &BTreeMap<AccountName, RecordedAccount>,
     ) -> Result<Connection<Self::Api>, Failure> {
-        let remote = Remote::connect(self.locations, plan, known, self.args.rate).await?;
+        let remote = Remote::connect(self.settings, plan, known, self.args.rate).await?;
         let changed = run::changed(&remote.signers, known);
         let unproven = changed.filter(|account| {
             !remote.owners.contains_key(*account) || known[*account].account_id.is_none()

@@ -1,0 +1,47 @@
+//! The environment of this process as a value, so that what reads it can be tested with any other.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::Path;
+
+#[derive(Clone, Default)]
+pub(crate) struct ProcessEnvironment(Vec<(OsString, OsString)>);
+
+impl ProcessEnvironment {
+    pub(crate) fn of_this_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let pair = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
+        Self(variables.iter().map(pair).collect())
+    }
+
+    /// The value of a variable. Windows ignores the case of names.
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
+        let has_name = |(known, _): &&(OsString, OsString)| {
+            if cfg!(windows) {
+                known.eq_ignore_ascii_case(name)
+            } else {
+                known == name
+            }
+        };
+        let found = self.0.iter().find(has_name);
+        found.map(|(_, value)| value.as_os_str())
+    }
+
+    /// The home directory of the user.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        let home = self.variable("HOME");
+        home.or_else(|| self.variable("USERPROFILE")).map(Path::new)
+    }
+}
+
+/// Names only: values may be secret.
+impl fmt::Debug for ProcessEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
+}
