@@ -21,6 +21,7 @@ mod gates;
 mod lanes;
 mod ledger;
 mod organization;
+mod place;
 mod reach;
 mod replace;
 mod standing;

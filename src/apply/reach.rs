@@ -10,18 +10,13 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
-use super::attempt::Sender;
-use super::clock::WallClock;
-use super::context::Account;
-use crate::client::Api;
-use crate::client::pace::{PairSlot, Slot};
-use crate::model::{ApiError, NotAttempted, Outcome};
+use crate::model::{ApiError, Outcome};
 
 /// So many calls in a row without an answer mean that there is none to be had: as many as one call makes.
-const HANDFUL: u32 = 6;
+pub(super) const HANDFUL: u32 = 6;
 
 /// With a handful of calls on their way, no more leave when there was no answer for so long. The first answer
 /// of a slow but working eSign is here before.
@@ -41,9 +36,9 @@ const OUTAGE: Duration = Duration::from_secs(120);
 pub(super) struct Reach {
     heard: Mutex<Heard>,
     /// Held by the call that tries, while there is no answer.
-    probe: Semaphore,
+    pub(super) probe: Semaphore,
     /// Changes with every end of a call.
-    ended: Notify,
+    pub(super) ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -59,12 +54,6 @@ struct Heard {
     /// The last answer, or when the first of those on their way left.
     sign_of_life: Option<Instant>,
 }
-
-/// A place in the rate that may be given back.
-pub(super) trait Place {}
-
-impl Place for Slot {}
-impl Place for PairSlot {}
 
 impl Default for Reach {
     fn default() -> Self {
@@ -118,13 +107,13 @@ impl Reach {
     }
 
     /// How many calls in a row got no answer, when these are too many to go on as ever.
-    fn is_silent(&self) -> Option<u32> {
+    pub(super) fn is_silent(&self) -> Option<u32> {
         let silent = self.with(|heard| heard.silent);
         (silent >= HANDFUL).then_some(silent)
     }
 
     /// Whether another call would only add to those that get no answer.
-    fn is_slow(&self) -> bool {
+    pub(super) fn is_slow(&self) -> bool {
         self.with(|heard| {
             let quiet = heard
                 .sign_of_life
@@ -144,7 +133,7 @@ impl Heard {
 }
 
 /// The wait before the next try after so many in vain, of which the second half is multiplied by `jitter` (0 to 1).
-fn pause(tries: u32, jitter: f64) -> Duration {
+pub(super) fn pause(tries: u32, jitter: f64) -> Duration {
     let most = OUTAGE.as_secs_f64() / 4.0;
     let longest = FIRST_PAUSE.as_secs_f64() * LONGER.powf(f64::from(tries));
     Duration::from_secs_f64(longest.min(most) * (0.5 + jitter / 2.0))
@@ -187,47 +176,6 @@ fn given_up(calls: u32, answered: bool, lasts: Duration, error: &ApiError) -> Ap
         advice: "check --endpoint, the network, the name server, HTTPS_PROXY and, for certificates, --ca-file; \
                  then run apply again, which goes on from here"
             .into(),
-    }
-}
-
-impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
-    /// Takes a place in the rate by `acquire` once a call makes sense, and with it, while eSign does not
-    /// answer, the permit to try.
-    pub(super) async fn place<P: Place + Send, I: Future<Output = P> + Send>(
-        &self,
-        acquire: impl Fn() -> I + Send + Sync,
-    ) -> Result<(P, Option<SemaphorePermit<'_>>), NotAttempted> {
-        let account: &Account = self.account;
-        let reach = &account.reach;
-        loop {
-            let permit = self.when_reachable().await?;
-            let place = self.unless_barred(acquire()).await?;
-            // It may have fallen silent while this call stood in line.
-            if permit.is_some() || (reach.is_silent().is_none() && !reach.is_slow()) {
-                return Ok((place, permit));
-            }
-        }
-    }
-
-    async fn when_reachable(&self) -> Result<Option<SemaphorePermit<'_>>, NotAttempted> {
-        let reach = &self.account.reach;
-        loop {
-            let mut ended = std::pin::pin!(reach.ended.notified());
-            ended.as_mut().enable();
-            if reach.is_silent().is_some() {
-                // It is never closed.
-                let permit = self.unless_barred(reach.probe.acquire()).await?.ok();
-                if let Some(silent) = reach.is_silent() {
-                    let pause = pause(silent - HANDFUL, self.context.jitter());
-                    self.unless_barred(tokio::time::sleep(pause)).await?;
-                    return Ok(permit);
-                }
-            } else if reach.is_slow() {
-                self.unless_barred(ended).await?;
-            } else {
-                return Ok(None);
-            }
-        }
     }
 }
 

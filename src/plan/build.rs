@@ -12,16 +12,13 @@ use super::moves::{self, Move};
 use super::order::{join, merge, order};
 use super::owners;
 use super::{
-    After, Before, Bookkeeping, Change, Deletion, Destination, Details, OrganizationPlan, Pattern,
-    Plan, Reason, Same, Steps, Summary,
+    After, Before, Bookkeeping, Change, Deletion, Destination, Details, FingerprintTable,
+    OrganizationPlan, Pattern, Plan, Reason, Same, Steps, Summary,
 };
 use crate::model::{
     Action, Address, Callback, CallbackUrl, Calls, Desired, Entry, Fingerprints, Identity,
-    OperatorId, Organization, Presence, Recorded, Salt, SecretIndex, Timestamp,
+    OperatorId, Organization, Presence, Recorded, Salt, Timestamp,
 };
-
-/// The fingerprints of every pair of key and token that is declared.
-pub type FingerprintTable = BTreeMap<(Option<SecretIndex>, Option<SecretIndex>), Fingerprints>;
 
 /// What is asked of the planner beside making desired and recorded equal.
 #[derive(Clone, Debug, Default)]

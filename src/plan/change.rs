@@ -2,7 +2,9 @@
 //!
 //! Invariant: an add has what it writes, and a delete has nothing to write ([`Steps`]).
 
-use super::{Reason, Same};
+use serde::{Deserialize, Serialize};
+
+use super::Reason;
 use crate::model::{
     Action, Address, Belief, Calls, Fingerprints, OperatorId, SecretIndex, SignedWrite, Timestamp,
 };
@@ -123,4 +125,24 @@ pub struct After {
     pub fingerprints: Option<Fingerprints>,
     /// Whether it is protected.
     pub protect: bool,
+}
+
+/// Which of a callback's declared secrets have the values that are recorded of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Same {
+    pub key: bool,
+    /// The token. Beside another key it can't be compared, and counts as another one.
+    pub token: bool,
+}
+
+impl Same {
+    /// Compares what is declared with what is recorded.
+    pub fn of(before: Option<&Before>, declared: Fingerprints) -> Self {
+        let recorded = before.and_then(|before| before.belief.presumed());
+        recorded.map_or_else(Self::default, |recorded| Self {
+            key: recorded.fingerprints.key == declared.key,
+            token: recorded.fingerprints.token == declared.token,
+        })
+    }
 }

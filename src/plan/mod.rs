@@ -43,8 +43,8 @@ use crate::model::{
 use crate::secret::{Check, SecretReference};
 
 pub use crate::model::Destination;
-pub use build::{FingerprintTable, Heal, Options, Secrets, plan};
-pub use change::{After, Before, Change, Deletion, Steps};
+pub use build::{Heal, Options, Secrets, plan};
+pub use change::{After, Before, Change, Deletion, Same, Steps};
 pub use document::{
     DocumentError, FORMAT_VERSION, applyable, calls_digest, read_document, write_document,
     write_errored, write_shown,
@@ -52,7 +52,7 @@ pub use document::{
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use reason::Reason;
-pub use same::{Same, Unlike};
+pub use same::{FingerprintTable, Unlike};
 pub use updates::{Details, Update, Updated};
 
 /// What will be done, in the order it will be done.

@@ -7,31 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Before, FingerprintTable, Plan, Steps};
+use super::{Plan, Same, Steps};
 use crate::model::{Address, Fingerprints, SecretIndex};
 use crate::secret::Check;
 
-/// Which of a callback's declared secrets have the values that are recorded of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Same {
-    pub key: bool,
-    /// The token. Beside another key it can't be compared, and counts as another one.
-    pub token: bool,
-}
-
-impl Same {
-    /// Compares what is declared with what is recorded.
-    pub fn of(before: Option<&Before>, declared: Fingerprints) -> Self {
-        let recorded = before.and_then(|before| before.belief.presumed());
-        recorded.map_or_else(Self::default, |recorded| Self {
-            key: recorded.fingerprints.key == declared.key,
-            token: recorded.fingerprints.token == declared.token,
-        })
-    }
-}
+/// The fingerprints of every pair of key and token that is declared.
+pub type FingerprintTable = BTreeMap<(Option<SecretIndex>, Option<SecretIndex>), Fingerprints>;
 
 /// Why a plan that was read back can't be applied with the secrets of now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -20,6 +20,7 @@ pub mod format;
 mod advice;
 mod commit;
 mod error;
+mod hindrance;
 mod journal;
 mod load;
 mod local;
@@ -41,8 +42,9 @@ mod store_tests;
 mod testing;
 
 pub use error::{ErrorKind, Part, StateError};
+pub use hindrance::Hindrance;
 pub use local::{
-    DurableFile, Files, Hindrance, Kind, Paths, RealFiles, check_folder, conflict_copies, followed,
+    DurableFile, Files, Kind, Paths, RealFiles, check_folder, conflict_copies, followed,
 };
 pub use locked::Locked;
 pub use owner::LockOwner;

@@ -9,8 +9,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use super::replace::{self, Hindrance};
-use super::surroundings::{Kind, kind_of};
+use super::kind::{Kind, kind_of};
+use super::replace;
+use crate::state::Hindrance;
 
 /// A file that is being written.
 pub trait DurableFile: Write + Send + 'static {

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 
+use super::kind::Kind;
 use super::paths::temporary;
-use super::surroundings::{self, Kind};
+use super::surroundings;
 use super::{DurableFile as _, Files, Paths, folder_of};
 use crate::state::StateError;
 use crate::state::error::io;

@@ -5,6 +5,7 @@
 
 mod files;
 mod hold;
+mod kind;
 mod lock;
 mod paths;
 mod replace;
@@ -23,9 +24,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 pub use self::files::{DurableFile, Files, RealFiles};
+pub use self::kind::Kind;
 pub use self::paths::{Paths, followed};
-pub use self::replace::Hindrance;
-pub use self::surroundings::Kind;
 pub use self::synced::conflict_copies;
 
 use self::hold::Held;

@@ -3,25 +3,14 @@
 //! Everything here is looked at before anything is recorded, so that no call is made whose record would
 //! then have no place, and nothing is lost that this program did not write.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 
+use super::kind::Kind;
 use super::paths::temporary;
 use super::{Files, Paths};
 use crate::state::error::io;
 use crate::state::{StateError, format};
-
-/// What a name leads to, links not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// There is nothing of that name.
-    Nothing,
-    File,
-    Link,
-    Folder,
-    /// A device, a pipe or a socket.
-    Special,
-}
 
 /// As much of a file as says what it is.
 const HEAD: u64 = 1 << 12;
@@ -145,16 +134,4 @@ fn head<F: Files>(files: &F, path: &Path) -> Result<Vec<u8>, StateError> {
             .map_err(io("reading", path))?;
     }
     Ok(head)
-}
-
-/// What the operating system's files are of this kind.
-pub(super) fn kind_of(path: &Path) -> io::Result<Kind> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => Ok(Kind::Link),
-        Ok(found) if found.is_dir() => Ok(Kind::Folder),
-        Ok(found) if found.is_file() => Ok(Kind::File),
-        Ok(_) => Ok(Kind::Special),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Nothing),
-        Err(error) => Err(error),
-    }
 }

@@ -13,22 +13,6 @@ use std::path::Path;
 use self::names::Names;
 use crate::layering::rust_files;
 
-/// The uses that still close a circle: in this module, this child uses that one. One that is no longer needed
-/// fails the test, so this list only gets shorter.
-const KNOWN: &[(&str, &str, &str)] = &[
-    // A context has the reach of each account, which is learned from attempts.
-    ("apply", "context", "reach"),
-    // A change and the builder of the plan share what counts as unchanged.
-    ("plan", "change", "same"),
-    ("plan", "same", "build"),
-    // Events, reports and failures share the JSON and the text of one call.
-    ("render", "failure", "events"),
-    ("render", "report", "events"),
-    // An error of the state names the files of a local one.
-    ("state", "error", "local"),
-    ("state::local", "surroundings", "files"),
-];
-
 type Module = Vec<String>;
 
 /// Which children of a module use which of their siblings, each with one example.
@@ -175,22 +159,6 @@ fn circles(edges: &Edges) -> BTreeMap<(String, Vec<&str>), Vec<&str>> {
     circles
 }
 
-/// The edges without these.
-fn without(edges: &Edges, known: &[(&str, &str, &str)]) -> Edges {
-    let mut edges = edges.clone();
-    for (parent, user, used) in known {
-        let parent: Module = parent
-            .split("::")
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect();
-        if let Some(siblings) = edges.get_mut(&parent) {
-            siblings.remove(&((*user).to_owned(), (*used).to_owned()));
-        }
-    }
-    edges
-}
-
 #[test]
 fn siblings_do_not_use_each_other_in_a_circle() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -204,19 +172,9 @@ fn siblings_do_not_use_each_other_in_a_circle() {
         .collect();
     let edges = Source::new(&texts).edges();
     let mut wrong = Vec::new();
-    for ((parent, circle), examples) in circles(&without(&edges, KNOWN)) {
+    for ((parent, circle), examples) in circles(&edges) {
         let (members, examples) = (circle.join(", "), examples.join("\n    "));
         wrong.push(format!("a circle in `{parent}`: {members}\n    {examples}"));
-    }
-    for known in KNOWN {
-        let others: Vec<_> = KNOWN
-            .iter()
-            .copied()
-            .filter(|other| other != known)
-            .collect();
-        if circles(&without(&edges, &others)).len() == circles(&without(&edges, KNOWN)).len() {
-            wrong.push(format!("remove {known:?} from KNOWN: it closes no circle"));
-        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
