@@ -78,17 +78,17 @@ fn a_refused_key_stops_its_account_and_says_what_to_do() {
     ");
     // Also when the output goes nowhere.
     assert_snapshot!(said.err(), @"
-        Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 failed, 1 not attempted.
+    Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 failed, 1 not attempted.
 
-          acme/https://hooks.example/one (add): failed
-              error:      AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
-              it means:   the SecretKey does not belong to the SecretId
-              what to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId
+      acme/https://hooks.example/one (add): failed
+          error:      AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
+          it means:   the SecretKey does not belong to the SecretId
+          what to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId
 
-          acme/https://hooks.example/two (add): not attempted
-              why:        the credentials of account default were refused
-              what to do: mend the account, then run apply again
-        ");
+      acme/https://hooks.example/two (add): not attempted
+          why:        the credentials of account default were refused
+          what to do: correct the credentials of the account, then run apply again
+    ");
     assert_eq!(served.log().len(), 1, "one refusal is enough");
     assert!(served.urls().is_empty());
 

@@ -107,7 +107,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
 
       acme/https://hooks.acme.example/5 (delete): not attempted
           why:        the credentials of account default were refused
-          what to do: mend the account, then run apply again
+          what to do: correct the credentials of the account, then run apply again
 
       acme/https://hooks.acme.example/6 (delete): not attempted
           why:        eSign refuses every call for this organization
