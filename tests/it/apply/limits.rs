@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ess_callbacks::apply::Lanes;
 use ess_callbacks::client::Api as _;
 use ess_callbacks::model::{Call, CallbackUrl, Event, Operation, OperatorId};
 use ess_callbacks::plan::Options;
@@ -180,6 +181,25 @@ async fn a_run_after_a_destroy_counts_its_deletes() {
     let report = world.apply(&wanted, &Options::default()).await;
     assert_eq!((report.tally.added, report.throttled), (40, 0));
     assert_within_limit(&world.api.arrivals());
+}
+
+/// What the state has of the calls before helps only while our clock does not jump.
+#[tokio::test(start_paused = true)]
+async fn a_second_run_in_one_process_knows_the_calls_of_the_first() {
+    let wanted = desired(&adds(10, 10));
+    for stopped_after in [1500, 2020, 2510, 3990] {
+        let mut world = World::new().with_api(|api| {
+            api.with_latency(Duration::from_millis(300), 0.5, 7)
+                .with_limit(20)
+        });
+        let (options, mut lanes) = (Options::default(), Lanes::default());
+        let first = world.apply_in(&mut lanes, &wanted, &options, None);
+        drop(tokio::time::timeout(Duration::from_millis(stopped_after), first).await);
+        world = world.with_clock_ahead(7_200);
+        let report = world.apply_in(&mut lanes, &wanted, &options, None).await;
+        assert_eq!(report.throttled, 0);
+        assert_within_limit(&world.api.arrivals());
+    }
 }
 
 #[tokio::test(start_paused = true)]

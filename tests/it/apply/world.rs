@@ -151,6 +151,18 @@ impl World {
         options: &Options,
         stop_at: Option<StopAt>,
     ) -> Report {
+        let lanes = &mut Lanes::default();
+        self.apply_in(lanes, desired, options, stop_at).await
+    }
+
+    /// The same, in a process that has these lanes.
+    pub(crate) async fn apply_in(
+        &self,
+        lanes: &mut Lanes,
+        desired: &Desired,
+        options: &Options,
+        stop_at: Option<StopAt>,
+    ) -> Report {
         let owner = LockOwner {
             id: "1".to_owned(),
             who: "test".to_owned(),
@@ -176,13 +188,7 @@ impl World {
             stop: watch::channel(false).0,
             stop_at,
         };
-        let ended = run(
-            &self.store(),
-            &request,
-            &mut Lanes::default(),
-            &mut scenario,
-        )
-        .await;
+        let ended = run(&self.store(), &request, lanes, &mut scenario).await;
         self.events.lock().unwrap().append(&mut scenario.seen);
         match ended.unwrap() {
             Ended::Called { report, .. } => report,
