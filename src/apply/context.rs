@@ -54,7 +54,6 @@ pub(super) struct Account {
     pub(super) in_flight: Semaphore,
     /// How often its server's clock was asked for before the first delete.
     pub(super) asked_time: tokio::sync::Mutex<u32>,
-    /// Whether it answers.
     pub(super) reach: Reach,
     stopped: Mutex<Option<NotAttempted>>,
     reported_offset: Mutex<bool>,

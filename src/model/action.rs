@@ -8,7 +8,6 @@ use std::fmt;
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Nothing to call.
     NoOp,
     Add,
     Delete,

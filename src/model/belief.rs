@@ -30,7 +30,6 @@ pub struct Belief {
     present: Option<Presumed>,
 }
 
-/// Is it there?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
@@ -110,7 +109,6 @@ impl Belief {
         self.present
     }
 
-    /// Is it there?
     pub const fn presence(self) -> Presence {
         match (self.absent, self.present) {
             (false, _) => Presence::Present,

@@ -70,7 +70,6 @@ pub struct CredentialVariables {
     pub token: Option<String>,
 }
 
-/// One organization's callbacks.
 #[derive(Clone, Debug)]
 pub struct Organization {
     /// What people call it.
@@ -91,7 +90,6 @@ pub struct Organization {
     pub place: Place,
 }
 
-/// One declared callback.
 #[derive(Clone, Debug)]
 pub struct Callback {
     pub url: CallbackUrl,
@@ -102,7 +100,6 @@ pub struct Callback {
     pub enabled: bool,
     /// Never deleted by leaving it out of the file.
     pub protect: bool,
-    /// For people.
     pub description: Option<Arc<str>>,
     /// Where it is in the file.
     pub place: Place,

@@ -11,7 +11,6 @@ use super::{
     Write,
 };
 
-/// One recorded callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The organization's handle when it was last declared.

@@ -122,7 +122,6 @@ pub struct Unfinished {
 /// What came of a change that is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HowUnfinished {
-    /// eSign refused.
     Failed(ApiError),
     /// The outcome of a call is open.
     Unknown(ApiError),

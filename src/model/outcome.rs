@@ -8,7 +8,6 @@ use super::RequestId;
 /// did not happen*, or *it is unknown*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It happened.
     Applied(RequestId),
     /// An add found the URL there already; nothing changed.
     AlreadyThere(RequestId),

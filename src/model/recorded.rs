@@ -132,7 +132,6 @@ impl Recorded {
             .insert(identity.url, entry)
     }
 
-    /// Forgets a callback.
     pub fn remove(&mut self, scope: &Scope, url: &CallbackUrl) -> Option<Entry> {
         let urls = self.scopes.get_mut(scope)?;
         let entry = urls.remove(url);

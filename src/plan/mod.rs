@@ -157,9 +157,7 @@ pub struct Summary {
     pub calls: usize,
     /// What `added`, `changed` and `destroyed` will be.
     pub to_add: usize,
-    /// See `to_add`.
     pub to_change: usize,
-    /// See `to_add`.
     pub to_destroy: usize,
     /// How many are deleted because they are not declared: what the guards count.
     pub deletes_by_omission: usize,

@@ -53,7 +53,6 @@ pub enum Ended {
     Called {
         /// What was to be done.
         plan: Plan,
-        /// What was done.
         report: Report,
         /// Whether it could be saved. If not, the journal has it.
         saved: Result<(), StateError>,

@@ -45,7 +45,6 @@ impl fmt::Debug for dyn Place {
     }
 }
 
-/// Becomes the writer.
 async fn held(medium: &dyn Medium, id: &str) -> (Box<dyn Hold>, Option<LockOwner>) {
     match medium.hold(&owner(id)).await.unwrap() {
         Attempt::Ours(mut hold, left) => {

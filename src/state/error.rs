@@ -155,7 +155,6 @@ pub enum ErrorKind {
     Corrupt,
     /// Written by a newer version.
     NewerVersion,
-    /// Of another environment.
     Environment,
     /// Locked by another program.
     Locked,

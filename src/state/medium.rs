@@ -55,7 +55,6 @@ pub(super) trait Hold: Send {
     /// Puts a new snapshot in the place of the old one, at once: who reads meanwhile gets one or the other.
     fn replace(&mut self, snapshot: Vec<u8>) -> Done<'_, ()>;
 
-    /// Removes the journal.
     fn forget_journal(&mut self) -> Done<'_, ()>;
 
     /// Lets others write.

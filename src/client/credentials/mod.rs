@@ -59,7 +59,6 @@ impl Issued {
 /// Why there is no credential to sign with. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CredentialError {
-    /// The provider failed.
     #[error("{message}")]
     Provider {
         /// What was tried, on what, and what came of it.
@@ -129,7 +128,6 @@ pub enum Renewal {
     Unchanged,
     /// None could be fetched; a later try may succeed.
     Failed {
-        /// Why.
         error: ApiError,
         /// How many fetches in a row have failed.
         times: u32,

@@ -50,7 +50,6 @@ impl Builder {
         })
     }
 
-    /// Takes one line.
     pub(super) fn add(&mut self, line: &CallbackLine<'_>) -> Result<(), String> {
         line.check_names()?;
         let belief = line.belief()?;

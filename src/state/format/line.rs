@@ -244,7 +244,6 @@ impl CallRecord {
 }
 
 impl<'a> Text<'a> {
-    /// Borrows it.
     pub(in crate::state) const fn of(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
     }

@@ -26,7 +26,6 @@ struct Versioned {
     version: u64,
 }
 
-/// The whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {

@@ -29,7 +29,6 @@ use crate::model::Lineage;
 /// The format written here, and the newest that is read.
 const VERSION: u64 = 1;
 
-/// The first line.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {

@@ -9,11 +9,9 @@ use std::path::{Path, PathBuf};
 /// of any other name `n` they are `n.journal`, `n.lock` and `n.backup`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
-    /// The snapshot.
     pub state: PathBuf,
     /// What happened since the snapshot.
     pub journal: PathBuf,
-    /// Who may write.
     pub lock: PathBuf,
     /// The snapshot as it was before the last run.
     pub backup: PathBuf,
