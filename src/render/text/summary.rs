@@ -294,3 +294,41 @@ fn source(source: &AccountSource) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::model::{Handle, Scope};
+    use crate::plan::OrganizationPlan;
+    use crate::render::fixtures::*;
+
+    #[test]
+    fn several_replaces_and_accounts_are_estimated_side_by_side() {
+        let mut plan = plan(Vec::new());
+        for (account, count) in [("default", 200_usize), ("partner", 100)] {
+            let changes: Vec<Change> = (0..count)
+                .map(|n| replace("acme", &format!("https://{account}.example/{n}")))
+                .collect();
+            plan.summary.calls += 2 * count;
+            plan.organizations.push(OrganizationPlan {
+                handle: Handle::new(account),
+                scope: Arc::new(Scope {
+                    account: AccountName::new(account),
+                    ..(*scope(None)).clone()
+                }),
+                successor: None,
+                left: false,
+                suspended: false,
+                changes,
+            });
+        }
+        let calls = |style: &Style| estimate(&plan, style);
+        assert_snapshot!(calls(&plain()), @"600 calls, about 20 s at 20/s; 300 replaces with a gap of about 1 round trip each");
+        let unlimited = Style { rate: 0, ..plain() };
+        assert_snapshot!(calls(&unlimited), @"600 calls, without a rate limit; 300 replaces with a gap of about 1 round trip each");
+    }
+}

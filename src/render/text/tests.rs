@@ -472,29 +472,3 @@ fn colours_mark_symbols_and_headings_and_change_no_word() {
     stripped.push_str(rest);
     assert_eq!(stripped, text(&plan, &plain()));
 }
-
-#[test]
-fn several_replaces_and_accounts_are_estimated_side_by_side() {
-    let mut plan = plan(Vec::new());
-    for (account, count) in [("default", 200_usize), ("partner", 100)] {
-        let changes: Vec<Change> = (0..count)
-            .map(|n| replace("acme", &format!("https://{account}.example/{n}")))
-            .collect();
-        plan.summary.calls += 2 * count;
-        plan.organizations.push(crate::plan::OrganizationPlan {
-            handle: Handle::new(account),
-            scope: std::sync::Arc::new(crate::model::Scope {
-                account: crate::model::AccountName::new(account),
-                ..(*scope(None)).clone()
-            }),
-            successor: None,
-            left: false,
-            suspended: false,
-            changes,
-        });
-    }
-    let calls = |style: &Style| text(&plan, style).lines().nth_back(1).unwrap().to_owned();
-    assert_snapshot!(calls(&plain()), @"600 calls, about 20 s at 20/s; 300 replaces with a gap of about 1 round trip each.");
-    let unlimited = Style { rate: 0, ..plain() };
-    assert_snapshot!(calls(&unlimited), @"600 calls, without a rate limit; 300 replaces with a gap of about 1 round trip each.");
-}
