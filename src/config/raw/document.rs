@@ -174,7 +174,7 @@ record! {
         token: MaybeSecret<'t, Reference<'t>>,
         /// `false`: make no calls for this callback, as `suspend` does for an organization.
         enabled: Flag,
-        /// Never delete it for being removed from the file.
+        /// Never delete it because the file no longer declares it.
         protect: Flag,
         /// A note for readers of this file. It is not sent to eSign.
         description: Text<'t>,

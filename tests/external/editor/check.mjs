@@ -141,7 +141,7 @@ async function check() {
   const { uri, diagnostics } = open(`${ACME}protect: true\n`);
   await diagnostics;
   const hover = await ask("textDocument/hover", { textDocument: { uri }, position: { line: 8, character: 10 } });
-  expect("a key explains itself", JSON.stringify(hover ?? null).includes("missing from the file"), hover);
+  expect("a key explains itself", JSON.stringify(hover ?? null).includes("Never delete it"), hover);
 }
 
 // A server that does not answer must not keep the gate waiting.
