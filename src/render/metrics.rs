@@ -96,7 +96,7 @@ pub fn metrics_text(metrics: &Metrics) -> String {
     } = metrics;
     out.family(
         "info",
-        "The program that ran.",
+        "Version of the program.",
         &[(&[("version", version)], 1)],
     );
     out.one(
@@ -113,7 +113,7 @@ pub fn metrics_text(metrics: &Metrics) -> String {
     }
     out.one(
         "last_run_exit_code",
-        "What the last apply exited with.",
+        "Exit code of the last apply.",
         exit_code,
     );
     let seconds = format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000);
@@ -187,7 +187,7 @@ impl Writer {
         } = *tally;
         self.family(
             "last_run_changes",
-            "Callbacks by what became of them in the last apply.",
+            "Callbacks of the last apply, by outcome.",
             &[
                 (&[("outcome", "added")], added),
                 (&[("outcome", "changed")], changed),
@@ -199,13 +199,13 @@ impl Writer {
         );
         self.one(
             "last_run_healed",
-            "Callbacks that the last apply asserted again.",
+            "Callbacks that the last apply added again to heal them.",
             healed,
         );
         let drift = |kind| drifted.iter().filter(|(_, drift)| *drift == kind).count();
         self.family(
             "last_run_drift",
-            "Callbacks whose answers showed that eSign was not as recorded.",
+            "Callbacks that the last apply found not to be as recorded.",
             &[
                 (&[("kind", "was_gone")], drift(Drift::WasGone)),
                 (&[("kind", "never_confirmed")], drift(Drift::NeverConfirmed)),
@@ -229,7 +229,7 @@ impl Writer {
         } = holdings;
         self.family(
             "recorded",
-            "Recorded callbacks that may be present, by how well they are known.",
+            "Recorded callbacks that may be present, by evidence.",
             &[
                 (&[("evidence", "proven")], proven),
                 (&[("evidence", "assumed")], assumed),
@@ -239,7 +239,7 @@ impl Writer {
         if let Some(at) = oldest_proof {
             self.one(
                 "oldest_proof_timestamp_seconds",
-                "When the callback that was confirmed longest ago was confirmed.",
+                "When the callback with the oldest confirmation was confirmed.",
                 at.0,
             );
         }
@@ -327,13 +327,13 @@ mod tests {
         let text = metrics_text(&failed_early());
         assert_eq!((last_success(&text), last_environment(&text)), (None, None));
         insta::assert_snapshot!(text, @r#"
-        # HELP ess_callbacks_info The program that ran.
+        # HELP ess_callbacks_info Version of the program.
         # TYPE ess_callbacks_info gauge
         ess_callbacks_info{version="0.1.0"} 1
         # HELP ess_callbacks_last_run_timestamp_seconds When the last apply ended.
         # TYPE ess_callbacks_last_run_timestamp_seconds gauge
         ess_callbacks_last_run_timestamp_seconds 1795435200
-        # HELP ess_callbacks_last_run_exit_code What the last apply exited with.
+        # HELP ess_callbacks_last_run_exit_code Exit code of the last apply.
         # TYPE ess_callbacks_last_run_exit_code gauge
         ess_callbacks_last_run_exit_code 1
         # HELP ess_callbacks_last_run_duration_seconds How long the last apply took.

@@ -77,9 +77,9 @@ fn the_text_shows_what_is_recorded() {
       ~ 测试: handle = "测试公司" -> "测试" (1 callback)
       ~ 测试/https://hooks.other.example/cb: protect = false -> true
 
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
+    eSign can't be read back: changes made in its console do not show here. Nothing has been confirmed yet.
     Environment: production (ess.tencentcloudapi.com), account: default
     "#);
 }
@@ -111,7 +111,7 @@ fn on_a_narrow_terminal_no_value_is_broken() {
 fn the_comment_shows_what_is_recorded() {
     assert_snapshot!(plan_markdown(&recorded_only(), &subject(), &plain()), @r#"
     <!-- ess-callbacks plan callbacks.yaml -->
-    ### ess-callbacks, production: no calls, the record is brought up to date
+    ### ess-callbacks, production: no calls, only the record is updated
 
     Changes to the record, without a call:
 
@@ -123,9 +123,9 @@ fn the_comment_shows_what_is_recorded() {
     ```
 
     ```text
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
+    eSign can't be read back: changes made in its console do not show here. Nothing has been confirmed yet.
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
 

@@ -60,17 +60,17 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
             "see the error of its other callbacks, then run apply again",
         ),
         NotAttempted::AddsFailed => (
-            "an add of its organization is not done, and nothing is deleted before all adds are"
+            "an add of its organization did not succeed, and deletes begin only after all adds have"
                 .to_owned(),
-            "mend what is said about that add, then run apply again",
+            "fix the cause reported for that add, then run apply again",
         ),
         NotAttempted::Interrupted => (
             "the run was interrupted".to_owned(),
-            "run apply again to go on",
+            "run apply again to continue",
         ),
         NotAttempted::Fenced(until) if *until <= now => (
-            "an earlier call that got no answer could still arrive when its turn came".to_owned(),
-            "run apply again: nothing can arrive any more",
+            "an earlier call that got no answer could still arrive when this change was due".to_owned(),
+            "run apply again: that call can't arrive any more",
         ),
         NotAttempted::Fenced(until) => (
             format!(
@@ -78,18 +78,19 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
                 until.utc_date(),
                 until.clock_time()
             ),
-            "run apply again; it finishes by itself, not before then",
+            "run apply again; it can't finish before then",
         ),
         NotAttempted::FencedWithoutClock => (
-            "an earlier call that got no answer may still arrive, and eSign does not tell its clock, \
-             which says until when"
+            "an earlier call that got no answer may still arrive; until when is unknown, because eSign's answers \
+             have no usable `Date`"
                 .to_owned(),
-            "run apply without --no-wait: it waits for about 12 minutes by this machine's time and \
-             then finishes",
+            "run apply without --no-wait: it waits about 12 minutes by this machine's clock, then \
+             finishes",
         ),
         NotAttempted::JournalFailed => (
-            "the journal can't be written, and no call leaves without it".to_owned(),
-            "make room or mend the permissions beside the state, then run apply again",
+            "the journal can't be written, and no call is sent without it".to_owned(),
+            "free disk space or fix the permissions of the folder of the state, then run apply \
+             again",
         ),
     }
 }

@@ -74,7 +74,7 @@ pub fn tenths(number: f64) -> String {
 /// What will happen to a callback, after its address: `will be added`.
 pub(crate) const fn future(action: Action, calls: Calls) -> &'static str {
     match (action, calls) {
-        (Action::NoOp, _) => "stays as it is",
+        (Action::NoOp, _) => "is unchanged",
         (Action::Add, Calls::Replace) => "will be added, after a delete of what may be there",
         (Action::Add, _) => "will be added",
         (Action::Delete, _) => "will be deleted",
@@ -90,7 +90,7 @@ pub(crate) const fn future(action: Action, calls: Calls) -> &'static str {
 /// The verb after "plan to".
 pub(crate) const fn plan_to(action: Action) -> &'static str {
     match action {
-        Action::NoOp => "leave as it is",
+        Action::NoOp => "leave unchanged",
         Action::Add => "add",
         Action::Delete => "delete",
         Action::Replace => "replace",
@@ -131,16 +131,16 @@ pub(crate) const fn done(action: Action) -> &'static str {
 pub(crate) const fn drift(drift: Drift) -> &'static str {
     match drift {
         Drift::WasGone => {
-            "it was recorded as present, but eSign did not have it: somebody else deleted it, or these \
-             are another enterprise's credentials; its messages were lost meanwhile"
+            "it was recorded as present, but eSign did not have it: it was deleted outside ess-callbacks, or \
+             these credentials belong to another enterprise. Its messages in between were lost"
         }
         Drift::NeverConfirmed => {
-            "it was recorded as present, but eSign did not have it. No answer had ever confirmed that \
-             it was there, so perhaps it never was, and nobody got its messages"
+            "it was recorded as present, but eSign did not have it. No answer had confirmed it, so perhaps it \
+             was never there, and its messages were lost"
         }
         Drift::WasThere => {
-            "it was recorded as absent, but eSign had it already: somebody else added it, and it \
-             keeps the key and token they gave it (--replace ADDRESS sets yours)"
+            "it was recorded as absent, but eSign already had it: it was added outside ess-callbacks, and it \
+             keeps the key and token that were set there (--replace ADDRESS sets yours)"
         }
     }
 }

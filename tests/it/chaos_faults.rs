@@ -106,15 +106,15 @@ fn without_waiting_what_is_fenced_is_left_for_the_next_run() {
     assert_snapshot!(crate::support::redact(after_the_plan, &env.path("")), @"
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     acme/https://hooks.example/one: Replacing (delete, then add)...
-    acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+    acme/https://hooks.example/one: Unknown (replace): it is unknown whether the call arrived; the call stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
     ");
     assert_snapshot!(said.err(), @"
     Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
       acme/https://hooks.example/one (replace): unknown
           error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-          it means:   the call may have arrived and been carried out; nobody knows whether this replace took effect, so it stays open in the state
-          what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
+          it means:   the call may have arrived and been carried out; it is unknown whether this replace took effect, so it stays open in the state
+          what to do: run apply again: it sends the same call again. A call with the opposite effect waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` shows until when)
     ");
     assert_eq!(
         served.operations(ONE),

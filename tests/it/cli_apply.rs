@@ -59,7 +59,7 @@ fn plan_apply_and_plan_again_on_the_embedded_sandbox() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -223,7 +223,7 @@ fn the_number_of_deletes_must_be_right() {
     error: this plan deletes more than the guards allow and will not be applied
       acme: 2 of its 3 callbacks, more than 30 %
     These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 2
-    error: --allow-deletes does not fit this plan, which will not be applied
+    error: --allow-deletes does not match this plan, which will not be applied
       --allow-deletes 1, but the plan deletes 2
     The plan may have changed since the flag was written. Read it again; if the deletes are meant: --allow-deletes 2
     ");
@@ -278,7 +278,7 @@ fn a_protected_callback_stays_even_when_its_block_is_gone() {
     --- stderr
     error: this plan deletes what is protected and will not be applied
       acme/https://hooks.example/one
-    No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
+    No flag overrides this. To delete them, declare them with `protect: false`, apply that, then delete them.
     ");
     assert_eq!(served.urls().len(), 3);
 }
@@ -325,7 +325,7 @@ fn a_suspended_organization_is_left_alone() {
     exit 0
     No changes. Your configuration matches the recorded state.
     1 suspended.
-    1 organization is suspended, nothing is called for it: acme.
+    1 organization is suspended; no calls are made for it: acme.
     Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
     ");
     assert_eq!(served.log().len(), 0);

@@ -407,7 +407,7 @@ fn an_older_state_keeps_its_meaning() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
+    eSign can't be read back: changes made in its console do not show here. Nothing has been confirmed yet.
     1 unchanged, 1 unproven.
     Environment: test (ess.test.ess.tencent.cn)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

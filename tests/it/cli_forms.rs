@@ -118,7 +118,7 @@ fn an_error_replaces_the_comment() {
     error: the configuration has errors; nothing was done
     ```
 
-    What an earlier comment said here may no longer be true.
+    What this comment showed before may be out of date.
     ");
     // A failure of another kind as well: what was planned before says nothing any more.
     env.write("callbacks.yaml", two_organizations());
@@ -135,7 +135,7 @@ fn an_error_replaces_the_comment() {
       The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
     ```
 
-    What an earlier comment said here may no longer be true.
+    What this comment showed before may be out of date.
     ");
     // One page, also when the plan is there and can't be saved.
     let env = TestEnv::new(&two_organizations());

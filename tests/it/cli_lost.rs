@@ -53,13 +53,13 @@ fn a_heal_without_an_answer_is_unknown_and_leaves_nothing_open() {
     let (_, told) = said.split_once("adding again)...").unwrap();
     assert_snapshot!(redacted(told), @"
 
-    acme/https://hooks.example/one: Unknown (heal): nobody knows whether it arrived; it stays recorded as present: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+    acme/https://hooks.example/one: Unknown (heal): it is unknown whether the call arrived; the callback stays recorded as present: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
     Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
       acme/https://hooks.example/one (heal): unknown
           error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-          it means:   the call may have arrived and been carried out; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
-          what to do: run `apply --heal` again, which adds it once more
+          it means:   the call may have arrived and been carried out; the callback was recorded as present before this heal, and still is: it is there, unless it was deleted outside ess-callbacks
+          what to do: run `apply --heal` again, which adds it again
     ");
     assert_snapshot!(env.run(&["plan"]).brief(), @"
     exit 0
@@ -111,13 +111,13 @@ fn a_first_add_that_finds_it_there_says_that_the_secrets_may_differ() {
     let said = env.run(&elsewhere).exits(0);
     let (_, told) = said.stdout.split_once("Adding...\n").unwrap();
     assert_snapshot!(redacted(told), @"
-        acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]; it was there already, and its key and token may not be yours
-        Apply complete! Resources: 1 added, 0 changed, 0 destroyed.
+    acme/https://hooks.example/one: Added after [ELAPSED] [request id [UUID]]; it was already there, and its key and token may differ from yours
+    Apply complete! Resources: 1 added, 0 changed, 0 destroyed.
 
-        There already. eSign had 1 callback before the add:
-          acme/https://hooks.example/one
-        An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
-        ");
+    Already there. eSign had 1 callback before the add:
+      acme/https://hooks.example/one
+    An add does not change the key and token of a callback that is already there, so they may differ from yours. `apply --replace ADDRESS` sets yours.
+    ");
     let events = [&APPLY[..], &["--state", "third.json", "--json"]].concat();
     let said = env.run(&events).exits(0);
     let events = said.events();
@@ -142,14 +142,14 @@ fn what_was_only_imported_was_perhaps_never_there() {
     let said = env.run(&APPLY).exits(0);
     let (_, told) = said.stdout.split_once("Deleting...\n").unwrap();
     assert_snapshot!(redacted(told), @"
-        acme/https://hooks.example/one: Drift: it was recorded as present, but eSign did not have it. No answer had ever confirmed that it was there, so perhaps it never was, and nobody got its messages
-        acme/https://hooks.example/one: Deleted after [ELAPSED] [request id [UUID]]
-        Apply complete! Resources: 0 added, 0 changed, 1 destroyed.
+    acme/https://hooks.example/one: Drift: it was recorded as present, but eSign did not have it. No answer had confirmed it, so perhaps it was never there, and its messages were lost
+    acme/https://hooks.example/one: Deleted after [ELAPSED] [request id [UUID]]
+    Apply complete! Resources: 0 added, 0 changed, 1 destroyed.
 
-        Drift. eSign was not as recorded for 1 callback:
-          acme/https://hooks.example/one
-              it was recorded as present, but eSign did not have it. No answer had ever confirmed that it was there, so perhaps it never was, and nobody got its messages
-        ");
+    Drift. eSign was not as recorded for 1 callback:
+      acme/https://hooks.example/one
+          it was recorded as present, but eSign did not have it. No answer had confirmed it, so perhaps it was never there, and its messages were lost
+    ");
 }
 
 #[test]
@@ -203,13 +203,13 @@ fn a_lost_delete_says_until_when_it_may_arrive() {
     let said = told(&env.run(&replace).exits(4));
     let (_, told) = said.split_once("then add)...\n").unwrap();
     assert_snapshot!(redacted(told), @"
-    acme/https://hooks.example/one: Unknown (replace): nobody knows whether it arrived; it stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
+    acme/https://hooks.example/one: Unknown (replace): it is unknown whether the call arrived; the call stays open in the state: the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
     Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 unknown.
 
       acme/https://hooks.example/one (replace): unknown
           error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
-          it means:   the call may have arrived and been carried out; nobody knows whether this replace took effect, so it stays open in the state
-          what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
+          it means:   the call may have arrived and been carried out; it is unknown whether this replace took effect, so it stays open in the state
+          what to do: run apply again: it sends the same call again. A call with the opposite effect waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` shows until when)
     ");
     assert_snapshot!(env.run(&["state", "show", "acme/*"]), @r#"
     exit 0

@@ -42,7 +42,7 @@ fn an_account_with_a_new_name_loses_nothing() {
     --- stderr
     error: this plan may delete callbacks that another account still declares, and will not be applied
       acme: 2 callbacks would be deleted for the account `default`, and kept for `main`
-    If these accounts belong to one enterprise, the callbacks are the same at eSign, and deleting them for one account erases them for the other. After a change of name, write `formerly: OLD` under the new account. If the enterprises are different, write `expect_account_id` under both accounts. No flag lifts this.
+    If these accounts belong to one enterprise, the callbacks are the same at eSign, and deleting them for one account erases them for the other. After a change of name, write `formerly: OLD` under the new account. If the enterprises are different, write `expect_account_id` under both accounts. No flag overrides this.
     "#);
     assert_eq!(served.urls(), URLS);
 
@@ -51,14 +51,14 @@ fn an_account_with_a_new_name_loses_nothing() {
     exit 2
     --- stdout
       # acme has moved, without a call
-      # (2 recorded callbacks: at eSign nothing changes)
+      # (2 recorded callbacks; nothing changes at eSign)
       ~ organization {
           ~ account = "default" -> "main"
         }
 
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -71,8 +71,8 @@ fn an_account_with_a_new_name_loses_nothing() {
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).brief(), @"
     exit 0
       # acme has moved, without a call
-      # (2 recorded callbacks: at eSign nothing changes)
-    No calls. Only the record is brought up to date.
+      # (2 recorded callbacks; nothing changes at eSign)
+    No calls. Only the record is updated.
     2 unchanged, 2 unproven.
     Apply complete! Resources: 0 added, 0 changed, 0 destroyed.
     ");
@@ -134,7 +134,7 @@ fn an_organization_with_another_member_is_shown_with_both() {
 
     error: this plan deletes more than the guards allow and will not be applied
 
-      acme: its last callback in the scope that it had; none would be left
+      acme: its last callback in its previous scope; none would be left
 
     These callbacks are deleted because callbacks.yaml leaves them out, or their organization has another scope there. If that is meant, say how many: --allow-deletes 1
     "#);

@@ -144,7 +144,7 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
     Plan: 0 to add, 2 to change, 0 to destroy.
     2 calls, about 1 s at 20/s. 1 unchanged, 1 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
-    Healing adds again what somebody else may have deleted. It can't see whether it was, nor whether a key or token was changed.
+    Healing adds callbacks again, in case they were deleted outside ess-callbacks. It can't detect a deletion, nor a changed key or token.
     1 heal is left for a later run by --max-calls.
     "#);
     env.run(&["apply", "--auto-approve", "--heal"]).exits(0);
@@ -229,11 +229,11 @@ fn without_secrets_a_rotation_is_not_checked() {
     --- stdout
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     3 unchanged, 3 unproven, 3 not checked.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
-    Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
+    Not checked: the secrets were not read, so a missing, invalid or changed one is not detected. Adds and deletes are exact.
     ");
     env.write(
         "callbacks.yaml",
@@ -257,7 +257,7 @@ fn without_secrets_a_rotation_is_not_checked() {
     Plan: 1 to add, 0 to change, 0 to destroy.
     1 call, about 1 s at 20/s. 3 unchanged, 3 unproven, 3 not checked.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
-    Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
+    Not checked: the secrets were not read, so a missing, invalid or changed one is not detected. Adds and deletes are exact.
     "#);
     assert_snapshot!(env.run(&["plan", "--no-secrets", "--out", "plan.json"]), @"
         exit 64
@@ -310,9 +310,9 @@ fn a_change_of_the_record_alone_is_not_called_no_changes() {
     Changes to the record, without a call:
       ~ renamed: handle = "acme" -> "renamed" (3 callbacks)
 
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     3 unchanged, 3 unproven.
     Environment: test (sandbox at http://127.0.0.1:[PORT]/)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -321,7 +321,7 @@ fn a_change_of_the_record_alone_is_not_called_no_changes() {
     assert!(
         comment
             .stdout
-            .contains("test: no calls, the record is brought up to date\n"),
+            .contains("test: no calls, only the record is updated\n"),
         "{comment}"
     );
     env.run(&["apply", "--auto-approve"]).exits(0);
@@ -380,10 +380,10 @@ fn a_configuration_with_errors_gives_a_document_that_says_so() {
     // It is no plan, and says so to whoever takes it for one.
     env.write("plan.json", &said.stdout);
     assert_snapshot!(env.run(&["apply", "plan.json"]), @"
-        exit 7
-        --- stderr
-        error: the plan `plan.json` can't be applied: it holds no plan, because the configuration had errors when it was made. Mend them and make a new one with `plan --out`
-        ");
+    exit 7
+    --- stderr
+    error: the plan `plan.json` can't be applied: it holds no plan, because the configuration had errors when it was made. Fix them and make a new one with `plan --out`
+    ");
 
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     env.unset("KEY");

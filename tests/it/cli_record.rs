@@ -32,9 +32,9 @@ fn protection_that_is_taken_away_is_in_every_format() {
     Changes to the record, without a call:
       ~ acme/https://hooks.example/one: protect = true -> false
 
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -50,7 +50,7 @@ fn protection_that_is_taken_away_is_in_every_format() {
     let change = "acme/https://hooks.example/one: protect = true -> false";
     assert!(page.contains(&format!("\n! {change}\n")), "{page}");
     assert!(
-        page.contains("no calls, the record is brought up to date"),
+        page.contains("no calls, only the record is updated"),
         "{page}"
     );
 
@@ -92,9 +92,9 @@ fn a_saved_plan_shows_what_the_plan_showed() {
       ~ renamed: operator = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8" -> "yDw6yUUgyg3caowzUx4GOtherOperator" (2 callbacks)
       ~ renamed/https://hooks.example/one: protect = true -> false
 
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed [AGO].
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     2 unchanged, 2 unproven.
     Environment: test (sandbox)
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.

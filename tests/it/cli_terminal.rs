@@ -233,10 +233,9 @@ fn prose_is_wrapped_on_a_narrow_screen() {
     No changes. Your configuration matches
     the recorded state.
 
-    eSign can't be read back: what somebody
-    changed in its console would not show
-    here. The oldest was last confirmed just
-    now.
+    eSign can't be read back: changes made
+    in its console do not show here. The
+    oldest was last confirmed [AGO].
     1 unchanged, 1 unproven.
     Environment: test (sandbox at
       http://127.0.0.1:[PORT]/)

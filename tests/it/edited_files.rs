@@ -123,7 +123,7 @@ fn the_files_of_these_tests_are_good() {
         organization = the account's own
         operator     = "op"
         confirmed    = never
-        open call    = an add without an answer; it can't arrive any more since [TIME]
+        open call    = an add without an answer; it can't arrive any more (since [TIME])
     }
     "#);
 }
@@ -341,7 +341,7 @@ fn what_is_said_of_a_spoilt_plan() {
     assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @"
     exit 7
     --- stderr
-    error: the plan `plan.json` can't be applied: the plan was changed after it was written (edited, reformatted, or its line ends converted): its checksum does not fit. What was reviewed must be what is applied, so make a new one with `plan --out`
+    error: the plan `plan.json` can't be applied: the plan was changed after it was written (edited, reformatted, or its line ends converted): its checksum does not match. What is applied must be what was reviewed, so make a new one with `plan --out`
     ");
     env.write(PLAN, &plan[..200]);
     assert_snapshot!(env.run(&["--sandbox", "apply", PLAN]), @r#"

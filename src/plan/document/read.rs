@@ -44,20 +44,20 @@ pub enum DocumentError {
     },
     /// It says why there is no plan.
     #[error(
-        "it holds no plan, because the configuration had errors when it was made. Mend them and \
+        "it holds no plan, because the configuration had errors when it was made. Fix them and \
          make a new one with `plan --out`"
     )]
     Errored,
     /// It is not what was written.
     #[error(
         "the plan was changed after it was written (edited, reformatted, or its line ends \
-         converted): its checksum does not fit. What was reviewed must be what is applied, so make \
+         converted): its checksum does not match. What is applied must be what was reviewed, so make \
          a new one with `plan --out`"
     )]
     Changed,
     /// It was made to be looked at.
     #[error(
-        "it shows the URL of `{address}` with `***` in the place of a credential, as \
+        "it shows the URL of `{address}` with `***` in place of a credential, as \
          `plan --format json` prints it. `plan --out` saves a plan that can be applied"
     )]
     Masked {
@@ -206,7 +206,7 @@ fn organizations(
             .collect::<Result<Vec<_>, _>>()?;
         if own.len() != row.changes {
             return Err(format!(
-                "`{}` has {} changes and {} are there",
+                "`{}` has {} changes, but {} are listed",
                 row.organization,
                 row.changes,
                 own.len()
@@ -216,13 +216,13 @@ fn organizations(
         let mut urls = BTreeSet::new();
         for change in &own {
             if !urls.insert(&change.address.url) {
-                return Err(format!("`{}` stands there twice", change.address));
+                return Err(format!("`{}` is listed twice", change.address));
             }
         }
         let scope = Arc::new(Scope::from(row.scope));
         if !scopes.insert(Arc::clone(&scope)) {
             return Err(format!(
-                "`{}` is an organization that stands there twice",
+                "the organization `{}` is listed twice",
                 row.organization
             ));
         }
@@ -239,6 +239,6 @@ fn organizations(
     }
     match rest.len() {
         0 => Ok(organizations),
-        left => Err(format!("{left} changes belong to no organization")),
+        left => Err(format!("{left} changes have no organization")),
     }
 }

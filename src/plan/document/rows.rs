@@ -84,7 +84,7 @@ impl TryFrom<Vec<Word>> for Actions {
             [Word::Delete, Word::Add] => Action::Replace,
             [Word::Heal] => Action::Heal,
             [Word::Finish] => Action::Finish,
-            _ => return Err("these `actions` don't go together"),
+            _ => return Err("these `actions` can't be combined"),
         }))
     }
 }
@@ -113,7 +113,7 @@ impl TryFrom<Vec<Word>> for CallsRow {
             [Word::Add] => Calls::Add,
             [Word::Delete] => Calls::Delete,
             [Word::Delete, Word::Add] => Calls::Replace,
-            _ => return Err("these `calls` don't go together"),
+            _ => return Err("these `calls` can't be combined"),
         }))
     }
 }
@@ -183,7 +183,7 @@ impl ChangeRow {
         } = self;
         if handle != organization.organization || scope != organization.scope {
             return Err(format!(
-                "`{address}` stands among the changes of `{}`",
+                "`{address}` is listed among the changes of `{}`",
                 organization.organization
             ));
         }
@@ -306,7 +306,7 @@ impl BeforeRow {
         };
         let belief = Belief::try_from(parts).map_err(|contradiction| match contradiction {
             Contradiction::Parts => "a `before` contradicts itself",
-            Contradiction::Evidence => "a `before` has evidence that does not fit it",
+            Contradiction::Evidence => "a `before` has evidence that does not match it",
         })?;
         Ok(Before {
             belief,

@@ -250,11 +250,11 @@ fn contradictions_are_refused_even_under_a_fitting_checksum() {
     let mut twice = some_plan();
     let change = twice.organizations[0].changes[0].clone();
     twice.organizations[0].changes.push(change);
-    insta::assert_snapshot!(read_document(&written(&twice, &[])).unwrap_err(), @"the plan contradicts itself: `acme/https://a.example/cb` stands there twice. Make a new one with `plan --out`");
+    insta::assert_snapshot!(read_document(&written(&twice, &[])).unwrap_err(), @"the plan contradicts itself: `acme/https://a.example/cb` is listed twice. Make a new one with `plan --out`");
     let mut twice = some_plan();
     let organization = twice.organizations[0].clone();
     twice.organizations.push(organization);
-    insta::assert_snapshot!(read_document(&written(&twice, &[])).unwrap_err(), @"the plan contradicts itself: `acme` is an organization that stands there twice. Make a new one with `plan --out`");
+    insta::assert_snapshot!(read_document(&written(&twice, &[])).unwrap_err(), @"the plan contradicts itself: the organization `acme` is listed twice. Make a new one with `plan --out`");
     let unknown_field = resealed(&whole.replacen("\"serial\"", "\"cereal\"", 1));
     assert!(matches!(
         read_document(&unknown_field),

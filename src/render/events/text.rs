@@ -35,7 +35,7 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
             elapsed(*elapsed_ms),
             Clean(request_id),
             if *was_there {
-                "; it was there already, and its key and token may not be yours"
+                "; it was already there, and its key and token may differ from yours"
             } else {
                 ""
             }
@@ -55,13 +55,13 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
             action,
             error,
         } => format!(
-            "{}: {} ({action}): nobody knows whether it arrived; {}: {}",
+            "{}: {} ({action}): it is unknown whether the call arrived; {}: {}",
             strong(style, address),
             style.paint(Tone::Warning, "Unknown"),
             if *action == Action::Heal {
-                "it stays recorded as present"
+                "the callback stays recorded as present"
             } else {
-                "it stays open in the state"
+                "the call stays open in the state"
             },
             ErrorWords(error)
         ),
@@ -108,10 +108,9 @@ pub fn event_text(event: &Event, style: &Style) -> Option<String> {
 fn interrupted(in_flight: usize, style: &Style) -> String {
     let interrupted = style.paint(Tone::Warning, "Interrupted.");
     match in_flight {
-        0 => format!("{interrupted} No calls are in flight, and no new ones leave."),
+        0 => format!("{interrupted} No calls are in flight, and no new ones are sent."),
         some => format!(
-            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C once more to quit \
-             now: the journal keeps the rest.",
+            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C again to quit now: the journal keeps the rest.",
             counted(some, "call", "calls")
         ),
     }
@@ -119,8 +118,7 @@ fn interrupted(in_flight: usize, style: &Style) -> String {
 
 fn throttled(account: &AccountName, rate_per_minute: u32, style: &Style) -> String {
     format!(
-        "{} Account {}: eSign refuses calls for being too many; going on at {} calls/s for a \
-         while. Something else may be using the same credentials.",
+        "{} Account {}: eSign refuses calls for the rate limit; continuing at {} calls/s for a while. Something else may be using the same credentials.",
         style.paint(Tone::Warning, "Throttled."),
         Clean(account),
         tenths(f64::from(rate_per_minute) / 60.0)

@@ -128,7 +128,7 @@ pub fn error_markdown(error: &str, subject: &Subject) -> String {
     let left = page.block("text", error.lines(), kept, room);
     page.left_out(left, 0, "lines");
     page.text
-        .push_str("What an earlier comment said here may no longer be true.\n");
+        .push_str("What this comment showed before may be out of date.\n");
     page.text
 }
 
@@ -181,7 +181,7 @@ fn diff_text(change: &Change, context: Context<'_>, style: &Style) -> String {
 /// What the plan does, in a few words.
 fn heading(plan: &Plan) -> String {
     if plan.is_empty() && plan.records_something() {
-        "no calls, the record is brought up to date".to_owned()
+        "no calls, only the record is updated".to_owned()
     } else if plan.is_empty() {
         "no changes".to_owned()
     } else {

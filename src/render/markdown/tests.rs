@@ -102,7 +102,7 @@ fn no_changes_still_says_what_that_is_worth() {
     ```text
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
+    eSign can't be read back: changes made in its console do not show here. Nothing has been confirmed yet.
     14 unchanged.
     Environment: production (ess.tencentcloudapi.com), account: default
     ```
@@ -403,7 +403,7 @@ fn an_error_takes_the_place_of_the_comment() {
     error: `x`
     ```
 
-    What an earlier comment said here may no longer be true.
+    What this comment showed before may be out of date.
     ");
     // One block, though the error holds a fence.
     let blocks = structure(&page);

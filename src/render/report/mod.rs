@@ -204,9 +204,9 @@ fn how_text(
             row("it means:", &Clean(&error.meaning).to_string())?;
             if action == Action::Replace {
                 row(
-                    "beware:",
-                    "a replace deletes first. If it was the add that failed, the callback is gone \
-                     and its messages are lost until an apply adds it",
+                    "warning:",
+                    "a replace deletes first. If the add failed, the callback is missing, and its \
+                     messages are lost until an apply adds it",
                 )?;
             }
             row("what to do:", &Clean(&error.advice).to_string())
@@ -217,11 +217,11 @@ fn how_text(
             row(
                 "what to do:",
                 if action == Action::Heal {
-                    "run `apply --heal` again, which adds it once more"
+                    "run `apply --heal` again, which adds it again"
                 } else {
-                    "run apply again: it sends the same call again, and where the opposite is \
-                     wanted it waits until the lost one can't arrive any more, at most about 6 \
-                     minutes after it was sent (`state show` says until when)"
+                    "run apply again: it sends the same call again. A call with the opposite effect \
+                     waits until the lost one can't arrive any more, at most about 6 minutes after \
+                     it was sent (`state show` shows until when)"
                 },
             )
         }
@@ -237,12 +237,12 @@ fn unknown_means(error: &ApiError, action: Action) -> String {
     let meaning = Clean(&error.meaning);
     if action == Action::Heal {
         format!(
-            "{meaning}; before this heal the callback was recorded as present, and it still is: it \
-             is there, unless somebody else deleted it"
+            "{meaning}; the callback was recorded as present before this heal, and still is: it is \
+             there, unless it was deleted outside ess-callbacks"
         )
     } else {
         format!(
-            "{meaning}; nobody knows whether this {action} took effect, so it stays open in the state"
+            "{meaning}; it is unknown whether this {action} took effect, so it stays open in the state"
         )
     }
 }
@@ -258,14 +258,14 @@ fn there_already_text(
     writeln!(
         out,
         "\n{} eSign had {} before the add:",
-        style.paint(Tone::Warning, "There already."),
+        style.paint(Tone::Warning, "Already there."),
         counted(were_there.len(), "callback", "callbacks")
     )?;
     for address in were_there {
         writeln!(out, "  {}", style.paint(Tone::Strong, Clean(address)))?;
     }
-    let text = "An add leaves the key and token of what is there as they are, so they may not be yours. \
-                `apply --replace ADDRESS` sets yours.";
+    let text = "An add does not change the key and token of a callback that is already there, so they may differ \
+                from yours. `apply --replace ADDRESS` sets yours.";
     write_wrapped(out, ("", ""), text, style.width)
 }
 
@@ -294,15 +294,14 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(error) = &report.journal_error {
         remarks.push(format!(
-            "The journal could not be written, so no further call was made: {}. Every call that was made \
-             is in it. Mend the cause and run apply again.",
+            "The journal could not be written, so no further call was made: {}. Every call that was made is in it. Fix the cause and run apply again.",
             Clean(error)
         ));
     }
     if report.interrupted {
         remarks.push(
             "Interrupted: no further calls were made, and the state holds every outcome so far. \
-             Run apply again to go on."
+             Run apply again to continue."
                 .to_owned(),
         );
     }
@@ -310,14 +309,14 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
         let latest = report.unfinished.iter().filter_map(fenced_until).max();
         remarks.push(match latest {
             Some(until) if until <= now => {
-                "Run apply again now: what waited for a lost call finishes by itself.".to_owned()
+                "Run apply again now: no lost call can arrive any more.".to_owned()
             }
             Some(until) => format!(
-                "Run apply again after {} {} UTC: what waits for a lost call finishes by itself then.",
+                "Run apply again after {} {} UTC: until then a lost call may still arrive.",
                 until.utc_date(),
                 until.clock_time()
             ),
-            None => "Run apply again without --no-wait: what waits for a lost call finishes by itself then."
+            None => "Run apply again without --no-wait: it waits until no lost call can arrive any more."
                 .to_owned(),
         });
     }

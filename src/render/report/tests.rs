@@ -89,21 +89,21 @@ fn what_is_not_done_says_why_and_what_to_do() {
       acme/https://hooks.acme.example/1 (replace): failed
           error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
           it means:   the operator may not change callbacks
-          beware:     a replace deletes first. If it was the add that failed, the callback is gone and its messages are lost until an apply adds it
+          warning:    a replace deletes first. If the add failed, the callback is missing, and its messages are lost until an apply adds it
           what to do: give the employee the role of an application administrator, or name another `operator`
 
       acme/https://hooks.acme.example/2 (add): unknown
           error:      no answer within 40 s
-          it means:   the connection was lost after the call was sent; nobody knows whether this add took effect, so it stays open in the state
-          what to do: run apply again: it sends the same call again, and where the opposite is wanted it waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` says until when)
+          it means:   the connection was lost after the call was sent; it is unknown whether this add took effect, so it stays open in the state
+          what to do: run apply again: it sends the same call again. A call with the opposite effect waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` shows until when)
 
       acme/https://hooks.acme.example/3 (delete): not attempted
-          why:        an add of its organization is not done, and nothing is deleted before all adds are
-          what to do: mend what is said about that add, then run apply again
+          why:        an add of its organization did not succeed, and deletes begin only after all adds have
+          what to do: fix the cause reported for that add, then run apply again
 
       acme/https://hooks.acme.example/4 (delete): not attempted
           why:        an earlier call that got no answer may still arrive until 2026-11-23 12:03:04 UTC
-          what to do: run apply again; it finishes by itself, not before then
+          what to do: run apply again; it can't finish before then
 
       acme/https://hooks.acme.example/5 (delete): not attempted
           why:        the credentials of account default were refused
@@ -115,30 +115,30 @@ fn what_is_not_done_says_why_and_what_to_do() {
 
       acme/https://hooks.acme.example/7 (delete): not attempted
           why:        the run was interrupted
-          what to do: run apply again to go on
+          what to do: run apply again to continue
 
       acme/https://hooks.acme.example/8 (delete): not attempted
-          why:        the journal can't be written, and no call leaves without it
-          what to do: make room or mend the permissions beside the state, then run apply again
+          why:        the journal can't be written, and no call is sent without it
+          what to do: free disk space or fix the permissions of the folder of the state, then run apply again
 
       acme/https://hooks.acme.example/9 (heal): unknown
           error:      no answer within 40 s
-          it means:   the connection was lost after the call was sent; before this heal the callback was recorded as present, and it still is: it is there, unless somebody else deleted it
-          what to do: run `apply --heal` again, which adds it once more
+          it means:   the connection was lost after the call was sent; the callback was recorded as present before this heal, and still is: it is there, unless it was deleted outside ess-callbacks
+          what to do: run `apply --heal` again, which adds it again
 
     Drift. eSign was not as recorded for 2 callbacks:
       acme/https://gone.example/cb
-          it was recorded as present, but eSign did not have it: somebody else deleted it, or these are another enterprise's credentials; its messages were lost meanwhile
+          it was recorded as present, but eSign did not have it: it was deleted outside ess-callbacks, or these credentials belong to another enterprise. Its messages in between were lost
       acme/https://there.example/cb
-          it was recorded as absent, but eSign had it already: somebody else added it, and it keeps the key and token they gave it (--replace ADDRESS sets yours)
+          it was recorded as absent, but eSign already had it: it was added outside ess-callbacks, and it keeps the key and token that were set there (--replace ADDRESS sets yours)
 
-    There already. eSign had 1 callback before the add:
+    Already there. eSign had 1 callback before the add:
       acme/https://first.example/cb
-    An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
+    An add does not change the key and token of a callback that is already there, so they may differ from yours. `apply --replace ADDRESS` sets yours.
 
-    Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
+    Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to continue.
 
-    Run apply again after 2026-11-23 12:03:04 UTC: what waits for a lost call finishes by itself then.
+    Run apply again after 2026-11-23 12:03:04 UTC: until then a lost call may still arrive.
 
     1 of 4 calls was refused for the rate limit.
     ");
@@ -170,45 +170,45 @@ fn what_many_were_left_out_for_is_told_once() {
         report.unfinished.extend(left_out);
     }
     assert_snapshot!(text(&report, &plain()), @"
-        Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
+    Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
 
-          acme/https://hooks.acme.example/1 (replace): failed
-              error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
-              it means:   the operator may not change callbacks
-              beware:     a replace deletes first. If it was the add that failed, the callback is gone and its messages are lost until an apply adds it
-              what to do: give the employee the role of an application administrator, or name another `operator`
+      acme/https://hooks.acme.example/1 (replace): failed
+          error:      OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]
+          it means:   the operator may not change callbacks
+          warning:    a replace deletes first. If the add failed, the callback is missing, and its messages are lost until an apply adds it
+          what to do: give the employee the role of an application administrator, or name another `operator`
 
-          1919 changes: not attempted
-              which:      acme/https://hooks.acme.example/10, acme/https://hooks.acme.example/11, acme/https://hooks.acme.example/12 and 1916 more, which `plan` shows
-              why:        the run was interrupted
-              what to do: run apply again to go on
+      1919 changes: not attempted
+          which:      acme/https://hooks.acme.example/10, acme/https://hooks.acme.example/11, acme/https://hooks.acme.example/12 and 1916 more, which `plan` shows
+          why:        the run was interrupted
+          what to do: run apply again to continue
 
-          acme/https://hooks.acme.example/20 (delete): not attempted
-              why:        an add of its organization is not done, and nothing is deleted before all adds are
-              what to do: mend what is said about that add, then run apply again
+      acme/https://hooks.acme.example/20 (delete): not attempted
+          why:        an add of its organization did not succeed, and deletes begin only after all adds have
+          what to do: fix the cause reported for that add, then run apply again
 
-          acme/https://hooks.acme.example/21 (delete): not attempted
-              why:        an add of its organization is not done, and nothing is deleted before all adds are
-              what to do: mend what is said about that add, then run apply again
+      acme/https://hooks.acme.example/21 (delete): not attempted
+          why:        an add of its organization did not succeed, and deletes begin only after all adds have
+          what to do: fix the cause reported for that add, then run apply again
 
-          acme/https://hooks.acme.example/22 (delete): not attempted
-              why:        an add of its organization is not done, and nothing is deleted before all adds are
-              what to do: mend what is said about that add, then run apply again
+      acme/https://hooks.acme.example/22 (delete): not attempted
+          why:        an add of its organization did not succeed, and deletes begin only after all adds have
+          what to do: fix the cause reported for that add, then run apply again
 
-          acme/https://hooks.acme.example/23 (delete): not attempted
-              why:        an add of its organization is not done, and nothing is deleted before all adds are
-              what to do: mend what is said about that add, then run apply again
+      acme/https://hooks.acme.example/23 (delete): not attempted
+          why:        an add of its organization did not succeed, and deletes begin only after all adds have
+          what to do: fix the cause reported for that add, then run apply again
 
-          acme/https://hooks.acme.example/24 (delete): not attempted
-              why:        an add of its organization is not done, and nothing is deleted before all adds are
-              what to do: mend what is said about that add, then run apply again
+      acme/https://hooks.acme.example/24 (delete): not attempted
+          why:        an add of its organization did not succeed, and deletes begin only after all adds have
+          what to do: fix the cause reported for that add, then run apply again
 
-        There already. eSign had 1 callback before the add:
-          acme/https://first.example/cb
-        An add leaves the key and token of what is there as they are, so they may not be yours. `apply --replace ADDRESS` sets yours.
+    Already there. eSign had 1 callback before the add:
+      acme/https://first.example/cb
+    An add does not change the key and token of a callback that is already there, so they may differ from yours. `apply --replace ADDRESS` sets yours.
 
-        Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to go on.
-        ");
+    Interrupted: no further calls were made, and the state holds every outcome so far. Run apply again to continue.
+    ");
 }
 
 #[test]
@@ -230,27 +230,26 @@ fn narrow_terminals_keep_the_columns() {
                       s1775c-0001]
           it means:   the operator may not change
                       callbacks
-          beware:     a replace deletes first. If it
-                      was the add that failed, the
-                      callback is gone and its
-                      messages are lost until an apply
-                      adds it
+          warning:    a replace deletes first. If the
+                      add failed, the callback is
+                      missing, and its messages are
+                      lost until an apply adds it
           what to do: give the employee the role of an
                       application administrator, or
                       name another `operator`
 
-    There already. eSign had 1 callback before the add:
+    Already there. eSign had 1 callback before the add:
       acme/https://first.example/cb
-    An add leaves the key and token of what is there
-    as they are, so they may not be yours. `apply
-    --replace ADDRESS` sets yours.
+    An add does not change the key and token of a
+    callback that is already there, so they may differ
+    from yours. `apply --replace ADDRESS` sets yours.
 
     Interrupted: no further calls were made, and the
     state holds every outcome so far. Run apply again
-    to go on.
+    to continue.
 
-    Run apply again without --no-wait: what waits for
-    a lost call finishes by itself then.
+    Run apply again without --no-wait: it waits until
+    no lost call can arrive any more.
 
     1 of 4 calls was refused for the rate limit.
     ");

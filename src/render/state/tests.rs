@@ -105,7 +105,7 @@ fn the_whole_state_as_text() {
         app_id       = "app-1"
         operator     = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
         confirmed    = never
-        open call    = an add on its way; it can't arrive any more since 2026-11-23T11:58:55Z
+        open call    = an add on its way; it can't arrive any more (since 2026-11-23T11:58:55Z)
         open call    = a delete without an answer; it may still arrive until 2026-11-23T12:03:34Z
     }
 

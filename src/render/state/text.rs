@@ -193,8 +193,8 @@ fn open_call(
     let dead_at = call.dead_at();
     let arrival = match call.may_arrive_until(style.now) {
         Some(until) => format!("it may still arrive until {until}"),
-        None if dead_at <= style.now => format!("it can't arrive any more since {dead_at}"),
-        None => "it can't arrive any more: a clock that was far off signed it".to_owned(),
+        None if dead_at <= style.now => format!("it can't arrive any more (since {dead_at})"),
+        None => "it can't arrive any more: it was signed by a clock that was far off".to_owned(),
     };
     let word = match call.write {
         Write::Add(_) => "an add",

@@ -51,7 +51,7 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
             row: too_many,
         },
         Refusal {
-            title: "--allow-deletes does not fit this plan, which will not be applied",
+            title: "--allow-deletes does not match this plan, which will not be applied",
             remedy: format!(
                 "The plan may have changed since the flag was written. Read it again; if the \
                  deletes are meant: --allow-deletes {deletes}"
@@ -64,14 +64,14 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
             remedy: "If these accounts belong to one enterprise, the callbacks are the same at eSign, \
                      and deleting them for one account erases them for the other. After a change of \
                      name, write `formerly: OLD` under the new account. If the enterprises are \
-                     different, write `expect_account_id` under both accounts. No flag lifts this."
+                     different, write `expect_account_id` under both accounts. No flag overrides this."
                 .to_owned(),
             row: perhaps_shared,
         },
         Refusal {
             title: "this plan deletes what is protected and will not be applied",
-            remedy: "No flag lifts this. If they are to go, declare them with `protect: false`, \
-                     apply that, and delete them after."
+            remedy: "No flag overrides this. To delete them, declare them with `protect: false`, apply \
+                     that, then delete them."
                 .to_owned(),
             row: protected,
         },
@@ -129,7 +129,7 @@ fn former(plan: &Plan, handle: &Handle) -> &'static str {
         organization.handle == *handle && organization.successor.is_some()
     };
     if plan.organizations.iter().any(moved) {
-        " in the scope that it had"
+        " in its previous scope"
     } else {
         ""
     }

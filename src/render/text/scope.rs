@@ -94,7 +94,7 @@ pub(crate) fn move_text(item: &Move, style: &Style, out: &mut dyn fmt::Write) ->
     writeln!(out, "{}", style.paint(Tone::Strong, heading))?;
     writeln!(
         out,
-        "  # ({}: at eSign nothing changes)",
+        "  # ({}; nothing changes at eSign)",
         counted(*callbacks, "recorded callback", "recorded callbacks")
     )?;
     let mark = || style.paint(Tone::Change, "~");

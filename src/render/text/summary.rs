@@ -53,7 +53,7 @@ pub(in crate::render) fn no_changes(
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
     let (headline, rest) = if plan.records_something() {
-        ("No calls.", "Only the record is brought up to date.")
+        ("No calls.", "Only the record is updated.")
     } else {
         (
             "No changes.",
@@ -66,9 +66,8 @@ pub(in crate::render) fn no_changes(
         Some(at) => format!("The oldest was last confirmed {}.", ago(style.now, at)),
         None => "Nothing has been confirmed yet.".to_owned(),
     };
-    let text = format!(
-        "eSign can't be read back: what somebody changed in its console would not show here. {proof}"
-    );
+    let text =
+        format!("eSign can't be read back: changes made in its console do not show here. {proof}");
     write_wrapped(out, ("", ""), &text, style.width)?;
     if let Some(kept) = unchanged(plan) {
         write_wrapped(out, ("", ""), &kept, style.width)?;
@@ -178,7 +177,8 @@ fn unproven(plan: &Plan) -> Option<String> {
 
 fn unknown(plan: &Plan) -> Option<String> {
     (plan.is_empty() && plan.summary.unknown > 0).then(|| {
-        "Unknown: the outcome of a call was lost, so the callback may be there or not.".to_owned()
+        "Unknown: the outcome of a call was lost, so the callback may or may not be there."
+            .to_owned()
     })
 }
 
@@ -190,8 +190,8 @@ fn not_checked(plan: &Plan) -> Option<String> {
         })
     };
     (plan.summary.not_checked > 0 || plan.changes().any(unread)).then(|| {
-        "Not checked: the secrets were not read, so one that is missing, wrong or changed would \
-         not show. Adds and deletes are exact."
+        "Not checked: the secrets were not read, so a missing, invalid or changed one is not detected. \
+         Adds and deletes are exact."
             .to_owned()
     })
 }
@@ -212,7 +212,7 @@ fn suspended(plan: &Plan) -> Option<String> {
     };
     (count > 0).then(|| {
         format!(
-            "{} suspended, nothing is called for {}: {}{others}.",
+            "{} suspended; no calls are made for {}: {}{others}.",
             counted(count, "organization is", "organizations are"),
             plural(count, "it", "them"),
             named.join(", "),
@@ -224,7 +224,7 @@ fn disabled(plan: &Plan) -> Option<String> {
     let count = plan.summary.disabled;
     (count > 0).then(|| {
         format!(
-            "{} `enabled: false`, nothing is called for {}.",
+            "{} `enabled: false`; no calls are made for {}.",
             counted(count, "callback has", "callbacks have"),
             plural(count, "it", "them"),
         )
@@ -233,8 +233,8 @@ fn disabled(plan: &Plan) -> Option<String> {
 
 fn heals(plan: &Plan) -> Option<String> {
     (plan.summary.heal > 0).then(|| {
-        "Healing adds again what somebody else may have deleted. It can't see whether it \
-         was, nor whether a key or token was changed."
+        "Healing adds callbacks again, in case they were deleted outside ess-callbacks. It can't detect a \
+         deletion, nor a changed key or token."
             .to_owned()
     })
 }
@@ -269,7 +269,7 @@ fn sources(plan: &Plan) -> Option<String> {
         .iter()
         .map(|change| {
             format!(
-                "Account `{}` now takes its credentials from {}, its last calls were made with {}.",
+                "Account `{}` now takes its credentials from {}; its last calls were made with {}.",
                 Clean(&change.account),
                 source(&change.after),
                 source(&change.before)

@@ -115,7 +115,7 @@ fn the_legend_explains_healing_and_finishing() {
     Plan: 0 to add, 2 to change, 0 to destroy.
     2 calls, about 1 s at 20/s.
     Environment: production (ess.tencentcloudapi.com), account: default
-    Healing adds again what somebody else may have deleted. It can't see whether it was, nor whether a key or token was changed.
+    Healing adds callbacks again, in case they were deleted outside ess-callbacks. It can't detect a deletion, nor a changed key or token.
     "#);
 }
 
@@ -281,7 +281,7 @@ fn no_changes_says_what_that_is_worth() {
     assert_snapshot!(text(&plan, &plain()), @"
     No changes. Your configuration matches the recorded state.
 
-    eSign can't be read back: what somebody changed in its console would not show here. The oldest was last confirmed 3 days ago.
+    eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed 3 days ago.
     14 unchanged, 3 unproven.
     Environment: production (ess.tencentcloudapi.com), account: default
     Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one.
@@ -322,14 +322,14 @@ fn no_changes_tells_what_was_left_out() {
     Changes to the record, without a call:
       ~ b/https://a.example/cb: protect = false -> true
 
-    No calls. Only the record is brought up to date.
+    No calls. Only the record is updated.
 
-    eSign can't be read back: what somebody changed in its console would not show here. Nothing has been confirmed yet.
+    eSign can't be read back: changes made in its console do not show here. Nothing has been confirmed yet.
     9 unchanged, 1 unknown, 4 not checked, 2 suspended.
     Environment: production (ess.tencentcloudapi.com), account: default
-    Unknown: the outcome of a call was lost, so the callback may be there or not.
-    Not checked: the secrets were not read, so one that is missing, wrong or changed would not show. Adds and deletes are exact.
-    6 organizations are suspended, nothing is called for them: b, c, d, e, f and 1 more.
+    Unknown: the outcome of a call was lost, so the callback may or may not be there.
+    Not checked: the secrets were not read, so a missing, invalid or changed one is not detected. Adds and deletes are exact.
+    6 organizations are suspended; no calls are made for them: b, c, d, e, f and 1 more.
     1 heal is left for a later run by --max-calls.
     1 recorded callback will be forgotten: absent, and not declared.
     ");
@@ -373,7 +373,7 @@ fn guards_name_what_tripped_and_what_to_write() {
 
       acme/https://a.example/cb
 
-    No flag lifts this. If they are to go, declare them with `protect: false`, apply that, and delete them after.
+    No flag overrides this. To delete them, declare them with `protect: false`, apply that, then delete them.
     ");
 }
 
@@ -389,7 +389,7 @@ fn a_wrong_allowance_is_refused_with_the_right_number() {
     guards_text(&plan, &plain(), &mut shown).unwrap();
     assert_snapshot!(shown, @"
 
-    error: --allow-deletes does not fit this plan, which will not be applied
+    error: --allow-deletes does not match this plan, which will not be applied
 
       --allow-deletes 12, but the plan deletes 13
 
