@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Fingerprints, Write};
 
-/// `add` or `delete`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum WriteWord {

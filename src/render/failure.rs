@@ -11,9 +11,6 @@ use super::wrap::write_wrapped;
 use crate::model::Timestamp;
 
 /// Writes `error: …` and, below it, what to do next.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn error_text(
     message: &str,
     advice: Option<&str>,
@@ -29,7 +26,7 @@ pub fn error_text(
     Ok(())
 }
 
-/// The same as one JSON line, with the exit code.
+/// Like [`error_text`], as one JSON line with the exit code.
 pub fn error_json(message: &str, advice: Option<&str>, exit_code: u8, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -59,7 +56,7 @@ pub fn error_json(message: &str, advice: Option<&str>, exit_code: u8, at: Timest
     )
 }
 
-/// A command line that was not understood, as clap words it, as one event.
+/// clap's message about an invalid command line, as one event.
 pub fn usage_json(text: &str, exit_code: u8, at: Timestamp) -> String {
     let (message, rest) = text.split_once('\n').unwrap_or((text, ""));
     let message = message.strip_prefix("error: ").unwrap_or(message);
@@ -77,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_what_to_do_and_hides_no_control_characters() {
+    fn an_error_says_what_to_do_and_escapes_control_characters() {
         let mut text = String::new();
         let style = Style::plain(Timestamp(0));
         error_text(

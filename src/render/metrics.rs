@@ -10,13 +10,11 @@ const LAST_SUCCESS: &str = "ess_callbacks_last_success_timestamp_seconds";
 /// What is told of an apply. What is not known is left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
-    /// The program's version.
     pub version: &'static str,
     /// When it ended.
     pub at: Timestamp,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
-    /// What it exited with.
     pub exit_code: u8,
     /// The end of the last run that exited with 0, this one or an earlier one.
     pub last_success: Option<Timestamp>,
@@ -24,7 +22,6 @@ pub struct Metrics {
     pub environment: Option<Environment>,
     /// What became of the plan; `None` when it did not get that far.
     pub report: Option<Report>,
-    /// How many callbacks were healed.
     pub healed: usize,
     /// What is recorded now.
     pub recorded: Option<Holdings>,
@@ -77,7 +74,6 @@ pub fn last_environment(text: &str) -> Option<Environment> {
     all.find(|environment| text.contains(&format!("environment=\"{environment}\"")))
 }
 
-/// The whole file.
 pub fn metrics_text(metrics: &Metrics) -> String {
     let mut out = Writer {
         text: String::new(),

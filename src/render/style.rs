@@ -1,4 +1,4 @@
-//! How text is to look: everything about the terminal and the moment that rendering may know.
+//! The style of text: all that rendering depends on besides its value.
 
 use std::fmt::{self, Display};
 
@@ -6,16 +6,15 @@ use anstyle::{AnsiColor, Effects};
 
 use crate::model::Timestamp;
 
-/// Colour, width and the moment. Decided by whoever knows the terminal and the clock.
+/// Colour, width and the current time. `cli` sets them, from the terminal and the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// Whether to colour.
     pub colour: bool,
-    /// Columns after which prose is wrapped; 0: never (the output is no terminal).
+    /// Columns after which prose is wrapped; 0 is never, for output that is not a terminal.
     pub width: usize,
-    /// The current time: ages and waits are told relative to it.
+    /// The current time, to which ages and waits are relative.
     pub now: Timestamp,
-    /// Calls a second and account, for estimates; 0: no limit.
+    /// Calls per second and account, for estimates; 0 is no limit.
     pub rate: u32,
 }
 
@@ -30,7 +29,7 @@ impl Style {
         }
     }
 
-    /// Shows `text` in the colour of `tone`, if colours are wanted.
+    /// `text` in the colour of `tone`, if colour is on.
     pub const fn paint<T: Display>(&self, tone: Tone, text: T) -> Painted<T> {
         Painted {
             style: if self.colour {
@@ -43,26 +42,22 @@ impl Style {
     }
 }
 
-/// What a piece of text is, as far as colour is concerned.
+/// What a piece of text means, which determines its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
-    /// Nothing of the kind.
     Plain,
-    /// A heading.
     Strong,
-    /// Something that comes.
+    /// Something that will exist.
     Add,
-    /// Something that goes.
+    /// Something that will be removed.
     Delete,
-    /// Something that becomes something else.
+    /// Something that changes.
     Change,
-    /// Something asserted again.
+    /// Something that is added again.
     Heal,
-    /// Something open that is settled.
+    /// An open call that is settled.
     Finish,
-    /// An error.
     Error,
-    /// A warning.
     Warning,
     /// Less important than the rest.
     Faint,
@@ -84,7 +79,6 @@ impl Tone {
     }
 }
 
-/// Text in a colour.
 #[derive(Clone, Copy, Debug)]
 pub struct Painted<T> {
     style: anstyle::Style,

@@ -1,11 +1,11 @@
-//! Why something is not done, in words that events and the report share.
+//! Why a change was not made, in words that events and the report share.
 
 use std::fmt::{self, Display};
 
 use super::escape::Clean;
 use crate::model::{ApiError, NotAttempted, Timestamp};
 
-/// Shows an error in eSign's words: code, message and request id.
+/// An error as eSign sent it: code, message and request id.
 #[derive(Clone, Copy)]
 pub(super) struct ErrorWords<'a>(pub(super) &'a ApiError);
 
@@ -31,7 +31,7 @@ impl Display for ErrorWords<'_> {
 
 /// Why a change was left out, and what to do, as one sentence each.
 ///
-/// A moment that is over at `now` is not named.
+/// A time that is past at `now` is not named.
 pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'static str) {
     match why {
         NotAttempted::AccountStopped(account) => (

@@ -1,4 +1,4 @@
-//! The one place for wording that several texts share: numbers, times and the verbs of actions.
+//! Wording that several texts share: numbers, times and the verbs of actions.
 
 use crate::model::{Action, Calls, Drift, Timestamp};
 
@@ -12,12 +12,12 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", plural(count, one, many))
 }
 
-/// How long ago `then` is: `3 days ago`, `1 minute ago`, as people say it: a day and a half
-/// is `36 hours`. Less than two seconds is `just now`.
+/// How long ago `then` is, in one unit: `3 days ago`, `1 minute ago`. Up to two days it is in hours; less than two
+/// seconds is `just now`.
 pub fn ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.seconds_since(then);
     let (count, one, many) = match seconds {
-        // A clock that was set back makes the past look like the future; it is not worth a word.
+        // Negative after a clock was set back.
         ..2 => return "just now".to_owned(),
         2..60 => (seconds, "second", "seconds"),
         60..3_600 => (seconds / 60, "minute", "minutes"),
@@ -115,7 +115,6 @@ pub(crate) const fn doing(action: Action, calls: Calls) -> &'static str {
     }
 }
 
-/// What has happened: `Added`.
 pub(crate) const fn done(action: Action) -> &'static str {
     match action {
         Action::NoOp => "Left",
@@ -127,7 +126,6 @@ pub(crate) const fn done(action: Action) -> &'static str {
     }
 }
 
-/// What a drift means.
 pub(crate) const fn drift(drift: Drift) -> &'static str {
     match drift {
         Drift::WasGone => {
@@ -162,7 +160,7 @@ mod tests {
     #[case(7_200, "2 hours ago")]
     #[case(172_799, "47 hours ago")]
     #[case(3 * 86_400 + 5, "3 days ago")]
-    fn ages_as_people_say_them(#[case] age: i64, #[case] text: &str) {
+    fn ages_have_one_unit(#[case] age: i64, #[case] text: &str) {
         assert_eq!(ago(Timestamp(1_000_000 + age), Timestamp(1_000_000)), text);
     }
 
@@ -180,7 +178,7 @@ mod tests {
     #[case(3.5237, "3.5")]
     #[case(19.96, "20")]
     #[case(0.04, "0")]
-    fn rates_are_told_to_a_tenth(#[case] number: f64, #[case] text: &str) {
+    fn rates_are_rounded_to_a_tenth(#[case] number: f64, #[case] text: &str) {
         assert_eq!(tenths(number), text);
     }
 

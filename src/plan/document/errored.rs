@@ -11,9 +11,6 @@ use super::write::write_sealed;
 use crate::diag::Diagnostic;
 
 /// Writes a document with these errors, and without changes.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn write_errored(diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct NoPlan<'a> {

@@ -9,7 +9,6 @@ use crate::facts::ScopeJson;
 use crate::model::{AccountName, Address, CallbackUrl, Handle, Identity, OperatorId, Scope};
 use crate::plan::{Bookkeeping, Details, Move, Tripped};
 
-/// One of `moves`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MoveRow {
@@ -53,7 +52,6 @@ impl From<MoveRow> for Move {
     }
 }
 
-/// One of `bookkeeping`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "record", deny_unknown_fields)]
 pub(super) enum BookkeepingRow {
@@ -151,7 +149,6 @@ impl From<BookkeepingRow> for Bookkeeping {
     }
 }
 
-/// One of `tripped`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "guard", deny_unknown_fields)]
 pub(super) enum TrippedRow {

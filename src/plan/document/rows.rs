@@ -118,7 +118,6 @@ impl TryFrom<Vec<Word>> for CallsRow {
     }
 }
 
-/// One of `changes`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeRow {
@@ -250,7 +249,6 @@ const fn is_of(action: Action, calls: Calls) -> bool {
     }
 }
 
-/// `before`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BeforeRow {

@@ -16,18 +16,12 @@ use crate::secret::{Check, SecretReference};
 
 /// Writes the plan and the diagnostics of the run that made it. Memory does not grow with the plan;
 /// `out` should be buffered.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn write_document(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
     write_sealed(&Document::new(plan, calls_digest(plan), diagnostics), out)
 }
 
 /// The same for whoever may see it: URLs with a credential are masked. It can't be read back. Its digest
 /// is that of the calls all the same.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn write_shown(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
     let digest = calls_digest(plan);
     write_sealed(&Document::new(&plan.shown(), digest, diagnostics), out)

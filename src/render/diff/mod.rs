@@ -26,9 +26,6 @@ use crate::plan::{After, Plan, Same};
 const CONTEXT: usize = 3;
 
 /// Writes the diff; nothing when nothing differs.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let ambiguous = Ambiguous::of(plan);
     files(plan)

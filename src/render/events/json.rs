@@ -15,7 +15,7 @@ struct HookPayload<'a> {
     hook: Hook<'a>,
 }
 
-/// What an event is about. Each type has some of these.
+/// The payload of an event. Each type has some of these members.
 #[derive(Default, Serialize)]
 struct Hook<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ struct Hook<'a> {
     in_flight: Option<usize>,
 }
 
-/// The JSON of an event that happened at `at`: one line, without its end.
+/// The JSON of an event that happened at `at`: one line, without a line end.
 pub fn event_json(event: &Event, at: Timestamp) -> String {
     let (level, kind) = class(event);
     line(

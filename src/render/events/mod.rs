@@ -1,6 +1,6 @@
-//! What an apply tells while it runs: lines for people, and one JSON object a line for machines.
+//! The events of an apply, as lines of text and as JSON lines.
 //!
-//! The JSON has Terraform's shape: `@level`, `@message`, `@module`, `@timestamp` and `type`, then
+//! The JSON has the form of Terraform's: `@level`, `@message`, `@module`, `@timestamp` and `type`, then
 //! one object with the rest, whose name depends on the type (`hook`, `change`, `changes`,
 //! `diagnostic`, `report`).
 

@@ -1,4 +1,4 @@
-//! The JSON lines that stand before and after an apply's events.
+//! The JSON lines before and after an apply's events.
 
 use serde::Serialize;
 
@@ -12,10 +12,10 @@ use crate::render::escape::Clean;
 use crate::render::json_line::{Level, line};
 use crate::render::{report, text, words};
 
-/// The version of the lines' shape.
+/// The version of the format.
 const UI_VERSION: &str = "1.2";
 
-/// The first line: which program speaks, and in which version of this format.
+/// The first line: the versions of the program and of this format.
 pub fn version_json(program: &str, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -33,7 +33,7 @@ pub fn version_json(program: &str, at: Timestamp) -> String {
     )
 }
 
-/// What a command has to say that is neither an event nor a problem, like Terraform's `log`.
+/// A message of a command that is neither an event nor a problem, like Terraform's `log`.
 pub fn log_json(message: &str, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload {}
@@ -45,7 +45,7 @@ pub fn log_json(message: &str, at: Timestamp) -> String {
     )
 }
 
-/// A problem in what the user wrote.
+/// A problem in the configuration.
 pub fn diagnostic_json(diagnostic: &Diagnostic, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -63,7 +63,7 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, at: Timestamp) -> String {
     )
 }
 
-/// What is recorded under another account from now on.
+/// A scope that will be recorded under another account.
 pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -101,7 +101,6 @@ pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
     )
 }
 
-/// One change of the record.
 pub fn planned_update_json(update: &Update<'_>, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -175,7 +174,6 @@ pub fn planned_update_json(update: &Update<'_>, at: Timestamp) -> String {
     )
 }
 
-/// One change of a plan.
 pub fn planned_change_json(
     organization: &OrganizationPlan,
     change: &Change,
@@ -223,7 +221,6 @@ struct Changes {
     operation: &'static str,
 }
 
-/// The counts of a plan.
 pub fn change_summary_json(plan: &Plan, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload<'a> {
@@ -248,7 +245,7 @@ pub fn change_summary_json(plan: &Plan, at: Timestamp) -> String {
     )
 }
 
-/// The counts of an apply, in the shape of a plan's.
+/// The counts of an apply, in the form of a plan's.
 pub fn apply_summary_json(tally: &Tally, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload {

@@ -1,4 +1,4 @@
-//! Events as lines, in Terraform's manner.
+//! Events as lines of text, in the form of Terraform's.
 
 use std::fmt::Display;
 
@@ -8,8 +8,8 @@ use crate::render::style::{Style, Tone};
 use crate::render::why::ErrorWords;
 use crate::render::words::{self, counted, elapsed, span, tenths};
 
-/// The line for an event, without a line end; `None` for one that is told at the end only (changes
-/// that were left out can be thousands, and the report lists them).
+/// The line for an event, without a line end. `None` for a change that was not attempted: there can be thousands,
+/// and the report lists them.
 pub fn event_text(event: &Event, style: &Style) -> Option<String> {
     let line = match event {
         Event::Started {

@@ -1,4 +1,4 @@
-//! What a comment is about: its label, by which a bot finds it again, and the commit.
+//! The subject of a comment: its label, by which a bot finds it, and the commit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,14 @@ use std::str::FromStr;
 /// The longest label, in characters.
 const LONGEST: usize = 64;
 
-/// Tells the comments of several configurations apart. It stands in a comment of HTML and as code in
+/// Distinguishes the comments of several configurations. It is written into an HTML comment and as code in
 /// Markdown, so it has only letters, digits, spaces and `.`, `_`, `/`, `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label(String);
 
 impl Label {
-    /// The label of a configuration that has this name: what a label can't have becomes `-`, and
-    /// the end is what is kept of a long one.
+    /// The label of a configuration with this name. Characters that a label can't have become `-`, and
+    /// of a long name the end is kept.
     pub fn of_name(name: &str) -> Self {
         let mut label = String::new();
         for c in name.chars() {
@@ -82,19 +82,18 @@ impl fmt::Display for Commit {
     }
 }
 
-/// What a comment is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// Which configuration. A label that was chosen stands in the heading too.
+    /// Which configuration. A label that the user set is also in the heading.
     pub label: Label,
-    /// Whether the label says more than that there is a configuration.
+    /// Whether the label is shown in the heading.
     pub named: bool,
-    /// Which commit was planned, where that is known.
+    /// Which commit was planned, if known.
     pub commit: Option<Commit>,
 }
 
 impl Subject {
-    /// A configuration that needs no name in the heading, at a commit that nobody knows.
+    /// A configuration without a name in the heading, at an unknown commit.
     pub fn of(name: &str) -> Self {
         Self {
             label: Label::of_name(name),
@@ -103,12 +102,11 @@ impl Subject {
         }
     }
 
-    /// The first line, which is not seen. Of a label it holds nothing that could end it.
+    /// The first line, an HTML comment. No character of a label can end it.
     pub(super) fn marker(&self) -> String {
         format!("<!-- ess-callbacks plan {} -->\n", self.label)
     }
 
-    /// `ess-callbacks`, and the label.
     pub(super) fn program(&self) -> String {
         if self.named {
             format!("ess-callbacks `{}`", self.label)
@@ -117,7 +115,7 @@ impl Subject {
         }
     }
 
-    /// The commit, as plain text: GitHub and GitLab make a link of it.
+    /// The commit as plain text, which GitHub and GitLab turn into a link.
     pub(super) fn commit(&self) -> String {
         match &self.commit {
             Some(commit) => format!("Commit {commit}\n\n"),

@@ -1,12 +1,12 @@
 //! A plan as a comment on a pull request.
 //!
-//! A hidden marker lets a bot find and update its comment. What can hurt comes first: guards, then
-//! deletes, replaces and the rest, one line each in a `diff` block; then each organization in a
-//! `diff` block of its own, folded when it is long. GitHub refuses comments over 65,536 characters,
+//! A hidden marker lets a bot find and update its comment. The most dangerous parts come first: guards, then
+//! deletes, replaces and the rest, one line each in a `diff` block. A separate `diff` block for each
+//! organization follows, folded if it is long. GitHub refuses comments over 65,536 characters,
 //! so what does not fit is left out, and the comment says how much.
 //!
-//! Everything that came from outside stands in code blocks, where Markdown, HTML, links and mentions
-//! mean nothing; a handle in the heading of a fold stands in a code element, as HTML.
+//! Untrusted text is always in code blocks, where Markdown, HTML, links and mentions have no effect; a handle in
+//! the heading of a fold is in a code element, escaped as HTML.
 
 mod comment;
 #[cfg(test)]
@@ -26,22 +26,22 @@ use super::words;
 use crate::model::{Action, Calls};
 use crate::plan::{Change, OrganizationPlan, Plan, Reason, calls_digest};
 
-/// The longest comment, in bytes, and so in characters.
+/// The longest comment, in bytes, so that it has at most as many characters.
 pub const MARKDOWN_LIMIT: usize = 65_000;
 
-/// Always kept free, for headings, ends of blocks, and lines that say what was left out.
+/// Bytes reserved for headings, ends of blocks, and lines that say what was left out.
 const RESERVE: usize = 2_000;
 
-/// What the heading and the ends of a fold may take beside the handle.
+/// Bytes reserved for the heading and the ends of a fold, without the handle.
 const FOLD: usize = 400;
 
 /// An organization with more lines than this is folded.
 const LONG: usize = 30;
 
-/// When so many lines are unfolded, so is no other.
+/// After this many unfolded lines, all further organizations are folded.
 const UNFOLDED: usize = 4 * LONG;
 
-/// How many ranks [`danger`] knows.
+/// The number of ranks of [`danger`].
 const RANKS: u8 = 5;
 
 /// The plan as Markdown, at most [`MARKDOWN_LIMIT`] bytes long. Its first line is the marker
@@ -73,7 +73,7 @@ pub fn plan_markdown(plan: &Plan, subject: &Subject, style: &Style) -> String {
             &with_code(&refusal.remedy),
             "\n\n",
         ]);
-        // A quarter each for the guards of a kind leaves room for the changes.
+        // At most a quarter of the room for each kind of guard leaves room for the changes.
         let room = page.room() / 4;
         let left = page.block("text", refusal.rows(plan), |row| format!("  {row}\n"), room);
         page.left_out(left, 0, "of these");
@@ -107,8 +107,7 @@ pub fn plan_markdown(plan: &Plan, subject: &Subject, style: &Style) -> String {
     page.text
 }
 
-/// The comment when there is no plan to show: it takes the place of one that no longer holds. `error`
-/// is what the command prints of it, without colour.
+/// The comment if there is no plan, to replace an earlier comment. `error` is the printed error, without colour.
 pub fn error_markdown(error: &str, subject: &Subject) -> String {
     let mut page = Page {
         text: format!(
@@ -132,7 +131,7 @@ pub fn error_markdown(error: &str, subject: &Subject) -> String {
     page.text
 }
 
-/// With the flag to write, which stands last, as code.
+/// Puts the flag at the end into a code element.
 fn with_code(remedy: &str) -> String {
     match remedy.find("--allow-deletes ") {
         Some(at) => format!("{}`{}`", &remedy[..at], &remedy[at..]),
@@ -140,7 +139,7 @@ fn with_code(remedy: &str) -> String {
     }
 }
 
-/// A text as HTML. Its place is in a code element, where `@all`, `#1` and addresses stay text.
+/// A text as HTML for a code element, in which `@all`, `#1` and addresses are no links.
 fn html(text: &dyn fmt::Display) -> String {
     let clean = Clean(text);
     let mut text = String::new();
@@ -157,7 +156,7 @@ fn html(text: &dyn fmt::Display) -> String {
     text
 }
 
-/// A change's block with its signs in the first column, where a `diff` block colours by them.
+/// A change's block with its signs in the first column, which determines the colour in a `diff` block.
 fn diff_text(change: &Change, context: Context<'_>, style: &Style) -> String {
     let block = written(|out| change_text(change, context, style, out));
     let mut text = String::with_capacity(block.len());
@@ -178,7 +177,6 @@ fn diff_text(change: &Change, context: Context<'_>, style: &Style) -> String {
     text
 }
 
-/// What the plan does, in a few words.
 fn heading(plan: &Plan) -> String {
     if plan.is_empty() && plan.records_something() {
         "no calls, only the record is updated".to_owned()
@@ -192,7 +190,7 @@ fn heading(plan: &Plan) -> String {
     }
 }
 
-/// How much a change can hurt: the lower, the earlier it stands. `None` when it calls nothing.
+/// The rank of a change; the lowest is the most dangerous and comes first. `None` for a change without calls.
 fn danger(change: &Change) -> Option<u8> {
     let symbol = Symbol::of(change)?;
     Some(match (change.calls(), symbol) {
@@ -252,7 +250,6 @@ fn overview_line(change: &Change, context: Context<'_>) -> String {
     format!("{sign} {address} ({action}{by}{gap}{why}{whose})\n")
 }
 
-/// What `write` writes.
 fn written(write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> String {
     let mut text = String::new();
     write(&mut text).expect("a string takes everything");
@@ -261,18 +258,18 @@ fn written(write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) -> String {
 
 struct Page {
     text: String,
-    /// How many lines of changes can be seen without a click.
+    /// The number of lines of changes that are not folded.
     unfolded: usize,
 }
 
 impl Page {
-    /// How many bytes content may still have.
+    /// The number of bytes left for content.
     fn room(&self) -> usize {
         (MARKDOWN_LIMIT - RESERVE).saturating_sub(self.text.len())
     }
 
-    /// A code block with as many of the items as fit into `room`; returns how many don't. Those are
-    /// not written at all: a hundred thousand would take their time.
+    /// A code block with as many of the items as fit into `room`; returns how many don't fit. Those are
+    /// not rendered, because there may be a hundred thousand.
     fn block<T>(
         &mut self,
         language: &str,
@@ -302,7 +299,6 @@ impl Page {
         self.left_out(left, 0, "lines");
     }
 
-    /// What a later run can be compared with.
     fn digest(&mut self, plan: &Plan) {
         self.text.extend([
             "Digest: `",
@@ -312,7 +308,7 @@ impl Page {
         ]);
     }
 
-    /// The changes of an organization, folded when they are many; returns how many don't fit.
+    /// The changes of an organization, folded if they are long; returns how many don't fit.
     fn organization(
         &mut self,
         organization: &OrganizationPlan,
@@ -323,7 +319,7 @@ impl Page {
         let mut called: Vec<(u8, &Change)> = changes
             .filter_map(|change| Some((danger(change)?, change)))
             .collect();
-        // What can hurt is not what is left out when not all fits.
+        // The most dangerous changes come first, so that they are not the ones left out.
         called.sort_by_key(|(rank, _)| *rank);
         let count = called.len();
         let handle = html(&organization.handle);
@@ -334,7 +330,7 @@ impl Page {
         }
         let mut texts = Vec::new();
         let mut lines = 0;
-        // Later ones would not fit, and rendering a hundred thousand takes its time.
+        // Later ones would not fit, and there may be a hundred thousand.
         let mut size = 0;
         for (_, change) in called {
             let gap = if texts.is_empty() { "" } else { "\n" };
@@ -369,7 +365,7 @@ impl Page {
         count - (shown - left)
     }
 
-    /// Every change in a line; returns how many don't fit, and how many of them delete.
+    /// One line per change; returns how many don't fit, and how many of these are deletes.
     fn overview(&mut self, plan: &Plan) -> (usize, usize) {
         // Two thirds of the room, so that the counts and some of the details fit as well.
         let room = self.room() / 3 * 2;
@@ -381,12 +377,11 @@ impl Page {
             .changes()
             .filter(|change| danger(change) == Some(0))
             .count();
-        // Deletes come first, so those that are left out are what the shown ones don't cover.
+        // Deletes come first, so all shown lines are deletes if any delete was left out.
         let shown = plan.changes().count() - left;
         (left, deletes.saturating_sub(shown))
     }
 
-    /// What changes in the record alone.
     fn updates(&mut self, plan: &Plan) {
         let updates = plan.updates();
         if updates.is_empty() {

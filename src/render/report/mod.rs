@@ -1,5 +1,5 @@
-//! How an apply ended: the counts, everything that is not done and what to do about it, and what
-//! the answers revealed.
+//! The end of an apply: the counts, the changes that were not made with what to do, and what the answers
+//! revealed.
 
 mod json;
 
@@ -21,12 +21,12 @@ use crate::model::{
     Unfinished,
 };
 
-/// Whether everything that was planned is done.
+/// Whether every planned change was made.
 pub const fn is_complete(tally: &Tally) -> bool {
     tally.failed == 0 && tally.unknown == 0 && tally.not_attempted == 0
 }
 
-/// `Apply complete! Resources: 2 added, 0 changed, 2 destroyed.`, or what is left.
+/// `Apply complete! Resources: 2 added, 0 changed, 2 destroyed.`, or how many changes were not made.
 pub(super) fn headline(tally: &Tally) -> String {
     let Tally {
         added,
@@ -53,9 +53,6 @@ pub(super) fn headline(tally: &Tally) -> String {
 }
 
 /// Writes the end of an apply.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let tone = if is_complete(&report.tally) {
         Tone::Add
@@ -71,7 +68,7 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
             Some(group) if group.len() > HANDFUL => {
                 out.write_char('\n')?;
                 group_text(group, style, out)?;
-                // The rest of the group was told with its first.
+                // The whole group was written with its first change.
                 group.clear();
             }
             Some(group) if group.is_empty() => {}
@@ -90,14 +87,13 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     Ok(())
 }
 
-/// So many changes that ended alike have a row each.
+/// Up to this many changes that ended alike have separate rows.
 const HANDFUL: usize = 5;
 
-/// So many of a group are named.
+/// The most changes of a group that are named.
 const NAMED: usize = 3;
 
-/// What a change that is not done has in common with others: how it ended, and the error but for its
-/// request id.
+/// What groups changes: how they ended, and the error without its request id.
 type Sort = (&'static str, String);
 
 fn sort_of(unfinished: &Unfinished, now: Timestamp) -> Sort {
@@ -106,14 +102,14 @@ fn sort_of(unfinished: &Unfinished, now: Timestamp) -> Sort {
         format!("{code} {}", error.message)
     };
     match &unfinished.how {
-        // What that means depends on what was to be done.
+        // The meaning depends on the action.
         HowUnfinished::Failed(why) => ("failed", format!("{} {}", unfinished.action, error(why))),
         HowUnfinished::Unknown(why) => ("unknown", format!("{} {}", unfinished.action, error(why))),
         HowUnfinished::NotAttempted(why) => ("not attempted", not_attempted(why, now).0),
     }
 }
 
-/// The changes that are not done, by what they have in common.
+/// The changes that were not made, in groups.
 fn groups(report: &Report, now: Timestamp) -> BTreeMap<Sort, Vec<&Unfinished>> {
     let mut groups = BTreeMap::<_, Vec<_>>::new();
     for unfinished in &report.unfinished {
@@ -172,7 +168,6 @@ fn unfinished_text(
     how_text(how, *action, style, out)
 }
 
-/// In one word.
 fn ended(how: &HowUnfinished, style: &Style) -> impl fmt::Display {
     let (tone, word) = match how {
         HowUnfinished::Failed(_) => (Tone::Error, "failed"),
@@ -326,7 +321,7 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
             report.throttled,
             counted(report.calls, "call", "calls"),
             plural(report.throttled, "was", "were"),
-            // Who is interrupted sends nothing again.
+            // After an interrupt, nothing is sent again.
             if report.interrupted {
                 ""
             } else {

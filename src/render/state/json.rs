@@ -15,9 +15,6 @@ use crate::model::{
 /// Writes everything recorded as one JSON object on one line: `format_version`, `environment`, `destination`,
 /// `lineage`, `serial` and `callbacks`, each as [`entry_json`] gives it. Memory does not grow with
 /// the state.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn state_json(recorded: &Recorded, mut out: impl io::Write) -> io::Result<()> {
     #[derive(Serialize)]
     struct Document<'a> {

@@ -15,9 +15,6 @@ use crate::render::words::{ago, counted};
 const NAMES: usize = 12;
 
 /// Writes every entry and the counts.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn state_text(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if recorded.is_empty() {
         writeln!(out, "Nothing is recorded.")?;
@@ -71,10 +68,6 @@ fn identity(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result {
     writeln!(out, ", serial {}.", recorded.serial)
 }
 
-/// Writes one entry.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn entry_text(
     scope: &Scope,
     url: &CallbackUrl,

@@ -1,4 +1,4 @@
-//! A plan as a list: one line a change, its symbol and its address.
+//! A plan as a list: one line per change, with its symbol and its address.
 
 use std::fmt;
 
@@ -9,10 +9,7 @@ use crate::plan::Plan;
 use crate::render::escape::Clean;
 use crate::render::style::{Style, Tone};
 
-/// Writes a plan in one line a change, and the counts; not what the guards have to say.
-///
-/// # Errors
-/// Those of `out` alone.
+/// Writes one line per change, and the counts, without the guards.
 pub fn plan_summary(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let recorded = |line: String, out: &mut dyn fmt::Write| {
         writeln!(out, "{} {line}", style.paint(Tone::Change, "  ~"))

@@ -1,4 +1,4 @@
-//! One change: what will happen to a callback, why, and what of it changes.
+//! One change: what will happen to a callback, why, and which attributes change.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use crate::render::style::{Style, Tone};
 use crate::render::words;
 use crate::render::wrap::write_wrapped;
 
-/// What one change's text needs to know of its plan.
+/// What the text of a change depends on besides the change.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Its scope, when the handle does not tell which one it is.
+    /// Its scope, if the handle is ambiguous.
     pub scope: Option<&'a Scope>,
-    /// The scope that its organization has now, when that is another one.
+    /// The old and the new scope of its organization, if they differ.
     pub successor: Option<(&'a Scope, &'a Scope)>,
 }
 
@@ -33,9 +33,6 @@ impl<'a> Context<'a> {
 }
 
 /// Writes one change. A change without calls writes nothing.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn change_text(
     change: &Change,
     context: Context<'_>,
@@ -72,7 +69,7 @@ pub fn change_text(
 /// The comment lines under the heading.
 fn remarks(change: &Change, context: Context<'_>, style: &Style) -> Vec<String> {
     let mut remarks = Vec::new();
-    // A new callback needs no reason: the file says so.
+    // A new callback needs no reason.
     if change.reason != Reason::NotRecorded {
         remarks.push(format!("(because {})", change.reason));
     }
@@ -109,7 +106,6 @@ pub(crate) const fn lost_word(lost: SignedWrite) -> &'static str {
     }
 }
 
-/// One line of a block.
 struct Attribute {
     sign: Sign,
     name: &'static str,
@@ -221,14 +217,14 @@ impl Which {
             (_, None) => Declared::NotChecked,
             (Self::Key, Some(Same { key: true, .. }))
             | (Self::Token, Some(Same { token: true, .. })) => Declared::Same,
-            // Its fingerprint is made with the key: beside another key it says nothing.
+            // A token's fingerprint depends on the key, so with another key it can't be compared.
             (Self::Token, Some(Same { key: false, .. })) => Declared::NotTold,
             (Self::Key | Self::Token, Some(_)) => Declared::Changed,
         })
     }
 }
 
-/// What can be said of a declared secret beside the recorded one. Its own fingerprint is never shown:
+/// How a declared secret compares with the recorded one. Its own fingerprint is never shown:
 /// see [`crate::plan::Same`].
 #[derive(Clone, Copy)]
 enum Declared {
@@ -269,7 +265,7 @@ fn new(declared: Declared) -> String {
 
 fn compared(old: Fingerprint, exact: bool, gets: Declared, calls: Calls) -> (Sign, String) {
     let was = recorded(old, exact);
-    // A delete and an add set the secret whatever it was; an add alone leaves the one that is there.
+    // A replace sets the secret; an add alone leaves the existing one.
     let certain_after = exact || calls != Calls::Replace;
     match gets {
         Declared::Same if certain_after => (Sign::Stays, was),
@@ -288,7 +284,7 @@ fn recorded(fingerprint: Fingerprint, exact: bool) -> String {
     format!("(secret, fp {}{doubt})", shortened(fingerprint, 4))
 }
 
-/// The beginning of a fingerprint, as long as asked for.
+/// The first digits of a fingerprint.
 pub(crate) fn shortened(fingerprint: Fingerprint, digits: usize) -> String {
     let mut text = fingerprint.to_string();
     if digits < text.len() {

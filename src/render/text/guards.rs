@@ -1,4 +1,4 @@
-//! Why a plan is refused, and the flag or line that lifts it.
+//! Why a plan is refused, and the flag or the lines that allow it.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 use crate::render::wrap::{write_sentence, write_wrapped};
 
-/// Guards of one kind that tripped.
+/// The tripped guards of one kind.
 pub(in crate::render) struct Refusal {
-    /// What is wrong, as a sentence without its end.
+    /// What is wrong, without a full stop.
     pub(in crate::render) title: &'static str,
-    /// What to write, if it is meant.
+    /// What to do if the plan is intended.
     pub(in crate::render) remedy: String,
     row: fn(&Tripped, &Plan) -> Option<String>,
 }
 
 impl Refusal {
-    /// What tripped, one item each.
+    /// One line for each guard that tripped.
     pub(in crate::render) fn rows<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
         let row = self.row;
         plan.tripped
@@ -29,7 +29,7 @@ impl Refusal {
     }
 }
 
-/// Why the plan is refused; empty when it is not.
+/// Empty if the plan is not refused.
 pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
     let deletes = plan.summary.deletes_by_omission;
     let destroys = |change: &Change| change.reason == Reason::Destroy;
@@ -82,9 +82,6 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
 }
 
 /// Writes an error for each kind of guard that tripped; nothing when none did.
-///
-/// # Errors
-/// Those of `out` alone.
 pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     for refusal in refusals(plan) {
         out.write_char('\n')?;
@@ -104,10 +101,10 @@ pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt:
     Ok(())
 }
 
-/// How many rows a message names.
+/// The most rows that a message names.
 const NAMED: usize = 10;
 
-/// The same as events, a diagnostic for each kind of guard, with the exit code.
+/// Like [`guards_text`], as a diagnostic event for each kind of guard, with the exit code.
 pub fn guards_json(plan: &Plan, exit_code: u8, at: Timestamp) -> Vec<String> {
     let all = refusals(plan);
     let event = |refusal: &Refusal| {
@@ -123,7 +120,7 @@ pub fn guards_json(plan: &Plan, exit_code: u8, at: Timestamp) -> Vec<String> {
     all.iter().map(event).collect()
 }
 
-/// Where the callbacks are, when the handle stands for another scope now.
+/// Says that the callbacks are in the previous scope, if the handle has another one now.
 fn former(plan: &Plan, handle: &Handle) -> &'static str {
     let moved = |organization: &OrganizationPlan| {
         organization.handle == *handle && organization.successor.is_some()

@@ -1,7 +1,7 @@
-//! A plan as people read it, in Terraform's manner.
+//! A plan as text, in the form of Terraform's.
 //!
-//! [`plan_text`] writes the legend, the changes and the counts, [`plan_summary`] a line a change; [`guards_text`] why a guard refuses
-//! them and what to write, apart, because that is an error. [`change_text`] writes one change alone.
+//! [`plan_text`] writes the legend, the changes and the counts, [`plan_summary`] a line per change, and
+//! [`change_text`] a single change. [`guards_text`] is separate, because a refusal is an error.
 
 mod brief;
 mod change;
@@ -32,10 +32,7 @@ use super::wrap::write_wrapped;
 use crate::model::{Action, Calls};
 use crate::plan::{Change, Plan};
 
-/// Writes a whole plan, but for what the guards have to say.
-///
-/// # Errors
-/// Those of `out` alone.
+/// Writes a whole plan, without the guards.
 pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     if plan.is_empty() {
         moves(plan, style, out)?;
@@ -62,7 +59,7 @@ pub fn plan_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
     summary::counts(plan, style, out)
 }
 
-/// What is recorded under another account from now on.
+/// The scopes that will be recorded under another account.
 fn moves(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     for item in &plan.moves {
         move_text(item, style, out)?;
@@ -71,11 +68,7 @@ fn moves(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     Ok(())
 }
 
-/// Writes the question whether to apply the plan that was shown, and where its calls go, up to where the
-/// answer is typed.
-///
-/// # Errors
-/// Those of `out` alone.
+/// Writes where the calls go and the question whether to apply the plan, up to the position of the answer.
 pub fn question_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let width = style.width;
     out.write_char('\n')?;
@@ -95,18 +88,13 @@ pub fn question_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fm
     out.write_str("\n  Enter a value: ")
 }
 
-/// The symbol that stands before a change's block.
+/// The symbol before a change's block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Symbol {
-    /// `+`
     Add,
-    /// `-`
     Delete,
-    /// `-/+`
     Replace,
-    /// `*`
     Heal,
-    /// `!`
     Finish,
 }
 
@@ -119,7 +107,7 @@ impl Symbol {
         Self::Finish,
     ];
 
-    /// The symbol itself, three columns wide.
+    /// Three columns wide.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Add => "  +",
@@ -150,7 +138,7 @@ impl Symbol {
         }
     }
 
-    /// The symbol of a change; `None` when it calls nothing.
+    /// `None` for a change without calls.
     pub const fn of(change: &Change) -> Option<Self> {
         match (change.action, change.calls()) {
             (_, Calls::Nothing) | (Action::NoOp, _) => None,

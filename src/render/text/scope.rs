@@ -1,5 +1,5 @@
-//! Which organization a change is for, where the handle alone does not tell: an organization that has
-//! another scope now is in the plan twice, with what it had and with what it has.
+//! The scope of a change whose handle is ambiguous: an organization with a new scope is in the plan
+//! twice, with the old scope and with the new one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::render::escape::{Clean, Quoted};
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 
-/// The handles of a plan that stand for more than one scope.
+/// The handles of a plan that have more than one scope.
 #[derive(Debug)]
 pub(crate) struct Ambiguous<'a>(BTreeSet<&'a Handle>);
 
@@ -27,24 +27,23 @@ impl<'a> Ambiguous<'a> {
         Self(ambiguous)
     }
 
-    /// Whether this is one of them.
     pub(crate) fn names(&self, handle: &Handle) -> bool {
         self.0.contains(handle)
     }
 
-    /// The scope, when it has to be told.
+    /// The scope, if the organization's handle is ambiguous.
     pub(crate) fn scope<'o>(&self, organization: &'o OrganizationPlan) -> Option<&'o Scope> {
         self.names(&organization.handle)
             .then_some(&*organization.scope)
     }
 
-    /// The same for a change of the record.
+    /// Like [`Self::scope`], for a change of the record.
     pub(crate) fn scope_of<'u>(&self, update: &Update<'u>) -> Option<&'u Scope> {
         self.names(update.handle).then_some(update.scope)
     }
 }
 
-/// What of a scope callbacks.yaml can name, with the values as it writes them.
+/// The fields of a scope in callbacks.yaml, with their values as written there.
 pub(crate) fn fields(scope: &Scope) -> [(&'static str, Option<String>); 3] {
     let Scope {
         environment: _,
@@ -65,10 +64,10 @@ pub(crate) fn fields(scope: &Scope) -> [(&'static str, Option<String>); 3] {
 /// `account "default", proxy_organization_id "yD…"`
 pub(crate) fn words(scope: &Scope) -> String {
     let fields = fields(scope).into_iter();
-    let told: Vec<_> = fields
+    let named: Vec<_> = fields
         .filter_map(|(name, value)| Some(format!("{name} {}", value?)))
         .collect();
-    told.join(", ")
+    named.join(", ")
 }
 
 /// `proxy_organization_id = "yD…" -> "yE…"`, for each field that differs.
@@ -82,7 +81,6 @@ pub(crate) fn differences(old: &Scope, new: &Scope) -> Vec<String> {
         .collect()
 }
 
-/// Writes one move.
 pub(crate) fn move_text(item: &Move, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let Move {
         handle,

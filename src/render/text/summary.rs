@@ -1,4 +1,4 @@
-//! The lines under a plan: counts, an estimate, and what "no changes" means over an API that can't
+//! The lines below a plan: counts, an estimate, and what "no changes" means with an API that can't
 //! be read.
 
 use std::collections::BTreeMap;
@@ -12,16 +12,16 @@ use crate::render::style::{Style, Tone};
 use crate::render::words::{ago, counted, plural, span};
 use crate::render::wrap::{write_sentence, write_wrapped};
 
-/// Of how many suspended organizations the handles are given.
+/// The most suspended organizations that are named.
 const NAMED_SUSPENDED: usize = 5;
 
-/// `Plan: 2 to add, 0 to change, 2 to destroy.` and what belongs to it.
+/// `Plan: 2 to add, 0 to change, 2 to destroy.` and the footer.
 pub(super) fn counts(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     writeln!(out, "{}", style.paint(Tone::Strong, summary_line(plan)))?;
     footer(plan, style, out)
 }
 
-/// What stands under the first line.
+/// The lines below the first one.
 pub(in crate::render) fn footer(
     plan: &Plan,
     style: &Style,
@@ -37,7 +37,7 @@ pub(in crate::render) fn footer(
     notes(plan, style, out)
 }
 
-/// The first line under a plan, without its end.
+/// The first line below a plan, without a line end.
 pub(in crate::render) fn summary_line(plan: &Plan) -> String {
     let summary = &plan.summary;
     format!(
@@ -46,7 +46,7 @@ pub(in crate::render) fn summary_line(plan: &Plan) -> String {
     )
 }
 
-/// `No changes.` and what that is worth; `No calls.` when the record alone has to learn something.
+/// `No changes.` and when that was last confirmed; `No calls.` if only the record changes.
 pub(in crate::render) fn no_changes(
     plan: &Plan,
     style: &Style,
@@ -114,7 +114,7 @@ fn estimate(plan: &Plan, style: &Style) -> String {
     parts.join("; ")
 }
 
-/// The calls of the account that has most: accounts have separate limits and run side by side.
+/// The most calls of one account: accounts have separate limits and run concurrently.
 fn busiest_account(plan: &Plan) -> usize {
     let mut calls: BTreeMap<&AccountName, usize> = BTreeMap::new();
     for organization in &plan.organizations {
@@ -146,7 +146,7 @@ fn unchanged(plan: &Plan) -> Option<String> {
     (!parts.is_empty()).then(|| format!("{}.", parts.join(", ")))
 }
 
-/// What some of the counts mean, each on a line of its own.
+/// Explanations of some of the counts, one per line.
 fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     for note in [
         unproven(plan),
@@ -168,7 +168,7 @@ fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
 }
 
 fn unproven(plan: &Plan) -> Option<String> {
-    // Beside changes the count is enough; here it is all there is to say.
+    // With changes, the count is enough.
     (plan.is_empty() && plan.summary.unproven > 0).then(|| {
         "Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one."
             .to_owned()

@@ -1,4 +1,4 @@
-//! What changes in the record without a call, one line for each field of an organization or callback.
+//! Changes of the record without a call, one line for each field of an organization or callback.
 
 use std::fmt;
 
@@ -10,10 +10,9 @@ use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 use crate::render::wrap::write_wrapped;
 
-/// What stands above these lines.
 pub(in crate::render) const HEADING: &str = "Changes to the record, without a call:";
 
-/// Writes all of them; nothing when there are none.
+/// Writes nothing if there are none.
 pub(super) fn updates(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let updates = plan.updates();
     if updates.is_empty() {
