@@ -1,4 +1,4 @@
-//! A belief and what confirmed it.
+//! A belief and the answer that confirmed it.
 
 use serde::Serialize;
 
@@ -6,23 +6,23 @@ use crate::model::{
     Belief, Evidence, Fingerprints, Presence, Presumed, Proof, RequestId, Timestamp,
 };
 
-/// What the formats write of a belief.
+/// A belief as the formats write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BeliefParts {
     pub(crate) presence: Presence,
     pub(crate) evidence: Evidence,
-    /// Missing when it is certainly absent.
+    /// `None` if it is certainly absent.
     pub(crate) fingerprints: Option<Fingerprints>,
-    /// Whether the key and token, if it is present, are exactly these. Missing with the fingerprints.
+    /// Whether the key and token are exactly these, if it is present. `None` without fingerprints.
     pub(crate) exact: Option<bool>,
 }
 
-/// Why there is no belief of these parts.
+/// Why these parts are not a belief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contradiction {
-    /// Between the presence and the fingerprints.
+    /// The presence and the fingerprints contradict each other.
     Parts,
-    /// Between the evidence and the others, from which it follows.
+    /// The evidence contradicts the other parts, from which it follows.
     Evidence,
 }
 

@@ -1,4 +1,4 @@
-//! The callback that something is about, and why a call or a change did not succeed.
+//! A callback, and why a call or a change did not succeed.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,7 @@ impl<'a> From<&'a Address> for ResourceJson<'a> {
     }
 }
 
-/// An error in eSign's words, and what it means.
+/// An error as eSign sent it, and its meaning.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorJson<'a> {
     code: Option<&'a str>,
@@ -56,7 +56,6 @@ impl<'a> From<&'a ApiError> for ErrorJson<'a> {
     }
 }
 
-/// Why a change was left out.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "because")]
 pub(crate) enum WhyJson<'a> {
@@ -87,7 +86,6 @@ impl<'a> From<&'a NotAttempted> for WhyJson<'a> {
     }
 }
 
-/// What an answer revealed.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DriftWord {

@@ -1,12 +1,12 @@
-//! The JSON of facts: scopes, beliefs, signed writes, callbacks and errors, each once.
+//! The JSON of facts: scopes, beliefs, signed writes, callbacks and errors.
 //!
-//! The plan document, the state file, the journal and the output for machines share these types. What
-//! only one of them has is beside it. Formats that differ in a name (`fence` has `lost` where
-//! `state list --json` has `operation`) or lay a fact out flat, as the state file does, take its parts
-//! from here: [`BeliefParts`], [`WriteParts`].
+//! The plan document, the state file, the journal and the JSON output share these types. Types of only
+//! one format are in its module. Formats that use another name (`fence` has `lost` where
+//! `state list --json` has `operation`) or flatten a fact, as the state file does, use its parts:
+//! [`BeliefParts`], [`WriteParts`].
 //!
-//! serde can't flatten and refuse unknown fields at once, and a flattened struct is read through a buffer.
-//! Therefore the lines of the state file and the journal list their fields themselves.
+//! serde can't both flatten a struct and refuse unknown fields, and it reads a flattened struct through a
+//! buffer. Therefore the lines of the state file and the journal list their fields.
 
 mod belief;
 mod error;

@@ -1,10 +1,10 @@
-//! A scope, with its environment and without.
+//! A scope, with and without its environment.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountName, AppId, Environment, OrganizationId, Scope};
 
-/// A scope as an object. Names are shared, so it costs a few reference counts.
+/// A scope as an object. Names are shared, so a copy costs a few reference counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScopeJson {
@@ -50,7 +50,7 @@ impl From<ScopeJson> for Scope {
     }
 }
 
-/// A scope in a stream of one environment, which does not repeat it.
+/// A scope in a format that has the environment elsewhere.
 #[derive(Serialize)]
 pub(crate) struct LocalScopeJson<'a> {
     account: &'a AccountName,

@@ -11,11 +11,11 @@ pub(crate) enum WriteWord {
     Delete,
 }
 
-/// What the formats write of a [`Write`].
+/// A [`Write`] as the formats write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WriteParts {
     pub(crate) word: WriteWord,
-    /// Of an add only.
+    /// `None` for a delete.
     pub(crate) fingerprints: Option<Fingerprints>,
 }
 

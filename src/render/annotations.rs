@@ -1,4 +1,4 @@
-//! Diagnostics where reviewers look: as GitHub annotations and as GitLab's code quality report.
+//! Diagnostics as GitHub annotations and as GitLab's code quality report.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,8 +10,8 @@ use super::escape::Clean;
 use crate::diag::{Diagnostic, Severity, Snippet};
 use crate::harmless::{PrettyJson, neutral};
 
-/// GitHub's workflow commands, a line for each diagnostic, and no other command in it. GitHub shows ten errors and ten warnings
-/// of a step; all of them are in its log.
+/// GitHub's workflow commands, a line for each diagnostic, without any other command in it. GitHub shows ten
+/// errors and ten warnings of a step; its log has all.
 pub fn github_annotations(diagnostics: &[Diagnostic]) -> String {
     let mut text = String::new();
     for diagnostic in diagnostics {
@@ -50,25 +50,23 @@ pub fn github_annotations(diagnostics: &[Diagnostic]) -> String {
     text
 }
 
-/// Both systems know files by their path in the repository.
+/// Both systems identify files by their path in the repository.
 fn relative(path: &str) -> &str {
     path.strip_prefix("./").unwrap_or(path)
 }
 
-/// A file's name has no escapes but GitHub's own. Where it holds what acts on a log, the problem is shown
-/// at no file rather than obeyed.
+/// Replaces the characters of a file name that a log could read as a command. No escape keeps the name usable, so
+/// GitHub then shows the problem without a file.
 fn harmless(path: &str) -> String {
     neutral(&path.replace(char::is_control, "\u{fffd}"))
 }
 
-/// What follows `::`.
 fn data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// The value of a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -93,10 +91,10 @@ struct Lines {
     begin: u32,
 }
 
-/// GitLab's code quality report: a JSON array. What is about no line is told of the first one of
+/// GitLab's code quality report: a JSON array. A diagnostic without a line is reported at the first line of
 /// `configuration`.
 ///
-/// A fingerprint leaves out the line, so that an edit above a problem does not make it a new one.
+/// A fingerprint does not cover the line number, so that an edit above a problem does not make it a new one.
 pub fn gitlab_code_quality(diagnostics: &[Diagnostic], configuration: &str) -> String {
     let mut seen = BTreeMap::<(&str, &str, &str), usize>::new();
     let issues: Vec<Issue<'_>> = diagnostics
@@ -192,7 +190,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// GitHub reads a command a line; what it undoes gives the texts back.
+        /// GitHub reads one command per line, and unescaping gives the texts back.
         #[test]
         fn no_text_can_make_a_command(message in arbitrary::text(), file in arbitrary::text()) {
             let mut diagnostic = examples().remove(0);
@@ -213,7 +211,7 @@ mod tests {
             proptest::prop_assert_eq!(undone(named), harmless(relative(&file)));
         }
 
-        /// Each issue has a fingerprint of its own, however equal they look.
+        /// Equal issues have different fingerprints.
         #[test]
         fn no_two_issues_are_one(messages in proptest::collection::vec("[ab]{0,2}", 0..20)) {
             let diagnostics: Vec<Diagnostic> = messages

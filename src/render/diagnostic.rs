@@ -1,16 +1,16 @@
-//! A diagnostic as text, in the manner of rustc: what, where, the line with a caret, and help.
+//! A diagnostic as text, in the form of rustc's: message, place, the line with a caret, and help.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer};
 
 use crate::diag::{Diagnostic, Severity, Snippet};
 use crate::harmless::{is_treacherous, neutral};
 
-/// Draws one diagnostic, without a line break at its end. Reads the same without `colour`.
+/// Draws one diagnostic, without a line break at its end.
 pub fn diagnostic(diagnostic: &Diagnostic, colour: bool) -> String {
     with_note(diagnostic, None, colour)
 }
 
-/// The same with a note below the help.
+/// Like [`diagnostic`], with a note below the help.
 pub(super) fn with_note(diagnostic: &Diagnostic, note: Option<&str>, colour: bool) -> String {
     let Diagnostic {
         severity,
@@ -41,14 +41,14 @@ pub(super) fn with_note(diagnostic: &Diagnostic, note: Option<&str>, colour: boo
         Renderer::plain()
     };
     let drawn = renderer.render(&[group]);
-    // The excerpt is somebody's text, a comment perhaps that is a command to the log's reader.
+    // The excerpt is untrusted: a comment could be a command to a CI system that reads the log.
     neutral(&match &excerpt {
         Some(excerpt) => excerpt.with_column(drawn),
         None => drawn,
     })
 }
 
-/// The line of a snippet and which bytes of it to mark.
+/// The line of a snippet and the bytes to mark.
 struct Excerpt<'d> {
     snippet: &'d Snippet,
     line: String,
@@ -82,7 +82,7 @@ impl<'d> Excerpt<'d> {
         }
     }
 
-    /// Of a line that was cut, the drawn column counts from the cut; puts the real one there.
+    /// Corrects the drawn column of a line that was cut, which counts from the cut.
     fn with_column(&self, drawn: String) -> String {
         let Snippet {
             file,
@@ -111,9 +111,8 @@ impl<'d> Excerpt<'d> {
     }
 }
 
-/// Without the treacherous characters that the drawing leaves as they are: it only sees to those of
-/// ASCII, and a terminal may take one above for the beginning of a command. One character for one,
-/// so that the caret stays where it belongs.
+/// Replaces treacherous characters above ASCII, which a terminal may treat as the beginning of a command and
+/// `annotate_snippets` does not replace. Replaces one character by one, so that the caret stays in its column.
 fn harmless(line: &str) -> String {
     line.chars()
         .map(|c| {
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caret_stands_below_wide_characters() {
+    fn a_caret_is_below_wide_characters() {
         insta::assert_snapshot!(
             diagnostic(&example("{ 描述: 合同事件, kye: x }", 13, 3, 1), false), @r"
         error[E010]: a callback has no key `kye`
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_place_the_message_stands_alone() {
+    fn without_a_place_there_is_only_the_message() {
         let alone = Diagnostic {
             severity: Severity::Warning,
             snippet: None,

@@ -1,9 +1,8 @@
 //! Text from outside, made harmless for a terminal.
 //!
-//! A handle, a URL or a message of the server may hold escape sequences or characters that reverse
-//! the writing direction. Shown raw, they could recolour or rewrite the very plan that somebody is
-//! about to approve.
-//! A log of a CI system is read by a program too: see [`crate::harmless`].
+//! A handle, a URL or a message of the server may contain escape sequences or characters that reverse
+//! the writing direction. Unescaped, they could change how a plan looks that is about to be approved.
+//! CI systems read commands from logs: see [`crate::harmless`].
 
 use std::fmt::{self, Display, Write as _};
 
@@ -50,18 +49,18 @@ impl<T: Display> Display for Quoted<T> {
 struct Escaping<'a, 'b> {
     out: &'a mut fmt::Formatter<'b>,
     quoted: bool,
-    /// The three characters before.
+    /// The three previous characters.
     last: [char; 3],
 }
 
-/// What stands before a text may be the beginning of a line, or white space where a line is wrapped.
+/// A text may follow the beginning of a line, or white space where a line is wrapped.
 const BEGINNING: [char; 3] = [' '; 3];
 
 /// Whether this character completes the beginning of a command to a CI system.
 fn commands(last: [char; 3], c: char) -> bool {
     match c {
         '#' => last[2] == '#',
-        // The first one already: what is a colon alone may be followed by one of ours.
+        // The first colon already, because a literal colon may follow the text.
         ':' => last[2].is_whitespace(),
         '-' | '+' | '~' | '^' => last[1..] == [c, c] && last[0].is_whitespace(),
         _ => false,

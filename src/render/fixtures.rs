@@ -75,7 +75,7 @@ pub(super) fn before(belief: Belief) -> Before {
     }
 }
 
-/// A change, with what fits its action.
+/// A change with the steps, reason and values of its action.
 pub(super) fn change(
     address: Address,
     action: Action,
@@ -101,7 +101,7 @@ pub(super) fn change(
     })
 }
 
-/// With what planning says of the secrets' values.
+/// With the given comparison of the secrets.
 pub(super) fn compared(mut change: Change) -> Change {
     let before = change.before.clone();
     if let Some(after) = change.after_mut() {
@@ -156,7 +156,7 @@ pub(super) fn replace(handle: &str, text: &str) -> Change {
     )
 }
 
-/// A plan of these changes, each handle an organization of its own.
+/// A plan of these changes, with an organization for each handle.
 pub(super) fn plan(changes: Vec<Change>) -> Plan {
     let mut by_handle: BTreeMap<Handle, Vec<Change>> = BTreeMap::new();
     let mut summary = Summary::default();
@@ -235,13 +235,13 @@ pub(super) fn api_error() -> ApiError {
     }
 }
 
-/// Of a plan in which a handle tells all.
+/// The context in a plan without ambiguous handles.
 pub(super) const PLAIN: Context<'static> = Context {
     scope: None,
     successor: None,
 };
 
-/// Of the configuration that needs no name.
+/// The subject of a configuration without a name in the heading.
 pub(super) fn subject() -> Subject {
     Subject::of("callbacks.yaml")
 }

@@ -1,4 +1,4 @@
-//! Many diagnostics of one kind as one: the first in full, with the places of the rest.
+//! Diagnostics with the same code: the first in full, the rest as a list of places.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use super::diagnostic::with_note;
 use crate::diag::{Code, Diagnostic, Severity, Snippet};
 
-/// How many errors of one code are drawn in full. Each has to be mended, so a screenful is useful.
+/// The most errors of one code that are drawn in full. Each must be fixed, so a screenful is useful.
 const ERRORS: usize = 20;
 
-/// How many places a list has.
+/// The most places in a list.
 const PLACES: usize = 20;
 
-/// Draws diagnostics in their order: of each code the first warning or the first errors, and a list of
-/// the places of the rest. `in_full` draws every one.
+/// Draws diagnostics in their order: for each code the first warning or the first errors, and a list of
+/// the places of the rest. With `in_full`, all are drawn.
 pub fn diagnostics(all: &[Diagnostic], in_full: bool, colour: bool) -> Vec<String> {
     let mut by_code: BTreeMap<Code, Vec<&Diagnostic>> = BTreeMap::new();
     for diagnostic in all {
@@ -40,7 +40,7 @@ pub fn diagnostics(all: &[Diagnostic], in_full: bool, colour: bool) -> Vec<Strin
     drawn
 }
 
-/// Where the rest is.
+/// The places of the rest.
 fn also(rest: &[&Diagnostic]) -> String {
     let mut text = "also at ".to_owned();
     let mut file: Option<&str> = None;

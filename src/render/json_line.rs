@@ -1,11 +1,11 @@
-//! One line of JSON: what every line has, and its payload.
+//! One line of JSON: the common members and the payload.
 
 use serde::Serialize;
 
 use crate::harmless;
 use crate::model::Timestamp;
 
-/// How much a line matters.
+/// The severity of a line.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Level {
@@ -14,7 +14,7 @@ pub(super) enum Level {
     Error,
 }
 
-/// Every line begins with these.
+/// The members that every line begins with.
 #[derive(Serialize)]
 struct Line<'a, P> {
     #[serde(rename = "@level")]
@@ -31,7 +31,7 @@ struct Line<'a, P> {
     payload: P,
 }
 
-/// One line, without its end.
+/// One line, without a line end.
 pub(super) fn line(
     (level, kind): (Level, &str),
     message: &str,

@@ -1,33 +1,33 @@
-//! An apply in Prometheus' text format, for its node exporter's textfile collector.
+//! The metrics of an apply in Prometheus' text format, for the node exporter's textfile collector.
 
 use std::fmt::{self, Write as _};
 
 use crate::model::{Belief, Drift, Environment, Evidence, Recorded, Report, Tally, Timestamp};
 
-/// A series, and what [`last_success`] looks for.
+/// The series that [`last_success`] reads.
 const LAST_SUCCESS: &str = "ess_callbacks_last_success_timestamp_seconds";
 
-/// What is told of an apply. What is not known is left out.
+/// The metrics of an apply. Unknown ones are left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
     pub version: &'static str,
-    /// When it ended.
+    /// When the run ended.
     pub at: Timestamp,
-    /// How long it took, in milliseconds.
+    /// The duration of the run.
     pub elapsed_ms: u64,
     pub exit_code: u8,
-    /// The end of the last run that exited with 0, this one or an earlier one.
+    /// The end of the last run with exit code 0, including this one.
     pub last_success: Option<Timestamp>,
-    /// Which environment; `None` when the configuration could not be read.
+    /// `None` if the configuration could not be read.
     pub environment: Option<Environment>,
-    /// What became of the plan; `None` when it did not get that far.
+    /// `None` if the run ended before it applied a plan.
     pub report: Option<Report>,
     pub healed: usize,
-    /// What is recorded now.
+    /// The counts of the state at the end.
     pub recorded: Option<Holdings>,
 }
 
-/// What a state holds, counted.
+/// Counts of recorded callbacks by evidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// Present with exactly the recorded key and token.
@@ -36,12 +36,12 @@ pub struct Holdings {
     pub assumed: usize,
     /// Present or absent.
     pub unknown: usize,
-    /// When the callback that was confirmed longest ago was confirmed.
+    /// The oldest confirmation.
     pub oldest_proof: Option<Timestamp>,
 }
 
 impl Holdings {
-    /// Of this state. What is known to be absent does not count.
+    /// The counts of a state. Callbacks that are known to be absent do not count.
     pub fn of(recorded: &Recorded) -> Self {
         let mut all = Self::default();
         for (_, _, entry) in recorded.iter() {
@@ -60,15 +60,15 @@ impl Holdings {
     }
 }
 
-/// The last success that an earlier run wrote into this text.
+/// The last success in the metrics of an earlier run.
 pub fn last_success(text: &str) -> Option<Timestamp> {
     let line = text.lines().find(|line| line.starts_with(LAST_SUCCESS))?;
     let value: i64 = line.rsplit(' ').next()?.parse().ok()?;
     Some(Timestamp(value))
 }
 
-/// The environment that an earlier run wrote into this text: a run that can't read its
-/// configuration does not know it, and its series would not be the same ones.
+/// The environment in the metrics of an earlier run, for a run that can't read its configuration: without the
+/// label its series would be different ones.
 pub fn last_environment(text: &str) -> Option<Environment> {
     let mut all = [Environment::Production, Environment::Test].into_iter();
     all.find(|environment| text.contains(&format!("environment=\"{environment}\"")))

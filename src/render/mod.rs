@@ -1,12 +1,11 @@
-//! Rendering: plans, events, reports, metrics and state as text, JSON and what pipelines read.
+//! Rendering: plans, events, reports, metrics and state as text, as JSON and in formats for pipelines.
 //!
-//! Everything here is a pure function of a value and a [`Style`]; it never looks at the terminal,
-//! the clock or stdout. Text goes to a [`std::fmt::Write`], piece by piece, so that a plan of a
-//! hundred thousand changes costs no more memory than one.
+//! Everything here is a pure function of a value and a [`Style`]; it never reads the terminal,
+//! the clock or stdout. Text is written to a [`std::fmt::Write`] in pieces, so that memory does not
+//! grow with the number of changes.
 //!
-//! Invariants: colour never carries meaning alone; control characters in anything that came from
-//! outside (handles, URLs, eSign's messages) are written as escapes; no secret can get here, only
-//! fingerprints.
+//! Invariants: no meaning is in colour alone; control characters in untrusted text (handles, URLs,
+//! eSign's messages) are escaped; no secret reaches this module, only fingerprints.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -1,11 +1,11 @@
-//! Where calls go: the environment, what answers there, and for which accounts.
+//! Where calls go: the environment, the destination, and the accounts.
 
 use super::escape::Clean;
 use super::words::plural;
 use crate::model::{Destination, Environment};
 use crate::plan::Plan;
 
-/// Of how many accounts the names are given.
+/// The most accounts that are named.
 const NAMED_ACCOUNTS: usize = 5;
 
 /// `production (ess.tencentcloudapi.com)`, `test (sandbox)`
@@ -56,7 +56,7 @@ mod tests {
         "production (sandbox at http://127.0.0.1:8901/)"
     )]
     #[case("https://esign.example/", "production (https://esign.example/)")]
-    fn what_answers_is_named(#[case] destination: &str, #[case] text: &str) {
+    fn the_destination_is_named(#[case] destination: &str, #[case] text: &str) {
         let destination = Destination::from(destination.to_owned());
         assert_eq!(of(Environment::Production, &destination), text);
     }

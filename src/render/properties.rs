@@ -1,4 +1,4 @@
-//! Laws of every text, over arbitrary plans.
+//! Properties of every text, for arbitrary plans.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn text(plan: &Plan, style: &Style) -> String {
     out
 }
 
-/// All that is made of a plan, for people and for programs.
+/// Every rendering of a plan.
 fn all_outputs(plan: &Plan, style: &Style) -> Vec<String> {
     let mut outputs = vec![text(plan, style), plan_markdown(plan, &subject(), style)];
     let mut diff = String::new();
@@ -119,7 +119,7 @@ proptest! {
         }
     }
 
-    /// Else whoever may plan could try guesses of a weak token until one has the fingerprint that is shown.
+    /// Otherwise anyone who may plan could try values until one has the fingerprint of a weak token.
     #[test]
     fn no_output_depends_on_the_fingerprint_of_a_declared_value(
         plan in arbitrary::plan(),
@@ -148,7 +148,7 @@ proptest! {
         let plain = Style::plain(Timestamp(0));
         let words = |style: &Style| {
             let shown = text(&plan, style);
-            // The marks of continued comment lines are not words of the text.
+            // The `#` of continued comment lines is not part of the text.
             let words = shown.split_whitespace().filter(|word| *word != "#");
             words.map(str::to_owned).collect::<Vec<_>>()
         };

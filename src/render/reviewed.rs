@@ -295,7 +295,7 @@ fn another_member() -> Plan {
     gone.successor = Some(Arc::clone(&new));
     kept.scope = new;
     plan.organizations = vec![gone, kept];
-    // An update of the new side has to be told apart too.
+    // An update of the new scope must be distinguishable too.
     plan.bookkeeping = vec![refresh(
         &plan.organizations[1].scope,
         "https://hooks.acme.example/stays",

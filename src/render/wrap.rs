@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::style::{Style, Tone};
 
-/// Narrower than this, wrapping makes a column of single words that nobody can read.
+/// With a smaller width, lines would have single words.
 const NARROWEST: usize = 30;
 
 /// Writes `text` as lines that begin with `first` (the first one) or `rest`, at most `width`
@@ -45,7 +45,7 @@ pub(crate) fn write_wrapped(
     out.write_char('\n')
 }
 
-/// Writes a sentence whose beginning has a colour, and its rest another, wrapped like all prose.
+/// Writes a wrapped sentence whose beginning has one colour and the rest another.
 pub(crate) fn write_sentence(
     out: &mut dyn fmt::Write,
     style: &Style,
@@ -59,7 +59,7 @@ pub(crate) fn write_sentence(
         &format!("{beginning} {rest}"),
         style.width,
     )?;
-    // The colours come after, because they have no width.
+    // The colours are added after wrapping, because they have no width.
     let wrapped = wrapped.trim_end();
     match wrapped.strip_prefix(beginning) {
         Some(rest) => writeln!(

@@ -1,4 +1,4 @@
-//! A digest of what a plan calls, the same with and without its secrets.
+//! A digest of the calls of a plan, the same with and without its secrets.
 
 use std::io;
 
@@ -11,11 +11,11 @@ use crate::model::{Account, AccountName, Environment, Lineage, SecretIndex};
 use crate::plan::{After, Change, Destination, Plan};
 use crate::secret::SecretReference;
 
-/// Which state, and with which credentials.
+/// The state and the credentials.
 #[derive(Serialize)]
 struct Head<'a> {
     environment: Environment,
-    /// Left out where it is eSign, as nearly everywhere.
+    /// Left out for eSign, the usual destination.
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<&'a Destination>,
     lineage: Option<Lineage>,
@@ -31,15 +31,12 @@ struct Row<'a> {
     token: Option<&'a SecretReference>,
 }
 
-/// What a plan calls, as `sha256:` and hexadecimal digits.
+/// The digest of the calls, as `sha256:` and hexadecimal digits.
 ///
-/// Equal digests mean: the same calls, in the same order, to the same place, with the same secret references, on the
-/// same serial of the same state. Fingerprints are left out, so that a plan without secrets and one
-/// with them have the same digest exactly when no key and no token changed. A saved plan's
-/// checksum, by contrast, is of every byte of it.
-///
-/// # Panics
-/// Never: memory takes everything.
+/// Plans with equal digests have the same calls, in the same order, to the same destination, with the same secret
+/// references, on the same serial of the same state. Fingerprints are not covered, so that a plan without secrets
+/// and one with them have the same digest exactly if no key and no token changed. The checksum of a saved plan, in
+/// contrast, covers every byte.
 pub fn calls_digest(plan: &Plan) -> String {
     let mut digesting = Digesting::new(io::sink());
     let called = |name: &AccountName| {
@@ -80,7 +77,7 @@ pub fn calls_digest(plan: &Plan) -> String {
     format!("sha256:{}", digesting.finish().1)
 }
 
-/// JSON values follow each other without doubt where one ends.
+/// JSON values need no separator, because their ends are unambiguous.
 fn put(digesting: &mut Digesting<io::Sink>, value: &impl Serialize) {
     serde_json::to_writer(digesting, value).expect("a sink takes everything");
 }

@@ -1,6 +1,4 @@
-//! The document of a plan that could not be made, so that whoever reads documents learns why.
-//!
-//! It has only what is known: nothing to apply, and the diagnostics.
+//! The document if there is no plan, because of errors: it has the diagnostics and no changes.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,4 @@
-//! How the document's JSON is laid out: one change a line, so that it can be read, compared and
-//! searched line by line.
+//! The layout of the document's JSON: one change per line, so that it can be compared and searched by line.
 
 use std::io::{self, Write};
 
@@ -8,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::harmless::write_fragment;
 
-/// To this depth every value stands on a line of its own; deeper ones follow each other.
+/// Up to this depth every value has a separate line; deeper ones share it.
 const LINES_TO_DEPTH: usize = 2;
 
-/// Lays out JSON, and leaves the outermost object open for the checksum.
+/// A formatter that leaves the outermost object open for the checksum.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     depth: usize,
@@ -112,7 +111,7 @@ impl Formatter for Lines {
     }
 }
 
-/// Passes everything on, and digests it.
+/// A writer that also digests what is written.
 #[derive(Debug)]
 pub(super) struct Digesting<W> {
     inner: W,
@@ -127,7 +126,7 @@ impl<W: Write> Digesting<W> {
         }
     }
 
-    /// The writer, and the digest of what went through, in hexadecimal.
+    /// The inner writer, and the digest of all that was written, in hexadecimal.
     pub(super) fn finish(self) -> (W, String) {
         (self.inner, hex::encode(self.digest.finalize()))
     }

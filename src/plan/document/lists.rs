@@ -1,5 +1,4 @@
-//! The document's lists beside the changes: what happens to the record alone, and what refuses the
-//! plan.
+//! The lists of the document besides the changes: changes of the record alone, and tripped guards.
 
 use std::sync::Arc;
 
@@ -67,7 +66,7 @@ pub(super) enum BookkeepingRow {
     },
 }
 
-/// What a refresh is about.
+/// The fields that a refresh changes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DetailsRow {

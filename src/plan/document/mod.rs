@@ -1,12 +1,11 @@
 //! The plan document: what `plan --format json` prints and `plan --out` saves.
 //!
-//! [`write_document`] streams it; [`read_document`] gives back the very [`Plan`](super::Plan), so that
-//! `apply PLAN` needs no callbacks.yaml. It holds secret references, recorded fingerprints and one byte of
-//! each secret that is sent, never a secret: see [`Same`](super::Same).
+//! [`write_document`] streams it; [`read_document`] returns an equal [`Plan`](super::Plan), so that
+//! `apply PLAN` needs no callbacks.yaml. It contains secret references, recorded fingerprints and one byte of
+//! a hash of each secret that is sent, never a secret: see [`Same`](super::Same).
 //!
 //! Invariants: what was written reads back equal; a document that was cut off, edited or made by
-//! another version is refused, never half understood. The checksum protects against accidents and
-//! hasty editing; it is no signature.
+//! another version is refused. The checksum detects accidents and careless edits; it is not a signature.
 //!
 //! Format history: 1.0, the first; 1.1, `destination`; 1.2, `moves` and
 //! `successor`, accounts as objects, and `checks` and `same` in the place of declared fingerprints; 1.3, `before` and
@@ -31,6 +30,6 @@ pub use write::{applyable, write_document, write_shown};
 /// The version written, and the only one read.
 pub const FORMAT_VERSION: &str = "1.4";
 
-/// Begins the last line of a document, the checksum of everything before this line's comma. In the
-/// text of a JSON string a line break can't stand, so nothing else looks like it.
+/// The start of the last line of a document, the checksum of everything before this line's comma. A JSON string
+/// can't contain a line break, so nothing else looks like it.
 const CHECKSUM_LINE: &str = "\n  \"checksum\": \"sha256:";

@@ -1,4 +1,4 @@
-//! Reading the document back, or saying why not.
+//! Reads the document.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,20 +16,19 @@ use crate::plan::{
 };
 use crate::secret::{Check, SecretReference};
 
-/// Why a text is no plan that can be applied. The caller knows which file it was.
+/// Why a text is not a plan that can be applied. The caller adds the name of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     /// The text ends too early.
     #[error("the plan is cut off: it ends in the middle. Make a new one with `plan --out`")]
     CutOff,
-    /// It is no JSON, or no plan.
+    /// It is not JSON, or not a plan.
     #[error("this is not a plan document (line {line}, column {column}). `plan --out` makes one")]
     NotAPlan {
         /// From 1.
         line: usize,
         /// From 1.
         column: usize,
-        /// What the parser says.
         #[source]
         source: serde_json::Error,
     },
@@ -39,45 +38,42 @@ pub enum DocumentError {
          Make a new one with `plan --out`, or use the program that made it"
     )]
     Version {
-        /// What it says.
+        /// The version in the document.
         found: String,
     },
-    /// It says why there is no plan.
+    /// It has only errors, because there was no plan.
     #[error(
         "it holds no plan, because the configuration had errors when it was made. Fix them and \
          make a new one with `plan --out`"
     )]
     Errored,
-    /// It is not what was written.
+    /// Its checksum does not match.
     #[error(
         "the plan was changed after it was written (edited, reformatted, or its line ends \
          converted): its checksum does not match. What is applied must be what was reviewed, so make \
          a new one with `plan --out`"
     )]
     Changed,
-    /// It was made to be looked at.
+    /// It is for display: credentials in URLs are masked.
     #[error(
         "it shows the URL of `{address}` with `***` in place of a credential, as \
          `plan --format json` prints it. `plan --out` saves a plan that can be applied"
     )]
     Masked {
-        /// Of the first such change.
+        /// The first such change.
         address: String,
     },
-    /// It is whole, but its parts contradict each other.
+    /// The checksum matches, but its parts contradict each other.
     #[error("the plan contradicts itself: {what}. Make a new one with `plan --out`")]
-    Inconsistent {
-        /// What does.
-        what: String,
-    },
+    Inconsistent { what: String },
 }
 
 /// Reads a plan that [`write_document`](super::write_document) wrote.
 ///
 /// # Errors
-/// When the text is cut off, edited, of another version, or no plan at all.
+/// If the text is cut off, edited, of another version, or not a plan.
 pub fn read_document(text: &str) -> Result<Plan, DocumentError> {
-    // The version first: a newer document deserves that answer, and not one about its checksum.
+    // The version first: for a newer document, an error about its checksum would mislead.
     let version: Version = serde_json::from_str(text).map_err(broken)?;
     if version.format_version != FORMAT_VERSION {
         return Err(DocumentError::Version {
@@ -115,7 +111,7 @@ fn is_as_written(text: &str) -> bool {
         return false;
     };
     let checksum = hex::encode(Sha256::digest(digested.as_bytes()));
-    // Some editors and mailers take the last line break away; nothing is lost with it.
+    // Some editors and mailers remove the last line break, which changes nothing.
     end.strip_prefix(checksum.as_str()).map(str::trim_end) == Some("\"\n}")
 }
 
@@ -189,7 +185,7 @@ impl Document {
     }
 }
 
-/// Gives each organization its changes, which stand in the same order.
+/// Assigns the changes to the organizations, which are in the same order.
 fn organizations(
     rows: Vec<OrganizationRow>,
     changes: Vec<ChangeRow>,
@@ -212,7 +208,7 @@ fn organizations(
                 own.len()
             ));
         }
-        // Calls for one URL wait for each other only within one change.
+        // Only the calls of one change wait for each other, so a URL must not be in two changes.
         let mut urls = BTreeSet::new();
         for change in &own {
             if !urls.insert(&change.address.url) {

@@ -1,7 +1,7 @@
-//! The parts of the document as JSON has them, and their way from and to a plan's values.
+//! The rows of the document, and their conversion from and to a plan's values.
 //!
-//! Each is written and read by the same type, so the two can't drift apart. Names are shared, so a
-//! row costs a few reference counts.
+//! Each is written and read by the same type, so both formats agree. Names are shared, so a row costs a few
+//! reference counts.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,13 @@ use crate::model::{
 };
 use crate::plan::{After, Before, Change, Deletion, OrganizationPlan, Reason, Same, Steps};
 
-/// One of `organizations`: it owns the next so many of `changes`.
+/// One of `organizations`; the next `changes` of the list of changes belong to it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OrganizationRow {
     pub(super) organization: Handle,
     pub(super) scope: ScopeJson,
-    /// The scope that the handle has in callbacks.yaml now, when it is another one.
+    /// The current scope of the handle in callbacks.yaml, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) successor: Option<ScopeJson>,
     pub(super) suspended: bool,
@@ -146,7 +146,7 @@ impl ChangeRow {
             before,
         } = change;
         Self {
-            // Whole: what is saved is applied.
+            // With credentials, because a saved plan is applied.
             address: format!("{}/{}", address.handle, address.url.as_str()),
             organization: organization.handle.clone(),
             scope: ScopeJson::from(&*organization.scope),
@@ -161,7 +161,7 @@ impl ChangeRow {
         }
     }
 
-    /// The change of this organization, whose secrets are so many.
+    /// The change of this organization. `secrets` is the number of secrets in the document.
     pub(super) fn into_change(
         self,
         organization: &OrganizationRow,
@@ -215,8 +215,7 @@ impl ChangeRow {
     }
 }
 
-/// An add has what it writes, and a delete has nothing to write. What a delete follows from is no member of
-/// its own: the reason says it.
+/// An add has an `after`, and a delete has none. Whether a delete is listed follows from the reason.
 fn steps(calls: Calls, reason: Reason, after: Option<After>) -> Result<Steps, &'static str> {
     match (calls, after) {
         (Calls::Nothing, after) => Ok(Steps::Nothing(after)),
@@ -231,7 +230,7 @@ fn steps(calls: Calls, reason: Reason, after: Option<After>) -> Result<Steps, &'
     }
 }
 
-/// Whether people who read the action know which calls are made.
+/// Whether these calls belong to the action.
 const fn is_of(action: Action, calls: Calls) -> bool {
     match (action, calls) {
         (Action::NoOp, Calls::Nothing)
@@ -320,7 +319,7 @@ impl BeforeRow {
 struct AfterRow {
     key: Option<u32>,
     token: Option<u32>,
-    /// `None` when the secrets were not resolved.
+    /// `None` if the secrets were not resolved.
     same: Option<Same>,
     protect: bool,
 }

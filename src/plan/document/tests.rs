@@ -215,7 +215,7 @@ fn a_plan_without_its_secrets_or_with_a_guard_tripped_can_not_be_applied() {
     assert!(!applyable(&plan));
 }
 
-/// Puts the checksum that fits, as somebody who means to deceive could.
+/// Sets the matching checksum, as an attacker could.
 fn resealed(text: &str) -> String {
     use sha2::Digest as _;
     let (body, _) = text.rsplit_once(CHECKSUM_LINE).unwrap();

@@ -1,4 +1,4 @@
-//! Writing the document, change by change.
+//! Writes the document, change by change.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -20,14 +20,14 @@ pub fn write_document(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) 
     write_sealed(&Document::new(plan, calls_digest(plan), diagnostics), out)
 }
 
-/// The same for whoever may see it: URLs with a credential are masked. It can't be read back. Its digest
-/// is that of the calls all the same.
+/// Like [`write_document`], for display: URLs with a credential are masked, so it can't be read back. Its digest
+/// is still that of the calls.
 pub fn write_shown(plan: &Plan, diagnostics: &[Diagnostic], out: impl Write) -> io::Result<()> {
     let digest = calls_digest(plan);
     write_sealed(&Document::new(&plan.shown(), digest, diagnostics), out)
 }
 
-/// Writes an object and, as its last member, the checksum of it.
+/// Writes an object with its checksum as the last member.
 pub(super) fn write_sealed(document: &impl Serialize, out: impl Write) -> io::Result<()> {
     let mut digesting = Digesting::new(out);
     let mut serializer = serde_json::Serializer::with_formatter(&mut digesting, Lines::default());
@@ -42,8 +42,8 @@ pub(super) fn write_sealed(document: &impl Serialize, out: impl Write) -> io::Re
     out.flush()
 }
 
-/// Whether `apply` has something to do with this plan and may do it: no guard refuses it, and the
-/// secrets that its calls need were resolved.
+/// Whether `apply` has something to do and may do it: no guard refuses the plan, and the secrets of its calls
+/// were resolved.
 pub fn applyable(plan: &Plan) -> bool {
     let something_to_do =
         !plan.is_empty() || !plan.moves.is_empty() || !plan.bookkeeping.is_empty();

@@ -1,4 +1,4 @@
-//! Which files a diff has: one for each organization in which something is called or recorded.
+//! The files of a diff: one for each organization with calls or changes of the record.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +9,10 @@ use crate::render::escape::Quoted;
 use crate::render::text::scope_fields;
 use crate::render::words::counted;
 
-/// What one organization's file is made of.
+/// The parts of one organization's file.
 #[derive(Default)]
 pub(super) struct File<'a> {
-    /// Its own lines, as they are recorded and as they will be.
+    /// Its own lines, as recorded and as they will be.
     pub(super) own: Vec<(String, String)>,
     pub(super) callbacks: BTreeMap<&'a CallbackUrl, Callback<'a>>,
 }
@@ -20,16 +20,16 @@ pub(super) struct File<'a> {
 #[derive(Default)]
 pub(super) struct Callback<'a> {
     pub(super) change: Option<&'a Change>,
-    /// A protection that changes in the record: what it was and will be.
+    /// The old and the new protection, if it changes in the record.
     pub(super) protect: Option<(bool, bool)>,
 }
 
-/// The organizations in which something is called or recorded, in order.
+/// The organizations with calls or changes of the record, in order.
 pub(super) fn files(plan: &Plan) -> BTreeMap<(&Handle, &Scope), File<'_>> {
     let mut files: BTreeMap<(&Handle, &Scope), File<'_>> = BTreeMap::new();
     for organization in &plan.organizations {
         let changes = &organization.changes;
-        // Of the others only what changes is shown: a saved plan has no more of them.
+        // For other organizations a saved plan has only the changes, so only these are shown.
         if changes
             .iter()
             .all(|change| change.calls() == Calls::Nothing)

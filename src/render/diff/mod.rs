@@ -1,9 +1,9 @@
-//! A plan as a unified diff of what is recorded and what is desired, for tools that show diffs.
+//! A plan as a unified diff of the recorded and the desired callbacks, for tools that show diffs.
 //!
-//! Each organization with changes is a file of its own. It begins with what changes for the whole
-//! organization (its handle, operator or account), then has its callbacks. A secret is shown by its recorded
-//! fingerprint, whole, as long as it has the recorded value. What is called without a difference in the
-//! record does not show: a `heal`, and the delete of an `absent:` URL of which nothing is recorded.
+//! Each organization with changes is a separate file. It begins with the changes of the whole
+//! organization (its handle, operator or account); its callbacks follow. A secret with the recorded value is
+//! shown by its recorded fingerprint, in full. Calls that do not change the record are not shown: a `heal`,
+//! and the delete of an `absent:` URL that is not recorded.
 
 mod files;
 #[cfg(test)]
@@ -22,10 +22,10 @@ use crate::model::{
 };
 use crate::plan::{After, Plan, Same};
 
-/// How many unchanged lines stand around a changed one.
+/// The number of unchanged lines around a changed one.
 const CONTEXT: usize = 3;
 
-/// Writes the diff; nothing when nothing differs.
+/// Writes the diff; nothing if there is no difference.
 pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     let ambiguous = Ambiguous::of(plan);
     files(plan)
@@ -36,7 +36,7 @@ pub fn plan_diff(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
         })
 }
 
-/// One line of either side, or of both.
+/// One line of one side, or of both.
 struct Line {
     tag: ChangeTag,
     text: String,
@@ -49,8 +49,8 @@ fn organization_diff(
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    // The two sides of each callback are compared on their own: they belong together by URL, and a
-    // long organization costs no more than its callbacks one by one.
+    // The two sides of each callback, matched by URL, are compared separately, so that the time grows
+    // linearly with the number of callbacks.
     let callbacks = callbacks
         .into_iter()
         .map(|(url, callback)| sides(url, &callback));
@@ -118,12 +118,12 @@ fn hunks(lines: &[Line], style: &Style, out: &mut dyn fmt::Write) -> fmt::Result
     Ok(())
 }
 
-/// Where the next hunk from `from` on begins and ends, its context included.
+/// The start and the end of the next hunk from `from` on, including its context.
 fn next_hunk(lines: &[Line], from: usize) -> Option<(usize, usize)> {
     let differs = |line: &Line| line.tag != ChangeTag::Equal;
     let first = from + lines[from..].iter().position(differs)?;
     let mut last = first;
-    // A gap of two contexts or less would make two hunks touch.
+    // Two hunks with a gap of at most two contexts would touch.
     while let Some(gap) = lines[last + 1..]
         .iter()
         .take(2 * CONTEXT + 1)
@@ -159,7 +159,7 @@ fn range(first: usize, next: usize) -> String {
     }
 }
 
-/// What is recorded of a callback and what is desired, as lines.
+/// The lines of the recorded and of the desired callback.
 fn sides(url: &CallbackUrl, callback: &Callback<'_>) -> (String, String) {
     let Callback { change, protect } = *callback;
     let Some(change) = change else {
@@ -173,7 +173,7 @@ fn sides(url: &CallbackUrl, callback: &Callback<'_>) -> (String, String) {
     });
     let recorded = there.map(|(presumed, before)| {
         let recorded = |protect| {
-            // A replace makes certain what was assumed, so the doubt is part of the difference.
+            // A replace proves what was assumed, so `assumed` is part of the difference.
             let doubt = if !presumed.exact && change.calls() == Calls::Replace {
                 ", assumed"
             } else {
@@ -210,7 +210,7 @@ fn sides(url: &CallbackUrl, callback: &Callback<'_>) -> (String, String) {
     (recorded, desired.unwrap_or_default())
 }
 
-/// Key and token of the desired side: never a fingerprint that is not recorded already.
+/// Key and token of the desired side, without any fingerprint that is not recorded already.
 fn desired_secrets(after: &After, had: Fingerprints) -> [Option<String>; 2] {
     let same = |which: fn(Same) -> bool| after.same.map(which);
     let shown = |declared: bool, same: Option<bool>, had: Option<Fingerprint>| {
@@ -222,7 +222,7 @@ fn desired_secrets(after: &After, had: Fingerprints) -> [Option<String>; 2] {
         })
     };
     let key = shown(after.key.is_some(), same(|same| same.key), had.key);
-    // Beside another key it can't be told whether the token changed.
+    // With another key, it is unknown whether the token changed.
     let had_token = had
         .token
         .filter(|_| same(|same| same.key || same.token) != Some(false));

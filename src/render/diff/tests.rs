@@ -1,4 +1,4 @@
-//! Diffs as people and tools read them.
+//! Tests of whole diffs.
 
 use super::*;
 use crate::model::{Belief, Write};

@@ -217,7 +217,7 @@ proptest! {
     }
 }
 
-/// How Markdown sees a page: its blocks, with what stands in code or HTML left out.
+/// The blocks of a page by a Markdown parser, without the contents of code and HTML.
 fn structure(page: &str) -> Vec<String> {
     let mut all = Vec::new();
     for event in Parser::new_ext(page, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {

@@ -1,4 +1,4 @@
-//! Recorded state as JSON, for `--json`.
+//! Recorded state as JSON.
 
 use std::borrow::Cow;
 use std::io;
@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 /// Writes everything recorded as one JSON object on one line: `format_version`, `environment`, `destination`,
-/// `lineage`, `serial` and `callbacks`, each as [`entry_json`] gives it. Memory does not grow with
+/// `lineage`, `serial` and `callbacks`, each in the form of [`entry_json`]. Memory does not grow with
 /// the state.
 pub fn state_json(recorded: &Recorded, mut out: impl io::Write) -> io::Result<()> {
     #[derive(Serialize)]
@@ -121,7 +121,7 @@ impl<'a> EntryJson<'a> {
     }
 }
 
-/// A call without an answer, and when it can't arrive any more.
+/// A call without an answer, and from when it can't arrive any more.
 #[derive(Serialize)]
 struct CallJson {
     operation: WriteWord,

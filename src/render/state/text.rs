@@ -1,4 +1,4 @@
-//! Recorded state as people read it.
+//! Recorded state as text.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::render::style::{Style, Tone};
 use crate::render::text::shortened;
 use crate::render::words::{ago, counted};
 
-/// How wide the names of a block are.
+/// The width of the names in a block.
 const NAMES: usize = 12;
 
 /// Writes every entry and the counts.
@@ -53,7 +53,6 @@ fn counts(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::
     identity(recorded, out)
 }
 
-/// Which state it is, and where its calls went.
 fn identity(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result {
     match &recorded.destination {
         Some(destination) => {
@@ -121,7 +120,7 @@ pub fn entry_text(
         open_call(("open call", pending.call), "on its way", style, out)?;
     }
     if let Some(lost) = lost {
-        // One that repeats what is known leaves nothing open, but may arrive late all the same.
+        // A call that repeats what is known leaves nothing open, but may still arrive late.
         let name = if entry.is_open() {
             "open call"
         } else {
@@ -173,9 +172,9 @@ fn scope_rows(scope: &Scope, out: &mut dyn fmt::Write) -> fmt::Result {
     }
 }
 
-/// Tells of a call that may still arrive, or of the last one that got no answer.
+/// A call that may still arrive, or the last one that got no answer.
 ///
-/// When it was signed is left out: a signature that is to expire soon is dated back, so that it is not
+/// The time of the signature is left out: a signature with a short life is backdated, so it is not the time
 /// when the call was sent.
 fn open_call(
     (name, call): (&str, SignedWrite),

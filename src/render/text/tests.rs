@@ -1,4 +1,4 @@
-//! Plans as people read them, whole.
+//! Tests of whole plans as text.
 
 use insta::assert_snapshot;
 
