@@ -1,4 +1,4 @@
-//! Text from outside, made harmless for a terminal.
+//! Escapes untrusted text for a terminal.
 //!
 //! A handle, a URL or a message of the server may contain escape sequences or characters that reverse
 //! the writing direction. Unescaped, they could change how a plan looks that is about to be approved.
@@ -143,7 +143,7 @@ mod tests {
             }
             let shown = Clean(Parts(&parts)).to_string();
             assert!(!is_command(&shown), "{shown}");
-            // However the words are wrapped.
+            // For every wrapping of the words.
             assert!(!shown.split_whitespace().any(is_command), "{shown}");
         }
 

@@ -101,7 +101,7 @@ pub(super) fn change(
     })
 }
 
-/// With the given comparison of the secrets.
+/// The change with this comparison of the secrets.
 pub(super) fn compared(mut change: Change) -> Change {
     let before = change.before.clone();
     if let Some(after) = change.after_mut() {

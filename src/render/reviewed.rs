@@ -1,5 +1,5 @@
-//! What a reviewer has to see, in every format: what changes in the record alone, and both scopes of an
-//! organization that has another one now.
+//! Tests of what a reviewer must see in every format: changes of the record alone, and both scopes of an
+//! organization with a new scope.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn refresh(scope: &Arc<Scope>, text: &str, before: Details, after: Details) -> B
     }
 }
 
-/// Nothing to call: 300 callbacks have another operator, one of them loses its protection, and another
+/// A plan without calls: 300 callbacks have a new operator, one of them loses its protection, and another
 /// organization has a new name.
 fn recorded_only() -> Plan {
     let mut plan = plan(Vec::new());
@@ -182,7 +182,7 @@ fn a_saved_plan_shows_the_same() {
     assert_eq!(saved.updates(), plan.updates());
 }
 
-/// Beside calls: one callback is added, and one that stays loses its protection.
+/// A plan with calls: one callback is added, and another one loses its protection.
 fn beside_calls() -> Plan {
     let staying = "https://hooks.acme.example/stays";
     let mut stays = change(

@@ -2,7 +2,7 @@
 
 use crate::model::{Action, Calls, Drift, Timestamp};
 
-/// `one` for 1, else `many`.
+/// `one` for 1, otherwise `many`.
 pub const fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
@@ -62,7 +62,7 @@ pub(crate) fn elapsed(milliseconds: u64) -> String {
     }
 }
 
-/// A number to a tenth: `20`, `3.5`.
+/// A number rounded to a tenth: `20`, `3.5`.
 pub fn tenths(number: f64) -> String {
     let text = format!("{number:.1}");
     match text.strip_suffix(".0") {

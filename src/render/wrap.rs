@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::style::{Style, Tone};
 
-/// With a smaller width, lines would have single words.
+/// With a smaller width, most lines would be single words.
 const NARROWEST: usize = 30;
 
 /// Writes `text` as lines that begin with `first` (the first one) or `rest`, at most `width`

@@ -124,7 +124,7 @@ fn an_open_outcome_and_an_assumed_secret_are_differences() {
     ");
 }
 
-/// The lines that `patch` makes of `old` with these hunks.
+/// The result of applying these hunks to `old`, as `patch` does.
 fn patched(old: &[&str], hunks: &str) -> Vec<String> {
     let start = |range: &str| -> (usize, usize) {
         let (first, count) = range.split_once(',').unwrap_or((range, "1"));

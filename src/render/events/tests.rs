@@ -1,4 +1,4 @@
-//! Every kind of event, as a line and as JSON.
+//! Tests of every kind of event, as a line and as JSON.
 
 use insta::assert_snapshot;
 

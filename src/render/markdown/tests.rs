@@ -1,4 +1,4 @@
-//! What a comment shows, and that nothing in a plan can break out of it.
+//! Tests of comments, and that no text of a plan can break out of its code block.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -150,7 +150,7 @@ fn a_handle_means_nothing_as_html() {
     );
 }
 
-/// An open call that a delete finishes removes a callback as well.
+/// An open call that is finished by a delete also removes a callback.
 #[test]
 fn a_delete_by_another_name_is_first_too() {
     let mut finish = delete("beta", "https://b.example/cb");
@@ -179,7 +179,7 @@ fn a_delete_by_another_name_is_first_too() {
     ");
 }
 
-/// Many short ones are as long as a long one.
+/// Many short organizations are folded like a long one.
 #[test]
 fn not_everything_is_unfolded() {
     let handles: Vec<String> = (0..40).map(|n| format!("o{n:02}")).collect();
@@ -211,7 +211,7 @@ proptest! {
         let shown = plan_markdown(&plan, &subject(), &Style::plain(Timestamp(0)));
         prop_assert!(shown.len() <= MARKDOWN_LIMIT);
         prop_assert!(shown.starts_with("<!-- ess-callbacks plan "));
-        // Nothing from outside can open or close a block.
+        // No untrusted text can open or close a block.
         let fences = shown.lines().filter(|line| line.starts_with("```")).count();
         prop_assert_eq!(fences % 2, 0);
     }
@@ -240,7 +240,7 @@ fn harmless(plan: &Plan) -> Plan {
         .map(|one| one.handle.clone())
         .collect();
     for organization in &mut plan.organizations {
-        // Those that are equal stay equal.
+        // Equal names stay equal.
         let number = names.iter().position(|name| *name == organization.handle);
         organization.handle = Handle::new(format!("a{number:?}"));
         Arc::make_mut(&mut organization.scope).account = AccountName::new("a");
@@ -279,7 +279,7 @@ fn harmless(plan: &Plan) -> Plan {
     plan
 }
 
-/// What would act if it got out of its place.
+/// Texts that have an effect outside a code block.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = proptest::sample::select(vec![
         "```",
@@ -321,7 +321,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// The page has the same blocks whatever the names in it are.
+    /// The blocks of a page do not depend on the names in it.
     #[test]
     fn no_name_can_break_out_of_its_place(
         plan in arbitrary::plan(),
@@ -363,7 +363,7 @@ proptest! {
             (structure(&page), page)
         };
         let ((hostile, page), (tame, _)) = (structure(&plan), structure(&harmless(&plan)));
-        // The digest differs, as it should.
+        // The digest depends on the names.
         let digest = |event: &String| !event.starts_with("Code(Borrowed(\"sha256:");
         let bare = |events: Vec<String>| events.into_iter().filter(digest).collect::<Vec<_>>();
         prop_assert_eq!(bare(hostile), bare(tame), "{}", page);
@@ -405,7 +405,7 @@ fn an_error_takes_the_place_of_the_comment() {
 
     What this comment showed before may be out of date.
     ");
-    // One block, though the error holds a fence.
+    // One block, although the error contains a fence.
     let blocks = structure(&page);
     assert_eq!(
         blocks

@@ -1,4 +1,4 @@
-//! Ends of applies, whole.
+//! Tests of whole reports.
 
 use insta::assert_snapshot;
 

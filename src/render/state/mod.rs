@@ -1,4 +1,4 @@
-//! What is recorded, for `show` and `state list|show`.
+//! The recorded state, for `show` and `state list|show`.
 
 mod json;
 mod text;

@@ -1,4 +1,4 @@
-//! Recorded state, whole.
+//! Tests of a whole state.
 
 use std::sync::Arc;
 

@@ -81,7 +81,7 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
         .collect()
 }
 
-/// Writes an error for each kind of guard that tripped; nothing when none did.
+/// Writes an error for each kind of guard that tripped.
 pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     for refusal in refusals(plan) {
         out.write_char('\n')?;
