@@ -12,9 +12,13 @@ pub(super) fn move_records(plan: &Plan, recorded: &mut Recorded) -> bool {
         from,
         to,
         callbacks: _,
+        renamed: _,
     } in &plan.moves
     {
         changed |= recorded.move_scope(from, to);
+    }
+    for (old, new) in plan.renamed_accounts() {
+        changed |= recorded.rename_account(old, new);
     }
     changed
 }

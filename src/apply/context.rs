@@ -1,6 +1,7 @@
 //! What all parts of a run share: the tools, what each account has learnt, and what stops whom.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +22,7 @@ use crate::model::{
 };
 use crate::plan::{Change, OrganizationPlan, Plan};
 use crate::secret::Secret;
+use crate::state::StateError;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -278,11 +280,15 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
         }
     }
 
-    fn journal_failed(&self, error: &dyn std::fmt::Display) {
+    fn journal_failed(&self, error: &StateError) {
+        let with_cause = || match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
         self.journal_error
             .lock()
             .expect("no panic while held")
-            .get_or_insert_with(|| error.to_string());
+            .get_or_insert_with(with_cause);
         self.halt.notify_waiters();
     }
 

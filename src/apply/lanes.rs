@@ -6,7 +6,7 @@
 //! too little: that costs a second at most. A run that ends writes down how many calls may have arrived in
 //! its last second. Of one that dies, the journal has the calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -96,10 +96,15 @@ pub fn accounts(
     owners: &BTreeMap<AccountName, AccountId>,
     recorded: &Recorded,
 ) -> BTreeMap<AccountName, RecordedAccount> {
-    let moved = |name: &AccountName| plan.moves.iter().any(|item| item.from.account == *name);
-    let in_use = |name: &AccountName| recorded.scopes.keys().any(|scope| scope.account == *name);
     let mut accounts = recorded.accounts.clone();
-    accounts.retain(|name, _| in_use(name) && !moved(name));
+    for (old, new) in plan.renamed_accounts() {
+        if let Some(account) = accounts.remove(old) {
+            accounts.entry(new.clone()).or_insert(account);
+        }
+    }
+    let (in_use, moved_to) = (plan.accounts_in_use(recorded), plan.moves.iter());
+    let moved_to: BTreeSet<_> = moved_to.map(|item| &item.to.account).collect();
+    accounts.retain(|name, _| in_use.contains(name) || moved_to.contains(name));
     for (name, secret_id) in signers {
         if let Some(account) = plan.accounts.get(name) {
             let account = RecordedAccount {

@@ -166,6 +166,16 @@ impl Recorded {
         true
     }
 
+    /// Keeps what is known of an account under its new name, unless something is known under that already.
+    /// Whether anything changed.
+    pub fn rename_account(&mut self, old: &AccountName, new: &AccountName) -> bool {
+        let Some(account) = self.accounts.remove(old) else {
+            return false;
+        };
+        self.accounts.entry(new.clone()).or_insert(account);
+        true
+    }
+
     /// Every entry with its identity, in scope and URL order.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<Scope>, &CallbackUrl, &Entry)> {
         self.scopes

@@ -250,12 +250,15 @@ fn source_change() -> impl Strategy<Value = SourceChange> {
 }
 
 fn moves() -> impl Strategy<Value = Move> {
-    (text(), scope(), scope(), 0_usize..100).prop_map(|(handle, from, to, callbacks)| Move {
-        handle: Handle::new(handle),
-        from: Arc::new(from),
-        to: Arc::new(to),
-        callbacks,
-    })
+    (text(), scope(), scope(), 0_usize..100, any::<bool>()).prop_map(
+        |(handle, from, to, callbacks, renamed)| Move {
+            handle: Handle::new(handle),
+            from: Arc::new(from),
+            to: Arc::new(to),
+            callbacks,
+            renamed,
+        },
+    )
 }
 
 fn bookkeeping() -> impl Strategy<Value = Bookkeeping> {

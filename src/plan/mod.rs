@@ -28,6 +28,7 @@ mod pattern;
 mod reason;
 mod same;
 mod shown;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod updates;

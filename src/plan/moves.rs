@@ -6,10 +6,10 @@
 //! changes its account, and planning goes on with that.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::SourceChange;
+use super::{Plan, SourceChange};
 use crate::model::{AccountName, AppId, Desired, Handle, OrganizationId, Recorded, Scope};
 
 /// A recorded scope that belongs to another account now.
@@ -21,6 +21,9 @@ pub struct Move {
     pub to: Arc<Scope>,
     /// How many callbacks are recorded in it.
     pub callbacks: usize,
+    /// Whether `formerly:` says that the two accounts are one under two names. Else another account makes
+    /// the calls for the member organization, and what is known of the two accounts stays apart.
+    pub renamed: bool,
 }
 
 /// What has to be moved, in the order of the recorded scopes.
@@ -68,11 +71,13 @@ pub(super) fn moves(desired: &Desired, recorded: &Recorded) -> Vec<Move> {
         let handle = declared
             .map(|organization| &organization.handle)
             .or_else(|| Some(&urls.values().next()?.handle));
+        let renamed = renamed.get(&from.account) == Some(&account);
         moves.push(Move {
             handle: handle.cloned().unwrap_or_else(|| Handle::new("")),
             from: Arc::clone(from),
             to,
             callbacks: urls.len(),
+            renamed,
         });
     }
     moves
@@ -103,4 +108,22 @@ pub(super) fn moved<'r>(recorded: &'r Recorded, moves: &[Move]) -> Cow<'r, Recor
         recorded.move_scope(from, to);
     }
     Cow::Owned(recorded)
+}
+
+impl Plan {
+    /// The accounts under whose names something is recorded once everything is moved.
+    pub fn accounts_in_use<'r>(&self, recorded: &'r Recorded) -> BTreeSet<&'r AccountName> {
+        let moved: BTreeSet<&Scope> = self.moves.iter().map(|item| &*item.from).collect();
+        let scopes = recorded.scopes.keys();
+        let stay = scopes.filter(|scope| !moved.contains(&***scope));
+        stay.map(|scope| &scope.account).collect()
+    }
+
+    /// The accounts that have another name now: the old and the new one.
+    pub fn renamed_accounts(&self) -> BTreeMap<&AccountName, &AccountName> {
+        let renamed = self.moves.iter().filter(|item| item.renamed);
+        renamed
+            .map(|item| (&item.from.account, &item.to.account))
+            .collect()
+    }
 }

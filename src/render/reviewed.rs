@@ -436,6 +436,7 @@ fn the_diff_shows_a_move() {
         }),
         from,
         callbacks: 2,
+        renamed: true,
     }];
     assert_snapshot!(diff(&plan), @r#"
     --- recorded/acme

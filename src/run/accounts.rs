@@ -24,18 +24,19 @@ pub fn signers<'a>(
 }
 
 /// What is recorded of the plan's accounts that have recorded callbacks, by the names they have now.
+///
+/// Of a member organization that another account has now, nothing follows for that account.
 pub fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, RecordedAccount> {
-    let renamed = |name: &AccountName| {
-        let mut moves = plan.moves.iter();
-        moves
-            .find(|item| item.to.account == *name)
-            .map(|item| &item.from.account)
-    };
+    let in_use = plan.accounts_in_use(recorded);
+    let renamed = plan.renamed_accounts();
     let of = |name: &AccountName| {
-        let recorded_as = renamed(name).unwrap_or(name);
-        let known = recorded.accounts.get(recorded_as);
-        let known = known.filter(|_| is_in_use(recorded, recorded_as))?;
-        Some((name.clone(), known.clone()))
+        let own = recorded.accounts.get(name);
+        let own = own.filter(|_| in_use.contains(name));
+        let before = || {
+            let (old, _) = renamed.iter().find(|(_, new)| **new == name)?;
+            recorded.accounts.get(*old)
+        };
+        Some((name.clone(), own.or_else(before)?.clone()))
     };
     plan.accounts.keys().filter_map(of).collect()
 }
@@ -59,9 +60,10 @@ pub(super) fn same(
     signers: &Signers,
     recorded: &Recorded,
 ) -> Option<(AccountName, AccountName)> {
-    let moved = |name: &AccountName| plan.moves.iter().any(|item| item.from.account == *name);
+    let in_use = plan.accounts_in_use(recorded);
+    let renamed = plan.renamed_accounts();
     let stay = recorded.accounts.iter();
-    let mut stay = stay.filter(|(name, _)| !moved(name) && is_in_use(recorded, name));
+    let mut stay = stay.filter(|(name, _)| in_use.contains(name) && !renamed.contains_key(name));
     stay.find_map(|(other, known)| {
         let same = |(name, signer): &(&AccountName, &Fingerprint)| {
             *name != other && **signer == known.secret_id
@@ -69,11 +71,4 @@ pub(super) fn same(
         let (name, _) = signers.iter().find(same)?;
         Some((name.clone(), other.clone()))
     })
-}
-
-fn is_in_use(recorded: &Recorded, account: &AccountName) -> bool {
-    recorded
-        .scopes
-        .keys()
-        .any(|scope| scope.account == *account)
 }

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::error::io;
 use super::journal::{self, Chain};
 use super::load::Snapshot;
 use super::medium::{Hold, Line};
@@ -267,7 +268,7 @@ impl Inner {
             serial,
             queue,
             number,
-        } = self.encode();
+        } = self.encode()?;
         let bytes = text.len() as u64;
         self.hold(written)?.replace(text).await?;
         written.snapshot = Snapshot { serial, bytes };
@@ -280,15 +281,16 @@ impl Inner {
     }
 
     /// What is known at one moment. Calls that begin or end wait meanwhile, but not for the medium.
-    fn encode(&self) -> Encoded {
+    fn encode(&self) -> Result<Encoded, StateError> {
         let memory = self.memory();
         let mut text = Vec::new();
-        format::write(&memory.recorded, &mut text).expect("memory takes everything");
-        Encoded {
+        // Memory takes everything; what could not be read again is refused.
+        format::write(&memory.recorded, &mut text).map_err(io("writing", &self.place))?;
+        Ok(Encoded {
             text,
             serial: memory.recorded.serial,
             queue: memory.queue.len(),
             number: memory.queued,
-        }
+        })
     }
 }

@@ -318,3 +318,64 @@ fn another_secret_id_is_reported_where_its_owner_is_unknown() {
     let applied = env.run(&["apply", "--auto-approve", "--quiet"]).exits(0);
     assert_snapshot!(applied.err(), @"Warning: the account `default` has another SecretId than its recorded callbacks. If it belongs to another enterprise, stop: that enterprise does not have these callbacks, and they would be taken for deleted. Declare it as another account.");
 }
+
+fn production(text: &str) -> String {
+    text.replace("environment: test", "environment: production")
+}
+
+/// The sandbox has two enterprises: the first two pairs of credentials are of one, the third of the other.
+fn two_enterprises(env: &mut TestEnv) -> crate::support::Served {
+    let pairs = ["acme=first:one", "acme=second:two", "other=third:three"];
+    let served = env.serve(&pairs.map(|pair| ["--credential", pair]).concat());
+    env.set("SECOND_ID", "third").set("SECOND_KEY", "three");
+    served
+}
+
+#[test]
+fn a_renamed_account_keeps_its_enterprise_without_a_call_too() {
+    let mut env = TestEnv::new(&production(&configuration(&[("acme", &URLS[..1])])));
+    let served = two_enterprises(&mut env);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.write(
+        "callbacks.yaml",
+        production(&with(NAMED, BY_MAIN, &URLS[..1])),
+    );
+    env.run(&["apply", "--auto-approve"]).exits(0);
+
+    env.write("callbacks.yaml", production(&with(NAMED, BY_MAIN, &URLS)));
+    env.set("TENCENTCLOUD_SECRET_ID", "third")
+        .set("TENCENTCLOUD_SECRET_KEY", "three");
+    let refused = env.run(&["apply", "--auto-approve"]).exits(1);
+    assert!(refused.stderr.contains("another enterprise"), "{refused}");
+    assert_eq!(served.urls(), URLS[..1]);
+}
+
+#[test]
+fn a_member_that_moves_mixes_up_no_enterprises() {
+    let second =
+        "accounts: { second: { env: { secret_id: SECOND_ID, secret_key: SECOND_KEY } } }\n";
+    let of = |member: &str, urls: &[&str]| {
+        let others = format!(
+            "  beta:\n    account: second\n    callbacks: [https://beta.example/]\n  \
+             gamma:\n    account: {member}\n    proxy_organization_id: yDSLdUUckp7f87yrUygaLZxYk2SEodS7\n    \
+             callbacks: [https://gamma.example/]\n"
+        );
+        production(&(with(second, "", urls) + &others))
+    };
+    let mut env = TestEnv::new(&of("default", &URLS[..1]));
+    let served = two_enterprises(&mut env);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    let enterprises = |env: &TestEnv| {
+        let state = env.read("callbacks.state.json");
+        ["100000000001", "100000000003"]
+            .map(|id| state.contains(&format!("\"account_id\":\"{id}\"")))
+    };
+    assert_eq!(enterprises(&env), [true, true]);
+
+    // The member's account changes, and something else is added: no other enterprise is behind either account.
+    env.write("callbacks.yaml", of("second", &URLS));
+    let applied = env.run(&["apply", "--auto-approve"]).exits(0);
+    assert!(!applied.stderr.contains("SecretId"), "{applied}");
+    assert_eq!(enterprises(&env), [true, true]);
+    assert!(served.urls().contains(&URLS[1].to_owned()));
+}

@@ -12,7 +12,7 @@ use ess_callbacks::model::{
     Unfinished,
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
-use ess_callbacks::run::{self, Caller, Connection, Request, Start};
+use ess_callbacks::run::{self, Caller, Connection, Refusal, Request, Start};
 use ess_callbacks::state::{LockOwner, StateError, Store};
 use ess_callbacks::testing::MemoryFiles;
 use tokio::sync::watch;
@@ -271,7 +271,13 @@ async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
     let mut lanes = Lanes::default();
     let running = run::run(&store, &request, &mut lanes, &mut starter);
     match interrupted(running, spec.stop, &stop).await {
-        Ok(run::Ended::Refused(plan, _)) => Ended::Guarded(protected_deletes(&plan)),
+        Ok(run::Ended::Refused(plan, why)) => {
+            // No two accounts of a schedule are one by mistake, and every plan is approved.
+            if !matches!(why, Refusal::Guards | Refusal::MissingAccount(..)) {
+                world.now().breaks("a", &format!("refused: {why:?}"));
+            }
+            Ended::Guarded(protected_deletes(&plan))
+        }
         Ok(run::Ended::NothingToCall(_)) => Ended::Done(Report::default()),
         Ok(run::Ended::Called {
             saved: Ok(()),

@@ -124,10 +124,15 @@ fn cache(
         AccountSource::Env(variables) => from_environment(variables, environment),
         AccountSource::Profile(profile) => from_profile(profile, environment),
     };
-    let credential = found.map_err(|message| CredentialError::Provider {
-        message,
-        advice: "set them in the environment of this command".into(),
-    })?;
+    let advice = match source {
+        AccountSource::Default {} | AccountSource::Env(_) => {
+            "set them in the environment of this command".into()
+        }
+        AccountSource::Profile(name) => {
+            format!("write the profile with `tccli configure --profile {name}`").into()
+        }
+    };
+    let credential = found.map_err(|message| CredentialError::Provider { message, advice })?;
     CredentialCache::fixed(credential)
 }
 

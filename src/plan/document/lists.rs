@@ -15,6 +15,8 @@ pub(super) struct MoveRow {
     from: ScopeJson,
     to: ScopeJson,
     callbacks: usize,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    renamed: bool,
 }
 
 impl From<&Move> for MoveRow {
@@ -24,12 +26,14 @@ impl From<&Move> for MoveRow {
             from,
             to,
             callbacks,
+            renamed,
         } = item;
         Self {
             organization: handle.clone(),
             from: ScopeJson::from(&**from),
             to: ScopeJson::from(&**to),
             callbacks: *callbacks,
+            renamed: *renamed,
         }
     }
 }
@@ -41,12 +45,14 @@ impl From<MoveRow> for Move {
             from,
             to,
             callbacks,
+            renamed,
         } = row;
         Self {
             handle: organization,
             from: Arc::new(Scope::from(from)),
             to: Arc::new(Scope::from(to)),
             callbacks,
+            renamed,
         }
     }
 }

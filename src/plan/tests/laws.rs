@@ -159,6 +159,12 @@ proptest! {
     }
 
     #[test]
+    fn no_plan_of_the_planner_contradicts_itself(desired in any_desired(), recorded in any_recorded(), destroy: bool) {
+        let options = Options { destroy, ..Options::default() };
+        prop_assert_eq!(planned(&desired, &recorded, &options).contradiction(), None);
+    }
+
+    #[test]
     fn whatever_is_not_the_lost_call_again_is_fenced(desired in any_desired(), recorded in any_recorded()) {
         for organization in &planned(&desired, &recorded, &Options::default()).organizations {
             for change in &organization.changes {

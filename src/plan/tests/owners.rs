@@ -174,6 +174,7 @@ fn a_renamed_account_takes_its_record_along() {
         from: Arc::clone(&old),
         to: Arc::clone(&new),
         callbacks: 4,
+        renamed: true,
     };
     assert_eq!(plan.moves, [moved]);
     recorded.move_scope(&old, &new);

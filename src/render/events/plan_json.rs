@@ -81,6 +81,7 @@ pub fn planned_move_json(item: &Move, at: Timestamp) -> String {
         from,
         to,
         callbacks,
+        renamed: _,
     } = item;
     line(
         (Level::Info, "planned_move"),

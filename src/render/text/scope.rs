@@ -87,6 +87,7 @@ pub(crate) fn move_text(item: &Move, style: &Style, out: &mut dyn fmt::Write) ->
         from,
         to,
         callbacks,
+        renamed: _,
     } = item;
     let heading = format!("  # {} has moved, without a call", Clean(handle));
     writeln!(out, "{}", style.paint(Tone::Strong, heading))?;

@@ -84,6 +84,13 @@ fn unlock_now<F: Files>(
             });
         }
         None => {
+            // It may have changed hands since.
+            if let Some(now) = read_owner(files, path).filter(|now| now.id != id) {
+                return Err(StateError::OtherLock {
+                    given: id.to_owned(),
+                    owner: Box::new(now),
+                });
+            }
             check_new_lock(files, path)?;
             let new = temporary(path);
             drop(files.create(&new, path).map_err(io("creating", &new))?);

@@ -25,10 +25,15 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
         let message = format!("`{}` is a configuration, not a saved plan", path.display());
         return Err(Failure::usage(message).advice("Name a configuration with `-f FILE`."));
     }
-    read_document(&text).map_err(|error| {
-        let message = format!("the plan `{}` can't be applied: {error}", path.display());
+    let refused = |why: &dyn std::fmt::Display| {
+        let message = format!("the plan `{}` can't be applied: {why}", path.display());
         Failure::new(Exit::Stale, message)
-    })
+    };
+    let plan = read_document(&text).map_err(|error| refused(&error))?;
+    match plan.contradiction() {
+        None => Ok(plan),
+        Some(what) => Err(refused(&what).advice("Make a new plan with `plan --out`.")),
+    }
 }
 
 /// Refuses a plan that was made for another destination.
