@@ -15,7 +15,7 @@ use super::ledger::End;
 use super::step::Step;
 use crate::client::Api;
 use crate::client::pace::{Reservation, SentAt};
-use crate::model::{NotAttempted, Outcome};
+use crate::model::{ApiError, NotAttempted, Outcome};
 use crate::plan::After;
 
 pub(super) async fn run<A: Api, W: WallClock>(
@@ -42,7 +42,11 @@ pub(super) async fn run<A: Api, W: WallClock>(
                     committed: true,
                     ..*sender
                 };
-                return committed.send(Step::Add(after), Some(reservation)).await;
+                let added = committed.send(Step::Add(after), Some(reservation)).await;
+                return added.map_err(|end| match end {
+                    End::NotAttempted(why) => End::Failed(missing(&why)),
+                    End::Done | End::Failed(_) | End::Unknown(_) => end,
+                });
             }
             Next::Over(end) => return Err(end),
             Next::Again(pause) => {
@@ -90,4 +94,27 @@ async fn delete<'a, A: Api, W: WallClock>(
         in_flight,
         awaited,
     })
+}
+
+/// The error of a replace whose delete is done and whose add could not be sent: not the same as a change that
+/// was left out.
+fn missing(why: &NotAttempted) -> ApiError {
+    let cause = match why {
+        NotAttempted::JournalFailed => "the journal could not be written",
+        NotAttempted::AccountStopped(_) => "the credentials of the account were refused",
+        NotAttempted::AccountUnreachable(..)
+        | NotAttempted::AccountUnsigned(..)
+        | NotAttempted::OrganizationStopped
+        | NotAttempted::AddsFailed
+        | NotAttempted::Interrupted
+        | NotAttempted::Fenced(_)
+        | NotAttempted::FencedWithoutClock => "it could not be sent",
+    };
+    ApiError {
+        code: None,
+        message: format!("the callback was deleted, but not added again: {cause}"),
+        request_id: None,
+        meaning: "the callback is missing at eSign until it is added".into(),
+        advice: "correct the cause and run apply again at once: it adds the callback".into(),
+    }
 }

@@ -215,6 +215,46 @@ fn a_plan_without_its_secrets_or_with_a_guard_tripped_can_not_be_applied() {
     assert!(!applyable(&plan));
 }
 
+/// What the planner never makes, and a checksum that fits does not rule out.
+#[test]
+fn an_edited_plan_is_recognized() {
+    use std::sync::Arc;
+
+    use crate::model::{Action, AppId, CallbackUrl, Environment, OperatorId};
+    use crate::plan::{Deletion, Steps};
+
+    assert_eq!(some_plan().contradiction(), None);
+    let edited = |edit: &dyn Fn(&mut Plan)| {
+        let mut plan = some_plan();
+        edit(&mut plan);
+        plan.contradiction().unwrap_or_default()
+    };
+    let scope = |plan: &mut Plan, environment, app: Option<&str>| {
+        let scope = Arc::make_mut(&mut plan.organizations[0].scope);
+        scope.environment = environment;
+        scope.app_id = app.map(AppId::new);
+    };
+    let delete = |plan: &mut Plan, protect| {
+        let change = &mut plan.organizations[0].changes[0];
+        change.action = Action::Delete;
+        change.steps = Steps::Delete(Deletion::Omitted);
+        if let Some(before) = &mut change.before {
+            before.protect = protect;
+        }
+        plan.tripped.clear();
+    };
+    let all = [
+        edited(&|plan| scope(plan, Environment::Test, None)),
+        edited(&|plan| scope(plan, Environment::Production, Some(""))),
+        edited(&|plan| plan.organizations[0].suspended = true),
+        edited(&|plan| plan.organizations[0].changes[0].operator = OperatorId::new(" ")),
+        edited(&|plan| plan.organizations[0].changes[0].address.url = CallbackUrl::new("ftp://x")),
+        edited(&|plan| delete(plan, true)),
+        edited(&|plan| delete(plan, false)),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @"");
+}
+
 /// Sets the matching checksum, as an attacker could.
 fn resealed(text: &str) -> String {
     use sha2::Digest as _;

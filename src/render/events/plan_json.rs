@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diag::{Diagnostic, Severity};
 use crate::facts::{LocalScopeJson, ResourceJson};
-use crate::model::{Action, Handle, Tally, Timestamp};
+use crate::model::{Action, Handle, Report, Timestamp};
 use crate::plan::{
     Change, Move, OrganizationPlan, Plan, Reason, Summary, Update, Updated, calls_digest,
 };
@@ -247,20 +247,20 @@ pub fn change_summary_json(plan: &Plan, at: Timestamp) -> String {
 }
 
 /// The counts of an apply, in the form of a plan's.
-pub fn apply_summary_json(tally: &Tally, at: Timestamp) -> String {
+pub fn apply_summary_json(applied: &Report, at: Timestamp) -> String {
     #[derive(Serialize)]
     struct Payload {
         changes: Changes,
     }
     line(
         (Level::Info, "change_summary"),
-        &report::headline(tally),
+        &report::headline(applied),
         at,
         Payload {
             changes: Changes {
-                add: tally.added,
-                change: tally.changed,
-                remove: tally.destroyed,
+                add: applied.tally.added,
+                change: applied.tally.changed,
+                remove: applied.tally.destroyed,
                 operation: "apply",
             },
         },

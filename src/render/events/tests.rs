@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::model::{
-    AccountName, Action, ApiError, Calls, Drift, Event, NotAttempted, RequestId, Tally,
+    AccountName, Action, ApiError, Calls, Drift, Event, NotAttempted, Report, RequestId, Tally,
 };
 use crate::render::fixtures::*;
 
@@ -185,6 +185,10 @@ fn the_lines_around_the_events() {
         destroyed: 1,
         ..Tally::default()
     };
+    let report = Report {
+        tally,
+        ..Report::default()
+    };
     let lines = [
         version_json("0.1.0", NOW),
         diagnostic_json(&diagnostic, NOW),
@@ -194,7 +198,7 @@ fn the_lines_around_the_events() {
             NOW,
         ),
         change_summary_json(&plan, NOW),
-        apply_summary_json(&tally, NOW),
+        apply_summary_json(&report, NOW),
     ];
     assert_snapshot!(lines.join("\n"), @r#"
     {"@level":"info","@message":"ess-callbacks 0.1.0","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"version","ess_callbacks":"0.1.0","ui":"1.2"}

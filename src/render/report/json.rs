@@ -9,14 +9,14 @@ use crate::render::json_line::{Level, line};
 
 /// The end of an apply as one JSON line, of type `apply_report`.
 pub fn report_json(report: &Report, at: Timestamp) -> String {
-    let level = if is_complete(&report.tally) {
+    let level = if is_complete(report) {
         Level::Info
     } else {
         Level::Error
     };
     line(
         (level, "apply_report"),
-        &headline(&report.tally),
+        &headline(report),
         at,
         ReportPayload {
             report: ReportJson::from(report),
@@ -89,7 +89,7 @@ impl<'a> From<&'a Report> for ReportJson<'a> {
             not_attempted,
         } = *tally;
         Self {
-            complete: is_complete(tally),
+            complete: is_complete(report),
             added,
             changed,
             destroyed,

@@ -21,13 +21,17 @@ use crate::model::{
     Unfinished,
 };
 
-/// Whether every planned change was made.
-pub const fn is_complete(tally: &Tally) -> bool {
+/// Whether every planned change was made and recorded.
+pub const fn is_complete(report: &Report) -> bool {
+    is_made(&report.tally) && report.journal_error.is_none()
+}
+
+const fn is_made(tally: &Tally) -> bool {
     tally.failed == 0 && tally.unknown == 0 && tally.not_attempted == 0
 }
 
 /// `Apply complete! Resources: 2 added, 0 changed, 2 destroyed.`, or how many changes were not made.
-pub(super) fn headline(tally: &Tally) -> String {
+pub(super) fn headline(report: &Report) -> String {
     let Tally {
         added,
         changed,
@@ -35,10 +39,13 @@ pub(super) fn headline(tally: &Tally) -> String {
         failed,
         unknown,
         not_attempted,
-    } = tally;
+    } = &report.tally;
     let done = format!("Resources: {added} added, {changed} changed, {destroyed} destroyed.");
-    if is_complete(tally) {
+    if is_complete(report) {
         return format!("Apply complete! {done}");
+    }
+    if is_made(&report.tally) {
+        return format!("Apply not recorded! {done}");
     }
     let left: Vec<String> = [
         (failed, "failed"),
@@ -54,12 +61,12 @@ pub(super) fn headline(tally: &Tally) -> String {
 
 /// Writes the end of an apply.
 pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
-    let tone = if is_complete(&report.tally) {
+    let tone = if is_complete(report) {
         Tone::Add
     } else {
         Tone::Error
     };
-    let headline = headline(&report.tally);
+    let headline = headline(report);
     let (word, rest) = headline.split_once(' ').unwrap_or((&headline, ""));
     write_sentence(out, style, (tone, word), (tone, rest))?;
     let mut groups = groups(report, style.now);
@@ -289,7 +296,7 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(error) = &report.journal_error {
         remarks.push(format!(
-            "The journal could not be written, so no further call was made: {}. Every call that was made is in it. Fix the cause and run apply again.",
+            "The journal could not be written, so no further call was made: {}. It has every call that was made, but perhaps not every outcome. Fix the cause and run apply again.",
             Clean(error)
         ));
     }

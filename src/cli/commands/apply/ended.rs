@@ -61,14 +61,14 @@ fn exit_of(report: &Report) -> Exit {
 
 /// Prints the report. What needs attention is printed in spite of `--quiet`.
 pub(super) fn conclude(report: &Report, ui: &mut Ui) {
-    if !render::is_complete(&report.tally) || !report.drifted.is_empty() {
+    if !render::is_complete(report) || !report.drifted.is_empty() {
         ui.speak();
     }
     let now = SystemClock.now();
-    ui.json_line(&render::apply_summary_json(&report.tally, now));
+    ui.json_line(&render::apply_summary_json(report, now));
     ui.json_line(&render::report_json(report, now));
     if !ui.json() {
-        if render::is_complete(&report.tally) {
+        if render::is_complete(report) {
             let style = ui.style(0);
             ui.stream(|out| render::report_text(report, &style, out));
         } else {
