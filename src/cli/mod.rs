@@ -4,8 +4,6 @@
 //! prints.
 
 mod args;
-#[cfg(test)]
-mod args_tests;
 mod clock;
 mod command_line;
 mod commands;

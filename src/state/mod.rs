@@ -33,13 +33,9 @@ mod store;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
-mod crash_tests;
-#[cfg(test)]
-mod locked_tests;
-#[cfg(test)]
-mod store_tests;
-#[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use error::{ErrorKind, Part, StateError};
 pub use hindrance::Hindrance;

@@ -48,8 +48,8 @@ CHAIN = "src/state/journal/chain.rs"
 REPLAY = "src/state/journal/replay.rs"
 LOAD = "src/state/load.rs"
 HOLD = "src/state/local/hold.rs"
-LOCK = "src/state/local/lock.rs"
-LOCKED = "src/state/locked.rs"
+LOCK = "src/state/local/lock/mod.rs"
+LOCKED = "src/state/locked/mod.rs"
 
 MUTATIONS = [
     # The fence.

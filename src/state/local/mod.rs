@@ -12,11 +12,6 @@ mod replace;
 mod surroundings;
 mod synced;
 
-#[cfg(test)]
-mod lock_tests;
-#[cfg(test)]
-mod surroundings_tests;
-
 use std::fmt;
 use std::path::{Path, PathBuf};
 

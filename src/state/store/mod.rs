@@ -1,5 +1,8 @@
 //! Where a state is kept: reading it, and becoming its only writer.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +10,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::load::{Loaded, Snapshot};
-use super::local::{Files, Local, RealFiles, followed};
-use super::locked::Locked;
-use super::medium::{Attempt, Hold, Medium};
-use super::{LockOwner, StateError, format};
 use crate::model::{Environment, Recorded};
+use crate::state::load::{Loaded, Snapshot};
+use crate::state::local::{Files, Local, RealFiles, followed};
+use crate::state::locked::Locked;
+use crate::state::medium::{Attempt, Hold, Medium};
+use crate::state::{LockOwner, StateError, format};
 
 /// A journal smaller than this is not folded into the snapshot while an apply runs.
 const CHECKPOINT_FLOOR: u64 = 16 << 20;
@@ -151,7 +154,7 @@ impl Store {
         let recorded = self.of_environment(recorded, environment)?;
         format::check_room(&recorded).map_err(|problem| StateError::Corrupt {
             place: self.medium.place(),
-            part: super::Part::Snapshot,
+            part: crate::state::Part::Snapshot,
             line: None,
             problem,
         })?;

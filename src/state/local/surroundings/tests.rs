@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::check_folder;
 use crate::model::Environment::Test;
+use crate::state::local::check_folder;
 use crate::state::testing::{
     ADD, BACKUP, JOURNAL, LOCK, NOW, SALT, STATE, applied, intent, lineage,
 };

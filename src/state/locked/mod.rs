@@ -8,6 +8,9 @@
 //! Dropping any of the futures here is safe: what is being written runs to its end, and an intent whose caller
 //! is gone is recorded as never sent.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -16,15 +19,15 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::OwnedMutexGuard;
 
-use super::commit::{Inner, Written};
-use super::format::{self, Text};
-use super::load::Snapshot;
-use super::medium::Hold;
-use super::{LockOwner, Place, StateError};
 use crate::model::{
     AccountName, ApiError, CallId, Destination, Identity, Intent, Lineage, Outcome, Recorded,
     RecordedAccount, Salt, Settled, Timestamp,
 };
+use crate::state::commit::{Inner, Written};
+use crate::state::format::{self, Text};
+use crate::state::load::Snapshot;
+use crate::state::medium::Hold;
+use crate::state::{LockOwner, Place, StateError};
 
 /// A state, locked for writing. Shared by reference among everything that makes calls.
 pub struct Locked {

@@ -3,13 +3,16 @@
 //! Everything here is looked at before anything is recorded, so that no call is made whose record would
 //! then have no place, and nothing is lost that this program did not write.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Read as _;
 use std::path::Path;
 
-use super::kind::Kind;
-use super::paths::temporary;
-use super::{Files, Paths};
 use crate::state::error::io;
+use crate::state::local::kind::Kind;
+use crate::state::local::paths::temporary;
+use crate::state::local::{Files, Paths};
 use crate::state::{StateError, format};
 
 /// As much of a file as says what it is.

@@ -2,13 +2,13 @@
 
 use futures_util::future::join_all;
 
-use super::testing::{
+use crate::model::Environment::{Production, Test};
+use crate::model::{CallId, Lineage, Presence, Recorded, Write};
+use crate::state::testing::{
     ADD, BACKUP, JOURNAL, NOW, SALT, STATE, applied, identity, intent, interrupted, lineage, lock,
     store, unknown,
 };
-use super::{ErrorKind, Locked, StateError};
-use crate::model::Environment::{Production, Test};
-use crate::model::{CallId, Lineage, Presence, Recorded, Write};
+use crate::state::{ErrorKind, Locked, StateError};
 use crate::testing::MemoryFiles;
 
 async fn locked(files: &MemoryFiles) -> Locked {
@@ -241,7 +241,7 @@ async fn after_a_failed_write_no_call_may_leave_but_all_can_be_saved() {
 #[tokio::test]
 async fn a_state_needs_a_lineage_before_anything_is_recorded() {
     let files = MemoryFiles::new(0);
-    let owner = super::testing::owner("1");
+    let owner = crate::state::testing::owner("1");
     let store = store(&files);
     let wait = std::time::Duration::ZERO;
     let locked = store.lock(Test, &owner, wait, |_| {}).await.unwrap();

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 
-use super::args::Cli;
+use super::Cli;
 
 /// A command and all below it.
 fn with_subcommands(command: &clap::Command) -> Vec<&clap::Command> {

@@ -1,10 +1,10 @@
 //! Tests of reading: which files belong together, and that the others are left alone.
 
-use super::format;
-use super::testing::{ADD, JOURNAL, NOW, STATE, applied, intent, lock, store};
-use super::{ErrorKind, StateError};
 use crate::model::Environment::{Production, Test};
 use crate::model::{Belief, Evidence, Recorded};
+use crate::state::format;
+use crate::state::testing::{ADD, JOURNAL, NOW, STATE, applied, intent, lock, store};
+use crate::state::{ErrorKind, StateError};
 use crate::testing::MemoryFiles;
 
 /// A disk with a state of one callback and a journal of one open call.
@@ -32,7 +32,7 @@ async fn refused(files: &MemoryFiles) -> StateError {
     after.retain(|path, _| before.contains_key(path));
     let mut before = before;
     for all in [&mut before, &mut after] {
-        all.remove(std::path::Path::new(super::testing::LOCK));
+        all.remove(std::path::Path::new(crate::state::testing::LOCK));
     }
     assert_eq!(after, before);
     assert!(!error.advice().is_empty());

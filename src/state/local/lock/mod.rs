@@ -5,13 +5,16 @@
 //! server keeps for a machine that is gone has to be broken by hand, with [`unlock`]: the file is
 //! replaced by a new one, and an owner that is alive after all notices before its next write.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Read as _;
 use std::path::Path;
 
-use super::Files;
-use super::paths::{folder_of, temporary};
-use super::surroundings::check_new_lock;
 use crate::state::error::io;
+use crate::state::local::Files;
+use crate::state::local::paths::{folder_of, temporary};
+use crate::state::local::surroundings::check_new_lock;
 use crate::state::{LockOwner, StateError};
 
 /// More than any lock file has.

@@ -1,12 +1,15 @@
 //! The command line: the global options and the commands. The arguments of a command are beside it.
 
+#[cfg(test)]
+mod tests;
+
 use clap::{Parser, Subcommand};
 
-use super::commands::{
+use crate::cli::commands::{
     apply, completions, explain, fmt, import, plan, sandbox, secret, show, state, unlock, validate,
 };
-use super::help;
-use super::options::global::Global;
+use crate::cli::help;
+use crate::cli::options::global::Global;
 
 /// Declarative callback URLs for Tencent eSign (腾讯电子签).
 ///
