@@ -38,7 +38,7 @@ pub enum EnvelopeError {
     /// AES-256 takes no other length.
     #[error("the callback key has {0} bytes; it must have exactly {KEY_LENGTH}")]
     KeyLength(usize),
-    /// Not `{"encrypt":"…"}`. A message in clear looks so.
+    /// Not `{"encrypt":"…"}`. This is the case for an unencrypted message.
     #[error(
         "the body is not an object with the text member `encrypt`: the sender has no callback key, \
          or this is its probe `{{}}`"
@@ -48,7 +48,7 @@ pub enum EnvelopeError {
     #[error("`encrypt` is not base64: the body was changed on its way")]
     NotBase64,
     /// The cipher text is damaged.
-    #[error("`encrypt` holds {0} bytes; a cipher text is one or more blocks of {BLOCK}")]
+    #[error("`encrypt` holds {0} bytes; a ciphertext must be one or more blocks of {BLOCK} bytes")]
     NotWholeBlocks(usize),
     /// The usual sign of a wrong key.
     #[error("the padding is wrong: most likely the sender has another callback key")]
@@ -205,7 +205,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_that_nobody_encrypted_cause_no_panic(bytes: Vec<u8>) {
+        fn arbitrary_bytes_cause_no_panic(bytes: Vec<u8>) {
             let key = Secret::new(KEY);
             prop_assert!(decrypt(&key, &bytes).is_err());
             let sealed = STANDARD.encode(&bytes);

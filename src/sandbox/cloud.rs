@@ -25,9 +25,8 @@ pub(super) struct Place {
 pub(super) enum Held {
     /// The callback has none.
     Nothing,
-    /// This one.
     Value(Secret),
-    /// It has one, but the cloud file was told not to keep it.
+    /// It has one, but the cloud file does not keep secrets.
     Forgotten,
 }
 
@@ -72,7 +71,6 @@ impl Cloud {
         }
     }
 
-    /// Makes a change.
     pub(super) fn apply(&mut self, change: Change) {
         match change {
             Change::Add(place, secrets) => drop(self.0.insert(place, secrets)),

@@ -1,4 +1,4 @@
-//! `/_sandbox/`: the sandbox's own API, for tests and for trying things out. eSign has none of it.
+//! `/_sandbox/`: the sandbox's own API, for tests and trials. eSign has no such API.
 //!
 //! It is for programs on this machine: a browser's requests are refused, so that no web page can
 //! read the log or send callbacks.
@@ -32,16 +32,14 @@ use super::spec::{FaultSpec, Script};
 use crate::wire::CONTENT_TYPE as JSON;
 
 /// A configured callback, as the sandbox shows it. The digests are SHA-256 in hexadecimal, to
-/// compare with; they are missing where there is no such secret, or the cloud file did not keep it.
+/// compare with; they are missing when the callback has no such secret or the cloud file does not keep it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallbackView {
     /// Whose credentials it was configured with.
     pub account: String,
     /// The member organization acted for.
     pub organization: Option<String>,
-    /// The application.
     pub app_id: Option<String>,
-    /// The URL.
     pub url: String,
     /// Whether messages to it are encrypted.
     pub has_key: bool,
@@ -53,7 +51,7 @@ pub struct CallbackView {
     pub token_sha256: Option<String>,
 }
 
-/// What shall go wrong from now on.
+/// The faults to inject from now on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultsRequest {
@@ -108,7 +106,7 @@ async fn refuse_browsers(request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|it| it.to_str().ok());
     let known = host.is_some_and(is_no_name);
     if request.headers().contains_key(ORIGIN) || !known {
-        let why = "the sandbox's API is for programs on this machine, addressed by number";
+        let why = "the sandbox's API is for programs on this machine; address it by IP address or `localhost`";
         return problem(StatusCode::FORBIDDEN, why);
     }
     next.run(request).await
@@ -133,7 +131,7 @@ async fn take_body_in(
     }
 }
 
-/// A web page can make a name of its own point at this machine, but not a number.
+/// A web page can make its own host name resolve to this machine, but not an IP address.
 fn is_no_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -225,7 +223,7 @@ fn faults_shown(service: &Service) -> Value {
     })
 }
 
-/// Replaces all faults, and the skew with them. Without a seed, the present one stays.
+/// Replaces all faults, and the skew with them. Without a seed, the current one is kept.
 pub(super) fn set_faults(service: &Service, spec: FaultSpec, script: Script, seed: Option<u64>) {
     let mut inner = service.inner();
     let seed = seed.unwrap_or(inner.faults.seed());
@@ -294,8 +292,8 @@ async fn set_exists(State(service): Shared, request: Body<ExistsRequest>) -> Res
 
 async fn emit_to(State(service): Shared, request: Body<Emission>) -> Response {
     let Ok(_turn) = service.emissions.try_acquire() else {
-        let why = "too many emissions are under way; try again when one has ended (a callback whose \
-                   URL is this sandbox's own emits without end)";
+        let why = "too many emissions are running; try again when one has ended (a callback whose \
+                   URL is this sandbox itself emits without end)";
         return problem(StatusCode::SERVICE_UNAVAILABLE, why);
     };
     match request {

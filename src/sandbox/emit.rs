@@ -55,7 +55,7 @@ struct Delivery {
 /// Why nothing could be sent at all.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no HTTP client can be made to send callbacks with: {}. Usually this machine has no CA \
+    "can't create an HTTP client to send callbacks: {}. Usually this machine has no CA \
      certificates; install the package ca-certificates",
     .0
 )]
@@ -76,7 +76,7 @@ pub(super) async fn emit(service: &Service, emission: Emission) -> Result<Report
 }
 
 fn client(patience: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    // Whoever runs this may have chosen a provider already; then that one is used.
+    // The process may have installed a provider already; that one is then used.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -170,7 +170,7 @@ async fn send(
 ) -> Result<u16, String> {
     let forgotten = |what: &str| {
         format!(
-            "its {what} is not known any more: the cloud file was told not to keep secrets. \
+            "its {what} is unknown: the cloud file was written without secrets. \
              Delete the callback and add it again"
         )
     };

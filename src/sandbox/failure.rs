@@ -102,7 +102,7 @@ impl Failure {
         )
     }
 
-    /// The same to the action that changes callbacks, whose documentation has no such code.
+    /// The same error for the action that changes callbacks, whose documentation lacks that code.
     pub(super) fn not_joined_to_modify() -> Self {
         Self::new(
             "FailedOperation",

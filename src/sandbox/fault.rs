@@ -26,7 +26,7 @@ pub enum Fault {
         /// Whether the call took effect before.
         applied: bool,
     },
-    /// HTTP 200 with a body that is no answer.
+    /// HTTP 200 with a body that is not a complete answer.
     Garbage {
         /// Whether the call took effect before.
         applied: bool,
@@ -57,46 +57,43 @@ const NAMES: [(&str, Fault); 10] = [
     ("throttle", Fault::Throttle),
 ];
 
-/// Why a text is no fault specification or script.
+/// Why a text is not a valid fault specification or script.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// No fault has this name.
-    #[error("`{0}` is no fault; there are {known}", known = known())]
+    #[error("unknown fault `{0}`; the faults are {known}", known = known())]
     UnknownFault(String),
     /// Something other than `name=value`.
     #[error("`{0}` is not of the form `fault=chance`, like `lost-after=0.1`")]
     NotAPair(String),
     /// Not a number from 0 to 1.
-    #[error("`{value}` is no chance for `{name}`; write `0.1` or `10%`, with at most six decimals")]
+    #[error(
+        "invalid chance `{value}` for `{name}`; write `0.1` or `10%`, with at most six decimals"
+    )]
     Chance {
-        /// The fault.
         name: String,
-        /// What stood there.
+        /// As written.
         value: String,
     },
-    /// A fault twice.
-    #[error("`{0}` stands there twice")]
+    /// Each fault has one chance.
+    #[error("duplicate fault `{0}`")]
     Twice(String),
-    /// Longer than any use for it.
+    /// The list is longer than [`MAX_FAULTS`].
     #[error("there are more than {MAX_FAULTS} faults")]
     TooMany,
-    /// More than certain.
+    /// The chances of one call exceed certainty.
     #[error("the chances add up to more than 1")]
     TooLikely,
     /// Not a whole number of seconds.
     #[error(
-        "`{0}` is no skew; write whole seconds, like `+400` or `-30`, from {min} to {max}",
+        "invalid skew `{0}`; write whole seconds, like `+400` or `-30`, from {min} to {max}",
         min = i64::MIN,
         max = i64::MAX
     )]
     Skew(String),
-    /// Not a duration.
-    #[error("`{0}` is no duration; write `800ms`, `1.5s` or `2m`, and `800ms±50%` for a spread")]
+    #[error("invalid duration `{0}`; write `800ms`, `1.5s` or `2m`, and `800ms±50%` for a spread")]
     Duration(String),
-    /// Not a count.
-    #[error(
-        "`{0}` is no count of repetitions; write `ok*3`, with at most {MAX_STEPS} steps in all"
-    )]
+    #[error("invalid repetition `{0}`; write `ok*3`, with at most {MAX_STEPS} steps in all")]
     Repetition(String),
 }
 
@@ -165,6 +162,6 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let error = "lost".parse::<Fault>().unwrap_err();
-        insta::assert_snapshot!(error, @"`lost` is no fault; there are ok, lost-before, lost-after, 502, 502-after, garbage, garbage-after, internal-error, internal-error-after, throttle, late@DURATION, slow@DURATION");
+        insta::assert_snapshot!(error, @"unknown fault `lost`; the faults are ok, lost-before, lost-after, 502, 502-after, garbage, garbage-after, internal-error, internal-error-after, throttle, late@DURATION, slow@DURATION");
     }
 }

@@ -17,13 +17,13 @@ use tokio::time::Instant;
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Between requests, or taking an answer out. Every byte that goes out begins it anew.
+    /// Between requests, or taking an answer out. Every byte sent restarts the time.
     Idle,
     /// A request has begun, and its head is not complete.
     Head,
     /// The head is complete, the body is not.
     Body,
-    /// The request is complete and is dealt with. The client is not the one who is slow.
+    /// The request is complete and being processed. The client is not the cause of the wait.
     Busy,
 }
 
@@ -49,7 +49,7 @@ impl Line {
         }))
     }
 
-    /// From now on nothing goes out; the connection closes as soon as something tries to.
+    /// Blocks all further output; the connection closes on the next write.
     pub(super) fn cut(&self) {
         self.0.cut.store(true, Ordering::Relaxed);
     }

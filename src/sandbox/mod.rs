@@ -1,11 +1,11 @@
-//! Their side: a faithful eSign to try things out on.
+//! A local eSign for tests and trials.
 //!
 //! [`run`] serves a [`Sandbox`] on a listener, to any client that speaks eSign's API;
 //! [`Sandbox::embedded`] starts one inside the command. Requests are verified from the raw bytes, so
-//! a client that signs wrongly fails here as it would there. It knows nothing of the rest of this
-//! program but the wire types, the signature and the envelope. Time and chance are passed in
-//! ([`Clock`], [`Options::seed`]); the only things it does on its own are its cloud file and, when
-//! told to, sending callbacks.
+//! a client that signs wrongly fails here as it would there. Of the rest of this program it uses only
+//! the wire types, the signature and the envelope. Time and chance are passed in ([`Clock`],
+//! [`Options::seed`]). Its only other effects are writing its cloud file and, on request, sending
+//! callbacks.
 
 mod actions;
 mod arrivals;
@@ -52,27 +52,26 @@ use service::Service;
 /// How long calls in flight may take after the shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Why the sandbox does not run.
+/// Why the sandbox could not start or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// Its file can't be used.
+    /// The cloud file can't be used.
     #[error(transparent)]
     Cloud(#[from] CloudError),
-    /// The address is for others to reach.
+    /// Other machines can reach the address.
     #[error(
-        "{0} is not a loopback address: anybody who reaches it could read the sandbox's log and \
-         make it send requests. Listen on 127.0.0.1, or allow it with --allow-remote"
+        "{0} is not a loopback address: other machines could read the sandbox's log and make it \
+         send requests. Listen on 127.0.0.1, or allow it with --allow-remote"
     )]
     NotLoopback(String),
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("can't listen on {address}")]
     Listen {
         /// As given.
         address: String,
-        /// Why not.
         source: io::Error,
     },
-    /// It stopped by itself.
+    /// The server ended without a shutdown.
     #[error("the sandbox stopped")]
     Stopped(#[source] io::Error),
 }
@@ -117,7 +116,7 @@ impl Sandbox {
         control::set_faults(&self.0, spec, script, Some(seed));
     }
 
-    /// The requests that arrived, in the order in which they were dealt with. Only the last
+    /// The requests that arrived, in the order of processing. Only the last
     /// 100,000 are remembered.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.0.inner().arrivals.all()
@@ -144,7 +143,6 @@ impl Running {
         format!("http://{}", self.address)
     }
 
-    /// What it holds.
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }

@@ -1,4 +1,4 @@
-//! What a sandbox is told when it starts.
+//! The options of a sandbox.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::spec::{FaultSpec, Script};
 use crate::secret::Secret;
 use crate::sign::Credential;
 
-/// Everything that can be chosen. [`Options::default`] is eSign on a good day, with nobody to call it.
+/// The default has no faults and no credentials, so every call is refused.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Who may call.
@@ -25,7 +25,7 @@ pub struct Options {
     pub cloud: Option<CloudFile>,
     /// Calls a second for each set of credentials and action; 0 is no limit.
     pub limit: u32,
-    /// What an add of a URL that is there already is answered with.
+    /// What an add of an existing URL is answered with.
     pub exists: OnExists,
     /// What goes wrong by chance.
     pub faults: FaultSpec,
@@ -33,14 +33,14 @@ pub struct Options {
     pub script: Script,
     /// Chooses the faults, the delays and the ids.
     pub seed: u64,
-    /// What clients may take up.
+    /// The bounds on what clients use.
     pub limits: Limits,
 }
 
-/// What clients may take up, so that no client can use up this machine or shut out the others.
+/// Bounds, so that no client can exhaust this machine or block the other clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections. For one more, the one that has kept the sandbox waiting longest leaves.
+    /// Open connections. When one more arrives, the one that has waited longest for its client is closed.
     pub connections: usize,
     /// Request bodies of more than 64 KiB in memory at once.
     pub large_bodies: usize,
@@ -80,19 +80,18 @@ impl Default for Options {
 /// Where the callbacks are kept between runs.
 #[derive(Clone, Debug)]
 pub struct CloudFile {
-    /// JSON Lines; made when it is not there.
+    /// JSON Lines; created when missing.
     pub path: PathBuf,
     /// Whether keys and tokens are written there, in clear. Without them, a callback that was read
     /// back from the file can't be emitted to.
     pub keep_secrets: bool,
 }
 
-/// What an add of a URL that is there already is answered with. Either way it changes nothing. The
+/// What an add of an existing URL is answered with. Either way it changes nothing. The
 /// vendor does not say which it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnExists {
-    /// Success.
     #[default]
     Success,
     /// `FailedOperation`, with a message that says 已存在.
@@ -103,9 +102,9 @@ pub enum OnExists {
 /// callbacks, those of another account see none of them.
 #[derive(Clone, Debug)]
 pub struct Customer {
-    /// Any name; it stands in the cloud file and in the read API.
+    /// Any name. The cloud file and the read API show it.
     pub account: String,
-    /// With a token, calls must carry it; without, any `X-TC-Token` is let pass.
+    /// With a token, calls must carry it; without, any `X-TC-Token` is accepted.
     pub credential: Credential,
 }
 
@@ -120,29 +119,24 @@ pub struct Member {
     pub status: u8,
 }
 
-/// Why a text is none of these options. Never holds what may be a key.
+/// Why a text is not a valid option. Never holds what may be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
-    /// Not a key pair.
     #[error(
-        "a credential is written ID:KEY, or ACCOUNT=ID:KEY, without white space; the one given is \
-         not (it is not shown, because it may hold a key)"
+        "invalid credential: write ID:KEY or ACCOUNT=ID:KEY, without white space (the text given is \
+         not shown, because it may hold a key)"
     )]
     Credential,
-    /// Neither.
-    #[error(
-        "write `success` or `error`: what an add of a URL that is there already is answered with"
-    )]
+    #[error("invalid answer to an add of an existing URL: write `success` or `error`")]
     Exists,
-    /// Not a member.
     #[error(
-        "a member organization is written ID, ID:NAME or ID:NAME:STATUS with a status from 1 to 5"
+        "invalid member organization: write ID, ID:NAME or ID:NAME:STATUS, with a status from 1 to 5"
     )]
     Member,
 }
 
 impl Customer {
-    /// A pair that nobody has: the id like the vendor's, the key drawn from `seed`.
+    /// A new pair: the id has the vendor's form, the key is drawn from `seed`.
     pub fn fresh(account: impl Into<String>, seed: u64) -> Self {
         let mut random = Random::keyed(seed, b"credential", 0);
         Self {

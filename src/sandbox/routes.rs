@@ -72,7 +72,7 @@ async fn call(
     response
 }
 
-/// Deals with the request at once, as its fault has it; only the answer may be late.
+/// Processes the request at once, with its fault; only the answer may be late.
 fn react(
     service: &Arc<Service>,
     line: &Line,
@@ -119,7 +119,7 @@ fn react(
     }
 }
 
-/// Ends the connection. The response is only there to be thrown away.
+/// Ends the connection. The response is discarded.
 fn silence(line: &Line) -> Response<Body> {
     line.cut();
     Response::new(Body::empty())

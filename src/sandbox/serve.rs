@@ -74,7 +74,7 @@ pub(super) async fn serve(
         });
     }
     drop(listener);
-    // An error means that no connection is left to tell.
+    // An error means that no connection is left.
     ending.send(true).ok();
     while tasks.join_next().await.is_some() {}
 }
@@ -93,7 +93,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Whether another connection may come in. The one that has kept us waiting longest leaves for it.
+/// Whether another connection is accepted. The one that has waited longest for its client is closed for it.
 fn has_room(open: &BTreeMap<u64, Line>, most: usize) -> bool {
     let staying = || open.values().filter(|line| !line.is_evicted());
     if staying().count() < most {
@@ -128,7 +128,7 @@ async fn connection(
     service: Arc<Service>,
     mut ends: watch::Receiver<bool>,
 ) {
-    // Answers are small and awaited. Should this fail, they are only slower.
+    // Answers are small and awaited. When this fails, they are only slower.
     drop(stream.set_nodelay(true));
     let io = TokioIo::new(WatchedStream::new(stream, line.clone()));
     let answered = line.clone();
@@ -166,7 +166,7 @@ async fn connection(
             _ = poll_fn(|context| http.poll_without_shutdown(context)) => break None,
             () = line.evicted() => break Some((
                 StatusCode::SERVICE_UNAVAILABLE,
-                "too many connections, and this one had waited longest for its request",
+                "too many connections; this one had no complete request for the longest time",
             )),
             _ = ends.wait_for(|ends| *ends), if !ending => {
                 ending = true;

@@ -146,7 +146,7 @@ impl Service {
         self.inner().arrivals.push(arrival);
     }
 
-    /// Deals with a request now, and gives the answer's body.
+    /// Processes a request now and returns the answer's body.
     pub(super) fn process(&self, request: &RawRequest, receipt: Receipt) -> Vec<u8> {
         let now = self.clock.micros();
         let mut arrival = Arrival::of(request, receipt.sequence, now, receipt.fault);
@@ -181,7 +181,7 @@ impl Service {
         refusal(failure, request, self.inner().ids.uuid())
     }
 
-    /// Takes in a request whose head alone has it refused. No fault meets it.
+    /// Accepts a request that its head alone makes invalid. No fault applies to it.
     pub(super) fn receive_refused(&self) -> Receipt {
         let mut inner = self.inner();
         inner.received += 1;
@@ -193,7 +193,7 @@ impl Service {
         }
     }
 
-    /// Whether the head leaves it to the body whether the request is refused.
+    /// Whether the head is valid, so that the body decides.
     pub(super) fn may_be_good(&self, request: &RawRequest) -> bool {
         check_head(request).is_ok()
             && identify(request, &self.customers, self.clock.shown()).is_ok()

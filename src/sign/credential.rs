@@ -9,7 +9,7 @@ use crate::secret::Secret;
 /// What signs a request.
 #[derive(Clone)]
 pub struct Credential {
-    /// Public part: it is sent, and may be logged.
+    /// The public part: it is sent and may be logged.
     pub secret_id: String,
     /// Never leaves this machine.
     pub secret_key: Secret,
@@ -20,11 +20,10 @@ pub struct Credential {
 /// Why a credential can't sign anything. Names the part, never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CredentialProblem {
-    /// Nothing in it.
     #[error("the {0} is empty")]
     Empty(&'static str),
-    /// A classic mistake of copying and of `echo` into a file; eSign would answer
-    /// `AuthFailure.SignatureFailure`, which says nothing about it.
+    /// A common result of copying, or of `echo` into a file. eSign would only answer
+    /// `AuthFailure.SignatureFailure`.
     #[error("the {0} begins or ends with white space")]
     WhiteSpace(&'static str),
     /// It would not fit into an HTTP header.

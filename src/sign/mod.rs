@@ -1,7 +1,7 @@
 //! TC3-HMAC-SHA256, Tencent Cloud's request signature, version 3.
 //!
 //! Source: cloud.tencent.com/document/api/1323/70361; the official SDKs sign `content-type;host`, and
-//! so does [`sign`]. Each stage is a function of its own, so that each can be held against published
+//! so does [`sign`]. Each stage is a separate function, so that each can be compared with published
 //! vectors, and so that the sandbox can verify what other clients signed. Time is an argument.
 #![deny(
     clippy::disallowed_methods,
@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use crate::model::Timestamp;
 use crate::secret::Secret;
 
-/// The algorithm's name, as it stands in the string to sign and in `Authorization`.
+/// The algorithm's name, as written in the string to sign and in `Authorization`.
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 
 /// What of a request takes part in its signature.
@@ -66,7 +66,7 @@ pub fn sign(request: &Unsigned<'_>, credential: &Credential, at: Timestamp) -> S
 }
 
 /// The canonical request. `headers` are those signed, by lower-case name, sorted; values are
-/// trimmed here and, as the documentation has it, lower-cased by nobody but the sender.
+/// trimmed here. Lower-casing them, as the documentation asks, is left to the sender.
 pub fn canonical_request(
     method: &str,
     path: &str,
@@ -93,7 +93,6 @@ pub fn canonical_request(
     text
 }
 
-/// The string to sign.
 pub fn string_to_sign(at: Timestamp, service: &str, canonical_request: &str) -> String {
     format!(
         "{ALGORITHM}\n{}\n{}\n{}",

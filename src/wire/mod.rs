@@ -29,14 +29,14 @@ pub const ESIGN: Service = Service {
     region: None,
 };
 
-/// The security token service, which tells whose credentials these are. Any region serves.
+/// The security token service, which returns the account of the credentials. Any region works.
 pub const STS: Service = Service {
     name: "sts",
     version: "2018-08-13",
     region: Some("ap-guangzhou"),
 };
 
-/// `X-TC-Action` of the call that tells whose credentials these are.
+/// `X-TC-Action` of the call that returns the account of the credentials.
 pub const CALLER_IDENTITY: &str = "GetCallerIdentity";
 /// `X-TC-Action` of the one call that changes callbacks.
 pub const MODIFY: &str = "ModifyApplicationCallbackInfo";
@@ -59,9 +59,8 @@ pub struct ModifyRequest<S> {
     pub operator: UserInfo,
     /// 1 add, 2 delete.
     pub operate_type: u8,
-    /// The callback.
     pub callback_info: CallbackInfo<S>,
-    /// For whom, when not for the account's own organization.
+    /// Set when the call is not for the account's own organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
 }
@@ -78,7 +77,6 @@ pub struct UserInfo {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct CallbackInfo<S> {
-    /// The URL.
     pub callback_url: String,
     /// Encrypts the messages.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
@@ -104,7 +102,6 @@ pub struct Agent {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Answer {
-    /// The only member.
     pub response: Response,
 }
 
@@ -112,14 +109,14 @@ pub struct Answer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Response {
-    /// Why not, when not.
+    /// Only in a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorBody>,
-    /// To quote to support.
+    /// Identifies the call for the vendor's support.
     pub request_id: String,
 }
 
-/// An error in eSign's words.
+/// An error as eSign returns it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ErrorBody {

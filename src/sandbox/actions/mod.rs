@@ -1,5 +1,5 @@
 //! The actions that the sandbox knows: the one that changes callbacks, three that read, and the
-//! neighbouring service's that tells whose credentials these are.
+//! neighbouring service's that returns the account of the credentials.
 
 use serde_json::{Map, Value, json};
 
@@ -21,14 +21,13 @@ const URL_LENGTH: usize = 1000;
 /// What the sandbox allows where the vendor names no bound: it keeps these in memory.
 const TEXT_LENGTH: usize = 1024;
 
-/// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Modify,
     GroupOrganizations,
     Employees,
     VerifyStatus,
-    /// The neighbouring service's, which tells whose credentials these are.
+    /// Of the security token service: returns the account of the credentials.
     CallerIdentity,
 }
 
@@ -195,7 +194,7 @@ fn group(body: &[u8], account: &str, members: &[Member], cloud: &Cloud) -> Resul
     let mut all = vec![(main_organization(account), true)];
     all.extend(members.iter().cloned().map(|member| (member, false)));
     if members.is_empty() {
-        // Nobody said who is in the group: then those are that were acted for.
+        // No members are configured: then the group is the organizations that were acted for.
         let mut seen: Vec<&String> = cloud
             .iter()
             .filter(|(place, _)| place.account == account)

@@ -12,7 +12,7 @@ use crate::wire::{ESIGN, STS, Service};
 /// How far a signature's time may be from the server's, in seconds.
 const WINDOW: i64 = 300;
 
-/// A request with nothing taken away from it and nothing added. It has no `Debug`: its body holds a
+/// A request as received. It has no `Debug`: its body holds a
 /// callback's key and token.
 #[derive(Clone)]
 pub(super) struct RawRequest {
@@ -24,7 +24,7 @@ pub(super) struct RawRequest {
 }
 
 impl RawRequest {
-    /// A header that stands there once and is text.
+    /// The value of a header that is present exactly once and is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let only = values.next()?;
@@ -68,7 +68,7 @@ impl<'a> Authorization<'a> {
                 Some(("Credential", value)) => credential = Some(value),
                 Some(("SignedHeaders", value)) => headers = Some(value),
                 Some(("Signature", value)) => signature = Some(value),
-                _ => return Err(wrong("a part of it is not known")),
+                _ => return Err(wrong("it has an unknown part")),
             }
         }
         let scope = credential.ok_or_else(|| wrong("it has no Credential"))?;
@@ -104,7 +104,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// Whose request it claims to be, by its head alone: a known id, and a time in the window.
+/// The customer that the head claims, without the signature verified: a known id, and a time in the window.
 pub(super) fn identify<'c>(
     request: &RawRequest,
     customers: &'c [Customer],
@@ -133,7 +133,7 @@ fn claim<'r, 'c>(
     Ok((customer, claimed, at))
 }
 
-/// Whose request it is and of which service, once id, time, signature and token are right.
+/// The verified customer and the service: id, time, signature and token are valid.
 pub(super) fn authenticate<'c>(
     request: &RawRequest,
     customers: &'c [Customer],

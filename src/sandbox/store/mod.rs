@@ -2,7 +2,7 @@
 //!
 //! A change costs one short write, whatever the cloud's size. What was answered survives the end of
 //! the process, `kill -9` included (not a power failure: it is a sandbox). Opening drops a torn last
-//! line, whose call was never answered, and writes the file anew when it holds more changes than
+//! line, whose call was never answered, and rewrites the file when it holds more changes than
 //! callbacks. Another sandbox is kept out by a lock on a file beside it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -20,23 +20,20 @@ const VERSION: u32 = 1;
 /// Why the cloud file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
-    /// The file system said no.
+    /// A file operation failed.
     #[error("can't {what} the sandbox's cloud {path}", path = .path.display())]
     Io {
         /// What was tried.
         what: &'static str,
-        /// On what.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// The lock is taken.
-    #[error("another sandbox is using {}; end that one, or give this one a file of its own", .0.display())]
+    #[error("another sandbox is using {}; stop it, or use a separate file", .0.display())]
     InUse(PathBuf),
-    /// The file is not one of ours, or was damaged. It is left as it is.
-    #[error("line {line} of the sandbox's cloud {path} is broken ({why}); it is left as it is: remove it to begin with an empty cloud", path = .path.display())]
+    /// The file is not a cloud file, or is damaged. It is left unchanged.
+    #[error("line {line} of the sandbox's cloud {path} is invalid ({why}); the file is unchanged: remove it to begin with an empty cloud", path = .path.display())]
     Broken {
-        /// Which file.
         path: PathBuf,
         /// From 1.
         line: usize,
@@ -81,7 +78,7 @@ impl Store {
     pub(super) fn open(options: &CloudFile) -> Result<(Self, Cloud), CloudError> {
         let CloudFile { path, keep_secrets } = options;
         if let Some(directory) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
-            fs::create_dir_all(directory).map_err(error("make the directory of", path))?;
+            fs::create_dir_all(directory).map_err(error("create the directory of", path))?;
         }
         let lock = lock(path)?;
         let bytes = match fs::read(path) {
@@ -110,8 +107,8 @@ impl Store {
     pub(super) fn append(&mut self, change: &Change) -> Result<(), CloudError> {
         let line = encode(&line_of(change, self.keep_secrets));
         if let Err(source) = self.file.write_all(&line) {
-            // Half a line must not stand before the next one. When even this fails, the file is
-            // broken, and opening it will say so.
+            // The next line must not follow half a line. When this fails too, the file is
+            // broken, and opening it reports that.
             let undone = self.file.set_len(self.length);
             return Err(error("append to", &self.path)(
                 undone.err().unwrap_or(source),
@@ -150,12 +147,12 @@ fn lock(path: &Path) -> Result<File, CloudError> {
 /// The cloud in these bytes, and whether they need no rewriting.
 fn read(path: &Path, bytes: &[u8]) -> Result<(Cloud, bool), CloudError> {
     let mut cloud = Cloud::default();
-    // The first line was renamed into place whole: without it, the file is somebody else's.
+    // The first line was renamed into place whole: a file without it is not a cloud file.
     if !bytes.is_empty() && !bytes.contains(&b'\n') {
         return Err(CloudError::Broken {
             path: path.to_owned(),
             line: 1,
-            why: "it does not begin like a cloud".to_owned(),
+            why: "it has no header of a cloud file".to_owned(),
         });
     }
     let whole = bytes
@@ -185,8 +182,8 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Cloud, bool), CloudError> {
             (0, Line::Cloud { version }) => {
                 return Err(broken(format!("version {version} is not {VERSION}")));
             }
-            (0, _) => return Err(broken("it does not begin like a cloud".to_owned())),
-            (_, Line::Cloud { .. }) => return Err(broken("it begins twice".to_owned())),
+            (0, _) => return Err(broken("it has no header of a cloud file".to_owned())),
+            (_, Line::Cloud { .. }) => return Err(broken("duplicate header".to_owned())),
             (_, Line::Add(added)) => {
                 changes += 1;
                 cloud.apply(change_of(added));
