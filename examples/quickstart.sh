@@ -18,20 +18,20 @@ cd "$folder"
 say() { printf '\n# %s\n' "$*"; }
 run() { printf '$ ess-callbacks %s\n' "$*"; ess-callbacks "$@"; }
 
-say 'What has to be called so that eSign holds what callbacks.yaml declares?'
+say 'Which calls does callbacks.yaml need?'
 run --sandbox plan
 
-say 'Call it. Without --auto-approve it would ask first.'
+say 'Make these calls. Without --auto-approve, apply asks first.'
 run --sandbox apply --auto-approve
 
-say 'Plan again: there is nothing to do.'
+say 'Plan again: no changes.'
 run --sandbox plan
 
-say 'A key has a new value. eSign can only add and delete, so that means both.'
+say 'A key has a new value. eSign can only add and delete, so the callback is replaced.'
 export ACME_CALLBACK_KEY=8DD3B29CE10D469D8978393074A767FD
 run --sandbox apply --auto-approve
 
-say 'Assert everything again, in case somebody deleted it in the console.'
+say 'Add every callback again, in case one was deleted in the console.'
 run --sandbox apply --heal --auto-approve
 
 say 'A plan that would delete nearly everything is refused (exit code 5).'
@@ -40,5 +40,5 @@ run --sandbox plan --destroy || code=$?
 echo "exit code $code"
 test "$code" = 5
 
-say 'What is recorded, and how well it is known.'
+say 'Show what is recorded, and when it was last confirmed.'
 run --sandbox show

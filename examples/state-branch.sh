@@ -22,18 +22,18 @@ in_state() { git -C "$folder" "$@"; }
 
 pull() {
   if [ -e "$folder" ]; then
-    say "'$folder' is there already; a run begins without it"
+    say "'$folder' already exists; remove it before the pull"
     exit 1
   fi
   url=$(git remote get-url "$remote")
-  # ls-remote tells "there is no such branch" (2) from "the remote can't be reached" (128). Taking the
-  # second for the first would begin a new state and forget everything.
+  # ls-remote exits with 2 when the branch is missing, and with 128 when the remote can't be reached. Only
+  # the first may begin a new state.
   code=0
   git ls-remote --exit-code --heads "$remote" "refs/heads/$branch" >/dev/null || code=$?
   case $code in
     0) ;;
-    2) say "there is no branch '$branch' yet; the first push makes it" ;;
-    *) say "the remote '$remote' can't be asked for '$branch'"; exit 1 ;;
+    2) say "no branch '$branch' yet; the first push creates it" ;;
+    *) say "can't read the branches of the remote '$remote'"; exit 1 ;;
   esac
   # A separate repository, so that no command of the pipeline commits or cleans it by accident. What
   # CI systems put into the configuration to log in is taken along.
@@ -52,12 +52,12 @@ pull() {
 
 push() {
   if [ ! -e "$folder/.git" ]; then
-    say "there is no '$folder': nothing was pulled, so nothing can be recorded"
+    say "'$folder' is missing: run the pull first; nothing is pushed"
     return
   fi
   in_state add --all .
   if in_state diff --cached --quiet; then
-    say "nothing new is recorded"
+    say "the state is unchanged; nothing to push"
     return
   fi
   in_state -c user.name="${STATE_AUTHOR:-ess-callbacks}" \
@@ -69,11 +69,11 @@ push() {
   fi
   rescue=$branch-conflict-$(in_state rev-parse --short HEAD)
   if in_state push --quiet origin "HEAD:refs/heads/$rescue"; then
-    say "somebody else pushed to '$branch' since the pull, or it is protected."
+    say "'$branch' was changed since the pull, or it is protected."
     say "What this run recorded is on '$rescue'. Compare the two before the next apply."
     exit 6
   fi
-  say "neither '$branch' nor '$rescue' can be pushed. Keep '$folder': it holds what was recorded."
+  say "neither '$branch' nor '$rescue' could be pushed. Keep '$folder': it holds the only copy of the state."
   exit 1
 }
 

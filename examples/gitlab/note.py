@@ -5,7 +5,7 @@
     NOTE_TOKEN=... note.py plan.md
 
 NOTE_TOKEN is a project access token with the scope `api` and the role Reporter: the job's own token may
-not write notes. A pipeline in a fork has no such variable; the script then says so and leaves the plan in
+not write notes. A pipeline in a fork has no such variable; the script then reports that, and the plan is in
 the job's artifacts. Needs Python 3.8 and nothing else.
 """
 
@@ -21,7 +21,7 @@ LONGEST = 65536
 
 
 class Refused(Exception):
-    """GitLab does not do what it was asked."""
+    """A request to GitLab that failed."""
 
 
 class Notes:
@@ -65,9 +65,9 @@ class Notes:
             self.ask("POST", self.path, {"body": text})
             return "wrote the note"
         if note["body"].strip() == text.strip():
-            return "the note says it already"
+            return "the note is unchanged"
         self.ask("PUT", "%s/%d" % (self.path, note["id"]), {"body": text})
-        return "wrote the note anew"
+        return "updated the note"
 
 
 def main(arguments, env):
@@ -77,7 +77,7 @@ def main(arguments, env):
         text = plan.read()
     first = text.split("\n")[0]
     if not (first.startswith(MARK) and first.endswith(" -->")) or len(text) > LONGEST:
-        return "'%s' is no plan" % arguments[0]
+        return "'%s' is not a Markdown plan" % arguments[0]
     missing = [name for name in ("NOTE_TOKEN", "CI_API_V4_URL", "CI_MERGE_REQUEST_PROJECT_ID", "CI_MERGE_REQUEST_IID")
                if not env.get(name)]
     if missing:

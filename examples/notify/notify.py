@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tells a chat bot what an apply has to say: failures, unknown outcomes, drift. Says nothing when all went well.
+"""Sends the failures, unknown outcomes and drift of an apply to a chat bot. Sends nothing when there are none.
 
     ess-callbacks apply --auto-approve --quiet --json-into events.jsonl || status=$?
     NOTIFY_URL=... notify.py slack events.jsonl
@@ -94,7 +94,7 @@ def dingtalk(text, url, secret, now):
 
 
 def slack(text, url, _secret, _now):
-    # Of Slack's signs, so that a URL can't make a mention or a link of itself.
+    # Escapes Slack's markup, so that a URL can't become a mention or a link.
     for sign, escape in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(sign, escape)
     return url, {"text": text}
@@ -112,7 +112,7 @@ def send(url, body):
         answer = json.loads(text)
     except ValueError:
         return None  # Slack answers `ok`.
-    # The others answer 200 whatever happens, with a code of their own.
+    # The others answer 200 whatever happens, with a separate code in the body.
     code = answer.get("errcode", answer.get("code", 0)) if isinstance(answer, dict) else 0
     return None if code == 0 else text
 
@@ -133,7 +133,7 @@ def main(arguments, env):
     try:
         refused = send(url, body)
     except (urllib.error.URLError, OSError) as error:
-        # Not the address: it lets whoever reads the log write to the chat.
+        # Without the address: with it, a reader of the log could write to the chat.
         return "the bot can't be reached: %s" % getattr(error, "reason", error)
     return refused and "the bot refused the message: " + refused
 
