@@ -30,7 +30,7 @@ impl Trip<'_> {
         self.world.now().answered(self.number, outcome);
     }
 
-    /// Nobody will ever tell its caller.
+    /// The caller never gets an answer.
     fn lose(mut self) {
         self.over = true;
         self.world.now().abandoned(self.number);

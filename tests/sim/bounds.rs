@@ -100,7 +100,7 @@ impl World {
         let facts = &mut self.runs[run];
         let tries = facts.tries.entry(id).or_default();
         *tries += 1;
-        // Two calls of a replace; each may be repeated, signed anew for a wrong clock and for new
+        // Two calls of a replace; each may be repeated, signed again for a wrong clock and for new
         // credentials.
         let most = 2 * (facts.max_retries + 4) + facts.throttles.get(&id).copied().unwrap_or(0);
         let tries = *tries;

@@ -27,7 +27,7 @@ const OTHER_NAME: &str = "main";
 pub(crate) const SCOPES: u8 = 3;
 /// URLs that a configuration may mention.
 pub(crate) const URLS: u8 = 5;
-/// URLs that eSign holds from the beginning and nobody ever mentions.
+/// URLs that eSign holds from the beginning and no configuration names.
 pub(crate) const FOREIGN: [u8; 2] = [5, 6];
 
 /// A key and a token, by their indices among [`SECRETS`].
@@ -312,7 +312,7 @@ impl Config {
         Arc::clone(known.find(is_it).expect("every name is known"))
     }
 
-    /// Nobody forgets what the account was called before, in the end.
+    /// At the end, the account's old name is always given.
     pub(crate) const fn name_all(&mut self) {
         self.names.unsaid = false;
     }

@@ -25,7 +25,7 @@ use std::time::Instant;
 use self::facts::Facts;
 use self::schedule::Failure;
 
-/// How many schedules run when nobody says how many.
+/// How many schedules run by default.
 const SEEDS: u64 = 10_000;
 
 #[test]

@@ -37,7 +37,7 @@ pub(crate) struct RunFacts {
     /// Since when declared callbacks are gone because this run deleted them.
     gaps: BTreeMap<Id, Instant>,
     pub(crate) alive: bool,
-    /// Somebody freed its lock, so that another run's files have taken the place of its own.
+    /// Its lock was broken, and the files of another run have replaced its files.
     pub(crate) robbed: bool,
 }
 
@@ -281,7 +281,9 @@ impl World {
         if let Some(value) = self.steady.remove(&id) {
             self.breaks(
                 "e",
-                &format!("run {run} deletes {id:?}, which stands unchanged with value {value}"),
+                &format!(
+                    "run {run} deletes {id:?}, which is declared and unchanged with value {value}"
+                ),
             );
         }
     }
@@ -354,7 +356,7 @@ impl World {
             .filter(|id| !config.is_suspended(id.scope) && !self.cloud.contains_key(id))
             .collect();
         if !missing.is_empty() {
-            self.breaks("a", &format!("{missing:?} shall be there"));
+            self.breaks("a", &format!("{missing:?} must be present"));
         }
     }
 
@@ -363,7 +365,7 @@ impl World {
         let mut wrong = Vec::new();
         for (scope, url, entry) in recorded.iter() {
             let Some(id) = Id::of(scope, url) else {
-                wrong.push(format!("{url} is recorded and nobody declared it"));
+                wrong.push(format!("{url} is recorded but not declared"));
                 continue;
             };
             if self.taints.contains_key(&id) {
@@ -408,9 +410,7 @@ impl World {
                 || (tainted && !exact)
                 || (there.is_some() && assumed && !exact);
             if !reached {
-                wrong.push(format!(
-                    "{id:?} shall be {value}, and eSign holds {there:?}"
-                ));
+                wrong.push(format!("{id:?} must be {value}, but eSign holds {there:?}"));
             }
         }
         for (&id, value) in &self.cloud {
@@ -427,7 +427,7 @@ impl World {
                 && !config.is_suspended(id.scope)
                 && !self.taints.contains_key(&id)
             {
-                wrong.push(format!("{id:?} shall be absent, and eSign holds {value}"));
+                wrong.push(format!("{id:?} must be absent, but eSign holds {value}"));
             }
         }
         for what in wrong {
@@ -436,7 +436,7 @@ impl World {
         self.check_foreign();
     }
 
-    /// (c) What nobody ever mentioned is as it was.
+    /// (c) Unmanaged callbacks are unchanged.
     pub(crate) fn check_foreign(&mut self) {
         let changed: Vec<_> = self
             .foreign

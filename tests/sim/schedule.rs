@@ -301,7 +301,7 @@ impl Schedule {
             world.weather = Weather::calm();
             world.limit = 20;
         }
-        // Nobody meddles any more after this. Lost calls may still arrive.
+        // After this, no other party changes eSign. Lost calls may still arrive.
         sleep(Duration::from_secs(21)).await;
         if !self.reach(Options::default(), false).await {
             return;

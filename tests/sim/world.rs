@@ -62,7 +62,7 @@ pub(crate) struct Sent {
     pub(crate) executed: bool,
 }
 
-/// How somebody else changed a callback, so that what we know of it may be wrong.
+/// How another party changed a callback, so that the recorded belief may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taint {
     /// Deleted: whatever call comes next makes our knowledge right.
@@ -112,7 +112,7 @@ pub(crate) struct World {
     pub(crate) managed: BTreeSet<Id>,
     /// What must not be deleted by leaving it out.
     pub(crate) protected: BTreeSet<Id>,
-    /// Present because of a call of ours, and of nobody else's doing.
+    /// Present because of our call alone.
     pub(crate) ours: BTreeSet<Id>,
     pub(crate) broken: Vec<String>,
     trace: Option<Vec<String>>,

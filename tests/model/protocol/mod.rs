@@ -240,7 +240,7 @@ impl State {
             self.breaks("(d) an opposite call left while a lost one may still arrive");
         }
         if replaced && steady {
-            self.breaks("(e) what stands unchanged is deleted");
+            self.breaks("(e) an unchanged callback is deleted");
         }
         if replaced && url_has(&self.urls[at], Write::Delete) {
             self.breaks("(e) the add of this replace will have to wait, with the callback gone");
