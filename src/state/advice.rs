@@ -33,7 +33,7 @@ pub(super) fn of(doing: &str, source: &io::Error) -> &'static str {
         "Another program uses the file: one that synchronizes the folder, a backup or a virus scanner. \
          Keep the state out of such folders, or run the command again; nothing recorded is lost."
     } else {
-        "Run the command again when the cause is mended; nothing recorded is lost."
+        "Run the command again when the cause is fixed; nothing recorded is lost."
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
             ("writing", Errno::NOSPC, "Make room"),
             ("creating", Errno::ROFS, "its folder"),
             ("creating", Errno::ACCESS, "its folder"),
-            ("writing", Errno::IO, "when the cause is mended"),
+            ("writing", Errno::IO, "when the cause is fixed"),
         ] {
             let advice = of(doing, &errno.into());
             assert!(advice.contains(expected), "{doing} {errno}: {advice}");

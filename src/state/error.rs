@@ -195,7 +195,7 @@ impl StateError {
             Self::Io { doing, source, .. } => advice::of(doing, source).into(),
             Self::Corrupt { part: Part::Journal, .. } => {
                 "The file was left as it is. If it was edited, undo that: its sums are there so \
-                 that no edit goes unnoticed. If it can't be mended, wait until six minutes have \
+                 that no edit goes unnoticed. If it can't be fixed, wait until six minutes have \
                  passed since the last apply, move the journal away and run `plan`. What only the \
                  journal knew is forgotten then: what is declared is planned again, which does no \
                  harm; list under `absent:` what was added and is not declared any more."
@@ -203,7 +203,7 @@ impl StateError {
             }
             Self::Corrupt { part: Part::Snapshot, .. } => {
                 "The file was left as it is. Restore it from version control or from the \
-                 `.backup` beside the state file, or mend the line by hand; then run `plan`."
+                 `.backup` beside the state file, or fix the line by hand; then run `plan`."
                     .into()
             }
             Self::MergeConflict { .. } => {

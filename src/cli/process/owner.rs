@@ -14,7 +14,7 @@ pub(crate) fn this_process(command: &str) -> Result<LockOwner, Failure> {
         id: hex::encode(id),
         who: variable(&["USER", "LOGNAME", "USERNAME"])
             .or_else(user_id)
-            .unwrap_or_else(|| "somebody".to_owned()),
+            .unwrap_or_else(|| "an unknown user".to_owned()),
         host: host(),
         pid: std::process::id(),
         command: command.to_owned(),

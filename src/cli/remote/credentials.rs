@@ -129,7 +129,7 @@ fn cache(
             "set them in the environment of this command".into()
         }
         AccountSource::Profile(name) => {
-            format!("write the profile with `tccli configure --profile {name}`").into()
+            format!("write the profile `{name}` with `tccli configure`").into()
         }
     };
     let credential = found.map_err(|message| CredentialError::Provider { message, advice })?;

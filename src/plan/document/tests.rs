@@ -252,7 +252,15 @@ fn an_edited_plan_is_recognized() {
         edited(&|plan| delete(plan, true)),
         edited(&|plan| delete(plan, false)),
     ];
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @"
+    the plan is for the production environment, and a scope in it is of test
+    a scope has an empty or unprintable name
+    `acme/https://a.example/cb` is called, but its organization is suspended
+    `acme/https://a.example/cb` has an invalid URL, or an empty handle or operator
+    `acme/ftp://x` has an invalid URL, or an empty handle or operator
+    `acme/https://a.example/cb` is protected, and would be deleted
+    `acme/https://a.example/cb` would be deleted, because its key changed
+    ");
 }
 
 /// Sets the matching checksum, as an attacker could.
