@@ -30,7 +30,7 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
        = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
-      Set them in the environment of this command. Write the profile with `tccli configure --profile partner`. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Set them in the environment of this command. Write the profile `partner` with `tccli configure`. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
     assert!(!env.exists("callbacks.state.json"), "nothing was begun");
 }
@@ -113,7 +113,7 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
        = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: invalid or missing credentials: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
-      Write the profile with `tccli configure --profile partner`. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Write the profile `partner` with `tccli configure`. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
     let (id, key) = (&served.secret_id, &served.secret_key);
     env.write(

@@ -253,12 +253,12 @@ fn a_newer_or_broken_state_is_left_as_it_is() {
                 error: `callbacks.state.json` was written by a newer version of ess-callbacks (format 9; this one knows 2)
                   Use at least the version that wrote it. The file was left as it is.
                 "),
-            "\"serial\": x" => assert_snapshot!(said, @r"
-                exit 1
-                --- stderr
-                error: `callbacks.state.json` line 4: expected value
-                  The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
-                "),
+            "\"serial\": x" => assert_snapshot!(said, @"
+            exit 1
+            --- stderr
+            error: `callbacks.state.json` line 4: expected value
+              The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or fix the line by hand; then run `plan`.
+            "),
             _ => assert_snapshot!(said, @r"
                 exit 1
                 --- stderr

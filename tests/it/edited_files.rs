@@ -130,22 +130,22 @@ fn the_files_of_these_tests_are_good() {
 
 #[test]
 fn a_truncated_state() {
-    assert_snapshot!(refused(&RECORDED[..400], None), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.json` line 9: it ends in the middle
-          The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
-        "#);
+    assert_snapshot!(refused(&RECORDED[..400], None), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.json` line 9: it ends in the middle
+      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or fix the line by hand; then run `plan`.
+    ");
 }
 
 #[test]
 fn an_empty_state() {
-    assert_snapshot!(refused("", None), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.json`: the file is empty
-          The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
-        "#);
+    assert_snapshot!(refused("", None), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.json`: the file is empty
+      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or fix the line by hand; then run `plan`.
+    ");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_state_with_a_callback_twice() {
     exit 1
     --- stderr
     error: `callbacks.state.json` line 9: duplicate callback `https://hooks.example/one` in the same organization
-      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
+      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or fix the line by hand; then run `plan`.
     ");
 }
 
@@ -205,23 +205,23 @@ fn a_state_that_was_put_back() {
 #[test]
 fn a_journal_edited_in_the_middle() {
     let edited = happened().replacen("\"delete\"", "\"add\"", 1);
-    assert_snapshot!(refused(RECORDED, Some(&edited)), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.journal` line 2: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
-          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
-        "#);
+    assert_snapshot!(refused(RECORDED, Some(&edited)), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.journal` line 2: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
+      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+    ");
 }
 
 #[test]
 fn a_journal_edited_in_its_last_line() {
     let edited = happened().replace("\"applied\"", "\"unknown\"");
-    assert_snapshot!(refused(RECORDED, Some(&edited)), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.journal` line 3: the line is whole but its sum does not fit: it was changed after it was written, or lines before it are missing
-          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
-        "#);
+    assert_snapshot!(refused(RECORDED, Some(&edited)), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.journal` line 3: the line is whole but its sum does not fit: it was changed after it was written, or lines before it are missing
+      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+    ");
 }
 
 #[test]
@@ -229,23 +229,23 @@ fn a_journal_of_which_a_line_was_removed() {
     let journal = happened();
     let second = journal.lines().nth(1).unwrap();
     let shorter = journal.replace(&format!("{second}\n"), "");
-    assert_snapshot!(refused(RECORDED, Some(&shorter)), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.journal` line 2: the line is whole but its sum does not fit: it was changed after it was written, or lines before it are missing
-          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
-        "#);
+    assert_snapshot!(refused(RECORDED, Some(&shorter)), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.journal` line 2: the line is whole but its sum does not fit: it was changed after it was written, or lines before it are missing
+      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+    ");
 }
 
 #[test]
 fn a_journal_with_a_line_twice() {
     let repeated = twice(&happened(), "\"delete\"");
-    assert_snapshot!(refused(RECORDED, Some(&repeated)), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.journal` line 3: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
-          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
-        "#);
+    assert_snapshot!(refused(RECORDED, Some(&repeated)), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.journal` line 3: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
+      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+    ");
 }
 
 #[test]
@@ -261,12 +261,12 @@ fn a_journal_of_a_newer_version() {
 
 #[test]
 fn an_empty_journal() {
-    assert_snapshot!(refused(RECORDED, Some("")), @r#"
-        exit 1
-        --- stderr
-        error: `callbacks.state.journal` line 1: the first line is not a journal's header
-          The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be mended, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
-        "#);
+    assert_snapshot!(refused(RECORDED, Some("")), @"
+    exit 1
+    --- stderr
+    error: `callbacks.state.journal` line 1: the first line is not a journal's header
+      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+    ");
 }
 
 /// What a crash leaves is no mistake of anybody's.
