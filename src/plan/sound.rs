@@ -1,10 +1,10 @@
 //! What every plan of the planner satisfies, and an edited one may not.
 //!
-//! A saved plan has a checksum, which whoever edits it can compute again. What such a plan calls is what it
+//! A saved plan has a checksum, which can be computed again after an edit. What such a plan calls is what it
 //! shows; this keeps it from calling what no plan may, and from recording what could not be read again.
 
 use super::{Bookkeeping, Change, Details, Move, OrganizationPlan, Plan, Reason};
-use crate::model::{CallbackUrl, Calls, Scope};
+use crate::model::{AppId, CallbackUrl, Calls, OrganizationId, Scope};
 
 impl Plan {
     /// Why this plan can't come from the planner, if it can't.
@@ -26,8 +26,8 @@ impl Plan {
                 organization,
                 app_id,
             } = scope;
-            let organization = organization.as_ref().map(|id| id.as_str());
-            let app = app_id.as_ref().map(|id| id.as_str());
+            let organization = organization.as_ref().map(OrganizationId::as_str);
+            let app = app_id.as_ref().map(AppId::as_str);
             [Some(account.as_str()), organization, app]
         });
         if !ids.flatten().all(is_name) {
