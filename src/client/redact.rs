@@ -25,6 +25,8 @@ const KEPT: usize = 300;
 pub(super) struct Redactor {
     /// Longest first, so that no form is left in pieces by a shorter one.
     forms: Vec<Secret>,
+    /// As they are, for texts that escape them character by character.
+    values: Vec<Secret>,
     short: Vec<Secret>,
 }
 
@@ -42,6 +44,7 @@ impl Redactor {
                 continue;
             }
             redactor.forms.extend(forms(value).map(Secret::new));
+            redactor.values.push(secret.clone());
         }
         redactor
             .forms
@@ -60,8 +63,26 @@ impl Redactor {
                 text = text.replace(form.expose(), MARK);
             }
         }
+        let text = self.without_escaped(&text);
         // Of another callback: its own is among the forms.
         excerpt(&masked_in(&text))
+    }
+
+    /// The text without secrets of which some characters are escaped, each in its own way.
+    fn without_escaped(&self, text: &str) -> String {
+        let mut clean = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(character) = rest.chars().next() {
+            let mut values = self.values.iter();
+            if let Some(after) = values.find_map(|value| after_escaped(rest, value.expose())) {
+                clean.push_str(MARK);
+                rest = after;
+            } else {
+                clean.push(character);
+                rest = &rest[character.len_utf8()..];
+            }
+        }
+        clean
     }
 }
 
@@ -98,6 +119,54 @@ fn forms(value: &str) -> impl Iterator<Item = String> {
         percent(bytes, true),
     ]
     .into_iter()
+}
+
+/// What follows this value at the beginning of a text, in which any character of it may be escaped.
+fn after_escaped<'t>(text: &'t str, value: &str) -> Option<&'t str> {
+    value.chars().try_fold(text, after_character)
+}
+
+/// What follows this character, plain or escaped as in JSON (`\/`, `\u002f`), a URL (`%2F`) or HTML
+/// (`&#x2F;`, `&amp;`).
+fn after_character(text: &str, wanted: char) -> Option<&str> {
+    // The sign that begins an escape may be the character itself.
+    escaped_character(text, wanted).or_else(|| text.strip_prefix(wanted))
+}
+
+fn escaped_character(text: &str, wanted: char) -> Option<&str> {
+    let is_wanted = |digits: Option<&str>| {
+        let code = u32::from_str_radix(digits?, 16).ok()?;
+        (char::from_u32(code)? == wanted).then_some(())
+    };
+    let unescaped = text.trim_start_matches('\\');
+    if unescaped.len() < text.len() {
+        return unescaped.strip_prefix(wanted).or_else(|| {
+            let digits = unescaped.strip_prefix('u')?;
+            is_wanted(digits.get(..4))?;
+            digits.get(4..)
+        });
+    }
+    if let Some(digits) = text.strip_prefix('%') {
+        is_wanted(digits.get(..2))?;
+        return digits.get(2..);
+    }
+    let (entity, after) = text.strip_prefix('&')?.split_once(';')?;
+    let decoded = match entity {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = entity.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            code.ok().and_then(char::from_u32)
+        }
+    };
+    (decoded? == wanted).then_some(after)
 }
 
 fn percent(bytes: &[u8], upper: bool) -> String {
@@ -166,6 +235,29 @@ mod tests {
                 "CallbackKey (secret) is wrong"
             );
         }
+    }
+
+    /// Found by a hostile server: encoders escape different characters, and often not all of them.
+    #[test]
+    fn a_secret_is_taken_out_however_its_characters_are_escaped() {
+        let secret = "abc/def+ghi=&<x>\"y";
+        for form in [
+            r#"abc\/def+ghi=&<x>\"y"#,
+            r"abc/def+ghi\u003d\u0026\u003cx\u003e\u0022y",
+            r"abc\\/def\u002Bghi=&<x>\\\u0022y",
+            "abc&#x2F;def&#43;ghi&#61;&amp;&lt;x&gt;&quot;y",
+            "abc/def%2bghi%3D%26%3Cx%3E%22y",
+        ] {
+            assert_eq!(
+                redactor(&[secret]).clean(&format!("token '{form}' is wrong")),
+                "token '(secret)' is wrong",
+                "{form}"
+            );
+        }
+        assert_eq!(
+            redactor(&[secret]).clean("abc&def; %zz \\u12"),
+            "abc&def; %zz \\u12"
+        );
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn an_error_replaces_the_comment() {
 
     ```text
     error: `callbacks.state.json` line 1: it ends in the middle
-      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or mend the line by hand; then run `plan`.
+      The file was left as it is. Restore it from version control or from the `.backup` beside the state file, or fix the line by hand; then run `plan`.
     ```
 
     What this comment showed before may be out of date.
