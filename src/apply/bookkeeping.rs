@@ -5,7 +5,7 @@ use crate::model::{Belief, CallbackUrl, Recorded, Scope};
 use crate::plan::{Bookkeeping, Details, Move, Plan};
 
 /// Records under its account of now what was recorded under another. Whether anything changed.
-pub(super) fn move_records(plan: &Plan, recorded: &mut Recorded) -> bool {
+pub fn move_records(plan: &Plan, recorded: &mut Recorded) -> bool {
     let mut changed = false;
     for Move {
         handle: _,

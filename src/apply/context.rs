@@ -9,7 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::awaited::Awaited;
-use super::bookkeeping::{keep_books, move_records};
+use super::bookkeeping::keep_books;
 use super::clock::{ServerClock, WallClock, is_credible};
 use super::lanes::{Lane, remember};
 use super::ledger::Ledger;
@@ -347,20 +347,6 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
     /// The values of the secrets that adds send.
     pub(super) const fn secrets(&self) -> &BTreeMap<SecretIndex, Secret> {
         self.tools.secrets
-    }
-
-    /// Records under its account of now what was recorded under another. Durable before the first
-    /// call, because calls are recorded there too.
-    pub(super) async fn move_records(&self, plan: &Plan) {
-        if plan.moves.is_empty() {
-            return;
-        }
-        self.tools
-            .state
-            .edit(|recorded| move_records(plan, recorded));
-        if let Err(error) = self.tools.state.save().await {
-            self.journal_failed(&error);
-        }
     }
 
     /// The end of the run: the record's bookkeeping, and the report.

@@ -6,13 +6,12 @@
 //! too little: that costs a second at most. A run that ends writes down how many calls may have arrived in
 //! its last second. Of one that dies, the journal has the calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::clock::ServerClock;
-
 use crate::client::{Earlier, Pace, Rate};
 use crate::model::{
     AccountId, AccountName, Entry, Fingerprint, LastCalls, Recorded, RecordedAccount, Timestamp,
@@ -89,7 +88,8 @@ fn paces(
         .collect()
 }
 
-/// What the state has to keep of those whose `SecretId`s have these fingerprints. Accounts that nothing is recorded for are forgotten.
+/// What the state has to keep of the accounts whose `SecretId`s have these fingerprints, once everything is moved.
+/// Accounts that nothing is recorded for are forgotten.
 pub fn accounts(
     plan: &Plan,
     signers: &BTreeMap<AccountName, Fingerprint>,
@@ -97,14 +97,8 @@ pub fn accounts(
     recorded: &Recorded,
 ) -> BTreeMap<AccountName, RecordedAccount> {
     let mut accounts = recorded.accounts.clone();
-    for (old, new) in plan.renamed_accounts() {
-        if let Some(account) = accounts.remove(old) {
-            accounts.entry(new.clone()).or_insert(account);
-        }
-    }
-    let (in_use, moved_to) = (plan.accounts_in_use(recorded), plan.moves.iter());
-    let moved_to: BTreeSet<_> = moved_to.map(|item| &item.to.account).collect();
-    accounts.retain(|name, _| in_use.contains(name) || moved_to.contains(name));
+    let in_use = plan.accounts_in_use(recorded);
+    accounts.retain(|name, _| in_use.contains(name));
     for (name, secret_id) in signers {
         if let Some(account) = plan.accounts.get(name) {
             let account = RecordedAccount {

@@ -8,7 +8,6 @@
 //! * a call that is the opposite of a lost one leaves only when the lost one is dead by the *server's*
 //!   clock;
 //! * an organization's deletes begin only when all its adds succeeded, those in another scope too;
-//! * what belongs to another account now is recorded there, durably, before the first call;
 //! * every wait is bounded, and Ctrl-C ends all of them;
 //! * dropping the future at any point loses nothing: the journal has it.
 
@@ -37,7 +36,7 @@ use tokio::sync::watch;
 pub use self::clock::WallClock;
 pub use self::context::Settings;
 
-pub use self::bookkeeping::keep_books;
+pub use self::bookkeeping::{keep_books, move_records};
 use self::context::Context;
 use self::gates::Gates;
 pub use self::lanes::{Lanes, accounts};
@@ -78,7 +77,6 @@ pub async fn apply<A: Api, W: WallClock>(
     sink: &mut dyn Sink,
 ) -> Report {
     let context = Context::new(plan, tools, settings, sink);
-    context.move_records(plan).await;
     {
         let work = std::pin::pin!(every_account(plan, &context));
         tokio::select! {

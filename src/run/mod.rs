@@ -6,6 +6,8 @@
 //! # Invariants
 //!
 //! * Nothing is called before every guard has passed and the caller has approved.
+//! * What belongs to another account now is recorded there, durably, before the first call: calls are recorded
+//!   there too.
 //! * The lock is released however the run ends, unless its future is dropped; then it is freed as that of a
 //!   dead owner.
 //! * Rate limiters and server clocks are the caller's ([`Lanes`]), so a second run in one process knows the
@@ -16,7 +18,7 @@ mod caller;
 
 use std::time::Duration;
 
-use crate::apply::{Lanes, Tools, WallClock as _, accounts, apply, keep_books};
+use crate::apply::{Lanes, Tools, WallClock as _, accounts, apply, keep_books, move_records};
 use crate::client::Rate;
 use crate::model::{AccountName, Environment, Handle, Report};
 use crate::plan::{Plan, calls_digest};
@@ -144,8 +146,12 @@ async fn with_state<C: Caller>(
         lineage,
     } = caller.start(&plan)?;
     state.aim(&plan.destination);
+    state.edit(|recorded| move_records(&plan, recorded));
     state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
     state.initialize(lineage, plan.salt).await?;
+    if !plan.moves.is_empty() {
+        state.save().await?;
+    }
     let now = request.wall.now();
     state.read(|recorded| lanes.open(&plan, recorded, request.rate, now));
     let tools = Tools {
