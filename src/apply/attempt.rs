@@ -355,11 +355,13 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
                 drop(self.know_the_time().await);
                 Next::Again(Duration::ZERO)
             }
-            Outcome::TokenExpired(error) if !tries.renewed => match self.renew(tries).await {
-                Ok(true) => {
+            Outcome::TokenExpired(error) => match self.renew(tries).await {
+                Ok(true) if !tries.renewed => {
                     tries.renewed = true;
                     Next::Again(Duration::ZERO)
                 }
+                // A call can outlive more than one credential.
+                Ok(true) => self.retry(tries, error),
                 Ok(false) => self.refused(tries, error),
                 Err(next) => next,
             },
@@ -373,9 +375,9 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
                 Ok(_) => self.retry(tries, error),
                 Err(next) => next,
             },
-            Outcome::ClockOff(error)
-            | Outcome::TokenExpired(error)
-            | Outcome::Rejected(Blast::Account, error) => self.refused(tries, error),
+            Outcome::ClockOff(error) | Outcome::Rejected(Blast::Account, error) => {
+                self.refused(tries, error)
+            }
             Outcome::Rejected(Blast::Organization, error) => {
                 self.standing.stop();
                 self.over(tries, error)

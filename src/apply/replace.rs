@@ -36,13 +36,21 @@ pub(super) async fn run<A: Api, W: WallClock>(
             sender.account.clock.no_short_lives();
             continue;
         }
+        // What follows may be a long wait, in which other calls may have their place.
+        let kept = is_done(&outcome).then_some((reservation, in_flight, awaited));
         match sender.judge(outcome, sent, &mut tries).await {
             Next::Done(_) => {
                 let committed = Sender {
                     committed: true,
                     ..*sender
                 };
-                let added = committed.send(Step::Add(after), Some(reservation)).await;
+                let (reservation, _until_added) = match kept {
+                    Some((reservation, in_flight, awaited)) => {
+                        (Some(reservation), Some((in_flight, awaited)))
+                    }
+                    None => (None, None),
+                };
+                let added = committed.send(Step::Add(after), reservation).await;
                 return added.map_err(|end| match end {
                     End::NotAttempted(why) => End::Failed(missing(&why)),
                     End::Done | End::Failed(_) | End::Unknown(_) => end,
@@ -50,11 +58,24 @@ pub(super) async fn run<A: Api, W: WallClock>(
             }
             Next::Over(end) => return Err(end),
             Next::Again(pause) => {
-                drop((reservation, in_flight, awaited));
                 let slept = sender.unless_barred(tokio::time::sleep(pause)).await;
                 slept.map_err(|why| tries.left(why))?;
             }
         }
+    }
+}
+
+/// Whether the callback is gone.
+const fn is_done(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Applied(_) | Outcome::AlreadyThere(_) | Outcome::NotThere(_) => true,
+        Outcome::Throttled(_)
+        | Outcome::NotSent(_)
+        | Outcome::NotSigned(_)
+        | Outcome::ClockOff(_)
+        | Outcome::TokenExpired(_)
+        | Outcome::Rejected(..)
+        | Outcome::Unknown(_) => false,
     }
 }
 

@@ -77,6 +77,18 @@ async fn one_that_esign_refuses_is_renewed_once_for_all_calls() {
     assert_eq!(fetches.load(Ordering::Relaxed), 2);
 }
 
+/// A call can outlive more than one credential, and the others are none the worse for it.
+#[tokio::test(start_paused = true)]
+async fn a_second_refusal_of_one_call_stops_no_account() {
+    let (world, fetches) = world(SECOND, &[7200, 7200, 7200]).await;
+    let url = "https://acme.example/0";
+    let faults = [Fault::TokenExpired, Fault::TokenExpired];
+    world.api.script_for(url, faults);
+    let report = world.apply(&desired(&urls(10)), &Options::default()).await;
+    assert_eq!((report.tally.added, report.unfinished), (10, vec![]));
+    assert_eq!(fetches.load(Ordering::Relaxed), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_can_not_be_renewed_stops_its_account() {
     let world = World::new();

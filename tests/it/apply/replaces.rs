@@ -9,8 +9,8 @@ use ess_callbacks::client::{Api, Rate, Renewal, Reply, ServerTime};
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
     Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
-    Environment, Event, Handle, Lineage, OperatorId, Organization, Recorded, RecordedAccount,
-    Report, Salt, Scope, Timestamp,
+    Environment, Event, Handle, HowUnfinished, Lineage, OperatorId, Organization, Recorded,
+    RecordedAccount, Report, Salt, Scope, Timestamp,
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Pattern, Plan, Secrets, plan};
 use ess_callbacks::run::{Caller, Connection, Ended, Request, Start, run};
@@ -160,6 +160,19 @@ async fn replace_telling(
     urls: &[&str],
     parallelism: usize,
 ) -> (Report, Vec<Event>) {
+    let (ended, seen) = replace_in(MemoryFiles::new(1), api, urls, parallelism).await;
+    let Ok(Ended::Called { report, .. }) = ended else {
+        panic!("nothing was called");
+    };
+    (report, seen)
+}
+
+async fn replace_in(
+    files: MemoryFiles,
+    api: &(impl Api + Clone),
+    urls: &[&str],
+    parallelism: usize,
+) -> (Result<Ended, StateError>, Vec<Event>) {
     let owner = LockOwner {
         id: "id".to_owned(),
         who: "who".to_owned(),
@@ -169,7 +182,7 @@ async fn replace_telling(
         since: NOW,
         job_url: None,
     };
-    let store = Store::in_files(MemoryFiles::new(1), "state.json");
+    let store = Store::in_files(files, "state.json");
     let request = Request {
         environment: Environment::Test,
         owner: &owner,
@@ -186,10 +199,7 @@ async fn replace_telling(
         seen: Vec::new(),
     };
     let ended = run(&store, &request, &mut Lanes::default(), &mut replacing).await;
-    let Ended::Called { report, .. } = ended.unwrap() else {
-        panic!("nothing was called");
-    };
-    (report, replacing.seen)
+    (ended, replacing.seen)
 }
 
 /// How old each signature was when its call arrived, in seconds.
@@ -313,4 +323,32 @@ async fn a_call_that_is_throttled_for_ever_is_given_up() {
     let report = replace(&api, &["https://a.example/"], 900).await;
     assert_eq!((report.tally.added, report.unfinished.len()), (0, 1));
     assert_eq!(api.arrivals().len(), 101);
+}
+
+/// The disk is full between the delete and the add: no call leaves without its intent, and it is said what is
+/// missing now.
+#[tokio::test(start_paused = true)]
+async fn a_replace_whose_add_can_not_be_recorded_says_what_is_missing() {
+    let url = "https://a.example/";
+    let mut missing = 0;
+    for operation in 1..60 {
+        let api = FakeApi::new(NOW);
+        let files = MemoryFiles::new(1);
+        files.fail_at(operation);
+        let replaced = replace_in(files, &api, &[url], 900).await;
+        let Ok(Ended::Called { report, .. }) = replaced.0 else {
+            continue;
+        };
+        if api.arrivals().len() != 1 {
+            continue;
+        }
+        missing += 1;
+        assert_eq!((report.tally.failed, report.tally.not_attempted), (1, 0));
+        assert!(report.journal_error.is_some());
+        let HowUnfinished::Failed(error) = &report.unfinished[0].how else {
+            panic!("{:?}", report.unfinished);
+        };
+        assert!(error.message.contains("deleted, but not added again"));
+    }
+    assert!(missing > 0, "the disk was never full between the two");
 }
