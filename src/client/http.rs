@@ -200,7 +200,14 @@ impl Api for HttpApi {
             Ok(response) => {
                 transport::server_time(&response).map_or(ServerTime::NotTold, ServerTime::Known)
             }
-            Err(error) => ServerTime::NoAnswer(self.no_answer(&error, &Redactor::default()).1),
+            Err(error) => {
+                let (_, error) = self.no_answer(&error, &Redactor::default(), TIME_ANSWERED);
+                ServerTime::NoAnswer(ApiError {
+                    meaning: Cow::Borrowed("eSign did not tell its time, which changes nothing"),
+                    advice: Cow::Borrowed("run apply again"),
+                    ..error
+                })
+            }
         }
     }
 
@@ -215,14 +222,19 @@ impl Api for HttpApi {
 impl HttpApi {
     /// What is known when no whole answer came.
     fn lost(&self, error: &reqwest::Error, redactor: &Redactor) -> Outcome {
-        match self.no_answer(error, redactor) {
+        match self.no_answer(error, redactor, TIMEOUT) {
             (true, error) => Outcome::NotSent(error),
             (false, error) => Outcome::Unknown(error),
         }
     }
 
-    /// Whether certainly nothing was sent, and the error in words.
-    fn no_answer(&self, error: &reqwest::Error, redactor: &Redactor) -> (bool, ApiError) {
+    /// Whether certainly nothing was sent, and the error of a call in words; `timeout` is what it was allowed.
+    fn no_answer(
+        &self,
+        error: &reqwest::Error,
+        redactor: &Redactor,
+        timeout: Duration,
+    ) -> (bool, ApiError) {
         let host = self.endpoint.host();
         let reason = redactor.clean(&transport::reasons(error));
         if error.is_connect() {
@@ -242,7 +254,7 @@ impl HttpApi {
         let message = if error.is_timeout() {
             format!(
                 "no answer from {host} within {} s: {reason}",
-                TIMEOUT.as_secs()
+                timeout.as_secs()
             )
         } else {
             format!("the connection to {host} was lost before its answer: {reason}")
