@@ -81,6 +81,26 @@ impl Calls {
     }
 }
 
+impl Action {
+    /// Whether a change of this name may make these calls.
+    pub const fn may_make(self, calls: Calls) -> bool {
+        match (self, calls) {
+            (Self::NoOp, Calls::Nothing)
+            | (Self::Add, Calls::Add | Calls::Replace)
+            | (Self::Delete, Calls::Delete)
+            | (Self::Replace, Calls::Replace)
+            | (Self::Heal, Calls::Add)
+            | (Self::Finish, Calls::Add | Calls::Delete | Calls::Replace) => true,
+            (Self::NoOp, Calls::Add | Calls::Delete | Calls::Replace)
+            | (Self::Add, Calls::Nothing | Calls::Delete)
+            | (Self::Delete, Calls::Nothing | Calls::Add | Calls::Replace)
+            | (Self::Replace, Calls::Nothing | Calls::Add | Calls::Delete)
+            | (Self::Heal, Calls::Nothing | Calls::Delete | Calls::Replace)
+            | (Self::Finish, Calls::Nothing) => false,
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -97,17 +97,23 @@ pub(crate) fn address() -> impl Strategy<Value = Address> {
 
 /// An action, and the calls it may make.
 fn action() -> impl Strategy<Value = (Action, Calls)> {
-    proptest::sample::select(vec![
-        (Action::NoOp, Calls::Nothing),
-        (Action::Add, Calls::Add),
-        (Action::Add, Calls::Replace),
-        (Action::Delete, Calls::Delete),
-        (Action::Replace, Calls::Replace),
-        (Action::Heal, Calls::Add),
-        (Action::Finish, Calls::Add),
-        (Action::Finish, Calls::Delete),
-        (Action::Finish, Calls::Replace),
-    ])
+    let action = proptest::sample::select(vec![
+        Action::NoOp,
+        Action::Add,
+        Action::Delete,
+        Action::Replace,
+        Action::Heal,
+        Action::Finish,
+    ]);
+    let calls = proptest::sample::select(vec![
+        Calls::Nothing,
+        Calls::Add,
+        Calls::Delete,
+        Calls::Replace,
+    ]);
+    (action, calls).prop_filter("they belong together", |(action, calls)| {
+        action.may_make(*calls)
+    })
 }
 
 fn reason() -> impl Strategy<Value = Reason> {

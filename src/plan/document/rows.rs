@@ -195,7 +195,7 @@ impl ChangeRow {
         let after = after.map(|row| row.into_after(secrets)).transpose()?;
         let steps =
             steps(calls.0, reason, after).map_err(|problem| format!("`{address}` is {problem}"))?;
-        if !is_of(actions.0, calls.0) {
+        if !actions.0.may_make(calls.0) {
             return Err(format!(
                 "the `actions` of `{address}` don't match its `calls`"
             ));
@@ -227,24 +227,6 @@ fn steps(calls: Calls, reason: Reason, after: Option<After>) -> Result<Steps, &'
         (Calls::Delete, None) => Ok(Steps::Delete(Deletion::Omitted)),
         (Calls::Add | Calls::Replace, None) => Err("added, but its `after` is missing"),
         (Calls::Delete, Some(_)) => Err("deleted, but its `after` is set"),
-    }
-}
-
-/// Whether these calls belong to the action.
-const fn is_of(action: Action, calls: Calls) -> bool {
-    match (action, calls) {
-        (Action::NoOp, Calls::Nothing)
-        | (Action::Add, Calls::Add | Calls::Replace)
-        | (Action::Delete, Calls::Delete)
-        | (Action::Replace, Calls::Replace)
-        | (Action::Heal, Calls::Add)
-        | (Action::Finish, Calls::Add | Calls::Delete | Calls::Replace) => true,
-        (Action::NoOp, Calls::Add | Calls::Delete | Calls::Replace)
-        | (Action::Add, Calls::Nothing | Calls::Delete)
-        | (Action::Delete, Calls::Nothing | Calls::Add | Calls::Replace)
-        | (Action::Replace, Calls::Nothing | Calls::Add | Calls::Delete)
-        | (Action::Heal, Calls::Nothing | Calls::Delete | Calls::Replace)
-        | (Action::Finish, Calls::Nothing) => false,
     }
 }
 
