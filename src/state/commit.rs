@@ -220,6 +220,10 @@ impl Inner {
     }
 
     async fn try_write_queue(&self, written: &mut Written) -> Result<(), StateError> {
+        let failed = self.memory().failure.clone();
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
         if self.needs_snapshot(written) {
             self.write_snapshot(written).await?;
         }

@@ -2,7 +2,9 @@
 //!
 //! A medium knows nothing of what a state says. It keeps a snapshot and a journal that continues it, and
 //! lets one holder at a time write them. Each operation returns only when its effect is durable, and each
-//! that writes refuses to when the hold is no longer ours. `contract` holds every medium to that.
+//! that writes refuses to when the hold is no longer ours. Where the medium can't check and write in one step,
+//! as with files, a hold that is broken in between lets that one write through. `contract` holds every medium to
+//! the rest.
 
 use std::fmt;
 
@@ -21,7 +23,9 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
 
     /// Reads the snapshot and the journal; `None` when there never was a state here.
     ///
-    /// Needs no hold: what comes back was recorded at one moment of the reading.
+    /// Needs no hold: what comes back was recorded at one moment of the reading. For that the journal is opened
+    /// before the snapshot is read: a snapshot that replaces the old one in between makes that journal one that
+    /// is folded in already, never one that is ahead.
     fn load(&self) -> Done<'_, Option<Loaded>>;
 
     /// Tries once to become the only writer.
@@ -31,7 +35,7 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
     fn holder(&self) -> BoxFuture<'_, Option<LockOwner>>;
 
     /// Ends the hold with this id, whose owner is gone, and returns that owner. An owner that is alive
-    /// after all finds out before its next write. `host` names this machine.
+    /// after all finds out before it begins its next write. `host` names this machine.
     fn break_hold<'a>(&'a self, id: &'a str, host: &'a str) -> Done<'a, LockOwner>;
 }
 

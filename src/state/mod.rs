@@ -21,6 +21,7 @@ mod advice;
 mod commit;
 mod error;
 mod hindrance;
+mod joined;
 mod journal;
 mod load;
 mod local;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::kind::{Kind, kind_of};
 use super::replace;
 use crate::state::Hindrance;
+use crate::state::joined::joined;
 
 /// A file that is being written.
 pub trait DurableFile: Write + Send + 'static {
@@ -96,14 +97,7 @@ impl Files for RealFiles {
     type Lock = RealLock;
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is being shut down, and does not poll this again.
-                Err(_cancelled) => std::future::pending().await,
-            },
-        }
+        joined(tokio::task::spawn_blocking(work)).await
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<File>> {
@@ -212,8 +206,8 @@ impl Files for RealFiles {
     }
 }
 
-/// More than any lock file has.
-const LONGEST_LOCK: u64 = 1 << 16;
+/// More bytes than any lock file has.
+pub(super) const LONGEST_LOCK: u64 = 1 << 16;
 
 /// What a lock file begins with: the first field of a [`LockOwner`](crate::state::LockOwner).
 const LOCK_BEGINS: &[u8] = b"{\"id\":";

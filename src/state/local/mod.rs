@@ -91,8 +91,7 @@ impl<F: Files> fmt::Debug for Local<F> {
     }
 }
 
-/// The journal is opened before the snapshot is read: a snapshot that replaces the old one in between makes
-/// that journal one that is folded in already, never one that is ahead.
+/// In the order that [`Medium::load`] asks for.
 fn load_files<F: Files>(files: &F, paths: &Paths) -> Result<Option<Loaded>, StateError> {
     let Paths {
         state,

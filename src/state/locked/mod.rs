@@ -1,9 +1,5 @@
-//! The one writer of a state.
-//!
-//! What happens is folded into memory at once and queued for the journal. A call's intent waits for
-//! the queue to be durable; the first caller that finds the medium free writes for all that wait (group commit). When
-//! the journal has outgrown the snapshot, a new snapshot takes its place, so that a call costs the
-//! same however large the state is.
+//! The one writer of a state: what callers may record, and when they may go on. How it becomes durable is in
+//! [`commit`](super::commit).
 //!
 //! Dropping any of the futures here is safe: what is being written runs to its end, and an intent whose caller
 //! is gone is recorded as never sent.
@@ -25,6 +21,7 @@ use crate::model::{
 };
 use crate::state::commit::{Inner, Written};
 use crate::state::format::{self, Text};
+use crate::state::joined::joined;
 use crate::state::load::Snapshot;
 use crate::state::medium::Hold;
 use crate::state::{LockOwner, Place, StateError};
@@ -231,15 +228,10 @@ async fn to_its_end<T: Send + 'static>(
     mut written: OwnedMutexGuard<Written>,
     work: impl for<'a> FnOnce(&'a Inner, &'a mut Written) -> BoxFuture<'a, T> + Send + 'static,
 ) -> T {
-    let task = tokio::spawn(async move { work(&inner, &mut written).await });
-    match task.await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is being shut down, and does not poll this again.
-            Err(_cancelled) => std::future::pending().await,
-        },
-    }
+    joined(tokio::spawn(
+        async move { work(&inner, &mut written).await },
+    ))
+    .await
 }
 
 impl fmt::Debug for Locked {

@@ -13,12 +13,10 @@ use std::path::Path;
 
 use crate::state::error::io;
 use crate::state::local::Files;
+use crate::state::local::files::LONGEST_LOCK;
 use crate::state::local::paths::{folder_of, temporary};
 use crate::state::local::surroundings::check_new_lock;
 use crate::state::{LockOwner, StateError};
-
-/// More than any lock file has.
-const LONGEST: u64 = 1 << 16;
 
 /// Frees the lock with this id, for an owner that is gone. `host` is the machine this runs on: an
 /// owner on it that holds the lock is alive.
@@ -111,6 +109,6 @@ fn unlock_now<F: Files>(
 pub(super) fn read_owner<F: Files>(files: &F, path: &Path) -> Option<LockOwner> {
     let mut text = Vec::new();
     let file = files.open(path).ok()??;
-    file.take(LONGEST).read_to_end(&mut text).ok()?;
+    file.take(LONGEST_LOCK).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }
