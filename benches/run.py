@@ -297,7 +297,8 @@ class Bench:
                 words = ["--parallelism", "128"]
                 run = served.start(config, *words, rate="0", watch=calls).wait()
                 yield lifted_row(f"`apply` of {calls:,} adds", calls, run)
-                _, _, memory = measure([self.program, "-f", config, "plan"])
+                # The state holds where its calls went, and only plans for there.
+                _, _, memory = measure([self.program, "-f", config, "--endpoint", served.endpoint, "plan"])
                 yield f"| `plan` after it, {calls:,} recorded | | | {memory:.0f} MiB | |"
                 run = served.start(config, *words, "--heal", rate="0", watch=calls).wait()
                 yield lifted_row(f"`apply --heal`: {calls:,} adds of what is recorded", calls, run)
