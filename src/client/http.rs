@@ -40,6 +40,11 @@ pub(super) struct Destination<'a> {
 }
 
 impl HttpApi {
+    /// Where the calls go.
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Prepares to call this endpoint; opens no connection.
     pub fn new(
         endpoint: Endpoint,

@@ -110,6 +110,12 @@ impl Recorded {
         }
     }
 
+    /// Where its calls went, if that is another place than `here`, which does not hold what is recorded.
+    pub fn elsewhere(&self, here: &Destination) -> Option<&Destination> {
+        let recorded = self.destination.as_ref();
+        recorded.filter(|there| !there.is_same_place(here))
+    }
+
     /// What is recorded of one callback.
     pub fn get(&self, scope: &Scope, url: &CallbackUrl) -> Option<&Entry> {
         self.scopes.get(scope)?.get(url)

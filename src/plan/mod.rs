@@ -29,6 +29,7 @@ mod reason;
 mod same;
 mod shown;
 mod sound;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod updates;
@@ -54,6 +55,7 @@ pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use reason::Reason;
 pub use same::{FingerprintTable, Unlike};
+pub use stale::Stale;
 pub use updates::{Details, Update, Updated};
 
 /// What will be done, in the order it will be done.

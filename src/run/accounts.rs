@@ -26,7 +26,7 @@ pub fn signers<'a>(
 /// What is recorded of the plan's accounts that have recorded callbacks, by the names they have now.
 ///
 /// Of a member organization that another account has now, nothing follows for that account.
-pub fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, RecordedAccount> {
+pub(super) fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, RecordedAccount> {
     let in_use = plan.accounts_in_use(recorded);
     let renamed = plan.renamed_accounts();
     let of = |name: &AccountName| {
@@ -42,7 +42,7 @@ pub fn known(plan: &Plan, recorded: &Recorded) -> BTreeMap<AccountName, Recorded
 }
 
 /// The accounts whose `SecretId` is another one than that of their recorded callbacks.
-pub fn changed<'a>(
+pub(super) fn changed<'a>(
     signers: &'a Signers,
     known: &'a BTreeMap<AccountName, RecordedAccount>,
 ) -> impl Iterator<Item = &'a AccountName> {

@@ -6,9 +6,9 @@ use tokio::sync::watch;
 
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
-use crate::model::{AccountId, AccountName, Lineage, Recorded, RecordedAccount, SecretIndex};
+use crate::model::{AccountName, Lineage, Recorded, SecretIndex};
 use crate::plan::Plan;
-use crate::run::{Ended, Signers};
+use crate::run::{Ended, Owners, Signers};
 use crate::secret::Secret;
 use crate::state::{LockOwner, StateError};
 
@@ -27,7 +27,7 @@ pub trait Caller: Sink {
     /// The lock is taken, from this owner if it died without releasing it.
     fn locked(&mut self, _taken_over: Option<&LockOwner>) {}
 
-    /// Makes the plan from what is recorded, or checks that a saved plan was made from just this.
+    /// Makes the plan from what is recorded, or gives a saved one.
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Self::Error>;
 
     /// Adds to a saved plan what only the values of its secrets tell.
@@ -35,16 +35,18 @@ pub trait Caller: Sink {
         async { Ok(plan) }
     }
 
-    /// Finds the way to eSign for the accounts of the plan. `known` is what the state has of those with
-    /// recorded callbacks. Calls nothing that changes eSign.
+    /// Finds the way to eSign for the accounts of the plan. Calls nothing that changes eSign.
     fn connect(
         &mut self,
         plan: &Plan,
-        known: &BTreeMap<AccountName, RecordedAccount>,
     ) -> impl Future<Output = Result<Connection<Self::Api>, Self::Error>> + Send;
 
-    /// Whether the calls of this plan may be made.
-    fn approve(&mut self, plan: &Plan) -> Result<bool, Self::Error>;
+    /// Asks which accounts of Tencent Cloud the credentials of the plan's accounts belong to.
+    fn owners(&mut self, plan: &Plan) -> impl Future<Output = Owners> + Send;
+
+    /// Whether the calls of this plan may be made. The accounts in `unproven` have another `SecretId` than that of
+    /// their recorded callbacks, which may be another enterprise's.
+    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Self::Error>;
 
     /// The calls begin now.
     fn start(&mut self, plan: &Plan) -> Result<Start, Self::Error>;
@@ -59,8 +61,6 @@ pub struct Connection<A> {
     pub api: A,
     /// Of each account, but not a `SecretId` that is new with each run.
     pub signers: Signers,
-    /// The accounts of Tencent Cloud that the credentials belong to, as far as they are known.
-    pub owners: BTreeMap<AccountName, AccountId>,
     /// The values of the secrets that the plan's adds send.
     pub secrets: BTreeMap<SecretIndex, Secret>,
 }

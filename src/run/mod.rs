@@ -15,23 +15,29 @@
 
 mod accounts;
 mod caller;
+mod owners;
 
 use std::time::Duration;
 
 use crate::apply::{Lanes, Tools, WallClock as _, accounts, apply, keep_books, move_records};
 use crate::client::Rate;
-use crate::model::{AccountName, Environment, Handle, Report};
-use crate::plan::{Plan, calls_digest};
+use crate::model::{
+    AccountId, AccountName, ApiError, Destination, Environment, Handle, Recorded, Report,
+};
+use crate::plan::{Plan, Stale, calls_digest};
 use crate::state::{LockOwner, Locked, StateError, Store};
 
-pub use self::accounts::{Signers, changed, known, signers};
+pub use self::accounts::{Signers, signers};
 pub use self::caller::{Caller, Connection, Start};
+pub use self::owners::Owners;
 
 /// What a run is given.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a, W> {
     /// The state must be of it.
     pub environment: Environment,
+    /// Where the calls go. The state must be of it, and the plan for it.
+    pub destination: &'a Destination,
     /// Who takes the lock.
     pub owner: &'a LockOwner,
     /// How long to wait for another owner of the lock.
@@ -47,6 +53,8 @@ pub struct Request<'a, W> {
 /// How a run ended.
 #[derive(Debug)]
 pub enum Ended {
+    /// Nothing was planned: what is recorded is of calls to this place, and not to that of the request.
+    Elsewhere(Destination),
     /// Nothing was called, for this reason.
     Refused(Plan, Refusal),
     /// There was nothing to call. What the record had to learn is saved.
@@ -64,6 +72,10 @@ pub enum Ended {
 /// Why nothing was called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// The plan is for another place than that of the request.
+    OtherDestination,
+    /// The plan was made from another state, or an older one.
+    Stale(Stale),
     /// The guards of [`Plan::tripped`].
     Guards,
     /// Recorded callbacks of this organization belong to an account that is not declared, so their calls
@@ -74,6 +86,29 @@ pub enum Refusal {
     /// The first account has the `SecretId` that the callbacks of the second were recorded with: they are one
     /// account at eSign.
     SameAccount(AccountName, AccountName),
+    /// The credentials of this account belong to another account of Tencent Cloud than `expect_account_id` says.
+    UnexpectedOwner {
+        account: AccountName,
+        expected: AccountId,
+        owner: AccountId,
+    },
+    /// Whose credentials they are could not be found out, and `expect_account_id` names an owner.
+    OwnerUnknown {
+        account: AccountName,
+        expected: AccountId,
+        why: Box<ApiError>,
+    },
+    /// The credentials of two accounts belong to one account of Tencent Cloud.
+    SameOwner {
+        accounts: (AccountName, AccountName),
+        owner: AccountId,
+    },
+    /// The recorded callbacks of this account belong to another enterprise than its credentials.
+    OtherOwner {
+        account: AccountName,
+        before: AccountId,
+        owner: AccountId,
+    },
     /// The caller did not approve.
     NotApproved,
 }
@@ -116,7 +151,17 @@ async fn with_state<C: Caller>(
     lanes: &mut Lanes,
     caller: &mut C,
 ) -> Result<Ended, C::Error> {
+    let elsewhere = |recorded: &Recorded| recorded.elsewhere(request.destination).cloned();
+    if let Some(there) = state.read(elsewhere) {
+        return Ok(Ended::Elsewhere(there));
+    }
     let plan = state.read(|recorded| caller.plan(recorded))?;
+    if plan.destination != *request.destination {
+        return Ok(Ended::Refused(plan, Refusal::OtherDestination));
+    }
+    if let Some(stale) = state.read(|recorded| plan.stale(recorded)) {
+        return Ok(Ended::Refused(plan, Refusal::Stale(stale)));
+    }
     let plan = caller.resolve(plan).await?;
     if let Some(refusal) = refusal(&plan, request.expected_digest) {
         return Ok(Ended::Refused(plan, refusal));
@@ -127,17 +172,25 @@ async fn with_state<C: Caller>(
         state.save().await?;
         return Ok(Ended::NothingToCall(plan));
     }
-    let known = state.read(|recorded| known(&plan, recorded));
     let Connection {
         api,
         signers,
-        owners,
         secrets,
-    } = caller.connect(&plan, &known).await?;
+    } = caller.connect(&plan).await?;
     if let Some((name, other)) = state.read(|recorded| accounts::same(&plan, &signers, recorded)) {
         return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
     }
-    if !caller.approve(&plan)? {
+    let known = state.read(|recorded| accounts::known(&plan, recorded));
+    let owners = if owners::asks(&plan, &signers, &known) {
+        caller.owners(&plan).await
+    } else {
+        Owners::new()
+    };
+    if let Some(refusal) = owners::refusal(&plan, &owners, &known) {
+        return Ok(Ended::Refused(plan, refusal));
+    }
+    let unproven = owners::unproven(&signers, &owners, &known);
+    if !caller.approve(&plan, &unproven)? {
         return Ok(Ended::Refused(plan, Refusal::NotApproved));
     }
     let Start {
@@ -147,6 +200,7 @@ async fn with_state<C: Caller>(
     } = caller.start(&plan)?;
     state.aim(&plan.destination);
     state.edit(|recorded| move_records(&plan, recorded));
+    let owners = owners::known_owners(owners);
     state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
     state.initialize(lineage, plan.salt).await?;
     if !plan.moves.is_empty() {

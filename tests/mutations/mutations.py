@@ -43,6 +43,7 @@ BUILD = "src/plan/build.rs"
 DECIDE = "src/plan/decide/mod.rs"
 GUARDS = "src/plan/guards.rs"
 MOVES = "src/plan/moves.rs"
+OWNERS = "src/run/owners.rs"
 COMMIT = "src/state/commit.rs"
 CHAIN = "src/state/journal/chain.rs"
 REPLAY = "src/state/journal/replay.rs"
@@ -314,6 +315,17 @@ MUTATIONS = [
         "throttled-for-ever",
         "throttling ends some time",
         Edit(ATTEMPT, "MAX_THROTTLES", "100", "100_000"),
+    ),
+    # Whose credentials sign.
+    Mutation(
+        "owners-ignored",
+        "the credentials belong to the expected account, and to that of the record",
+        Edit(OWNERS, "refusal", "plan.accounts.get(name)?", "None::<&crate::model::Account>?"),
+    ),
+    Mutation(
+        "new-credentials-go-unnoticed",
+        "credentials that may be another enterprise's are shown before they are used",
+        Edit(OWNERS, "unproven", "!proven(name)", "!(proven(name) || true)"),
     ),
     # What is planned.
     Mutation(

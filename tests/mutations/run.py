@@ -33,7 +33,7 @@ COPY = ROOT / "target" / "mutations" / "source"
 TARGET = ROOT / "target" / "mutations" / "target"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
-LAYERS = "apply client diag harmless model plan random run secret sign state testing wire".split()
+LAYERS = "apply client diag facts harmless model plan random run secret sign state testing wire".split()
 SECTIONS = ("package", "features", "target", "dependencies", "dev-dependencies", "profile")
 HEAD = ["| mutation | rule it breaks | simulation | model | unit tests |", "|---|---|---|---|---|"]
 # The schedules run ten times as fast as unoptimized ones, and a mutation is built in seconds.

@@ -18,7 +18,8 @@ use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
 
 use crate::dice::Dice;
 
-pub(crate) const ENVIRONMENT: Environment = Environment::Test;
+/// Only there credentials have an owner that can be asked for.
+pub(crate) const ENVIRONMENT: Environment = Environment::Production;
 pub(crate) const SALT: Salt = Salt([7; 16]);
 /// Two enterprises, by the names that their accounts have at first.
 pub(crate) const ACCOUNTS: [&str; 2] = ["default", "partner"];
@@ -176,6 +177,31 @@ pub(crate) fn enterprise_of(account: &AccountName) -> &'static str {
     ACCOUNTS[usize::from(partner)]
 }
 
+/// Which credentials the accounts of a run have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// Their own.
+    Right,
+    /// Those of the other enterprise.
+    MixedUp,
+}
+
+impl Credentials {
+    /// Whose credentials sign for the account with this name.
+    pub(crate) fn signer_of(self, account: &AccountName) -> &'static str {
+        let partner = enterprise_of(account) == ACCOUNTS[1];
+        ACCOUNTS[usize::from(partner != (self == Self::MixedUp))]
+    }
+}
+
+/// Whether the file has `expect_account_id`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Owners {
+    #[default]
+    Given,
+    LeftOut,
+}
+
 /// What the accounts are called, and which acts for the member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Names {
@@ -185,6 +211,8 @@ struct Names {
     unsaid: bool,
     /// The partner acts for the member.
     member_by_partner: bool,
+    /// Whether the file says which enterprises the accounts belong to.
+    owners: Owners,
 }
 
 /// A callbacks.yaml.
@@ -312,9 +340,15 @@ impl Config {
         Arc::clone(known.find(is_it).expect("every name is known"))
     }
 
-    /// At the end, the account's old name is always given.
+    /// Whether the file does not say what the account was called before.
+    pub(crate) const fn leaves_a_name_out(&self) -> bool {
+        self.names.unsaid
+    }
+
+    /// At the end, the account's old name is always given, and whose the accounts are.
     pub(crate) const fn name_all(&mut self) {
         self.names.unsaid = false;
+        self.names.owners = Owners::Given;
     }
 
     /// Somebody edits the file.
@@ -323,6 +357,7 @@ impl Config {
             0 => self.names.renamed = !self.names.renamed,
             1 => self.names.unsaid = !self.names.unsaid,
             2 => self.names.member_by_partner = !self.names.member_by_partner,
+            3 => self.names.owners = dice.pick(&[Owners::Given, Owners::LeftOut]),
             _ => {}
         }
         let scope = dice.pick(&[0, 0, 1, 2]);
@@ -416,13 +451,16 @@ impl Config {
         }
     }
 
-    /// The two enterprises are known for different ones; else each may share the other's callbacks.
+    /// Where the two enterprises are not known for different ones, each may share the other's callbacks.
     fn accounts(&self) -> BTreeMap<AccountName, Account> {
         let (name, former) = self.first_names();
         let account = |name: &str, formerly: Option<&str>, enterprise: &str| {
             let account = Account {
                 formerly: formerly.map(AccountName::new),
-                expect_account_id: Some(AccountId::new(enterprise)),
+                expect_account_id: match self.names.owners {
+                    Owners::Given => Some(AccountId::new(enterprise)),
+                    Owners::LeftOut => None,
+                },
                 ..Account::of(AccountSource::Profile(name.to_owned()))
             };
             (AccountName::new(name), account)

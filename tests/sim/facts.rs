@@ -13,6 +13,8 @@ pub(crate) struct Facts {
     pub(crate) crashes: u64,
     pub(crate) runs: u64,
     pub(crate) fences: u64,
+    /// Runs that were refused because they had another enterprise's credentials.
+    pub(crate) mistaken: u64,
 }
 
 impl Facts {
@@ -27,6 +29,7 @@ impl Facts {
             crashes,
             runs,
             fences,
+            mistaken,
         } = *other;
         self.calls += calls;
         self.lost += lost;
@@ -37,5 +40,6 @@ impl Facts {
         self.crashes += crashes;
         self.runs += runs;
         self.fences += fences;
+        self.mistaken += mistaken;
     }
 }

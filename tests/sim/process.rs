@@ -1,6 +1,6 @@
 //! One run of the program: lock, plan, apply, save, release, as `apply` does it; and how it may die.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -8,18 +8,19 @@ use std::time::Duration;
 use ess_callbacks::apply::{Lanes, Settings, Sink};
 use ess_callbacks::client::Rate;
 use ess_callbacks::model::{
-    AccountName, Calls, Event, Lineage, NotAttempted, Recorded, RecordedAccount, Report, Timestamp,
-    Unfinished,
+    AccountId, AccountName, Calls, Destination, Event, Lineage, NotAttempted, Recorded, Report,
+    Timestamp, Unfinished,
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
-use ess_callbacks::run::{self, Caller, Connection, Refusal, Request, Start};
+use ess_callbacks::run::{self, Caller, Connection, Owners, Refusal, Request, Start};
 use ess_callbacks::state::{LockOwner, StateError, Store};
 use ess_callbacks::testing::MemoryFiles;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{SimApi, SimWall};
-use crate::config::{ENVIRONMENT, Id, SALT, enterprise_of, universe};
+use crate::config::{Credentials, ENVIRONMENT, Id, SALT, universe};
+use crate::weather::silence;
 use crate::world::Shared;
 
 /// Where the state is.
@@ -58,6 +59,9 @@ pub(crate) enum Stop {
 pub(crate) struct Spec {
     pub(crate) number: usize,
     pub(crate) options: Options,
+    pub(crate) credentials: Credentials,
+    /// Whether the service that knows the owners of credentials answers.
+    pub(crate) owners_known: bool,
     /// Whether to lift the guards.
     pub(crate) allow_deletes: bool,
     pub(crate) settings: Settings,
@@ -89,6 +93,12 @@ struct Starter<'s> {
     stop: watch::Sender<bool>,
 }
 
+impl Starter<'_> {
+    fn credentials(&self) -> Credentials {
+        self.world.now().runs[self.spec.number].credentials
+    }
+}
+
 impl Sink for Starter<'_> {
     fn event(&mut self, event: Event) {
         let mut world = self.world.now();
@@ -110,34 +120,57 @@ impl Caller for Starter<'_> {
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, StateError> {
         self.world.now().unsettle(self.spec.number, recorded);
         let plan = planned(self.world, recorded, self.spec);
-        self.world
-            .now()
-            .tell(|| format!("run {}: {}", self.spec.number, outline(&plan)));
+        let mut world = self.world.now();
+        world.tell(|| format!("run {}: {}", self.spec.number, outline(&plan)));
+        // Nothing tells whose credentials an account has that is neither recorded nor described.
+        let in_use = plan.accounts_in_use(recorded);
+        let mut accounts = plan.accounts.iter();
+        let told = accounts.all(|(name, account)| {
+            account.expect_account_id.is_some()
+                || (in_use.contains(name) && recorded.accounts.contains_key(name))
+        });
+        if told {
+            world.runs[self.spec.number].credentials = self.spec.credentials;
+        }
+        drop(world);
         Ok(plan)
     }
 
     /// Each enterprise has one `SecretId`, whatever its account is called.
-    async fn connect(
-        &mut self,
-        plan: &Plan,
-        _known: &BTreeMap<AccountName, RecordedAccount>,
-    ) -> Result<Connection<SimApi>, StateError> {
+    async fn connect(&mut self, plan: &Plan) -> Result<Connection<SimApi>, StateError> {
+        let credentials = self.credentials();
         let names = plan.accounts.keys();
-        let ids = names.map(|name| (name, enterprise_of(name)));
+        let ids = names.map(|name| (name, credentials.signer_of(name)));
         Ok(Connection {
             api: SimApi {
                 world: self.world.clone(),
                 run: self.spec.number,
             },
             signers: run::signers(plan, ids),
-            owners: BTreeMap::new(),
             secrets: universe().secrets.clone(),
         })
     }
 
-    fn approve(&mut self, plan: &Plan) -> Result<bool, StateError> {
-        self.world.now().note_plan(self.spec.number, plan);
-        Ok(true)
+    async fn owners(&mut self, plan: &Plan) -> Owners {
+        let credentials = self.credentials();
+        let owner = |name| {
+            let known = self.spec.owners_known;
+            let owner = || AccountId::new(credentials.signer_of(name));
+            known.then(owner).ok_or_else(|| silence("no answer"))
+        };
+        let names = plan.accounts.keys();
+        names.map(|name| (name.clone(), owner(name))).collect()
+    }
+
+    /// Nobody renews credentials here, so that others than before are a mistake.
+    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, StateError> {
+        if unproven.is_empty() {
+            self.world.now().note_plan(self.spec.number, plan);
+        } else if self.credentials() == Credentials::Right {
+            let what = format!("a warning of credentials that have not changed: {unproven:?}");
+            self.world.now().breaks("b", &what);
+        }
+        Ok(unproven.is_empty())
     }
 
     fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
@@ -162,7 +195,12 @@ impl Caller for Starter<'_> {
                 self.world.now().rates.saved.insert(self.spec.number);
                 conclude(self.world, recorded, plan, self.spec, report);
             }
-            Some(run::Ended::Called { saved: Err(_), .. } | run::Ended::Refused(..)) | None => {}
+            Some(
+                run::Ended::Called { saved: Err(_), .. }
+                | run::Ended::Refused(..)
+                | run::Ended::Elsewhere(_),
+            )
+            | None => {}
         }
     }
 }
@@ -256,6 +294,7 @@ async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
     let store = store(files).checkpoint_above(spec.checkpoint);
     let request = Request {
         environment: ENVIRONMENT,
+        destination: &Destination::Esign,
         owner: &owner,
         lock_timeout: spec.lock_timeout,
         expected_digest: None,
@@ -272,11 +311,14 @@ async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
     let running = run::run(&store, &request, &mut lanes, &mut starter);
     match interrupted(running, spec.stop, &stop).await {
         Ok(run::Ended::Refused(plan, why)) => {
-            // No two accounts of a schedule are one by mistake, and every plan is approved.
-            if !matches!(why, Refusal::Guards | Refusal::MissingAccount(..)) {
+            if !may_refuse(world, spec, &why) {
                 world.now().breaks("a", &format!("refused: {why:?}"));
             }
             Ended::Guarded(protected_deletes(&plan))
+        }
+        Ok(run::Ended::Elsewhere(there)) => {
+            world.now().breaks("a", &format!("the state is of {there}"));
+            Ended::Guarded(BTreeSet::new())
         }
         Ok(run::Ended::NothingToCall(_)) => Ended::Done(Report::default()),
         Ok(run::Ended::Called {
@@ -288,6 +330,28 @@ async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
             saved: Err(error), ..
         })
         | Err(error) => Ended::State(error),
+    }
+}
+
+/// Whether a run may be refused for this reason.
+fn may_refuse(world: &Shared, spec: &Spec, why: &Refusal) -> bool {
+    match why {
+        Refusal::Guards | Refusal::MissingAccount(..) => true,
+        Refusal::OwnerUnknown { .. } => !spec.owners_known,
+        // The old name of an account may be left out.
+        Refusal::SameAccount(..) if world.now().runs[spec.number].config.leaves_a_name_out() => {
+            true
+        }
+        Refusal::SameAccount(..)
+        | Refusal::UnexpectedOwner { .. }
+        | Refusal::SameOwner { .. }
+        | Refusal::OtherOwner { .. }
+        | Refusal::NotApproved => {
+            let mut world = world.now();
+            world.facts.mistaken += 1;
+            world.runs[spec.number].credentials == Credentials::MixedUp
+        }
+        Refusal::OtherDestination | Refusal::Stale(_) | Refusal::NotReviewed(_) => false,
     }
 }
 

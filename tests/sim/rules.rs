@@ -10,7 +10,7 @@ use ess_callbacks::plan::Plan;
 use ess_callbacks::testing::MemoryFiles;
 use tokio::time::Instant;
 
-use crate::config::{Config, Id};
+use crate::config::{Config, Credentials, Id};
 use crate::world::{Known, Sent, Taint, World, Write, fingerprints_of};
 
 /// What the oracle knows of one run.
@@ -37,6 +37,8 @@ pub(crate) struct RunFacts {
     /// Since when declared callbacks are gone because this run deleted them.
     gaps: BTreeMap<Id, Instant>,
     pub(crate) alive: bool,
+    /// Mixed up only where that can be known.
+    pub(crate) credentials: Credentials,
     /// Its lock was broken, and the files of another run have replaced its files.
     pub(crate) robbed: bool,
 }
@@ -57,6 +59,7 @@ impl RunFacts {
             throttles: BTreeMap::new(),
             gaps: BTreeMap::new(),
             alive: true,
+            credentials: Credentials::Right,
             robbed: false,
         }
     }
@@ -79,6 +82,10 @@ impl World {
         let Sent { run, id, write, .. } = *sent;
         if !self.runs[run].alive {
             self.breaks("h", &format!("run {run} is dead and calls all the same"));
+        }
+        if self.runs[run].credentials == Credentials::MixedUp {
+            let what = format!("run {run}: {write:?} {id:?} for another enterprise's account");
+            self.breaks("c", &what);
         }
         self.check_managed(sent);
         self.check_fence(sent);

@@ -12,7 +12,7 @@ use ess_callbacks::testing::MemoryFiles;
 use tokio::time::{Instant, sleep};
 
 use crate::api::SimWall;
-use crate::config::{Config, ENVIRONMENT, Id, SCOPES, URLS, any_id, any_value};
+use crate::config::{Config, Credentials, ENVIRONMENT, Id, SCOPES, URLS, any_id, any_value};
 use crate::dice::Dice;
 use crate::facts::Facts;
 use crate::process::{self, Death, Ended, Spec, Stop, store};
@@ -202,6 +202,12 @@ impl Schedule {
         let spec = Spec {
             number: self.world.now().runs.len(),
             options,
+            credentials: if dice.percent(8) {
+                Credentials::MixedUp
+            } else {
+                Credentials::Right
+            },
+            owners_known: dice.percent(90),
             allow_deletes: dice.percent(85),
             settings,
             rate,
@@ -360,6 +366,8 @@ impl Schedule {
             let spec = Spec {
                 number: self.world.now().runs.len(),
                 options: options.clone(),
+                credentials: Credentials::Right,
+                owners_known: true,
                 allow_deletes: true,
                 settings: Settings {
                     seed: self.dice.seed(),

@@ -13,7 +13,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::{print, refused};
 use crate::cli::workspace::busy;
 use crate::cli::workspace::outputs;
-use crate::cli::workspace::{Loaded, Resolve};
+use crate::cli::workspace::{Loaded, Resolve, check_aim};
 use crate::cli::written::{self, Readers};
 use crate::diag::Diagnostic;
 use crate::model::Salt;
@@ -114,6 +114,7 @@ async fn make(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Made, Fai
     let resolve = (!args.no_secrets).then(|| Resolve::of(&args.planning));
     let (loaded, recorded) = Loaded::read_with_state(locations, resolve.transpose()?, ui).await?;
     let busy = busy::holder(&locations.store()?).await;
+    check_aim(&recorded, &loaded.destination)?;
     let plan = loaded.plan(&recorded, Salt(random()?), &args.planning)?;
     Ok(Made {
         plan,

@@ -1,9 +1,8 @@
 //! The destination of the calls: eSign, the URL of `--endpoint`, or the embedded sandbox.
 
 mod credentials;
-mod identity;
+pub(crate) mod identity;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::cli::clock;
@@ -15,28 +14,24 @@ use crate::cli::settings::Settings;
 use crate::client::{
     CredentialCache, CredentialError, Credentials, Endpoint, ExtraRoots, HttpApi, HttpOptions,
 };
-use crate::model::{AccountName, RecordedAccount};
+use crate::model::AccountName;
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
 use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
-use identity::Owners;
 
 pub(crate) struct Remote {
     pub(crate) api: Arc<HttpApi>,
     /// Empty for the embedded sandbox, whose credentials are new in each run.
     pub(crate) signers: Signers,
-    /// The Tencent Cloud accounts of the credentials, as far as they are known.
-    pub(crate) owners: Owners,
     sandbox: Option<Running>,
     pub(crate) connections: Option<Bound>,
 }
 
 impl Remote {
-    /// Finds the credentials, checks whose they are, and prepares to make calls. Changes nothing.
+    /// Finds the credentials, and prepares to make calls. Changes nothing.
     pub(crate) async fn connect(
         settings: &Settings,
         plan: &Plan,
-        known: &BTreeMap<AccountName, RecordedAccount>,
         rate: u32,
     ) -> Result<Self, Failure> {
         let locations = settings.locations()?;
@@ -50,12 +45,10 @@ impl Remote {
                 plan,
                 secret_ids.iter().map(|(name, id)| (name, id.as_str())),
             );
-            let api = api(locations, endpoint.clone(), credentials, connections)?;
-            let owners = identity::check(&api, plan, &endpoint, &signers, known).await?;
+            let api = api(locations, endpoint, credentials, connections)?;
             return Ok(Self {
                 api: Arc::new(api),
                 signers,
-                owners,
                 sandbox: None,
                 connections,
             });
@@ -95,7 +88,6 @@ impl Remote {
         Ok(Self {
             api: Arc::new(api(locations, endpoint, credentials, connections)?),
             signers: Signers::new(),
-            owners: Owners::new(),
             sandbox: Some(sandbox),
             connections,
         })

@@ -214,7 +214,6 @@ impl Loaded {
         fresh_salt: Salt,
         planning: &Planning,
     ) -> Result<Plan, Failure> {
-        check_aim(recorded, &self.destination)?;
         let salt = recorded.salt.unwrap_or(fresh_salt);
         let table = self.fingerprints(salt);
         let options = self.options(recorded, planning)?;
@@ -321,10 +320,13 @@ pub(crate) fn missing_account(account: &AccountName, handle: &Handle) -> Failure
 
 /// Refuses a state of another destination: that of the sandbox does not hold what eSign has.
 pub(crate) fn check_aim(recorded: &Recorded, here: &Destination) -> Result<(), Failure> {
-    let recorded = recorded.destination.as_ref();
-    let Some(there) = recorded.filter(|there| !there.is_same_place(here)) else {
-        return Ok(());
-    };
+    recorded
+        .elsewhere(here)
+        .map_or(Ok(()), |there| Err(elsewhere(there, here)))
+}
+
+/// The error when the state is of calls to another destination.
+pub(crate) fn elsewhere(there: &Destination, here: &Destination) -> Failure {
     let message = format!(
         "the state records calls to {there}, and these calls would go to {here}; nothing was called"
     );
@@ -335,7 +337,7 @@ pub(crate) fn check_aim(recorded: &Recorded, here: &Destination) -> Result<(), F
         advice += " If both are the same eSign, remove the line `\"destination\"` from the state file; the next \
                    apply writes it again.";
     }
-    Err(Failure::new(Exit::Stale, message).advice(advice))
+    Failure::new(Exit::Stale, message).advice(advice)
 }
 
 /// Prints a note about the command that is waited for.

@@ -9,11 +9,11 @@ use ess_callbacks::client::{Api, Rate, Renewal, Reply, ServerTime};
 use ess_callbacks::diag::Place;
 use ess_callbacks::model::{
     Account, AccountName, AccountSource, Adoption, Call, Callback, CallbackUrl, Desired,
-    Environment, Event, Handle, HowUnfinished, Lineage, OperatorId, Organization, Recorded,
-    RecordedAccount, Report, Salt, Scope, Timestamp,
+    Destination, Environment, Event, Handle, HowUnfinished, Lineage, OperatorId, Organization,
+    Recorded, Report, Salt, Scope, Timestamp,
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Pattern, Plan, Secrets, plan};
-use ess_callbacks::run::{Caller, Connection, Ended, Request, Start, run};
+use ess_callbacks::run::{Caller, Connection, Ended, Owners, Request, Start, run};
 use ess_callbacks::state::{LockOwner, StateError, Store};
 use ess_callbacks::testing::MemoryFiles;
 use ess_callbacks::testing::esign::{Arrival, FakeApi, Fault};
@@ -86,20 +86,19 @@ impl<A: Api + Clone> Caller for Replacing<A> {
         Ok(plan(&self.desired, recorded, secrets, &options))
     }
 
-    async fn connect(
-        &mut self,
-        _plan: &Plan,
-        _known: &BTreeMap<AccountName, RecordedAccount>,
-    ) -> Result<Connection<A>, StateError> {
+    async fn connect(&mut self, _plan: &Plan) -> Result<Connection<A>, StateError> {
         Ok(Connection {
             api: self.api.clone(),
             signers: BTreeMap::new(),
-            owners: BTreeMap::new(),
             secrets: BTreeMap::new(),
         })
     }
 
-    fn approve(&mut self, _plan: &Plan) -> Result<bool, StateError> {
+    async fn owners(&mut self, _plan: &Plan) -> Owners {
+        Owners::new()
+    }
+
+    fn approve(&mut self, _plan: &Plan, _unproven: &[AccountName]) -> Result<bool, StateError> {
         Ok(true)
     }
 
@@ -185,6 +184,7 @@ async fn replace_in(
     let store = Store::in_files(files, "state.json");
     let request = Request {
         environment: Environment::Test,
+        destination: &Destination::Esign,
         owner: &owner,
         lock_timeout: Duration::ZERO,
         expected_digest: None,

@@ -8,11 +8,11 @@ use ess_callbacks::apply::{Lanes, Settings, Sink, WallClock};
 use ess_callbacks::client::Rate;
 use ess_callbacks::config::{Source, parse};
 use ess_callbacks::model::{
-    AccountName, Desired, Environment, Event, Lineage, Recorded, RecordedAccount, Report, Salt,
-    Scope, SecretIndex, Timestamp,
+    AccountName, Desired, Destination, Environment, Event, Lineage, Recorded, Report, Salt, Scope,
+    SecretIndex, Timestamp,
 };
 use ess_callbacks::plan::{FingerprintTable, Options, Plan, Secrets, plan};
-use ess_callbacks::run::{Caller, Connection, Ended, Request, Start, run, signers};
+use ess_callbacks::run::{Caller, Connection, Ended, Owners, Request, Start, run, signers};
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
 use ess_callbacks::state::{LockOwner, StateError, Store};
 use ess_callbacks::testing::MemoryFiles;
@@ -66,20 +66,19 @@ impl Caller for Scenario<'_> {
         Ok(planned(self.desired, recorded, self.options))
     }
 
-    async fn connect(
-        &mut self,
-        plan: &Plan,
-        _known: &BTreeMap<AccountName, RecordedAccount>,
-    ) -> Result<Connection<FakeApi>, StateError> {
+    async fn connect(&mut self, plan: &Plan) -> Result<Connection<FakeApi>, StateError> {
         Ok(Connection {
             api: self.world.api.clone(),
             signers: signers(plan, plan.accounts.keys().map(|name| (name, name.as_str()))),
-            owners: BTreeMap::new(),
             secrets: values(self.desired),
         })
     }
 
-    fn approve(&mut self, _plan: &Plan) -> Result<bool, StateError> {
+    async fn owners(&mut self, _plan: &Plan) -> Owners {
+        Owners::new()
+    }
+
+    fn approve(&mut self, _plan: &Plan, _unproven: &[AccountName]) -> Result<bool, StateError> {
         Ok(true)
     }
 
@@ -174,6 +173,7 @@ impl World {
         };
         let request = Request {
             environment: Environment::Test,
+            destination: &Destination::Esign,
             owner: &owner,
             lock_timeout: Duration::ZERO,
             expected_digest: None,
@@ -194,6 +194,7 @@ impl World {
             Ended::Called { report, .. } => report,
             Ended::NothingToCall(_) => Report::default(),
             Ended::Refused(plan, why) => panic!("{why:?}: {:?}", plan.tripped),
+            Ended::Elsewhere(there) => panic!("the state is of {there}"),
         }
     }
 

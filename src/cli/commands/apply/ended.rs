@@ -1,13 +1,14 @@
 //! How a run ended: what is printed of it, and the exit code.
 
-use super::Args;
+use super::{Args, saved};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::refused;
-use crate::cli::workspace::missing_account;
-use crate::model::{AccountName, Report};
+use crate::cli::workspace::{elsewhere, missing_account};
+use crate::model::{AccountId, AccountName, ApiError, Report};
+use crate::plan::{Destination, Plan};
 use crate::render;
 use crate::run::{Ended, Refusal};
 use crate::state::StateError;
@@ -16,23 +17,58 @@ use crate::state::StateError;
 ///
 /// # Errors
 /// It was refused, or what became of its calls could not be saved.
-pub(super) fn exit(ended: Ended, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+pub(super) fn exit(
+    ended: Ended,
+    here: &Destination,
+    args: &Args,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
     match ended {
+        Ended::Elsewhere(there) => Err(elsewhere(&there, here)),
         Ended::NothingToCall(_) => Ok(Exit::Done),
         Ended::Called { report, saved, .. } => match saved {
             Ok(()) => Ok(exit_of(&report)),
             Err(error) => Err(unsaved(error, report.journal_error.is_some())),
         },
-        Ended::Refused(plan, why) => match why {
-            Refusal::Guards => Ok(refused(&plan, ui)),
-            Refusal::MissingAccount(account, handle) => Err(missing_account(&account, &handle)),
-            Refusal::NotReviewed(digest) => Err(not_reviewed(&digest, args)),
-            Refusal::SameAccount(name, other) => Err(same_account(&name, &other)),
-            Refusal::NotApproved => {
-                Err(Failure::error("apply was not approved; nothing was called"))
-            }
-        },
+        Ended::Refused(plan, why) => refusal(&plan, why, here, args, ui),
     }
+}
+
+fn refusal(
+    plan: &Plan,
+    why: Refusal,
+    here: &Destination,
+    args: &Args,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    Err(match why {
+        Refusal::Guards => return Ok(refused(plan, ui)),
+        Refusal::OtherDestination => saved::elsewhere(plan, here),
+        Refusal::Stale(why) => saved::stale(why),
+        Refusal::MissingAccount(account, handle) => missing_account(&account, &handle),
+        Refusal::NotReviewed(digest) => not_reviewed(&digest, args),
+        Refusal::SameAccount(name, other) => same_account(&name, &other),
+        Refusal::UnexpectedOwner {
+            account,
+            expected,
+            owner,
+        } => unexpected_owner(&account, &expected, &owner),
+        Refusal::OwnerUnknown {
+            account,
+            expected,
+            why,
+        } => owner_unknown(&account, &expected, *why),
+        Refusal::SameOwner {
+            accounts: (one, other),
+            owner,
+        } => same_owner(&one, &other, &owner),
+        Refusal::OtherOwner {
+            account,
+            before,
+            owner,
+        } => other_owner(&account, &before, &owner),
+        Refusal::NotApproved => Failure::error("apply was not approved; nothing was called"),
+    })
 }
 
 /// The exit code of a finished run. An interruption takes precedence, then an unknown outcome.
@@ -104,6 +140,60 @@ fn not_reviewed(digest: &str, args: &Args) -> Failure {
         "The configuration, the state or a secret has changed since the review. Review this plan and give its digest, \
          which `plan --json`, `plan --format json` and comments show.",
     )
+}
+
+/// The error when the owner of the credentials is not the expected one.
+fn unexpected_owner(account: &AccountName, expected: &AccountId, owner: &AccountId) -> Failure {
+    Failure::error(format!(
+        "the credentials of the account `{account}` belong to the Tencent Cloud account {owner}, but \
+         `expect_account_id` says {expected}; nothing was called"
+    ))
+    .advice("Use the credentials of that account, or correct `expect_account_id`.")
+}
+
+/// The error when an owner is expected, and the real one can't be found out.
+fn owner_unknown(account: &AccountName, expected: &AccountId, why: ApiError) -> Failure {
+    let ApiError {
+        code,
+        message,
+        request_id,
+        meaning: _,
+        advice: _,
+    } = why;
+    let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
+    let id = request_id.map(|id| format!(" [request id {id}]"));
+    let id = id.unwrap_or_default();
+    Failure::error(format!(
+        "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {expected}, \
+         as `expect_account_id` says: {code}{message}{id}; nothing was called"
+    ))
+    .advice(
+        "Try again. If it persists, check that sts.tencentcloudapi.com can be reached, or remove `expect_account_id`.",
+    )
+}
+
+/// The error when two accounts have credentials of one owner.
+fn same_owner(one: &AccountName, other: &AccountName, owner: &AccountId) -> Failure {
+    Failure::error(format!(
+        "the credentials of the accounts `{one}` and `{other}` belong to one Tencent Cloud account ({owner}), so they \
+         are one account to eSign, and a callback deleted for one would be deleted for the other; nothing was called"
+    ))
+    .advice(
+        "Use one account for both, or correct the credentials of one. If one is the new name of the other, write the old \
+         name under `formerly:` of the new one.",
+    )
+}
+
+/// The error when the recorded callbacks belong to another enterprise than the credentials.
+fn other_owner(account: &AccountName, before: &AccountId, owner: &AccountId) -> Failure {
+    Failure::error(format!(
+        "the credentials of the account `{account}` belong to the Tencent Cloud account {owner}, but its callbacks were \
+         recorded with those of {before}, which is another enterprise; nothing was called"
+    ))
+    .advice(format!(
+        "Use credentials of {before}, or declare {owner} as a separate account. To leave the callbacks of `{account}` at \
+         eSign as they are, forget them with `ess-callbacks state rm`."
+    ))
 }
 
 /// The error when an account is another one under a new name.

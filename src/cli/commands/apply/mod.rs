@@ -92,12 +92,19 @@ async fn apply(
         Wish::Configuration(Box::new(Loaded::read(locations, resolve, ui).await?))
     };
     told.environment = Some(wish.environment());
+    let destination = locations.destination(wish.environment());
+    if let Wish::Saved(plan) = &wish
+        && plan.destination != destination
+    {
+        return Err(saved::elsewhere(plan, &destination));
+    }
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
     let rate = Rate::per_second(f64::from(args.rate))
         .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
     let request = Request {
         environment: wish.environment(),
+        destination: &destination,
         owner: &owner,
         lock_timeout: args.lock_timeout.unwrap_or_default(),
         expected_digest: args.expect_digest.as_deref(),
@@ -107,5 +114,5 @@ async fn apply(
     let mut starter = Starter::new(settings, locations, args, (&wish, told, ui));
     let ended = run::run(&store, &request, &mut Lanes::default(), &mut starter).await;
     starter.disconnect().await;
-    ended::exit(ended?, args, ui)
+    ended::exit(ended?, &destination, args, ui)
 }

@@ -10,8 +10,8 @@ use crate::cli::settings::Settings;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::{uses_of, waiting};
-use crate::model::{Lineage, Recorded, SecretIndex};
-use crate::plan::{Change, Destination, Plan, read_document};
+use crate::model::SecretIndex;
+use crate::plan::{Change, Destination, Plan, Stale, read_document};
 use crate::secret::Fingerprinter;
 
 pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
@@ -36,11 +36,8 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
     }
 }
 
-/// Refuses a plan that was made for another destination.
-pub(super) fn check_destination(plan: &Plan, here: &Destination) -> Result<(), Failure> {
-    if plan.destination == *here {
-        return Ok(());
-    }
+/// The error when a plan was made for another destination.
+pub(super) fn elsewhere(plan: &Plan, here: &Destination) -> Failure {
     let message = format!(
         "the plan was made for {}, and these calls would go to {here}; nothing was called",
         plan.destination
@@ -50,38 +47,29 @@ pub(super) fn check_destination(plan: &Plan, here: &Destination) -> Result<(), F
         Destination::Sandbox => "with --sandbox".to_owned(),
         Destination::Endpoint(url) => format!("with --endpoint {url}"),
     };
-    Err(Failure::new(Exit::Stale, message).advice(format!(
+    Failure::new(Exit::Stale, message).advice(format!(
         "Apply it {flag}, as it was planned, or make a new plan."
-    )))
+    ))
 }
 
-/// Refuses a plan that was made from another state, or an older one.
-pub(super) fn check_fresh(plan: &Plan, recorded: &Recorded) -> Result<(), Failure> {
-    let stale = |message: String| {
-        Err(Failure::new(Exit::Stale, message)
-            .advice("Make a new plan with `plan --out`, and review it again."))
+/// The error when a plan was made from another state, or an older one.
+pub(super) fn stale(why: Stale) -> Failure {
+    let message = match why {
+        Stale::Begun => {
+            "the plan was made before there was a state, which exists now: this plan or another one was applied since"
+                .to_owned()
+        }
+        Stale::OtherState { planned, found } => {
+            let found = found.map_or_else(|| "no state yet".to_owned(), |id| id.to_string());
+            format!("the plan was made for another state (lineage {planned}, but this one has {found})")
+        }
+        Stale::OtherSerial { planned, found } => format!(
+            "the plan is stale: it was made from serial {planned} of the state, which is now at {found}; this plan or \
+             another one was applied since"
+        ),
     };
-    if plan.lineage.is_none() && recorded.lineage.is_some() {
-        return stale("the plan was made before there was a state, which exists now: this plan or another one was applied since".to_owned());
-    }
-    let name = |lineage: Option<Lineage>| {
-        lineage.map_or_else(|| "no state yet".to_owned(), |id| id.to_string())
-    };
-    if plan.lineage != recorded.lineage {
-        return stale(format!(
-            "the plan was made for another state (lineage {}, but this one has {})",
-            name(plan.lineage),
-            name(recorded.lineage)
-        ));
-    }
-    if plan.serial != recorded.serial {
-        return stale(format!(
-            "the plan is stale: it was made from serial {} of the state, which is now at {}; this plan or another one was \
-             applied since",
-            plan.serial, recorded.serial
-        ));
-    }
-    Ok(())
+    Failure::new(Exit::Stale, message)
+        .advice("Make a new plan with `plan --out`, and review it again.")
 }
 
 /// Resolves the secrets of a saved plan's adds. Their values must be those that it was made with. Their fingerprints

@@ -14,18 +14,16 @@ use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::process::signals;
 use crate::cli::random::random;
-use crate::cli::remote::Remote;
+use crate::cli::remote::{Remote, identity};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
-use crate::cli::workspace::{check_aim, lock};
+use crate::cli::workspace::lock;
 use crate::client::HttpApi;
-use crate::model::{
-    AccountName, Event, Lineage, Recorded, RecordedAccount, Report, Salt, SecretIndex,
-};
+use crate::model::{AccountName, Event, Lineage, Recorded, Report, Salt, SecretIndex};
 use crate::plan::{Plan, calls_digest};
 use crate::render::{self, Holdings, Style};
-use crate::run::{self, Caller, Connection, Ended, Start};
+use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
 use crate::state::LockOwner;
 
@@ -39,8 +37,6 @@ pub(super) struct Starter<'a> {
     /// The values that the plan's adds send.
     secrets: BTreeMap<SecretIndex, Secret>,
     remote: Option<Remote>,
-    /// Accounts whose `SecretId` is another one than that of their recorded callbacks.
-    unlike: Vec<AccountName>,
 }
 
 impl<'a> Starter<'a> {
@@ -59,7 +55,6 @@ impl<'a> Starter<'a> {
             ui,
             secrets: BTreeMap::new(),
             remote: None,
-            unlike: Vec::new(),
         }
     }
 
@@ -108,12 +103,7 @@ impl Caller for Starter<'_> {
                 }
                 Ok(plan)
             }
-            Wish::Saved(plan) => {
-                saved::check_destination(plan, &self.locations.destination(plan.environment))?;
-                check_aim(recorded, &plan.destination)?;
-                saved::check_fresh(plan, recorded)?;
-                Ok(Plan::clone(plan))
-            }
+            Wish::Saved(plan) => Ok(Plan::clone(plan)),
         }
     }
 
@@ -125,29 +115,26 @@ impl Caller for Starter<'_> {
         Ok(plan)
     }
 
-    async fn connect(
-        &mut self,
-        plan: &Plan,
-        known: &BTreeMap<AccountName, RecordedAccount>,
-    ) -> Result<Connection<Self::Api>, Failure> {
-        let remote = Remote::connect(self.settings, plan, known, self.args.rate).await?;
-        let changed = run::changed(&remote.signers, known);
-        let unproven = changed.filter(|account| {
-            !remote.owners.contains_key(*account) || known[*account].account_id.is_none()
-        });
-        self.unlike = unproven.cloned().collect();
+    async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
+        let remote = Remote::connect(self.settings, plan, self.args.rate).await?;
         let connection = Connection {
             api: Arc::clone(&remote.api),
             signers: remote.signers.clone(),
-            owners: remote.owners.clone(),
             secrets: std::mem::take(&mut self.secrets),
         };
         self.remote = Some(remote);
         Ok(connection)
     }
 
-    fn approve(&mut self, plan: &Plan) -> Result<bool, Failure> {
-        for account in &self.unlike {
+    async fn owners(&mut self, plan: &Plan) -> Owners {
+        match &self.remote {
+            Some(remote) => identity::ask(&remote.api, plan).await,
+            None => Owners::new(),
+        }
+    }
+
+    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
+        for account in unproven {
             self.ui.warn(format_args!("{}", unlike(account)));
         }
         Ok(approved(self.args) || approve(plan, self.ui)?)
@@ -181,7 +168,7 @@ impl Caller for Starter<'_> {
                 conclude(report, self.ui);
                 self.told.report(plan, report.clone());
             }
-            Some(Ended::Refused(..)) | None => {}
+            Some(Ended::Elsewhere(_) | Ended::Refused(..)) | None => {}
         }
     }
 }
