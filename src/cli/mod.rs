@@ -106,7 +106,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(settings, &args, ui)),
         Command::Secret(args) => secret::run(&args, ui),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
-        Command::Explain(args) => explain::run(&args, ui),
+        Command::Explain(args) => explain::run(&args, settings, ui),
         Command::Fmt(args) => fmt::run(settings, &args, ui),
         Command::Version => Ok(version::run(ui)),
         Command::Schema => Ok(schema::run(ui)),

@@ -6,7 +6,7 @@
 mod ask;
 mod body;
 mod classify;
-mod codes;
+pub mod codes;
 mod credentials;
 mod endpoint;
 mod http;

@@ -8,9 +8,9 @@ use super::auth::RawRequest;
 use super::fault::Fault;
 use crate::wire::{OPERATE_ADD, OPERATE_DELETE};
 
-/// How many arrivals are remembered; older ones are forgotten.
+/// The number of arrivals that are kept; older ones are dropped.
 const REMEMBERED: usize = 100_000;
-/// How many characters of a text are remembered.
+/// The number of characters of a text that are kept.
 const EXCERPT: usize = 1000;
 
 /// One request and what became of it. Holds no secret.
@@ -38,9 +38,9 @@ pub struct Arrival {
     pub has_key: bool,
     /// Whether a token was sent.
     pub has_token: bool,
-    /// What the fault script did to it; `ok` when nothing.
+    /// Its fault; `ok` if it had none.
     pub fault: String,
-    /// What it did to the cloud.
+    /// Its effect on the cloud.
     pub effect: Effect,
     /// The error's code, when it ended in one.
     pub code: Option<&'static str>,
@@ -48,22 +48,22 @@ pub struct Arrival {
     pub request_id: Option<String>,
 }
 
-/// How far a request came.
+/// The effect of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// It never reached the service.
     Lost,
-    /// It was looked at, and changed nothing: a read, a refusal, or an add of what was there.
+    /// It was processed and changed nothing: a read, a refusal, or an add of an existing callback.
     Nothing,
     /// It changed the cloud.
     Changed,
 }
 
 impl Arrival {
-    /// What can be seen of a request from outside, before anything is believed of it.
+    /// What a request says of itself, before it is verified.
     pub(super) fn of(request: &RawRequest, sequence: u64, at_micros: i64, fault: Fault) -> Self {
-        // Only what is looked for: a body of brackets would be many times larger as a `Value`.
+        // Only the members that are logged: as a `Value`, a body of brackets would take many times its size.
         let Seen {
             operate_type,
             agent,
@@ -103,8 +103,8 @@ impl Arrival {
     }
 }
 
-/// What the log shows of a body; whatever else is in it is passed over. A member of another type
-/// makes the body say nothing.
+/// The members of a body that the log shows; others are ignored. If one of them has the wrong type, the log
+/// shows none.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Seen {
@@ -136,7 +136,7 @@ fn shown(text: Option<String>) -> Option<String> {
         .map(|text| excerpt(&text))
 }
 
-/// The text, or as much of it as the log keeps. What is refused may be of any length.
+/// The text, shortened for the log: those of a refused request may have any length.
 fn excerpt(text: &str) -> String {
     match text.char_indices().nth(EXCERPT) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -144,7 +144,7 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-/// The last arrivals, in the order in which they were dealt with.
+/// The last arrivals, in the order of processing.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     remembered: VecDeque<Arrival>,
@@ -164,8 +164,8 @@ impl Arrivals {
         self.remembered.iter().cloned().collect()
     }
 
-    /// The place of the first one and the place after the last, counted from the first that ever
-    /// arrived.
+    /// The place of the first one and the place after the last, counted from the first arrival
+    /// ever.
     pub(super) fn bounds(&self) -> (usize, usize) {
         (self.forgotten, self.forgotten + self.remembered.len())
     }

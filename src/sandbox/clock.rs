@@ -75,12 +75,12 @@ impl SkewedClock {
         self.true_time.micros()
     }
 
-    /// What the server believes the time to be.
+    /// The time that the server shows.
     pub(super) fn shown(&self) -> Timestamp {
         Timestamp(self.micros().div_euclid(SECOND)).plus(self.skew())
     }
 
-    /// The `Date` header. A time that it can't say becomes the nearest that it can.
+    /// The `Date` header. A time outside its range becomes the nearest one inside.
     pub(super) fn date(&self) -> String {
         let seconds = u64::try_from(self.shown().0).unwrap_or(0).min(LAST_DATE);
         httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::options::OnExists;
 use crate::secret::Secret;
 
-/// What tells one callback from another.
+/// The identity of a callback.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
@@ -59,11 +59,11 @@ pub(super) enum Change {
 pub(super) struct Cloud(BTreeMap<Place, Secrets>);
 
 impl Cloud {
-    /// What eSign does about this wish: make the change, make none and say that it succeeded, or
-    /// refuse. An add never changes a callback that is there, whatever its key and token.
-    pub(super) fn consider(&self, wish: &Change, exists: OnExists) -> Result<Verdict, Failure> {
+    /// What eSign does with this change: make it, report success without a change, or refuse it. An add never
+    /// changes an existing callback, whatever its key and token.
+    pub(super) fn consider(&self, change: &Change, exists: OnExists) -> Result<Verdict, Failure> {
         let there = |place| self.0.contains_key(place);
-        match (wish, exists) {
+        match (change, exists) {
             (Change::Add(place, _), OnExists::Success) if there(place) => Ok(Verdict::NoChange),
             (Change::Add(place, _), OnExists::Error) if there(place) => Err(Failure::data_exists()),
             (Change::Delete(place), _) if !there(place) => Err(Failure::not_configured()),
@@ -88,7 +88,7 @@ impl Cloud {
     }
 }
 
-/// What comes of a wish that is not refused.
+/// The result of a change that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Change,
@@ -124,12 +124,12 @@ mod tests {
         }
     }
 
-    fn wish(cloud: &mut Cloud, wish: Change, exists: OnExists) -> Result<Verdict, &'static str> {
+    fn call(cloud: &mut Cloud, change: Change, exists: OnExists) -> Result<Verdict, &'static str> {
         let verdict = cloud
-            .consider(&wish, exists)
+            .consider(&change, exists)
             .map_err(|failure| failure.code)?;
         if verdict == Verdict::Change {
-            cloud.apply(wish);
+            cloud.apply(change);
         }
         Ok(verdict)
     }
@@ -137,11 +137,11 @@ mod tests {
     #[test]
     fn an_add_of_what_is_there_leaves_key_and_token_as_they_are() {
         let mut cloud = Cloud::default();
-        let added = wish(&mut cloud, add("u", "old"), OnExists::Success);
+        let added = call(&mut cloud, add("u", "old"), OnExists::Success);
         assert_eq!(added, Ok(Verdict::Change));
-        let again = wish(&mut cloud, add("u", "new"), OnExists::Success);
+        let again = call(&mut cloud, add("u", "new"), OnExists::Success);
         assert_eq!(again, Ok(Verdict::NoChange));
-        let again = wish(&mut cloud, add("u", "new"), OnExists::Error);
+        let again = call(&mut cloud, add("u", "new"), OnExists::Error);
         assert_eq!(again, Err("FailedOperation"));
         assert_eq!(key_of(&cloud, "u").as_deref(), Some("old"));
     }
@@ -149,17 +149,17 @@ mod tests {
     #[test]
     fn a_delete_finds_the_url_byte_for_byte() {
         let mut cloud = Cloud::default();
-        wish(&mut cloud, add("https://a/x", "k"), OnExists::Success).unwrap();
+        call(&mut cloud, add("https://a/x", "k"), OnExists::Success).unwrap();
         for other in [
             "https://a/x/",
             "https://A/x",
             "https://a:443/x",
             "http://a/x",
         ] {
-            let missing = wish(&mut cloud, Change::Delete(place(other)), OnExists::Success);
+            let missing = call(&mut cloud, Change::Delete(place(other)), OnExists::Success);
             assert_eq!(missing, Err("FailedOperation"), "{other}");
         }
-        let found = wish(
+        let found = call(
             &mut cloud,
             Change::Delete(place("https://a/x")),
             OnExists::Success,

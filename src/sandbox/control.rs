@@ -81,7 +81,7 @@ struct LogQuery {
     after: u64,
 }
 
-/// What a request may have, in bytes.
+/// The largest body of a request, in bytes.
 const LARGEST_BODY: usize = 1024 * 1024;
 /// How many log entries are made into text at a time.
 const PAGE: usize = 500;
@@ -112,7 +112,7 @@ async fn refuse_browsers(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Has the whole body before a handler runs.
+/// Reads the whole body before a handler runs.
 async fn take_body_in(
     State(service): Shared,
     Extension(line): Extension<Line>,
@@ -174,7 +174,7 @@ async fn show_callbacks(State(service): Shared) -> Json<Vec<CallbackView>> {
     Json(callbacks(&service))
 }
 
-/// The log is written as it is read: however many clients read it slowly, there is one copy of it.
+/// The log is streamed: there is one copy of it, however many clients read it slowly.
 async fn show_log(
     State(service): Shared,
     query: Result<Query<LogQuery>, QueryRejection>,
@@ -231,7 +231,7 @@ pub(super) fn set_faults(service: &Service, spec: FaultSpec, script: Script, see
     inner.faults = Faults::new(spec, script, seed);
 }
 
-/// What is left out is none.
+/// An omitted member means none.
 fn replace_faults(service: &Service, request: &FaultsRequest) -> Result<(), SpecError> {
     let spec = request.fault.parse()?;
     let script = request.script.parse()?;

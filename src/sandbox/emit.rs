@@ -15,7 +15,7 @@ use crate::wire::CONTENT_TYPE;
 /// How many receivers are called at the same time.
 const AT_ONCE: usize = 16;
 
-/// `POST /_sandbox/emit`: what to send to which callbacks. Everything left out matches everything.
+/// `POST /_sandbox/emit`: what to send to which callbacks. An omitted member matches everything.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Emission {
@@ -29,7 +29,7 @@ pub(super) struct Emission {
     message: Option<Value>,
 }
 
-/// What was sent and how each receiver took it.
+/// What was sent, and the answer of each receiver.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     message: String,
@@ -44,7 +44,7 @@ struct Delivery {
     url: String,
     encrypted: bool,
     signed: bool,
-    /// The receiver's HTTP status; 200 is what eSign takes for delivered.
+    /// The receiver's HTTP status; for eSign, only 200 means delivered.
     status: Option<u16>,
     delivered: bool,
     milliseconds: u128,
@@ -76,7 +76,7 @@ pub(super) async fn emit(service: &Service, emission: Emission) -> Result<Report
 }
 
 fn client(patience: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    // The process may have installed a provider already; that one is then used.
+    // If the process has installed a provider already, that one is used.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -196,7 +196,7 @@ async fn send(
     Ok(answer.status().as_u16())
 }
 
-/// The error with everything that led to it.
+/// The error with its causes.
 fn reasons(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

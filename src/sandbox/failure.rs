@@ -1,7 +1,7 @@
 //! eSign's errors, in its words.
 //!
 //! Codes are those of the vendor's documentation; so are the messages, as far as any published
-//! example or report shows them. The others keep to their manner.
+//! example or report shows them. The others are in their style.
 
 use crate::wire::NOT_CONFIGURED;
 
@@ -223,7 +223,7 @@ impl Failure {
     }
 }
 
-/// What a message quotes of the request, which may be of any length.
+/// Text of the request for a message, shortened: it may have any length.
 fn excerpt(text: &str) -> &str {
     text.char_indices()
         .nth(100)

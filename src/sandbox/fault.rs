@@ -16,12 +16,12 @@ pub enum Fault {
         /// Whether the call took effect before.
         applied: bool,
     },
-    /// The connection ends without an answer, and the call arrives only now much later. It is then
+    /// The connection ends without an answer, and the call arrives this much later. It is then
     /// admitted or refused like any other: not after its signature has expired.
     Late(Duration),
     /// The answer comes this much later. The call takes effect at once.
     Slow(Duration),
-    /// HTTP 502 from something in between.
+    /// HTTP 502 from a proxy.
     BadGateway {
         /// Whether the call took effect before.
         applied: bool,
@@ -33,7 +33,7 @@ pub enum Fault {
     },
     /// `InternalError`.
     InternalError {
-        /// Whether the call took effect all the same.
+        /// Whether the call took effect before.
         applied: bool,
     },
     /// `RequestLimitExceeded`, within the limit or not.

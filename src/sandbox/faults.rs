@@ -1,4 +1,4 @@
-//! Chooses what goes wrong, reproducibly.
+//! Chooses the faults, reproducibly.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -11,15 +11,15 @@ use super::spec::{FaultSpec, Script, Slow};
 /// The faults still to come.
 ///
 /// The script is used up first, in the order of arrival. After it, chance depends on the seed, on
-/// what the call says and on how often it was made before, and not on the order of arrival: a run
-/// with the same seed meets the same faults, however its calls overlap.
+/// the call's content and on how often it was made before, and not on the order of arrival: a run
+/// with the same seed has the same faults, however its calls overlap.
 #[derive(Debug)]
 pub(super) struct Faults {
     spec: FaultSpec,
     script: VecDeque<Fault>,
     seed: u64,
     turns: BTreeMap<u64, u64>,
-    /// How many requests have set out.
+    /// The number of requests that were sent.
     ways: u64,
 }
 
@@ -47,7 +47,7 @@ impl Faults {
         Script(self.script.iter().copied().collect())
     }
 
-    /// What happens to this call.
+    /// The fault of this call.
     pub(super) fn choose(&mut self, call: &[u8]) -> Fault {
         if let Some(fault) = self.script.pop_front() {
             return fault;
@@ -68,7 +68,7 @@ impl Faults {
         Fault::None
     }
 
-    /// How long the next request is on its way before it arrives.
+    /// How long the next request takes to arrive.
     pub(super) fn way(&mut self) -> Duration {
         self.ways += 1;
         let range = u64::try_from(self.spec.jitter.as_micros())

@@ -9,14 +9,14 @@ use tokio::time::{Instant, timeout_at};
 use super::line::{Line, Phase};
 use super::service::Service;
 
-/// What a body may have in bytes before it needs a place among the large ones. Real calls have less.
+/// The size of a body, in bytes, above which it counts as large. Real calls are smaller.
 const SMALL: usize = 64 * 1024;
 
 /// A body that arrived.
 pub(super) struct Intake {
-    /// Empty when it was not worth keeping.
+    /// Empty if the body was not kept.
     pub(super) bytes: Bytes,
-    /// A large body's place; the next one may come when it is dropped.
+    /// The permit of a large body. Dropping it admits the next one.
     pub(super) place: Option<OwnedSemaphorePermit>,
     /// Whether the bytes were kept.
     pub(super) kept: bool,

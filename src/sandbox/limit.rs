@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::clock::SECOND;
 
-/// What the vendor documents: calls a second.
+/// The documented limit, in calls per second.
 pub(super) const DEFAULT_LIMIT: u32 = 20;
 
 /// Admits at most `limit` calls a second for each set of credentials and action, in any window of
@@ -24,7 +24,7 @@ impl Limiter {
         }
     }
 
-    /// The limit to speak of: a forced refusal needs one even where there is none.
+    /// The limit that a refusal quotes. A `throttle` fault needs one even if there is no limit.
     pub(super) fn shown(&self) -> u32 {
         match self.limit {
             0 => DEFAULT_LIMIT,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Between requests, or taking an answer out. Every byte sent restarts the time.
+    /// Between requests, or receiving an answer. Each sent byte restarts the time.
     Idle,
     /// A request has begun, and its head is not complete.
     Head,
@@ -58,7 +58,7 @@ impl Line {
         self.0.cut.load(Ordering::Relaxed)
     }
 
-    /// Makes room for another connection.
+    /// Asks it to make room for another connection.
     pub(super) fn evict(&self) {
         self.0.evicted.store(true, Ordering::Relaxed);
         self.0.asked_to_leave.notify_one();

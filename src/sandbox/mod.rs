@@ -2,7 +2,7 @@
 //!
 //! [`run`] serves a [`Sandbox`] on a listener, to any client that speaks eSign's API;
 //! [`Sandbox::embedded`] starts one inside the command. Requests are verified from the raw bytes, so
-//! a client that signs wrongly fails here as it would there. Of the rest of this program it uses only
+//! a client that signs wrongly fails here as at eSign. Of the rest of this program it uses only
 //! the wire types, the signature and the envelope. Time and chance are passed in ([`Clock`],
 //! [`Options::seed`]). Its only other effects are writing its cloud file and, on request, sending
 //! callbacks.
@@ -76,12 +76,12 @@ pub enum SandboxError {
     Stopped(#[source] io::Error),
 }
 
-/// An eSign with its cloud. Cloning gives another handle to the same one.
+/// A sandbox with its cloud. Clones share both.
 #[derive(Clone, Debug)]
 pub struct Sandbox(Arc<Service>);
 
 impl Sandbox {
-    /// Makes one, and reads its cloud file when it has one.
+    /// Creates a sandbox and reads its cloud file, if it has one.
     pub fn new(options: Options, clock: Clock) -> Result<Self, SandboxError> {
         Ok(Self(Arc::new(Service::new(options, clock)?)))
     }

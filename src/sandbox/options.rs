@@ -16,7 +16,7 @@ use crate::sign::Credential;
 /// The default has no faults and no credentials, so every call is refused.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Who may call.
+    /// The key pairs that may call.
     pub customers: Vec<Customer>,
     /// The group's member organizations. With none, every organization may be acted for; with some,
     /// only these.
@@ -25,15 +25,15 @@ pub struct Options {
     pub cloud: Option<CloudFile>,
     /// Calls a second for each set of credentials and action; 0 is no limit.
     pub limit: u32,
-    /// What an add of an existing URL is answered with.
+    /// The answer to an add of an existing URL.
     pub exists: OnExists,
-    /// What goes wrong by chance.
+    /// The random faults.
     pub faults: FaultSpec,
-    /// What happens to the first changes.
+    /// The faults of the first changes.
     pub script: Script,
     /// Chooses the faults, the delays and the ids.
     pub seed: u64,
-    /// The bounds on what clients use.
+    /// The limits for clients.
     pub limits: Limits,
 }
 
@@ -87,8 +87,8 @@ pub struct CloudFile {
     pub keep_secrets: bool,
 }
 
-/// What an add of an existing URL is answered with. Either way it changes nothing. The
-/// vendor does not say which it is.
+/// The answer to an add of an existing URL. Either way it changes nothing. The
+/// vendor does not document which it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnExists {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 
-/// No action has use for more values in one request.
+/// No action needs more values in one request.
 const MOST_VALUES: usize = 20_000;
 
 /// What a parameter may hold.
@@ -43,7 +43,7 @@ const fn optional(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-/// `UserInfo`, with the members that are deprecated or internal: they are known, and do nothing.
+/// `UserInfo`, with the members that are deprecated or internal: they are accepted and ignored.
 const USER: Kind = Kind::Object(&[
     optional("UserId", Kind::Text),
     optional("Channel", Kind::Text),
@@ -98,9 +98,9 @@ pub(super) const EMPLOYEES_FIELDS: &[Field] = &[
 
 pub(super) const STATUS_FIELDS: &[Field] = &[required("Operator", USER), optional("Agent", AGENT)];
 
-/// The body as JSON, when it has these fields and no others.
+/// The body as JSON, if it has these fields and no others.
 pub(super) fn parse(body: &[u8], fields: &[Field]) -> Result<Value, Failure> {
-    // Read into memory, each value takes many times the two bytes that it may have here.
+    // In memory, a value takes many times the two bytes that it may have here.
     let begun = |byte: &&u8| matches!(**byte, b',' | b'[' | b'{');
     if body.iter().filter(begun).count() > MOST_VALUES {
         return Err(Failure::too_many_values());
@@ -156,7 +156,7 @@ fn check(path: &str, value: &Value, kind: Kind) -> Result<(), Failure> {
     right.then_some(()).ok_or_else(|| Failure::wrong_type(path))
 }
 
-/// A text member, by JSON pointer. Empty counts as not there, as it does for eSign.
+/// A text member, by JSON pointer. An empty one counts as missing, as at eSign.
 pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     let text = value.pointer(pointer)?.as_str()?;
     (!text.is_empty()).then_some(text)

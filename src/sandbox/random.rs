@@ -23,7 +23,7 @@ impl Random {
         self.0.next()
     }
 
-    /// A number in `0..bound`; 0 when there is nothing to choose from.
+    /// A number in `0..bound`; 0 if `bound` is 0.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0.below(bound)
     }

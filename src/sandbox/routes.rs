@@ -1,4 +1,4 @@
-//! The HTTP side: what goes in and out of the listener.
+//! The HTTP routes: from a request to its answer.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::line::Line;
 use super::service::{Receipt, Service};
 use crate::wire::CONTENT_TYPE as JSON;
 
-/// What the vendor's gateway takes, in bytes.
+/// The vendor's limit for the body of a request, in bytes.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
 pub(super) fn router(service: Arc<Service>) -> Router {

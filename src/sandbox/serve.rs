@@ -1,6 +1,6 @@
 //! The server below the routes: connections, bounded in number and in how long a client may take.
 //!
-//! When all connections are taken, the one that has kept the sandbox waiting longest makes room, so
+//! When all connections are taken, the one that the sandbox has waited for longest is closed, so
 //! that clients that never end their requests can't shut out those that do.
 
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ use super::service::Service;
 const LARGEST_HEAD: usize = 64 * 1024;
 /// How long a closed connection is read from, so that the client gets the answer before a reset.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long to wait when the system gives no more connections.
+/// The pause after the system has failed to accept a connection.
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` completes, and then until the calls in flight have ended.
@@ -83,7 +83,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            // Of one connection: the next may be better. Of the system: give it time.
+            // An error of one connection does not affect the next. One of the system needs time to pass.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!(%error, "the sandbox can't accept a connection");
@@ -115,7 +115,7 @@ fn turn_away(stream: TcpStream, service: &Service) {
         service,
     );
     if let Ok(mut stream) = stream.into_std() {
-        // What is read and what is not written concerns a client that can try again.
+        // Errors are ignored: the client can try again.
         drop(stream.read(&mut [0; 4096]));
         drop(stream.write(&busy));
     }
@@ -128,7 +128,7 @@ async fn connection(
     service: Arc<Service>,
     mut ends: watch::Receiver<bool>,
 ) {
-    // Answers are small and awaited. When this fails, they are only slower.
+    // Answers are small and awaited. If this fails, they are only slower.
     drop(stream.set_nodelay(true));
     let io = TokioIo::new(WatchedStream::new(stream, line.clone()));
     let answered = line.clone();
@@ -185,7 +185,7 @@ async fn connection(
     if line.is_cut() {
         return;
     }
-    // A client that has not begun a request would take an answer for that of its next one.
+    // A client that has not begun a request would read an answer as that of its next one.
     if let Some((status, why)) = verdict.filter(|_| line.phase().0 != Phase::Idle) {
         let answer = raw_answer(status, why, &service);
         drop(timeout(LINGER, stream.write_all(&answer)).await);
@@ -200,7 +200,7 @@ async fn connection(
     }
 }
 
-/// Says that nothing more goes out, and reads what still comes in. A connection that is closed with
+/// Closes the sending side, and reads what still arrives. A connection that is closed with
 /// unread bytes is reset, and the reset can overtake the answer.
 async fn let_go(stream: &mut WatchedStream) {
     let mut ignored = [0; 4096];

@@ -23,8 +23,8 @@ use crate::wire::{Answer, ErrorBody, MODIFY, Response};
 /// How many `emit` requests may be under way. A callback can lead back to the sandbox itself.
 const EMISSIONS: usize = 4;
 
-/// One eSign. All of it is behind one lock, which is never held across an await: the cloud sees one
-/// call at a time.
+/// The service. All of it is behind one lock, which is never held across an await: calls are processed
+/// one at a time.
 #[derive(Debug)]
 pub(super) struct Service {
     customers: Vec<Customer>,
@@ -111,7 +111,7 @@ impl Service {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request in. Faults meet only those that would change something; all are slow alike.
+    /// Accepts a request. Faults affect only those that would change something; delays affect all.
     pub(super) fn receive(&self, request: &RawRequest) -> Receipt {
         let mut inner = self.inner();
         inner.received += 1;
@@ -134,7 +134,7 @@ impl Service {
         }
     }
 
-    /// Remembers a request that never reached the service.
+    /// Logs a request that never reached the service.
     pub(super) fn lose(&self, request: &RawRequest, receipt: Receipt) {
         let Receipt {
             sequence,
@@ -176,7 +176,7 @@ impl Service {
         body
     }
 
-    /// The answer to a request that is too large to be looked at.
+    /// The answer to a request that is too large to be processed.
     pub(super) fn refuse(&self, request: &RawRequest, failure: &Failure) -> Vec<u8> {
         refusal(failure, request, self.inner().ids.uuid())
     }

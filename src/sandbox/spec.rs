@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::fault::{Fault, MAX_FAULTS, MAX_STEPS, SpecError};
 use super::quantity::{WHOLE, chance, duration, show_chance, show_duration};
 
-/// `--fault`: how often what goes wrong, how slow the answers are and how wrong the clock is.
+/// `--fault`: the chance of each fault, the latency of answers and the offset of the clock.
 ///
 /// Like `lost-after=0.1,throttle=5%,skew=+400,slow=800ms±50%`. The empty text means no faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,11 +17,11 @@ pub struct FaultSpec {
     /// Seconds by which the server's clock is ahead; negative when it is behind.
     pub(super) skew: i64,
     pub(super) slow: Option<Slow>,
-    /// How long the way there takes at most; each takes some part of it.
+    /// The longest time that a call takes to arrive; each takes a random part of it.
     pub(super) jitter: Duration,
 }
 
-/// How long an answer takes.
+/// The latency of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slow {
     pub(super) mean: Duration,

@@ -35,6 +35,7 @@ mod cli_terminal;
 mod cli_transfer;
 mod cli_usage;
 mod client;
+mod codes;
 mod completions;
 mod config;
 mod config_properties;

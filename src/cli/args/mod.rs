@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Secret(secret::Args),
     /// Serve the sandbox, a local imitation of eSign, for any client.
     Sandbox(sandbox::Args),
-    /// Explain the code of an error or warning.
+    /// Explain the code of an error or warning, of this program or of eSign.
     Explain(explain::Args),
     /// Format the configuration and print the names of the changed files.
     Fmt(fmt::Args),

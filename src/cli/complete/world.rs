@@ -11,6 +11,7 @@ use crate::cli::args::Cli;
 use crate::cli::locations::Locations;
 use crate::cli::options::global::Global;
 use crate::cli::sources;
+use crate::client::codes;
 use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
 use crate::state::{Paths, Store};
@@ -145,10 +146,12 @@ fn waited_for<T>(work: impl Future<Output = T>) -> Option<T> {
     Some(runtime.enable_all().build().ok()?.block_on(work))
 }
 
-/// Codes with their titles.
+/// Our codes with their titles, and eSign's with what they mean.
 pub(crate) fn codes() -> Vec<CompletionCandidate> {
-    let all = CODES.iter();
-    all.map(|doc| CompletionCandidate::new(doc.code.0).help(Some(doc.title.into())))
+    let ours = CODES.iter().map(|doc| (doc.code.0, doc.title));
+    let esign = codes::ALL.iter().map(|known| (known.code, known.meaning));
+    ours.chain(esign)
+        .map(|(code, about)| CompletionCandidate::new(code).help(Some(about.into())))
         .collect()
 }
 

@@ -1,5 +1,5 @@
-//! The actions that the sandbox knows: the one that changes callbacks, three that read, and the
-//! neighbouring service's that returns the account of the credentials.
+//! The actions that the sandbox supports: the one that changes callbacks, three that read, and
+//! `GetCallerIdentity` of the security token service.
 
 use serde_json::{Map, Value, json};
 
@@ -16,9 +16,9 @@ use crate::wire::{CALLER_IDENTITY, MODIFY, OPERATE_ADD, OPERATE_DELETE, STS, Ser
 
 /// The length of eSign's ids.
 const ID_LENGTH: usize = 32;
-/// What a sibling parameter of the API allows.
+/// The limit that the vendor documents for a sibling parameter.
 const URL_LENGTH: usize = 1000;
-/// What the sandbox allows where the vendor names no bound: it keeps these in memory.
+/// The sandbox's own limit where the vendor documents none: it keeps these in memory.
 const TEXT_LENGTH: usize = 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(super) fn identity(position: usize) -> Map<String, Value> {
     members
 }
 
-/// The members of a read action's answer, but for its id.
+/// The members of a read action's answer, without its id.
 pub(super) fn describe(
     action: Action,
     body: &[u8],
@@ -194,7 +194,7 @@ fn group(body: &[u8], account: &str, members: &[Member], cloud: &Cloud) -> Resul
     let mut all = vec![(main_organization(account), true)];
     all.extend(members.iter().cloned().map(|member| (member, false)));
     if members.is_empty() {
-        // No members are configured: then the group is the organizations that were acted for.
+        // Without configured members, the group has the organizations that calls have named.
         let mut seen: Vec<&String> = cloud
             .iter()
             .filter(|(place, _)| place.account == account)

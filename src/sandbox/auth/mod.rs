@@ -104,7 +104,7 @@ impl<'a> Authorization<'a> {
     }
 }
 
-/// The customer that the head claims, without the signature verified: a known id, and a time in the window.
+/// The customer that the head names. The id is known and the time is in the window; the signature is not verified.
 pub(super) fn identify<'c>(
     request: &RawRequest,
     customers: &'c [Customer],
