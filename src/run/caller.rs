@@ -57,7 +57,8 @@ pub trait Caller: Sink {
 #[derive(Debug)]
 pub struct Connection<A> {
     pub api: A,
-    /// Of each account, but not a `SecretId` that is new with each run.
+    /// Of each account, but of no `SecretId` that is new with each run or fetch: of temporary credentials, of whom they
+    /// belong to.
     pub signers: Signers,
     /// The accounts of Tencent Cloud that the credentials belong to, as far as they are known.
     pub owners: BTreeMap<AccountName, AccountId>,

@@ -71,8 +71,8 @@ pub enum Refusal {
     MissingAccount(AccountName, Handle),
     /// The plan has this digest, and not the expected one.
     NotReviewed(String),
-    /// The first account has the `SecretId` that the callbacks of the second were recorded with: they are one
-    /// account at eSign.
+    /// The first account has the credentials, or those of the Tencent Cloud account, that the callbacks of the second
+    /// were recorded with: they are one account at eSign.
     SameAccount(AccountName, AccountName),
     /// The caller did not approve.
     NotApproved,
@@ -134,7 +134,7 @@ async fn with_state<C: Caller>(
         owners,
         secrets,
     } = caller.connect(&plan, &known).await?;
-    if let Some((name, other)) = state.read(|recorded| accounts::same(&plan, &signers, recorded)) {
+    if let Some((name, other)) = state.read(|recorded| accounts::same(&plan, &signers, &owners, recorded)) {
         return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
     }
     if !caller.approve(&plan)? {

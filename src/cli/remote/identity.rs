@@ -4,7 +4,7 @@
 //! `SecretId`s. `expect_account_id` and the state say which one it must be. The service (STS) answers only for the
 //! credentials of production.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -24,13 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The Tencent Cloud accounts behind those of a plan, as far as they are known.
 pub(crate) type Owners = BTreeMap<AccountName, AccountId>;
 
-/// Checks the accounts that calls are made for. The calls go to `endpoint`. `known` is what the state has of the
-/// accounts with recorded callbacks.
+/// Checks the accounts that calls are made for. `sts` is where the token service is. Of the accounts of `unknown`, the
+/// fingerprint does not tell whose the credentials are. `known` is what the state has of the accounts with recorded
+/// callbacks.
 pub(crate) async fn check(
     api: &HttpApi,
     plan: &Plan,
-    endpoint: &Endpoint,
-    signers: &Signers,
+    sts: &Endpoint,
+    (signers, unknown): (&Signers, &BTreeSet<AccountName>),
     known: &BTreeMap<AccountName, RecordedAccount>,
 ) -> Result<Owners, Failure> {
     let (accounts, environment) = (&plan.accounts, plan.environment);
@@ -40,23 +41,15 @@ pub(crate) async fn check(
     // Asks once for each new set of credentials, and not in later runs.
     let new = |name: &AccountName| {
         let before = known.get(name).map(|account| &account.secret_id);
-        before.is_none() || before != signers.get(name)
+        unknown.contains(name) || before.is_none() || before != signers.get(name)
     };
     let asks = expected || accounts.len() > 1 || accounts.keys().any(new);
     if environment != Environment::Production || !asks {
         return Ok(Owners::new());
     }
-    let sts = if *endpoint == Endpoint::of(environment) {
-        Endpoint::sts()
-    } else {
-        endpoint.clone()
-    };
-    let asked = accounts.iter().map(|(name, account)| {
-        let sts = &sts;
-        async move {
-            let answer = timeout(PATIENCE, api.account_id(sts, name, SystemClock.now())).await;
-            (name, account, answer.ok())
-        }
+    let asked = accounts.iter().map(|(name, account)| async move {
+        let answer = timeout(PATIENCE, api.account_id(sts, name, SystemClock.now())).await;
+        (name, account, answer.ok())
     });
     let mut names: BTreeMap<AccountId, &AccountName> = BTreeMap::new();
     let mut owners = Owners::new();
