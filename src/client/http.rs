@@ -53,7 +53,11 @@ impl HttpApi {
         let region = |(account, region): (&AccountName, &Region)| {
             Ok((account.clone(), transport::region(region.as_str())?))
         };
-        let regions = options.regions.iter().map(region).collect::<Result<_, HttpError>>()?;
+        let regions = options
+            .regions
+            .iter()
+            .map(region)
+            .collect::<Result<_, HttpError>>()?;
         let client = |idle| transport::client(&endpoint, options.extra_roots.as_ref(), idle);
         Ok(Self {
             client: client(Idle::Kept(options.most_idle.unwrap_or(usize::MAX)))?,

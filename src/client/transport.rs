@@ -124,7 +124,7 @@ pub(super) fn client(
 }
 
 /// Makes sure that TLS has an implementation. The process may have chosen one already.
-fn install_crypto() {
+pub(super) fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _already_chosen = rustls::crypto::ring::default_provider().install_default();

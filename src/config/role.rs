@@ -27,17 +27,22 @@ pub(super) fn is_region(text: &str) -> bool {
         && !rest.is_empty()
         && rest.iter().all(|part| {
             !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         })
 }
 
 pub(super) fn is_arn(text: &str) -> bool {
-    let Some((uin, role)) =
-        text.strip_prefix("qcs::cam::uin/").and_then(|rest| rest.split_once(':'))
+    let Some((uin, role)) = text
+        .strip_prefix("qcs::cam::uin/")
+        .and_then(|rest| rest.split_once(':'))
     else {
         return false;
     };
-    let name = role.strip_prefix("roleName/").or_else(|| role.strip_prefix("role/"));
+    let name = role
+        .strip_prefix("roleName/")
+        .or_else(|| role.strip_prefix("role/"));
     (1..=20).contains(&uin.len())
         && uin.bytes().all(|byte| byte.is_ascii_digit())
         && name.is_some_and(|name| !name.is_empty() && consists_of(name, b"_+=,.@/-"))
@@ -53,7 +58,8 @@ pub(super) fn is_external_id(text: &str) -> bool {
 
 /// Whether the text has only letters, digits and these.
 fn consists_of(text: &str, others: &[u8]) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
 #[cfg(test)]
@@ -77,10 +83,23 @@ mod tests {
 
     #[test]
     fn regions_and_roles_as_the_vendor_writes_them() {
-        for good in ["ap-guangzhou", "ap-shanghai-fsi", "na-siliconvalley", "ap-beijing-1"] {
+        for good in [
+            "ap-guangzhou",
+            "ap-shanghai-fsi",
+            "na-siliconvalley",
+            "ap-beijing-1",
+        ] {
             assert!(is_region(good), "{good}");
         }
-        for bad in ["", "ap", "guangzhou-", "AP-guangzhou", "a-b", "ap guangzhou", "ap-guangzhou\n"] {
+        for bad in [
+            "",
+            "ap",
+            "guangzhou-",
+            "AP-guangzhou",
+            "a-b",
+            "ap guangzhou",
+            "ap-guangzhou\n",
+        ] {
             assert!(!is_region(bad), "{bad}");
         }
         for good in [
@@ -89,7 +108,12 @@ mod tests {
         ] {
             assert!(is_arn(good), "{good}");
         }
-        for bad in ["callbacks", "qcs::cam::uin/x:roleName/a", "qcs::cam::uin/1:roleName/", "arn:aws:iam::1:role/a"] {
+        for bad in [
+            "callbacks",
+            "qcs::cam::uin/x:roleName/a",
+            "qcs::cam::uin/1:roleName/",
+            "arn:aws:iam::1:role/a",
+        ] {
             assert!(!is_arn(bad), "{bad}");
         }
     }

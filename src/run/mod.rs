@@ -134,7 +134,9 @@ async fn with_state<C: Caller>(
         owners,
         secrets,
     } = caller.connect(&plan, &known).await?;
-    if let Some((name, other)) = state.read(|recorded| accounts::same(&plan, &signers, &owners, recorded)) {
+    if let Some((name, other)) =
+        state.read(|recorded| accounts::same(&plan, &signers, &owners, recorded))
+    {
         return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
     }
     if !caller.approve(&plan)? {

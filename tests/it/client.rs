@@ -434,7 +434,11 @@ fn what_can_never_work_is_said_at_once() {
     assert_eq!(error, CredentialError::Unusable(problem));
 
     let options = HttpOptions {
-        regions: [(AccountName::default_account(), Region::new("ap guangzhou\r\n"))].into(),
+        regions: [(
+            AccountName::default_account(),
+            Region::new("ap guangzhou\r\n"),
+        )]
+        .into(),
         ..HttpOptions::default()
     };
     let error = refused("http://127.0.0.1:1/", &options);

@@ -12,10 +12,10 @@ use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::random::random;
 use crate::cli::settings::Settings;
+use crate::client::credentials::Found;
 use crate::client::{
     CredentialCache, CredentialError, Credentials, Endpoint, ExtraRoots, HttpApi, HttpOptions,
 };
-use crate::client::credentials::Found;
 use crate::model::{Account, AccountName, RecordedAccount};
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
@@ -55,7 +55,9 @@ impl Remote {
                 plan,
                 identities.iter().map(|(name, id)| (name, id.as_str())),
             );
-            let unknown = found.iter().filter(|(_, found)| found.principal.is_unknown());
+            let unknown = found
+                .iter()
+                .filter(|(_, found)| found.principal.is_unknown());
             let unknown: BTreeSet<_> = unknown.map(|(name, _)| name.clone()).collect();
             let caches = found.into_iter().map(|(name, found)| (name, found.cache));
             let endpoint = locations.endpoint.clone();
@@ -104,13 +106,7 @@ impl Remote {
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
-            api: Arc::new(api(
-                locations,
-                endpoint,
-                credentials,
-                plan,
-                connections,
-            )?),
+            api: Arc::new(api(locations, endpoint, credentials, plan, connections)?),
             signers: Signers::new(),
             owners: Owners::new(),
             sandbox: Some(sandbox),
@@ -135,9 +131,8 @@ fn api(
     plan: &Plan,
     connections: Option<Bound>,
 ) -> Result<HttpApi, Failure> {
-    let region = |(name, account): (&AccountName, &Account)| {
-        Some((name.clone(), account.region.clone()?))
-    };
+    let region =
+        |(name, account): (&AccountName, &Account)| Some((name.clone(), account.region.clone()?));
     let options = HttpOptions {
         regions: plan.accounts.iter().filter_map(region).collect(),
         extra_roots: extra_roots(locations)?,

@@ -15,7 +15,8 @@ use crate::cli::process::signals::Signals;
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
 use crate::model::{
-    Account, AccountSource, AssumeRole, CredentialVariables, IdentityToken, SecretIndex, WebIdentity,
+    Account, AccountSource, AssumeRole, CredentialVariables, IdentityToken, SecretIndex,
+    WebIdentity,
 };
 use crate::plan::{Change, FingerprintTable, Plan};
 use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
@@ -171,7 +172,9 @@ impl Resolver {
 /// The variables that hold the credentials of an account.
 fn credential_variables(source: &AccountSource) -> Vec<String> {
     match source {
-        AccountSource::Default {} | AccountSource::Profile(_) | AccountSource::Tsign(_) => Vec::new(),
+        AccountSource::Default {} | AccountSource::Profile(_) | AccountSource::Tsign(_) => {
+            Vec::new()
+        }
         AccountSource::AssumeRole(AssumeRole { with, role: _ }) => credential_variables(with),
         AccountSource::WebIdentity(WebIdentity { token, .. }) => match token {
             IdentityToken::Env(name) => vec![name.clone()],

@@ -221,8 +221,7 @@ impl State {
 
     fn accept(&self, began: Instant, issued: Issued) -> Result<Kept, CredentialError> {
         let new = Kept::of(began, issued)?;
-        let is_short =
-            |at: Instant| at.saturating_duration_since(Instant::now()) <= LEAST;
+        let is_short = |at: Instant| at.saturating_duration_since(Instant::now()) <= LEAST;
         if new.expires_at.is_some_and(is_short) {
             return Err(CredentialError::Expired);
         }
@@ -243,7 +242,8 @@ impl Kept {
         let after = |life: Duration| began.checked_add(life);
         Ok(Self {
             credential: Arc::new(credential),
-            renew_at: life.and_then(|life| after(life.saturating_sub(MARGIN.max(life / 10).min(life / 2)))),
+            renew_at: life
+                .and_then(|life| after(life.saturating_sub(MARGIN.max(life / 10).min(life / 2)))),
             expires_at: life.and_then(after),
             refused: false,
         })

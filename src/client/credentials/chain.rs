@@ -3,7 +3,8 @@
 //! The first provider that is set up serves. One that is set up wrongly ends the search: the next one may be
 //! another principal's. What serves is not exchanged for another provider in mid-run.
 
-use super::found::{Candidate, Found, Looked, Origin, PassedOver, broken};
+use super::candidate::{Candidate, Looked, broken};
+use super::found::{Found, Origin, PassedOver};
 use super::machine::Machine;
 use super::{
     CredentialCache, CredentialError, environment, ini, metadata, sts, tccli, tsign, web_identity,
@@ -105,7 +106,10 @@ async fn candidate(
         AccountSource::Profile(profile) => tccli::named(machine, profile).await?,
         AccountSource::Tsign(profile) => {
             let wrong = |problem| {
-                broken(problem, "correct the configuration of tsign, or `tsign` of the account")
+                broken(
+                    problem,
+                    "correct the configuration of tsign, or `tsign` of the account",
+                )
             };
             match tsign::look(machine, profile).map_err(wrong)? {
                 Looked::Serves(candidate) => candidate,
@@ -115,7 +119,10 @@ async fn candidate(
         AccountSource::WebIdentity(identity) => web_identity::declared(machine, identity),
         AccountSource::AssumeRole(assume) => {
             let (base, passed_over) = Box::pin(candidate(&assume.with, machine)).await?;
-            return Ok((sts::assumed(machine, base, assume.role.clone()), passed_over));
+            return Ok((
+                sts::assumed(machine, base, assume.role.clone()),
+                passed_over,
+            ));
         }
     };
     Ok((declared, Vec::new()))

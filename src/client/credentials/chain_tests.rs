@@ -73,7 +73,9 @@ async fn the_first_that_is_set_up_serves_and_says_why_the_others_did_not() {
                 set_up(&mut world, provider);
             }
         }
-        let found = find(&AccountSource::Default {}, &world.machine()).await.unwrap();
+        let found = find(&AccountSource::Default {}, &world.machine())
+            .await
+            .unwrap();
         let (id, name) = match first {
             Provider::Environment => ("AKIDenv", "TENCENTCLOUD_SECRET_ID"),
             Provider::WebIdentity => ("AKIDsts", "GitHub"),
@@ -84,8 +86,17 @@ async fn the_first_that_is_set_up_serves_and_says_why_the_others_did_not() {
             Provider::Instance => ("AKIDcvm", "`callbacks-role` of this CVM instance"),
         };
         assert_eq!(found.secret_id, id);
-        assert!(found.origin.provider.contains(name), "{}", found.origin.provider);
-        let passed: Vec<_> = found.origin.passed_over.iter().map(|one| &*one.provider).collect();
+        assert!(
+            found.origin.provider.contains(name),
+            "{}",
+            found.origin.provider
+        );
+        let passed: Vec<_> = found
+            .origin
+            .passed_over
+            .iter()
+            .map(|one| &*one.provider)
+            .collect();
         let before: Vec<_> = Provider::ORDER[..at].iter().map(|one| one.name()).collect();
         assert_eq!(passed, before);
     }
@@ -95,8 +106,10 @@ async fn the_first_that_is_set_up_serves_and_says_why_the_others_did_not() {
 async fn when_none_serves_the_message_says_of_each_why() {
     let world = World::new(Servers::none());
     let home = world.home.path().display().to_string();
-    let error = find(&AccountSource::Default {}, &world.machine()).await.unwrap_err();
-    insta::assert_snapshot!(error.to_string().replace(&home, "~"), @"no provider has any (environment: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY are not set; web identity: TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN and TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN_FILE are not set, nor are ACTIONS_ID_TOKEN_REQUEST_URL, TENCENTCLOUD_ASSUME_ROLE_PROVIDER_ID and TENCENTCLOUD_ASSUME_ROLE_ARN together; credentials file: there is no file `~/.tencentcloud/credentials` or `~/etc`; tccli profile: there is no profile `~/.tccli/default.credential`; tsign: there is no file `~/.tsign/config.yaml`; TKE pod: TKE_PROVIDER_ID, TKE_WEB_IDENTITY_TOKEN_FILE, TKE_ROLE_ARN are not set; CVM role: no answer from metadata.tencentyun.com: no route to host)");
+    let error = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap_err();
+    insta::assert_snapshot!(error.to_string().replace(&home, "~"), @"no provider has any (environment: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY are not set; web identity: neither TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN nor TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN_FILE is set; credentials file: there is no file `~/.tencentcloud/credentials` or `~/etc`; tccli profile: there is no profile `~/.tccli/default.credential`; tsign: there is no file `~/.tsign/config.yaml`; TKE pod: TKE_ROLE_ARN is not set; CVM role: no answer from metadata.tencentyun.com: no route to host)");
 }
 
 /// A provider that is set up wrongly ends the search: the instance's role would serve next.
@@ -123,23 +136,38 @@ async fn a_wrong_one_is_no_reason_to_use_the_next(
 ) {
     let mut world = World::new(Servers::new(serve));
     world.set(variables);
-    let error = find(&AccountSource::Default {}, &world.machine()).await.unwrap_err();
+    let error = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(problem), "{error}");
-    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    assert!(
+        !format!("{error} {error:?}").contains("canary"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_pair_of_empty_variables_is_not_set_and_equal_tokens_are_one() {
     let mut world = World::new(Servers::new(serve));
-    world.set(&[("TENCENTCLOUD_SECRET_ID", ""), ("TENCENTCLOUD_SECRET_KEY", "")]);
-    let found = find(&AccountSource::Default {}, &world.machine()).await.unwrap();
+    world.set(&[
+        ("TENCENTCLOUD_SECRET_ID", ""),
+        ("TENCENTCLOUD_SECRET_KEY", ""),
+    ]);
+    let found = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap();
     assert_eq!(found.secret_id, "AKIDcvm");
     let why = &found.origin.passed_over[0].why;
     assert!(why.ends_with("are empty, which counts as not set"), "{why}");
 
     set_up(&mut world, Provider::Environment);
-    world.set(&[("TENCENTCLOUD_TOKEN", "t"), ("TENCENTCLOUD_SECURITY_TOKEN", "t")]);
-    let found = find(&AccountSource::Default {}, &world.machine()).await.unwrap();
+    world.set(&[
+        ("TENCENTCLOUD_TOKEN", "t"),
+        ("TENCENTCLOUD_SECURITY_TOKEN", "t"),
+    ]);
+    let found = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap();
     assert_eq!(found.principal, Principal::Unknown("AKIDenv".to_owned()));
     let credential = found.cache.current().unwrap();
     assert_eq!(credential.token.as_ref().unwrap().expose(), "t");
@@ -150,8 +178,13 @@ async fn a_role_is_assumed_on_top_of_what_the_chain_found() {
     for name in ["TENCENTCLOUD_ROLE_ARN", "TENCENTCLOUD_ASSUME_ROLE_ARN"] {
         let mut world = World::new(Servers::new(serve));
         set_up(&mut world, Provider::Environment);
-        world.set(&[(name, ROLE), ("TENCENTCLOUD_ASSUME_ROLE_SESSION_DURATION", "900")]);
-        let found = find(&AccountSource::Default {}, &world.machine()).await.unwrap();
+        world.set(&[
+            (name, ROLE),
+            ("TENCENTCLOUD_ASSUME_ROLE_SESSION_DURATION", "900"),
+        ]);
+        let found = find(&AccountSource::Default {}, &world.machine())
+            .await
+            .unwrap();
         assert_eq!(found.secret_id, "AKIDsts");
         assert_eq!(found.principal, Principal::Session(format!("role {ROLE}")));
         assert_eq!(world.servers.body(0)["DurationSeconds"], 900);
@@ -192,7 +225,12 @@ async fn an_account_s_own_source_is_the_only_one() {
         with: Box::new(tsign),
     });
     let found = find(&assume, &world.machine()).await.unwrap();
-    assert!(found.origin.provider.contains("assumed with the profile `default`"));
+    assert!(
+        found
+            .origin
+            .provider
+            .contains("assumed with the profile `default`")
+    );
     assert_eq!(world.servers.body(0)["ExternalId"], "ext");
     let identity = AccountSource::WebIdentity(WebIdentity {
         provider_id: "gitlab".to_owned(),
@@ -240,7 +278,9 @@ async fn an_instance_s_wrong_credentials_end_the_search(
             said.clone()
         }
     }));
-    let error = find(&AccountSource::Default {}, &world.machine()).await.unwrap_err();
+    let error = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(problem), "{error}");
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
 }
@@ -254,7 +294,9 @@ async fn an_instance_s_wrong_credentials_end_the_search(
 async fn github_s_trouble_is_named(#[case] said: Result<Answer, String>, #[case] problem: &str) {
     let mut world = World::new(Servers::new(move |_| said.clone()));
     set_up(&mut world, Provider::WebIdentity);
-    let error = find(&AccountSource::Default {}, &world.machine()).await.unwrap_err();
+    let error = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(problem), "{error}");
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
 }
@@ -263,13 +305,23 @@ async fn github_s_trouble_is_named(#[case] said: Result<Answer, String>, #[case]
 async fn github_is_asked_for_the_audience_and_only_over_https() {
     let mut world = World::new(Servers::new(serve));
     set_up(&mut world, Provider::WebIdentity);
-    find(&AccountSource::Default {}, &world.machine()).await.unwrap();
+    find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap();
     let url = world.servers.requests.lock().unwrap()[0].url.to_string();
-    assert_eq!(url, "https://github.example/token?api=1&audience=sts.tencentcloudapi.com");
-    assert_eq!(world.servers.header(0, "authorization").unwrap(), "bearer canary-bearer");
+    assert_eq!(
+        url,
+        "https://github.example/token?api=1&audience=sts.tencentcloudapi.com"
+    );
+    assert_eq!(
+        world.servers.header(0, "authorization").unwrap(),
+        "bearer canary-bearer"
+    );
     assert_eq!(world.servers.header(1, "authorization").unwrap(), "SKIP");
     world.set(&[("ACTIONS_ID_TOKEN_REQUEST_URL", "http://github.example/")]);
-    let error = find(&AccountSource::Default {}, &world.machine()).await.unwrap_err();
+    let error = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("is not an https URL"), "{error}");
     assert_eq!(world.servers.asked(), 2);
 }

@@ -80,7 +80,9 @@ impl World {
     }
 
     pub(super) fn set(&mut self, variables: &[(&str, &str)]) {
-        let pairs = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let pairs = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         self.variables.extend(pairs);
     }
 
@@ -128,7 +130,10 @@ pub(super) fn granted(id: &str, seconds: i64) -> Result<Answer, String> {
 
 pub(super) fn refused(code: &str, message: &str) -> Result<Answer, String> {
     let error = json!({ "Code": code, "Message": message });
-    answer(200, json!({ "Response": { "Error": error, "RequestId": "request-1" } }).to_string())
+    answer(
+        200,
+        json!({ "Response": { "Error": error, "RequestId": "request-1" } }).to_string(),
+    )
 }
 
 /// The metadata service's answer with the credentials of a role.

@@ -1,6 +1,6 @@
 //! Environment variables: a pair of ID and key, and the role to assume with what the chain found.
 
-use super::found::{Candidate, Looked};
+use super::candidate::{Candidate, Looked};
 use super::machine::{Machine, Variable};
 use super::value::{checked, is_session_name};
 use super::{fixed, value};
@@ -113,7 +113,10 @@ pub(super) fn duration(machine: &Machine) -> Result<Option<u32>, String> {
     let Some(text) = machine.value(DURATION)? else {
         return Ok(None);
     };
-    let seconds = text.parse().ok().filter(|seconds| (1..=43200).contains(seconds));
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=43200).contains(seconds));
     seconds.map(Some).ok_or_else(|| {
         format!("the environment variable {DURATION} must be a number of seconds, at most 43200")
     })

@@ -2,7 +2,7 @@
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 
-use super::found::{Candidate, Principal};
+use super::candidate::{Candidate, Principal};
 use super::{CredentialError, CredentialProvider, Issued};
 use crate::sign::Credential;
 

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::found::Looked;
+use super::candidate::Looked;
 use super::machine::{Machine, Variable, text};
 use super::{fixed, value};
 use crate::sign::Credential;
@@ -35,11 +35,17 @@ pub(super) fn look(machine: &Machine) -> Result<Looked, String> {
             )));
         }
     }
-    let shown: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    let shown: Vec<_> = paths
+        .iter()
+        .map(|path| format!("`{}`", path.display()))
+        .collect();
     if named {
         return Err(format!("there is no file {}, which {FILE} names", shown[0]));
     }
-    Ok(Looked::NotHere(format!("there is no file {}", shown.join(" or "))))
+    Ok(Looked::NotHere(format!(
+        "there is no file {}",
+        shown.join(" or ")
+    )))
 }
 
 fn parse(text: &str, shown: &str) -> Result<Credential, String> {
@@ -51,7 +57,10 @@ fn parse(text: &str, shown: &str) -> Result<Credential, String> {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        if let Some(section) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
             inside = section == SECTION;
             continue;
         }
@@ -61,14 +70,19 @@ fn parse(text: &str, shown: &str) -> Result<Credential, String> {
         let Some(at) = line.find(['=', ':']) else {
             return Err(format!("line {number} of `{shown}` is not `name = value`"));
         };
-        let (name, value) = (line[..at].trim().to_ascii_lowercase(), line[at + 1..].trim());
+        let (name, value) = (
+            line[..at].trim().to_ascii_lowercase(),
+            line[at + 1..].trim(),
+        );
         let field = match name.as_str() {
             "secret_id" => &mut id,
             "secret_key" => &mut key,
             _ => continue,
         };
         if field.replace(value.to_owned()).is_some() {
-            return Err(format!("line {number} of `{shown}` sets {name} a second time"));
+            return Err(format!(
+                "line {number} of `{shown}` sets {name} a second time"
+            ));
         }
     }
     let (Some(id), Some(key)) = (id, key) else {
@@ -96,7 +110,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (text, problem) in [
-            ("", "`file` has no secret_id and secret_key in its section [default]"),
+            (
+                "",
+                "`file` has no secret_id and secret_key in its section [default]",
+            ),
             (
                 "[default]\nsecret_id=a\n[x]\nsecret_key=canary",
                 "`file` has no secret_id and secret_key in its section [default]",
@@ -105,7 +122,10 @@ mod tests {
                 "[default]\nsecret_id = a\nsecret_key = \"canary\"",
                 "secret_key in `file` has a quotation mark around its value, which would be part of it; remove it",
             ),
-            ("[default]\ncanary", "line 2 of `file` is not `name = value`"),
+            (
+                "[default]\ncanary",
+                "line 2 of `file` is not `name = value`",
+            ),
             (
                 "[default]\nsecret_id=canary\nsecret_id=b",
                 "line 3 of `file` sets secret_id a second time",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde::Deserialize;
 
-use super::found::{Candidate, Looked, Principal, broken};
+use super::candidate::{Candidate, Looked, Principal, broken};
 use super::machine::Machine;
 use super::web::{Answer, Request};
 use super::{CredentialError, CredentialProvider, Issued};
@@ -19,7 +19,8 @@ use crate::sign::Credential;
 
 const PATH: &str = "/latest/meta-data/cam/security-credentials/";
 const PATIENCE: Duration = Duration::from_secs(1);
-const ADVICE: &str = "check in the CVM console which role the instance has; then run the command again";
+const ADVICE: &str =
+    "check in the CVM console which role the instance has; then run the command again";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -51,7 +52,11 @@ pub(super) async fn look(machine: &Machine) -> Result<Looked, CredentialError> {
     };
     match answer.status {
         200 => {}
-        404 => return Ok(Looked::NotHere(format!("the instance has no role ({host}: HTTP status 404)"))),
+        404 => {
+            return Ok(Looked::NotHere(format!(
+                "the instance has no role ({host}: HTTP status 404)"
+            )));
+        }
         status => return Ok(Looked::NotHere(format!("{host}: HTTP status {status}"))),
     }
     let text = String::from_utf8_lossy(&answer.body);
@@ -93,7 +98,11 @@ async fn ask(machine: &Machine, role: &str) -> Result<Answer, String> {
 impl CredentialProvider for Role {
     fn fetch(&self) -> BoxFuture<'_, Result<Issued, CredentialError>> {
         async {
-            let tried = format!("the role `{}` at {}", self.name, self.machine.metadata.host());
+            let tried = format!(
+                "the role `{}` at {}",
+                self.name,
+                self.machine.metadata.host()
+            );
             let answer = ask(&self.machine, &self.name).await;
             let answer = answer.map_err(|reason| broken(format!("{tried}: {reason}"), ADVICE))?;
             let Answer { status, body, date } = answer;

@@ -4,6 +4,7 @@
 //! and fetches the next one in time. What providers read is passed in as a [`Machine`].
 
 mod cache;
+mod candidate;
 mod chain;
 #[cfg(test)]
 mod doubles;
@@ -19,10 +20,13 @@ mod tsign;
 mod value;
 mod web;
 mod web_identity;
+#[cfg(test)]
+mod web_tests;
 
 pub use cache::CredentialCache;
+pub use candidate::Principal;
 pub use chain::find;
-pub use found::{Found, Origin, PassedOver, Principal};
+pub use found::{Found, Origin, PassedOver};
 pub use machine::{Clock, Machine, Variables};
 pub use web::{Answer, HttpWeb, Request, Web};
 

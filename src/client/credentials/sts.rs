@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use super::found::{Candidate, Principal, broken};
+use super::candidate::{Candidate, Principal, broken};
 use super::machine::Machine;
 use super::web::{Answer, Request};
 use super::{CredentialCache, CredentialError, CredentialProvider, Issued};
@@ -70,7 +70,10 @@ struct Temporary {
 /// Who asks for the credentials of a role.
 enum Proof<'a> {
     Signed(&'a Credential, Timestamp),
-    Token { provider: &'a str, token: &'a Secret },
+    Token {
+        provider: &'a str,
+        token: &'a Secret,
+    },
 }
 
 /// Why there are no credentials.
@@ -177,22 +180,24 @@ async fn patiently(
     }
 }
 
-async fn once(
-    machine: &Machine,
-    role: &AssumedRole,
-    proof: &Proof<'_>,
-) -> Result<Issued, Failed> {
+async fn once(machine: &Machine, role: &AssumedRole, proof: &Proof<'_>) -> Result<Issued, Failed> {
     let host = machine.sts.host();
     let (action, secrets): (_, Vec<&Secret>) = match proof {
         Proof::Signed(credential, _) => (
             wire::ASSUME_ROLE,
-            [&credential.secret_key].into_iter().chain(&credential.token).collect(),
+            [&credential.secret_key]
+                .into_iter()
+                .chain(&credential.token)
+                .collect(),
         ),
         Proof::Token { token, provider: _ } => (wire::ASSUME_ROLE_WITH_WEB_IDENTITY, vec![*token]),
     };
     let redactor = Redactor::new(secrets);
     let tried = format!("{action} of {} at {host}", role.role_arn);
-    let answer = machine.web.send(request(machine, role, proof, action)).await;
+    let answer = machine
+        .web
+        .send(request(machine, role, proof, action))
+        .await;
     let answer = answer.map_err(|reason| {
         Failed::Busy(broken(
             format!("{tried}: no answer: {}", redactor.clean(&reason)),
@@ -238,7 +243,11 @@ fn request(
         ("x-tc-timestamp", at.0.to_string()),
         ("x-tc-language", "zh-CN".to_owned()),
     ];
-    headers.extend(wire::STS.region.map(|region| ("x-tc-region", region.to_owned())));
+    headers.extend(
+        wire::STS
+            .region
+            .map(|region| ("x-tc-region", region.to_owned())),
+    );
     match proof {
         Proof::Token { .. } => headers.push(("authorization", "SKIP".to_owned())),
         Proof::Signed(credential, at) => {
@@ -248,7 +257,10 @@ fn request(
                 content_type: wire::CONTENT_TYPE,
                 body: &body,
             };
-            headers.push(("authorization", sign(&unsigned, credential, *at).authorization));
+            headers.push((
+                "authorization",
+                sign(&unsigned, credential, *at).authorization,
+            ));
             if let Some(token) = &credential.token {
                 headers.push(("x-tc-token", token.expose().to_owned()));
             }
@@ -278,7 +290,11 @@ fn read(
     };
     if *status != 200 {
         let error = foreign();
-        return Err(if *status >= 500 { Failed::Busy(error) } else { Failed::ForGood(error) });
+        return Err(if *status >= 500 {
+            Failed::Busy(error)
+        } else {
+            Failed::ForGood(error)
+        });
     }
     // An answer that can't be read is not quoted: it may hold credentials.
     let Ok(Envelope { response }) = serde_json::from_slice(body) else {
@@ -306,7 +322,9 @@ fn read(
                 Some(date) => Failed::ClockOff(error, *date),
                 None => Failed::ForGood(error),
             },
-            code if code.starts_with("InternalError") || code.starts_with("RequestLimitExceeded") => {
+            code if code.starts_with("InternalError")
+                || code.starts_with("RequestLimitExceeded") =>
+            {
                 Failed::Busy(error)
             }
             _ => Failed::ForGood(error),
@@ -325,7 +343,11 @@ fn read(
         secret_key: Secret::new(tmp_secret_key),
         token: Some(Secret::new(token)),
     };
-    Ok(Issued::until(credential, Timestamp(expires), date.unwrap_or(now)))
+    Ok(Issued::until(
+        credential,
+        Timestamp(expires),
+        date.unwrap_or(now),
+    ))
 }
 
 /// What to do about a code of the token service.

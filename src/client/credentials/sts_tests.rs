@@ -46,11 +46,23 @@ async fn it_is_asked_as_documented() {
 #[case::redirect(answer(302, ""), 1, "HTTP status 302")]
 #[case::not_found(answer(404, "canary-base"), 1, "HTTP status 404")]
 #[case::garbage(answer(200, "canary-base"), 1, "not the token service's")]
-#[case::wrong_json(answer(200, r#"{"Response":{"RequestId":"x"}}"#), 1, "not the token service's")]
+#[case::wrong_json(
+    answer(200, r#"{"Response":{"RequestId":"x"}}"#),
+    1,
+    "not the token service's"
+)]
 #[case::broken_proxy(answer(502, "<html>"), 3, "HTTP status 502")]
 #[case::silent(Err("lost canary-base".to_owned()), 3, "no answer: lost (secret)")]
-#[case::busy(refused("InternalError.System", "busy"), 3, "InternalError.System: busy")]
-#[case::echo(refused("UnauthorizedOperation", "canary-base may not"), 1, "(secret) may not [request id request-1]")]
+#[case::busy(
+    refused("InternalError.System", "busy"),
+    3,
+    "InternalError.System: busy"
+)]
+#[case::echo(
+    refused("UnauthorizedOperation", "canary-base may not"),
+    1,
+    "(secret) may not [request id request-1]"
+)]
 #[case::expired(granted("AKIDtmp", 20), 1, "had expired before it arrived")]
 #[tokio::test(start_paused = true)]
 async fn what_goes_wrong_is_named_and_repeated_only_when_that_can_help(
@@ -97,7 +109,10 @@ async fn a_clock_that_is_off_is_corrected_once() {
 #[tokio::test(start_paused = true)]
 async fn a_base_that_has_expired_and_has_no_successor_is_the_trouble() {
     let world = world(vec![refused("AuthFailure.TokenFailure", "expired")]);
-    assert_eq!(assume(&world).await.unwrap_err(), CredentialError::Unchanged);
+    assert_eq!(
+        assume(&world).await.unwrap_err(),
+        CredentialError::Unchanged
+    );
 }
 
 const OAUTH: &str = r#"{"type":"oauth","secretId":"AKIDlogin","secretKey":"canary-key","token":"canary-token",
@@ -106,7 +121,8 @@ const SSO: &str = r#"{"type":"sso","secretId":"AKIDlogin","secretKey":"canary-ke
     "expiresAt":EXPIRES,"sso":{"token":"canary","uin":"100001","roleConfigurationId":"rc-1","zoneId":"z","authUrl":"https://x"}}"#;
 
 fn login(text: &str, seconds: i64, open_id: &str) -> String {
-    text.replace("EXPIRES", &(NOW.0 + seconds).to_string()).replace("OPEN", open_id)
+    text.replace("EXPIRES", &(NOW.0 + seconds).to_string())
+        .replace("OPEN", open_id)
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +131,11 @@ async fn a_login_of_tccli_serves_while_it_is_valid() {
     let profile = AccountSource::Profile("me".to_owned());
     for (file, name, command) in [
         (OAUTH, "oauth one", "run `tccli auth login --profile me`"),
-        (SSO, "sso \"100001\" \"rc-1\"", "run `tccli sso login --profile me`"),
+        (
+            SSO,
+            "sso \"100001\" \"rc-1\"",
+            "run `tccli sso login --profile me`",
+        ),
     ] {
         world.write(".tccli/me.credential", &login(file, 3600, "one"));
         let found = find(&profile, &world.machine()).await.unwrap();
@@ -159,7 +179,10 @@ async fn a_profile_with_a_role_assumes_it_and_an_unknown_type_is_named() {
     assert_eq!(world.servers.body(0)["RoleSessionName"], "tccli");
     for (text, problem) in [
         (r#"{"type":"canary"}"#, "has a type that is not supported"),
-        (r#"{"secretId":"canary"}"#, "is not JSON with secretId and secretKey"),
+        (
+            r#"{"secretId":"canary"}"#,
+            "is not JSON with secretId and secretKey",
+        ),
         ("canary", "is not JSON with secretId and secretKey"),
         (r#"{"type":"cvm-role"}"#, "is not the name of a role"),
     ] {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use serde::Deserialize;
 
-use super::found::{Candidate, Looked, Principal, broken};
+use super::candidate::{Candidate, Looked, Principal, broken};
 use super::machine::{Clock, Machine, text};
 use super::value::is_session_name;
 use super::{CredentialError, CredentialProvider, Issued, fixed, metadata, sts, value};
@@ -67,8 +67,8 @@ enum Login {
 impl Login {
     const fn command(self) -> &'static str {
         match self {
-            Self::OAuth => "tccli auth login",
-            Self::Sso => "tccli sso login",
+            Self::OAuth => "tccli auth login --profile",
+            Self::Sso => "tccli sso login --profile",
         }
     }
 }
@@ -87,7 +87,8 @@ pub(super) async fn of_chain(machine: &Machine) -> Result<Looked, CredentialErro
     for name in PROFILES {
         if let Some(profile) = machine.value(name).map_err(wrong)? {
             if profile.contains(['/', '\\']) {
-                let message = format!("the environment variable {name} is not the name of a profile");
+                let message =
+                    format!("the environment variable {name} is not the name of a profile");
                 return Err(wrong(message));
             }
             return named(machine, &profile).await.map(Looked::Serves);
@@ -114,7 +115,9 @@ async fn look(machine: &Machine, profile: &str) -> Result<Looked, CredentialErro
         (Some(folder), _) => PathBuf::from(folder),
         (None, Some(home)) => home.join(".tccli"),
         (None, None) => {
-            return Ok(Looked::NotHere("there is no home directory with the profile".to_owned()));
+            return Ok(Looked::NotHere(
+                "there is no home directory with the profile".to_owned(),
+            ));
         }
     };
     let path = folder.join(format!("{profile}.credential"));
@@ -129,7 +132,10 @@ async fn look(machine: &Machine, profile: &str) -> Result<Looked, CredentialErro
             Looked::Serves(candidate) => candidate,
             Looked::NotHere(why) => {
                 let message = format!("the profile `{shown}` has the type cvm-role, but {why}");
-                return Err(broken(message, "run this on a CVM instance that has a role"));
+                return Err(broken(
+                    message,
+                    "run this on a CVM instance that has a role",
+                ));
             }
         },
         "oauth" => session(machine, path, profile, Login::OAuth, &file)?,
@@ -140,7 +146,10 @@ async fn look(machine: &Machine, profile: &str) -> Result<Looked, CredentialErro
         }
         _ => {
             let message = format!("the profile `{shown}` has a type that is not supported");
-            return Err(broken(message, "use a profile of the type default, oauth, sso or cvm-role"));
+            return Err(broken(
+                message,
+                "use a profile of the type default, oauth, sso or cvm-role",
+            ));
         }
     };
     Ok(Looked::Serves(match role {
@@ -162,7 +171,9 @@ fn read(path: &Path) -> Result<Option<File>, String> {
 
 fn credential(file: &File, shown: &str) -> Result<crate::sign::Credential, String> {
     let (Some(id), Some(key)) = (&file.secret_id, &file.secret_key) else {
-        return Err(format!("the profile `{shown}` is not JSON with secretId and secretKey"));
+        return Err(format!(
+            "the profile `{shown}` is not JSON with secretId and secretKey"
+        ));
     };
     let token = file.token.as_deref().filter(|token| !token.is_empty());
     let place = |name: &str| format!("{name} in `{shown}`");
@@ -173,9 +184,17 @@ fn role(file: &File, shown: &str) -> Result<Option<AssumedRole>, String> {
     let Some(role_arn) = file.role_arn.as_deref().filter(|role| !role.is_empty()) else {
         return Ok(None);
     };
-    let session_name = file.role_session_name.clone().filter(|name| !name.is_empty());
-    if session_name.as_deref().is_some_and(|name| !is_session_name(name)) {
-        return Err(format!("role-session-name in `{shown}` is not the name of a session"));
+    let session_name = file
+        .role_session_name
+        .clone()
+        .filter(|name| !name.is_empty());
+    if session_name
+        .as_deref()
+        .is_some_and(|name| !is_session_name(name))
+    {
+        return Err(format!(
+            "role-session-name in `{shown}` is not the name of a session"
+        ));
     }
     Ok(Some(AssumedRole {
         role_arn: value::checked(role_arn, &format!("role-arn in `{shown}`"))?,
@@ -223,15 +242,19 @@ fn principal(file: &File) -> Principal {
 impl Session {
     fn issued(&self, file: &File) -> Result<Issued, CredentialError> {
         let shown = self.path.display().to_string();
-        let again = format!("run `{} --profile {}`", self.login.command(), self.profile);
-        let credential = credential(file, &shown).map_err(|problem| broken(problem, again.clone()))?;
+        let again = format!("run `{} {}`", self.login.command(), self.profile);
+        let credential =
+            credential(file, &shown).map_err(|problem| broken(problem, again.clone()))?;
         let now = (self.clock)();
         let Some(expires) = file.expires_at else {
             let message = format!("the profile `{shown}` does not say when its login expires");
             return Err(broken(message, again));
         };
         if Timestamp(expires).seconds_since(now) <= 0 {
-            return Err(broken(format!("the login of the profile `{shown}` has expired"), again));
+            return Err(broken(
+                format!("the login of the profile `{shown}` has expired"),
+                again,
+            ));
         }
         Ok(Issued::until(credential, Timestamp(expires), now))
     }
@@ -253,7 +276,8 @@ impl CredentialProvider for Session {
                 }
             };
             if !same {
-                let message = format!("the profile `{shown}` was changed to another login in mid-run");
+                let message =
+                    format!("the profile `{shown}` was changed to another login in mid-run");
                 return Err(broken(message, "run the command again"));
             }
             self.issued(&file)

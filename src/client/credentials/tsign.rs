@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::found::Looked;
+use super::candidate::Looked;
 use super::machine::{Machine, text};
 use super::{fixed, value};
 use crate::model::Environment;
@@ -58,7 +58,11 @@ pub(super) fn look(machine: &Machine, profile: &str) -> Result<Looked, String> {
     let found = match profiles.remove(profile) {
         Some(found) => found,
         None if profile == DEFAULT => own,
-        None => return Ok(Looked::NotHere(format!("`{shown}` has no profile `{profile}`"))),
+        None => {
+            return Ok(Looked::NotHere(format!(
+                "`{shown}` has no profile `{profile}`"
+            )));
+        }
     };
     let Profile { credentials, env } = found;
     let Some(Pair {

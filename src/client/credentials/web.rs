@@ -55,6 +55,7 @@ pub struct HttpWeb {
 impl HttpWeb {
     fn client(&self, request: &Request) -> Result<Client, String> {
         if request.is_metadata {
+            transport::install_crypto();
             return Client::builder()
                 .user_agent(concat!("ess-callbacks/", env!("CARGO_PKG_VERSION")))
                 .redirect(redirect::Policy::none())
@@ -133,5 +134,21 @@ impl fmt::Debug for Answer {
         f.debug_struct("Answer")
             .field("status", &self.status)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever answers under the name of the metadata service elsewhere is not it.
+    #[test]
+    fn the_metadata_service_is_link_local() {
+        for own in ["169.254.0.23", "127.0.0.1", "::1", "fe80::1"] {
+            assert!(is_own(own.parse().unwrap()), "{own}");
+        }
+        for other in ["10.0.0.1", "192.0.2.1", "2001:db8::1"] {
+            assert!(!is_own(other.parse().unwrap()), "{other}");
+        }
     }
 }

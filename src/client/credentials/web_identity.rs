@@ -10,8 +10,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use serde::Deserialize;
 use url::Url;
 
+use super::candidate::{Candidate, Looked, Principal, broken};
 use super::environment::{WEB_IDENTITY_ROLE, WEB_IDENTITY_SESSION, duration, session};
-use super::found::{Candidate, Looked, Principal, broken};
 use super::machine::{Machine, text};
 use super::sts::with_token;
 use super::value::checked;
@@ -76,9 +76,11 @@ pub(super) fn from_environment(machine: &Machine) -> Result<Looked, String> {
     {
         IdentityToken::Github { audience: None }
     } else {
-        let why = format!(
-            "{TOKEN} and {TOKEN_FILE} are not set, nor are {GITHUB_URL}, {PROVIDER} and {WEB_IDENTITY_ROLE} together"
-        );
+        let mut why = format!("neither {TOKEN} nor {TOKEN_FILE} is set");
+        if machine.value(GITHUB_URL)?.is_some() {
+            let add = format!("; a job of GitHub Actions needs {PROVIDER} and {WEB_IDENTITY_ROLE}");
+            why.push_str(&add);
+        }
         return Ok(Looked::NotHere(why));
     };
     let Some(role_arn) = machine.value(WEB_IDENTITY_ROLE)? else {
@@ -87,9 +89,14 @@ pub(super) fn from_environment(machine: &Machine) -> Result<Looked, String> {
         ));
     };
     let identity = WebIdentity {
-        provider_id: machine.value(PROVIDER)?.unwrap_or_else(|| DEFAULT_PROVIDER.to_owned()),
+        provider_id: machine
+            .value(PROVIDER)?
+            .unwrap_or_else(|| DEFAULT_PROVIDER.to_owned()),
         role: AssumedRole {
-            role_arn: checked(&role_arn, &format!("the environment variable {WEB_IDENTITY_ROLE}"))?,
+            role_arn: checked(
+                &role_arn,
+                &format!("the environment variable {WEB_IDENTITY_ROLE}"),
+            )?,
             session_name: session(machine, [WEB_IDENTITY_SESSION])?,
             duration: duration(machine)?,
             external_id: None,
@@ -112,7 +119,7 @@ pub(super) fn of_pod(machine: &Machine) -> Result<Looked, String> {
     let Ok([_region, provider_id, file, role_arn]) = <[String; 4]>::try_from(values) else {
         // A region alone says nothing of an identity.
         return if TKE[1..].iter().all(|name| missing.contains(name)) {
-            Ok(Looked::NotHere(format!("{} are not set", TKE[1..].join(", "))))
+            Ok(Looked::NotHere("TKE_ROLE_ARN is not set".to_owned()))
         } else {
             Err(format!(
                 "of the variables of a TKE pod, some are set, but not {}",
@@ -164,9 +171,19 @@ impl Exchange {
         let (value, place) = match &self.identity.token {
             IdentityToken::Env(name) => {
                 let advice = "let the CI system set it: `id_tokens` in GitLab";
-                let value = machine.value(name).map_err(|problem| broken(problem, advice))?;
-                let missing = || broken(format!("the environment variable {name} is not set"), advice);
-                (value.ok_or_else(missing)?, format!("the environment variable {name}"))
+                let value = machine
+                    .value(name)
+                    .map_err(|problem| broken(problem, advice))?;
+                let missing = || {
+                    broken(
+                        format!("the environment variable {name} is not set"),
+                        advice,
+                    )
+                };
+                (
+                    value.ok_or_else(missing)?,
+                    format!("the environment variable {name}"),
+                )
             }
             IdentityToken::File(path) => {
                 let path = machine.folder.join(PathBuf::from(path));
@@ -178,7 +195,10 @@ impl Exchange {
             }
             IdentityToken::Github { audience } => {
                 let audience = audience.as_deref().unwrap_or(AUDIENCE);
-                (self.of_github(audience).await?, "the token of GitHub".to_owned())
+                (
+                    self.of_github(audience).await?,
+                    "the token of GitHub".to_owned(),
+                )
             }
         };
         let advice = "check the source of the token";
@@ -196,7 +216,10 @@ impl Exchange {
             let found = self.machine.value(name);
             let found = found.map_err(|problem| broken(problem, advice))?;
             found.ok_or_else(|| {
-                broken(format!("the environment variable {name} is not set"), advice)
+                broken(
+                    format!("the environment variable {name} is not set"),
+                    advice,
+                )
             })
         };
         let (address, bearer) = (variable(GITHUB_URL)?, Secret::new(variable(GITHUB_TOKEN)?));
@@ -221,14 +244,21 @@ impl Exchange {
         };
         let answer = self.machine.web.send(request).await.map_err(|reason| {
             let reason = Redactor::new([&bearer]).clean(&reason);
-            broken(format!("no token from GitHub at {host}: {reason}"), "run the job again")
+            broken(
+                format!("no token from GitHub at {host}: {reason}"),
+                "run the job again",
+            )
         })?;
         if answer.status != 200 {
-            let message = format!("no token from GitHub at {host}: HTTP status {}", answer.status);
+            let message = format!(
+                "no token from GitHub at {host}: HTTP status {}",
+                answer.status
+            );
             return Err(broken(message, advice));
         }
         let given: Given = serde_json::from_slice(&answer.body).map_err(|_| {
-            let message = format!("no token from GitHub at {host}: its answer has not the documented form");
+            let message =
+                format!("no token from GitHub at {host}: its answer has not the documented form");
             broken(message, "run the job again")
         })?;
         Ok(given.value)

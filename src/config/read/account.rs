@@ -97,7 +97,12 @@ impl Reader<'_> {
             tsign,
             web_identity,
         } = sources;
-        let given = [profile.is_some(), env.is_some(), tsign.is_some(), web_identity.is_some()];
+        let given = [
+            profile.is_some(),
+            env.is_some(),
+            tsign.is_some(),
+            web_identity.is_some(),
+        ];
         let given: Vec<_> = ACCOUNT_SOURCES
             .into_iter()
             .zip(given)

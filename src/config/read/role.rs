@@ -75,7 +75,11 @@ impl Reader<'_> {
             duration,
             external_id,
         } = self.fields("`assume_role`", value);
-        self.required("`assume_role`", span, &[(ARN.field, role_arn.is_none() && !no_arn)]);
+        self.required(
+            "`assume_role`",
+            span,
+            &[(ARN.field, role_arn.is_none() && !no_arn)],
+        );
         let role_arn = self.formed(&ARN, role_arn);
         let session_name = self.formed(&SESSION, session_name);
         let duration = self.duration(duration);
@@ -93,8 +97,8 @@ impl Reader<'_> {
         value: Spanned<Value<Fields<'_, raw::WebIdentity<'_>>>>,
     ) -> Option<WebIdentity> {
         let Spanned { value, span, .. } = self.field("web_identity", Some(value))?;
-        let mistyped = [PROVIDER.field, ARN.field, "token"]
-            .map(|field| mistyped(&value.unexpected, field));
+        let mistyped =
+            [PROVIDER.field, ARN.field, "token"].map(|field| mistyped(&value.unexpected, field));
         let raw::WebIdentity {
             provider_id,
             role_arn,
@@ -141,14 +145,16 @@ impl Reader<'_> {
         value: Option<Spanned<Value<MaybeSecret<'_, raw::IdentityToken<'_>>>>>,
     ) -> Option<IdentityToken> {
         let Spanned { value, span, bytes } = self.field("token", value)?;
-        let help = "write `token: { github: { audience: … } }`, `{ file: PATH }` or `{ env: NAME }`";
+        let help =
+            "write `token: { github: { audience: … } }`, `{ file: PATH }` or `{ env: NAME }`";
         let fields = match value {
             MaybeSecret::Mapping(fields) => *fields,
             MaybeSecret::Other(other) => {
                 for bytes in other.scalars(bytes) {
                     self.hide(bytes);
                 }
-                let message = "`token` of a web identity must be a mapping that says where it comes from";
+                let message =
+                    "`token` of a web identity must be a mapping that says where it comes from";
                 self.error(span, code::WRONG_TYPE, message, Some(help.to_owned()));
                 return None;
             }
@@ -215,8 +221,14 @@ impl Reader<'_> {
         let Spanned { value, span, .. } = self.field("duration", value)?;
         let seconds = (1..=LONGEST).find(|seconds| f64::from(*seconds) == value.0);
         if seconds.is_none() {
-            let message = format!("`duration` must be a whole number of seconds from 1 to {LONGEST}");
-            self.error(span, code::ROLE, message, Some("write 7200, or remove it".to_owned()));
+            let message =
+                format!("`duration` must be a whole number of seconds from 1 to {LONGEST}");
+            self.error(
+                span,
+                code::ROLE,
+                message,
+                Some("write 7200, or remove it".to_owned()),
+            );
             return None;
         }
         Some(seconds)

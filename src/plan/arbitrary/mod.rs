@@ -7,18 +7,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod accounts;
+
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
+use self::accounts::{account, source};
 use super::{
     After, Before, Bookkeeping, Change, Deletion, Destination, Details, Move, OrganizationPlan,
     Plan, Reason, Same, SourceChange, Steps, Summary, Tripped,
 };
 use crate::model::{
-    Account, AccountId, AccountName, AccountSource, Action, Address, AppId, AssumeRole, AssumedRole,
-    Belief, CallbackUrl, Calls, CredentialVariables, Environment, Fingerprint, Fingerprints, Handle,
-    Identity, IdentityToken, Lineage, OperatorId, OrganizationId, Presumed, Region, Salt, Scope,
-    SecretIndex, SignedWrite, Timestamp, WebIdentity, Write,
+    AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment, Fingerprint,
+    Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Presumed, Salt, Scope,
+    SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::secret::{Check, SecretReference};
 
@@ -218,74 +220,6 @@ fn reference() -> impl Strategy<Value = SecretReference> {
         text().prop_map(SecretReference::File),
         vec(text(), 0..3).prop_map(SecretReference::Command),
     ]
-}
-
-fn role() -> impl Strategy<Value = AssumedRole> {
-    let optional = || proptest::option::of(text());
-    (text(), optional(), proptest::option::of(1..=43200_u32), optional()).prop_map(
-        |(role_arn, session_name, duration, external_id)| AssumedRole {
-            role_arn,
-            session_name,
-            duration,
-            external_id,
-        },
-    )
-}
-
-fn identity_token() -> impl Strategy<Value = IdentityToken> {
-    prop_oneof![
-        text().prop_map(IdentityToken::Env),
-        text().prop_map(IdentityToken::File),
-        proptest::option::of(text()).prop_map(|audience| IdentityToken::Github { audience }),
-    ]
-}
-
-fn source() -> impl Strategy<Value = AccountSource> {
-    let with_a_role = (role(), own_source()).prop_map(|(role, with)| {
-        AccountSource::AssumeRole(AssumeRole {
-            role,
-            with: Box::new(with),
-        })
-    });
-    prop_oneof![4 => own_source(), 1 => with_a_role]
-}
-
-fn own_source() -> impl Strategy<Value = AccountSource> {
-    prop_oneof![
-        Just(AccountSource::Default {}),
-        text().prop_map(AccountSource::Profile),
-        text().prop_map(AccountSource::Tsign),
-        (text(), role(), identity_token()).prop_map(|(provider_id, role, token)| {
-            AccountSource::WebIdentity(WebIdentity {
-                provider_id,
-                role,
-                token,
-            })
-        }),
-        (text(), text(), proptest::option::of(text())).prop_map(
-            |(secret_id, secret_key, token)| AccountSource::Env(CredentialVariables {
-                secret_id,
-                secret_key,
-                token,
-            })
-        ),
-    ]
-}
-
-fn account() -> impl Strategy<Value = Account> {
-    let id = proptest::string::string_regex("[0-9]{1,20}").expect("a pattern");
-    (
-        source(),
-        proptest::option::of(text().prop_map(AccountName::new)),
-        proptest::option::of(id.prop_map(AccountId::new)),
-        proptest::option::of(text().prop_map(Region::new)),
-    )
-        .prop_map(|(source, formerly, expect_account_id, region)| Account {
-            source,
-            formerly,
-            expect_account_id,
-            region,
-        })
 }
 
 fn source_change() -> impl Strategy<Value = SourceChange> {
