@@ -83,7 +83,7 @@ pub(crate) async fn find(
     for (name, found) in join_all(looked).await {
         match found {
             Ok(found) => {
-                tracing::info!(account = %name, provider = %found.origin.provider, "credentials");
+                tracing::debug!(account = %name, provider = %found.origin.provider, "credentials");
                 all.insert(name.clone(), found);
             }
             Err(error) => problems.push((name, error)),

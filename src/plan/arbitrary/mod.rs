@@ -18,9 +18,9 @@ use super::{
     Plan, Reason, Same, SourceChange, Steps, Summary, Tripped,
 };
 use crate::model::{
-    AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment, Fingerprint,
-    Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Presumed, Salt, Scope,
-    SecretIndex, SignedWrite, Timestamp, Write,
+    Account, AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment,
+    Fingerprint, Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Presumed,
+    Salt, Scope, SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::secret::{Check, SecretReference};
 
