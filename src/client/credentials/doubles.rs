@@ -109,6 +109,7 @@ impl World {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "servers may also not answer")]
 pub(super) fn answer(status: u16, body: impl AsRef<[u8]>) -> Result<Answer, String> {
     Ok(Answer {
         status,

@@ -15,7 +15,7 @@ pub struct Found {
 /// Which provider serves an account, and why the ones before it don't.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// In words: "the environment variables TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY".
+    /// In words: "the role `callbacks` of this CVM instance".
     pub provider: String,
     /// In the order of the chain. Empty when the account names its source.
     pub passed_over: Vec<PassedOver>,

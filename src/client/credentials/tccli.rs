@@ -216,7 +216,7 @@ fn session(
         path,
         profile: profile.to_owned(),
         login,
-        clock: machine.clock.clone(),
+        clock: Clock::clone(&machine.clock),
     };
     // One that has expired is reported before anything is asked.
     session.issued(file)?;

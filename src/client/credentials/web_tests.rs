@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{HttpWeb, Request, Web};
+use super::{HttpWeb, Request, Web as _};
 
 /// Answers each connection with this, and then closes it.
 fn server(answer: Vec<u8>) -> Url {

@@ -219,7 +219,8 @@ impl Reader<'_> {
             return Some(None);
         }
         let Spanned { value, span, .. } = self.field("duration", value)?;
-        let seconds = (1..=LONGEST).find(|seconds| f64::from(*seconds) == value.0);
+        let whole: Option<u32> = value.0.to_string().parse().ok();
+        let seconds = whole.filter(|seconds| (1..=LONGEST).contains(seconds));
         if seconds.is_none() {
             let message =
                 format!("`duration` must be a whole number of seconds from 1 to {LONGEST}");

@@ -241,6 +241,7 @@ impl Web for Sts {
 async fn an_apply_outlives_the_credentials_of_its_role() {
     let begun = Instant::now();
     let sts = Arc::new(Sts::default());
+    let web = Arc::clone(&sts);
     let machine = Machine {
         variables: Arc::new(|name| match name {
             "TENCENTCLOUD_SECRET_ID" => Some("AKID".into()),
@@ -254,7 +255,7 @@ async fn an_apply_outlives_the_credentials_of_its_role() {
         environment: Environment::Test,
         sts: Endpoint::sts(),
         metadata: Endpoint::metadata(),
-        web: sts.clone(),
+        web,
         clock: Arc::new(move || {
             let seconds = i64::try_from(begun.elapsed().as_secs()).unwrap();
             Timestamp(1_790_000_000 + seconds)
