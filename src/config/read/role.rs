@@ -41,7 +41,7 @@ const EXTERNAL_ID: Form = Form {
 const REGION: Form = Form {
     field: "region",
     accepts: is_region,
-    rule: "a region",
+    rule: "the name of a region",
     help: "write one like ap-guangzhou, or remove it",
 };
 const PROVIDER: Form = Form {
