@@ -108,7 +108,7 @@ pub fn accounts(
                     .get(name)
                     .cloned()
                     .or_else(|| owner(recorded, secret_id)),
-                last_calls: last_calls(recorded, secret_id),
+                last_calls: last_calls(recorded, name, secret_id),
             };
             accounts.insert(name.clone(), account);
         }
@@ -123,12 +123,17 @@ fn owner(recorded: &Recorded, secret_id: &Fingerprint) -> Option<AccountId> {
     same?.account_id.clone()
 }
 
-/// The last calls that these credentials signed, whatever the account was called then.
-fn last_calls(recorded: &Recorded, secret_id: &Fingerprint) -> Option<LastCalls> {
-    let accounts = recorded.accounts.values();
+/// The last calls that these credentials signed, whatever the account was called then. Those of the account's former
+/// credentials are counted too: of temporary ones it can't always be told that they are the same principal's.
+fn last_calls(
+    recorded: &Recorded,
+    name: &AccountName,
+    secret_id: &Fingerprint,
+) -> Option<LastCalls> {
+    let accounts = recorded.accounts.iter();
     accounts
-        .filter(|account| account.secret_id == *secret_id)
-        .filter_map(|account| account.last_calls)
+        .filter(|(other, account)| account.secret_id == *secret_id || *other == name)
+        .filter_map(|(_, account)| account.last_calls)
         .max_by_key(|last| last.at)
 }
 

@@ -15,10 +15,12 @@ const EXAMPLES: [(&str, &str); 6] = [
 
 const CREDENTIALS: &str = "\
 Credentials:
-  An account takes them from its `profile` (~/.tccli/NAME.credential) or its `env` in callbacks.yaml.
-  An account that has neither, and `default` if no account is declared, takes them from
-  TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY. Temporary credentials also need
-  TENCENTCLOUD_TOKEN or TENCENTCLOUD_SECURITY_TOKEN. --sandbox needs no credentials.
+  An account takes them from its `env`, `profile`, `tsign` or `web_identity` in callbacks.yaml. An
+  account that has none of them, and `default` if no account is declared, takes them from the first
+  that is set up: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for
+  temporary ones), a web identity, ~/.tencentcloud/credentials, ~/.tccli/default.credential,
+  ~/.tsign/config.yaml, the identity of a TKE pod, the role of a CVM instance. `plan` needs none, and
+  neither does --sandbox.
 ";
 
 /// The end of the program's help.

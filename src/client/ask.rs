@@ -71,7 +71,7 @@ impl HttpApi {
             ))
         };
         let request = self
-            .signed(to, action, body, &credential, signed_at)
+            .signed((to, account), action, body, &credential, signed_at)
             .map_err(|error| trouble(error.to_string()))?;
         let response = request.send().await.map_err(|error| lost(&error))?;
         let status = response.status().as_u16();

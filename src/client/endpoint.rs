@@ -46,6 +46,17 @@ impl Endpoint {
         Self::parse("https://sts.tencentcloudapi.com/").expect("a valid endpoint")
     }
 
+    /// The address of a CVM instance's metadata service. It has no TLS; what it says is checked to come from a
+    /// link-local address.
+    pub fn metadata() -> Self {
+        let host = "metadata.tencentyun.com";
+        Self {
+            url: Url::parse(&format!("http://{host}/")).expect("a valid URL"),
+            host: host.to_owned(),
+            loopback: false,
+        }
+    }
+
     /// Checks an address that the user gave.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let not_a_url = || EndpointError::NotAUrl(without_userinfo(text));

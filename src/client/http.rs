@@ -5,6 +5,7 @@
 //! arrive.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -16,7 +17,9 @@ use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
 use super::transport::{self, HttpError, HttpOptions, Idle, LARGEST_ANSWER, TIMEOUT, Unread};
 use super::{Api, CredentialCache, Credentials, Endpoint, Renewal, Reply, ServerTime, body};
-use crate::model::{AccountName, ApiError, Call, Operation, Outcome, Timestamp, credentials};
+use crate::model::{
+    AccountName, ApiError, Call, Operation, Outcome, Region, Timestamp, credentials,
+};
 use crate::secret::Secret;
 use crate::sign::{Credential, Unsigned, sign};
 use crate::wire;
@@ -28,7 +31,8 @@ pub struct HttpApi {
     /// Keeps no connection.
     fresh: Client,
     endpoint: Endpoint,
-    region: Option<HeaderValue>,
+    /// Of the accounts that have one.
+    regions: BTreeMap<AccountName, HeaderValue>,
     credentials: Credentials,
 }
 
@@ -40,28 +44,26 @@ pub(super) struct Destination<'a> {
 }
 
 impl HttpApi {
-    /// Where the calls go.
-    pub const fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
     /// Prepares to call this endpoint; opens no connection.
     pub fn new(
         endpoint: Endpoint,
         credentials: Credentials,
         options: &HttpOptions,
     ) -> Result<Self, HttpError> {
-        let region = options
-            .region
-            .as_deref()
-            .map(transport::region)
-            .transpose()?;
+        let region = |(account, region): (&AccountName, &Region)| {
+            Ok((account.clone(), transport::region(region.as_str())?))
+        };
+        let regions = options
+            .regions
+            .iter()
+            .map(region)
+            .collect::<Result<_, HttpError>>()?;
         let client = |idle| transport::client(&endpoint, options.extra_roots.as_ref(), idle);
         Ok(Self {
             client: client(Idle::Kept(options.most_idle.unwrap_or(usize::MAX)))?,
             fresh: client(Idle::Closed)?,
             endpoint,
-            region,
+            regions,
             credentials,
         })
     }
@@ -81,13 +83,13 @@ impl HttpApi {
     /// A request that can be sent as it is.
     pub(super) fn signed(
         &self,
-        to: Destination<'_>,
+        (to, account): (Destination<'_>, &AccountName),
         action: &'static str,
         body: Vec<u8>,
         credential: &Credential,
         at: Timestamp,
     ) -> Result<RequestBuilder, InvalidHeaderValue> {
-        let headers = self.headers(to, action, &body, credential, at)?;
+        let headers = self.headers((to, account), action, &body, credential, at)?;
         let request = self.client.post(to.endpoint.url().clone());
         Ok(request.headers(headers).body(body))
     }
@@ -104,7 +106,7 @@ impl HttpApi {
     /// The headers of a signed request.
     fn headers(
         &self,
-        to: Destination<'_>,
+        (to, account): (Destination<'_>, &AccountName),
         action: &'static str,
         body: &[u8],
         credential: &Credential,
@@ -133,7 +135,7 @@ impl HttpApi {
         // Keeps the one message that is understood, "not configured", in one language.
         headers.insert("X-TC-Language", HeaderValue::from_static("zh-CN"));
         let region = to.service.region.map(HeaderValue::from_static);
-        if let Some(region) = self.region.clone().or(region) {
+        if let Some(region) = region.or_else(|| self.regions.get(account).cloned()) {
             headers.insert("X-TC-Region", region);
         }
         if let Some(token) = &credential.token {
@@ -163,8 +165,8 @@ impl Api for HttpApi {
         };
         let redactor = redactor(call, &credential);
         let body = body::modify(call);
-        let Ok(request) = self.signed(self.esign(), wire::MODIFY, body, &credential, signed_at)
-        else {
+        let to = (self.esign(), account);
+        let Ok(request) = self.signed(to, wire::MODIFY, body, &credential, signed_at) else {
             // The cache has checked that the credential fits into headers.
             return unsent(no_credentials(account));
         };

@@ -7,7 +7,7 @@ mod ask;
 mod body;
 mod classify;
 pub mod codes;
-mod credentials;
+pub mod credentials;
 mod endpoint;
 mod http;
 mod identity;

@@ -1,5 +1,6 @@
 //! Making and reading HTTP requests: how the connection is prepared, and what can go wrong with it.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::Once;
@@ -10,7 +11,7 @@ use reqwest::{Certificate, Client, Response, redirect, retry};
 use thiserror::Error;
 
 use super::Endpoint;
-use crate::model::Timestamp;
+use crate::model::{AccountName, Region, Timestamp};
 
 /// The gateway gives up after 30 s; whatever comes later is lost anyway.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(40);
@@ -25,8 +26,8 @@ pub(super) const LARGEST_ANSWER: usize = 1 << 20;
 /// What is seldom needed.
 #[derive(Clone, Debug, Default)]
 pub struct HttpOptions {
-    /// `X-TC-Region`.
-    pub region: Option<String>,
+    /// `X-TC-Region` of the accounts that have one.
+    pub regions: BTreeMap<AccountName, Region>,
     /// Certificates to trust beside the machine's own.
     pub extra_roots: Option<ExtraRoots>,
     /// At most so many connections are kept for later calls.
@@ -123,7 +124,7 @@ pub(super) fn client(
 }
 
 /// Makes sure that TLS has an implementation. The process may have chosen one already.
-fn install_crypto() {
+pub(super) fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _already_chosen = rustls::crypto::ring::default_provider().install_default();

@@ -38,6 +38,7 @@ mod placeholder;
 mod raw;
 mod read;
 mod report;
+mod role;
 mod schema;
 mod secret;
 mod similar_urls;

@@ -54,6 +54,15 @@ pub(super) fn schema() -> Value {
     json!({ "pattern": PATTERN })
 }
 
+/// The schema of mappings that have two of these fields, for `not`.
+pub(super) fn at_most_one_of(fields: &[&str]) -> Value {
+    let pairs: Vec<Value> = (0..fields.len())
+        .flat_map(|first| (first + 1..fields.len()).map(move |second| [first, second]))
+        .map(|pair| json!({ "required": pair.map(|at| fields[at]) }))
+        .collect();
+    json!({ "anyOf": pairs })
+}
+
 /// The known word that is most similar to `word`, for "did you mean".
 pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     // Comparing is quadratic, and no known word is this long.

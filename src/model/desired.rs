@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{AccountId, AccountName, CallbackUrl, Environment, Handle, OperatorId, Scope};
+use super::{Account, AccountName, CallbackUrl, Environment, Handle, OperatorId, Scope};
 use crate::diag::{Code, Place};
 use crate::secret::SecretReference;
 
@@ -18,56 +18,6 @@ pub struct Desired {
     pub organizations: Vec<Organization>,
     /// Every distinct secret reference, in order of first use.
     pub secrets: Vec<DeclaredSecret>,
-}
-
-/// A set of credentials.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
-    /// Where they come from.
-    pub source: AccountSource,
-    /// An earlier name of the same account: what is recorded under it belongs to this one now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub formerly: Option<AccountName>,
-    /// The Tencent Cloud account that they must belong to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect_account_id: Option<AccountId>,
-}
-
-impl Account {
-    /// An account of which nothing but its source is said.
-    pub const fn of(source: AccountSource) -> Self {
-        Self {
-            source,
-            formerly: None,
-            expect_account_id: None,
-        }
-    }
-}
-
-/// Where an account's credentials come from.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum AccountSource {
-    /// The default chain: environment, then the vendor's files.
-    Default {},
-    /// A named profile of the vendor's tools.
-    Profile(String),
-    /// Environment variables of these names.
-    Env(CredentialVariables),
-}
-
-/// Names of environment variables that hold a set of credentials.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialVariables {
-    /// The variable with the `SecretId`.
-    pub secret_id: String,
-    /// The variable with the `SecretKey`.
-    pub secret_key: String,
-    /// The variable with the session token of temporary credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@
     reason = "the vocabulary is pure: time, environment and files are arguments"
 )]
 
+mod account;
 mod action;
 mod belief;
 mod call;
@@ -23,20 +24,21 @@ mod recorded;
 mod scope;
 mod time;
 
+pub use account::{
+    Account, AccountSource, AssumeRole, AssumedRole, CredentialVariables, IdentityToken,
+    WebIdentity,
+};
 pub use action::{Action, Calls, Effect};
 pub use belief::{Belief, Evidence, Presence, Presumed};
 pub use call::{Call, CallId, Operation, Write};
 pub use credential::{MASK, credentials, credentials_in, masked, masked_in};
-pub use desired::{
-    Account, AccountSource, Adoption, Callback, CredentialVariables, DeclaredSecret, Desired,
-    Organization, SecretIndex,
-};
+pub use desired::{Adoption, Callback, DeclaredSecret, Desired, Organization, SecretIndex};
 pub use destination::Destination;
 pub use entry::{Drift, Entry, Pending, Proof, SignedWrite};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
 pub use name::{
     AccountId, AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId,
-    RequestId,
+    Region, RequestId,
 };
 pub use outcome::{ApiError, Blast, Outcome};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};

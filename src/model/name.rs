@@ -92,6 +92,10 @@ name! {
     AccountId
 }
 name! {
+    /// A region of Tencent Cloud, like `ap-guangzhou`.
+    Region
+}
+name! {
     /// `Agent.ProxyOrganizationId`: a member organization of a group.
     OrganizationId
 }

@@ -1,15 +1,16 @@
 //! Whose credentials sign the calls, compared with what is recorded.
 //!
-//! The state knows the `SecretId` of each account's last calls by a fingerprint. An account that has
-//! the same one as another account with recorded callbacks is that account under another name.
+//! The state knows the `SecretId` of each account's last calls by a fingerprint; of temporary credentials, whose
+//! `SecretId` is new with each fetch, the role or login instead. An account that has the same one as another account
+//! with recorded callbacks, or belongs to the same Tencent Cloud account, is that account under another name.
 
 use std::collections::BTreeMap;
 
-use crate::model::{AccountName, Fingerprint, Recorded, RecordedAccount};
+use crate::model::{AccountId, AccountName, Fingerprint, Recorded, RecordedAccount};
 use crate::plan::Plan;
 use crate::secret::Fingerprinter;
 
-/// A fingerprint of each account's `SecretId`.
+/// A fingerprint of each account's `SecretId`, or of the role or login that its temporary credentials are of.
 pub type Signers = BTreeMap<AccountName, Fingerprint>;
 
 /// The fingerprints of these `SecretId`s, in the state that the plan is for.
@@ -58,6 +59,7 @@ pub(super) fn changed<'a>(
 pub(super) fn same(
     plan: &Plan,
     signers: &Signers,
+    owners: &BTreeMap<AccountName, AccountId>,
     recorded: &Recorded,
 ) -> Option<(AccountName, AccountName)> {
     let in_use = plan.accounts_in_use(recorded);
@@ -65,10 +67,14 @@ pub(super) fn same(
     let stay = recorded.accounts.iter();
     let mut stay = stay.filter(|(name, _)| in_use.contains(name) && !renamed.contains_key(name));
     stay.find_map(|(other, known)| {
-        let same = |(name, signer): &(&AccountName, &Fingerprint)| {
-            *name != other && **signer == known.secret_id
+        let same = |name: &&AccountName| {
+            let signer = signers.get(*name);
+            let owner = owners.get(*name).filter(|_| known.account_id.is_some());
+            *name != other
+                && (signer == Some(&known.secret_id)
+                    || owner.is_some() && owner == known.account_id.as_ref())
         };
-        let (name, _) = signers.iter().find(same)?;
+        let name = plan.accounts.keys().find(same)?;
         Some((name.clone(), other.clone()))
     })
 }

@@ -1,6 +1,6 @@
 //! Who starts a run: what the run asks of it, and what it reports to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 
@@ -59,8 +59,11 @@ pub trait Caller: Sink {
 #[derive(Debug)]
 pub struct Connection<A> {
     pub api: A,
-    /// Of each account, but not a `SecretId` that is new with each run.
+    /// Of each account, but of no `SecretId` that is new with each run or fetch: of temporary credentials, of whom they
+    /// belong to.
     pub signers: Signers,
+    /// The accounts whose fingerprint does not tell whose the credentials are.
+    pub unidentified: BTreeSet<AccountName>,
     /// The values of the secrets that the plan's adds send.
     pub secrets: BTreeMap<SecretIndex, Secret>,
 }

@@ -83,8 +83,8 @@ pub enum Refusal {
     MissingAccount(AccountName, Handle),
     /// The plan has this digest, and not the expected one.
     NotReviewed(String),
-    /// The first account has the `SecretId` that the callbacks of the second were recorded with: they are one
-    /// account at eSign.
+    /// The first account has the credentials, or those of the Tencent Cloud account, that the callbacks of the second
+    /// were recorded with: they are one account at eSign.
     SameAccount(AccountName, AccountName),
     /// The credentials of this account belong to another account of Tencent Cloud than `expect_account_id` says.
     UnexpectedOwner {
@@ -175,13 +175,11 @@ async fn with_state<C: Caller>(
     let Connection {
         api,
         signers,
+        unidentified,
         secrets,
     } = caller.connect(&plan).await?;
-    if let Some((name, other)) = state.read(|recorded| accounts::same(&plan, &signers, recorded)) {
-        return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
-    }
     let known = state.read(|recorded| accounts::known(&plan, recorded));
-    let owners = if owners::asks(&plan, &signers, &known) {
+    let owners = if owners::asks(&plan, &signers, &unidentified, &known) {
         caller.owners(&plan).await
     } else {
         Owners::new()
@@ -190,6 +188,12 @@ async fn with_state<C: Caller>(
         return Ok(Ended::Refused(plan, refusal));
     }
     let unproven = owners::unproven(&signers, &owners, &known);
+    let owners = owners::known_owners(owners);
+    if let Some((name, other)) =
+        state.read(|recorded| accounts::same(&plan, &signers, &owners, recorded))
+    {
+        return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
+    }
     if !caller.approve(&plan, &unproven)? {
         return Ok(Ended::Refused(plan, Refusal::NotApproved));
     }
@@ -200,7 +204,6 @@ async fn with_state<C: Caller>(
     } = caller.start(&plan)?;
     state.aim(&plan.destination);
     state.edit(|recorded| move_records(&plan, recorded));
-    let owners = owners::known_owners(owners);
     state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
     state.initialize(lineage, plan.salt).await?;
     if !plan.moves.is_empty() {

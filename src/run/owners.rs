@@ -4,7 +4,7 @@
 //! `SecretId`s. `expect_account_id` and the state say which one it must be. Only the credentials of production
 //! have an owner that can be asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Refusal;
 use super::accounts::{Signers, changed};
@@ -15,15 +15,17 @@ use crate::plan::Plan;
 /// is not known.
 pub type Owners = BTreeMap<AccountName, Result<AccountId, ApiError>>;
 
-/// Whether to ask whose credentials they are: once for each new set of credentials, and not in later runs.
+/// Whether to ask whose credentials they are: once for each new set of credentials, and not in later runs. Of the
+/// `unidentified`, no fingerprint tells whether they are new.
 pub(super) fn asks(
     plan: &Plan,
     signers: &Signers,
+    unidentified: &BTreeSet<AccountName>,
     known: &BTreeMap<AccountName, RecordedAccount>,
 ) -> bool {
     let new = |name: &AccountName| {
         let before = known.get(name).map(|account| &account.secret_id);
-        before.is_none() || before != signers.get(name)
+        unidentified.contains(name) || before.is_none() || before != signers.get(name)
     };
     let accounts = &plan.accounts;
     let expected = || accounts.values().any(|one| one.expect_account_id.is_some());
@@ -176,6 +178,11 @@ mod tests {
     fn each_set_of_credentials_is_asked_for_once() {
         let known = recorded(&[(ONE, 1, Some("100"))]);
         let one = plan(&[(ONE, None)]);
+        let unidentified = BTreeSet::from([name(ONE)]);
+        assert!(asks(&one, &signers(&[(ONE, 1)]), &unidentified, &known));
+        let asks = |plan: &Plan, signers: &Signers, known: &_| {
+            asks(plan, signers, &BTreeSet::new(), known)
+        };
         assert!(!asks(&one, &signers(&[(ONE, 1)]), &known));
         assert!(asks(&one, &signers(&[(ONE, 2)]), &known));
         assert!(asks(&one, &signers(&[(ONE, 1)]), &BTreeMap::new()));
@@ -188,7 +195,8 @@ mod tests {
     #[test]
     fn only_credentials_of_production_have_an_owner() {
         let mut plan = plan(&[(ONE, Some("100"))]);
-        let asks = |plan: &Plan| asks(plan, &signers(&[(ONE, 1)]), &BTreeMap::new());
+        let none = BTreeMap::new();
+        let asks = |plan: &Plan| asks(plan, &signers(&[(ONE, 1)]), &BTreeSet::new(), &none);
         assert!(asks(&plan));
         plan.destination = Destination::Sandbox;
         assert!(!asks(&plan));

@@ -38,6 +38,10 @@ pub const STS: Service = Service {
 
 /// `X-TC-Action` of the call that returns the account of the credentials.
 pub const CALLER_IDENTITY: &str = "GetCallerIdentity";
+/// `X-TC-Action` of the call that exchanges credentials for those of a role.
+pub const ASSUME_ROLE: &str = "AssumeRole";
+/// `X-TC-Action` of the same with a token of an identity provider; it is not signed.
+pub const ASSUME_ROLE_WITH_WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 /// `X-TC-Action` of the one call that changes callbacks.
 pub const MODIFY: &str = "ModifyApplicationCallbackInfo";
 /// `Content-Type`, byte-equal on the wire and in the signature.

@@ -24,8 +24,13 @@ fn messages(source: &str) -> String {
     goes_on.replace_all(&joined, "").into_owned()
 }
 
+/// Commands of another program, with its flags.
+const FOREIGN: &str = "tccli [a-z ]+ --profile";
+
 /// What is wrong with the commands and flags that this text names.
 fn problems(text: &str, flags: &BTreeSet<String>) -> Vec<String> {
+    let foreign = Regex::new(FOREIGN).expect("a pattern");
+    let text = &foreign.replace_all(text, "tccli");
     let flag = Regex::new(r"(?:^|[^A-Za-z-])(--[a-z][a-z-]+)").expect("a pattern");
     let unknown = flag
         .captures_iter(text)

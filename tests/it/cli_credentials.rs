@@ -29,8 +29,8 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
        |
        = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
-    error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_ID is not set and the environment variable TENCENTCLOUD_SECRET_KEY is not set; account `partner`: the profile `[DIR]/home/.tccli/partner.credential` can't be read: No such file or directory (os error 2)
-      Set them in the environment of this command. Write the profile `partner` with `tccli configure`. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+    error: invalid or missing credentials: account `default`: no provider has any (environment: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY are not set; web identity: neither TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN nor TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN_FILE is set; credentials file: there is no file `[DIR]/home/.tencentcloud/credentials` or `/etc/tencentcloud/credentials`; tccli profile: there is no profile `[DIR]/home/.tccli/default.credential`; tsign: there is no file `[DIR]/home/.tsign/config.yaml`; TKE pod: TKE_ROLE_ARN is not set; CVM role: no answer from 127.0.0.1:[PORT]: client error (Connect): tcp connect error: Connection refused (os error 111)); account `partner`: there is no profile `[DIR]/home/.tccli/partner.credential`
+      Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or set up another provider of docs/credentials.md. Write the profile `partner` with `tccli configure --profile partner`. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
     assert!(!env.exists("callbacks.state.json"), "nothing was begun");
 }
@@ -53,7 +53,7 @@ fn white_space_around_them_is_found_before_esign_finds_a_wrong_signature() {
     env.set("TENCENTCLOUD_SECRET_KEY", "");
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @"
     error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_KEY is empty
-      Set them in the environment of this command. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Correct the variables in the environment of this command. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     ");
     assert_eq!(served.log().len(), 0);
 }
@@ -113,7 +113,7 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
        = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: invalid or missing credentials: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
-      Write the profile `partner` with `tccli configure`. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Write the profile `partner` with `tccli configure --profile partner`. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
     let (id, key) = (&served.secret_id, &served.secret_key);
     env.write(

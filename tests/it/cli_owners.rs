@@ -235,7 +235,7 @@ fn a_new_name_is_known_by_its_secret_id() {
     env.write("callbacks.yaml", both + beta);
     let refused = env.run(&["apply", "--auto-approve"]).exits(1).err();
     let error = refused.lines().find(|line| line.starts_with("error:"));
-    assert_snapshot!(error.unwrap_or_default(), @"error: the account `main` has the SecretId that the callbacks of the account `default` were recorded with, so they are one account to eSign; nothing was called");
+    assert_snapshot!(error.unwrap_or_default(), @"error: the account `main` has the credentials that the callbacks of the account `default` were recorded with, or others of the same Tencent Cloud account, so they are one account to eSign; nothing was called");
     assert_eq!(served.urls(), URLS[..1]);
 }
 

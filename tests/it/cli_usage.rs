@@ -307,7 +307,7 @@ fn help_shows_the_global_options_in_use_and_the_others_are_accepted() {
         .exits(0);
     let long = env.run(&["apply", "--help"]).exits(0).stdout;
     assert!(
-        long.contains("Credentials:\n  An account takes them from its `profile`"),
+        long.contains("Credentials:\n  An account takes them from its `env`, `profile`, `tsign`"),
         "{long}"
     );
 }

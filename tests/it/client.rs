@@ -7,8 +7,8 @@ use ess_callbacks::client::{
     HttpError, HttpOptions, Renewal, Reply, ServerTime,
 };
 use ess_callbacks::model::{
-    AccountName, Blast, Call, CallbackUrl, Environment, Operation, OperatorId, Outcome, RequestId,
-    Scope, Timestamp,
+    AccountName, Blast, Call, CallbackUrl, Environment, Operation, OperatorId, Outcome, Region,
+    RequestId, Scope, Timestamp,
 };
 use ess_callbacks::secret::Secret;
 use ess_callbacks::sign::{Credential, CredentialProblem, Unsigned, sign};
@@ -138,7 +138,7 @@ fn message(outcome: &Outcome) -> &str {
 async fn a_request_is_signed_as_it_is_sent() {
     let server = server(vec![Does::Answer(SUCCESS.to_owned())]).await;
     let options = HttpOptions {
-        region: Some("ap-guangzhou".to_owned()),
+        regions: [(AccountName::default_account(), Region::new("ap-guangzhou"))].into(),
         ..HttpOptions::default()
     };
     let api = api_with(
@@ -434,7 +434,11 @@ fn what_can_never_work_is_said_at_once() {
     assert_eq!(error, CredentialError::Unusable(problem));
 
     let options = HttpOptions {
-        region: Some("ap guangzhou\r\n".to_owned()),
+        regions: [(
+            AccountName::default_account(),
+            Region::new("ap guangzhou\r\n"),
+        )]
+        .into(),
         ..HttpOptions::default()
     };
     let error = refused("http://127.0.0.1:1/", &options);

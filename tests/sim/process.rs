@@ -147,6 +147,7 @@ impl Caller for Starter<'_> {
                 run: self.spec.number,
             },
             signers: run::signers(plan, ids),
+            unidentified: BTreeSet::new(),
             secrets: universe().secrets.clone(),
         })
     }

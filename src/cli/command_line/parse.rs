@@ -5,6 +5,7 @@ use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::visible;
 use crate::cli::args::Cli;
+use crate::cli::environment;
 use crate::cli::options::switch::says_no;
 use crate::cli::options::variables;
 use std::ffi::OsString;
@@ -78,12 +79,15 @@ pub(crate) fn command_of(words: &[OsString]) -> String {
 /// The prefix of the variables of options.
 const OURS: &str = "ESS_CALLBACKS_";
 
+/// Variables of no option, for tests.
+const OF_TESTS: [&str; 2] = [environment::STS, environment::METADATA];
+
 /// Unknown variables with our prefix, each with a similar known one. The option that such a variable was to set is not set.
 pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {
     let mut known = Vec::new();
     collect(&Cli::command(), &mut known);
-    let known = known.iter().filter_map(|name| name.strip_prefix(OURS));
-    let known: Vec<&str> = known.collect();
+    let known = known.iter().map(String::as_str).chain(OF_TESTS);
+    let known: Vec<&str> = known.filter_map(|name| name.strip_prefix(OURS)).collect();
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut found: Vec<_> = names
         .filter(|name| !name.starts_with(variables::PREFIX))

@@ -12,11 +12,11 @@ use crate::cli::terminal::Ui;
 const VARIABLES: [(&str, &str); 6] = [
     (
         "TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY",
-        "The credentials of accounts that name no others.",
+        "The credentials of accounts that name no others. docs/credentials.md has the other sources.",
     ),
     (
         "TENCENTCLOUD_TOKEN, TENCENTCLOUD_SECURITY_TOKEN",
-        "The token of temporary credentials. The first that is set is used.",
+        "The token of temporary credentials. If both are set, they must be equal.",
     ),
     (
         "HTTPS_PROXY, NO_PROXY",

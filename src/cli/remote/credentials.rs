@@ -1,56 +1,98 @@
 //! Finds the credentials of the accounts that the calls of a plan need.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde::Deserialize;
 
-use crate::cli::environment::ProcessEnvironment;
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
+use crate::cli::environment::{METADATA, ProcessEnvironment, STS};
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
-use crate::client::{CredentialCache, CredentialError, Credentials};
-use crate::model::{Account, AccountName, AccountSource, CredentialVariables};
-use crate::secret::Secret;
-use crate::sign::Credential;
+use crate::cli::sources;
+use crate::client::credentials::{self, Found, HttpWeb, Machine, Principal};
+use crate::client::{CredentialError, Endpoint, ExtraRoots};
+use crate::model::{Account, AccountName, Environment};
 
-/// The `SecretId` of each account.
-pub(crate) type SecretIds = BTreeMap<AccountName, String>;
+/// The credentials of each account.
+pub(crate) type AllFound = BTreeMap<AccountName, Found>;
+
+/// Where the credentials of calls to this environment are looked for.
+pub(crate) fn machine(
+    environment: Environment,
+    variables: &ProcessEnvironment,
+    locations: &Locations,
+    extra_roots: Option<ExtraRoots>,
+) -> Result<Machine, Failure> {
+    let home = variables.home().map(Path::to_path_buf);
+    let variables = Arc::new(variables.clone());
+    Ok(Machine {
+        sts: sts(environment, &variables, locations)?,
+        metadata: double(&variables, METADATA)?.unwrap_or_else(Endpoint::metadata),
+        variables: Arc::new(move |name| variables.variable(name).map(ToOwned::to_owned)),
+        home,
+        system_file: PathBuf::from("/etc/tencentcloud/credentials"),
+        folder: sources::folder(&locations.config),
+        environment,
+        web: Arc::new(HttpWeb { extra_roots }),
+        clock: Arc::new(|| SystemClock.now()),
+    })
+}
+
+/// The security token service: that of tests, else the server of `--endpoint`, else Tencent Cloud's.
+pub(super) fn sts(
+    environment: Environment,
+    variables: &ProcessEnvironment,
+    locations: &Locations,
+) -> Result<Endpoint, Failure> {
+    if let Some(double) = double(variables, STS)? {
+        return Ok(double);
+    }
+    let endpoint = locations.endpoint.clone();
+    let other = endpoint.filter(|endpoint| *endpoint != Endpoint::of(environment));
+    Ok(other.unwrap_or_else(Endpoint::sts))
+}
+
+/// The double that a variable names. It must be on this machine.
+fn double(variables: &ProcessEnvironment, name: &str) -> Result<Option<Endpoint>, Failure> {
+    let Some(value) = variables.variable(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let endpoint = Endpoint::parse(&value.to_string_lossy());
+    let endpoint = endpoint.map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    if endpoint.is_loopback() {
+        return Ok(Some(endpoint));
+    }
+    let message = format!("{name} is for tests: it can only name a server on this machine");
+    Err(Failure::usage(message).advice(format!("Unset {name}.")))
+}
 
 /// The credentials of each account, the first of which are fetched. The error has the problems of all accounts.
 pub(crate) async fn find(
     accounts: &BTreeMap<AccountName, Account>,
-    environment: &ProcessEnvironment,
+    machine: &Machine,
     locations: &Locations,
-) -> Result<(Credentials, SecretIds), Failure> {
-    let fetched = accounts
-        .iter()
-        .map(|(name, account)| async move { (name, fetch(&account.source, environment).await) });
-    let mut credentials = Credentials::new();
-    let mut ids = SecretIds::new();
+) -> Result<AllFound, Failure> {
+    let looked = accounts.iter().map(|(name, account)| async move {
+        (name, credentials::find(&account.source, machine).await)
+    });
+    let mut all = AllFound::new();
     let mut problems = Vec::new();
-    for (name, fetched) in join_all(fetched).await {
-        match fetched {
-            Ok((cache, id)) => {
-                credentials.insert(name.clone(), cache);
-                ids.insert(name.clone(), id);
+    for (name, found) in join_all(looked).await {
+        match found {
+            Ok(found) => {
+                tracing::debug!(account = %name, provider = %found.origin.provider, "credentials");
+                all.insert(name.clone(), found);
             }
             Err(error) => problems.push((name, error)),
         }
     }
     if problems.is_empty() {
-        return distinct(&ids).map(|()| (credentials, ids));
+        return distinct(&all).map(|()| all);
     }
     Err(unusable(&problems, locations))
-}
-
-async fn fetch(
-    source: &AccountSource,
-    environment: &ProcessEnvironment,
-) -> Result<(CredentialCache, String), CredentialError> {
-    let cache = cache(source, environment)?;
-    let id = cache.get().await?.secret_id.clone();
-    Ok((cache, id))
 }
 
 fn unusable(problems: &[(&AccountName, CredentialError)], locations: &Locations) -> Failure {
@@ -80,210 +122,70 @@ fn sentence(text: &str) -> String {
     first.into_iter().chain(letters).chain(['.']).collect()
 }
 
-/// Refuses two accounts with one `SecretId`, which would add and delete the same callbacks.
-fn distinct(ids: &SecretIds) -> Result<(), Failure> {
-    let mut names: BTreeMap<&str, &AccountName> = BTreeMap::new();
-    for (name, id) in ids {
-        if let Some(other) = names.insert(id, name) {
-            let message = format!(
-                "the accounts `{other}` and `{name}` have the same SecretId, so they are one account to eSign, and a \
-                 callback deleted for one would be deleted for the other; nothing was called"
-            );
-            return Err(Failure::error(message).advice(
-                "Use one account for both, or correct the credentials of one. If one is the new name of the other, write \
-                 the old name under `formerly:` of the new one.",
-            ));
-        }
+/// Refuses two accounts with one principal, which would add and delete the same callbacks.
+fn distinct(all: &AllFound) -> Result<(), Failure> {
+    let mut names: BTreeMap<&Principal, &AccountName> = BTreeMap::new();
+    let mut ids: BTreeMap<&str, &AccountName> = BTreeMap::new();
+    for (name, found) in all {
+        let same_id = ids.insert(&found.secret_id, name);
+        let same_principal = names.insert(&found.principal, name);
+        let (other, what) = match (same_id, same_principal) {
+            (Some(other), _) => (other, "SecretId"),
+            (None, Some(other)) => (other, "role or login"),
+            (None, None) => continue,
+        };
+        let message = format!(
+            "the accounts `{other}` and `{name}` have the same {what}, so they are one account to eSign, and a callback \
+             deleted for one would be deleted for the other; nothing was called"
+        );
+        return Err(Failure::error(message).advice(
+            "Use one account for both, or correct the credentials of one. If one is the new name of the other, write \
+             the old name under `formerly:` of the new one.",
+        ));
     }
     Ok(())
-}
-
-/// The environment variables of Tencent Cloud's tools.
-fn usual(environment: &ProcessEnvironment) -> CredentialVariables {
-    let token = ["TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SECURITY_TOKEN"]
-        .into_iter()
-        .find(|name| {
-            environment
-                .variable(name)
-                .is_some_and(|value| !value.is_empty())
-        });
-    CredentialVariables {
-        secret_id: "TENCENTCLOUD_SECRET_ID".to_owned(),
-        secret_key: "TENCENTCLOUD_SECRET_KEY".to_owned(),
-        token: token.map(str::to_owned),
-    }
-}
-
-/// Variables and profiles are read once: what the checks before the first call saw signs all calls.
-fn cache(
-    source: &AccountSource,
-    environment: &ProcessEnvironment,
-) -> Result<CredentialCache, CredentialError> {
-    let found = match source {
-        AccountSource::Default {} => from_environment(&usual(environment), environment),
-        AccountSource::Env(variables) => from_environment(variables, environment),
-        AccountSource::Profile(profile) => from_profile(profile, environment),
-    };
-    let advice = match source {
-        AccountSource::Default {} | AccountSource::Env(_) => {
-            "set them in the environment of this command".into()
-        }
-        AccountSource::Profile(name) => {
-            format!("write the profile `{name}` with `tccli configure`").into()
-        }
-    };
-    let credential = found.map_err(|message| CredentialError::Provider { message, advice })?;
-    CredentialCache::fixed(credential)
-}
-
-fn from_environment(
-    variables: &CredentialVariables,
-    environment: &ProcessEnvironment,
-) -> Result<Credential, String> {
-    let CredentialVariables {
-        secret_id,
-        secret_key,
-        token,
-    } = variables;
-    let read = |name: &str| match environment.variable(name).map(OsStr::to_str) {
-        Some(Some("")) => Err(format!("the environment variable {name} is empty")),
-        Some(Some(value)) => checked(
-            value.to_owned(),
-            &format!("the environment variable {name}"),
-        ),
-        Some(None) => Err(format!("the environment variable {name} is not UTF-8")),
-        None => Err(format!("the environment variable {name} is not set")),
-    };
-    let (id, key) = match (read(secret_id), read(secret_key)) {
-        (Ok(id), Ok(key)) => (id, key),
-        (Err(one), Err(two)) => return Err(format!("{one} and {two}")),
-        (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => return Err(problem),
-    };
-    let token = token.as_deref().map(read).transpose()?;
-    Ok(Credential {
-        secret_id: id,
-        secret_key: Secret::new(key),
-        token: token.map(Secret::new),
-    })
-}
-
-/// A profile of Tencent Cloud's command line, `tccli`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Profile {
-    secret_id: String,
-    secret_key: String,
-    #[serde(default)]
-    token: Option<String>,
-}
-
-fn from_profile(name: &str, environment: &ProcessEnvironment) -> Result<Credential, String> {
-    let home = environment
-        .home()
-        .ok_or("there is no home directory with the profile")?;
-    let path = home.join(".tccli").join(format!("{name}.credential"));
-    let shown = path.display().to_string();
-    let text = std::fs::read(&path)
-        .map_err(|error| format!("the profile `{shown}` can't be read: {error}"))?;
-    // The parser's error could quote the file.
-    let profile: Profile = serde_json::from_slice(&text)
-        .map_err(|_| format!("the profile `{shown}` is not JSON with secretId and secretKey"))?;
-    let token = profile.token.filter(|token| !token.is_empty());
-    Ok(Credential {
-        secret_id: checked(profile.secret_id, &format!("secretId in `{shown}`"))?,
-        secret_key: Secret::new(checked(
-            profile.secret_key,
-            &format!("secretKey in `{shown}`"),
-        )?),
-        token: token
-            .map(|token| checked(token, &format!("token in `{shown}`")))
-            .transpose()?
-            .map(Secret::new),
-    })
-}
-
-/// Refuses white space around a credential, which eSign would report as a wrong signature.
-fn checked(value: String, place: &str) -> Result<String, String> {
-    if value.trim() != value {
-        return Err(format!(
-            "{place} has white space or a line break around its value; remove it"
-        ));
-    }
-    if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "{place} is empty or has characters that are invalid in a credential"
-        ));
-    }
-    Ok(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::CredentialCache;
+    use crate::client::credentials::Origin;
+    use crate::secret::Secret;
+    use crate::sign::Credential;
 
-    fn from(
-        source: &AccountSource,
-        variables: &[(&str, &str)],
-    ) -> Result<CredentialCache, CredentialError> {
-        cache(source, &ProcessEnvironment::of(variables))
-    }
-
-    #[tokio::test]
-    async fn the_usual_variables() {
-        let pair = [
-            ("TENCENTCLOUD_SECRET_ID", "AKID"),
-            ("TENCENTCLOUD_SECRET_KEY", "key"),
-        ];
-        let tokens = [
-            ("TENCENTCLOUD_TOKEN", ""),
-            ("TENCENTCLOUD_SECURITY_TOKEN", "token"),
-        ];
-        for (variables, token) in [
-            (pair.to_vec(), None),
-            ([&pair[..], &tokens[..1]].concat(), None),
-            ([&pair[..], &tokens].concat(), Some("token")),
-        ] {
-            let cache = from(&AccountSource::Default {}, &variables).unwrap();
-            let credential = cache.current().unwrap();
-            assert_eq!(credential.secret_id, "AKID");
-            assert_eq!(credential.secret_key.expose(), "key");
-            assert_eq!(credential.token.as_ref().map(Secret::expose), token);
+    fn found(secret_id: &str, principal: Principal) -> Found {
+        let credential = Credential {
+            secret_id: secret_id.to_owned(),
+            secret_key: Secret::new("key"),
+            token: None,
+        };
+        Found {
+            cache: CredentialCache::fixed(credential).unwrap(),
+            secret_id: secret_id.to_owned(),
+            principal,
+            origin: Origin {
+                provider: String::new(),
+                passed_over: Vec::new(),
+            },
         }
     }
 
-    #[test]
-    fn a_declared_token_is_required() {
-        let source = AccountSource::Env(CredentialVariables {
-            secret_id: "ID".to_owned(),
-            secret_key: "KEY".to_owned(),
-            token: Some("TOKEN".to_owned()),
-        });
-        let problem = |variables: &[_]| from(&source, variables).unwrap_err().to_string();
-        let none =
-            "the environment variable ID is not set and the environment variable KEY is not set";
-        assert_eq!(problem(&[]), none);
-        let pair = [("ID", "AKID"), ("KEY", "key")];
-        assert_eq!(problem(&pair), "the environment variable TOKEN is not set");
-        let spaced = [("ID", "AKID"), ("KEY", "canary-key\n")];
-        assert!(problem(&spaced).contains("the environment variable KEY has white space"));
-        assert!(!problem(&spaced).contains("canary"));
-    }
-
     #[tokio::test]
-    async fn a_profile_is_below_the_home_directory() {
-        let source = AccountSource::Profile("partner".to_owned());
-        let homeless = from(&source, &[]).unwrap_err().to_string();
-        assert!(homeless.contains("no home directory"), "{homeless}");
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join(".tccli");
-        std::fs::create_dir(&path).unwrap();
-        let profile = br#"{"secretId": "AKID", "secretKey": "key", "token": ""}"#;
-        std::fs::write(path.join("partner.credential"), profile).unwrap();
-        let shown = home.path().to_str().unwrap();
-        for name in ["HOME", "USERPROFILE"] {
-            let cache = from(&source, &[(name, shown)]).unwrap();
-            assert_eq!(cache.current().unwrap().secret_id, "AKID");
-        }
+    async fn two_accounts_of_one_principal_are_one() {
+        let role = |id: &str, role: &str| found(id, Principal::Session(format!("role {role}")));
+        let same = |one, other| {
+            let accounts = [("a", one), ("b", other)];
+            let accounts = accounts.map(|(name, found)| (AccountName::new(name), found));
+            distinct(&accounts.into()).is_err()
+        };
+        // The SecretId of temporary credentials is new with each fetch.
+        assert!(same(role("AKID1", "x"), role("AKID2", "x")));
+        assert!(!same(role("AKID1", "x"), role("AKID2", "y")));
+        assert!(same(
+            found("AKID", Principal::SecretId("AKID".to_owned())),
+            found("AKID", Principal::Unknown("AKID".to_owned()))
+        ));
     }
 
     #[test]
@@ -291,5 +193,16 @@ mod tests {
         let environment = ProcessEnvironment::of(&[("TENCENTCLOUD_SECRET_KEY", "canary")]);
         let shown = format!("{environment:?}");
         assert_eq!(shown, r#"["TENCENTCLOUD_SECRET_KEY"]"#);
+    }
+
+    #[test]
+    fn services_of_tests_are_on_this_machine() {
+        for bad in ["https://sts.example/", "http://10.0.0.1/", "x"] {
+            let environment = ProcessEnvironment::of(&[(STS, bad)]);
+            assert!(double(&environment, STS).is_err(), "{bad}");
+        }
+        let environment = ProcessEnvironment::of(&[(STS, "http://127.0.0.1:1/")]);
+        assert!(double(&environment, STS).unwrap().is_some());
+        assert_eq!(double(&ProcessEnvironment::of(&[]), STS).unwrap(), None);
     }
 }

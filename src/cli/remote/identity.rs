@@ -10,28 +10,21 @@ use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::client::{Endpoint, HttpApi};
 use crate::model::ApiError;
-use crate::plan::{Destination, Plan};
+use crate::plan::Plan;
 use crate::run::Owners;
 
 /// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks for all accounts of a plan at once: STS, or the address that the calls go to.
-pub(crate) async fn ask(api: &HttpApi, plan: &Plan) -> Owners {
-    let sts = match &plan.destination {
-        Destination::Esign | Destination::Sandbox => Endpoint::sts(),
-        Destination::Endpoint(_) => api.endpoint().clone(),
-    };
-    let asked = plan.accounts.keys().map(|name| {
-        let sts = &sts;
-        async move {
-            let answer = timeout(PATIENCE, api.account_id(sts, name, SystemClock.now())).await;
-            let owner = answer.unwrap_or_else(|_| Err(silence()));
-            if let Err(why) = &owner {
-                tracing::info!(account = %name, ?why, "the owner of the credentials is unknown");
-            }
-            (name.clone(), owner)
+/// Asks `sts`, for all accounts of a plan at once.
+pub(crate) async fn ask(api: &HttpApi, plan: &Plan, sts: &Endpoint) -> Owners {
+    let asked = plan.accounts.keys().map(|name| async move {
+        let answer = timeout(PATIENCE, api.account_id(sts, name, SystemClock.now())).await;
+        let owner = answer.unwrap_or_else(|_| Err(silence()));
+        if let Err(why) = &owner {
+            tracing::info!(account = %name, ?why, "the owner of the credentials is unknown");
         }
+        (name.clone(), owner)
     });
     join_all(asked).await.into_iter().collect()
 }

@@ -1,8 +1,9 @@
 //! The destination of the calls: eSign, the URL of `--endpoint`, or the embedded sandbox.
 
-mod credentials;
+pub(crate) mod credentials;
 pub(crate) mod identity;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cli::clock;
@@ -11,10 +12,11 @@ use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::random::random;
 use crate::cli::settings::Settings;
+use crate::client::credentials::Found;
 use crate::client::{
     CredentialCache, CredentialError, Credentials, Endpoint, ExtraRoots, HttpApi, HttpOptions,
 };
-use crate::model::AccountName;
+use crate::model::{Account, AccountName};
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
 use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
@@ -23,6 +25,10 @@ pub(crate) struct Remote {
     pub(crate) api: Arc<HttpApi>,
     /// Empty for the embedded sandbox, whose credentials are new in each run.
     pub(crate) signers: Signers,
+    /// The accounts whose fingerprint does not tell whose the credentials are.
+    pub(crate) unidentified: BTreeSet<AccountName>,
+    /// Who knows the owners of credentials; `None` for the embedded sandbox.
+    pub(crate) sts: Option<Endpoint>,
     sandbox: Option<Running>,
     pub(crate) connections: Option<Bound>,
 }
@@ -37,18 +43,31 @@ impl Remote {
         let locations = settings.locations()?;
         let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
-            let (credentials, secret_ids) =
-                credentials::find(&plan.accounts, &settings.environment, locations).await?;
-            let endpoint = locations.endpoint.clone();
-            let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
+            let roots = extra_roots(locations)?;
+            let variables = &settings.environment;
+            let machine = credentials::machine(plan.environment, variables, locations, roots)?;
+            let found = credentials::find(&plan.accounts, &machine, locations).await?;
+            let identity = |(name, found): (&AccountName, &Found)| {
+                (name.clone(), found.principal.identity(name))
+            };
+            let identities: BTreeMap<_, _> = found.iter().map(identity).collect();
             let signers = signers(
                 plan,
-                secret_ids.iter().map(|(name, id)| (name, id.as_str())),
+                identities.iter().map(|(name, id)| (name, id.as_str())),
             );
-            let api = api(locations, endpoint, credentials, connections)?;
+            let unidentified = found
+                .iter()
+                .filter(|(_, found)| found.principal.is_unknown());
+            let unidentified = unidentified.map(|(name, _)| name.clone()).collect();
+            let caches = found.into_iter().map(|(name, found)| (name, found.cache));
+            let endpoint = locations.endpoint.clone();
+            let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
+            let api = api(locations, endpoint, caches.collect(), plan, connections)?;
             return Ok(Self {
                 api: Arc::new(api),
                 signers,
+                unidentified,
+                sts: Some(machine.sts),
                 sandbox: None,
                 connections,
             });
@@ -86,8 +105,10 @@ impl Remote {
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
-            api: Arc::new(api(locations, endpoint, credentials, connections)?),
+            api: Arc::new(api(locations, endpoint, credentials, plan, connections)?),
             signers: Signers::new(),
+            unidentified: BTreeSet::new(),
+            sts: None,
             sandbox: Some(sandbox),
             connections,
         })
@@ -107,23 +128,28 @@ fn api(
     locations: &Locations,
     endpoint: Endpoint,
     credentials: Credentials,
+    plan: &Plan,
     connections: Option<Bound>,
 ) -> Result<HttpApi, Failure> {
-    let extra_roots = match &locations.certificates {
-        Some(path) => {
-            let file = path.display().to_string();
-            let pem = std::fs::read(path).map_err(|error| {
-                Failure::error(format!("the certificates `{file}` can't be read: {error}"))
-            })?;
-            Some(ExtraRoots { file, pem })
-        }
-        None => None,
-    };
+    let region =
+        |(name, account): (&AccountName, &Account)| Some((name.clone(), account.region.clone()?));
     let options = HttpOptions {
-        region: None,
-        extra_roots,
+        regions: plan.accounts.iter().filter_map(region).collect(),
+        extra_roots: extra_roots(locations)?,
         most_idle: connections.map(|bound| bound.idle),
     };
     HttpApi::new(endpoint, credentials, &options)
         .map_err(|error| Failure::error(with_causes(&error)))
+}
+
+/// The certificates of `--ca-file`.
+fn extra_roots(locations: &Locations) -> Result<Option<ExtraRoots>, Failure> {
+    let Some(path) = &locations.certificates else {
+        return Ok(None);
+    };
+    let file = path.display().to_string();
+    let pem = std::fs::read(path).map_err(|error| {
+        Failure::error(format!("the certificates `{file}` can't be read: {error}"))
+    })?;
+    Ok(Some(ExtraRoots { file, pem }))
 }

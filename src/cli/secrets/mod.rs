@@ -14,7 +14,10 @@ use crate::cli::options::secret_commands::Commands;
 use crate::cli::process::signals::Signals;
 use crate::config::{SecretProblem, SecretRole, check_secret};
 use crate::diag::Severity;
-use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
+use crate::model::{
+    Account, AccountSource, AssumeRole, CredentialVariables, IdentityToken, SecretIndex,
+    WebIdentity,
+};
 use crate::plan::{Change, FingerprintTable, Plan};
 use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
 use command::Ended;
@@ -169,7 +172,14 @@ impl Resolver {
 /// The variables that hold the credentials of an account.
 fn credential_variables(source: &AccountSource) -> Vec<String> {
     match source {
-        AccountSource::Default {} | AccountSource::Profile(_) => Vec::new(),
+        AccountSource::Default {} | AccountSource::Profile(_) | AccountSource::Tsign(_) => {
+            Vec::new()
+        }
+        AccountSource::AssumeRole(AssumeRole { with, role: _ }) => credential_variables(with),
+        AccountSource::WebIdentity(WebIdentity { token, .. }) => match token {
+            IdentityToken::Env(name) => vec![name.clone()],
+            IdentityToken::File(_) | IdentityToken::Github { audience: _ } => Vec::new(),
+        },
         AccountSource::Env(CredentialVariables {
             secret_id,
             secret_key,

@@ -7,10 +7,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::fixed::Fixed;
 use super::{CredentialError, CredentialProvider, Issued, Renewal};
 use crate::client::retry::delay;
 use crate::model::AccountName;
@@ -20,8 +20,13 @@ use crate::sign::Credential;
 /// A fetch that takes longer has failed.
 pub(super) const LONGEST_FETCH: Duration = Duration::from_secs(30);
 
-/// How long before its expiry a credential is renewed; at half of its life when that is later.
+/// How long before its expiry a credential is renewed, or a tenth of its life when that is longer; at half of its
+/// life when that is later.
 const MARGIN: Duration = Duration::from_secs(300);
+/// A credential that is valid for less signs nothing: a call could arrive too late.
+const LEAST: Duration = Duration::from_secs(30);
+/// When renewing fails, the credential is used until it is valid for no more than this.
+const LEAST_WHEN_FAILING: Duration = Duration::from_secs(60);
 
 /// One account's credential. Clones share it.
 #[derive(Clone)]
@@ -59,8 +64,13 @@ struct Failed {
 impl CredentialCache {
     /// Of this provider. Fetches nothing yet.
     pub fn new(provider: impl CredentialProvider + 'static) -> Self {
+        Self::boxed(Box::new(provider))
+    }
+
+    /// The same of a provider in a box.
+    pub(super) fn boxed(provider: Box<dyn CredentialProvider>) -> Self {
         Self(Arc::new(Shared {
-            provider: Box::new(provider),
+            provider,
             state: Mutex::default(),
             ended: watch::Sender::new(()),
         }))
@@ -152,8 +162,17 @@ impl Shared {
                 state.failed = None;
             }
             Err(error) => {
-                tracing::info!(%error, "no new credential");
                 let times = state.failures() + 1;
+                let left = state.left(Instant::now());
+                if left.is_some_and(|left| left > LEAST_WHEN_FAILING) {
+                    let advice = error.advice();
+                    tracing::warn!(
+                        "the credential can't be renewed: {error}. The one in use is valid for {} s more; {advice}",
+                        left.unwrap_or_default().as_secs()
+                    );
+                } else {
+                    tracing::info!(%error, "no new credential");
+                }
                 state.failed = Some(Failed {
                     error,
                     times,
@@ -169,8 +188,20 @@ impl Shared {
 impl State {
     fn valid(&self, now: Instant) -> Option<&Arc<Credential>> {
         let kept = self.kept.as_ref()?;
-        let valid = !kept.refused && kept.expires_at.is_none_or(|at| now < at);
+        let least = if self.failed.is_some() {
+            LEAST_WHEN_FAILING
+        } else {
+            LEAST
+        };
+        let is_long = |at: Instant| at.saturating_duration_since(now) > least;
+        let valid = !kept.refused && kept.expires_at.is_none_or(is_long);
         valid.then_some(&kept.credential)
+    }
+
+    /// How long the credential in use is valid.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let kept = self.kept.as_ref().filter(|kept| !kept.refused)?;
+        Some(kept.expires_at?.saturating_duration_since(now))
     }
 
     /// How many fetches in a row have failed.
@@ -179,10 +210,8 @@ impl State {
     }
 
     fn is_due(&self, now: Instant) -> bool {
-        let wanted = self
-            .kept
-            .as_ref()
-            .is_none_or(|kept| kept.refused || kept.renew_at.is_some_and(|at| at <= now));
+        let is_old = |kept: &Kept| kept.renew_at.is_some_and(|at| at <= now);
+        let wanted = self.valid(now).is_none() || self.kept.as_ref().is_some_and(is_old);
         let backing_off = self
             .failed
             .as_ref()
@@ -192,7 +221,8 @@ impl State {
 
     fn accept(&self, began: Instant, issued: Issued) -> Result<Kept, CredentialError> {
         let new = Kept::of(began, issued)?;
-        if new.expires_at.is_some_and(|at| at <= Instant::now()) {
+        let is_short = |at: Instant| at.saturating_duration_since(Instant::now()) <= LEAST;
+        if new.expires_at.is_some_and(is_short) {
             return Err(CredentialError::Expired);
         }
         match &self.kept {
@@ -212,7 +242,8 @@ impl Kept {
         let after = |life: Duration| began.checked_add(life);
         Ok(Self {
             credential: Arc::new(credential),
-            renew_at: life.and_then(|life| after(life.saturating_sub(MARGIN.min(life / 2)))),
+            renew_at: life
+                .and_then(|life| after(life.saturating_sub(MARGIN.max(life / 10).min(life / 2)))),
             expires_at: life.and_then(after),
             refused: false,
         })
@@ -245,15 +276,6 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let fetched = self.fetched.take().unwrap_or(Err(CredentialError::Aborted));
         self.shared.land(self.began, fetched);
-    }
-}
-
-/// Always gives the same.
-struct Fixed(Issued);
-
-impl CredentialProvider for Fixed {
-    fn fetch(&self) -> BoxFuture<'_, Result<Issued, CredentialError>> {
-        ready(Ok(self.0.clone())).boxed()
     }
 }
 

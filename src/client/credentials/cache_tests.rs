@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use tokio::time::{advance, sleep};
 
 use super::*;
@@ -104,7 +104,7 @@ async fn ask(cache: &CredentialCache, seconds: u64) -> Vec<Result<String, Creden
 
 #[tokio::test(start_paused = true)]
 async fn it_is_renewed_in_time_and_no_one_waits() {
-    for (life, renewed_after) in [(7200, 6900), (60, 30)] {
+    for (life, renewed_after) in [(7200, 6480), (1000, 700), (200, 100)] {
         let (cache, provider) = cache(&[Does::New(life), Does::New(life)]);
         assert_eq!(id(cache.get().await).unwrap(), "AKID0");
         // Its life began with its fetch.
@@ -135,7 +135,7 @@ async fn a_failed_renewal_leaves_the_valid_one_in_use_and_is_repeated_later() {
     does.push(Does::New(7200));
     let (cache, provider) = cache(&does);
     drop(cache.get().await);
-    advance(Duration::from_secs(6900)).await;
+    advance(Duration::from_secs(6480)).await;
     let found = ask(&cache, 60).await;
     assert!(found.iter().all(Result::is_ok), "{found:?}");
     assert_eq!(found.last().unwrap().as_deref(), Ok("AKID7"));
@@ -223,6 +223,7 @@ async fn every_fetch_ends_and_the_next_one_can_succeed() {
         (Does::New(0), CredentialError::Expired),
         (Does::New(-10), CredentialError::Expired),
         (Does::New(1), CredentialError::Expired),
+        (Does::New(32), CredentialError::Expired),
         (Does::GivesRubbish, unusable),
     ] {
         let (cache, provider) = cache(&[does, Does::New(7200)]);
@@ -245,4 +246,24 @@ async fn debugging_shows_no_secret() {
         shown.contains("AKID0") && !shown.contains("canary"),
         "{shown}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_half_minute_signs_nothing_and_the_last_minute_nothing_when_renewing_fails() {
+    let fails = [&[Does::New(200)][..], &[Does::Fails; 20]].concat();
+    let hangs = [Does::New(200), Does::Hangs, Does::Hangs, Does::Hangs];
+    for (does, last) in [(fails, 140), (hangs.to_vec(), 140)] {
+        let (cache, _provider) = cache(&does);
+        drop(cache.get().await);
+        // Its life began with its fetch.
+        let found = ask(&cache, 190).await;
+        let valid = found.iter().take_while(|found| found.is_ok()).count() as u64 + TAKES.as_secs();
+        assert!((last - 1..=last).contains(&valid), "{valid}");
+    }
+    let (cache, _provider) = cache(&[Does::New(40), Does::New(7200)]);
+    drop(cache.get().await);
+    let found = ask(&cache, 20).await;
+    let pending = found.iter().filter(|found| found.is_err()).count();
+    assert!((1..=3).contains(&pending), "{found:?}");
+    assert_eq!(found[19].as_deref(), Ok("AKID1"));
 }

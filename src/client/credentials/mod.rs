@@ -1,11 +1,34 @@
 //! Where the credentials come from that sign calls.
 //!
-//! A [`CredentialProvider`] fetches one. A [`CredentialCache`] keeps it for one account, is asked at each attempt,
-//! and fetches the next one in time.
+//! [`find`] asks the providers of the chain, one file each. A [`CredentialProvider`] fetches one. A [`CredentialCache`] keeps it for one account, is asked at each attempt,
+//! and fetches the next one in time. What providers read is passed in as a [`Machine`].
 
 mod cache;
+mod candidate;
+mod chain;
+#[cfg(test)]
+mod doubles;
+mod environment;
+mod fixed;
+mod found;
+mod ini;
+mod machine;
+mod metadata;
+mod sts;
+mod tccli;
+mod tsign;
+mod value;
+mod web;
+mod web_identity;
+#[cfg(test)]
+mod web_tests;
 
 pub use cache::CredentialCache;
+pub use candidate::Principal;
+pub use chain::find;
+pub use found::{Found, Origin, PassedOver};
+pub use machine::{Clock, Machine, Variables};
+pub use web::{Answer, HttpWeb, Request, Web};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

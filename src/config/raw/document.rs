@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 
-use super::any::AnyValue;
 use super::fields::{Fields, MaybeSecret, Record};
 use super::value::{Entries, Flag, FromYaml, List, Number, Text, Value, Verbatim};
 use crate::config::yaml::{Spanned, Tokens, YamlError};
-use crate::config::{name, secret, url};
+use crate::config::{name, role, secret, url};
+
+/// The fields of an account that name a source of credentials. At most one may be set.
+pub(crate) const ACCOUNT_SOURCES: [&str; 4] = ["profile", "env", "tsign", "web_identity"];
 
 /// Defines a mapping with its fields, and implements [`Record`].
 macro_rules! record {
@@ -89,14 +91,21 @@ record! {
 }
 
 record! {
-    /// A set of credentials. Without `profile` and `env`, the default chain is used.
-    #[schemars(extend("not" = { "required": ["profile", "env"] }))]
+    /// A set of credentials. Without `profile`, `env`, `tsign` and `web_identity`, the default chain is used.
+    #[schemars(extend("not" = name::at_most_one_of(&ACCOUNT_SOURCES)))]
     Account {
         /// A named profile of Tencent Cloud's tools.
         #[schemars(extend("pattern" = name::PATTERN))]
         profile: Text<'t>,
         /// Environment variables by name.
         env: MaybeSecret<'t, EnvironmentVariables<'t>>,
+        /// A profile of `~/.tsign/config.yaml`; `default` is the file's own credentials.
+        #[schemars(extend("pattern" = name::PATTERN))]
+        tsign: Text<'t>,
+        /// A role, for whoever has the token of an identity provider.
+        web_identity: Fields<'t, WebIdentity<'t>>,
+        /// A role to assume with the credentials of this account.
+        assume_role: Fields<'t, AssumeRole<'t>>,
         /// The former name of this account. Its record moves to this account; renaming makes no
         /// calls.
         #[schemars(extend("pattern" = name::PATTERN))]
@@ -105,8 +114,74 @@ record! {
         /// checked before the first call.
         #[schemars(extend("pattern" = name::ACCOUNT_ID_PATTERN))]
         expect_account_id: Text<'t>,
-        #[schemars(skip)]
-        assume_role: AnyValue,
+        /// The region of the account's calls (`X-TC-Region`), like `ap-guangzhou`. By default none is sent.
+        #[schemars(extend("pattern" = role::REGION_PATTERN))]
+        region: Text<'t>,
+    }
+}
+
+record! {
+    /// A role of CAM to assume.
+    #[schemars(extend("required" = ["role_arn"]))]
+    AssumeRole {
+        /// The role: `qcs::cam::uin/NUMBER:roleName/NAME`.
+        #[schemars(extend("pattern" = role::ARN_PATTERN))]
+        role_arn: Text<'t>,
+        /// The name of the session in the logs of Tencent Cloud. The default is `ess-callbacks`.
+        #[schemars(extend("pattern" = role::SESSION_PATTERN))]
+        session_name: Text<'t>,
+        /// How long the credentials are valid, in seconds. The default is 7200.
+        #[schemars(extend("minimum" = 1, "maximum" = role::LONGEST, "multipleOf" = 1))]
+        duration: Number,
+        /// The external ID that the role's owner asks for.
+        #[schemars(extend("pattern" = role::EXTERNAL_ID_PATTERN))]
+        external_id: Text<'t>,
+    }
+}
+
+record! {
+    /// A role to assume with the token of an identity provider.
+    #[schemars(extend("required" = ["provider_id", "role_arn", "token"]))]
+    WebIdentity {
+        /// The name of the identity provider in CAM.
+        #[schemars(extend("pattern" = name::ID_PATTERN))]
+        provider_id: Text<'t>,
+        /// The role: `qcs::cam::uin/NUMBER:roleName/NAME`.
+        #[schemars(extend("pattern" = role::ARN_PATTERN))]
+        role_arn: Text<'t>,
+        /// The name of the session in the logs of Tencent Cloud. The default is `ess-callbacks`.
+        #[schemars(extend("pattern" = role::SESSION_PATTERN))]
+        session_name: Text<'t>,
+        /// How long the credentials are valid, in seconds. The default is 7200.
+        #[schemars(extend("minimum" = 1, "maximum" = role::LONGEST, "multipleOf" = 1))]
+        duration: Number,
+        /// Where the token comes from.
+        token: MaybeSecret<'t, IdentityToken<'t>>,
+    }
+}
+
+record! {
+    /// The source of an identity provider's token: exactly one of these.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+    IdentityToken {
+        /// The name of the environment variable with the token.
+        #[schemars(extend("pattern" = name::VARIABLE_PATTERN))]
+        env: Text<'t>,
+        /// The file with the token, relative to this file's folder. It is read again at each renewal.
+        #[schemars(extend("minLength" = 1))]
+        file: Text<'t>,
+        /// GitHub Actions. It is asked for a token at each renewal.
+        github: Fields<'t, Github<'t>>,
+    }
+}
+
+record! {
+    /// The token of GitHub Actions.
+    Github {
+        /// Whom the token is for: the client ID of the identity provider in CAM. The default is
+        /// `sts.tencentcloudapi.com`.
+        #[schemars(extend("pattern" = name::ID_PATTERN))]
+        audience: Text<'t>,
     }
 }
 

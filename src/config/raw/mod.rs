@@ -12,8 +12,8 @@ mod value;
 
 pub(super) use any::AnyValue;
 pub(super) use document::{
-    Account, Callback, CallbackFields, Defaults, Document, EnvironmentVariables, Organization,
-    Reference,
+    ACCOUNT_SOURCES, Account, AssumeRole, Callback, CallbackFields, Defaults, Document,
+    EnvironmentVariables, Github, IdentityToken, Organization, Reference, WebIdentity,
 };
 pub(super) use fields::{Fields, MaybeSecret, Record, UnexpectedField};
 pub(super) use value::{Entries, Flag, FromYaml, Kind, List, Number, Text, Value, Verbatim};

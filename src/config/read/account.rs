@@ -3,11 +3,23 @@
 use super::fields::mistyped;
 use super::reader::Reader;
 use crate::config::code;
-use crate::config::name::is_account_id;
-use crate::config::raw::{self, AnyValue, EnvironmentVariables, Fields, MaybeSecret, Text, Value};
+use crate::config::name::{is_account_id, listed};
+use crate::config::raw::{
+    self, ACCOUNT_SOURCES, EnvironmentVariables, Fields, MaybeSecret, Text, Value,
+};
 use crate::config::yaml::{Span, Spanned};
 use crate::diag::Place;
-use crate::model::{Account, AccountId, AccountName, AccountSource, CredentialVariables};
+use crate::model::{
+    Account, AccountId, AccountName, AccountSource, AssumeRole, CredentialVariables,
+};
+
+/// The fields of an account that name a source of credentials, in the order of [`ACCOUNT_SOURCES`].
+struct Sources<'t> {
+    profile: Option<Spanned<Value<Text<'t>>>>,
+    env: Option<Spanned<Value<MaybeSecret<'t, EnvironmentVariables<'t>>>>>,
+    tsign: Option<Spanned<Value<Text<'t>>>>,
+    web_identity: Option<Spanned<Value<Fields<'t, raw::WebIdentity<'t>>>>>,
+}
 
 impl Reader<'_> {
     /// A declared account, `None` when it has an error, and the place of its `formerly`.
@@ -24,21 +36,42 @@ impl Reader<'_> {
         let raw::Account {
             profile,
             env,
+            tsign,
+            web_identity,
+            assume_role,
             formerly,
             expect_account_id,
-            assume_role,
+            region,
         } = self.fields("an account", value.value);
-        let source = self.source(span, profile, env, assume_role);
+        let sources = Sources {
+            profile,
+            env,
+            tsign,
+            web_identity,
+        };
+        let assumes = assume_role.is_some();
+        let role = self.assume_role(assume_role);
+        let source = self.source(span, sources);
+        let source = match (source, role) {
+            (Some(with), Some(role)) => Some(AccountSource::AssumeRole(AssumeRole {
+                role,
+                with: Box::new(with),
+            })),
+            (_, None) if assumes => None,
+            (source, _) => source,
+        };
         let formerly = self.text("formerly", formerly).and_then(|formerly| {
             let place = self.place(formerly.span);
             Some((self.name("the name of an account", &formerly)?, place))
         });
         let place = formerly.as_ref().map(|(_, place)| *place);
         let expect_account_id = self.account_id(expect_account_id);
+        let region = self.region(region);
         let account = source.filter(|_| is_complete).map(|source| Account {
             source,
             formerly: formerly.map(|(name, _)| AccountName::new(name)),
             expect_account_id,
+            region,
         });
         (account, place)
     }
@@ -57,42 +90,45 @@ impl Reader<'_> {
         None
     }
 
-    fn source(
-        &mut self,
-        span: Span,
-        profile: Option<Spanned<Value<Text<'_>>>>,
-        env: Option<Spanned<Value<MaybeSecret<'_, EnvironmentVariables<'_>>>>>,
-        assume_role: Option<Spanned<Value<AnyValue>>>,
-    ) -> Option<AccountSource> {
-        if let Some(assume_role) = assume_role {
-            for bytes in assume_role.scalars() {
-                self.hide(bytes);
-            }
-            self.error(
-                assume_role.span,
-                code::NOT_SUPPORTED,
-                "`assume_role` is not supported yet",
-                Some("use `profile` or `env` with credentials of that role".to_owned()),
-            );
+    fn source(&mut self, span: Span, sources: Sources<'_>) -> Option<AccountSource> {
+        let Sources {
+            profile,
+            env,
+            tsign,
+            web_identity,
+        } = sources;
+        let given = [
+            profile.is_some(),
+            env.is_some(),
+            tsign.is_some(),
+            web_identity.is_some(),
+        ];
+        let given: Vec<_> = ACCOUNT_SOURCES
+            .into_iter()
+            .zip(given)
+            .filter_map(|(name, given)| given.then_some(name))
+            .collect();
+        if given.len() > 1 {
+            let message = format!("this account has {} sources of credentials", given.len());
+            let help = format!("keep only one of {}", listed(&given));
+            self.error(span, code::SEVERAL_SOURCES, message, Some(help));
             return None;
         }
-        match (profile, env) {
+        if let Some(env) = env {
+            return self.credentials(env).map(AccountSource::Env);
+        }
+        if let Some(identity) = web_identity {
+            return self.web_identity(identity).map(AccountSource::WebIdentity);
+        }
+        let named = |reader: &mut Self, field, value: Spanned<Value<Text<'_>>>| {
+            let profile = reader.text(field, Some(value))?;
+            let name = reader.name("the name of a profile", &profile)?;
+            Some(name.to_string())
+        };
+        match (profile, tsign) {
+            (Some(profile), _) => named(self, "profile", profile).map(AccountSource::Profile),
+            (None, Some(tsign)) => named(self, "tsign", tsign).map(AccountSource::Tsign),
             (None, None) => Some(AccountSource::Default {}),
-            (Some(profile), None) => {
-                let profile = self.text("profile", Some(profile))?;
-                self.name("the name of a profile", &profile)
-                    .map(|name| AccountSource::Profile(name.to_string()))
-            }
-            (None, Some(env)) => self.credentials(env).map(AccountSource::Env),
-            (Some(_), Some(_)) => {
-                self.error(
-                    span,
-                    code::SEVERAL_SOURCES,
-                    "this account has two sources of credentials",
-                    Some("keep either `profile` or `env`".to_owned()),
-                );
-                None
-            }
         }
     }
 

@@ -6,6 +6,7 @@ mod callback;
 mod fields;
 mod organization;
 mod reader;
+mod role;
 mod secret_table;
 mod templates;
 mod values;

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::model::{AccountName, AccountSource, Calls, CredentialVariables};
+use crate::model::{
+    AccountName, AccountSource, AssumeRole, Calls, CredentialVariables, WebIdentity,
+};
 use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
 use crate::render::place;
@@ -279,8 +281,8 @@ fn sources(plan: &Plan) -> Option<String> {
     (!changes.is_empty()).then(|| changes.join(" "))
 }
 
-fn source(source: &AccountSource) -> String {
-    match source {
+fn source(of: &AccountSource) -> String {
+    match of {
         AccountSource::Default {} => "the default chain".to_owned(),
         AccountSource::Profile(name) => format!("the profile `{}`", Clean(name)),
         AccountSource::Env(CredentialVariables {
@@ -292,6 +294,13 @@ fn source(source: &AccountSource) -> String {
             Clean(secret_id),
             Clean(secret_key)
         ),
+        AccountSource::Tsign(name) => format!("the tsign profile `{}`", Clean(name)),
+        AccountSource::WebIdentity(WebIdentity { role, .. }) => {
+            format!("the role {} (web identity)", Clean(&role.role_arn))
+        }
+        AccountSource::AssumeRole(AssumeRole { role, with }) => {
+            format!("the role {} by {}", Clean(&role.role_arn), source(with))
+        }
     }
 }
 

@@ -4,8 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ess_callbacks::client::{CredentialCache, CredentialError, CredentialProvider, Issued};
-use ess_callbacks::model::{AccountName, Event, HowUnfinished, NotAttempted, Report, Timestamp};
+use ess_callbacks::client::credentials::{Answer, Machine, Request, Web, find};
+use ess_callbacks::client::{
+    CredentialCache, CredentialError, CredentialProvider, Endpoint, Issued,
+};
+use ess_callbacks::model::{
+    AccountName, AccountSource, Environment, Event, HowUnfinished, NotAttempted, Report, Timestamp,
+};
 use ess_callbacks::plan::Options;
 use ess_callbacks::secret::Secret;
 use ess_callbacks::sign::Credential;
@@ -104,7 +109,7 @@ async fn one_that_can_not_be_renewed_stops_its_account() {
 /// Calls that waited for a credential don't leave together.
 #[tokio::test(start_paused = true)]
 async fn the_rate_is_kept_when_one_expires_and_its_successor_is_late() {
-    let (world, fetches) = world(5 * SECOND, &[20, 0, 0, 7200]).await;
+    let (world, fetches) = world(5 * SECOND, &[50, 0, 0, 7200]).await;
     let report = world
         .apply(&desired(&urls(1000)), &Options::default())
         .await;
@@ -116,7 +121,7 @@ async fn the_rate_is_kept_when_one_expires_and_its_successor_is_late() {
 
 #[tokio::test(start_paused = true)]
 async fn short_lives_are_renewed_before_they_end() {
-    let (world, _fetches) = world(SECOND, &[10; 100]).await;
+    let (world, _fetches) = world(SECOND, &[70; 100]).await;
     let report = world
         .apply(&desired(&urls(1000)), &Options::default())
         .await;
@@ -202,4 +207,74 @@ async fn a_stop_does_not_wait_for_a_credential() {
     assert!(report.interrupted);
     assert_eq!(reasons(&report), [&NotAttempted::Interrupted]);
     assert!(begun.elapsed() < 10 * SECOND);
+}
+
+/// A token service whose credentials are valid for two minutes.
+#[derive(Default)]
+struct Sts(AtomicUsize);
+
+impl Web for Sts {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Answer, String>> {
+        Box::pin(async move {
+            sleep(SECOND).await;
+            let timestamp = request
+                .headers
+                .iter()
+                .find(|(name, _)| *name == "x-tc-timestamp");
+            let now: i64 = timestamp.unwrap().1.parse().unwrap();
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            let body = format!(
+                r#"{{"Response":{{"Credentials":{{"TmpSecretId":"AKID{number}","TmpSecretKey":"key","Token":"token"}},"ExpiredTime":{},"RequestId":"r"}}}}"#,
+                now + 120
+            );
+            Ok(Answer {
+                status: 200,
+                body: body.into_bytes(),
+                date: None,
+            })
+        })
+    }
+}
+
+/// The chain's renewal as a run sees it: 6000 calls take five minutes.
+#[tokio::test(start_paused = true)]
+async fn an_apply_outlives_the_credentials_of_its_role() {
+    let begun = Instant::now();
+    let sts = Arc::new(Sts::default());
+    let web = Arc::clone(&sts);
+    let machine = Machine {
+        variables: Arc::new(|name| match name {
+            "TENCENTCLOUD_SECRET_ID" => Some("AKID".into()),
+            "TENCENTCLOUD_SECRET_KEY" => Some("key".into()),
+            "TENCENTCLOUD_ROLE_ARN" => Some("qcs::cam::uin/1:roleName/callbacks".into()),
+            _ => None,
+        }),
+        home: None,
+        system_file: "/nowhere".into(),
+        folder: "/".into(),
+        environment: Environment::Test,
+        sts: Endpoint::sts(),
+        metadata: Endpoint::metadata(),
+        web,
+        clock: Arc::new(move || {
+            let seconds = i64::try_from(begun.elapsed().as_secs()).unwrap();
+            Timestamp(1_790_000_000 + seconds)
+        }),
+    };
+    let found = find(&AccountSource::Default {}, &machine).await.unwrap();
+    let world = World::new();
+    let world = world.with_api(|api| api.with_credentials(found.cache).with_limit(20));
+    let report = world
+        .apply(&desired(&urls(6000)), &Options::default())
+        .await;
+    assert_eq!(
+        (report.tally.added, report.calls, report.throttled),
+        (6000, 6000, 0)
+    );
+    // Each was renewed after a minute.
+    let fetched = sts.0.load(Ordering::Relaxed);
+    assert!((5..=6).contains(&fetched), "{fetched}");
+    let trouble =
+        |event: &Event| matches!(event, Event::AccountStopped { .. } | Event::Retrying { .. });
+    assert!(!world.events.lock().unwrap().iter().any(trouble));
 }

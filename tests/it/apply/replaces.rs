@@ -1,6 +1,6 @@
 //! A replace by example: what it signs, and what comes between its two calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +90,7 @@ impl<A: Api + Clone> Caller for Replacing<A> {
         Ok(Connection {
             api: self.api.clone(),
             signers: BTreeMap::new(),
+            unidentified: BTreeSet::new(),
             secrets: BTreeMap::new(),
         })
     }

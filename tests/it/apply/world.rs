@@ -70,6 +70,7 @@ impl Caller for Scenario<'_> {
         Ok(Connection {
             api: self.world.api.clone(),
             signers: signers(plan, plan.accounts.keys().map(|name| (name, name.as_str()))),
+            unidentified: BTreeSet::new(),
             secrets: values(self.desired),
         })
     }

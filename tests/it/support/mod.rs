@@ -52,6 +52,11 @@ impl TestEnv {
             ("USER".to_owned(), "tester".to_owned()),
             ("KEY".to_owned(), KEY.to_owned()),
             ("TOKEN".to_owned(), TOKEN.to_owned()),
+            // Nothing answers there, so that no role of this machine is found.
+            (
+                "ESS_CALLBACKS_METADATA_ENDPOINT".to_owned(),
+                "http://127.0.0.1:1/".to_owned(),
+            ),
             // One call after the other, so that lines come in one order.
             ("ESS_CALLBACKS_PARALLELISM".to_owned(), "1".to_owned()),
         ]);

@@ -199,8 +199,8 @@ fn other_owner(account: &AccountName, before: &AccountId, owner: &AccountId) -> 
 /// The error when an account is another one under a new name.
 fn same_account(name: &AccountName, other: &AccountName) -> Failure {
     let message = format!(
-        "the account `{name}` has the SecretId that the callbacks of the account `{other}` were recorded with, so they \
-         are one account to eSign; nothing was called"
+        "the account `{name}` has the credentials that the callbacks of the account `{other}` were recorded with, or \
+         others of the same Tencent Cloud account, so they are one account to eSign; nothing was called"
     );
     Failure::error(message).advice(format!(
         "If `{name}` is the new name of `{other}`, write `formerly: {other}` under it. Otherwise correct the \

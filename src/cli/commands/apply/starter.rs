@@ -120,6 +120,7 @@ impl Caller for Starter<'_> {
         let connection = Connection {
             api: Arc::clone(&remote.api),
             signers: remote.signers.clone(),
+            unidentified: remote.unidentified.clone(),
             secrets: std::mem::take(&mut self.secrets),
         };
         self.remote = Some(remote);
@@ -128,8 +129,12 @@ impl Caller for Starter<'_> {
 
     async fn owners(&mut self, plan: &Plan) -> Owners {
         match &self.remote {
-            Some(remote) => identity::ask(&remote.api, plan).await,
-            None => Owners::new(),
+            Some(Remote {
+                api,
+                sts: Some(sts),
+                ..
+            }) => identity::ask(api, plan, sts).await,
+            Some(_) | None => Owners::new(),
         }
     }
 

@@ -7,17 +7,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod accounts;
+
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
+use self::accounts::{account, source};
 use super::{
     After, Before, Bookkeeping, Change, Deletion, Destination, Details, Move, OrganizationPlan,
     Plan, Reason, Same, SourceChange, Steps, Summary, Tripped,
 };
 use crate::model::{
-    Account, AccountId, AccountName, AccountSource, Action, Address, AppId, Belief, CallbackUrl,
-    Calls, CredentialVariables, Environment, Fingerprint, Fingerprints, Handle, Identity, Lineage,
-    OperatorId, OrganizationId, Presumed, Salt, Scope, SecretIndex, SignedWrite, Timestamp, Write,
+    Account, AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment,
+    Fingerprint, Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Presumed,
+    Salt, Scope, SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::secret::{Check, SecretReference};
 
@@ -217,34 +220,6 @@ fn reference() -> impl Strategy<Value = SecretReference> {
         text().prop_map(SecretReference::File),
         vec(text(), 0..3).prop_map(SecretReference::Command),
     ]
-}
-
-fn source() -> impl Strategy<Value = AccountSource> {
-    prop_oneof![
-        Just(AccountSource::Default {}),
-        text().prop_map(AccountSource::Profile),
-        (text(), text(), proptest::option::of(text())).prop_map(
-            |(secret_id, secret_key, token)| AccountSource::Env(CredentialVariables {
-                secret_id,
-                secret_key,
-                token,
-            })
-        ),
-    ]
-}
-
-fn account() -> impl Strategy<Value = Account> {
-    let id = proptest::string::string_regex("[0-9]{1,20}").expect("a pattern");
-    (
-        source(),
-        proptest::option::of(text().prop_map(AccountName::new)),
-        proptest::option::of(id.prop_map(AccountId::new)),
-    )
-        .prop_map(|(source, formerly, expect_account_id)| Account {
-            source,
-            formerly,
-            expect_account_id,
-        })
 }
 
 fn source_change() -> impl Strategy<Value = SourceChange> {
