@@ -13,6 +13,8 @@ mod http;
 mod identity;
 pub mod pace;
 mod random;
+mod reach;
+mod read;
 mod redact;
 pub mod retry;
 mod transport;
@@ -25,6 +27,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;
 pub use pace::{Earlier, Pace, Rate};
 pub use random::Random;
+pub use read::Reader;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
 use std::sync::Arc;

@@ -19,6 +19,7 @@ mod entry;
 mod event;
 mod name;
 mod outcome;
+mod reading;
 mod recorded;
 mod scope;
 mod time;
@@ -39,6 +40,7 @@ pub use name::{
     RequestId,
 };
 pub use outcome::{ApiError, Blast, Outcome};
+pub use reading::{ReadError, ReadFailure, Reached, Stage, TlsProblem};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;
