@@ -72,8 +72,9 @@ fn problem_of(error: &rustls::Error) -> TlsProblem {
                 TlsProblem::Expired
             }
             CertificateError::UnknownIssuer => TlsProblem::UnknownIssuer,
-            CertificateError::NotValidForName
-            | CertificateError::NotValidForNameContext { .. } => TlsProblem::WrongName,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                TlsProblem::WrongName
+            }
             _ => TlsProblem::Other,
         },
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsProblem::NotTls,

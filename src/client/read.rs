@@ -81,7 +81,9 @@ impl<'a> Reader<'a> {
         let mut attempt = 1;
         loop {
             let sent = self.pace.acquire().await.start().await;
-            let asked = self.api.ask_within(self.account, action, body, (self.now)(), timeout);
+            let asked = self
+                .api
+                .ask_within(self.account, action, body, (self.now)(), timeout);
             let error = match asked.await {
                 Ok(answer) => {
                     self.pace.answered(sent);
@@ -118,10 +120,9 @@ fn of_read(action: &'static str, error: ApiError, says: Option<Says>) -> ReadErr
         (None, _) => ReadFailure::NoAnswer,
         (Some(code), _) if code == CAM => ReadFailure::NotAllowed,
         (Some(_), Some(Says::Throttled | Says::Unknown)) => ReadFailure::Busy,
-        (
-            Some(_),
-            Some(Says::ClockOff | Says::TokenExpired | Says::Refused(Blast::Account)),
-        ) => ReadFailure::Credentials,
+        (Some(_), Some(Says::ClockOff | Says::TokenExpired | Says::Refused(Blast::Account))) => {
+            ReadFailure::Credentials
+        }
         (Some(_), Some(Says::Refused(Blast::Call | Blast::Organization)) | None) => {
             ReadFailure::Refused
         }
@@ -185,7 +186,10 @@ mod tests {
             ("AuthFailure.TokenFailure", ReadFailure::Credentials),
             ("AuthFailure.UnauthorizedOperation", ReadFailure::NotAllowed),
             ("OperationDenied.Forbid", ReadFailure::Refused),
-            ("UnauthorizedOperation.NoPermissionFeature", ReadFailure::Refused),
+            (
+                "UnauthorizedOperation.NoPermissionFeature",
+                ReadFailure::Refused,
+            ),
             ("Quite.New", ReadFailure::Refused),
         ] {
             let ReadError { kind: found, error } = read(code);
@@ -196,7 +200,12 @@ mod tests {
                 assert!(!text.contains("ModifyApplication"), "{code}: {text}");
             }
         }
-        assert!(read("AuthFailure.UnauthorizedOperation").error.advice.contains(wire::GROUP));
+        assert!(
+            read("AuthFailure.UnauthorizedOperation")
+                .error
+                .advice
+                .contains(wire::GROUP)
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use name::{
     RequestId,
 };
 pub use outcome::{ApiError, Blast, Outcome};
-pub use reading::{ReadError, ReadFailure, Reached, Stage, TlsProblem};
+pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;
