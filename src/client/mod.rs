@@ -25,7 +25,7 @@ pub use credentials::{
 };
 pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;
-pub use pace::{Earlier, Pace, Rate};
+pub use pace::{Earlier, Pace, Rate, SentAt};
 pub use random::Random;
 pub use read::Reader;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};

@@ -15,6 +15,7 @@
 mod annotations;
 pub mod diagnostic;
 mod diff;
+mod doctor;
 mod escape;
 mod events;
 mod failure;
@@ -39,6 +40,7 @@ mod wrap;
 
 pub use annotations::{github_annotations, gitlab_code_quality};
 pub use diff::plan_diff;
+pub use doctor::{checks_json, checks_text};
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,

@@ -23,13 +23,10 @@ pub(crate) async fn find(
     environment: &ProcessEnvironment,
     locations: &Locations,
 ) -> Result<(Credentials, SecretIds), Failure> {
-    let fetched = accounts
-        .iter()
-        .map(|(name, account)| async move { (name, fetch(&account.source, environment).await) });
     let mut credentials = Credentials::new();
     let mut ids = SecretIds::new();
     let mut problems = Vec::new();
-    for (name, fetched) in join_all(fetched).await {
+    for (name, fetched) in each(accounts, environment).await {
         match fetched {
             Ok((cache, id)) => {
                 credentials.insert(name.clone(), cache);
@@ -44,10 +41,43 @@ pub(crate) async fn find(
     Err(unusable(&problems, locations))
 }
 
-async fn fetch(
-    source: &AccountSource,
+/// The credentials of an account with its `SecretId`, or why it has none.
+pub(super) type Fetched = Result<(CredentialCache, String), CredentialError>;
+
+/// What came of each account.
+pub(super) async fn each<'a>(
+    accounts: &'a BTreeMap<AccountName, Account>,
     environment: &ProcessEnvironment,
-) -> Result<(CredentialCache, String), CredentialError> {
+) -> Vec<(&'a AccountName, Fetched)> {
+    let fetched = accounts
+        .iter()
+        .map(|(name, account)| async move { (name, fetch(&account.source, environment).await) });
+    join_all(fetched).await
+}
+
+/// The provider that serves an account with this source, in a few words.
+pub(super) fn provider(source: &AccountSource, environment: &ProcessEnvironment) -> String {
+    let variables = |variables: &CredentialVariables| {
+        let CredentialVariables {
+            secret_id,
+            secret_key,
+            token,
+        } = variables;
+        let token = token
+            .as_ref()
+            .map_or_else(String::new, |name| format!(", {name}"));
+        format!("the environment ({secret_id}, {secret_key}{token})")
+    };
+    match source {
+        AccountSource::Default {} => variables(&usual(environment)),
+        AccountSource::Env(named) => variables(named),
+        AccountSource::Profile(name) => {
+            format!("the profile `{name}` (~/.tccli/{name}.credential)")
+        }
+    }
+}
+
+async fn fetch(source: &AccountSource, environment: &ProcessEnvironment) -> Fetched {
     let cache = cache(source, environment)?;
     let id = cache.get().await?.secret_id.clone();
     Ok((cache, id))

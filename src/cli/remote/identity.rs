@@ -46,11 +46,7 @@ pub(crate) async fn check(
     if environment != Environment::Production || !asks {
         return Ok(Owners::new());
     }
-    let sts = if *endpoint == Endpoint::of(environment) {
-        Endpoint::sts()
-    } else {
-        endpoint.clone()
-    };
+    let sts = sts(endpoint, environment);
     let asked = accounts.iter().map(|(name, account)| {
         let sts = &sts;
         async move {
@@ -77,6 +73,15 @@ pub(crate) async fn check(
         owners.insert(name.clone(), id);
     }
     Ok(owners)
+}
+
+/// Where the security token service is for calls to `endpoint`: a sandbox answers for it too.
+pub(super) fn sts(endpoint: &Endpoint, environment: Environment) -> Endpoint {
+    if *endpoint == Endpoint::of(environment) {
+        Endpoint::sts()
+    } else {
+        endpoint.clone()
+    }
 }
 
 /// The recorded callbacks belong to another enterprise than the calls.

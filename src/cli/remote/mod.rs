@@ -1,9 +1,12 @@
 //! The destination of the calls: eSign, the URL of `--endpoint`, or the embedded sandbox.
 
 mod credentials;
+pub(crate) mod group;
 mod identity;
+pub(crate) mod inspect;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::clock;
@@ -18,7 +21,7 @@ use crate::client::{
 use crate::model::{AccountName, RecordedAccount};
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
-use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
+use crate::sandbox::{CloudFile, Customer, Enterprise, Member, Options, Running, Sandbox};
 use identity::Owners;
 
 pub(crate) struct Remote {
@@ -60,36 +63,8 @@ impl Remote {
                 connections,
             });
         };
-        let customers: Vec<Customer> = plan
-            .accounts
-            .keys()
-            .map(|account| {
-                Ok(Customer::fresh(
-                    account.as_str(),
-                    u64::from_be_bytes(random()?),
-                ))
-            })
-            .collect::<Result<_, Failure>>()?;
-        let fixed = |(account, customer): (&AccountName, &Customer)| {
-            let cache = CredentialCache::fixed(customer.credential.clone())?;
-            Ok((account.clone(), cache))
-        };
-        let credentials = plan.accounts.keys().zip(&customers).map(fixed);
-        let credentials: Result<Credentials, CredentialError> = credentials.collect();
-        let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
-        let options = Options {
-            customers,
-            cloud: Some(CloudFile {
-                path: cloud.clone(),
-                keep_secrets: false,
-            }),
-            limit: rate,
-            seed: u64::from_be_bytes(random()?),
-            ..Options::default()
-        };
-        let sandbox = Sandbox::embedded(options, clock::of_sandbox())
-            .await
-            .map_err(|error| Failure::error(with_causes(&error)))?;
+        let accounts = plan.accounts.keys();
+        let (sandbox, credentials) = embedded(cloud, accounts, Vec::new(), rate).await?;
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
@@ -103,12 +78,59 @@ impl Remote {
 
     /// Ends the embedded sandbox, whose file is up to date already.
     pub(crate) async fn shutdown(self) {
-        if let Some(sandbox) = self.sandbox {
-            if let Err(error) = sandbox.shutdown().await {
-                tracing::warn!("{}", with_causes(&error));
-            }
+        end(self.sandbox).await;
+    }
+}
+
+async fn end(sandbox: Option<Running>) {
+    if let Some(sandbox) = sandbox {
+        if let Err(error) = sandbox.shutdown().await {
+            tracing::warn!("{}", with_causes(&error));
         }
     }
+}
+
+/// Starts the embedded sandbox, with a new pair of credentials for each account.
+async fn embedded(
+    cloud: &Path,
+    accounts: impl Iterator<Item = &AccountName> + Clone,
+    members: Vec<Member>,
+    rate: u32,
+) -> Result<(Running, Credentials), Failure> {
+    let customers: Vec<Customer> = accounts
+        .clone()
+        .map(|account| {
+            Ok(Customer::fresh(
+                account.as_str(),
+                u64::from_be_bytes(random()?),
+            ))
+        })
+        .collect::<Result<_, Failure>>()?;
+    let fixed = |(account, customer): (&AccountName, &Customer)| {
+        let cache = CredentialCache::fixed(customer.credential.clone())?;
+        Ok((account.clone(), cache))
+    };
+    let credentials = accounts.zip(&customers).map(fixed);
+    let credentials: Result<Credentials, CredentialError> = credentials.collect();
+    let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
+    let options = Options {
+        customers,
+        enterprise: Enterprise {
+            members,
+            ..Enterprise::default()
+        },
+        cloud: Some(CloudFile {
+            path: cloud.to_owned(),
+            keep_secrets: false,
+        }),
+        limit: rate,
+        seed: u64::from_be_bytes(random()?),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::embedded(options, clock::of_sandbox())
+        .await
+        .map_err(|error| Failure::error(with_causes(&error)))?;
+    Ok((sandbox, credentials))
 }
 
 fn api(
