@@ -49,15 +49,12 @@ fn stage(error: &reqwest::Error) -> Stage {
     }
 }
 
-/// The TLS library's error, which may be inside one of the system's.
+/// The TLS library's error, which may be inside of several of the system's.
 fn tls_problem(cause: &(dyn Error + 'static)) -> Option<TlsProblem> {
-    let inner = cause
-        .downcast_ref::<io::Error>()
-        .and_then(|error| error.get_ref())
-        .and_then(|error| error.downcast_ref::<rustls::Error>());
-    inner
-        .or_else(|| cause.downcast_ref::<rustls::Error>())
-        .map(problem_of)
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(problem_of(error));
+    }
+    tls_problem(cause.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 fn problem_of(error: &rustls::Error) -> TlsProblem {
@@ -90,7 +87,7 @@ mod tests {
     #[test]
     fn a_tls_error_is_found_inside_the_systems() {
         let of = |error: rustls::Error| {
-            let wrapped = io::Error::other(error);
+            let wrapped = io::Error::other(io::Error::other(error));
             tls_problem(&wrapped)
         };
         for (error, problem) in [

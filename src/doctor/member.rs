@@ -56,8 +56,9 @@ fn licence(member: &Member, now: Timestamp) -> Finding {
     let left = end.seconds_since(now);
     let day = end.utc_date();
     if left <= 0 {
-        Finding::failed(
-            format!("its licence ended on {day}, so eSign refuses its calls"),
+        // The probe tells whether eSign minds.
+        Finding::warning(
+            format!("it has joined, but its licence ended on {day}"),
             "Renew the licence, or put `suspend: true` on the organization until then.",
         )
     } else if left <= SOON {
@@ -102,7 +103,7 @@ mod tests {
             (Status::Joined, None, CheckResult::Ok),
             (Status::Joined, Some(SOON + 1), CheckResult::Ok),
             (Status::Joined, Some(SOON), CheckResult::Warning),
-            (Status::Joined, Some(0), CheckResult::Failed),
+            (Status::Joined, Some(0), CheckResult::Warning),
             (Status::Authorized, None, CheckResult::Failed),
             (Status::Invited, None, CheckResult::Failed),
             (Status::Refused, None, CheckResult::Failed),

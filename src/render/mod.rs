@@ -34,6 +34,7 @@ mod reviewed;
 mod state;
 mod style;
 mod text;
+mod trial;
 mod why;
 mod words;
 mod wrap;
@@ -56,4 +57,5 @@ pub use style::{Style, Tone};
 pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
 };
+pub use trial::{Setting, trial_markdown};
 pub use words::{ago, counted, plural, span, tenths};

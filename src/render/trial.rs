@@ -1,0 +1,157 @@
+//! The report of a trial of eSign's API, in Markdown, to be pasted into an issue. It names no URL.
+
+use std::fmt;
+
+use super::escape::Clean;
+use crate::doctor::trial::{Left, Made, Purpose, Target, Trial, request_id, told};
+use crate::model::{Environment, Timestamp};
+
+/// Where and when a trial was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    pub version: &'a str,
+    pub environment: Environment,
+    /// Whether the answers are eSign's own, and not a sandbox's.
+    pub is_esign: bool,
+    pub at: Timestamp,
+}
+
+/// Writes the report.
+pub fn trial_markdown(
+    trial: &Trial,
+    setting: &Setting<'_>,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let Setting {
+        version,
+        environment,
+        is_esign,
+        at,
+    } = setting;
+    let who = if *is_esign {
+        "eSign"
+    } else {
+        "another server than eSign (--endpoint or --sandbox)"
+    };
+    writeln!(out, "## What eSign answers\n")?;
+    writeln!(
+        out,
+        "Answered by {who}, environment {environment}, on {at}, with ess-callbacks {version}.\n"
+    )?;
+    writeln!(out, "| question | answer |\n|---|---|")?;
+    for (question, answer) in trial.answers() {
+        writeln!(out, "| {question} | {} |", cell(&answer, trial))?;
+    }
+    writeln!(
+        out,
+        "\n| | time (UTC) | call | answer | RequestId |\n|---|---|---|---|---|"
+    )?;
+    for (number, made) in (1..).zip(trial.made()) {
+        let id = request_id(&made.outcome).map_or("", |id| id.as_str());
+        writeln!(
+            out,
+            "| {number} | {} | {} | {} | {} |",
+            made.at.clock_time(),
+            call(made),
+            cell(&told(&made.outcome), trial),
+            cell(id, trial)
+        )?;
+    }
+    writeln!(out, "\n{}", left(trial))
+}
+
+/// What may be at eSign after a trial.
+fn left(trial: &Trial) -> String {
+    match trial.left() {
+        Left::Nothing => "The URL was deleted at the end.".to_owned(),
+        Left::Perhaps => "The URL may still be at eSign.".to_owned(),
+        Left::UntilDead(until) => format!(
+            "An add got no answer and may still take effect until {} UTC, so the URL may be at eSign.",
+            until.clock_time()
+        ),
+    }
+}
+
+fn call(made: &Made) -> String {
+    let what = match (made.step.add, made.step.purpose) {
+        (true, Purpose::FirstAdd) => "add",
+        (true, _) => "add again",
+        (false, Purpose::SecondDelete) => "delete again",
+        (false, _) => "delete",
+    };
+    match made.step.target {
+        Target::Given => format!("{what} the URL"),
+        Target::Spelled(spelling) => format!("{what} the URL {}", spelling.words()),
+    }
+}
+
+/// Foreign text in a cell of a table, without the trial's URLs.
+fn cell(text: &str, trial: &Trial) -> String {
+    let mut text = text.to_owned();
+    let mut urls: Vec<&str> = trial.urls().map(|url| url.as_str()).collect();
+    urls.sort_by_key(|url| std::cmp::Reverse(url.len()));
+    for url in urls {
+        text = text.replace(url, "(the URL)");
+    }
+    let clean = Clean(&text).to_string();
+    let mut cell = String::with_capacity(clean.len());
+    for c in clean.chars() {
+        match c {
+            '<' => cell.push_str("&lt;"),
+            '&' => cell.push_str("&amp;"),
+            '|' | '[' | ']' | '*' | '_' | '`' | '\\' => {
+                cell.push('\\');
+                cell.push(c);
+            }
+            // Mentions nobody on GitHub and GitLab.
+            '@' => cell.push_str("&#64;"),
+            c => cell.push(c),
+        }
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::trial::Step;
+    use crate::model::{ApiError, Blast, Outcome, RequestId};
+
+    #[test]
+    fn the_report_names_no_url_and_escapes_what_esign_says() {
+        let mut trial = Trial::new("https://canary.example/x").unwrap();
+        let at = Timestamp(1_800_000_000);
+        let mut take = |step: Step, outcome: Outcome| {
+            trial.take(Made {
+                step,
+                outcome,
+                at,
+                dated: true,
+            });
+            trial.next()
+        };
+        let first = Trial::new("https://canary.example/x")
+            .unwrap()
+            .next()
+            .unwrap();
+        let second = take(first, Outcome::NotThere(RequestId::new("r-1"))).unwrap();
+        let error = ApiError {
+            code: Some("InvalidParameterValue".to_owned()),
+            message: "https://canary.example/x | <b>@all</b>".to_owned(),
+            request_id: Some(RequestId::new("r-2")),
+            meaning: "m".into(),
+            advice: "a".into(),
+        };
+        take(second, Outcome::Rejected(Blast::Call, error));
+        let mut out = String::new();
+        let setting = Setting {
+            version: "0.1.0",
+            environment: Environment::Test,
+            is_esign: true,
+            at,
+        };
+        trial_markdown(&trial, &setting, &mut out).unwrap();
+        assert!(!out.contains("canary"), "{out}");
+        insta::assert_snapshot!(out, @"");
+    }
+}
