@@ -25,6 +25,7 @@ mod folded;
 mod json_line;
 mod markdown;
 mod metrics;
+mod orgs;
 mod place;
 #[cfg(test)]
 mod properties;
@@ -51,6 +52,7 @@ pub use failure::{error_json, error_text, usage_json};
 pub use folded::diagnostics;
 pub use markdown::{Commit, Label, MARKDOWN_LIMIT, Subject, error_markdown, plan_markdown};
 pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
+pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};

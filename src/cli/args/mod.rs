@@ -6,8 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, doctor, explain, fmt, import, plan, sandbox, secret, show, state, unlock,
-    validate,
+    apply, completions, doctor, explain, fmt, import, orgs, plan, sandbox, secret, show, state,
+    unlock, validate,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     /// which it logs; it finds nothing and changes nothing. doctor writes no state.
     #[command(after_long_help = help::credentials_and_exit_codes())]
     Doctor(doctor::Args),
+    /// List the group's member organizations beside the configuration, with those that have no callbacks.
+    Orgs(orgs::Args),
     /// Explain the code of an error or warning.
     Explain(explain::Args),
     /// Format the configuration and print the names of the changed files.

@@ -8,6 +8,7 @@ pub(super) mod fmt;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod man;
+pub(super) mod orgs;
 pub(super) mod plan;
 pub(super) mod sandbox;
 pub(super) mod schema;
