@@ -40,6 +40,8 @@ fn stage(error: &reqwest::Error) -> Stage {
     let says = |words: &str| texts.iter().any(|text| text.contains(words));
     if says("dns error") {
         Stage::Name
+    } else if says("tls handshake") {
+        Stage::Tls(TlsProblem::Other)
     } else if says("tunnel") || says("proxy") {
         Stage::Proxy
     } else if error.is_connect() {

@@ -12,8 +12,9 @@ const SOON: i64 = 30 * 86_400;
 pub fn member(listed: Option<&Member>, complete: bool, now: Timestamp) -> Finding {
     let Some(member) = listed else {
         return if complete {
-            Finding::failed(
-                "the group does not have this organization",
+            // The probe tells whether calls for it are accepted all the same.
+            Finding::warning(
+                "the group's list does not have this organization",
                 "Check `proxy_organization_id`, and the account: `orgs` lists the members with their ids.",
             )
         } else {
@@ -113,7 +114,7 @@ mod tests {
             let member = of(status, licence);
             assert_eq!(super::member(Some(&member), true, NOW).result, result);
         }
-        assert_eq!(member(None, true, NOW).result, CheckResult::Failed);
+        assert_eq!(member(None, true, NOW).result, CheckResult::Warning);
         assert_eq!(member(None, false, NOW).result, CheckResult::Warning);
     }
 }

@@ -206,8 +206,32 @@ mod tests {
 
     #[test]
     fn a_list_for_people() {
-        insta::assert_snapshot!(text(80), @"");
-        insta::assert_snapshot!(text(40), @"");
+        insta::assert_snapshot!(text(80), @r"
+        ok       endpoint     https://ess.example/
+        warning  clock        75 s behind eSign's
+                              -> Set it.
+
+        Account default
+        ok       credentials  from the environment
+        failed   permission   上海分公司: the operator has no permission to configure
+                              callbacks (FailedOperation: 操作人没有权限 \u{1b}[2J)
+                              -> Have the super-administrator give the operator the
+                                 permission.
+
+        Account partner
+        skipped  account      the check `credentials` failed
+
+        2 ok, 1 warning, 1 failed, 1 skipped.
+        ");
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_reasons_are_below_the_names() {
+        let text = text(40);
+        assert!(text.contains("failed permission\n  上海分公司: "), "{text}");
+        for line in text.lines() {
+            assert!(unicode_width::UnicodeWidthStr::width(line) <= 40, "{line}");
+        }
     }
 
     #[test]

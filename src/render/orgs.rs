@@ -323,8 +323,20 @@ mod tests {
             with(|groups| orgs_text(groups, &style, &mut out)).unwrap();
             out
         };
-        insta::assert_snapshot!(text(0), @"");
-        insta::assert_snapshot!(text(40), @"");
+        insta::assert_snapshot!(text(0), @r#"
+        NAME                      ID                STATUS         COVERAGE   CALLBACKS  HANDLES
+        示例集团                  yDmain            joined (main)  uncovered  0
+        示例科技（上海）有限公司  yDshanghai        joined         uncovered  0
+        a\u{a}\u{1b}[2J: # x      yD"evil\u{a}x: y  joined         uncovered  0
+        Left Ltd                  yDleft            left           inactive   0
+
+        4 organizations: 0 with callbacks of their own, 0 covered by the main organization, 3 uncovered, 1 inactive.
+        "#);
+        let narrow = text(40);
+        assert!(
+            narrow.contains("\n示例科技（上海）有限公司\n  yDshanghai\n  joined, uncovered\n"),
+            "{narrow}"
+        );
     }
 
     #[test]
@@ -332,7 +344,26 @@ mod tests {
         let taken = Handle::new("示例集团");
         let mut out = String::new();
         with(|groups| orgs_yaml(groups, [&taken], &mut out)).unwrap();
-        insta::assert_snapshot!(out, @"");
+        insta::assert_snapshot!(out, @r#"
+        # Paste this below `organizations:`.
+        # 示例集团
+        示例集团-2:
+          account: "partner"
+          operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8
+          callbacks: []
+        # 示例科技（上海）有限公司
+        示例科技-上海-有限公司:
+          proxy_organization_id: "yDshanghai"
+          account: "partner"
+          operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8
+          callbacks: []
+        # a\u{a}\u{1b}[2J: # x
+        a-2j-x:
+          proxy_organization_id: "yD\"evil\nx: y"
+          account: "partner"
+          operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8
+          callbacks: []
+        "#);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub fn trial_markdown(
 /// What may be at eSign after a trial.
 fn left(trial: &Trial) -> String {
     match trial.left() {
-        Left::Nothing => "The URL was deleted at the end.".to_owned(),
+        Left::Nothing => "Nothing of it is left at eSign.".to_owned(),
         Left::Perhaps => "The URL may still be at eSign.".to_owned(),
         Left::UntilDead(until) => format!(
             "An add got no answer and may still take effect until {} UTC, so the URL may be at eSign.",
@@ -152,6 +152,30 @@ mod tests {
         };
         trial_markdown(&trial, &setting, &mut out).unwrap();
         assert!(!out.contains("canary"), "{out}");
-        insta::assert_snapshot!(out, @"");
+        insta::assert_snapshot!(out, @r"
+        ## What eSign answers
+
+        Answered by eSign, environment test, on 2027-01-15T08:00:00Z, with ess-callbacks 0.1.0.
+
+        | question | answer |
+        |---|---|
+        | What is the answer to an add of an existing URL? | not asked |
+        | Does an add by API probe the URL with `{}`? | look at what the receiver got at 08:00:00 UTC |
+        | What exactly is the answer to a delete of a missing URL? | FailedOperation: 当前配置不存在 |
+        | What is the answer to a delete of an existing URL? | not asked |
+        | What is the answer to the same delete again? | not asked |
+        | Is the URL with its host in capitals the same URL? | not asked |
+        | Is the URL with a slash more or less at its end the same URL? | not asked |
+        | Is the URL with its default port the same URL? | not asked |
+        | Is the URL with its path in capitals the same URL? | not asked |
+        | Do answers have a `Date` header? | 2 of 2 |
+
+        | | time (UTC) | call | answer | RequestId |
+        |---|---|---|---|---|
+        | 1 | 08:00:00 | delete the URL | FailedOperation: 当前配置不存在 | r-1 |
+        | 2 | 08:00:00 | add the URL | InvalidParameterValue: (the URL) \| &lt;b>&#64;all&lt;/b> | r-2 |
+
+        Nothing of it is left at eSign.
+        ");
     }
 }

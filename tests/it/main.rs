@@ -12,6 +12,7 @@ mod cli_apply;
 mod cli_config;
 mod cli_credentials;
 mod cli_cron;
+mod cli_doctor;
 mod cli_events;
 mod cli_files;
 mod cli_foreign;
