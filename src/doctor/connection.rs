@@ -7,6 +7,7 @@ use crate::model::{Reached, Stage, Timestamp, TlsProblem};
 const FAR: i64 = 60;
 /// With more than this, in seconds, eSign refuses every signature.
 const TOO_FAR: i64 = 300;
+const NTP: &str = "Set the clock of this machine (NTP).";
 
 /// What was found on the way.
 #[derive(Clone, Debug)]
@@ -37,9 +38,11 @@ pub enum Names {
     NotNeeded(&'static str),
 }
 
+type Decide = fn(&Connection) -> Finding;
+
 /// The checks of the way, up to the first that failed; those after it are skipped.
 pub fn connection(found: &Connection) -> Vec<Check> {
-    let checks: [(CheckName, fn(&Connection) -> Finding); 6] = [
+    let checks: [(CheckName, Decide); 6] = [
         (CheckName::Endpoint, endpoint),
         (CheckName::Proxy, proxy),
         (CheckName::Dns, dns),
@@ -194,7 +197,6 @@ fn clock(found: &Connection) -> Finding {
     let off = middle.seconds_since(date);
     let size = off.unsigned_abs();
     let way = if off > 0 { "ahead of" } else { "behind" };
-    const NTP: &str = "Set the clock of this machine (NTP).";
     match off.saturating_abs() {
         0..=2 => Finding::ok("this machine's clock agrees with eSign's"),
         3..=FAR => Finding::ok(format!("this machine's clock is {size} s {way} eSign's")),

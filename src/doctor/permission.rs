@@ -38,7 +38,7 @@ pub enum Next {
 
 impl Probe {
     pub fn new(bits: [u8; 16]) -> Self {
-        Self(bits.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex::encode(bits))
     }
 
     /// Whether no URL here contains the random part.

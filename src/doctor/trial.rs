@@ -201,12 +201,14 @@ impl Trial {
         match (last.purpose, last.target) {
             (Purpose::DeleteOfMissing, _) => step(true, Target::Given, Purpose::FirstAdd),
             (Purpose::FirstAdd, _) => step(true, Target::Given, Purpose::SecondAdd),
-            (Purpose::SecondAdd, _) => self.compare_after(None),
+            (Purpose::SecondAdd, _) => Some(self.compare_after(None)),
             (Purpose::Compare, Target::Spelled(_)) if matches!(outcome, Outcome::Applied(_)) => {
                 step(true, Target::Given, Purpose::AddAgain)
             }
-            (Purpose::Compare, Target::Spelled(spelling)) => self.compare_after(Some(spelling)),
-            (Purpose::AddAgain, _) => self.compare_after(self.last_compared()),
+            (Purpose::Compare, Target::Spelled(spelling)) => {
+                Some(self.compare_after(Some(spelling)))
+            }
+            (Purpose::AddAgain, _) => Some(self.compare_after(self.last_compared())),
             (Purpose::FirstDelete, _) => step(false, Target::Given, Purpose::SecondDelete),
             (Purpose::Compare, Target::Given) | (Purpose::SecondDelete | Purpose::CleanUp, _) => {
                 None
@@ -226,7 +228,7 @@ impl Trial {
     }
 
     /// The comparison after this one, otherwise the delete of the URL.
-    fn compare_after(&self, last: Option<Spelling>) -> Option<Step> {
+    fn compare_after(&self, last: Option<Spelling>) -> Step {
         let mut spellings = self.spellings.iter().map(|(spelling, _)| *spelling);
         let next = match last {
             None => spellings.next(),
@@ -235,7 +237,7 @@ impl Trial {
                 spellings.next()
             }
         };
-        Some(next.map_or(
+        next.map_or(
             Step {
                 add: false,
                 target: Target::Given,
@@ -246,7 +248,7 @@ impl Trial {
                 target: Target::Spelled(spelling),
                 purpose: Purpose::Compare,
             },
-        ))
+        )
     }
 
     /// Says that this call is about to leave: from now on an interruption may leave its URL behind.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::escape::Clean;
 use crate::doctor::trial::{Left, Made, Purpose, Target, Trial, request_id, told};
-use crate::model::{Environment, Timestamp};
+use crate::model::{CallbackUrl, Environment, Timestamp};
 
 /// Where and when a trial was made.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ fn call(made: &Made) -> String {
 /// Foreign text in a cell of a table, without the trial's URLs.
 fn cell(text: &str, trial: &Trial) -> String {
     let mut text = text.to_owned();
-    let mut urls: Vec<&str> = trial.urls().map(|url| url.as_str()).collect();
+    let mut urls: Vec<&str> = trial.urls().map(CallbackUrl::as_str).collect();
     urls.sort_by_key(|url| std::cmp::Reverse(url.len()));
     for url in urls {
         text = text.replace(url, "(the URL)");

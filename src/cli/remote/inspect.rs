@@ -148,19 +148,18 @@ async fn look_up(
             },
             Ok((cache, id)) => {
                 found.insert(name.clone(), cache);
-                match owners.get(&id) {
-                    Some(other) => Lookup::SameAs(other.clone()),
-                    None => {
-                        owners.insert(id, name.clone());
-                        let source = accounts.get(name).map(|account| &account.source);
-                        let provider = source.map_or_else(String::new, |source| {
-                            credentials::provider(source, &settings.environment)
-                        });
-                        Lookup::Found(Origin {
-                            provider,
-                            passed_over: passed_over.clone(),
-                        })
-                    }
+                if let Some(other) = owners.get(&id) {
+                    Lookup::SameAs(other.clone())
+                } else {
+                    owners.insert(id, name.clone());
+                    let source = accounts.get(name).map(|account| &account.source);
+                    let provider = source.map_or_else(String::new, |source| {
+                        credentials::provider(source, &settings.environment)
+                    });
+                    Lookup::Found(Origin {
+                        provider,
+                        passed_over: passed_over.clone(),
+                    })
                 }
             }
         };

@@ -182,11 +182,10 @@ impl Caller<'_> {
         let at = SystemClock.now();
         // Once: what a repetition is answered would say nothing about the first.
         let reply = self.inspection.api.attempt(&call, at).await;
-        match reply.outcome {
-            Outcome::Throttled(_) => {
-                self.pace.throttled(sent);
-            }
-            _ => self.pace.answered(sent),
+        if matches!(reply.outcome, Outcome::Throttled(_)) {
+            self.pace.throttled(sent);
+        } else {
+            self.pace.answered(sent);
         }
         trial.take(Made {
             step,
