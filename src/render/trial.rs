@@ -44,13 +44,13 @@ pub fn trial_markdown(
     }
     writeln!(
         out,
-        "\n| | time (UTC) | call | answer | RequestId |\n|---|---|---|---|---|"
+        "\n| | time | call | answer | RequestId |\n|---|---|---|---|---|"
     )?;
     for (number, made) in (1..).zip(trial.made()) {
         let id = request_id(&made.outcome).map_or("", |id| id.as_str());
         writeln!(
             out,
-            "| {number} | {} | {} | {} | {} |",
+            "| {number} | {} UTC | {} | {} | {} |",
             made.at.clock_time(),
             call(made),
             cell(&told(&made.outcome), trial),
@@ -170,10 +170,10 @@ mod tests {
         | Is the URL with its path in capitals the same URL? | not asked |
         | Do answers have a `Date` header? | 2 of 2 |
 
-        | | time (UTC) | call | answer | RequestId |
+        | | time | call | answer | RequestId |
         |---|---|---|---|---|
-        | 1 | 08:00:00 | delete the URL | FailedOperation: 当前配置不存在 | r-1 |
-        | 2 | 08:00:00 | add the URL | InvalidParameterValue: (the URL) \| &lt;b>&#64;all&lt;/b> | r-2 |
+        | 1 | 08:00:00 UTC | delete the URL | FailedOperation: 当前配置不存在 | r-1 |
+        | 2 | 08:00:00 UTC | add the URL | InvalidParameterValue: (the URL) \| &lt;b>&#64;all&lt;/b> | r-2 |
 
         Nothing of it is left at eSign.
         ");

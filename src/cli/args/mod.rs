@@ -54,13 +54,13 @@ pub(crate) enum Command {
     Secret(secret::Args),
     /// Serve the sandbox, a local imitation of eSign, for any client.
     Sandbox(sandbox::Args),
-    /// Check all that an apply needs: network, clock, credentials, operators, members, permissions.
+    /// Check all that an apply needs, from the network to the permissions.
     ///
     /// The permission is proven by asking eSign to delete a random URL that no one has. To eSign that is a change,
     /// which it logs; it finds nothing and changes nothing. doctor writes no state.
     #[command(after_long_help = help::credentials_and_exit_codes())]
     Doctor(doctor::Args),
-    /// List the group's member organizations beside the configuration, with those that have no callbacks.
+    /// List the group's member organizations beside the configuration.
     Orgs(orgs::Args),
     /// Explain the code of an error or warning.
     Explain(explain::Args),
