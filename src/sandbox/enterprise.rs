@@ -5,8 +5,6 @@
 
 use serde::Deserialize;
 
-use super::options::Member;
-
 /// What `--enterprise` describes, as JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +22,27 @@ pub struct Enterprise {
     pub invalid_hosts: Vec<String>,
     /// Actions that CAM does not allow the credentials.
     pub denied_actions: Vec<String>,
+}
+
+/// A member organization of the group.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// `ProxyOrganizationId`.
+    pub id: String,
+    /// What `DescribeOrganizationGroupOrganizations` calls it.
+    #[serde(default)]
+    pub name: String,
+    /// 1 to authorize, 2 authorized, 3 refused, 4 left, 5 joined.
+    #[serde(default = "joined")]
+    pub status: u8,
+    /// When its licence ends, in UNIX seconds; 0 without one.
+    #[serde(default)]
+    pub licence_expires: i64,
+}
+
+const fn joined() -> u8 {
+    5
 }
 
 /// Whether the enterprise is verified.

@@ -34,9 +34,9 @@ mod store;
 pub use arrivals::{Arrival, Effect};
 pub use clock::Clock;
 pub use control::CallbackView;
-pub use enterprise::{Edition, Employee, Enterprise, Role, Verified};
+pub use enterprise::{Edition, Employee, Enterprise, Member, Role, Verified};
 pub use fault::{Fault, SpecError};
-pub use options::{CloudFile, Customer, Limits, Member, OnExists, OptionError, Options};
+pub use options::{CloudFile, Customer, Limits, OnExists, OptionError, Options};
 pub use spec::{FaultSpec, Script};
 pub use store::CloudError;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::enterprise::Enterprise;
+use super::enterprise::{Enterprise, Member};
 use super::limit::DEFAULT_LIMIT;
 use super::random::Random;
 use super::spec::{FaultSpec, Script};
@@ -106,27 +106,6 @@ pub struct Customer {
     pub account: String,
     /// With a token, calls must carry it; without, any `X-TC-Token` is accepted.
     pub credential: Credential,
-}
-
-/// A member organization of the group.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Member {
-    /// `ProxyOrganizationId`.
-    pub id: String,
-    /// What `DescribeOrganizationGroupOrganizations` calls it.
-    #[serde(default)]
-    pub name: String,
-    /// 1 to authorize, 2 authorized, 3 refused, 4 left, 5 joined.
-    #[serde(default = "joined")]
-    pub status: u8,
-    /// When its licence ends, in UNIX seconds; 0 without one.
-    #[serde(default)]
-    pub licence_expires: i64,
-}
-
-const fn joined() -> u8 {
-    5
 }
 
 /// Why a text is not a valid option. Never holds what may be a key.

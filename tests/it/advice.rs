@@ -72,8 +72,8 @@ fn advice_that_can_not_be_followed_is_found() {
     let found = |text: &str| problems(text, &flags);
     assert!(found("run `ess-callbacks state list`, or give --lock-timeout").is_empty());
     assert_eq!(
-        found("`orgs` lists the members"),
-        ["`orgs` names no command"]
+        found("`orgas` lists the members"),
+        ["`orgas` names no command"]
     );
     assert_eq!(
         found("allow it with --allow-remotes"),

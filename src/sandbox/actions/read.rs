@@ -4,9 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Action, ID_LENGTH, check_operator, organization};
 use crate::sandbox::cloud::Cloud;
-use crate::sandbox::enterprise::{Bar, Enterprise, Verified};
+use crate::sandbox::enterprise::{Bar, Enterprise, Member, Verified};
 use crate::sandbox::failure::Failure;
-use crate::sandbox::options::Member;
 use crate::sandbox::parameters::{
     EMPLOYEES_FIELDS, GROUP_FIELDS, ROLES_FIELDS, STATUS_FIELDS, parse, text,
 };

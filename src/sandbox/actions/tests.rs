@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::sandbox::cloud::Cloud;
-use crate::sandbox::options::Member;
+use crate::sandbox::enterprise::Member;
 
 const OPERATOR: &str = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8";
 const KEY: &str = "0123456789ABCDEF0123456789ABCDEF";
