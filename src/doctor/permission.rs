@@ -145,6 +145,16 @@ fn refused(error: &ApiError) -> Finding {
     {
         return Finding::failed(format!("{meaning} ({})", said(error)), *remedy);
     }
+    // The probe has no key and no token, and its URL was tried on two hosts.
+    if is_about_a_value(error) {
+        return Finding::failed(
+            format!(
+                "eSign does not take one of the probe's values ({})",
+                said(error)
+            ),
+            "Check `operator`, `proxy_organization_id` and `app_id`; the check of the operator below says more.",
+        );
+    }
     Finding::failed(told(error), sentence(&error.advice))
 }
 

@@ -25,8 +25,8 @@ pub fn checks_text(checks: &[Check], style: &Style, out: &mut dyn fmt::Write) ->
         if check.account.as_ref() != account {
             account = check.account.as_ref();
             if let Some(account) = account {
-                let title = format!("\nAccount {}", Clean(account));
-                writeln!(out, "{}", style.paint(Tone::Strong, title))?;
+                let title = format!("Account {}", Clean(account));
+                writeln!(out, "\n{}", style.paint(Tone::Strong, title))?;
             }
         }
         write_check(check, style, out)?;

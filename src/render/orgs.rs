@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::escape::Clean;
 use super::style::{Style, Tone};
-use super::words::counted;
+use super::words::{counted, plural};
 use crate::group::{Completeness, Coverage, Group, Handles, Row};
 use crate::harmless;
 use crate::model::{AccountName, Handle, OperatorId};
@@ -111,7 +111,8 @@ fn stacked(
         }
         writeln!(out, "  {status}, {coverage}")?;
         if !handles.is_empty() {
-            writeln!(out, "  {handles}: {callbacks} callbacks")?;
+            let word = plural(row.callbacks, "callback", "callbacks");
+            writeln!(out, "  {handles}: {callbacks} {word}")?;
         }
     }
     Ok(())

@@ -73,15 +73,18 @@ fn left(trial: &Trial) -> String {
 }
 
 fn call(made: &Made) -> String {
-    let what = match (made.step.add, made.step.purpose) {
-        (true, Purpose::FirstAdd) => "add",
-        (true, _) => "add again",
-        (false, Purpose::SecondDelete) => "delete again",
-        (false, _) => "delete",
+    let what = if made.step.add { "add" } else { "delete" };
+    let again = match made.step.purpose {
+        Purpose::SecondAdd | Purpose::AddAgain | Purpose::SecondDelete => " again",
+        Purpose::DeleteOfMissing
+        | Purpose::FirstAdd
+        | Purpose::Compare
+        | Purpose::FirstDelete
+        | Purpose::CleanUp => "",
     };
     match made.step.target {
-        Target::Given => format!("{what} the URL"),
-        Target::Spelled(spelling) => format!("{what} the URL {}", spelling.words()),
+        Target::Given => format!("{what} the URL{again}"),
+        Target::Spelled(spelling) => format!("{what} the URL {}{again}", spelling.words()),
     }
 }
 
