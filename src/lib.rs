@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
-//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`] |
+//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`group`], [`doctor`] |
 //! | effects | [`client`], [`state`], [`apply`], [`run`], [`sandbox`] |
 //! | program | [`cli`] |
 //!
@@ -17,8 +17,10 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod diag;
+pub mod doctor;
 pub mod envelope;
 mod facts;
+pub mod group;
 mod harmless;
 pub mod model;
 pub mod plan;

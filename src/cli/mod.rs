@@ -38,8 +38,8 @@ use crate::render;
 use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
-    apply, completions, explain, fmt, import, init, man, plan, sandbox, schema, secret, show,
-    state, unlock, validate, version,
+    apply, completions, doctor, explain, fmt, import, init, man, orgs, plan, sandbox, schema,
+    secret, show, state, unlock, validate, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -89,6 +89,7 @@ pub fn main() -> ExitCode {
         | Exit::Guarded
         | Exit::Locked
         | Exit::Stale
+        | Exit::Unverified
         | Exit::Usage
         | Exit::Interrupted => exit.into(),
     }
@@ -106,6 +107,8 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(settings, &args, ui)),
         Command::Secret(args) => secret::run(&args, ui),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
+        Command::Doctor(args) => runtime(2)?.block_on(doctor::run(settings, args, ui)),
+        Command::Orgs(args) => runtime(2)?.block_on(orgs::run(settings, args, ui)),
         Command::Explain(args) => explain::run(&args, settings, ui),
         Command::Fmt(args) => fmt::run(settings, &args, ui),
         Command::Version => Ok(version::run(ui)),

@@ -1,6 +1,7 @@
 //! Reading calls, of eSign and of its neighbours: they change nothing, so a failure is just a failure.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::classify::error_in_our_words;
 use super::http::{Destination, HttpApi};
 use super::redact::Redactor;
-use super::transport;
+use super::transport::{self, TIMEOUT};
 use crate::model::{AccountName, ApiError, RequestId, Timestamp};
 use crate::wire::ErrorBody;
 
@@ -35,11 +36,24 @@ impl HttpApi {
         body: &(impl Serialize + Sync),
         signed_at: Timestamp,
     ) -> Result<T, ApiError> {
-        self.ask_of(self.esign(), account, action, body, signed_at)
+        self.ask_within(account, action, body, signed_at, TIMEOUT)
             .await
     }
 
-    /// The same of any service.
+    /// The same, with the time that an answer may take.
+    pub(super) async fn ask_within<T: DeserializeOwned>(
+        &self,
+        account: &AccountName,
+        action: &'static str,
+        body: &(impl Serialize + Sync),
+        signed_at: Timestamp,
+        timeout: Duration,
+    ) -> Result<T, ApiError> {
+        self.ask_of(self.esign(), account, action, body, signed_at, timeout)
+            .await
+    }
+
+    /// The same of any service, with the time that an answer may take.
     pub(super) async fn ask_of<T: DeserializeOwned>(
         &self,
         to: Destination<'_>,
@@ -47,6 +61,7 @@ impl HttpApi {
         action: &'static str,
         body: &(impl Serialize + Sync),
         signed_at: Timestamp,
+        timeout: Duration,
     ) -> Result<T, ApiError> {
         let trouble = |message: String| ApiError {
             code: None,
@@ -73,6 +88,7 @@ impl HttpApi {
         let request = self
             .signed((to, account), action, body, &credential, signed_at)
             .map_err(|error| trouble(error.to_string()))?;
+        let request = request.timeout(timeout);
         let response = request.send().await.map_err(|error| lost(&error))?;
         let status = response.status().as_u16();
         let body = transport::read(response)

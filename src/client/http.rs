@@ -94,6 +94,11 @@ impl HttpApi {
         Ok(request.headers(headers).body(body))
     }
 
+    /// A request that is neither signed nor an action, over a new connection: it can change nothing.
+    pub(super) fn unsigned(&self) -> RequestBuilder {
+        self.fresh.get(self.endpoint.url().clone())
+    }
+
     /// The connections for this call.
     const fn connections(&self, call: &Call) -> &Client {
         if call.new_connection {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::Endpoint;
 use super::http::{Destination, HttpApi};
+use super::transport::TIMEOUT;
 use crate::model::{AccountId, AccountName, ApiError, Timestamp};
 use crate::wire;
 
@@ -38,7 +39,7 @@ impl HttpApi {
         };
         let action = wire::CALLER_IDENTITY;
         let identity: Identity = self
-            .ask_of(to, account, action, &Nothing {}, signed_at)
+            .ask_of(to, account, action, &Nothing {}, signed_at, TIMEOUT)
             .await?;
         Ok(AccountId::new(identity.account_id))
     }

@@ -13,6 +13,8 @@ mod http;
 mod identity;
 pub mod pace;
 mod random;
+mod reach;
+mod read;
 mod redact;
 pub mod retry;
 mod transport;
@@ -23,8 +25,9 @@ pub use credentials::{
 };
 pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;
-pub use pace::{Earlier, Pace, Rate};
+pub use pace::{Earlier, Pace, Rate, SentAt};
 pub use random::Random;
+pub use read::Reader;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
 use std::sync::Arc;

@@ -20,6 +20,7 @@ mod entry;
 mod event;
 mod name;
 mod outcome;
+mod reading;
 mod recorded;
 mod scope;
 mod time;
@@ -41,6 +42,7 @@ pub use name::{
     Region, RequestId,
 };
 pub use outcome::{ApiError, Blast, Outcome};
+pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;

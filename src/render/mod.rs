@@ -15,6 +15,7 @@
 mod annotations;
 pub mod diagnostic;
 mod diff;
+mod doctor;
 mod escape;
 mod events;
 mod failure;
@@ -24,6 +25,7 @@ mod folded;
 mod json_line;
 mod markdown;
 mod metrics;
+mod orgs;
 mod place;
 #[cfg(test)]
 mod properties;
@@ -33,12 +35,14 @@ mod reviewed;
 mod state;
 mod style;
 mod text;
+mod trial;
 mod why;
 mod words;
 mod wrap;
 
 pub use annotations::{github_annotations, gitlab_code_quality};
 pub use diff::plan_diff;
+pub use doctor::{checks_json, checks_text};
 pub use escape::{Clean, Quoted};
 pub use events::{
     apply_summary_json, change_summary_json, diagnostic_json, event_json, event_text, log_json,
@@ -48,10 +52,12 @@ pub use failure::{error_json, error_text, usage_json};
 pub use folded::diagnostics;
 pub use markdown::{Commit, Label, MARKDOWN_LIMIT, Subject, error_markdown, plan_markdown};
 pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
+pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};
 pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
 };
+pub use trial::{Setting, trial_markdown};
 pub use words::{ago, counted, plural, span, tenths};

@@ -3,6 +3,7 @@
 //! Codes are those of the vendor's documentation; so are the messages, as far as any published
 //! example or report shows them. The others are in their style.
 
+use super::enterprise::Bar;
 use crate::wire::NOT_CONFIGURED;
 
 /// An error to answer with.
@@ -91,6 +92,50 @@ impl Failure {
             "InvalidParameter.ParamError",
             "参数错误，操作人ID不正确。",
             "The operator's ID is not correct.",
+        )
+    }
+
+    /// For the action that lists employees, which has its own code.
+    pub(super) fn unknown_operator() -> Self {
+        Self::new(
+            "InvalidParameter.InvalidOperatorId",
+            "操作人ID不正确。",
+            "The operator's ID is not correct.",
+        )
+    }
+
+    pub(super) fn operator_not_verified() -> Self {
+        Self::new(
+            "OperationDenied.NoIdentityVerify",
+            "操作人未完成实名认证。",
+            "The operator is not verified.",
+        )
+    }
+
+    /// Why the action that changes callbacks refuses an operator, whose documentation has no code for it.
+    pub(super) fn operator_barred(why: Bar) -> Self {
+        let (chinese, english) = match why {
+            Bar::Unknown => return Self::invalid_operator(),
+            Bar::Left => ("操作人已离职。", "The operator has left."),
+            Bar::NotVerified => ("操作人未完成实名认证。", "The operator is not verified."),
+            Bar::NoPermission => ("操作人没有权限。", "The operator has no permission."),
+        };
+        Self::new("FailedOperation", chinese, english)
+    }
+
+    pub(super) fn no_permission_feature() -> Self {
+        Self::new(
+            "UnauthorizedOperation.NoPermissionFeature",
+            "当前企业版本不支持该功能。",
+            "The edition of the organization does not have this feature.",
+        )
+    }
+
+    pub(super) fn not_allowed_by_cam(action: &str) -> Self {
+        Self::new(
+            "AuthFailure.UnauthorizedOperation",
+            format!("请求未授权。请检查CAM策略是否允许`{action}`。"),
+            format!("The request is not authorized: CAM does not allow `{action}`."),
         )
     }
 

@@ -14,6 +14,7 @@ mod clock;
 mod cloud;
 mod control;
 mod emit;
+mod enterprise;
 mod failure;
 mod fault;
 mod faults;
@@ -33,8 +34,9 @@ mod store;
 pub use arrivals::{Arrival, Effect};
 pub use clock::Clock;
 pub use control::CallbackView;
+pub use enterprise::{Edition, Employee, Enterprise, Member, Role, Verified};
 pub use fault::{Fault, SpecError};
-pub use options::{CloudFile, Customer, Limits, Member, OnExists, OptionError, Options};
+pub use options::{CloudFile, Customer, Limits, OnExists, OptionError, Options};
 pub use spec::{FaultSpec, Script};
 pub use store::CloudError;
 

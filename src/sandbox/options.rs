@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::enterprise::{Enterprise, Member};
 use super::limit::DEFAULT_LIMIT;
 use super::random::Random;
 use super::spec::{FaultSpec, Script};
@@ -18,9 +19,8 @@ use crate::sign::Credential;
 pub struct Options {
     /// The key pairs that may call.
     pub customers: Vec<Customer>,
-    /// The group's member organizations. With none, every organization may be acted for; with some,
-    /// only these.
-    pub members: Vec<Member>,
+    /// Whose eSign it is.
+    pub enterprise: Enterprise,
     /// Where the callbacks are kept; only in memory when `None`.
     pub cloud: Option<CloudFile>,
     /// Calls a second for each set of credentials and action; 0 is no limit.
@@ -65,7 +65,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             customers: Vec::new(),
-            members: Vec::new(),
+            enterprise: Enterprise::default(),
             cloud: None,
             limit: DEFAULT_LIMIT,
             exists: OnExists::Success,
@@ -106,17 +106,6 @@ pub struct Customer {
     pub account: String,
     /// With a token, calls must carry it; without, any `X-TC-Token` is accepted.
     pub credential: Credential,
-}
-
-/// A member organization of the group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// `ProxyOrganizationId`.
-    pub id: String,
-    /// What `DescribeOrganizationGroupOrganizations` calls it.
-    pub name: String,
-    /// 1 to authorize, 2 authorized, 3 refused, 4 left, 5 joined.
-    pub status: u8,
 }
 
 /// Why a text is not a valid option. Never holds what may be a key.
@@ -190,6 +179,7 @@ impl FromStr for Member {
             id: id.to_owned(),
             name: name.to_owned(),
             status,
+            licence_expires: 0,
         })
     }
 }

@@ -96,6 +96,14 @@ pub(super) const EMPLOYEES_FIELDS: &[Field] = &[
     optional("Offset", Kind::Whole),
 ];
 
+pub(super) const ROLES_FIELDS: &[Field] = &[
+    required("Operator", USER),
+    required("Limit", Kind::Whole),
+    optional("Agent", AGENT),
+    optional("Filters", Kind::List(&FILTER)),
+    optional("Offset", Kind::Whole),
+];
+
 pub(super) const STATUS_FIELDS: &[Field] = &[required("Operator", USER), optional("Agent", AGENT)];
 
 /// The body as JSON, if it has these fields and no others.

@@ -11,11 +11,12 @@ use super::arrivals::{Arrival, Arrivals, Effect};
 use super::auth::{RawRequest, authenticate, identify};
 use super::clock::{Clock, SkewedClock};
 use super::cloud::{Cloud, Verdict};
+use super::enterprise::Enterprise;
 use super::failure::Failure;
 use super::fault::Fault;
 use super::faults::Faults;
 use super::limit::Limiter;
-use super::options::{Customer, Limits, Member, OnExists, Options};
+use super::options::{Customer, Limits, OnExists, Options};
 use super::random::Random;
 use super::store::{CloudError, Store};
 use crate::wire::{Answer, ErrorBody, MODIFY, Response};
@@ -28,7 +29,7 @@ const EMISSIONS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Service {
     customers: Vec<Customer>,
-    members: Vec<Member>,
+    enterprise: Enterprise,
     pub(super) limits: Limits,
     /// One for each large request body that is in memory.
     pub(super) large_bodies: Arc<Semaphore>,
@@ -73,7 +74,7 @@ impl Service {
     pub(super) fn new(options: Options, clock: Clock) -> Result<Self, CloudError> {
         let Options {
             customers,
-            members,
+            enterprise,
             cloud,
             limit,
             exists,
@@ -88,7 +89,7 @@ impl Service {
         };
         Ok(Self {
             customers,
-            members,
+            enterprise,
             limits,
             large_bodies: Arc::new(Semaphore::new(limits.large_bodies)),
             emissions: Semaphore::new(EMISSIONS),
@@ -241,11 +242,14 @@ impl Service {
                 .position(|one| one.account == *account);
             return Ok(identity(position.unwrap_or_default()));
         }
+        if self.enterprise.denied_actions.iter().any(|one| one == name) {
+            return Err(Failure::not_allowed_by_cam(name));
+        }
         if action != Action::Modify {
             let cloud = &inner.cloud;
-            return describe(action, &request.body, account, &self.members, cloud);
+            return describe(action, &request.body, account, &self.enterprise, cloud);
         }
-        let change = modify(&request.body, account, &self.members)?;
+        let change = modify(&request.body, account, &self.enterprise)?;
         let verdict = inner.cloud.consider(&change, inner.exists)?;
         if verdict == Verdict::Change {
             if let Some(store) = &mut inner.store {

@@ -9,6 +9,14 @@
     reason = "wire types are values"
 )]
 
+mod read;
+
+pub use read::{
+    EMPLOYEES, Employees, EmployeesRequest, Filter, GROUP, GroupPage, GroupRequest, MOST_EMPLOYEES,
+    MOST_MEMBERS, MOST_OFFSET, MOST_ROLES, MOST_ROLES_OFFSET, Member, ROLES, Role, RoleOfEmployee,
+    Roles, RolesRequest, Staff, VERIFY_STATUS, VerifyRequest, VerifyStatus,
+};
+
 use serde::{Deserialize, Serialize};
 
 /// One of Tencent Cloud's services, as requests name it.

@@ -11,7 +11,7 @@ use crate::layering::rust_files;
 use crate::support::{Said, TestEnv, configuration};
 
 /// Commands that are designed, and that messages may name only once they are there.
-const DESIGNED: [&str; 5] = ["orgs", "doctor", "verify", "listen", "controller"];
+const DESIGNED: [&str; 3] = ["verify", "listen", "controller"];
 
 /// The source as it speaks to users: without comments and tests.
 fn messages(source: &str) -> String {
@@ -77,8 +77,8 @@ fn advice_that_can_not_be_followed_is_found() {
     let found = |text: &str| problems(text, &flags);
     assert!(found("run `ess-callbacks state list`, or give --lock-timeout").is_empty());
     assert_eq!(
-        found("`orgs` lists the members"),
-        ["`orgs` names no command"]
+        found("`controller` lists the members"),
+        ["`controller` names no command"]
     );
     assert_eq!(
         found("allow it with --allow-remotes"),

@@ -197,6 +197,8 @@ fn no_command_shows_or_keeps_a_secret() {
         &["explain", "E040"],
         &["fmt", "--check"],
         &["help", "plan"],
+        &["doctor"],
+        &["orgs"],
         &["schema"],
         &["completions", "bash"],
         &["man"],

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -16,10 +16,14 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),
     ("config", &["model", "diag", "secret"]),
+    ("group", &["model", "diag", "wire"]),
+    ("doctor", &["model", "group", "wire"]),
     ("plan", &["model", "diag", "secret", "harmless", "facts"]),
     (
         "render",
-        &["model", "diag", "secret", "harmless", "facts", "plan"],
+        &[
+            "model", "diag", "secret", "harmless", "facts", "plan", "group", "doctor",
+        ],
     ),
     (
         "client",
@@ -46,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         "cli",
         &[
             "run", "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan",
-            "render", "client", "state", "sandbox", "apply", "harmless",
+            "render", "client", "state", "sandbox", "apply", "harmless", "group", "doctor",
         ],
     ),
     // Doubles, for tests only.

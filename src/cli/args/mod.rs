@@ -6,7 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, explain, fmt, import, plan, sandbox, secret, show, state, unlock, validate,
+    apply, completions, doctor, explain, fmt, import, orgs, plan, sandbox, secret, show, state,
+    unlock, validate,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -53,6 +54,14 @@ pub(crate) enum Command {
     Secret(secret::Args),
     /// Serve the sandbox, a local imitation of eSign, for any client.
     Sandbox(sandbox::Args),
+    /// Check all that an apply needs, from the network to the permissions.
+    ///
+    /// The permission is proven by asking eSign to delete a random URL that no one has. To eSign that is a change,
+    /// which it logs; it finds nothing and changes nothing. doctor writes no state.
+    #[command(after_long_help = help::credentials_and_exit_codes())]
+    Doctor(doctor::Args),
+    /// List the group's member organizations beside the configuration.
+    Orgs(orgs::Args),
     /// Explain the code of an error or warning, of this program or of eSign.
     Explain(explain::Args),
     /// Format the configuration and print the names of the changed files.

@@ -2,11 +2,13 @@
 
 pub(super) mod apply;
 pub(super) mod completions;
+pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fmt;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod man;
+pub(super) mod orgs;
 pub(super) mod plan;
 pub(super) mod sandbox;
 pub(super) mod schema;

@@ -1,6 +1,8 @@
 //! `sandbox`: serves the sandbox to any client.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use crate::cli::clock;
 use crate::cli::exit::{Exit, Failure, with_causes};
@@ -9,8 +11,8 @@ use crate::cli::process::signals;
 use crate::cli::random::random;
 use crate::cli::terminal::Ui;
 use crate::sandbox::{
-    self, CloudFile, Customer, FaultSpec, Limits, Member, OnExists, Options, Sandbox, SandboxError,
-    Script,
+    self, CloudFile, Customer, Enterprise, FaultSpec, Limits, Member, OnExists, Options, Sandbox,
+    SandboxError, Script,
 };
 use crate::secret::Secret;
 use crate::sign::Credential;
@@ -46,6 +48,9 @@ pub(crate) struct Args {
         value_delimiter = ' '
     )]
     member: Vec<Member>,
+    /// Whose eSign it is: a JSON file with members, employees, roles, edition.
+    #[arg(long, env = "ESS_CALLBACKS_ENTERPRISE", value_name = "FILE")]
+    enterprise: Option<PathBuf>,
     /// Keep the callbacks of the sandbox in this file.
     #[arg(long, env = "ESS_CALLBACKS_CLOUD", value_name = "FILE")]
     cloud: Option<PathBuf>,
@@ -87,6 +92,7 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
         allow_remote,
         credential,
         member,
+        enterprise: described,
         cloud,
         limit,
         fault,
@@ -95,9 +101,13 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
         exists,
     } = args;
     let (customers, fresh) = customers(&credential)?;
+    let mut enterprise = described
+        .as_deref()
+        .map_or_else(|| Ok(Enterprise::default()), enterprise_of)?;
+    enterprise.members.extend(member);
     let options = Options {
         customers: customers.clone(),
-        members: member,
+        enterprise,
         cloud: cloud.map(|path| CloudFile {
             path,
             keep_secrets: true,
@@ -136,6 +146,29 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
         .await
         .map_err(failed)?;
     Ok(Exit::Done)
+}
+
+/// The largest description of an enterprise, in bytes.
+const LARGEST: u64 = 16 << 20;
+
+fn enterprise_of(path: &Path) -> Result<Enterprise, Failure> {
+    let wrong = |why: String| {
+        Failure::usage(format!(
+            "--enterprise: `{}` can't be used: {why}",
+            path.display()
+        ))
+        .advice("docs/sandbox.md has an example.")
+    };
+    let mut text = String::new();
+    let mut file = File::open(path)
+        .map_err(|error| wrong(error.to_string()))?
+        .take(LARGEST + 1);
+    file.read_to_string(&mut text)
+        .map_err(|error| wrong(error.to_string()))?;
+    if text.len() as u64 > LARGEST {
+        return Err(wrong("it is larger than 16 MiB".to_owned()));
+    }
+    Enterprise::parse(&text).map_err(wrong)
 }
 
 /// The customers that are given, otherwise the pair in the environment, otherwise a new one, which is also returned

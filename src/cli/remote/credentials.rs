@@ -12,7 +12,7 @@ use crate::cli::environment::{METADATA, ProcessEnvironment, STS};
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::sources;
-use crate::client::credentials::{self, Found, HttpWeb, Machine, Principal};
+use crate::client::credentials::{self, Found, HttpWeb, Machine};
 use crate::client::{CredentialError, Endpoint, ExtraRoots};
 use crate::model::{Account, AccountName, Environment};
 
@@ -75,12 +75,9 @@ pub(crate) async fn find(
     machine: &Machine,
     locations: &Locations,
 ) -> Result<AllFound, Failure> {
-    let looked = accounts.iter().map(|(name, account)| async move {
-        (name, credentials::find(&account.source, machine).await)
-    });
     let mut all = AllFound::new();
     let mut problems = Vec::new();
-    for (name, found) in join_all(looked).await {
+    for (name, found) in each(accounts, machine).await {
         match found {
             Ok(found) => {
                 tracing::debug!(account = %name, provider = %found.origin.provider, "credentials");
@@ -93,6 +90,17 @@ pub(crate) async fn find(
         return distinct(&all).map(|()| all);
     }
     Err(unusable(&problems, locations))
+}
+
+/// What came of looking for the credentials of each account.
+pub(super) async fn each<'a>(
+    accounts: &'a BTreeMap<AccountName, Account>,
+    machine: &Machine,
+) -> Vec<(&'a AccountName, Result<Found, CredentialError>)> {
+    let looked = accounts.iter().map(|(name, account)| async move {
+        (name, credentials::find(&account.source, machine).await)
+    });
+    join_all(looked).await
 }
 
 fn unusable(problems: &[(&AccountName, CredentialError)], locations: &Locations) -> Failure {
@@ -124,33 +132,44 @@ fn sentence(text: &str) -> String {
 
 /// Refuses two accounts with one principal, which would add and delete the same callbacks.
 fn distinct(all: &AllFound) -> Result<(), Failure> {
-    let mut names: BTreeMap<&Principal, &AccountName> = BTreeMap::new();
-    let mut ids: BTreeMap<&str, &AccountName> = BTreeMap::new();
+    let mut before = AllFound::new();
     for (name, found) in all {
-        let same_id = ids.insert(&found.secret_id, name);
-        let same_principal = names.insert(&found.principal, name);
-        let (other, what) = match (same_id, same_principal) {
-            (Some(other), _) => (other, "SecretId"),
-            (None, Some(other)) => (other, "role or login"),
-            (None, None) => continue,
-        };
-        let message = format!(
-            "the accounts `{other}` and `{name}` have the same {what}, so they are one account to eSign, and a callback \
-             deleted for one would be deleted for the other; nothing was called"
-        );
-        return Err(Failure::error(message).advice(
-            "Use one account for both, or correct the credentials of one. If one is the new name of the other, write \
-             the old name under `formerly:` of the new one.",
-        ));
+        if let Some((other, what)) = twin(found, &before) {
+            let message = format!(
+                "the accounts `{other}` and `{name}` have the same {what}, so they are one account to eSign, and a \
+                 callback deleted for one would be deleted for the other; nothing was called"
+            );
+            return Err(Failure::error(message).advice(
+                "Use one account for both, or correct the credentials of one. If one is the new name of the other, write \
+                 the old name under `formerly:` of the new one.",
+            ));
+        }
+        before.insert(name.clone(), found.clone());
     }
     Ok(())
+}
+
+/// The account that has these credentials too, and what they share.
+pub(super) fn twin<'a>(
+    found: &Found,
+    others: &'a AllFound,
+) -> Option<(&'a AccountName, &'static str)> {
+    let same_id = |other: &Found| other.secret_id == found.secret_id;
+    let same = |other: &Found| same_id(other) || other.principal == found.principal;
+    let (name, other) = others.iter().find(|(_, other)| same(other))?;
+    let what = if same_id(other) {
+        "SecretId"
+    } else {
+        "role or login"
+    };
+    Some((name, what))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::client::CredentialCache;
-    use crate::client::credentials::Origin;
+    use crate::client::credentials::{Origin, Principal};
     use crate::secret::Secret;
     use crate::sign::Credential;
 

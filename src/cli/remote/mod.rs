@@ -1,9 +1,12 @@
 //! The destination of the calls: eSign, the URL of `--endpoint`, or the embedded sandbox.
 
 pub(crate) mod credentials;
+pub(crate) mod group;
 pub(crate) mod identity;
+pub(crate) mod inspect;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::clock;
@@ -19,7 +22,7 @@ use crate::client::{
 use crate::model::{Account, AccountName};
 use crate::plan::Plan;
 use crate::run::{Signers, signers};
-use crate::sandbox::{CloudFile, Customer, Options, Running, Sandbox};
+use crate::sandbox::{CloudFile, Customer, Enterprise, Member, Options, Running, Sandbox};
 
 pub(crate) struct Remote {
     pub(crate) api: Arc<HttpApi>,
@@ -62,7 +65,13 @@ impl Remote {
             let caches = found.into_iter().map(|(name, found)| (name, found.cache));
             let endpoint = locations.endpoint.clone();
             let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(plan.environment));
-            let api = api(locations, endpoint, caches.collect(), plan, connections)?;
+            let api = api(
+                locations,
+                endpoint,
+                caches.collect(),
+                &plan.accounts,
+                connections,
+            )?;
             return Ok(Self {
                 api: Arc::new(api),
                 signers,
@@ -72,40 +81,18 @@ impl Remote {
                 connections,
             });
         };
-        let customers: Vec<Customer> = plan
-            .accounts
-            .keys()
-            .map(|account| {
-                Ok(Customer::fresh(
-                    account.as_str(),
-                    u64::from_be_bytes(random()?),
-                ))
-            })
-            .collect::<Result<_, Failure>>()?;
-        let fixed = |(account, customer): (&AccountName, &Customer)| {
-            let cache = CredentialCache::fixed(customer.credential.clone())?;
-            Ok((account.clone(), cache))
-        };
-        let credentials = plan.accounts.keys().zip(&customers).map(fixed);
-        let credentials: Result<Credentials, CredentialError> = credentials.collect();
-        let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
-        let options = Options {
-            customers,
-            cloud: Some(CloudFile {
-                path: cloud.clone(),
-                keep_secrets: false,
-            }),
-            limit: rate,
-            seed: u64::from_be_bytes(random()?),
-            ..Options::default()
-        };
-        let sandbox = Sandbox::embedded(options, clock::of_sandbox())
-            .await
-            .map_err(|error| Failure::error(with_causes(&error)))?;
+        let accounts = plan.accounts.keys();
+        let (sandbox, credentials) = embedded(cloud, accounts, Vec::new(), rate).await?;
         let endpoint = Endpoint::parse(&sandbox.endpoint())
             .map_err(|error| Failure::error(error.to_string()))?;
         Ok(Self {
-            api: Arc::new(api(locations, endpoint, credentials, plan, connections)?),
+            api: Arc::new(api(
+                locations,
+                endpoint,
+                credentials,
+                &plan.accounts,
+                connections,
+            )?),
             signers: Signers::new(),
             unidentified: BTreeSet::new(),
             sts: None,
@@ -116,25 +103,72 @@ impl Remote {
 
     /// Ends the embedded sandbox, whose file is up to date already.
     pub(crate) async fn shutdown(self) {
-        if let Some(sandbox) = self.sandbox {
-            if let Err(error) = sandbox.shutdown().await {
-                tracing::warn!("{}", with_causes(&error));
-            }
+        end(self.sandbox).await;
+    }
+}
+
+async fn end(sandbox: Option<Running>) {
+    if let Some(sandbox) = sandbox {
+        if let Err(error) = sandbox.shutdown().await {
+            tracing::warn!("{}", with_causes(&error));
         }
     }
+}
+
+/// Starts the embedded sandbox, with a new pair of credentials for each account.
+async fn embedded(
+    cloud: &Path,
+    accounts: impl Iterator<Item = &AccountName> + Clone,
+    members: Vec<Member>,
+    rate: u32,
+) -> Result<(Running, Credentials), Failure> {
+    let customers: Vec<Customer> = accounts
+        .clone()
+        .map(|account| {
+            Ok(Customer::fresh(
+                account.as_str(),
+                u64::from_be_bytes(random()?),
+            ))
+        })
+        .collect::<Result<_, Failure>>()?;
+    let fixed = |(account, customer): (&AccountName, &Customer)| {
+        let cache = CredentialCache::fixed(customer.credential.clone())?;
+        Ok((account.clone(), cache))
+    };
+    let credentials = accounts.zip(&customers).map(fixed);
+    let credentials: Result<Credentials, CredentialError> = credentials.collect();
+    let credentials = credentials.map_err(|error| Failure::error(with_causes(&error)))?;
+    let options = Options {
+        customers,
+        enterprise: Enterprise {
+            members,
+            ..Enterprise::default()
+        },
+        cloud: Some(CloudFile {
+            path: cloud.to_owned(),
+            keep_secrets: false,
+        }),
+        limit: rate,
+        seed: u64::from_be_bytes(random()?),
+        ..Options::default()
+    };
+    let sandbox = Sandbox::embedded(options, clock::of_sandbox())
+        .await
+        .map_err(|error| Failure::error(with_causes(&error)))?;
+    Ok((sandbox, credentials))
 }
 
 fn api(
     locations: &Locations,
     endpoint: Endpoint,
     credentials: Credentials,
-    plan: &Plan,
+    accounts: &BTreeMap<AccountName, Account>,
     connections: Option<Bound>,
 ) -> Result<HttpApi, Failure> {
     let region =
         |(name, account): (&AccountName, &Account)| Some((name.clone(), account.region.clone()?));
     let options = HttpOptions {
-        regions: plan.accounts.iter().filter_map(region).collect(),
+        regions: accounts.iter().filter_map(region).collect(),
         extra_roots: extra_roots(locations)?,
         most_idle: connections.map(|bound| bound.idle),
     };

@@ -1,8 +1,11 @@
 //! What each action accepts, refuses and answers.
 
 use rstest::rstest;
+use serde_json::json;
 
 use super::*;
+use crate::sandbox::cloud::Cloud;
+use crate::sandbox::enterprise::Member;
 
 const OPERATOR: &str = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8";
 const KEY: &str = "0123456789ABCDEF0123456789ABCDEF";
@@ -26,13 +29,19 @@ fn member(id: &str, status: u8) -> Member {
         id: id.to_owned(),
         name: format!("Name of {id}"),
         status,
+        licence_expires: 0,
     }
 }
 
 #[test]
 fn an_add_and_a_delete_name_the_same_place() {
-    let added = modify(&request(&[]), "default", &[]).unwrap();
-    let deleted = modify(&request(&[("/OperateType", json!(2))]), "default", &[]).unwrap();
+    let added = modify(&request(&[]), "default", &Enterprise::default()).unwrap();
+    let deleted = modify(
+        &request(&[("/OperateType", json!(2))]),
+        "default",
+        &Enterprise::default(),
+    )
+    .unwrap();
     let (Change::Add(place, secrets), Change::Delete(same)) = (added, deleted) else {
         panic!("the wrong way round");
     };
@@ -60,9 +69,12 @@ fn an_add_and_a_delete_name_the_same_place() {
 #[case("/Agent/ProxyOrganizationId", json!("stranger"), "FailedOperation")]
 #[case("/Agent/ProxyOrganizationId", json!("left"), "FailedOperation")]
 fn what_is_wrong_is_refused(#[case] pointer: &str, #[case] value: Value, #[case] code: &str) {
-    let members = [member("member", 5), member("left", 4)];
-    assert!(modify(&request(&[]), "default", &members).is_ok());
-    let failure = modify(&request(&[(pointer, value)]), "default", &members).unwrap_err();
+    let enterprise = Enterprise {
+        members: vec![member("member", 5), member("left", 4)],
+        ..Enterprise::default()
+    };
+    assert!(modify(&request(&[]), "default", &enterprise).is_ok());
+    let failure = modify(&request(&[(pointer, value)]), "default", &enterprise).unwrap_err();
     assert_eq!(failure.code, code);
 }
 
@@ -71,7 +83,11 @@ fn group_of(request: &Value, members: &[Member], cloud: &Cloud) -> Map<String, V
     request["Operator"] = json!({ "UserId": OPERATOR });
     let body = request.to_string();
     let action = Action::GroupOrganizations;
-    describe(action, body.as_bytes(), "default", members, cloud).unwrap()
+    let enterprise = Enterprise {
+        members: members.to_vec(),
+        ..Enterprise::default()
+    };
+    describe(action, body.as_bytes(), "default", &enterprise, cloud).unwrap()
 }
 
 #[test]
@@ -133,11 +149,20 @@ fn a_page_may_not_be_larger_than_documented() {
         (Action::GroupOrganizations, "Offset", 20_001),
         (Action::Employees, "Limit", 21),
         (Action::Employees, "Limit", -1),
+        (Action::Roles, "Limit", 201),
+        (Action::Roles, "Offset", 2001),
     ] {
         let mut request = json!({ "Operator": { "UserId": OPERATOR }, "Limit": 1, "Offset": 0 });
         request[field] = json!(value);
         let body = request.to_string();
-        let failure = describe(action, body.as_bytes(), "default", &[], &Cloud::default());
+        let everyone = Enterprise::default();
+        let failure = describe(
+            action,
+            body.as_bytes(),
+            "default",
+            &everyone,
+            &Cloud::default(),
+        );
         assert_eq!(
             failure.unwrap_err().code,
             "InvalidParameterValue",
@@ -157,11 +182,97 @@ fn an_employee_is_found_by_id_or_not() {
         Action::Employees,
         body.as_bytes(),
         "default",
-        &[],
+        &Enterprise::default(),
         &Cloud::default(),
     );
     let answer = answer.unwrap();
     assert_eq!(answer["TotalCount"], 1);
     assert_eq!(answer["Employees"][0]["UserId"], OPERATOR);
     assert_eq!(answer["Employees"][0]["QuiteJob"], 0);
+}
+
+fn enterprise() -> Enterprise {
+    let text = format!(
+        r#"{{"members": [{{"id": "m1", "licence_expires": 1800000000}}],
+            "employees": [{{"user_id": "{OPERATOR}", "roles": ["r"]}},
+                          {{"user_id": "{0}A", "left": true}}, {{"user_id": "{0}B", "verified": false}}],
+            "roles": [{{"id": "r", "members": ["m1"]}}], "verified": "under_way"}}"#,
+        "x".repeat(31)
+    );
+    Enterprise::parse(&text).unwrap()
+}
+
+#[test]
+fn a_described_enterprise_is_answered() {
+    let ask = |action, more: Value| {
+        let mut body = json!({ "Operator": { "UserId": OPERATOR } });
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let body = body.to_string();
+        describe(
+            action,
+            body.as_bytes(),
+            "default",
+            &enterprise(),
+            &Cloud::default(),
+        )
+    };
+    let group = ask(
+        Action::GroupOrganizations,
+        json!({ "Limit": 200, "Offset": 0 }),
+    )
+    .unwrap();
+    assert_eq!(group["List"][1]["LicenseExpireTime"], 1_800_000_000);
+    let roles = ask(Action::Roles, json!({ "Limit": 200 })).unwrap();
+    assert_eq!(roles["IntegrateRoles"][0]["SubOrgIdList"], json!(["m1"]));
+    let status = ask(Action::VerifyStatus, json!({})).unwrap();
+    assert_eq!(status["VerifyStatus"], 1);
+    let filter = |id: String| json!({ "Filters": [{ "Key": "UserId", "Values": [id] }] });
+    let left = ask(Action::Employees, filter(format!("{}A", "x".repeat(31)))).unwrap();
+    assert_eq!(left["Employees"][0]["QuiteJob"], 1);
+    let new = ask(Action::Employees, filter(format!("{}B", "x".repeat(31)))).unwrap();
+    assert_eq!(new["Employees"][0]["Verified"], false);
+    let nobody = ask(Action::Employees, filter("y".repeat(32))).unwrap();
+    assert_eq!(nobody["TotalCount"], 0);
+}
+
+#[rstest]
+#[case("A", "InvalidParameter.InvalidOperatorId", "FailedOperation")]
+#[case("B", "OperationDenied.NoIdentityVerify", "FailedOperation")]
+#[case(
+    "C",
+    "InvalidParameter.InvalidOperatorId",
+    "InvalidParameter.ParamError"
+)]
+fn operators_who_may_not_act_are_refused(
+    #[case] end: &str,
+    #[case] read: &str,
+    #[case] written: &str,
+) {
+    let operator = json!({ "UserId": format!("{}{end}", "x".repeat(31)) });
+    let body = json!({ "Operator": operator }).to_string();
+    let action = Action::Employees;
+    let asked = describe(
+        action,
+        body.as_bytes(),
+        "default",
+        &enterprise(),
+        &Cloud::default(),
+    );
+    assert_eq!(asked.unwrap_err().code, read);
+    let body = request(&[("/Operator", operator), ("/Agent", Value::Null)]);
+    let changed = modify(&body, "default", &enterprise());
+    assert_eq!(changed.unwrap_err().code, written);
+}
+
+#[test]
+fn an_edition_may_not_have_members_callbacks() {
+    let basic = Enterprise {
+        edition: Edition::Basic,
+        ..Enterprise::default()
+    };
+    let failure = modify(&request(&[]), "default", &basic).unwrap_err();
+    assert_eq!(failure.code, "UnauthorizedOperation.NoPermissionFeature");
+    assert!(modify(&request(&[("/Agent", Value::Null)]), "default", &basic).is_ok());
 }

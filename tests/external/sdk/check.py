@@ -23,6 +23,8 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.ess.v20201111 import ess_client, models
 
 ADDRESS = os.environ["SANDBOX_ADDRESS"]
+# One that has what enterprise.json describes.
+ENTERPRISE = os.environ["ENTERPRISE_ADDRESS"]
 SECRET_ID = os.environ["SANDBOX_SECRET_ID"]
 SECRET_KEY = os.environ["SANDBOX_SECRET_KEY"]
 OPERATOR = "yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"
@@ -41,8 +43,8 @@ def check(condition, what):
         raise SystemExit(f"FAILED: {what}")
 
 
-def client(secret_id=SECRET_ID, secret_key=SECRET_KEY, language="zh-CN", **profile):
-    http_profile = HttpProfile(protocol="http", endpoint=ADDRESS, reqTimeout=30)
+def client(secret_id=SECRET_ID, secret_key=SECRET_KEY, language="zh-CN", endpoint=ADDRESS, **profile):
+    http_profile = HttpProfile(protocol="http", endpoint=endpoint, reqTimeout=30)
     settings = ClientProfile(httpProfile=http_profile, language=language)
     for name, value in profile.items():
         setattr(settings, name, value)
@@ -155,6 +157,73 @@ def reads():
     check(client().DescribeOrganizationVerifyStatus(status).VerifyStatus == 2, "is verified")
 
 
+def enterprise():
+    """Members in each status, employees and roles, as the SDK's models have them."""
+    by = client(endpoint=ENTERPRISE)
+    left, new, reader = (f"yDw6yUUgyg3caowzUx4GQptRKfMnJ{end}" for end in ("0ff", "new", "0no"))
+    joined = "yDjoined000000000000000000000005"
+
+    def members(limit=200, offset=0, **filters):
+        group = models.DescribeOrganizationGroupOrganizationsRequest()
+        group.Operator, group.Limit, group.Offset = user(), limit, offset
+        for name, value in filters.items():
+            setattr(group, name, value)
+        return by.DescribeOrganizationGroupOrganizations(group)
+
+    answer = members()
+    check([it.Status for it in answer.List] == [5, 1, 2, 3, 4, 5], "the main one and each status")
+    check((answer.Total, answer.JoinedTotal, answer.ActivatedTotal) == (6, 1, 2), "the totals")
+    check(answer.List[5].LicenseExpireTime == 1893456000, "the end of a licence")
+    check([it.OrganizationId for it in members(2, 4).List][1] == joined, "a page")
+    check([it.Status for it in members(Status=4).List] == [4], "a filter by status")
+    check([it.OrganizationId for it in members(Id=joined).List] == [joined], "a filter by id")
+    refused("InvalidParameterValue", "Limit", members, 201)
+    refused("InvalidParameterValue", "Offset", members, 200, 20001)
+
+    def employees(user_id, operator=OPERATOR, limit=20):
+        request = models.DescribeIntegrationEmployeesRequest()
+        request.Operator, request.Limit = user(operator), limit
+        request.Filters = [models.Filter()]
+        request.Filters[0].Key, request.Filters[0].Values = "UserId", [user_id]
+        return by.DescribeIntegrationEmployees(request)
+
+    check(employees(left).Employees[0].QuiteJob == 1, "one who has left")
+    check(employees(new).Employees[0].Verified is False, "one who is not verified")
+    check(employees("y" * 32).TotalCount == 0, "one who does not exist")
+    check(employees(OPERATOR).Employees[0].Roles[0].RoleId == "group", "the roles of one")
+    refused("InvalidParameterValue", "Limit", employees, left, limit=21)
+    refused("InvalidParameter.InvalidOperatorId", "操作人", employees, left, operator="y" * 32)
+    refused("OperationDenied.NoIdentityVerify", "实名", employees, left, operator=new)
+
+    def roles(limit=200, offset=0):
+        request = models.DescribeIntegrationRolesRequest()
+        request.Operator, request.Limit, request.Offset = user(), limit, offset
+        return by.DescribeIntegrationRoles(request)
+
+    answer = roles()
+    check(answer.TotalCount == 2, "two roles")
+    check(answer.IntegrateRoles[0].SubOrgIdList == [joined], "the members that a role covers")
+    check(roles(1, 1).IntegrateRoles[0].RoleName == "查看", "a page of roles")
+    refused("InvalidParameterValue", "Offset", roles, 200, 2001)
+    refused("UnknownParameter", "`Extra`", by.call_json, "DescribeIntegrationRoles", {
+        "Operator": {"UserId": OPERATOR}, "Limit": 1, "Extra": 1,
+    })
+
+    status = models.DescribeOrganizationVerifyStatusRequest()
+    status.Operator = user()
+    check(by.DescribeOrganizationVerifyStatus(status).VerifyStatus == 1, "verification under way")
+
+    url = "https://hooks.example/enterprise"
+    modify(ADD, url, member=joined, by=by)
+    modify(DELETE, url, member=joined, by=by)
+    refused("FailedOperation", "当前配置不存在", modify, DELETE, url, member=joined, by=by)
+    refused("FailedOperation", "离职", modify, ADD, url, operator=left, by=by)
+    refused("FailedOperation", "实名", modify, ADD, url, operator=new, by=by)
+    refused("FailedOperation", "权限", modify, ADD, url, operator=reader, by=by)
+    refused("InvalidParameter.ParamError", "操作人", modify, ADD, url, operator="y" * 32, by=by)
+    refused("FailedOperation", "未加入", modify, ADD, url, member="yDleft00000000000000000000000004", by=by)
+
+
 def faults():
     sandbox("faults", {"script": "lost-after,502,internal-error,throttle"})
     url = "https://hooks.example/fault"
@@ -223,7 +292,7 @@ def callbacks():
     server.shutdown()
 
 
-for part in (changes, refusals, unsigned_payload, reads, faults, callbacks):
+for part in (changes, refusals, unsigned_payload, reads, enterprise, faults, callbacks):
     part()
     print(f"{part.__name__}: ok")
 print(f"{checks} checks passed")

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// Where CI says that a Python with `tests/external/sdk/requirements.txt` is.
 const PYTHON: &str = "ESS_CALLBACKS_SDK_PYTHON";
@@ -22,29 +22,19 @@ async fn the_vendor_s_sdk_gets_what_it_expects() {
         std::io::stderr().write_all(skipped.as_bytes()).ok();
         return;
     };
-    // The script asks faster than eSign allows; the limit is tested elsewhere.
-    let mut served = Command::new(env!("CARGO_BIN_EXE_ess-callbacks"))
-        .args(["sandbox", "--listen", "127.0.0.1:0", "--limit", "0"])
-        .args(["--credential", "AKIDsdk:sdk-secret-key"])
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the program starts");
-    let mut lines = BufReader::new(served.stdout.take().expect("piped")).lines();
-    let first = lines
-        .next_line()
-        .await
-        .expect("a line")
-        .expect("not the end");
-    let address = first
-        .strip_prefix("Listening on http://")
-        .expect("where it listens");
+    let (mut served, address) = serve(&[]).await;
+    let enterprise = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/external/sdk/enterprise.json"
+    );
+    let (mut described, described_address) = serve(&["--enterprise", enterprise]).await;
     let output = Command::new(python)
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/external/sdk/check.py"
         ))
         .env("SANDBOX_ADDRESS", address)
+        .env("ENTERPRISE_ADDRESS", described_address)
         .env("SANDBOX_SECRET_ID", "AKIDsdk")
         .env("SANDBOX_SECRET_KEY", "sdk-secret-key")
         .stdin(Stdio::null())
@@ -56,8 +46,27 @@ async fn the_vendor_s_sdk_gets_what_it_expects() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{out}\n{err}");
     println!("{out}");
-    served
-        .kill()
-        .await
-        .expect("it runs until it is told to stop");
+    for running in [&mut served, &mut described] {
+        let ended = running.kill().await;
+        ended.expect("it runs until it is told to stop");
+    }
+}
+
+/// A served sandbox with these arguments, and its address.
+async fn serve(arguments: &[&str]) -> (Child, String) {
+    // The script asks faster than eSign allows; the limit is tested elsewhere.
+    let mut served = Command::new(env!("CARGO_BIN_EXE_ess-callbacks"))
+        .args(["sandbox", "--listen", "127.0.0.1:0", "--limit", "0"])
+        .args(["--credential", "AKIDsdk:sdk-secret-key"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(served.stdout.take().expect("piped")).lines();
+    let first = lines.next_line().await.expect("a line");
+    let first = first.expect("not the end");
+    let address = first.strip_prefix("Listening on http://");
+    let address = address.expect("where it listens").to_owned();
+    (served, address)
 }
