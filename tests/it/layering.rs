@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -15,11 +15,15 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("wire", &[]),
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),
+    ("receiver", &["model", "secret", "envelope"]),
+    ("serving", &[]),
     ("config", &["model", "diag", "secret"]),
     ("plan", &["model", "diag", "secret", "harmless", "facts"]),
     (
         "render",
-        &["model", "diag", "secret", "harmless", "facts", "plan"],
+        &[
+            "model", "diag", "secret", "harmless", "facts", "receiver", "plan",
+        ],
     ),
     (
         "client",
@@ -29,7 +33,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "sandbox",
         &[
-            "model", "diag", "secret", "random", "sign", "wire", "envelope",
+            "model", "diag", "secret", "random", "sign", "wire", "envelope", "serving",
         ],
     ),
     (
@@ -46,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
         "cli",
         &[
             "run", "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan",
-            "render", "client", "state", "sandbox", "apply", "harmless",
+            "render", "client", "state", "sandbox", "apply", "harmless", "receiver", "serving",
         ],
     ),
     // Doubles, for tests only.

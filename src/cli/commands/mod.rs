@@ -6,6 +6,7 @@ pub(super) mod explain;
 pub(super) mod fmt;
 pub(super) mod import;
 pub(super) mod init;
+pub(super) mod listen;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod sandbox;

@@ -2,6 +2,7 @@
 
 mod command;
 mod file;
+mod given;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::model::{Account, AccountSource, CredentialVariables, SecretIndex};
 use crate::plan::{Change, FingerprintTable, Plan};
 use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
 use command::Ended;
+pub(crate) use given::given;
 
 /// The maximum size of a file or of the output of a command. Secrets are much smaller.
 const MAX_BYTES: usize = 64 << 10;
