@@ -20,7 +20,7 @@ pub struct Receipt {
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub received_at: Timestamp,
     /// The callback URL as it is declared, byte for byte, whatever a proxy made of it.
-    #[schemars(with = "String", length(min = 1))]
+    #[schemars(with = "String")]
     pub url: CallbackUrl,
     /// The raw body, byte for byte.
     pub body: String,
@@ -119,5 +119,8 @@ pub fn receipt_schema() -> Value {
     let settings = SchemaSettings::draft07();
     let mut schema = settings.into_generator().into_root_schema_for::<Receipt>();
     schema.insert("title".to_owned(), json!("ess-callbacks receipt"));
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
     schema.to_value()
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Drives the receivers in examples/ over HTTP: Python, Node.js, axum, and nginx in front of one.
+# Drives the receivers in examples/ over HTTP: Python, Node.js, axum.
 #
 #   tests/external/receivers/run.sh            make the Python environment and run the tests
 #   tests/external/receivers/run.sh --prepare  only make it, and print the Python to set as ESS_CALLBACKS_RECEIVER_PYTHON
 #
-# The environment lies under target/, by the hash of requirements.txt, and is made once. Node.js and nginx are used where
-# they are installed.
+# The environment lies under target/, by the hash of requirements.txt, and is made once. Node.js is used where
+# it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
