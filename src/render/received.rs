@@ -140,41 +140,43 @@ fn sentence(outcome: &Outcome) -> String {
     };
     let shown =
         |text: &str| Clean(short(if personal { text } else { masked_text(text) })).to_string();
-    let mut text = match duplicate_of {
-        Some(number) => format!("duplicate of #{number}: "),
-        None => String::new(),
-    };
-    match &opened.content {
-        Content::Probe => text += "probe {}",
+    let again = duplicate_of.map(|number| format!("duplicate of #{number}: "));
+    let what = match &opened.content {
+        Content::Probe => "probe {}".to_owned(),
         Content::VendorCheck => {
-            text += "the check of the vendor's documentation, which holds no message"
+            "the check of the vendor's documentation, which holds no message".to_owned()
         }
         Content::Message(Message::V2(message)) => {
-            text += &shown(&message.msg_type);
-            text += &match &message.msg_id {
-                Some(id) => format!(", MsgId {}", shown(id)),
-                None => ", without MsgId".to_owned(),
+            let id = match &message.msg_id {
+                Some(id) => format!("MsgId {}", shown(id)),
+                None => "without MsgId".to_owned(),
             };
-            if let Some(version) = &message.msg_version {
-                text += &format!(", {}", shown(version));
-            }
+            let version = message.msg_version.as_ref();
+            let version = version.map(|version| format!(", {}", shown(version)));
+            let kind = shown(&message.msg_type);
+            format!("{kind}, {id}{}", version.unwrap_or_default())
         }
-        Content::Message(Message::V1(_)) => text += "message in the format V1",
-    }
-    text += if opened.encrypted {
-        "; encrypted, "
-    } else {
-        "; not encrypted, "
+        Content::Message(Message::V1(_)) => "message in the format V1".to_owned(),
     };
-    text += match opened.signature {
+    let encrypted = if opened.encrypted {
+        "encrypted"
+    } else {
+        "not encrypted"
+    };
+    let signature = match opened.signature {
         Signature::Valid => "signature valid",
         Signature::Absent => "not signed",
         Signature::Unverified => "signature not verified: there is no token",
     };
-    if older {
-        text += ", with a key or token from the command line";
-    }
-    text
+    let older = if older {
+        ", with a key or token from the command line"
+    } else {
+        ""
+    };
+    format!(
+        "{}{what}; {encrypted}, {signature}{older}",
+        again.unwrap_or_default()
+    )
 }
 
 /// What a message holds; nothing for a duplicate, whose first delivery was shown.

@@ -26,7 +26,7 @@ pub(crate) fn post(address: &str, path: &str, headers: &[String], body: &[u8]) -
 pub(crate) fn send(address: &str, line: &str, headers: &[String], body: &[u8]) -> Answer {
     let mut head = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|header| header.starts_with("Host:")) {
-        head += &format!("Host: {address}\r\n");
+        head.extend(["Host: ", address, "\r\n"]);
     }
     for header in headers {
         head += header;

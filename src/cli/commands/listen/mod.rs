@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// Let other machines connect.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = switch::parse)]
     allow_remote: bool,
-    /// Where a callback key is: env:NAME or file:PATH. Without ADDRESS the configuration is not read; with it, the key is
+    /// Where a callback key is: `env:NAME` or `file:PATH`. Without ADDRESS the configuration is not read; with it, the key is
     /// accepted besides the declared one. Repeatable.
     #[arg(
         long,
