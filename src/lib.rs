@@ -6,8 +6,8 @@
 //! | layer | modules |
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
-//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`group`], [`doctor`] |
-//! | effects | [`client`], [`state`], [`apply`], [`run`], [`sandbox`] |
+//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
+//! | effects | [`client`], [`state`], [`apply`], [`run`], `serving`, [`sandbox`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
@@ -25,10 +25,12 @@ mod harmless;
 pub mod model;
 pub mod plan;
 pub mod random;
+pub mod receiver;
 pub mod render;
 pub mod run;
 pub mod sandbox;
 pub mod secret;
+mod serving;
 pub mod sign;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]

@@ -18,6 +18,11 @@ impl WallClock for SystemClock {
     }
 }
 
+/// The current time as HTTP headers have it.
+pub(crate) fn http_date() -> String {
+    httpdate::fmt_http_date(SystemTime::now())
+}
+
 /// This machine's clock for the sandbox, in microseconds.
 pub(crate) fn of_sandbox() -> Clock {
     Clock::new(|| {

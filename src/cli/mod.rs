@@ -38,8 +38,8 @@ use crate::render;
 use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
-    apply, completions, doctor, explain, fmt, import, init, man, orgs, plan, sandbox, schema,
-    secret, show, state, unlock, validate, version,
+    apply, completions, doctor, explain, fmt, import, init, listen, man, orgs, plan, sandbox,
+    schema, secret, show, state, unlock, validate, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -106,6 +106,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::State(args) => runtime(1)?.block_on(state::run(settings, args, ui)),
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(settings, &args, ui)),
         Command::Secret(args) => secret::run(&args, ui),
+        Command::Listen(args) => runtime(2)?.block_on(listen::run(settings, args, ui)),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
         Command::Doctor(args) => runtime(2)?.block_on(doctor::run(settings, args, ui)),
         Command::Orgs(args) => runtime(2)?.block_on(orgs::run(settings, args, ui)),

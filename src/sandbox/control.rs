@@ -24,11 +24,11 @@ use super::cloud::Held;
 use super::emit::{self, Emission};
 use super::fault::SpecError;
 use super::faults::Faults;
-use super::intake;
-use super::line::Line;
 use super::options::OnExists;
 use super::service::Service;
 use super::spec::{FaultSpec, Script};
+use crate::serving::intake;
+use crate::serving::line::Line;
 use crate::wire::CONTENT_TYPE as JSON;
 
 /// A configured callback, as the sandbox shows it. The digests are SHA-256 in hexadecimal, to
@@ -120,7 +120,7 @@ async fn take_body_in(
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    match intake::read(&service, &line, body, LARGEST_BODY, || true).await {
+    match intake::read(&*service, &line, body, LARGEST_BODY, || true).await {
         Ok(intake) => {
             let answer = next.run(Request::from_parts(parts, intake.bytes.into()));
             let answer = answer.await;

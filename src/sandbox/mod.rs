@@ -18,15 +18,12 @@ mod enterprise;
 mod failure;
 mod fault;
 mod faults;
-mod intake;
 mod limit;
-mod line;
 mod options;
 mod parameters;
 mod quantity;
 mod random;
 mod routes;
-mod serve;
 mod service;
 mod spec;
 mod store;
@@ -43,16 +40,13 @@ pub use store::CloudError;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::serving::{self, BindError};
 use service::Service;
-
-/// How long calls in flight may take after the shutdown was asked for.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Why the sandbox could not start or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -163,15 +157,14 @@ impl Running {
 
 /// Listens on `HOST:PORT`. Addresses that other machines can reach are refused unless `allow_remote`.
 pub async fn bind(address: &str, allow_remote: bool) -> Result<TcpListener, SandboxError> {
-    let failed = |source| SandboxError::Listen {
-        address: address.to_owned(),
-        source,
-    };
-    let resolved: Vec<SocketAddr> = lookup_host(address).await.map_err(failed)?.collect();
-    if !allow_remote && !resolved.iter().all(|it| it.ip().is_loopback()) {
-        return Err(SandboxError::NotLoopback(address.to_owned()));
-    }
-    TcpListener::bind(&*resolved).await.map_err(failed)
+    let bound = serving::bind(address, allow_remote).await;
+    bound.map_err(|error| match error {
+        BindError::NotLoopback => SandboxError::NotLoopback(address.to_owned()),
+        BindError::Listen(source) => SandboxError::Listen {
+            address: address.to_owned(),
+            source,
+        },
+    })
 }
 
 /// Serves until `shutdown` completes; calls in flight then have five seconds to finish.
@@ -180,22 +173,7 @@ pub async fn run(
     sandbox: Sandbox,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), SandboxError> {
-    let (asked, was_asked) = oneshot::channel();
     let router = routes::router(Arc::clone(&sandbox.0));
-    let serve = serve::serve(listener, router, sandbox.0, async {
-        shutdown.await;
-        asked.send(()).ok();
-    });
-    let grace = async {
-        if was_asked.await.is_ok() {
-            tokio::time::sleep(GRACE).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = serve => {}
-        () = grace => {}
-    }
+    serving::serve(listener, router, sandbox.0, shutdown).await;
     Ok(())
 }

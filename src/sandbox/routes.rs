@@ -15,9 +15,9 @@ use super::auth::RawRequest;
 use super::control;
 use super::failure::Failure;
 use super::fault::Fault;
-use super::intake::{self, Refusal};
-use super::line::Line;
 use super::service::{Receipt, Service};
+use crate::serving::intake::{self, Refusal};
+use crate::serving::line::Line;
 use crate::wire::CONTENT_TYPE as JSON;
 
 /// The vendor's limit for the body of a request, in bytes.
@@ -44,7 +44,7 @@ async fn call(
         body: Bytes::new(),
     };
     let wanted = || service.may_be_good(&request);
-    let intake = match intake::read(&service, &line, body, LARGEST_BODY, wanted).await {
+    let intake = match intake::read(&*service, &line, body, LARGEST_BODY, wanted).await {
         Ok(intake) => intake,
         Err(refusal @ Refusal::TooLarge) => {
             let answer = service.refuse(&request, &Failure::too_large());

@@ -19,6 +19,7 @@ use super::limit::Limiter;
 use super::options::{Customer, Limits, OnExists, Options};
 use super::random::Random;
 use super::store::{CloudError, Store};
+use crate::serving::Host;
 use crate::wire::{Answer, ErrorBody, MODIFY, Response};
 
 /// How many `emit` requests may be under way. A callback can lead back to the sandbox itself.
@@ -32,7 +33,7 @@ pub(super) struct Service {
     enterprise: Enterprise,
     pub(super) limits: Limits,
     /// One for each large request body that is in memory.
-    pub(super) large_bodies: Arc<Semaphore>,
+    large_bodies: Arc<Semaphore>,
     /// One for each emission that is under way.
     pub(super) emissions: Semaphore,
     pub(super) clock: SkewedClock,
@@ -68,6 +69,24 @@ struct Call<'a> {
     action: Action,
     fault: Fault,
     now: i64,
+}
+
+impl Host for Service {
+    fn connections(&self) -> usize {
+        self.limits.connections
+    }
+
+    fn patience(&self) -> Duration {
+        self.limits.patience
+    }
+
+    fn large_bodies(&self) -> &Arc<Semaphore> {
+        &self.large_bodies
+    }
+
+    fn date(&self) -> String {
+        self.clock.date()
+    }
 }
 
 impl Service {

@@ -194,6 +194,8 @@ fn no_command_shows_or_keeps_a_secret() {
         &["import", "--all"],
         &["apply", "plan.json"],
         &["unlock", "0123"],
+        // It ends when everything is read; what it receives is watched by the tests of all receivers.
+        &["listen", "--listen", "0.0.0.0:0"],
         &["explain", "E040"],
         &["fmt", "--check"],
         &["help", "plan"],

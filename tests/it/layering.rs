@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -15,6 +15,8 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("wire", &[]),
     ("sign", &["model", "secret"]),
     ("envelope", &["model", "secret"]),
+    ("receiver", &["model", "secret", "envelope"]),
+    ("serving", &[]),
     ("config", &["model", "diag", "secret"]),
     ("group", &["model", "diag", "wire"]),
     ("doctor", &["model", "group", "wire"]),
@@ -22,7 +24,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "render",
         &[
-            "model", "diag", "secret", "harmless", "facts", "plan", "group", "doctor",
+            "model", "diag", "secret", "harmless", "facts", "plan", "receiver", "group", "doctor",
         ],
     ),
     (
@@ -33,7 +35,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     (
         "sandbox",
         &[
-            "model", "diag", "secret", "random", "sign", "wire", "envelope",
+            "model", "diag", "secret", "random", "sign", "wire", "envelope", "serving",
         ],
     ),
     (
@@ -50,7 +52,8 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
         "cli",
         &[
             "run", "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan",
-            "render", "client", "state", "sandbox", "apply", "harmless", "group", "doctor",
+            "render", "client", "state", "sandbox", "apply", "harmless", "receiver", "serving",
+            "group", "doctor",
         ],
     ),
     // Doubles, for tests only.

@@ -8,7 +8,8 @@ use ess_callbacks::model::{
     AccountName, Action, Address, ApiError, CallbackUrl, Calls, Drift, Event, Handle,
     HowUnfinished, NotAttempted, Report, RequestId, Timestamp, Unfinished,
 };
-use ess_callbacks::render::{event_json, report_json};
+use ess_callbacks::receiver::{Receiver, Rejection, Secrets, receipt_schema};
+use ess_callbacks::render::{Outcome, Reception, event_json, reception_json, report_json};
 use serde_json::Value;
 
 use crate::support::{OTHER_KEY, TestEnv, configuration};
@@ -171,6 +172,66 @@ fn report() -> Report {
     }
 }
 
+/// What `listen` tells of each outcome.
+fn receptions() -> Vec<Reception> {
+    let receiver = Receiver::new(Secrets::new(None, None).unwrap());
+    let accepted = |body: &str| Outcome::Accepted {
+        opened: receiver.open([], body.as_bytes()).unwrap(),
+        older: false,
+        duplicate_of: Some(1),
+        personal: false,
+    };
+    let outcomes = [
+        accepted("{}"),
+        accepted(r#"{"encrypt":"62KE4r5Wz0yHzEpMOwVRbM1KV0"}"#),
+        accepted(r#"{"MsgId":"m","MsgType":"X","MsgVersion":"CustomApp","MsgData":{}}"#),
+        accepted(r#"{"FlowId":"f"}"#),
+        Outcome::Rejected(Rejection::WrongKey),
+        Outcome::Refused("no such path".to_owned()),
+    ];
+    let reception = |outcome| Reception {
+        number: 1,
+        at: NOW,
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        url: Some(address().url),
+        addresses: vec![address()],
+        outcome,
+        status: 200,
+        note: Some("a note".to_owned()),
+    };
+    outcomes.into_iter().map(reception).collect()
+}
+
+#[test]
+fn the_schema_of_receipts_is_that_of_their_type() {
+    let (schema, validator) = schema("receipt.schema.json");
+    assert_eq!(schema, receipt_schema(), "{:#}", receipt_schema());
+    for (line, valid) in [
+        (
+            r#"{"received_at":"2026-11-26T20:31:12Z","url":"https://a.example/","body":"{}"}"#,
+            true,
+        ),
+        (
+            r#"{"received_at":"2026-11-26T20:31:12+08:00","url":"u","body":"","content_signature":"","status":"200"}"#,
+            true,
+        ),
+        (r#"{"received_at":"2026-11-26T20:31:12Z","url":"u"}"#, false),
+        (
+            r#"{"received_at":"2026-11-26T20:31:12Z","url":"u","body":{}}"#,
+            false,
+        ),
+    ] {
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(validator.is_valid(&value), valid, "{line}");
+        assert_eq!(
+            ess_callbacks::receiver::Receipt::parse(line).is_ok(),
+            valid,
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn every_kind_of_event_is_as_its_schema_says() {
     let (schema, validator) = schema("events.schema.json");
@@ -179,6 +240,7 @@ fn every_kind_of_event_is_as_its_schema_says() {
         .map(|event| event_json(event, NOW))
         .collect();
     lines.push(report_json(&report(), NOW));
+    lines.extend(receptions().iter().map(reception_json));
 
     // The rest from the program: version, log, diagnostic, and the lines of a plan.
     let url = "https://hooks.example/one";

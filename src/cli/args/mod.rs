@@ -6,8 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, doctor, explain, fmt, import, orgs, plan, sandbox, secret, show, state,
-    unlock, validate,
+    apply, completions, doctor, explain, fmt, import, listen, orgs, plan, sandbox, secret, show,
+    state, unlock, validate,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     State(state::Args),
     /// Remove a lock whose owner is gone.
     Unlock(unlock::Args),
+    /// Receive callbacks for development: verify, decrypt and show them.
+    Listen(listen::Args),
     /// Generate secrets.
     #[command(subcommand)]
     Secret(secret::Args),

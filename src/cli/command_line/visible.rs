@@ -7,10 +7,14 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 10] = [
+const USED: [(&str, &[&str]); 11] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
+    (
+        "listen",
+        &["config", "var", "sandbox", "json", "verbose", "log_format"],
+    ),
     (
         "validate",
         &["config", "var", "sandbox", "json", "verbose", "log_format"],

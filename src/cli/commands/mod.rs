@@ -7,6 +7,7 @@ pub(super) mod explain;
 pub(super) mod fmt;
 pub(super) mod import;
 pub(super) mod init;
+pub(super) mod listen;
 pub(super) mod man;
 pub(super) mod orgs;
 pub(super) mod plan;

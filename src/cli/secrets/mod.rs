@@ -2,6 +2,7 @@
 
 mod command;
 mod file;
+mod given;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::model::{
 use crate::plan::{Change, FingerprintTable, Plan};
 use crate::secret::{Check, Fingerprinter, Secret, SecretReference};
 use command::Ended;
+pub(crate) use given::given;
 
 /// The maximum size of a file or of the output of a command. Secrets are much smaller.
 const MAX_BYTES: usize = 64 << 10;

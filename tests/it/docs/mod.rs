@@ -105,6 +105,8 @@ fn what_is_not_run_is_known() {
         docs/real-account.zh-CN.md: serves until it is stopped
         docs/real-account.zh-CN.md: the test sets its own
         docs/real-account.zh-CN.md: needs a message
+        docs/receivers.md: serves until it is stopped
+        docs/receivers.zh-CN.md: serves until it is stopped
         docs/sandbox.md: serves until it is stopped
         docs/sandbox.md: needs a served sandbox and a receiver
         ");

@@ -124,6 +124,11 @@ impl Served {
         all.as_array().expect("a list").clone()
     }
 
+    /// Sends a callback to what is configured, and gives the report of it.
+    pub(crate) fn emit(&self, emission: &Value) -> Value {
+        self.ask("POST", "emit", emission)
+    }
+
     /// What goes wrong from now on. Replaces the skew of the clock too.
     pub(crate) fn faults(&self, fault: &str, script: &str) {
         self.ask(

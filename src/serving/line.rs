@@ -1,6 +1,6 @@
 //! A connection that is watched: what it is doing, since when, and the means to end it from inside.
 //!
-//! The service cuts a [`Line`] when a call ends without an answer; the server reads from it how long
+//! A host cuts a [`Line`] when a call ends without an answer; the server reads from it how long
 //! a client has been keeping it waiting.
 
 use std::io;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Between requests, or receiving an answer. Each sent byte restarts the time.
     Idle,
     /// A request has begun, and its head is not complete.
@@ -29,7 +29,7 @@ pub(super) enum Phase {
 
 /// The state of one connection. Clones are the same one.
 #[derive(Clone, Debug)]
-pub(super) struct Line(Arc<Shared>);
+pub(crate) struct Line(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -40,7 +40,7 @@ struct Shared {
 }
 
 impl Line {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Shared {
             cut: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
@@ -50,35 +50,35 @@ impl Line {
     }
 
     /// Blocks all further output; the connection closes on the next write.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.0.cut.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.0.cut.load(Ordering::Relaxed)
     }
 
     /// Asks it to make room for another connection.
-    pub(super) fn evict(&self) {
+    pub(crate) fn evict(&self) {
         self.0.evicted.store(true, Ordering::Relaxed);
         self.0.asked_to_leave.notify_one();
     }
 
-    pub(super) fn is_evicted(&self) -> bool {
+    pub(crate) fn is_evicted(&self) -> bool {
         self.0.evicted.load(Ordering::Relaxed)
     }
 
     /// Completes when it was asked to make room.
-    pub(super) async fn evicted(&self) {
+    pub(crate) async fn evicted(&self) {
         self.0.asked_to_leave.notified().await;
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: Phase) {
         *self.doing() = (phase, Instant::now());
     }
 
     /// What it is doing, and since when.
-    pub(super) fn phase(&self) -> (Phase, Instant) {
+    pub(crate) fn phase(&self) -> (Phase, Instant) {
         *self.doing()
     }
 
@@ -108,13 +108,13 @@ impl Line {
 
 /// The connection's bytes, as its [`Line`] lets them pass.
 #[derive(Debug)]
-pub(super) struct WatchedStream {
+pub(crate) struct WatchedStream {
     stream: TcpStream,
     line: Line,
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, line: Line) -> Self {
+    pub(crate) fn new(stream: TcpStream, line: Line) -> Self {
         Self { stream, line }
     }
 

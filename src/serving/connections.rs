@@ -1,6 +1,6 @@
 //! The server below the routes: connections, bounded in number and in how long a client may take.
 //!
-//! When all connections are taken, the one that the sandbox has waited for longest is closed, so
+//! When all connections are taken, the one that the server has waited for longest is closed, so
 //! that clients that never end their requests can't shut out those that do.
 
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 
+use super::Host;
 use super::line::{Line, Phase, WatchedStream};
-use super::service::Service;
 
 /// The most bytes that a request's head may have.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -34,13 +34,13 @@ const LINGER: Duration = Duration::from_secs(2);
 const OUT_OF_FILES: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown` completes, and then until the calls in flight have ended.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    service: Arc<Service>,
+    host: Arc<dyn Host>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let most = service.limits.connections.max(1);
+    let most = host.connections().max(1);
     let (ending, ends) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut open = BTreeMap::<u64, Line>::new();
@@ -56,7 +56,7 @@ pub(super) async fn serve(
             }
         }
         if !has_room(&open, most) {
-            turn_away(stream, &service);
+            turn_away(stream, &*host);
             continue;
         }
         let line = Line::new();
@@ -65,7 +65,7 @@ pub(super) async fn serve(
             stream,
             line,
             router.clone(),
-            Arc::clone(&service),
+            Arc::clone(&host),
             ends.clone(),
         );
         tasks.spawn(async move {
@@ -86,7 +86,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             // An error of one connection does not affect the next. One of the system needs time to pass.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "the sandbox can't accept a connection");
+                tracing::warn!(%error, "can't accept a connection");
                 sleep(OUT_OF_FILES).await;
             }
         }
@@ -108,11 +108,11 @@ fn has_room(open: &BTreeMap<u64, Line>, most: usize) -> bool {
 }
 
 /// Answers without waiting for anything.
-fn turn_away(stream: TcpStream, service: &Service) {
+fn turn_away(stream: TcpStream, host: &dyn Host) {
     let busy = raw_answer(
         StatusCode::SERVICE_UNAVAILABLE,
         "every connection is busy with a request; try again later",
-        service,
+        host,
     );
     if let Ok(mut stream) = stream.into_std() {
         // Errors are ignored: the client can try again.
@@ -125,7 +125,7 @@ async fn connection(
     stream: TcpStream,
     line: Line,
     router: Router,
-    service: Arc<Service>,
+    host: Arc<dyn Host>,
     mut ends: watch::Receiver<bool>,
 ) {
     // Answers are small and awaited. If this fails, they are only slower.
@@ -153,7 +153,7 @@ async fn connection(
                 })
             }),
         );
-    let patience = service.limits.patience;
+    let patience = host.patience();
     let mut ending = false;
     let verdict = loop {
         let due = match line.phase() {
@@ -187,7 +187,7 @@ async fn connection(
     }
     // A client that has not begun a request would read an answer as that of its next one.
     if let Some((status, why)) = verdict.filter(|_| line.phase().0 != Phase::Idle) {
-        let answer = raw_answer(status, why, &service);
+        let answer = raw_answer(status, why, &*host);
         drop(timeout(LINGER, stream.write_all(&answer)).await);
     }
     if !line.is_evicted() {
@@ -209,12 +209,12 @@ async fn let_go(stream: &mut WatchedStream) {
     }
 }
 
-fn raw_answer(status: StatusCode, why: &str, service: &Service) -> Vec<u8> {
+fn raw_answer(status: StatusCode, why: &str, host: &dyn Host) -> Vec<u8> {
     let body = serde_json::json!({ "error": why }).to_string();
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ndate: {}\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        service.clock.date(),
+        host.date(),
         body.len()
     )
     .into_bytes()

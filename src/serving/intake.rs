@@ -6,25 +6,25 @@ use futures_util::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
+use super::Host;
 use super::line::{Line, Phase};
-use super::service::Service;
 
 /// The size of a body, in bytes, above which it counts as large. Real calls are smaller.
 const SMALL: usize = 64 * 1024;
 
 /// A body that arrived.
-pub(super) struct Intake {
+pub(crate) struct Intake {
     /// Empty if the body was not kept.
-    pub(super) bytes: Bytes,
+    pub(crate) bytes: Bytes,
     /// The permit of a large body. Dropping it admits the next one.
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<OwnedSemaphorePermit>,
     /// Whether the bytes were kept.
-    pub(super) kept: bool,
+    pub(crate) kept: bool,
 }
 
 /// Why a body did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     TooLarge,
     TooSlow,
     NoRoom,
@@ -32,7 +32,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn status(self) -> StatusCode {
+    pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -41,7 +41,7 @@ impl Refusal {
         }
     }
 
-    pub(super) fn why(self) -> &'static str {
+    pub(crate) fn why(self) -> &'static str {
         match self {
             Self::TooLarge => "the request's body is too large",
             Self::TooSlow => "the request's body did not arrive in time",
@@ -52,26 +52,26 @@ impl Refusal {
 }
 
 /// Reads a body of at most `most` bytes. Of one that is large and not `wanted`, nothing is kept.
-pub(super) async fn read(
-    service: &Service,
+pub(crate) async fn read(
+    host: &dyn Host,
     line: &Line,
     body: Body,
     most: usize,
-    wanted: impl FnOnce() -> bool,
+    wanted: impl FnOnce() -> bool + Send,
 ) -> Result<Intake, Refusal> {
     line.enter(Phase::Body);
-    let read = read_in_time(service, body, most, wanted).await;
+    let read = read_in_time(host, body, most, wanted).await;
     line.enter(Phase::Busy);
     read
 }
 
 async fn read_in_time(
-    service: &Service,
+    host: &dyn Host,
     body: Body,
     most: usize,
-    wanted: impl FnOnce() -> bool,
+    wanted: impl FnOnce() -> bool + Send,
 ) -> Result<Intake, Refusal> {
-    let deadline = Instant::now() + service.limits.patience;
+    let deadline = Instant::now() + host.patience();
     if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
         return Err(Refusal::TooLarge);
     }
@@ -96,7 +96,7 @@ async fn read_in_time(
             kept = wanted();
             bytes = if kept { bytes } else { Vec::new() };
             if kept {
-                let free = std::sync::Arc::clone(&service.large_bodies).acquire_owned();
+                let free = std::sync::Arc::clone(host.large_bodies()).acquire_owned();
                 place = match timeout_at(deadline, free).await {
                     Ok(place) => place.ok(),
                     Err(_) => return Err(Refusal::NoRoom),

@@ -1,0 +1,119 @@
+//! What looks like personal data, whatever its name is.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Longer texts are not identifiers.
+const LONGEST: usize = 512;
+
+/// Whether a text may hold personal data: words of any script, e-mail addresses, phone and identity numbers. What
+/// remains is an identifier, a constant, a time or a URL.
+pub(super) fn is_personal(text: &str) -> bool {
+    if is_time(text) {
+        return false;
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=&?#,;~".contains(&byte);
+    text.len() > LONGEST
+        || !text.bytes().all(plain)
+        || is_document_number(text)
+        || has_personal_digits(text)
+        || is_encoded_text(text)
+}
+
+/// Whether the digits of a JSON number are those of a phone, an identity card or a bank card.
+pub(super) fn is_personal_number(number: &str) -> bool {
+    has_personal_digits(number)
+}
+
+/// `2026-11-26`, `2026-11-26 12:00:00` and the like.
+fn is_time(text: &str) -> bool {
+    let date = |text: &str| {
+        let mut parts = text.split(['-', '/']);
+        let lengths = [4..=4, 1..=2, 1..=2];
+        let part = |length: &std::ops::RangeInclusive<usize>| {
+            parts.next().is_some_and(|part| {
+                length.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+            })
+        };
+        lengths.iter().all(part) && parts.next().is_none()
+    };
+    let time = |text: &str| {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let known = |byte: u8| byte.is_ascii_digit() || b":.+-Z".contains(&byte);
+        text.len() <= 24 && text.contains(':') && digits <= 19 && text.bytes().all(known)
+    };
+    match text.split_once(['T', ' ']) {
+        Some((day, clock)) => date(day) && time(clock) && !runs(clock).any(|run| run.len() > 9),
+        None => date(text),
+    }
+}
+
+/// The digits that belong together, each run without what separates them.
+fn runs(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_digit())
+        .filter(|run| !run.is_empty())
+}
+
+fn has_personal_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let plus = at > 0 && bytes[at - 1] == b'+';
+        let (mut digits, mut dashes) = (Vec::new(), 0);
+        loop {
+            let begun = at;
+            while at < bytes.len() && bytes[at].is_ascii_digit() {
+                at += 1;
+            }
+            if is_personal_run(&bytes[begun..at], plus, 0) {
+                return true;
+            }
+            digits.extend_from_slice(&bytes[begun..at]);
+            let joins = matches!(bytes.get(at), Some(b'-' | b'.' | b'/' | b'_'));
+            if !(joins && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)) {
+                break;
+            }
+            at += 1;
+            dashes += 1;
+        }
+        if is_personal_run(&digits, plus, dashes) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_personal_run(digits: &[u8], plus: bool, dashes: usize) -> bool {
+    let mobile =
+        |digits: &[u8]| matches!(digits, [b'1', b'3'..=b'9', rest @ ..] if rest.len() == 9);
+    let country = |code: &[u8]| digits.strip_prefix(code).is_some_and(mobile);
+    mobile(digits)
+        || country(b"86")
+        || country(b"0086")
+        || (15..=19).contains(&digits.len())
+        || (plus && (7..=15).contains(&digits.len()))
+        || (dashes > 0 && digits.first() == Some(&b'0') && (10..=12).contains(&digits.len()))
+}
+
+/// Passports and the identity cards of Hong Kong, Macao and Taiwan: one or two letters and seven to ten digits.
+fn is_document_number(text: &str) -> bool {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    (1..=2).contains(&(text.len() - digits.len()))
+        && (7..=10).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Base64 of a text that would be masked itself. Random identifiers are almost never UTF-8.
+fn is_encoded_text(text: &str) -> bool {
+    let decoded = STANDARD.decode(text).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.is_some_and(|inner| {
+        text.len() >= 8
+            && !inner.contains(|c: char| c.is_control() && !c.is_whitespace())
+            && is_personal(&inner)
+    })
+}
