@@ -25,6 +25,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use http::HttpApi;
 pub use pace::{Earlier, Pace, Rate};
 pub use random::Random;
+pub(crate) use redact::Redactor;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
 use std::sync::Arc;

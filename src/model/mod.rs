@@ -22,6 +22,7 @@ mod outcome;
 mod recorded;
 mod scope;
 mod time;
+mod verified;
 
 pub use action::{Action, Calls, Effect};
 pub use belief::{Belief, Evidence, Presence, Presumed};
@@ -42,5 +43,6 @@ pub use outcome::{ApiError, Blast, Outcome};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;
+pub use verified::{Finding, Gravity, Verdict, Verified};
 
 pub use crate::secret::{Fingerprint, Fingerprints, Salt};
