@@ -24,6 +24,8 @@ pub(crate) enum Exit {
     Locked,
     /// The plan is not for this state, or is out of date.
     Stale,
+    /// A receiver failed its verification.
+    Unverified,
     /// Invalid command line.
     Usage,
     /// Ctrl-C, or a signal that means the same.
@@ -32,7 +34,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All, by code.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Done,
         Self::Error,
         Self::Pending,
@@ -41,6 +43,7 @@ impl Exit {
         Self::Guarded,
         Self::Locked,
         Self::Stale,
+        Self::Unverified,
         Self::Usage,
         Self::Interrupted,
     ];
@@ -63,6 +66,9 @@ impl Exit {
                 "the saved plan is out of date, for another state or damaged; the state records calls to another place; \
                  or the plan does not have the digest of `--expect-digest`"
             }
+            Self::Unverified => {
+                "a receiver failed its verification; with `apply --verify`, its changes were not attempted"
+            }
             Self::Usage => "invalid command line, or an invalid environment variable for it",
             Self::Interrupted => "interrupted by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT",
         }
@@ -78,6 +84,7 @@ impl Exit {
             Self::Guarded => 5,
             Self::Locked => 6,
             Self::Stale => 7,
+            Self::Unverified => 8,
             Self::Usage => 64,
             Self::Interrupted => 130,
         }

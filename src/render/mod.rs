@@ -33,6 +33,7 @@ mod reviewed;
 mod state;
 mod style;
 mod text;
+mod verified;
 mod why;
 mod words;
 mod wrap;
@@ -54,4 +55,5 @@ pub use style::{Style, Tone};
 pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
 };
+pub use verified::{verified_json, verified_lines, verified_summary, verified_text};
 pub use words::{ago, counted, plural, span, tenths};

@@ -1,12 +1,14 @@
 //! Who starts a run: what the run asks of it, and what it reports to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::watch;
 
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
-use crate::model::{AccountId, AccountName, Lineage, Recorded, RecordedAccount, SecretIndex};
+use crate::model::{
+    AccountId, AccountName, Address, Lineage, Recorded, RecordedAccount, SecretIndex,
+};
 use crate::plan::Plan;
 use crate::run::{Ended, Signers};
 use crate::secret::Secret;
@@ -33,6 +35,15 @@ pub trait Caller: Sink {
     /// Adds to a saved plan what only the values of its secrets tell.
     fn resolve(&mut self, plan: Plan) -> impl Future<Output = Result<Plan, Self::Error>> + Send {
         async { Ok(plan) }
+    }
+
+    /// Verifies the receivers of the plan's adds, if that is wanted. Those that are returned are not added in
+    /// this run, and deletes that wait for them are not made.
+    fn verify(
+        &mut self,
+        _plan: &Plan,
+    ) -> impl Future<Output = Result<BTreeSet<Address>, Self::Error>> + Send {
+        async { Ok(BTreeSet::new()) }
     }
 
     /// Finds the way to eSign for the accounts of the plan. `known` is what the state has of those with

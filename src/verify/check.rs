@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::connect::{Resolve, Target};
+use super::failure::Failure;
 use super::findings;
-use super::judge::{Failure, Next, judge, judge_vendors_check};
+use super::judge::{Next, judge, judge_vendors_check};
 use super::probe::{ProbeKind, probes};
 use super::send::Way;
 use super::tls::Trust;

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 use super::address::Reach;
-use super::judge::Failure;
+use super::failure::Failure;
 use super::tls::{TlsProblem, Trust};
 
 /// More addresses of one name are not tried.

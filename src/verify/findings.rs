@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::address::Refused;
 use super::code::{self, Code};
-use super::judge::Failure;
+use super::failure::Failure;
 use super::probe::ProbeKind;
 use super::tls::TlsProblem;
 use crate::model::{Finding, Gravity};

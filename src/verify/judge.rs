@@ -5,16 +5,13 @@
     reason = "the judgement is a pure function of the answer"
 )]
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use url::Url;
 
-use super::address::Refused;
-use super::code::{self, Code};
+use super::failure::Failure;
 use super::findings;
 use super::probe::ProbeKind;
-use super::tls::TlsProblem;
 use crate::model::{Finding, Gravity};
 
 /// How a probe ended.
@@ -30,56 +27,6 @@ pub struct Answer {
     pub html: bool,
     /// From the beginning of the request, or of its connection, to the end of the body.
     pub took: Duration,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The URL has no host to connect to.
-    NotAUrl,
-    /// The key can't encrypt; why.
-    Key(String),
-    /// The name resolves to nothing; what the resolver said.
-    NoAddress(String),
-    /// The address must not be connected to.
-    Forbidden(IpAddr, Refused),
-    /// Nothing listens there.
-    Refused,
-    /// No answer within this time.
-    Timeout(Duration),
-    /// The body did not end within this time.
-    Endless(Duration),
-    /// The body has more bytes than this.
-    TooLong(usize),
-    /// The connection could not be made, or ended; why.
-    Connection(String),
-    /// What came is not HTTP; what is wrong with it.
-    NotHttp(String),
-    Tls(TlsProblem),
-}
-
-impl Failure {
-    pub(super) const fn code(&self) -> Code {
-        match self {
-            Self::NotAUrl | Self::Key(_) | Self::Connection(_) => code::CONNECTION,
-            Self::NoAddress(_) => code::NO_ADDRESS,
-            Self::Forbidden(_, Refused::Private(_)) => code::PRIVATE,
-            Self::Forbidden(_, Refused::NotThisMachine) => code::NOT_THIS_MACHINE,
-            Self::Refused => code::REFUSED,
-            Self::Timeout(_) => code::TIMEOUT,
-            Self::Endless(_) | Self::TooLong(_) => code::ENDLESS,
-            Self::NotHttp(_) => code::NOT_HTTP,
-            Self::Tls(problem) => match problem {
-                TlsProblem::Expired => code::EXPIRED,
-                TlsProblem::NotYetValid => code::NOT_YET_VALID,
-                TlsProblem::WrongName => code::WRONG_NAME,
-                TlsProblem::SelfSigned => code::SELF_SIGNED,
-                TlsProblem::MissingIntermediate => code::MISSING_INTERMEDIATE,
-                TlsProblem::UnknownIssuer => code::UNKNOWN_ISSUER,
-                TlsProblem::Other(_) => code::TLS,
-            },
-        }
-    }
 }
 
 /// What is sent next.
@@ -126,7 +73,7 @@ pub fn judge(url: &str, kind: ProbeKind, seen: &Seen) -> (Option<Finding>, Next)
 }
 
 /// What the refusal of the vendor's check means. A receiver that refuses what is forged can't accept it.
-pub fn judge_vendors_check(status: u16, has_secrets: bool) -> Option<Finding> {
+pub(super) fn judge_vendors_check(status: u16, has_secrets: bool) -> Option<Finding> {
     let gravity = if has_secrets {
         Gravity::Note
     } else {
@@ -188,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_eSign_sends_must_get_200_and_nothing_else() {
+    fn what_esign_sends_must_get_200_and_nothing_else() {
         for kind in ALL {
             for status in [200, 201, 204, 400, 403, 404, 500, 502] {
                 let found = code_of(kind, answer(status));

@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use url::Position;
 
 use super::connect::{Line, Target};
-use super::judge::{Answer, Failure, Seen, is_html};
+use super::failure::Failure;
+use super::judge::{Answer, Seen, is_html};
 use super::probe::Probe;
 use super::tls::Trust;
 use crate::client::Redactor;

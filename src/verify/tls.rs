@@ -118,10 +118,9 @@ fn words(error: &std::io::Error) -> String {
         Some(Error::AlertReceived(alert)) => format!("the server refused it ({alert:?})"),
         Some(Error::InvalidMessage(_)) => "the server does not speak TLS at this port".to_owned(),
         Some(error) => error.to_string(),
-        None => error.source().map_or_else(
-            || error.kind().to_string(),
-            std::string::ToString::to_string,
-        ),
+        None => error
+            .source()
+            .map_or_else(|| error.kind().to_string(), ToString::to_string),
     }
 }
 
@@ -248,7 +247,10 @@ fn classify(
         CertificateError::UnknownIssuer if intermediates.is_empty() => {
             TlsProblem::MissingIntermediate
         }
-        CertificateError::UnknownIssuer => TlsProblem::UnknownIssuer,
+        // An authority has the name of a trusted one, but another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            TlsProblem::UnknownIssuer
+        }
         other => TlsProblem::Other(other.to_string()),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -45,10 +45,11 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "run", "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan",
-            "render", "client", "state", "sandbox", "apply", "harmless",
+            "run", "verify", "model", "diag", "secret", "wire", "sign", "envelope", "config",
+            "plan", "render", "client", "state", "sandbox", "apply", "harmless",
         ],
     ),
+    ("verify", &["model", "secret", "envelope", "client"]),
     // Doubles, for tests only.
     (
         "testing",

@@ -53,3 +53,4 @@ mod shape;
 mod sign;
 mod state;
 mod support;
+mod verify;

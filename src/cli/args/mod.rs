@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
     apply, completions, explain, fmt, import, plan, sandbox, secret, show, state, unlock, validate,
+    verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     State(state::Args),
     /// Remove a lock whose owner is gone.
     Unlock(unlock::Args),
+    /// Send receivers what eSign would, and report what is wrong with their answers.
+    Verify(verify::Args),
     /// Generate secrets.
     #[command(subcommand)]
     Secret(secret::Args),

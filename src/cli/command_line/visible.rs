@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 10] = [
+const USED: [(&str, &[&str]); 11] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -40,6 +40,18 @@ const USED: [(&str, &[&str]); 10] = [
     ("plan", &PLACES),
     ("import", &PLACES),
     ("state", &PLACES),
+    (
+        "verify",
+        &[
+            "config",
+            "var",
+            "sandbox",
+            "ca_file",
+            "json",
+            "verbose",
+            "log_format",
+        ],
+    ),
     (
         "apply",
         &[

@@ -5,7 +5,7 @@ use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The code, such as E053 or W003; without it, all codes are listed.
+    /// The code, such as E053, W003 or V001; without it, all codes are listed.
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
@@ -53,6 +53,7 @@ fn unknown(code: &str) -> Failure {
 mod tests {
     use super::*;
     use crate::config::CODES;
+    use crate::verify;
 
     #[test]
     fn every_code_is_explained() {
@@ -62,7 +63,13 @@ mod tests {
             assert!(section.starts_with(&title), "{title}: {section}");
             assert!(section.lines().count() > 2, "{section}");
         }
-        assert_eq!(list().lines().count(), CODES.len());
+        for doc in verify::CODES {
+            let section = section(doc.code).unwrap_or_default();
+            let title = format!("{} {}", doc.code, doc.title);
+            assert!(section.starts_with(&title), "{title}: {section}");
+            assert!(section.lines().count() > 2, "{section}");
+        }
+        assert_eq!(list().lines().count(), CODES.len() + verify::CODES.len());
         assert_eq!(section("e053"), section("E053"));
         assert_eq!(section("E0"), None);
     }

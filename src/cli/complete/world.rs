@@ -14,6 +14,7 @@ use crate::cli::sources;
 use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
 use crate::state::{Paths, Store};
+use crate::verify;
 
 /// Larger files are not read, as they would delay the answer.
 const LARGEST: u64 = 4 << 20;
@@ -147,8 +148,10 @@ fn waited_for<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// Codes with their titles.
 pub(crate) fn codes() -> Vec<CompletionCandidate> {
-    let all = CODES.iter();
-    all.map(|doc| CompletionCandidate::new(doc.code.0).help(Some(doc.title.into())))
+    let all = CODES.iter().map(|doc| (doc.code.0, doc.title));
+    let findings = verify::CODES.iter().map(|doc| (doc.code, doc.title));
+    all.chain(findings)
+        .map(|(code, title)| CompletionCandidate::new(code).help(Some(title.into())))
         .collect()
 }
 

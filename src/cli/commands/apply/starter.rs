@@ -1,12 +1,12 @@
 //! Starts the run of `apply`: what it asks of the options, the terminal and the signals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::ended::conclude;
 use super::metrics::Told;
-use super::{Args, Wish, approved, saved};
+use super::{Args, Wish, approved, receivers, saved};
 use crate::apply::{self, Sink};
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -21,7 +21,7 @@ use crate::cli::terminal::plan::print;
 use crate::cli::workspace::{check_aim, lock};
 use crate::client::HttpApi;
 use crate::model::{
-    AccountName, Event, Lineage, Recorded, RecordedAccount, Report, Salt, SecretIndex,
+    AccountName, Address, Event, Lineage, Recorded, RecordedAccount, Report, Salt, SecretIndex,
 };
 use crate::plan::{Plan, calls_digest};
 use crate::render::{self, Holdings, Style};
@@ -123,6 +123,13 @@ impl Caller for Starter<'_> {
             self.secrets = values.known;
         }
         Ok(plan)
+    }
+
+    async fn verify(&mut self, plan: &Plan) -> Result<BTreeSet<Address>, Failure> {
+        if !self.args.verify {
+            return Ok(BTreeSet::new());
+        }
+        receivers::verify(plan, &self.secrets, self.settings, self.args, self.ui).await
     }
 
     async fn connect(
