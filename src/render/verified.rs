@@ -78,28 +78,25 @@ fn finding_text(finding: &Finding, style: &Style, out: &mut dyn fmt::Write) -> f
 /// `left_out` are suspended or disabled ones, and `not_done` those that an interruption left.
 pub fn verified_summary(all: &[Verified], left_out: usize, not_done: usize) -> String {
     let count = |verdict| all.iter().filter(|one| one.verdict() == verdict).count();
-    let mut text = format!(
+    let mut parts = vec![format!(
         "{} verified: {} ok, {} with warnings, {} failed.",
         counted(all.len(), "callback", "callbacks"),
         count(Verdict::Ok),
         count(Verdict::Warning),
         count(Verdict::Failed),
-    );
+    )];
     if left_out > 0 {
-        let were = counted(
-            left_out,
+        let (one, many) = (
             "suspended or disabled one was",
             "suspended or disabled ones were",
         );
-        text += &format!(" {were} left out.");
+        parts.push(format!("{} left out.", counted(left_out, one, many)));
     }
     if not_done > 0 {
-        text += &format!(
-            " Interrupted: {} not verified.",
-            counted(not_done, "was", "were")
-        );
+        let were = counted(not_done, "was", "were");
+        parts.push(format!("Interrupted: {were} not verified."));
     }
-    text
+    parts.join(" ")
 }
 
 /// A line for each finding of a receiver.

@@ -68,7 +68,7 @@ pub(super) async fn check<R: Resolve>(
         };
         if let Some(finding) = finding
             // A page may come as the answer to each.
-            && !found.iter().any(|known| *known == finding)
+            && !found.contains(&finding)
         {
             found.push(finding);
         }

@@ -46,9 +46,10 @@ const fn sent(kind: ProbeKind) -> &'static str {
 /// A finding about a probe that had no answer.
 pub(super) fn failure(kind: ProbeKind, failure: &Failure) -> Finding {
     let (message, remedy) = words(failure);
-    let message = match kind {
-        ProbeKind::Empty => message,
-        _ => format!("{message}; it was the answer to {}", sent(kind)),
+    let message = if kind == ProbeKind::Empty {
+        message
+    } else {
+        format!("{message}; this was sent: {}", sent(kind))
     };
     finding(failure.code(), Gravity::Error, message, remedy)
 }

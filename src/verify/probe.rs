@@ -174,6 +174,10 @@ fn unusual_envelope(envelope: &str) -> String {
     )
 }
 
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of eSign's messages"
+)]
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Message<'a> {
@@ -361,7 +365,7 @@ mod tests {
         fn no_probe_holds_the_key_or_the_token(key in "[!-~]{32}", token in "[!-~]{8,40}") {
             for probe in sent(Some(&key), Some(&token)) {
                 proptest::prop_assert!(!probe.body.contains(&key) && !probe.body.contains(&token));
-                let shown = format!("{:?}", probe);
+                let shown = format!("{probe:?}");
                 proptest::prop_assert!(!shown.contains(&token));
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::options::form::Brief;
 use crate::cli::options::planning::Planning;
-use crate::cli::options::receivers::Receivers;
+use crate::cli::options::receivers::Verifying;
 use crate::cli::options::{duration, switch};
 
 #[derive(Debug, clap::Args)]
@@ -20,11 +20,8 @@ pub(crate) struct Args {
     /// Apply without asking.
     #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = switch::parse)]
     pub(super) auto_approve: bool,
-    /// Verify the receivers of adds and replaces first, and leave out those that fail (exit code 8).
-    #[arg(long, env = "ESS_CALLBACKS_VERIFY", value_parser = switch::parse)]
-    pub(super) verify: bool,
     #[command(flatten)]
-    pub(super) receivers: Receivers,
+    pub(super) verifying: Verifying,
     /// Requests per second for each set of credentials; 0 is no limit, for a sandbox.
     #[arg(
         long,

@@ -37,7 +37,7 @@ pub(super) async fn verify(
         return Ok(BTreeSet::new());
     }
     let how = How {
-        allow_private: args.receivers.allow_private,
+        allow_private: args.verifying.receivers.allow_private,
         parallel: PARALLEL,
         timeout: TIMEOUT,
         msg_type: MsgType::harmless(),

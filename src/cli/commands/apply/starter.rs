@@ -126,7 +126,7 @@ impl Caller for Starter<'_> {
     }
 
     async fn verify(&mut self, plan: &Plan) -> Result<BTreeSet<Address>, Failure> {
-        if !self.args.verify {
+        if !self.args.verifying.verify {
             return Ok(BTreeSet::new());
         }
         receivers::verify(plan, &self.secrets, self.settings, self.args, self.ui).await
