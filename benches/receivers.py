@@ -57,7 +57,8 @@ class Receivers:
         (folder / "token").write_text(TOKEN)
         lines = ["version: 1", "environment: test", f"defaults: {{ operator: {OPERATOR} }}", "organizations:", "  acme:", "    callbacks:"]
         for one in range(number):
-            host = one % self.hosts
+            # Those of one host follow each other.
+            host = one * self.hosts // number
             url = f"http://127.1.{host // 250}.{host % 250 + 1}:{self.port}/{one}"
             lines.append(f"      - {{ url: \"{url}\", key: {{ file: key }}, token: {{ file: token }} }}")
         path = folder / "callbacks.yaml"
