@@ -7,7 +7,7 @@
 
 Builds in release first. Each number is the median of several runs; time is from the start of the
 process to its end, memory its peak resident set. Needs nothing but Python and the toolchain. The
-parts are plan, render, micro, one, startup, apply, lifted; each rewrites the table between its marks
+parts are plan, render, micro, one, startup, apply, lifted, verify; each rewrites the table between its marks
 in the page. benches/compare.py does the same for other programs, benches/instructions.py counts
 instructions.
 """
@@ -25,6 +25,7 @@ import tempfile
 import time
 
 from common import ROOT, build_bench, build_program, machine, measure, median, put, show, times
+from receivers import Receivers
 from served import ENVIRONMENT, Served, fullest, refused, until_full
 
 SEED = "42"
@@ -303,6 +304,20 @@ class Bench:
                 run = served.start(config, *words, "--heal", rate="0", watch=calls).wait()
                 yield lifted_row(f"`apply --heal`: {calls:,} adds of what is recorded", calls, run)
 
+    def verify(self):
+        yield "| receivers | hosts | answer after | time | requests | most at once on a host |"
+        yield "|---:|---:|---:|---:|---:|---:|"
+        number = 100 if QUICK else 1_000
+        for hosts in (number, number // 4):
+            with Receivers(hosts, 0.05) as receivers:
+                config = receivers.config(self.folder / f"verify-{hosts}", number)
+                words = ["-f", config, "verify", "--allow-private", "--parallel", "64"]
+                begun = time.monotonic()
+                # Every receiver answers 200 to everything, which is a warning and no error.
+                subprocess.run([self.program, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                took = time.monotonic() - begun
+                yield f"| {number:,} | {hosts:,} | 50 ms | {took:.1f} s | {receivers.requests:,} | {receivers.most} |"
+
     @staticmethod
     def runs(number):
         return min(number, 3) if QUICK else number
@@ -330,7 +345,7 @@ def without_first(state, to):
 def main():
     words = sys.argv[1:]
     parts = [word for word in words if not word.startswith("--")]
-    parts = parts or ["plan", "render", "micro", "one", "startup", "lifted", "apply"]
+    parts = parts or ["plan", "render", "micro", "one", "startup", "lifted", "verify", "apply"]
     tool, micro = build_bench("tool"), build_bench("micro")
     program = build_program()
     with tempfile.TemporaryDirectory(prefix="ess-callbacks-bench-") as folder:

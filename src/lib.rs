@@ -7,7 +7,7 @@
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
-//! | effects | [`client`], [`state`], [`apply`], [`run`], `serving`, [`sandbox`] |
+//! | effects | [`client`], [`state`], [`apply`], [`run`], `serving`, [`sandbox`], [`verify`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
@@ -35,4 +35,5 @@ pub mod sign;
 pub mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod verify;
 pub mod wire;

@@ -17,8 +17,8 @@ use super::reach::Reach;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
 use crate::model::{
-    AccountName, ApiError, Call, CallId, Event, Intent, NotAttempted, Outcome, Report, SecretIndex,
-    Settled, SignedWrite, Timestamp,
+    AccountName, Address, ApiError, Call, CallId, Event, Intent, NotAttempted, Outcome, Report,
+    SecretIndex, Settled, SignedWrite, Timestamp,
 };
 use crate::plan::{Change, OrganizationPlan, Plan};
 use crate::secret::Secret;
@@ -109,6 +109,11 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
             journal_error: Mutex::new(None),
             halt: Notify::new(),
         }
+    }
+
+    /// Whether the receiver of this callback failed its verification.
+    pub(super) fn is_unverified(&self, address: &Address) -> bool {
+        self.tools.unverified.contains(address)
     }
 
     pub(super) fn account(&self, name: &AccountName) -> Option<&Account> {

@@ -26,7 +26,7 @@ mod replace;
 mod standing;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -41,7 +41,7 @@ use self::context::Context;
 use self::gates::Gates;
 pub use self::lanes::{Lanes, accounts};
 use crate::client::Api;
-use crate::model::{AccountName, Event, Report, SecretIndex};
+use crate::model::{AccountName, Address, Event, Report, SecretIndex};
 use crate::plan::{OrganizationPlan, Plan};
 use crate::secret::Secret;
 use crate::state::Locked;
@@ -60,6 +60,8 @@ pub struct Tools<'a, A, W> {
     pub wall: &'a W,
     /// The values of the secrets the plan's adds use.
     pub secrets: &'a BTreeMap<SecretIndex, Secret>,
+    /// Callbacks that must not be added, because their receivers failed their verification.
+    pub unverified: &'a BTreeSet<Address>,
     /// Open for each account of the plan.
     pub lanes: &'a Lanes,
     /// Becomes true when the user asks to stop.

@@ -124,6 +124,9 @@ impl<A: Api, W: WallClock> Run<'_, '_, A, W> {
         if stopped {
             return Some(NotAttempted::OrganizationStopped);
         }
+        if change.adds().is_some() && self.context.is_unverified(&change.address) {
+            return Some(NotAttempted::Unverified);
+        }
         (change.calls() == Calls::Delete && adds_failed).then_some(NotAttempted::AddsFailed)
     }
 

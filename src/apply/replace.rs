@@ -127,6 +127,7 @@ fn missing(why: &NotAttempted) -> ApiError {
         | NotAttempted::AccountUnsigned(..)
         | NotAttempted::OrganizationStopped
         | NotAttempted::AddsFailed
+        | NotAttempted::Unverified
         | NotAttempted::Interrupted
         | NotAttempted::Fenced(_)
         | NotAttempted::FencedWithoutClock => "it could not be sent",

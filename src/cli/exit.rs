@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     Locked,
     /// The plan is not for this state, or is out of date.
     Stale,
-    /// A check failed.
+    /// A receiver or a check failed.
     Unverified,
     /// Invalid command line.
     Usage,
@@ -66,7 +66,10 @@ impl Exit {
                 "the saved plan is out of date, for another state or damaged; the state records calls to another place; \
                  or the plan does not have the digest of `--expect-digest`"
             }
-            Self::Unverified => "verification failed: a check of `doctor` failed",
+            Self::Unverified => {
+                "verification failed: a receiver of `verify` or `apply --verify`, whose changes were not attempted, or a \
+                 check of `doctor`"
+            }
             Self::Usage => "invalid command line, or an invalid environment variable for it",
             Self::Interrupted => "interrupted by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT",
         }

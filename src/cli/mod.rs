@@ -21,6 +21,7 @@ mod settings;
 mod shell;
 mod sources;
 mod terminal;
+mod verification;
 mod workspace;
 mod written;
 
@@ -39,7 +40,7 @@ use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
     apply, completions, doctor, explain, fmt, import, init, listen, man, orgs, plan, sandbox,
-    schema, secret, show, state, unlock, validate, version,
+    schema, secret, show, state, unlock, validate, verify, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -105,6 +106,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Import(args) => runtime(1)?.block_on(import::run(settings, args, ui)),
         Command::State(args) => runtime(1)?.block_on(state::run(settings, args, ui)),
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(settings, &args, ui)),
+        Command::Verify(args) => verify_receivers(settings, args, ui),
         Command::Secret(args) => secret::run(&args, ui),
         Command::Listen(args) => runtime(2)?.block_on(listen::run(settings, args, ui)),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
@@ -117,6 +119,14 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Completions(args) => Ok(completions::run(&args, &mut Cli::command(), ui)),
         Command::Man => Ok(man::run(&command_line::command(), ui)),
     }
+}
+
+/// A name server that does not answer keeps a thread busy, and must not keep the program from ending.
+fn verify_receivers(settings: &Settings, args: verify::Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let runtime = runtime(2)?;
+    let ended = runtime.block_on(verify::run(settings, args, ui));
+    runtime.shutdown_background();
+    ended
 }
 
 /// One thread is enough to read files, and starts faster; making calls and serving the sandbox get two.

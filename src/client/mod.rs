@@ -28,6 +28,7 @@ pub use http::HttpApi;
 pub use pace::{Earlier, Pace, Rate, SentAt};
 pub use random::Random;
 pub use read::Reader;
+pub(crate) use redact::Redactor;
 pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
 use std::sync::Arc;

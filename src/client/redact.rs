@@ -22,7 +22,7 @@ const KEPT: usize = 300;
 
 /// Takes a call's secrets out of text.
 #[derive(Clone, Default)]
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     /// Longest first, so that no form is left in pieces by a shorter one.
     forms: Vec<Secret>,
     /// As they are, for texts that escape them character by character.
@@ -32,7 +32,7 @@ pub(super) struct Redactor {
 
 impl Redactor {
     /// Knows these secrets in every form they may be echoed in.
-    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
             let value = secret.expose();
@@ -53,7 +53,7 @@ impl Redactor {
     }
 
     /// The text without secrets, on one line, without control characters and of bounded length.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         if self.short.iter().any(|short| text.contains(short.expose())) {
             return WITHHELD.to_owned();
         }

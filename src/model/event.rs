@@ -85,6 +85,8 @@ pub enum NotAttempted {
     OrganizationStopped,
     /// A delete waits for all adds of its organization, and one failed.
     AddsFailed,
+    /// The receiver of an add failed its verification.
+    Unverified,
     /// The user pressed Ctrl-C.
     Interrupted,
     /// A lost call may still take effect until then, by our clock, and `--no-wait` was given.

@@ -24,6 +24,7 @@ mod reading;
 mod recorded;
 mod scope;
 mod time;
+mod verified;
 
 pub use account::{
     Account, AccountSource, AssumeRole, AssumedRole, CredentialVariables, IdentityToken,
@@ -46,5 +47,6 @@ pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;
+pub use verified::{Finding, Gravity, Verdict, Verified};
 
 pub use crate::secret::{Fingerprint, Fingerprints, Salt};

@@ -37,6 +37,7 @@ mod state;
 mod style;
 mod text;
 mod trial;
+mod verified;
 mod why;
 mod words;
 mod wrap;
@@ -62,4 +63,5 @@ pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
 };
 pub use trial::{Setting, trial_markdown};
+pub use verified::{verified_json, verified_lines, verified_summary, verified_text};
 pub use words::{ago, counted, plural, span, tenths};

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
-use crate::model::{AccountName, Lineage, Recorded, SecretIndex};
+use crate::model::{AccountName, Address, Lineage, Recorded, SecretIndex};
 use crate::plan::Plan;
 use crate::run::{Ended, Owners, Signers};
 use crate::secret::Secret;
@@ -33,6 +33,15 @@ pub trait Caller: Sink {
     /// Adds to a saved plan what only the values of its secrets tell.
     fn resolve(&mut self, plan: Plan) -> impl Future<Output = Result<Plan, Self::Error>> + Send {
         async { Ok(plan) }
+    }
+
+    /// Verifies the receivers of the plan's adds, if that is wanted. Those that are returned are not added in
+    /// this run, and deletes that wait for them are not made.
+    fn verify(
+        &mut self,
+        _plan: &Plan,
+    ) -> impl Future<Output = Result<BTreeSet<Address>, Self::Error>> + Send {
+        async { Ok(BTreeSet::new()) }
     }
 
     /// Finds the way to eSign for the accounts of the plan. Calls nothing that changes eSign.

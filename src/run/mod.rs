@@ -172,6 +172,8 @@ async fn with_state<C: Caller>(
         state.save().await?;
         return Ok(Ended::NothingToCall(plan));
     }
+    // Before the question, so that whoever answers it has seen the findings.
+    let unverified = caller.verify(&plan).await?;
     let Connection {
         api,
         signers,
@@ -216,6 +218,7 @@ async fn with_state<C: Caller>(
         state,
         wall: request.wall,
         secrets: &secrets,
+        unverified: &unverified,
         lanes,
         stop,
     };

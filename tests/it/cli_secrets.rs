@@ -192,6 +192,7 @@ fn no_command_shows_or_keeps_a_secret() {
         &["show"],
         &["show", "--format", "json"],
         &["import", "--all"],
+        &["verify", "--timeout", "1s"],
         &["apply", "plan.json"],
         &["unlock", "0123"],
         // It ends when everything is read; what it receives is watched by the tests of all receivers.

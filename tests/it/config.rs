@@ -223,9 +223,11 @@ fn the_page_of_errors_lists_every_code() {
         .into_iter()
         .map(|(code, title, _)| (code, title))
         .collect();
+    let findings = ess_callbacks::verify::CODES.iter();
     let known: Vec<_> = CODES
         .iter()
         .map(|doc| (doc.code.to_string(), doc.title.to_owned()))
+        .chain(findings.map(|doc| (doc.code.to_owned(), doc.title.to_owned())))
         .collect();
     assert_eq!(listed, known);
 }
@@ -233,6 +235,10 @@ fn the_page_of_errors_lists_every_code() {
 #[test]
 fn every_code_has_an_example_that_triggers_exactly_it() {
     for (code, _, examples) in documented() {
+        // A finding about a receiver, and not about a configuration.
+        if code.starts_with('V') {
+            continue;
+        }
         if examples.is_empty() {
             assert_eq!(without_example(&code), code);
             continue;

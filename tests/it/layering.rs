@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 24] = [
+const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -51,11 +51,12 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     (
         "cli",
         &[
-            "run", "model", "diag", "secret", "wire", "sign", "envelope", "config", "plan",
-            "render", "client", "state", "sandbox", "apply", "harmless", "receiver", "serving",
-            "group", "doctor",
+            "run", "verify", "model", "diag", "secret", "wire", "sign", "envelope", "config",
+            "plan", "render", "client", "state", "sandbox", "apply", "harmless", "receiver",
+            "serving", "group", "doctor",
         ],
     ),
+    ("verify", &["model", "secret", "envelope", "client"]),
     // Doubles, for tests only.
     (
         "testing",

@@ -60,3 +60,4 @@ mod shape;
 mod sign;
 mod state;
 mod support;
+mod verify;

@@ -145,6 +145,7 @@ fn reasons() -> impl Iterator<Item = NotAttempted> {
         NotAttempted::AccountStopped(AccountName::default_account()),
         NotAttempted::OrganizationStopped,
         NotAttempted::AddsFailed,
+        NotAttempted::Unverified,
         NotAttempted::Interrupted,
         NotAttempted::Fenced(NOW),
         NotAttempted::JournalFailed,

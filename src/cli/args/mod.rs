@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
     apply, completions, doctor, explain, fmt, import, listen, orgs, plan, sandbox, secret, show,
-    state, unlock, validate,
+    state, unlock, validate, verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     State(state::Args),
     /// Remove a lock whose owner is gone.
     Unlock(unlock::Args),
+    /// Send receivers what eSign would, and report what is wrong with their answers.
+    Verify(verify::Args),
     /// Receive callbacks for development: verify, decrypt and show them.
     Listen(listen::Args),
     /// Generate secrets.

@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 11] = [
+const USED: [(&str, &[&str]); 12] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -44,6 +44,18 @@ const USED: [(&str, &[&str]); 11] = [
     ("plan", &PLACES),
     ("import", &PLACES),
     ("state", &PLACES),
+    (
+        "verify",
+        &[
+            "config",
+            "var",
+            "sandbox",
+            "ca_file",
+            "json",
+            "verbose",
+            "log_format",
+        ],
+    ),
     (
         "apply",
         &[

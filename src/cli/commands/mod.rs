@@ -18,4 +18,5 @@ pub(super) mod show;
 pub(super) mod state;
 pub(super) mod unlock;
 pub(super) mod validate;
+pub(super) mod verify;
 pub(super) mod version;

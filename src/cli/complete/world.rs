@@ -15,6 +15,7 @@ use crate::client::codes;
 use crate::config::CODES;
 use crate::model::{Address, Desired, Recorded};
 use crate::state::{Paths, Store};
+use crate::verify;
 
 /// Larger files are not read, as they would delay the answer.
 const LARGEST: u64 = 4 << 20;
@@ -149,8 +150,10 @@ fn waited_for<T>(work: impl Future<Output = T>) -> Option<T> {
 /// Our codes with their titles, and eSign's with what they mean.
 pub(crate) fn codes() -> Vec<CompletionCandidate> {
     let ours = CODES.iter().map(|doc| (doc.code.0, doc.title));
+    let findings = verify::CODES.iter().map(|doc| (doc.code, doc.title));
     let esign = codes::ALL.iter().map(|known| (known.code, known.meaning));
-    ours.chain(esign)
+    ours.chain(findings)
+        .chain(esign)
         .map(|(code, about)| CompletionCandidate::new(code).help(Some(about.into())))
         .collect()
 }

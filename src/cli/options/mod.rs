@@ -5,6 +5,7 @@ pub(super) mod form;
 pub(super) mod global;
 pub(super) mod lock;
 pub(super) mod planning;
+pub(super) mod receivers;
 pub(super) mod secret_commands;
 pub(super) mod switch;
 pub(super) mod variables;

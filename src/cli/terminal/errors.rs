@@ -16,7 +16,7 @@ impl Ui {
                 self.json_line(&render::diagnostic_json(diagnostic, SystemClock.now()));
             }
         }
-        if self.json {
+        if self.json && !self.document {
             self.flush();
             return;
         }
@@ -34,6 +34,8 @@ impl Ui {
     pub(crate) fn failure(&mut self, failure: &Failure) {
         self.finish_progress();
         self.flush();
+        // There is no document.
+        self.document = false;
         let failure = &self.followable(failure);
         self.diagnostics(&failure.diagnostics);
         let Failure {

@@ -49,6 +49,8 @@ pub(crate) struct Ui {
     sandbox: bool,
     /// The global options for the commands that advice names: all, and the one for the configuration.
     flags: (String, String),
+    /// Whether a JSON document is printed in the place of events.
+    document: bool,
     /// Whether the first event, the version, was printed.
     begun: bool,
     out: Stream<io::Stdout>,
@@ -74,6 +76,7 @@ impl Ui {
             json: global.json,
             sandbox: global.sandbox,
             flags: (shell::place(global), shell::configuration(&global.config)),
+            document: false,
             begun: false,
             out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
             err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
@@ -96,6 +99,11 @@ impl Ui {
     /// Whether events are printed or written to a file.
     pub(crate) const fn takes_json(&self) -> bool {
         self.json || self.into.is_some()
+    }
+
+    /// In JSON mode, standard output gets one document in the place of events, unless an error ends the command.
+    pub(crate) const fn print_one_document(&mut self) {
+        self.document = true;
     }
 
     /// Draws every problem from now on, however many of a kind there are.
@@ -227,7 +235,7 @@ impl Ui {
     /// thousand lines, so they are seen only after a [`Ui::flush`].
     pub(crate) fn json_line(&mut self, line: &str) {
         self.record(line);
-        if self.json {
+        if self.json && !self.document {
             // Not before data that is JSON itself, which does not come here.
             if !std::mem::replace(&mut self.begun, true) {
                 self.out.write(format_args!("{}\n", version_line()));

@@ -348,6 +348,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
             | NotAttempted::AccountUnsigned(..)
             | NotAttempted::OrganizationStopped
             | NotAttempted::AddsFailed
+            | NotAttempted::Unverified
             | NotAttempted::Interrupted
             | NotAttempted::FencedWithoutClock
             | NotAttempted::JournalFailed,

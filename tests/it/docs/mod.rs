@@ -109,6 +109,10 @@ fn what_is_not_run_is_known() {
         docs/receivers.zh-CN.md: serves until it is stopped
         docs/sandbox.md: serves until it is stopped
         docs/sandbox.md: needs a served sandbox and a receiver
+        docs/verify.md: needs receivers
+        docs/verify.md: an example
+        docs/verify.zh-CN.md: needs receivers
+        docs/verify.zh-CN.md: an example
         ");
 }
 

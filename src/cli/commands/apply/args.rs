@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::options::form::Brief;
 use crate::cli::options::planning::Planning;
+use crate::cli::options::receivers::Verifying;
 use crate::cli::options::{duration, switch};
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,8 @@ pub(crate) struct Args {
     /// Apply without asking.
     #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = switch::parse)]
     pub(super) auto_approve: bool,
+    #[command(flatten)]
+    pub(super) verifying: Verifying,
     /// Requests per second for each set of credentials; 0 is no limit, for a sandbox.
     #[arg(
         long,

@@ -7,7 +7,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::refused;
 use crate::cli::workspace::{elsewhere, missing_account};
-use crate::model::{AccountId, AccountName, ApiError, Report};
+use crate::model::{
+    AccountId, AccountName, ApiError, HowUnfinished, NotAttempted, Report, Unfinished,
+};
 use crate::plan::{Destination, Plan};
 use crate::render;
 use crate::run::{Ended, Refusal};
@@ -88,11 +90,28 @@ fn exit_of(report: &Report) -> Exit {
         Exit::Interrupted
     } else if tally.unknown > 0 || *fenced {
         Exit::Unknown
+    } else if journal_error.is_none() && is_only_unverified(unfinished) {
+        Exit::Unverified
     } else if !unfinished.is_empty() || journal_error.is_some() {
         Exit::Incomplete
     } else {
         Exit::Done
     }
+}
+
+/// Whether all that was not done is adds whose receivers failed their verification, and deletes that wait for them.
+fn is_only_unverified(unfinished: &[Unfinished]) -> bool {
+    let left_out = |why| {
+        let mut all = unfinished.iter();
+        all.any(|one| matches!(&one.how, HowUnfinished::NotAttempted(this) if *this == why))
+    };
+    let other = |one: &Unfinished| match &one.how {
+        HowUnfinished::Failed(_) | HowUnfinished::Unknown(_) => true,
+        HowUnfinished::NotAttempted(why) => {
+            !matches!(why, NotAttempted::Unverified | NotAttempted::AddsFailed)
+        }
+    };
+    left_out(NotAttempted::Unverified) && !unfinished.iter().any(other)
 }
 
 /// Prints the report. What needs attention is printed in spite of `--quiet`.

@@ -4,6 +4,7 @@ mod args;
 mod ended;
 mod jitter;
 mod metrics;
+mod receivers;
 mod saved;
 mod starter;
 

@@ -1,12 +1,12 @@
 //! Starts the run of `apply`: what it asks of the options, the terminal and the signals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::ended::conclude;
 use super::metrics::Told;
-use super::{Args, Wish, approved, saved};
+use super::{Args, Wish, approved, receivers, saved};
 use crate::apply::{self, Sink};
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -20,7 +20,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock;
 use crate::client::HttpApi;
-use crate::model::{AccountName, Event, Lineage, Recorded, Report, Salt, SecretIndex};
+use crate::model::{AccountName, Address, Event, Lineage, Recorded, Report, Salt, SecretIndex};
 use crate::plan::{Plan, calls_digest};
 use crate::render::{self, Holdings, Style};
 use crate::run::{Caller, Connection, Ended, Owners, Start};
@@ -113,6 +113,13 @@ impl Caller for Starter<'_> {
             self.secrets = values.known;
         }
         Ok(plan)
+    }
+
+    async fn verify(&mut self, plan: &Plan) -> Result<BTreeSet<Address>, Failure> {
+        if !self.args.verifying.verify {
+            return Ok(BTreeSet::new());
+        }
+        receivers::verify(plan, &self.secrets, self.settings, self.args, self.ui).await
     }
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {

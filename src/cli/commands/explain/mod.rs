@@ -12,7 +12,7 @@ use crate::cli::terminal::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The code, such as E053, W003 or OperationDenied.NoApiAuth, or its beginning; without it, all codes are listed.
+    /// The code, such as E053, W003, V001 or OperationDenied.NoApiAuth, or its beginning; without it, all codes are listed.
     #[arg(value_name = "CODE")]
     code: Option<String>,
     /// The language of the text [default: zh in a Chinese locale, else en].
@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::client::codes;
     use crate::config::CODES;
+    use crate::verify;
 
     #[rstest]
     #[case(&[], Language::En)]
@@ -115,7 +116,9 @@ mod tests {
     fn every_code_is_explained(#[values(Language::En, Language::Zh)] language: Language) {
         let page = language.page();
         let ours = CODES.iter().map(|doc| doc.code.0);
+        let findings = verify::CODES.iter().map(|doc| doc.code);
         let all: Vec<_> = ours
+            .chain(findings)
             .chain(codes::ALL.iter().map(|known| known.code))
             .collect();
         let titles = page.titles();
