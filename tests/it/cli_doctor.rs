@@ -77,7 +77,7 @@ fn all_is_well_and_nothing_was_changed() {
     ok       clock        this machine's clock agrees with eSign's
 
     Account default
-    ok       credentials  from the environment (TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY)
+    ok       credentials  from the environment variables TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY
     ok       account      they belong to the Tencent Cloud account 100000000001
     ok       enterprise   it is verified
     ok       member       one: it has joined

@@ -25,7 +25,7 @@ fn sections(page: &str) -> Vec<(String, Vec<String>)> {
             paragraphs.push(part.trim().replace('\n', " "));
         }
     }
-    let ours = |code: &str| code.len() == 4 && code.starts_with(['E', 'W']);
+    let ours = |code: &str| code.len() == 4 && code.starts_with(['E', 'W', 'V']);
     found.retain(|(code, _)| !ours(code));
     found
 }
