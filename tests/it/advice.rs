@@ -11,7 +11,7 @@ use crate::layering::rust_files;
 use crate::support::{Said, TestEnv, configuration};
 
 /// Commands that are designed, and that messages may name only once they are there.
-const DESIGNED: [&str; 3] = ["verify", "listen", "controller"];
+const DESIGNED: [&str; 4] = ["observe", "rotate", "report", "controller"];
 
 /// The source as it speaks to users: without comments and tests.
 fn messages(source: &str) -> String {
@@ -37,7 +37,7 @@ fn problems(text: &str, flags: &BTreeSet<String>) -> Vec<String> {
         .map(|found| found[1].to_owned())
         .filter(|found| !flags.contains(found))
         .map(|found| format!("there is no flag {found}"));
-    let commands = "apply|plan|state|import|unlock|validate|secret|show|init|sandbox";
+    let commands = "apply|plan|state|import|unlock|validate|secret|show|init|sandbox|verify|listen|doctor|orgs";
     let span = format!(
         "`(?:ess-callbacks )?((?:{commands}|{})(?: [^`]*)?)`",
         DESIGNED.join("|")

@@ -101,10 +101,12 @@ fn what_is_not_run_is_known() {
         docs/real-account.md: serves until it is stopped
         docs/real-account.md: the test sets its own
         docs/real-account.md: needs a message
+        docs/real-account.md: needs a receiver
         docs/real-account.zh-CN.md: needs an account
         docs/real-account.zh-CN.md: serves until it is stopped
         docs/real-account.zh-CN.md: the test sets its own
         docs/real-account.zh-CN.md: needs a message
+        docs/real-account.zh-CN.md: needs a receiver
         docs/receivers.md: serves until it is stopped
         docs/receivers.zh-CN.md: serves until it is stopped
         docs/sandbox.md: serves until it is stopped
