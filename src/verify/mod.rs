@@ -1,6 +1,6 @@
 //! Verifying receivers: POSTs to a callback URL what eSign would, and names what is wrong with the answers.
 //!
-//! [`probes`] says what is sent and [`judge`] what an answer means; both are functions of values. [`verify`] sends.
+//! [`probes`] says what is sent and [`judge`](judge()) what an answer means; both are functions of values. [`verify`](verify()) sends.
 //!
 //! Invariants: a connection goes only to an address that was checked ([`Reach`]), because the name is resolved
 //! once and the checked addresses are those connected to; no redirect is followed and no proxy is used; what is read
