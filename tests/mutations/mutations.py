@@ -327,6 +327,11 @@ MUTATIONS = [
         "credentials that may be another enterprise's are shown before they are used",
         Edit(OWNERS, "unproven", "!proven(name)", "!(proven(name) || true)"),
     ),
+    Mutation(
+        "unverified-is-added",
+        "what failed its verification is not added",
+        Edit(ORGANIZATION, "Run::barred", "self.context.is_unverified(&change.address)", "false"),
+    ),
     # What is planned.
     Mutation(
         "moves-forgotten",

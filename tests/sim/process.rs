@@ -8,8 +8,8 @@ use std::time::Duration;
 use ess_callbacks::apply::{Lanes, Settings, Sink};
 use ess_callbacks::client::Rate;
 use ess_callbacks::model::{
-    AccountId, AccountName, Calls, Destination, Event, Lineage, NotAttempted, Recorded, Report,
-    Timestamp, Unfinished,
+    AccountId, AccountName, Address, Calls, Destination, Event, Lineage, NotAttempted, Recorded,
+    Report, Timestamp, Unfinished,
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
 use ess_callbacks::run::{self, Caller, Connection, Owners, Refusal, Request, Start};
@@ -60,6 +60,8 @@ pub(crate) struct Spec {
     pub(crate) number: usize,
     pub(crate) options: Options,
     pub(crate) credentials: Credentials,
+    /// Receivers that fail their verification.
+    pub(crate) unverified: BTreeSet<Id>,
     /// Whether the service that knows the owners of credentials answers.
     pub(crate) owners_known: bool,
     /// Whether to lift the guards.
@@ -134,6 +136,15 @@ impl Caller for Starter<'_> {
         }
         drop(world);
         Ok(plan)
+    }
+
+    async fn verify(&mut self, plan: &Plan) -> Result<BTreeSet<Address>, StateError> {
+        let changes = plan.changes_by_organization();
+        let failed = changes.filter(|(organization, change)| {
+            let id = Id::of(&organization.scope, &change.address.url);
+            id.is_some_and(|id| self.spec.unverified.contains(&id))
+        });
+        Ok(failed.map(|(_, change)| change.address.clone()).collect())
     }
 
     /// Each enterprise has one `SecretId`, whatever its account is called.

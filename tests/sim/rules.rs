@@ -37,6 +37,8 @@ pub(crate) struct RunFacts {
     /// Since when declared callbacks are gone because this run deleted them.
     gaps: BTreeMap<Id, Instant>,
     pub(crate) alive: bool,
+    /// Receivers that failed their verification.
+    pub(crate) unverified: BTreeSet<Id>,
     /// Mixed up only where that can be known.
     pub(crate) credentials: Credentials,
     /// Its lock was broken, and the files of another run have replaced its files.
@@ -59,6 +61,7 @@ impl RunFacts {
             throttles: BTreeMap::new(),
             gaps: BTreeMap::new(),
             alive: true,
+            unverified: BTreeSet::new(),
             credentials: Credentials::Right,
             robbed: false,
         }
@@ -117,11 +120,18 @@ impl World {
         let suspended = facts.config.is_suspended(id.scope);
         let targeted = facts.is_targeted(id);
         let listed = facts.config.is_absent(id);
+        let unverified = facts.unverified.contains(&id) && wanted.is_some();
         if suspended {
             self.breaks("c", &format!("{what} of a suspended organization"));
         }
         if !targeted {
             self.breaks("c", &format!("{what}, which is no target"));
+        }
+        if unverified {
+            self.breaks(
+                "c",
+                &format!("{what}, whose receiver failed its verification"),
+            );
         }
         match (write, wanted) {
             (Write::Add(value), Some(wanted)) if value == wanted => {}

@@ -199,8 +199,12 @@ impl Schedule {
         facts.max_retries = settings.max_retries;
         facts.clock = jump.is_none().then_some(off);
         let options = any_options(dice, &mut facts);
+        if dice.percent(10) {
+            facts.unverified = (0..=dice.below(2)).map(|_| any_id(dice)).collect();
+        }
         let spec = Spec {
             number: self.world.now().runs.len(),
+            unverified: facts.unverified.clone(),
             options,
             credentials: if dice.percent(8) {
                 Credentials::MixedUp
@@ -366,6 +370,7 @@ impl Schedule {
             let spec = Spec {
                 number: self.world.now().runs.len(),
                 options: options.clone(),
+                unverified: BTreeSet::new(),
                 credentials: Credentials::Right,
                 owners_known: true,
                 allow_deletes: true,
