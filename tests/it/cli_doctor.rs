@@ -224,7 +224,7 @@ fn bad_credentials_are_the_root_cause() {
 
 #[test]
 fn another_account_than_the_expected_one_is_found() {
-    let (env, _served) = with("{}", "production");
+    let (env, served) = with("{}", "production");
     let text = group("production").replace(
         "organizations:",
         "accounts: { default: { expect_account_id: \"42\" } }\norganizations:",
@@ -237,6 +237,15 @@ fn another_account_than_the_expected_one_is_found() {
         ),
         "{said}"
     );
+    let trial = "https://throwaway.example/trial";
+    let said = env
+        .run(&["doctor", "--probe-api", trial, "--auto-approve"])
+        .exits(1);
+    assert!(
+        said.stderr.contains("says 42; nothing was called"),
+        "{said}"
+    );
+    assert!(served.log().iter().all(|call| call["operation"].is_null()));
 }
 
 #[rstest]

@@ -17,7 +17,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::written::{self, Readers};
 use crate::client::{Api as _, Endpoint, Pace, Rate};
 use crate::doctor::trial::{Left, Made, Step, Target, Trial};
-use crate::doctor::{Lookup, credentials};
+use crate::doctor::{self, Lookup, credentials};
 use crate::model::{Call, Desired, Operation, Organization, Outcome, Recorded};
 use crate::render;
 use crate::secret::Secret;
@@ -61,6 +61,7 @@ pub(super) async fn run(
         let failure = Failure::error(finding.reason);
         return Err(failure.advice(finding.remedy.unwrap_or_default()));
     }
+    check_owner(&inspection, organization, desired, recorded).await?;
     approve(args, organization, &trial, &inspection, ui)?;
     // Messages that eSign sends meanwhile can't be read: no one has this key.
     let secrets = Secrets {
@@ -112,6 +113,32 @@ fn organization<'d>(desired: &'d Desired, args: &Args) -> Result<&'d Organizatio
     own.or(active().next()).copied().ok_or_else(|| {
         Failure::error("--probe-api needs an organization, whose operator makes the calls; the configuration has none that is not suspended")
     })
+}
+
+/// The calls must be made for the enterprise of the configuration and of the record.
+async fn check_owner(
+    inspection: &Inspection,
+    organization: &Organization,
+    desired: &Desired,
+    recorded: Option<&Recorded>,
+) -> Result<(), Failure> {
+    let name = &organization.scope.account;
+    let expected = desired.accounts.get(name);
+    let recorded = recorded.and_then(|recorded| recorded.accounts.get(name));
+    let finding = doctor::account(
+        &inspection.identity(name).await,
+        expected.and_then(|account| account.expect_account_id.as_ref()),
+        recorded.and_then(|account| account.account_id.as_ref()),
+        None,
+    );
+    if !finding.has_failed() {
+        return Ok(());
+    }
+    let message = format!(
+        "--probe-api can't use the credentials of the account `{name}`: {}; nothing was called",
+        finding.reason
+    );
+    Err(Failure::error(message).advice(finding.remedy.unwrap_or_default()))
 }
 
 fn approve(
