@@ -216,3 +216,40 @@ fn its_next_steps_are_true() {
     }
     env.run(&["plan"]).exits(0);
 }
+
+#[test]
+fn the_operator_of_the_vendor_s_tools_is_written() {
+    let mut env = empty();
+    let id = crate::support::OPERATOR;
+    let file = |operator: &str| {
+        format!(
+            "credentials: {{ secret_id: canary-id, secret_key: canary-key }}\noperator: {{ user_id: {operator} }}\n"
+        )
+    };
+    env.write("tsign.yaml", file(id));
+    env.set("TSIGN_CONFIG_PATH", "tsign.yaml");
+    let said = env.run(&["init"]).exits(0);
+    assert!(
+        said.stdout.contains("replace <host> (line 24) with"),
+        "{said}"
+    );
+    assert!(
+        said.stderr
+            .contains("the operator is the one of `tsign.yaml`"),
+        "{said}"
+    );
+    let text = env.read("callbacks.yaml");
+    assert!(text.contains(&format!("  operator: {id}\n")), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+    // What can't be a UserId is not one.
+    for other in [
+        file("nobody: [\n"),
+        "operator: 1".to_owned(),
+        file("'x\ny'"),
+    ] {
+        env.write("tsign.yaml", other);
+        fs::remove_file(env.path("callbacks.yaml")).unwrap();
+        env.run(&["init"]).exits(0);
+        assert!(env.read("callbacks.yaml").contains("operator: <UserId>"));
+    }
+}

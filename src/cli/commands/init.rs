@@ -4,15 +4,20 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::cli::environment::ProcessEnvironment;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::settings::Settings;
 use crate::cli::shell;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
+use crate::client::credentials::tsign;
 use crate::config;
 use crate::render::plural;
 
 const TEMPLATE: &str = include_str!("init.yaml");
+
+/// The place of the operator in it.
+const OPERATOR: &str = "<UserId>";
 
 /// The schema beside the configuration, which names it in its first line.
 const SCHEMA: &str = "callbacks.schema.json";
@@ -47,13 +52,21 @@ pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
     let schema = beside(&folder, SCHEMA);
     fs::write(&schema, format!("{:#}\n", config::schema()))
         .map_err(|error| unwritable(&schema, &error))?;
+    let operator = operator(&settings.environment);
+    let text = match &operator {
+        Some((id, _)) => TEMPLATE.replace(OPERATOR, id),
+        None => TEMPLATE.to_owned(),
+    };
     // Last, so that init can be repeated if one of the others can't be written.
-    write_new(path, TEMPLATE)?;
+    write_new(path, &text)?;
     ui.say(format_args!("Wrote {}", path.display()));
     ui.say(format_args!("Wrote {}", schema.display()));
     if lines > 0 {
         let noun = plural(lines, "line", "lines");
         ui.say(format_args!("Added {lines} {noun} to {}", ignore.display()));
+    }
+    if let Some((_, place)) = &operator {
+        ui.note(format_args!("Note: the operator is the one of {place}."));
     }
     if ui.json() {
         return Ok(Exit::Done);
@@ -65,15 +78,25 @@ pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
          \x20   ess-callbacks{option} --sandbox apply    (calls only the sandbox)\n\
          \x20   ess-callbacks{option} plan    (needs the keys and tokens; `ess-callbacks secret new` generates one)\n",
         path = path.display(),
-        placeholders = placeholders(),
+        placeholders = placeholders(&text),
         option = shell::configuration(path),
     ));
     Ok(Exit::Done)
 }
 
+/// The operator of the vendor's eSign tools, and where it is set.
+fn operator(environment: &ProcessEnvironment) -> Option<(String, String)> {
+    let named = environment.variable(tsign::FILE);
+    let file = match named.filter(|path| !path.is_empty()) {
+        Some(path) => PathBuf::from(path),
+        None => tsign::file(environment.home()?),
+    };
+    Some((tsign::operator(&file)?, format!("`{}`", file.display())))
+}
+
 /// The placeholders to replace, such as `<UserId>` (line 17).
-fn placeholders() -> String {
-    let numbered = (1..).zip(TEMPLATE.lines());
+fn placeholders(text: &str) -> String {
+    let numbered = (1..).zip(text.lines());
     let found: Vec<_> = numbered
         .filter_map(|(number, line)| {
             let (_, rest) = line.split_once('<')?;

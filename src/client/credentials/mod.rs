@@ -16,7 +16,7 @@ mod machine;
 mod metadata;
 mod sts;
 mod tccli;
-mod tsign;
+pub mod tsign;
 mod value;
 mod web;
 mod web_identity;

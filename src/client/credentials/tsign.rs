@@ -1,9 +1,10 @@
 //! The configuration of the vendor's eSign tools, `~/.tsign/config.yaml`.
 //!
-//! Source: the vendor's ess-skills. Its `operator` is not read.
+//! Source: the vendor's ess-skills. A plan never takes its `operator`, which would make it depend on the machine; `init`
+//! writes it into a new callbacks.yaml ([`operator`]).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -12,7 +13,8 @@ use super::machine::{Machine, text};
 use super::{fixed, value};
 use crate::model::Environment;
 
-const FILE: &str = "TSIGN_CONFIG_PATH";
+/// The variable that names the file.
+pub const FILE: &str = "TSIGN_CONFIG_PATH";
 /// The profile that is the file's own.
 pub(super) const DEFAULT: &str = "default";
 
@@ -29,7 +31,14 @@ struct Profile {
     #[serde(default)]
     credentials: Option<Pair>,
     #[serde(default)]
+    operator: Option<Operator>,
+    #[serde(default)]
     env: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Operator {
+    user_id: String,
 }
 
 #[derive(Deserialize)]
@@ -38,12 +47,25 @@ struct Pair {
     secret_key: String,
 }
 
+/// The `UserId` of the employee in this file, if there is one.
+pub fn operator(path: &Path) -> Option<String> {
+    let config: Config = serde_yaml::from_str(&text(path).ok()??).ok()?;
+    let id = config.own.operator?.user_id;
+    let right = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    right.then_some(id)
+}
+
+/// Where the file is below this home directory.
+pub fn file(home: &Path) -> PathBuf {
+    home.join(".tsign").join("config.yaml")
+}
+
 /// A profile of the file, or what is missing.
 pub(super) fn look(machine: &Machine, profile: &str) -> Result<Looked, String> {
     let path = match machine.value(FILE)? {
         Some(path) => PathBuf::from(path),
         None => match &machine.home {
-            Some(home) => home.join(".tsign").join("config.yaml"),
+            Some(home) => file(home),
             None => return Ok(Looked::NotHere("there is no home directory".to_owned())),
         },
     };
@@ -64,7 +86,11 @@ pub(super) fn look(machine: &Machine, profile: &str) -> Result<Looked, String> {
             )));
         }
     };
-    let Profile { credentials, env } = found;
+    let Profile {
+        credentials,
+        env,
+        operator: _,
+    } = found;
     let Some(Pair {
         secret_id,
         secret_key,
