@@ -177,14 +177,31 @@ fn of_one(url: &str, escapes: Escapes) -> impl Iterator<Item = Range<usize>> + u
     found.into_iter()
 }
 
+/// User names and passwords before the hosts of URLs. callbacks.yaml can't have them, so they are foreign.
+fn user_info(text: &str) -> impl Iterator<Item = Range<usize>> {
+    text.match_indices("://").filter_map(|(at, mark)| {
+        let start = at + mark.len();
+        let rest = &text[start..];
+        let ends = |c: char| matches!(c, '/' | '?' | '#' | '\\' | '"') || c.is_whitespace();
+        let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        let end = authority.rfind('@')?;
+        (end > 0).then_some(start..start + end)
+    })
+}
+
 /// `url` with [`MASK`] in the place of each credential.
 pub fn masked(url: &str) -> Cow<'_, str> {
-    without(url, credentials(url))
+    without(url, with_user_info(url, credentials(url)))
+}
+
+fn with_user_info(text: &str, mut credentials: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    credentials.extend(user_info(text));
+    disjoint(credentials)
 }
 
 /// `text` with [`MASK`] in the place of each credential in its URLs.
 pub fn masked_in(text: &str) -> Cow<'_, str> {
-    without(text, credentials_in(text))
+    without(text, with_user_info(text, credentials_in(text)))
 }
 
 fn without(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
@@ -430,6 +447,13 @@ mod tests {
         "https://a.example/2f1c9a34-5b1e-4c0d-9a77-0123456789ab"
     )]
     #[case("https://a.example/?q=a/b?c=d", "https://a.example/?q=a/b?c=d")]
+    #[case(
+        "https://me:pass@a.example/?token=x",
+        "https://***@a.example/?token=***"
+    )]
+    #[case("https://a@b:p@c.example", "https://***@c.example")]
+    #[case("https://a.example/@b", "https://a.example/@b")]
+    #[case("https://@a.example/", "https://@a.example/")]
     fn credentials_are_masked(#[case] url: &str, #[case] shown: &str) {
         assert_eq!(masked(url), shown);
     }
@@ -462,7 +486,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_has_its_parts_in_order(url in "(https?://)?\\PC{0,60}") {
-            let found = credentials(&url);
+            let found = with_user_info(&url, credentials(&url));
             prop_assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start));
             let shown = masked(&url);
             prop_assert_eq!(shown == url, found.iter().all(|range| &url[range.clone()] == MASK));

@@ -75,13 +75,13 @@ const fn private_v4(four: Ipv4Addr) -> Option<&'static str> {
     Some(match four.octets() {
         [0, ..] => "an unspecified address",
         [127, ..] => "a loopback address",
-        [169, 254, 169, 254] | [169, 254, 0, 23] | [100, 100, 100, 200] => {
+        [169, 254, 169, 254] | [169, 254, 0, 23] | [100, 100, 100, 200] | [168, 63, 129, 16] => {
             "a metadata service of a cloud"
         }
         [169, 254, ..] => "a link-local address",
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => "a private address",
         [100, 64..=127, ..] => "a shared address of a carrier (CGNAT)",
-        [192, 0, 0, _] | [198, 18..=19, ..] => "an address for special purposes",
+        [192, 0, 0, _] | [192, 88, 99, _] | [198, 18..=19, ..] => "an address for special purposes",
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => "an address for documentation",
         [224..=239, ..] => "a multicast address",
         [240..=255, ..] => "a reserved address",
@@ -124,6 +124,8 @@ mod tests {
     #[case("169.254.1.1", "link-local")]
     #[case("169.254.169.254", "metadata")]
     #[case("169.254.0.23", "metadata")]
+    #[case("168.63.129.16", "metadata")]
+    #[case("192.88.99.1", "special purposes")]
     #[case("100.64.0.1", "CGNAT")]
     #[case("100.127.255.255", "CGNAT")]
     #[case("224.0.0.1", "multicast")]

@@ -31,7 +31,7 @@ fn finding(
 /// What was sent, in a sentence about its answer.
 const fn sent(kind: ProbeKind) -> &'static str {
     match kind {
-        ProbeKind::Empty => "`{}` without a signature, by which eSign checks an address",
+        ProbeKind::Empty => "`{}` without a signature",
         ProbeKind::EmptySigned => "`{}` with a valid signature",
         ProbeKind::Message => "a message as eSign sends it",
         ProbeKind::Again => "the same message again",
@@ -82,23 +82,29 @@ fn words(failure: &Failure) -> (String, String) {
         ),
         Failure::Timeout(limit) => (
             format!("no answer within {}", seconds(*limit)),
-            "check that the firewall lets requests from the internet through, and answer 200 before processing".to_owned(),
+            "check that the receiver answers 200 before processing, and ends its answer; and that the firewall lets requests \
+             from the internet through"
+                .to_owned(),
         ),
         Failure::Endless(limit) => (
             format!("the body of the answer did not end within {}", seconds(*limit)),
             "answer 200 with a short body, and end it".to_owned(),
         ),
         Failure::TooLong(limit) => (
-            format!("the body of the answer has more than {} KiB", limit >> 10),
+            format!("the body of the answer has more than {} MiB", limit >> 20),
             "answer 200 with a short body".to_owned(),
         ),
         Failure::Connection(why) => (
             format!("the connection failed: {why}"),
-            "check the network, the firewall and the load balancer in front of the receiver".to_owned(),
+            "check the receiver and the load balancer in front of it, which must send a whole answer; then the network and the \
+             firewall"
+                .to_owned(),
         ),
         Failure::NotHttp(why) => (
             format!("the answer is not HTTP: {why}"),
-            "check the port in the URL, and whether it needs https instead of http".to_owned(),
+            "check the port in the URL, whether it needs https instead of http, and that the head of the answer is valid and \
+             not too large"
+                .to_owned(),
         ),
         Failure::Tls(problem) => tls(problem),
     }
@@ -117,7 +123,8 @@ fn tls(problem: &TlsProblem) -> (String, String) {
         ),
         TlsProblem::SelfSigned => (
             "the certificate is self-signed",
-            "use a certificate of a public certificate authority; for a private one, give its certificate with --ca-file",
+            "use a certificate of a public certificate authority; for a private one, give the authority's certificate with \
+             --ca-file. A certificate that is an authority (`CA:TRUE`) is not accepted as that of a server",
         ),
         TlsProblem::MissingIntermediate => (
             "the server sends only its own certificate, and not the intermediate certificate that issued it",
@@ -166,7 +173,7 @@ pub(super) fn refused(kind: ProbeKind, status: u16) -> Finding {
     let (code, remedy) = match kind {
         ProbeKind::Empty => (
             code::EMPTY,
-            "answer 200 to `{}` before any check: eSign refuses to configure an address that does not",
+            "answer 200 to `{}` before any check: eSign sends it to check an address, and refuses to configure one that gives another answer",
         ),
         ProbeKind::EmptySigned => (
             code::EMPTY_SIGNED,
