@@ -9,7 +9,7 @@ const LONGEST: usize = 512;
 /// Whether a text may hold personal data: words of any script, e-mail addresses, phone and identity numbers. What
 /// remains is an identifier, a constant, a time or a URL.
 pub(super) fn is_personal(text: &str) -> bool {
-    if is_time(text) {
+    if is_time(text) || is_identifier(text) {
         return false;
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=&?#,;~".contains(&byte);
@@ -46,6 +46,22 @@ fn is_time(text: &str) -> bool {
         Some((day, clock)) => date(day) && time(clock) && !runs(clock).any(|run| run.len() > 9),
         None => date(text),
     }
+}
+
+/// A UUID, or an identifier of eSign: 32 letters and digits. Some of them hold digits like those of a phone.
+fn is_identifier(text: &str) -> bool {
+    let letters = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let uuid = || {
+        let lengths = text.split('-').map(str::len);
+        let hex = |byte: u8| byte == b'-' || byte.is_ascii_hexdigit();
+        lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(hex)
+    };
+    let of_esign = || {
+        text.len() == 32
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    letters && (uuid() || of_esign())
 }
 
 /// The digits that belong together, each run without what separates them.

@@ -448,3 +448,14 @@ fn a_receipt_takes_text_of_bounded_length() {
         "{error}"
     );
 }
+
+#[rstest::rstest]
+#[case("d0e14018-9325-43aa-a824-0f36a74ffd4e", true)]
+#[case("29872685-1342-4862-8b38-aac4cd491db0", true)]
+#[case("yDSandboxFlow0000000000000000001", true)]
+#[case("13812345678", false)]
+#[case("x-13812345678", false)]
+#[case("13800138000yDSandboxFlow00000001", false)]
+fn identifiers_are_shown_whatever_their_digits(#[case] text: &str, #[case] shown: bool) {
+    assert_eq!(masked_text(text) == text, shown);
+}

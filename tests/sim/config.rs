@@ -178,9 +178,10 @@ pub(crate) fn enterprise_of(account: &AccountName) -> &'static str {
 }
 
 /// Which credentials the accounts of a run have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// Their own.
+    #[default]
     Right,
     /// Those of the other enterprise.
     MixedUp,

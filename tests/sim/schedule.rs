@@ -206,11 +206,10 @@ impl Schedule {
             number: self.world.now().runs.len(),
             unverified: facts.unverified.clone(),
             options,
-            credentials: if dice.percent(8) {
-                Credentials::MixedUp
-            } else {
-                Credentials::Right
-            },
+            credentials: dice
+                .percent(8)
+                .then_some(Credentials::MixedUp)
+                .unwrap_or_default(),
             owners_known: dice.percent(90),
             allow_deletes: dice.percent(85),
             settings,

@@ -119,7 +119,7 @@ codes! {
         => "have the super-administrator give the operator the role in the eSign console, or name another `operator`";
     exact ORGANIZATION "OperationDenied.UserNotInOrganization"
         "the operator is not an employee of the organization, or has left it"
-        => "name an `operator` who works there and is verified; it is a UserId of this organization, not of the group's";
+        => "name an `operator` who works there and is verified; for a member organization, an employee of the main one who may act for it";
     exact ORGANIZATION "OperationDenied.UserNoAudit"
         "the operator's application to join the organization is not approved yet"
         => "have an administrator approve it in the eSign console, or name another `operator`";

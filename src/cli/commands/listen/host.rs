@@ -17,7 +17,7 @@ use super::receipts::Receipts;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::envelope::SIGNATURE_HEADER;
-use crate::model::{Timestamp, masked};
+use crate::model::Timestamp;
 use crate::receiver::{Content, DedupeKey, Novelty, Receipt, Seen};
 use crate::render::{Outcome, Reception};
 use crate::serving::Host;
@@ -104,7 +104,7 @@ async fn receive(
         number,
         at: SystemClock.now(),
         method: parts.method.to_string(),
-        path: masked(&path).into_owned(),
+        path: places::shown_foreign(&path),
         url: None,
         addresses: Vec::new(),
         outcome: Outcome::Refused(String::new()),
@@ -185,6 +185,7 @@ async fn take(
                     .to_owned(),
         });
     };
+    reception.path = places::shown(path);
     reception.url.clone_from(&place.url);
     match opened {
         Err(rejection) => {

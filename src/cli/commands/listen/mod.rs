@@ -340,7 +340,7 @@ fn announce(address: &str, places: &[Place], ui: &mut Ui) {
     if !ui.json() {
         for place in places.iter().take(LISTED) {
             let path = match &place.url {
-                Some(url) if !place.any_path => masked(&places::path_of(url.as_str())).into_owned(),
+                Some(url) if !place.any_path => places::shown(&places::path_of(url.as_str())),
                 Some(_) | None => "every path".to_owned(),
             };
             let url = place.url.as_ref().map_or("no URL", CallbackUrl::as_str);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, CallbackUrl, SecretIndex};
+use crate::model::{Address, CallbackUrl, MASK, SecretIndex, masked};
 use crate::receiver::{Content, Opened, Receiver, Rejection, Secrets};
 
 /// A callback URL, or every path, with what opens its requests.
@@ -192,6 +192,22 @@ pub(super) fn of_declared(
     urls.into_iter().filter_map(place).collect()
 }
 
+/// A path for people: without the credentials in its query.
+pub(super) fn shown(path: &str) -> String {
+    const HOST: &str = "http://listen";
+    let url = format!("{HOST}{path}");
+    let shown = masked(&url);
+    shown.strip_prefix(HOST).unwrap_or(&shown).to_owned()
+}
+
+/// A path that belongs to no callback: anything may be in its query.
+pub(super) fn shown_foreign(path: &str) -> String {
+    match path.split_once('?') {
+        Some((path, _)) => format!("{}?{MASK}", shown(path)),
+        None => shown(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,5 +275,12 @@ mod tests {
             found(&[place(a, "u"), place(b, "u")], "/x", None, None),
             format!("{a} rejected ?")
         );
+    }
+
+    #[test]
+    fn a_path_is_shown_without_credentials() {
+        assert_eq!(shown("/plain?token=canary&a=1"), "/plain?token=***&a=1");
+        assert_eq!(shown("/"), "/");
+        assert_eq!(shown_foreign("/nope?a=canary"), "/nope?***");
     }
 }

@@ -71,6 +71,7 @@ impl Receipts {
 
     /// Appends a receipt and waits until it is on the disk.
     pub(super) fn append(&mut self, receipt: &Receipt) -> Result<(), String> {
+        self.reopen()?;
         // With one write, so that the lines of several programs do not mix.
         let mut line = String::new();
         if self.torn {
@@ -89,6 +90,32 @@ impl Receipts {
             )
         })
     }
+}
+
+impl Receipts {
+    /// Opens the file again if it was moved or deleted: a receipt in a file without a name is lost.
+    fn reopen(&mut self) -> Result<(), String> {
+        if is_at(&self.file, &self.path) {
+            return Ok(());
+        }
+        *self = Self::open(&self.path).map_err(|failure| failure.message)?;
+        Ok(())
+    }
+}
+
+/// Whether this open file is the one at this path.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |found: io::Result<std::fs::Metadata>| found.ok().map(|it| (it.dev(), it.ino()));
+    let open = id(file.metadata());
+    open.is_some() && open == id(path.metadata())
+}
+
+/// Whether there is a file at this path: an open one can't be moved here.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.is_file()
 }
 
 #[cfg(test)]
@@ -123,6 +150,27 @@ mod tests {
             assert!(read.count() >= 2, "{text}");
             assert!(!text.contains("\n\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_was_moved_or_deleted_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("receipts.jsonl");
+        let lines = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+        let mut receipts = Receipts::open(&path).unwrap();
+        receipts.append(&receipt("{}")).unwrap();
+        let moved = folder.path().join("receipts.1");
+        std::fs::rename(&path, &moved).unwrap();
+        receipts.append(&receipt("{}")).unwrap();
+        receipts.append(&receipt("{}")).unwrap();
+        assert_eq!((lines(&moved), lines(&path)), (1, 2));
+        std::fs::remove_file(&path).unwrap();
+        receipts.append(&receipt("{}")).unwrap();
+        assert_eq!(lines(&path), 1);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "version: 1\n").unwrap();
+        receipts.append(&receipt("{}")).unwrap_err();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "version: 1\n");
     }
 
     #[test]
