@@ -178,16 +178,19 @@ pub(crate) fn enterprise_of(account: &AccountName) -> &'static str {
 }
 
 /// Which credentials the accounts of a run have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// Their own.
-    #[default]
     Right,
     /// Those of the other enterprise.
     MixedUp,
 }
 
 impl Credentials {
+    pub(crate) const fn mixed_up_if(yes: bool) -> Self {
+        if yes { Self::MixedUp } else { Self::Right }
+    }
+
     /// Whose credentials sign for the account with this name.
     pub(crate) fn signer_of(self, account: &AccountName) -> &'static str {
         let partner = enterprise_of(account) == ACCOUNTS[1];

@@ -206,10 +206,7 @@ impl Schedule {
             number: self.world.now().runs.len(),
             unverified: facts.unverified.clone(),
             options,
-            credentials: dice
-                .percent(8)
-                .then_some(Credentials::MixedUp)
-                .unwrap_or_default(),
+            credentials: Credentials::mixed_up_if(dice.percent(8)),
             owners_known: dice.percent(90),
             allow_deletes: dice.percent(85),
             settings,
