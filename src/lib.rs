@@ -7,12 +7,13 @@
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
-//! | effects | [`client`], [`state`], [`apply`], [`run`], `serving`, [`sandbox`], [`verify`] |
+//! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
 
 pub mod apply;
+mod backend;
 pub mod cli;
 pub mod client;
 pub mod config;

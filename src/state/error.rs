@@ -129,6 +129,26 @@ pub enum StateError {
     /// The owner of the lock is running on this machine.
     #[error("the state is in use{}", by(Some(owner)))]
     OwnerAlive { owner: Box<LockOwner> },
+    /// A store refused, or did not answer.
+    #[error("{doing} `{place}` failed: {problem}")]
+    Remote {
+        doing: &'static str,
+        place: Place,
+        problem: String,
+        /// What to do next, as sentences.
+        advice: String,
+    },
+    /// A log has a record that is not whole, or lacks one.
+    #[error("the state `{place}` is damaged: {problem}")]
+    Damaged { place: Place, problem: String },
+    /// A store lets two programs write the same record.
+    #[error(
+        "`{place}` can't hold a state: it accepted a second record with a number that was taken"
+    )]
+    Unfenced { place: Place },
+    /// The state was migrated.
+    #[error("the state is not in `{place}` any more: it was moved to `{to}`")]
+    Moved { place: Place, to: String },
     /// Something is to be recorded in a state that has no lineage yet.
     #[error("`{place}` has no lineage yet, so nothing can be recorded in it")]
     Uninitialized { place: Place },
@@ -172,13 +192,17 @@ impl StateError {
             | Self::NotDownloaded { .. }
             | Self::NoFolder { .. }
             | Self::Foreign { .. }
-            | Self::Fixed { .. } => ErrorKind::Io,
+            | Self::Fixed { .. }
+            | Self::Remote { .. }
+            | Self::Unfenced { .. }
+            | Self::Moved { .. } => ErrorKind::Io,
             Self::Corrupt { .. }
             | Self::MergeConflict { .. }
             | Self::StateMissing { .. }
             | Self::OnlyBackup { .. }
             | Self::StateOlder { .. }
-            | Self::ForeignJournal { .. } => ErrorKind::Corrupt,
+            | Self::ForeignJournal { .. }
+            | Self::Damaged { .. } => ErrorKind::Corrupt,
             Self::NewerVersion { .. } => ErrorKind::NewerVersion,
             Self::Environment { .. } => ErrorKind::Environment,
             Self::Locked { .. } | Self::LockLost { .. } => ErrorKind::Locked,
@@ -282,6 +306,19 @@ impl StateError {
                 "Wait for it or end process {}: the lock is free when it has ended.",
                 owner.pid
             ),
+            Self::Remote { advice, .. } => advice.clone(),
+            Self::Damaged { .. } => {
+                "Nothing was changed. Records may have been deleted by hand or by a lifecycle rule of the store: \
+                 restore them, or push a copy of the state with `state push`."
+                    .into()
+            }
+            Self::Unfenced { .. } => {
+                "Two programs that write at once would overwrite each other without noticing. On Tencent COS this \
+                 is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \
+                 conditional writes (`If-None-Match: *`)."
+                    .into()
+            }
+            Self::Moved { to, .. } => format!("Use it there: --state '{to}'."),
             Self::Uninitialized { .. } | Self::Unrecordable { .. } => {
                 "This is a bug: please report it.".into()
             }

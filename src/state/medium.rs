@@ -7,6 +7,7 @@
 //! the rest.
 
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -20,6 +21,9 @@ pub(super) type Done<'a, T> = BoxFuture<'a, Result<T, StateError>>;
 pub(super) trait Medium: fmt::Debug + Send + Sync {
     /// Where the snapshot is, for messages.
     fn place(&self) -> Place;
+
+    /// How often a taken hold is worth another try.
+    fn poll(&self) -> Duration;
 
     /// Reads the snapshot and the journal; `None` when there never was a state here.
     ///
@@ -44,7 +48,12 @@ pub(super) enum Attempt {
     /// The hold, and whom it belonged to before if that owner died without releasing it.
     Ours(Box<dyn Hold>, Option<LockOwner>),
     /// Another owner has it; its name is not always known.
-    Theirs(Option<LockOwner>),
+    Theirs {
+        owner: Option<LockOwner>,
+        /// How long it takes to find out whether that owner is alive. `None` when it is, or when no time
+        /// would tell.
+        known_in: Option<Duration>,
+    },
 }
 
 /// The right to write one state. Dropping it releases it as far as that needs no waiting.

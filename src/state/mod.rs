@@ -26,6 +26,7 @@ mod journal;
 mod load;
 mod local;
 mod locked;
+pub(crate) mod log;
 mod medium;
 mod owner;
 mod place;

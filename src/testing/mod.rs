@@ -1,7 +1,9 @@
-//! Doubles of what is outside, for tests and simulations: a disk that loses what was not synced, and an
-//! eSign without a network. Behind the feature `testing`; nothing of it is in the program.
+//! Doubles of what is outside, for tests and simulations: a disk that loses what was not synced, a
+//! store of records behind a bad network, and an eSign without a network. Behind the feature `testing`; nothing of it is in the program.
 
 mod disk;
 pub mod esign;
+mod log;
 
 pub use disk::{MemoryFile, MemoryFiles, MemoryLock};
+pub use log::{MemoryLog, Weather};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -32,6 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
         &["model", "diag", "secret", "random", "sign", "wire"],
     ),
     ("state", &["model", "diag", "secret", "harmless", "facts"]),
+    ("backend", &["model", "secret", "random", "client", "state"]),
     (
         "sandbox",
         &[
@@ -53,7 +54,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
         &[
             "run", "verify", "model", "diag", "secret", "wire", "sign", "envelope", "config",
             "plan", "render", "client", "state", "sandbox", "apply", "harmless", "receiver",
-            "serving", "group", "doctor",
+            "serving", "group", "doctor", "backend",
         ],
     ),
     ("verify", &["model", "secret", "envelope", "client"]),

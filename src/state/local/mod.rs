@@ -14,6 +14,7 @@ mod synced;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -31,6 +32,9 @@ use super::error::io;
 use super::load::{Loaded, load};
 use super::medium::{Attempt, Done, Medium};
 use super::{LockOwner, Place, StateError};
+
+/// How often a taken lock is tried again.
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// The files of one state on one file system.
 pub(super) struct Local<F: Files> {
@@ -53,6 +57,10 @@ impl<F: Files> Medium for Local<F> {
         Place::from(&self.paths.state)
     }
 
+    fn poll(&self) -> Duration {
+        INTERVAL
+    }
+
     fn load(&self) -> Done<'_, Option<Loaded>> {
         let (files, paths) = (self.files.clone(), self.paths.clone());
         let work = self.files.run(move || load_files(&files, &paths));
@@ -66,7 +74,11 @@ impl<F: Files> Medium for Local<F> {
                 Taken::Ours(lock, left) => {
                     Attempt::Ours(Box::new(Held::new(files, paths, lock)), left)
                 }
-                Taken::Theirs(theirs) => Attempt::Theirs(theirs),
+                // The system frees the lock of a program that has died.
+                Taken::Theirs(owner) => Attempt::Theirs {
+                    owner,
+                    known_in: None,
+                },
             })
         };
         attempt.boxed()

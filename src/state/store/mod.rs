@@ -14,14 +14,12 @@ use crate::model::{Environment, Recorded};
 use crate::state::load::{Loaded, Snapshot};
 use crate::state::local::{Files, Local, RealFiles, followed};
 use crate::state::locked::Locked;
+use crate::state::log::{Log, Logged};
 use crate::state::medium::{Attempt, Hold, Medium};
 use crate::state::{LockOwner, StateError, format};
 
 /// A journal smaller than this is not folded into the snapshot while an apply runs.
 const CHECKPOINT_FLOOR: u64 = 16 << 20;
-
-/// How often a taken lock is tried again.
-const INTERVAL: Duration = Duration::from_millis(250);
 
 /// One state in one medium.
 #[derive(Clone)]
@@ -41,6 +39,11 @@ impl Store {
     /// The state in this file of a file system. Nothing is read yet.
     pub fn in_files(files: impl Files, state: impl Into<PathBuf>) -> Self {
         Self::of(Arc::new(Local::new(files, state)))
+    }
+
+    /// The state in this log.
+    pub(crate) fn in_log(log: Arc<dyn Log>) -> Self {
+        Self::of(Arc::new(Logged::new(log)))
     }
 
     pub(super) fn of(medium: Arc<dyn Medium>) -> Self {
@@ -79,8 +82,9 @@ impl Store {
         self.of_environment(recorded, environment)
     }
 
-    /// Takes the lock and reads what is recorded, waiting for the lock up to `timeout`. `waiting` gets
-    /// the owner, whenever it changes.
+    /// Takes the lock and reads what is recorded, waiting for the lock up to `timeout`. Where an owner may have
+    /// died without a trace, it waits until that is known, however short the timeout. `waiting` gets the owner,
+    /// whenever it changes.
     ///
     /// # Errors
     ///
@@ -108,7 +112,8 @@ impl Store {
         }
     }
 
-    /// Takes the lock, waiting for it up to `timeout`. Reports each owner that it waits for once.
+    /// Takes the lock, waiting for it up to `timeout`, and until it is known whether its owner is alive. Reports
+    /// each owner that it waits for once.
     async fn acquire(
         &self,
         owner: &LockOwner,
@@ -118,11 +123,12 @@ impl Store {
         let deadline = Instant::now().checked_add(timeout);
         let mut reported = None;
         loop {
-            let theirs = match self.medium.hold(owner).await? {
+            let (theirs, known_in) = match self.medium.hold(owner).await? {
                 Attempt::Ours(hold, left) => return Ok((hold, left)),
-                Attempt::Theirs(theirs) => theirs,
+                Attempt::Theirs { owner, known_in } => (owner, known_in),
             };
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = left.map(|left| left.max(known_in.unwrap_or_default()));
             if left.is_some_and(|left| left.is_zero()) {
                 return Err(StateError::Locked {
                     place: self.medium.place(),
@@ -133,7 +139,8 @@ impl Store {
                 waiting(theirs.as_ref());
                 reported = Some(theirs);
             }
-            tokio::time::sleep(left.map_or(INTERVAL, |left| left.min(INTERVAL))).await;
+            let poll = self.medium.poll();
+            tokio::time::sleep(left.map_or(poll, |left| left.min(poll))).await;
         }
     }
 

@@ -1,0 +1,236 @@
+//! A state as a log of numbered records: the log is the lock.
+//!
+//! A [`Log`] is a store that many machines reach. It can do one thing that matters: create the record with the
+//! next number, for one writer only. Everything else follows from that:
+//!
+//! * Who wants to write creates a record that says so. The holder creates every record after it. Whoever creates
+//!   the next record in the holder's place has taken over, and from then on the old holder can record nothing.
+//!   A call leaves only after its intent is a record, so it can send nothing new either. What it had recorded
+//!   before, the new holder reads, and treats as lost: the signature bounds it (see the fences of `apply`).
+//! * No clock is trusted for that. The *lease* is only for liveness: a holder writes at least every third of it,
+//!   and an observer that saw nothing new for the whole of it, by its own clock, takes over.
+//! * A record that was sent without an answer is not sent again blindly. The newest record is read first; what
+//!   carries our id is ours. If it is not there, the *same* record is sent again, which changes nothing when the
+//!   first one arrives late.
+//! * A number is used once. Old records are removed only an hour after they were written, so that no writer that
+//!   was held up for less can create one again.
+//!
+//! [`Logged`] is the medium over any log; `docs/state.md` describes the protocol for people.
+
+mod held;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+pub(crate) use self::record::{Contents, Header, Kind, LONGEST_HEADER, Record};
+
+use self::held::Held;
+use super::load::{Loaded, load};
+use super::medium::{Attempt, Done, Medium};
+use super::{LockOwner, Place, StateError};
+
+/// A store of numbered records.
+///
+/// Nothing here repeats a request whose answer was lost: [`Log::create`] says that it does not know.
+pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
+    /// What it is called in messages, without credentials.
+    fn place(&self) -> Place;
+
+    fn timing(&self) -> Timing;
+
+    /// The header of the newest record; `None` when there is none.
+    fn head(&self) -> BoxFuture<'_, Result<Option<Header>, StateError>>;
+
+    /// The records that say what is recorded, folded.
+    fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>>;
+
+    /// Creates a record, unless there is one with its number.
+    fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>>;
+
+    /// Removes records that are not needed any more and older than an hour by the store's clock, but not
+    /// the newest [`KEPT`] snapshots.
+    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>>;
+}
+
+/// How many snapshots stay, for `state history`.
+pub(crate) const KEPT: usize = 20;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Created {
+    /// It is durable.
+    Now,
+    /// There is one with its number already: another's, or the same from before.
+    Taken,
+}
+
+/// Why it is not known to be durable.
+#[derive(Clone, Debug)]
+pub(crate) enum NotCreated {
+    /// It certainly is not.
+    Refused(StateError),
+    /// It may be, or may become so later.
+    Unclear(StateError),
+}
+
+/// The times that suit a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// A holder that wrote nothing for so long is dead.
+    pub(crate) lease: Duration,
+    /// How often a taken lock is looked at.
+    pub(crate) poll: Duration,
+    /// How long a write is tried before the store counts as lost.
+    pub(crate) patience: Duration,
+}
+
+/// A state in a log.
+pub(in crate::state) struct Logged {
+    log: Arc<dyn Log>,
+    /// What was seen of a holder, and since when it has not changed.
+    seen: Mutex<Option<Seen>>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    number: u64,
+    id: String,
+    since: Instant,
+    /// Whether the holder wrote something since it was seen first.
+    alive: bool,
+}
+
+impl Logged {
+    pub(in crate::state) fn new(log: Arc<dyn Log>) -> Self {
+        Self {
+            log,
+            seen: Mutex::new(None),
+        }
+    }
+
+    /// How long nothing new was seen of the holder, and whether it ever wrote since it was seen first.
+    fn observe(&self, head: &Header) -> (Duration, bool) {
+        let now = Instant::now();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match seen.as_mut() {
+            Some(seen) if (seen.number, &seen.id) == (head.number, &head.id) => {
+                (now.duration_since(seen.since), seen.alive)
+            }
+            before => {
+                let alive = before.is_some();
+                *seen = Some(Seen {
+                    number: head.number,
+                    id: head.id.clone(),
+                    since: now,
+                    alive,
+                });
+                (Duration::ZERO, alive)
+            }
+        }
+    }
+
+    async fn try_hold(&self, owner: &LockOwner) -> Result<Attempt, StateError> {
+        let head = self.log.head().await?;
+        let left = head.as_ref().and_then(|head| head.holder.clone());
+        if let (Some(head), Some(holder)) = (&head, &left) {
+            let (silent, alive) = self.observe(head);
+            let rest = self.log.timing().lease.saturating_sub(silent);
+            if !rest.is_zero() {
+                return Ok(Attempt::Theirs {
+                    owner: Some(holder.clone()),
+                    known_in: (!alive).then_some(rest),
+                });
+            }
+        }
+        match Held::take(Arc::clone(&self.log), owner, head).await? {
+            Some(held) => Ok(Attempt::Ours(Box::new(held), left)),
+            // Another one was quicker; who, shows at the next try.
+            None => Ok(Attempt::Theirs {
+                owner: None,
+                known_in: None,
+            }),
+        }
+    }
+
+    async fn end_hold(&self, id: &str, host: &str) -> Result<LockOwner, StateError> {
+        loop {
+            let head = self.log.head().await?;
+            let Some(owner) = head.as_ref().and_then(|head| head.holder.clone()) else {
+                return Err(StateError::NotLocked {
+                    place: self.log.place(),
+                });
+            };
+            if owner.id != id {
+                return Err(StateError::OtherLock {
+                    given: id.to_owned(),
+                    owner: Box::new(owner),
+                });
+            }
+            let number = head.as_ref().map_or(0, |head| head.number) + 1;
+            let name = format!("{id}.unlock.{host}.{number}");
+            let record = Record::after(head.as_ref(), (name, Kind::Unlock), Vec::new(), None);
+            match self.log.create(&record).await {
+                Ok(Created::Now) => return Ok(owner),
+                // The owner is alive and wrote, or another `unlock` was quicker.
+                Ok(Created::Taken) => {}
+                Err(NotCreated::Refused(error) | NotCreated::Unclear(error)) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Medium for Logged {
+    fn place(&self) -> Place {
+        self.log.place()
+    }
+
+    fn poll(&self) -> Duration {
+        self.log.timing().poll
+    }
+
+    fn load(&self) -> Done<'_, Option<Loaded>> {
+        async {
+            let place = self.log.place();
+            let Some(contents) = self.log.read().await? else {
+                return Ok(None);
+            };
+            if let Some(to) = contents.moved {
+                return Err(StateError::Moved { place, to });
+            }
+            let Some(snapshot) = contents.snapshot else {
+                return Ok(None);
+            };
+            let journal = (!contents.journal.is_empty()).then_some(contents.journal.as_slice());
+            load((&place, snapshot.as_slice()), (&place, journal)).map(Some)
+        }
+        .boxed()
+    }
+
+    fn hold<'a>(&'a self, owner: &'a LockOwner) -> Done<'a, Attempt> {
+        self.try_hold(owner).boxed()
+    }
+
+    fn holder(&self) -> BoxFuture<'_, Option<LockOwner>> {
+        async { self.log.head().await.ok()??.holder }.boxed()
+    }
+
+    fn break_hold<'a>(&'a self, id: &'a str, host: &'a str) -> Done<'a, LockOwner> {
+        self.end_hold(id, host).boxed()
+    }
+}
+
+impl fmt::Debug for Logged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logged")
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! The protocol under a network that loses, delays and repeats.
