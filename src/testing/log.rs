@@ -126,6 +126,14 @@ impl MemoryLog {
             .collect()
     }
 
+    /// All of them, in order.
+    #[cfg(test)]
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let store = self.store();
+        let decode = |kept: &Kept| Record::decode(&place(), &kept.text).expect("written by us");
+        store.records.values().map(decode).collect()
+    }
+
     /// How many requests it got.
     pub fn requests(&self) -> u64 {
         self.store().requests

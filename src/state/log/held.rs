@@ -46,7 +46,8 @@ impl Held {
         owner: &LockOwner,
         head: Option<Header>,
     ) -> Result<Option<Self>, StateError> {
-        let id = format!("{}.0", owner.id);
+        let number = head.as_ref().map_or(0, |head| head.number) + 1;
+        let id = format!("{}.{number}.0", owner.id);
         let record = Record::after(
             head.as_ref(),
             (id, Kind::Hold),
@@ -152,7 +153,7 @@ impl End {
         loop {
             self.check()?;
             self.tried += 1;
-            let id = format!("{}.{}", self.owner.id, self.tried);
+            let id = format!("{}.{}.{}", self.owner.id, self.head.number + 1, self.tried);
             let holder = (kind != Kind::Release).then(|| self.owner.clone());
             let record = Record::after(Some(&self.head), (id, kind), payload, holder);
             match self.place(&record).await? {

@@ -140,6 +140,8 @@ impl Logged {
     async fn try_hold(&self, owner: &LockOwner) -> Result<Attempt, StateError> {
         let head = self.log.head().await?;
         let left = head.as_ref().and_then(|head| head.holder.clone());
+        // A hold of ours that was taken without our knowing it: its answer was lost.
+        let left = left.filter(|holder| holder.id != owner.id);
         if let (Some(head), Some(holder)) = (&head, &left) {
             let (silent, alive) = self.observe(head);
             let rest = self.log.timing().lease.saturating_sub(silent);
