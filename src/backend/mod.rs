@@ -1,5 +1,103 @@
-//! Stores that many machines reach, each a [`Log`](crate::state::log::Log) for `state`.
+//! Stores that many machines reach, each a [`Log`] for `state`.
 //!
 //! A store can create a record with a number once, tell the newest, and give records back. What follows from
 //! that is in [`state::log`](crate::state::log). Nothing here repeats a conditional write, and nothing here reads
-//! the environment: variables, home and certificates are values that `cli` passes in.
+//! the environment: variables, home and certificates are values that `cli` passes in ([`Surroundings`]).
+
+pub(crate) mod http;
+mod web;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::client::ExtraRoots;
+use crate::client::credentials::Variables;
+use crate::secret::Secret;
+use crate::state::log::Log;
+use crate::state::{StateError, Store};
+
+/// Where a state is that is not a local file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Http(http::Address),
+}
+
+/// What stores need to know of this process.
+pub(crate) struct Surroundings {
+    pub(crate) variables: Variables,
+    /// Certificates to trust beside those of the system.
+    pub(crate) extra_roots: Option<ExtraRoots>,
+}
+
+impl Surroundings {
+    fn variable(&self, name: &str) -> Option<String> {
+        let value = (self.variables)(name).map(OsString::into_string)?.ok()?;
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+impl Address {
+    /// The address in this text; `None` when it is a path.
+    ///
+    /// # Errors
+    /// What is wrong with it. Never with a password in it.
+    pub(crate) fn parse(text: &str) -> Option<Result<Self, String>> {
+        let (scheme, _) = text.split_once("://")?;
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || c == '+';
+        if scheme.is_empty() || !scheme.chars().all(is_scheme) {
+            return None;
+        }
+        let url = Url::parse(text).map_err(|error| format!("it is not a URL: {error}"));
+        Some(url.and_then(|url| match scheme.to_ascii_lowercase().as_str() {
+            "http" | "https" => http::Address::parse(url).map(Self::Http),
+            _ => Err(format!(
+                "a state can't be kept at `{scheme}://`; write a path, or https:// for a server with Terraform's \
+                 HTTP protocol"
+            )),
+        }))
+    }
+
+    /// The state there. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// A variable or a certificate can't be used.
+    pub(crate) fn open(&self, surroundings: &Surroundings) -> Result<Store, StateError> {
+        Ok(Store::in_log(self.log(surroundings)?))
+    }
+
+    fn log(&self, surroundings: &Surroundings) -> Result<Arc<dyn Log>, StateError> {
+        match self {
+            Self::Http(address) => http::open(http::Options {
+                address: address.clone(),
+                user: user(address, surroundings),
+                extra_roots: surroundings.extra_roots.clone(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(address) => fmt::Display::fmt(address, f),
+        }
+    }
+}
+
+/// The user of Terraform's variables; in a job of GitLab, at that GitLab, the job itself.
+fn user(address: &http::Address, surroundings: &Surroundings) -> Option<(String, Secret)> {
+    let name = surroundings.variable("TF_HTTP_USERNAME");
+    let password = surroundings.variable("TF_HTTP_PASSWORD");
+    if let (Some(name), Some(password)) = (name, password) {
+        return Some((name, Secret::new(password)));
+    }
+    let api = surroundings.variable("CI_API_V4_URL")?;
+    let token = surroundings.variable("CI_JOB_TOKEN")?;
+    let is_here = address
+        .to_string()
+        .starts_with(&format!("{}/", api.trim_end_matches('/')));
+    is_here.then(|| ("gitlab-ci-token".to_owned(), Secret::new(token)))
+}

@@ -1,12 +1,17 @@
 //! Where a command works: its configuration, its state, and the destination of its calls.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::backend::{Address, Surroundings};
+use crate::cli::environment::ProcessEnvironment;
 use crate::cli::exit::Failure;
 use crate::cli::options::global::Global;
 use crate::cli::options::variables;
 use crate::cli::sources;
-use crate::client::Endpoint;
+use crate::client::{Endpoint, ExtraRoots};
 use crate::config;
 use crate::model::{Environment, Recorded};
 use crate::plan::Destination;
@@ -25,7 +30,7 @@ pub(crate) struct Locations {
     pub(crate) config: PathBuf,
     /// Values for the variables of the configuration.
     pub(crate) given: config::Overrides,
-    pub(crate) state: PathBuf,
+    pub(crate) state: StateAt,
     /// Whether `--state` gave it.
     named: bool,
     /// The file of the embedded sandbox's callbacks, with `--sandbox`.
@@ -34,10 +39,48 @@ pub(crate) struct Locations {
     pub(crate) certificates: Option<PathBuf>,
     /// The value of `--endpoint`.
     pub(crate) endpoint: Option<Endpoint>,
+    /// For the store of a state that is not a file.
+    environment: ProcessEnvironment,
+}
+
+/// Where the state is.
+#[derive(Clone, Debug)]
+pub(crate) enum StateAt {
+    File(PathBuf),
+    Remote(Box<Address>),
+}
+
+impl StateAt {
+    /// Its file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Remote(_) => None,
+        }
+    }
+
+    /// As `--state` gives it.
+    pub(crate) fn parse(given: &Path) -> Result<Self, Failure> {
+        let text = given.to_string_lossy();
+        match Address::parse(&text) {
+            None => Ok(Self::File(given.to_owned())),
+            Some(Ok(address)) => Ok(Self::Remote(Box::new(address))),
+            Some(Err(problem)) => Err(Failure::usage(format!("--state: {problem}"))),
+        }
+    }
+}
+
+impl fmt::Display for StateAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => fmt::Display::fmt(&path.display(), f),
+            Self::Remote(address) => fmt::Display::fmt(address, f),
+        }
+    }
 }
 
 impl Locations {
-    pub(crate) fn of(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn of(global: &Global, environment: &ProcessEnvironment) -> Result<Self, Failure> {
         let folder = sources::folder(&global.config);
         // Messages show `x`, not `./x`.
         let folder = if folder == Path::new(".") {
@@ -55,23 +98,18 @@ impl Locations {
         // Before anything is read, so that an invalid option is reported as one.
         let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();
         let endpoint = endpoint.map_err(|error| Failure::usage(format!("--endpoint: {error}")))?;
-        if let Some(state) = &global.state {
-            no_remote_state(state)?;
-        }
         let (state, cloud) = if global.sandbox {
             let folder = folder.join(SANDBOX_FOLDER);
             (
-                folder.join("sandbox.state.json"),
+                StateAt::File(folder.join("sandbox.state.json")),
                 Some(folder.join("sandbox.json")),
             )
         } else {
-            (
-                global
-                    .state
-                    .clone()
-                    .unwrap_or_else(|| state_of(&global.config, &folder)),
-                None,
-            )
+            let state = match &global.state {
+                Some(given) => StateAt::parse(given)?,
+                None => StateAt::File(state_of(&global.config, &folder)),
+            };
+            (state, None)
         };
         Ok(Self {
             config: global.config.clone(),
@@ -81,6 +119,7 @@ impl Locations {
             endpoint,
             certificates: global.ca_file.clone(),
             named: global.state.is_some(),
+            environment: environment.clone(),
         })
     }
 
@@ -92,15 +131,16 @@ impl Locations {
     /// The note about a state with the default name of older versions.
     pub(crate) fn older_name(&self) -> Option<String> {
         let stem = self.config.file_stem()?.to_string_lossy();
-        let is_common = self.state.file_name()? == COMMON_STATE;
+        let state = self.state.file()?;
+        let is_common = state.file_name()? == COMMON_STATE;
         let own = format!("{stem}.state.json");
         let expected = sources::is_yaml(&self.config) && own != COMMON_STATE;
         (is_common && expected && !self.named && !self.config.is_dir()).then(|| {
             format!(
                 "Note: the state is {}, as there is no {own}. To name it after the configuration, rename it when no \
                  apply is running and no {} is left.",
-                self.state.display(),
-                Paths::of(&self.state).journal.display()
+                state.display(),
+                Paths::of(state).journal.display()
             )
         })
     }
@@ -118,10 +158,41 @@ impl Locations {
 
     /// The state, whose folder must exist, except the sandbox's.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
-        if self.cloud.is_none() {
-            check_folder(&self.state)?;
+        self.store_at(&self.state)
+    }
+
+    /// The state at another place.
+    pub(crate) fn store_at(&self, state: &StateAt) -> Result<Store, Failure> {
+        match state {
+            StateAt::File(path) => {
+                if self.cloud.is_none() {
+                    check_folder(path)?;
+                }
+                Ok(Store::on_disk(path))
+            }
+            StateAt::Remote(address) => Ok(address.open(&self.surroundings()?)?),
         }
-        Ok(Store::on_disk(&self.state))
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Failure> {
+        let environment = self.environment.clone();
+        let variable = move |name: &str| environment.variable(name).map(OsString::from);
+        Ok(Surroundings {
+            variables: Arc::new(variable),
+            extra_roots: self.extra_roots()?,
+        })
+    }
+
+    /// The certificates of `--ca-file`.
+    pub(crate) fn extra_roots(&self) -> Result<Option<ExtraRoots>, Failure> {
+        let Some(path) = &self.certificates else {
+            return Ok(None);
+        };
+        let file = path.display().to_string();
+        let pem = std::fs::read(path).map_err(|error| {
+            Failure::error(format!("the certificates `{file}` can't be read: {error}"))
+        })?;
+        Ok(Some(ExtraRoots { file, pem }))
     }
 
     /// What is recorded.
@@ -136,7 +207,11 @@ impl Locations {
 }
 
 /// The error for a state that does not exist.
-pub(crate) fn missing(path: &Path) -> Failure {
+pub(crate) fn missing(state: &StateAt) -> Failure {
+    let StateAt::File(path) = state else {
+        return Failure::error(format!("there is no state at `{state}`"))
+            .advice("The first apply or import creates it, or `state migrate`. Name another state with --state.");
+    };
     let folder = path.parent().unwrap_or(Path::new(""));
     let rehearsed = folder
         .join(SANDBOX_FOLDER)
@@ -150,22 +225,6 @@ pub(crate) fn missing(path: &Path) -> Failure {
     Failure::error(format!("there is no state `{}`", path.display())).advice(format!(
         "{sandbox}The first apply or import creates it. Name another state with --state."
     ))
-}
-
-/// Refuses a URL, which would become a folder with a name such as `s3:`.
-fn no_remote_state(state: &Path) -> Result<(), Failure> {
-    let text = state.to_string_lossy();
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    let letters = |scheme: &str| {
-        scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '+')
-    };
-    if !scheme.is_some_and(|scheme| !scheme.is_empty() && letters(scheme)) {
-        return Ok(());
-    }
-    let message = format!("--state {text}: a state is a local file; remote ones are not built yet");
-    Err(Failure::usage(message).advice("Give a path."))
 }
 
 /// The state that belongs to a configuration in this folder: `NAME.state.json` for `NAME.yaml`, so that

@@ -24,7 +24,7 @@ impl Settings {
     pub(crate) fn of(flags: Global, command: String, environment: ProcessEnvironment) -> Self {
         Self {
             colour: colour(&flags),
-            locations: Locations::of(&flags),
+            locations: Locations::of(&flags, &environment),
             flags,
             command,
             environment,

@@ -205,6 +205,21 @@ impl Inner {
         Ok(())
     }
 
+    /// Replaces the snapshot with a note that is none.
+    pub(super) async fn leave_note(
+        &self,
+        written: &mut Written,
+        note: Vec<u8>,
+    ) -> Result<(), StateError> {
+        self.hold(written)?.replace(note).await?;
+        written.journal = None;
+        let moved = StateError::LockLost {
+            place: self.place.clone(),
+        };
+        self.memory().failure.get_or_insert(moved);
+        Ok(())
+    }
+
     fn keep_failure<T>(&self, outcome: Result<T, StateError>) -> Result<T, StateError> {
         if let Err(error) = &outcome {
             self.memory().failure.get_or_insert_with(|| error.clone());

@@ -1,14 +1,18 @@
-//! What every medium has to keep, whatever it is made of. Each test runs over each medium.
+//! What every medium has to keep, whatever it is made of. Each test runs over each medium; those over a real
+//! server are beside its code and call [`holds_over`].
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
 
 use rstest::rstest;
 
 use super::format;
 use super::journal::{self, Chain};
 use super::local::{Local, RealFiles};
-use super::log::Logged;
+use super::log::{Contents, Created, Header, Log, Logged, NotCreated, Record, Timing};
 use super::medium::{Attempt, Hold, Line, Medium};
 use super::testing::{ADD, STATE, applied, intent, lineage, owner};
 use super::{LockOwner, StateError};
@@ -45,6 +49,70 @@ impl Place for MemoryLog {
     fn knows_the_dead(&self) -> bool {
         false
     }
+}
+
+/// A place whose logs wait for real time.
+pub(crate) struct Remote(pub(crate) Box<dyn Fn() -> Arc<dyn Log> + Send + Sync>);
+
+impl Place for Remote {
+    fn open(&self) -> Arc<dyn Medium> {
+        Arc::new(Logged::new(Arc::new(Quick(self.0()))))
+    }
+
+    fn knows_the_dead(&self) -> bool {
+        false
+    }
+}
+
+/// A log with a lease that a test can wait for.
+#[derive(Debug)]
+struct Quick(Arc<dyn Log>);
+
+impl Log for Quick {
+    fn place(&self) -> super::Place {
+        self.0.place()
+    }
+
+    fn timing(&self) -> Timing {
+        Timing {
+            lease: Duration::from_secs(2),
+            poll: Duration::from_millis(50),
+            patience: Duration::from_secs(20),
+        }
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Option<Header>, StateError>> {
+        self.0.head()
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>> {
+        self.0.read()
+    }
+
+    fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {
+        self.0.create(record)
+    }
+
+    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
+        self.0.prune()
+    }
+}
+
+/// The whole contract. `place` gives a new place each time.
+pub(crate) async fn holds_over(place: impl Fn() -> Remote) {
+    what_is_written_is_there_at_once(&place()).await;
+    one_holder_at_a_time(&place()).await;
+    who_lost_the_hold_writes_no_more(&place()).await;
+}
+
+#[rstest]
+#[tokio::test(start_paused = true)]
+async fn every_local_medium_holds_it(
+    #[values(simulated_disk, real_files, simulated_log)] place: fn() -> Box<dyn Place>,
+) {
+    what_is_written_is_there_at_once(&*place()).await;
+    one_holder_at_a_time(&*place()).await;
+    who_lost_the_hold_writes_no_more(&*place()).await;
 }
 
 fn simulated_log() -> Box<dyn Place> {
@@ -133,42 +201,34 @@ async fn found(place: &dyn Place) -> Option<(u64, usize, bool)> {
     Some((recorded.serial, recorded.len(), loaded.has_journal))
 }
 
-#[rstest]
-#[tokio::test(start_paused = true)]
-async fn what_is_written_is_there_at_once(
-    #[values(simulated_disk(), real_files(), simulated_log())] place: Box<dyn Place>,
-) {
-    assert_eq!(found(&*place).await, None);
+async fn what_is_written_is_there_at_once(place: &dyn Place) {
+    assert_eq!(found(place).await, None);
     let medium = place.open();
     let (mut hold, left) = held(&*medium, "1").await;
     assert_eq!(left, None);
     hold.replace(snapshot(1)).await.unwrap();
-    assert_eq!(found(&*place).await, Some((1, 0, false)));
+    assert_eq!(found(place).await, Some((1, 0, false)));
     let (mut lines, first) = Lines::first(1);
     hold.append(first).await.unwrap();
-    assert_eq!(found(&*place).await, Some((3, 1, true)));
+    assert_eq!(found(place).await, Some((3, 1, true)));
     hold.append(lines.next()).await.unwrap();
-    assert_eq!(found(&*place).await, Some((5, 2, true)));
+    assert_eq!(found(place).await, Some((5, 2, true)));
     // A journal that stays is one that is folded in already.
     hold.replace(snapshot(9)).await.unwrap();
-    let (serial, callbacks, _) = found(&*place).await.unwrap();
+    let (serial, callbacks, _) = found(place).await.unwrap();
     assert_eq!((serial, callbacks), (9, 0));
     hold.forget_journal().await.unwrap();
-    assert_eq!(found(&*place).await, Some((9, 0, false)));
+    assert_eq!(found(place).await, Some((9, 0, false)));
     // A journal begins again after a snapshot, and not before.
     assert!(hold.append(lines.next()).await.is_err());
     let (_, first) = Lines::first(9);
     hold.append(first).await.unwrap();
-    assert_eq!(found(&*place).await, Some((11, 1, true)));
+    assert_eq!(found(place).await, Some((11, 1, true)));
     hold.release().await.unwrap();
-    assert_eq!(found(&*place).await, Some((11, 1, true)));
+    assert_eq!(found(place).await, Some((11, 1, true)));
 }
 
-#[rstest]
-#[tokio::test(start_paused = true)]
-async fn one_holder_at_a_time(
-    #[values(simulated_disk(), real_files(), simulated_log())] place: Box<dyn Place>,
-) {
+async fn one_holder_at_a_time(place: &dyn Place) {
     let (one, other) = (place.open(), place.open());
     let (hold, _) = held(&*one, "1").await;
     assert_eq!(other.holder().await, Some(owner("1")));
@@ -189,11 +249,7 @@ async fn one_holder_at_a_time(
     assert_eq!(left, Some(owner("2")));
 }
 
-#[rstest]
-#[tokio::test(start_paused = true)]
-async fn who_lost_the_hold_writes_no_more(
-    #[values(simulated_disk(), real_files(), simulated_log())] place: Box<dyn Place>,
-) {
+async fn who_lost_the_hold_writes_no_more(place: &dyn Place) {
     let (one, other) = (place.open(), place.open());
     let (mut hold, _) = held(&*one, "1").await;
     hold.replace(snapshot(1)).await.unwrap();
@@ -211,7 +267,7 @@ async fn who_lost_the_hold_writes_no_more(
         owner("1")
     );
     let (mut theirs, _) = held(&*other, "2").await;
-    let before = found(&*place).await;
+    let before = found(place).await;
     for refused in [
         hold.append(lines.next()).await,
         hold.append(Lines::first(1).1).await,
@@ -221,11 +277,11 @@ async fn who_lost_the_hold_writes_no_more(
         let error = refused.unwrap_err();
         assert!(matches!(error, StateError::LockLost { .. }), "{error}");
     }
-    assert_eq!(found(&*place).await, before);
+    assert_eq!(found(place).await, before);
     // Its release takes nothing from the new holder.
     drop(hold.release().await);
     theirs.replace(snapshot(8)).await.unwrap();
-    let (serial, callbacks, _) = found(&*place).await.unwrap();
+    let (serial, callbacks, _) = found(place).await.unwrap();
     assert_eq!((serial, callbacks), (8, 0));
     let other_id = place.open().break_hold("1", "elsewhere").await.unwrap_err();
     assert!(

@@ -146,6 +146,9 @@ pub enum StateError {
         "`{place}` can't hold a state: it accepted a second record with a number that was taken"
     )]
     Unfenced { place: Place },
+    /// A state is to be moved to where another one is.
+    #[error("there is a state in `{place}` already; nothing was changed")]
+    Occupied { place: Place },
     /// The state was migrated.
     #[error("the state is not in `{place}` any more: it was moved to `{to}`")]
     Moved { place: Place, to: String },
@@ -195,6 +198,7 @@ impl StateError {
             | Self::Fixed { .. }
             | Self::Remote { .. }
             | Self::Unfenced { .. }
+            | Self::Occupied { .. }
             | Self::Moved { .. } => ErrorKind::Io,
             Self::Corrupt { .. }
             | Self::MergeConflict { .. }
@@ -316,6 +320,10 @@ impl StateError {
                 "Two programs that write at once would overwrite each other without noticing. On Tencent COS this \
                  is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \
                  conditional writes (`If-None-Match: *`)."
+                    .into()
+            }
+            Self::Occupied { .. } => {
+                "Give another place, or look at that state first: `ess-callbacks show` with its --state."
                     .into()
             }
             Self::Moved { to, .. } => format!("Use it there: --state '{to}'."),

@@ -1,9 +1,9 @@
 //! What a snapshot and a journal say together.
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 use super::journal::Journal;
-use super::{Place, StateError, format};
+use super::{Place, StateError, error, format, pointer};
 use crate::model::Recorded;
 
 /// What a medium holds.
@@ -32,6 +32,11 @@ pub(super) fn load(
     (state, snapshot): (&Place, impl Read),
     (journal, records): (&Place, Option<impl Read>),
 ) -> Result<Loaded, StateError> {
+    let mut snapshot = BufReader::with_capacity(1 << 16, snapshot);
+    if let Some(to) = pointer::read(&mut snapshot).map_err(error::io("reading", state))? {
+        let place = state.clone();
+        return Err(StateError::Moved { place, to });
+    }
     let mut input = Counted {
         input: snapshot,
         bytes: 0,

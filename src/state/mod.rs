@@ -30,12 +30,13 @@ pub(crate) mod log;
 mod medium;
 mod owner;
 mod place;
+mod pointer;
 mod store;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

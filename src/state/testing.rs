@@ -18,20 +18,20 @@ pub(super) const JOURNAL: &str = "callbacks.state.journal";
 pub(super) const BACKUP: &str = "callbacks.state.json.backup";
 pub(super) const LOCK: &str = "callbacks.state.lock";
 
-pub(super) const NOW: Timestamp = Timestamp(1_790_000_000);
-pub(super) const SALT: Salt = Salt([7; 16]);
-pub(super) const ADD: Write = Write::Add(Fingerprints {
+pub(crate) const NOW: Timestamp = Timestamp(1_790_000_000);
+pub(crate) const SALT: Salt = Salt([7; 16]);
+pub(crate) const ADD: Write = Write::Add(Fingerprints {
     key: Some(Fingerprint([1; 16])),
     token: None,
 });
 
-pub(super) fn lineage() -> Lineage {
+pub(crate) fn lineage() -> Lineage {
     Lineage(uuid::Uuid::from_u128(
         0x0192_f0c1_7b5e_7c3a_9d4e_5f6a_7b8c_9d0e,
     ))
 }
 
-pub(super) fn owner(id: &str) -> LockOwner {
+pub(crate) fn owner(id: &str) -> LockOwner {
     LockOwner {
         id: id.into(),
         who: "ci".into(),
@@ -48,7 +48,7 @@ pub(super) fn store(files: &MemoryFiles) -> Store {
 }
 
 /// Takes the lock, without waiting, of a state that has a lineage.
-pub(super) async fn lock(store: &Store) -> Result<Locked, StateError> {
+pub(crate) async fn lock(store: &Store) -> Result<Locked, StateError> {
     let owner = owner("1");
     let locked = store
         .lock(Environment::Test, &owner, Duration::ZERO, |_| {})
@@ -69,7 +69,7 @@ pub(super) fn identity(number: usize) -> Identity {
     }
 }
 
-pub(super) fn intent(number: usize, write: Write) -> Intent {
+pub(crate) fn intent(number: usize, write: Write) -> Intent {
     Intent {
         identity: identity(number),
         handle: Handle::new("acme"),
@@ -82,7 +82,7 @@ pub(super) fn intent(number: usize, write: Write) -> Intent {
     }
 }
 
-pub(super) fn applied() -> Outcome {
+pub(crate) fn applied() -> Outcome {
     Outcome::Applied(RequestId::new("r-1"))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::locations::missing;
+use crate::cli::locations::{StateAt, missing};
 use crate::cli::options::form::{Form, Forms};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
@@ -39,7 +39,10 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let (store, recorded) = if let Some(path) = file {
         let store = Store::on_disk(&path);
         let recorded = store.peek().await?;
-        (store, recorded.ok_or_else(|| missing(&path))?)
+        (
+            store,
+            recorded.ok_or_else(|| missing(&StateAt::File(path.clone())))?,
+        )
     } else {
         let locations = settings.locations()?;
         (locations.store()?, locations.recorded().await?)

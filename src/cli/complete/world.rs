@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use crate::cli::args::Cli;
+use crate::cli::environment::ProcessEnvironment;
 use crate::cli::locations::Locations;
 use crate::cli::options::global::Global;
 use crate::cli::sources;
@@ -32,7 +33,11 @@ impl World {
         let global = matches
             .ok()
             .and_then(|matches| Global::from_arg_matches(&matches).ok());
-        Self(global.and_then(|global| Locations::of(&global).ok()))
+        Self(
+            global.and_then(|global| {
+                Locations::of(&global, &ProcessEnvironment::of_this_process()).ok()
+            }),
+        )
     }
 
     fn declared(&self) -> Option<Desired> {
@@ -45,16 +50,18 @@ impl World {
 
     fn store(&self) -> Option<Store> {
         let locations = self.0.as_ref()?;
+        // A store far away would delay the answer.
+        let state = locations.state.file()?;
         let store = locations.store().ok()?;
         let readable = |path: &Path| !path.exists() || is_small(path);
-        let paths = Paths::of(&locations.state);
+        let paths = Paths::of(state);
         let all = readable(&paths.journal) && readable(&paths.lock);
         all.then_some(store)
     }
 
     fn recorded(&self) -> Option<Recorded> {
         let store = self.store()?;
-        is_small(&self.0.as_ref()?.state).then_some(())?;
+        is_small(self.0.as_ref()?.state.file()?).then_some(())?;
         waited_for(store.peek())?.ok()?
     }
 

@@ -24,12 +24,13 @@ pub(crate) struct Global {
     /// `ESS_CALLBACKS_VAR_<NAME>` does the same.
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = variables::parse)]
     pub(crate) var: Vec<(String, String)>,
-    /// The state file [default: NAME.state.json beside NAME.yaml, otherwise callbacks.state.json].
+    /// The state: a file, or the address of a store
+    /// [default: NAME.state.json beside NAME.yaml, otherwise callbacks.state.json].
     #[arg(
         long,
         global = true,
         env = "ESS_CALLBACKS_STATE",
-        value_name = "PATH",
+        value_name = "PATH|URL",
         hide_env_values = true
     )]
     pub(crate) state: Option<PathBuf>,

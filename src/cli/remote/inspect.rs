@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::credentials::{self, AllFound};
-use super::{api, embedded, end, extra_roots};
+use super::{api, embedded, end};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -64,7 +64,7 @@ impl Inspection {
                 sandbox: Some(sandbox),
             });
         }
-        let roots = extra_roots(locations)?;
+        let roots = locations.extra_roots()?;
         let machine = credentials::machine(environment, &settings.environment, locations, roots)?;
         let (found, lookups) = look_up(accounts, &machine).await;
         let endpoint = locations.endpoint.clone();

@@ -17,7 +17,7 @@ use crate::cli::random::random;
 use crate::cli::settings::Settings;
 use crate::client::credentials::Found;
 use crate::client::{
-    CredentialCache, CredentialError, Credentials, Endpoint, ExtraRoots, HttpApi, HttpOptions,
+    CredentialCache, CredentialError, Credentials, Endpoint, HttpApi, HttpOptions,
 };
 use crate::model::{Account, AccountName};
 use crate::plan::Plan;
@@ -46,7 +46,7 @@ impl Remote {
         let locations = settings.locations()?;
         let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
-            let roots = extra_roots(locations)?;
+            let roots = locations.extra_roots()?;
             let variables = &settings.environment;
             let machine = credentials::machine(plan.environment, variables, locations, roots)?;
             let found = credentials::find(&plan.accounts, &machine, locations).await?;
@@ -169,21 +169,9 @@ fn api(
         |(name, account): (&AccountName, &Account)| Some((name.clone(), account.region.clone()?));
     let options = HttpOptions {
         regions: accounts.iter().filter_map(region).collect(),
-        extra_roots: extra_roots(locations)?,
+        extra_roots: locations.extra_roots()?,
         most_idle: connections.map(|bound| bound.idle),
     };
     HttpApi::new(endpoint, credentials, &options)
         .map_err(|error| Failure::error(with_causes(&error)))
-}
-
-/// The certificates of `--ca-file`.
-fn extra_roots(locations: &Locations) -> Result<Option<ExtraRoots>, Failure> {
-    let Some(path) = &locations.certificates else {
-        return Ok(None);
-    };
-    let file = path.display().to_string();
-    let pem = std::fs::read(path).map_err(|error| {
-        Failure::error(format!("the certificates `{file}` can't be read: {error}"))
-    })?;
-    Ok(Some(ExtraRoots { file, pem }))
 }

@@ -13,7 +13,10 @@ use crate::state::{LockOwner, Locked, Store, conflict_copies, followed};
 
 /// Warns of copies that a synchronized folder makes when two machines write the state at once.
 pub(crate) fn warn_of_copies(locations: &Locations, ui: &mut Ui) {
-    for copy in conflict_copies(&followed(&locations.state)) {
+    let Some(state) = locations.state.file() else {
+        return;
+    };
+    for copy in conflict_copies(&followed(state)) {
         ui.note(format_args!(
             "Warning: `{}` looks like a copy of the state, made because two machines wrote it at once. Changes of one \
              machine may be recorded only there: compare the two, then move the copy away. Keep the state out of \

@@ -76,9 +76,12 @@ fn is_ours(flag: &str, path: &Path) -> bool {
 }
 
 fn inputs(locations: &Locations) -> Vec<(PathBuf, String)> {
-    let mut taken = Paths::of(&locations.state).all();
-    // The files beside a link to the state, too.
-    taken.extend(Paths::beside(&locations.state).all());
+    let mut taken = Vec::new();
+    if let Some(state) = locations.state.file() {
+        taken.extend(Paths::of(state).all());
+        // The files beside a link to the state, too.
+        taken.extend(Paths::beside(state).all());
+    }
     if locations.config != Path::new("-") {
         taken.push((locations.config.clone(), "the configuration"));
     }

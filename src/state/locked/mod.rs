@@ -24,7 +24,7 @@ use crate::state::format::{self, Text};
 use crate::state::joined::joined;
 use crate::state::load::Snapshot;
 use crate::state::medium::Hold;
-use crate::state::{LockOwner, Place, StateError};
+use crate::state::{LockOwner, Place, StateError, pointer};
 
 /// A state, locked for writing. Shared by reference among everything that makes calls.
 pub struct Locked {
@@ -172,6 +172,22 @@ impl Locked {
             memory.recorded.serial = serial;
         }
         self.save().await.map(drop)
+    }
+
+    /// Puts a note in the place of the state that says where it is now. Nothing may be recorded here after it.
+    pub async fn leave_for(self, to: &str) -> Result<(), StateError> {
+        let note = pointer::encode(to);
+        let left = self
+            .write(|inner, written| {
+                async move {
+                    inner.leave_note(written, note).await?;
+                    inner.forget_journal(written).await
+                }
+                .boxed()
+            })
+            .await;
+        let freed = self.write(|_, written| written.release().boxed()).await;
+        left.and(freed)
     }
 
     /// Returns when everything that happened is durable in the journal.

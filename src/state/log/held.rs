@@ -165,12 +165,9 @@ impl End {
                     self.has_journal = match self.head.kind {
                         Kind::First => true,
                         Kind::Snapshot => false,
-                        Kind::Hold
-                        | Kind::Beat
-                        | Kind::Next
-                        | Kind::Release
-                        | Kind::Unlock
-                        | Kind::Moved => self.has_journal,
+                        Kind::Hold | Kind::Beat | Kind::Next | Kind::Release | Kind::Unlock => {
+                            self.has_journal
+                        }
                     };
                     if is_this {
                         return Ok(());

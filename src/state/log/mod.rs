@@ -204,9 +204,6 @@ impl Medium for Logged {
             let Some(contents) = self.log.read().await? else {
                 return Ok(None);
             };
-            if let Some(to) = contents.moved {
-                return Err(StateError::Moved { place, to });
-            }
             let Some(snapshot) = contents.snapshot else {
                 return Ok(None);
             };

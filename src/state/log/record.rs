@@ -59,8 +59,6 @@ pub(crate) enum Kind {
     Release,
     /// `unlock` ended the hold.
     Unlock,
-    /// The state is elsewhere now: the payload is its address.
-    Moved,
 }
 
 /// A record as it is stored.
@@ -72,7 +70,7 @@ pub(crate) struct Record {
 
 impl Record {
     /// The record that follows `head`.
-    pub(super) fn after(
+    pub(crate) fn after(
         head: Option<&Header>,
         (id, kind): (String, Kind),
         payload: Vec<u8>,
@@ -81,13 +79,9 @@ impl Record {
         let number = head.map_or(0, |head| head.number) + 1;
         let since = match kind {
             Kind::Snapshot => number,
-            Kind::Hold
-            | Kind::Beat
-            | Kind::First
-            | Kind::Next
-            | Kind::Release
-            | Kind::Unlock
-            | Kind::Moved => head.map_or(0, |head| head.since),
+            Kind::Hold | Kind::Beat | Kind::First | Kind::Next | Kind::Release | Kind::Unlock => {
+                head.map_or(0, |head| head.since)
+            }
         };
         let header = Header {
             version: VERSION,
@@ -171,8 +165,6 @@ pub(crate) struct Contents {
     /// `None` before the first.
     pub(crate) snapshot: Option<Vec<u8>>,
     pub(crate) journal: Vec<u8>,
-    /// Where the state is now, if not here.
-    pub(crate) moved: Option<String>,
 }
 
 impl Contents {
@@ -207,7 +199,6 @@ impl Contents {
             },
             snapshot: None,
             journal: Vec::new(),
-            moved: None,
         };
         nothing.with(place, record)
     }
@@ -226,7 +217,6 @@ impl Contents {
                 self.snapshot = Some(payload);
                 self.journal.clear();
             }
-            Kind::Moved => self.moved = Some(String::from_utf8_lossy(&payload).into_owned()),
         }
         self.head = header;
         Ok(self)

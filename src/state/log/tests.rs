@@ -309,7 +309,7 @@ fn check(records: &[Record], durable: &[(String, Vec<u8>)]) {
                     written.push((holder.clone().unwrap(), record.payload.clone()));
                 }
             }
-            Kind::Unlock | Kind::Moved => panic!("nobody did that"),
+            Kind::Unlock => panic!("nobody did that"),
         }
     }
     for one in durable {

@@ -21,6 +21,15 @@ use crate::state::{LockOwner, StateError, format};
 /// A journal smaller than this is not folded into the snapshot while an apply runs.
 const CHECKPOINT_FLOOR: u64 = 16 << 20;
 
+/// What a new holder expects to find.
+#[derive(Clone, Copy)]
+enum Want {
+    /// A state, or nothing yet.
+    State,
+    /// Nothing, or a note that the state has moved away.
+    Vacancy,
+}
+
 /// One state in one medium.
 #[derive(Clone)]
 pub struct Store {
@@ -96,8 +105,35 @@ impl Store {
         timeout: Duration,
         waiting: impl FnMut(Option<&LockOwner>) + Send,
     ) -> Result<Locked, StateError> {
+        self.take((environment, Want::State), owner, timeout, waiting)
+            .await
+    }
+
+    /// Like [`Store::lock`], for a state that is to come here from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Occupied`] when there is one already. One that was moved away does not count.
+    pub async fn lock_vacant(
+        &self,
+        environment: Environment,
+        owner: &LockOwner,
+        timeout: Duration,
+        waiting: impl FnMut(Option<&LockOwner>) + Send,
+    ) -> Result<Locked, StateError> {
+        self.take((environment, Want::Vacancy), owner, timeout, waiting)
+            .await
+    }
+
+    async fn take(
+        &self,
+        (environment, want): (Environment, Want),
+        owner: &LockOwner,
+        timeout: Duration,
+        waiting: impl FnMut(Option<&LockOwner>) + Send,
+    ) -> Result<Locked, StateError> {
         let (mut hold, left) = self.acquire(owner, timeout, waiting).await?;
-        match self.find(environment, hold.as_mut()).await {
+        match self.find(environment, want, hold.as_mut()).await {
             Ok((recorded, snapshot, has_journal)) => Ok(Locked::new(
                 (hold, left),
                 (self.medium.place(), self.checkpoint_floor),
@@ -148,9 +184,19 @@ impl Store {
     async fn find(
         &self,
         environment: Environment,
+        want: Want,
         hold: &mut dyn Hold,
     ) -> Result<(Recorded, Snapshot, bool), StateError> {
-        let (recorded, snapshot, has_journal) = match self.medium.load().await? {
+        let loaded = match (self.medium.load().await, want) {
+            (Ok(Some(_)), Want::Vacancy) => {
+                return Err(StateError::Occupied {
+                    place: self.medium.place(),
+                });
+            }
+            (Err(StateError::Moved { .. }), Want::Vacancy) => None,
+            (loaded, Want::Vacancy | Want::State) => loaded?,
+        };
+        let (recorded, snapshot, has_journal) = match loaded {
             Some(Loaded {
                 recorded,
                 snapshot,

@@ -2,6 +2,7 @@
 
 mod find;
 mod list;
+mod migrate;
 mod mv;
 mod open;
 mod pull;
@@ -27,6 +28,8 @@ pub(crate) enum Args {
     Pull,
     /// Replace the state with a state file of the same lineage that is not older.
     Push(push::Args),
+    /// Move the state to another file or store, leaving a note where it was.
+    Migrate(migrate::Args),
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -37,5 +40,6 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         Args::Mv(args) => mv::run(settings, &args, ui).await,
         Args::Pull => pull::run(settings, ui).await,
         Args::Push(args) => push::run(settings, &args, ui).await,
+        Args::Migrate(args) => migrate::run(settings, &args, ui).await,
     }
 }

@@ -1,0 +1,109 @@
+//! `state migrate`: moves the state to another place.
+
+use std::path::PathBuf;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::locations::StateAt;
+use crate::cli::options::lock::Lock;
+use crate::cli::process::owner;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Ui;
+use crate::cli::workspace::lock::{lock, report_waiting};
+use crate::model::Recorded;
+use crate::render::counted;
+use crate::state::LockOwner;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where the state is to be: a file, or the address of a store.
+    #[arg(value_name = "PATH|URL")]
+    to: PathBuf,
+    #[command(flatten)]
+    lock: Lock,
+}
+
+/// Writes the state to its new place, reads it back, and only then leaves a note in the old one. Whatever fails
+/// before that leaves the old one as it is.
+pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let Args { to, lock: wait } = args;
+    let locations = settings.locations()?;
+    let target = StateAt::parse(to)?;
+    if locations.cloud.is_some() {
+        return Err(Failure::usage(
+            "the sandbox keeps its own state, which can't be moved",
+        ));
+    }
+    if same(&locations.state, &target) {
+        return Err(Failure::usage(format!(
+            "the state is in `{target}` already"
+        )));
+    }
+    let target_store = locations.store_at(&target)?;
+    let environment = locations.recorded().await?.environment;
+    let state = lock(settings, environment, wait.lock_timeout, ui).await?;
+    let recorded = state.read(Recorded::clone);
+    let copied = async {
+        let owner = owner::this_process(&settings.command)?;
+        let timeout = wait.lock_timeout.unwrap_or_default();
+        let waiting = |holder: Option<&LockOwner>| report_waiting(holder, ui);
+        let new = target_store
+            .lock_vacant(environment, &owner, timeout, waiting)
+            .await?;
+        let written = new.replace(recorded.clone()).await;
+        let released = new.release().await;
+        written?;
+        released?;
+        let read = target_store.read(environment).await?;
+        let same = Recorded {
+            serial: recorded.serial,
+            ..read.clone()
+        } == recorded;
+        if !same || read.serial <= recorded.serial {
+            let message = format!("what was written to `{target}` is not what is read from it");
+            return Err(Failure::error(message)
+                .advice("The state stays where it is. Don't use that place; please report this."));
+        }
+        Ok(read)
+    }
+    .await;
+    let read = match copied {
+        Ok(read) => read,
+        Err(failure) => {
+            drop(state.release().await);
+            return Err(failure);
+        }
+    };
+    state
+        .leave_for(&target.to_string())
+        .await
+        .map_err(|error| {
+            let failure = Failure::from(error);
+            let advice = failure.advice.unwrap_or_default();
+            let message = format!(
+                "the state is in `{target}` now, but `{}` does not say so: {}",
+                locations.state, failure.message
+            );
+            Failure::error(message).advice(format!(
+                "Remove it by hand, so that no run uses it. {advice}"
+            ))
+        })?;
+    ui.say(format_args!(
+        "Moved {} to `{target}`, at serial {}. `{}` says so from now on. Use --state '{target}', or set \
+         ESS_CALLBACKS_STATE.",
+        counted(read.len(), "callback", "callbacks"),
+        read.serial,
+        locations.state
+    ));
+    Ok(Exit::Done)
+}
+
+fn same(one: &StateAt, other: &StateAt) -> bool {
+    match (one, other) {
+        (StateAt::File(one), StateAt::File(other)) => {
+            let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+            real(one) == real(other)
+        }
+        (StateAt::Remote(one), StateAt::Remote(other)) => one == other,
+        (StateAt::File(_), StateAt::Remote(_)) | (StateAt::Remote(_), StateAt::File(_)) => false,
+    }
+}
