@@ -4,6 +4,8 @@
 mod disk;
 pub mod esign;
 mod log;
+mod terraform;
 
 pub use disk::{MemoryFile, MemoryFiles, MemoryLock};
 pub use log::{MemoryLog, Weather};
+pub use terraform::{Flavour, TerraformServer};

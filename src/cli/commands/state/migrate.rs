@@ -54,11 +54,9 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
         written?;
         released?;
         let read = target_store.read(environment).await?;
-        let same = Recorded {
-            serial: recorded.serial,
-            ..read.clone()
-        } == recorded;
-        if !same || read.serial <= recorded.serial {
+        let mut same = read.clone();
+        same.serial = recorded.serial;
+        if same != recorded || read.serial <= recorded.serial {
             let message = format!("what was written to `{target}` is not what is read from it");
             return Err(Failure::error(message)
                 .advice("The state stays where it is. Don't use that place; please report this."));

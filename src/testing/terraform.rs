@@ -1,0 +1,229 @@
+//! A server that keeps states as GitLab or Gitea does for Terraform's HTTP protocol.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// Whose answers it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    GitLab,
+    Gitea,
+    /// Takes every document, like a server that was made for one user.
+    Careless,
+}
+
+/// A server on a port of this machine, as long as its runtime lives.
+#[derive(Debug)]
+pub struct TerraformServer {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    flavour: Flavour,
+    states: Mutex<BTreeMap<String, Versions>>,
+    instead: Mutex<Option<Instead>>,
+}
+
+#[derive(Debug, Default)]
+struct Versions {
+    documents: BTreeMap<u64, Value>,
+    lock: Option<Value>,
+}
+
+/// What is answered in the place of the truth.
+#[derive(Debug)]
+struct Instead {
+    times: u32,
+    status: StatusCode,
+    body: String,
+    /// Whether what is asked for is done all the same.
+    carries_out: bool,
+}
+
+type Answer = (StatusCode, String);
+
+impl TerraformServer {
+    /// The only user it knows.
+    pub const USER: &str = "ann";
+    pub const PASSWORD: &str = "canary-password";
+
+    /// Starts to listen on 127.0.0.1.
+    ///
+    /// # Errors
+    /// There is no port.
+    pub async fn start(flavour: Flavour) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            flavour,
+            states: Mutex::default(),
+            instead: Mutex::default(),
+        });
+        let router = Router::new()
+            .route("/state/{name}", get(read).post(write))
+            .with_state(Arc::clone(&shared));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        drop(tokio::spawn(
+            async move { axum::serve(listener, router).await },
+        ));
+        Ok(Self { port, shared })
+    }
+
+    /// The address of a state.
+    pub fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/state/{name}", self.port)
+    }
+
+    /// Answers the next requests like this, and does what they ask for only if `carries_out`.
+    pub fn answer(&self, times: u32, status: u16, body: &str, carries_out: bool) {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT);
+        let body = body.to_owned();
+        *lock(&self.shared.instead) = Some(Instead {
+            times,
+            status,
+            body,
+            carries_out,
+        });
+    }
+
+    /// Locks a state as Terraform does.
+    pub fn lock(&self, name: &str, info: Value) {
+        let mut states = lock(&self.shared.states);
+        states.entry(name.to_owned()).or_default().lock = Some(info);
+    }
+
+    /// Every version of a state, by serial.
+    pub fn documents(&self, name: &str) -> BTreeMap<u64, Value> {
+        let states = lock(&self.shared.states);
+        states
+            .get(name)
+            .map(|versions| versions.documents.clone())
+            .unwrap_or_default()
+    }
+}
+
+impl Shared {
+    fn instead(&self) -> Option<(Answer, bool)> {
+        let mut instead = lock(&self.instead);
+        let Instead {
+            times,
+            status,
+            body,
+            carries_out,
+        } = instead.as_mut()?;
+        *times = times.checked_sub(1)?;
+        Some(((*status, body.clone()), *carries_out))
+    }
+
+    fn accept(&self, name: &str, body: &[u8]) -> Answer {
+        let Some((serial, document)) = valid(body) else {
+            return (StatusCode::BAD_REQUEST, "not a state of Terraform".into());
+        };
+        let mut states = lock(&self.states);
+        let versions = states.entry(name.to_owned()).or_default();
+        if let Some(info) = &versions.lock {
+            let status = match self.flavour {
+                Flavour::GitLab => StatusCode::CONFLICT,
+                Flavour::Gitea | Flavour::Careless => StatusCode::LOCKED,
+            };
+            return (status, info.to_string());
+        }
+        if versions.documents.contains_key(&serial) {
+            match self.flavour {
+                Flavour::GitLab => {
+                    let body = r#"{"message":{"version":["has already been taken"]}}"#;
+                    return (StatusCode::UNPROCESSABLE_ENTITY, body.into());
+                }
+                Flavour::Gitea => return (StatusCode::CONFLICT, "it is there".into()),
+                Flavour::Careless => {}
+            }
+        }
+        versions.documents.insert(serial, document);
+        let status = match self.flavour {
+            Flavour::GitLab | Flavour::Careless => StatusCode::OK,
+            Flavour::Gitea => StatusCode::CREATED,
+        };
+        (status, String::new())
+    }
+}
+
+/// What Gitea checks.
+fn valid(body: &[u8]) -> Option<(u64, Value)> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    let is_text = |key: &str| document[key].as_str().is_some_and(|text| !text.is_empty());
+    let serial = document["serial"].as_u64().filter(|serial| *serial >= 1)?;
+    let valid = document["version"] == 4
+        && is_text("terraform_version")
+        && is_text("lineage")
+        && document["resources"].is_array()
+        && document["outputs"].is_object();
+    valid.then_some((serial, document))
+}
+
+fn is_known(headers: &HeaderMap) -> bool {
+    let user = format!("{}:{}", TerraformServer::USER, TerraformServer::PASSWORD);
+    let expected = format!("Basic {}", STANDARD.encode(user));
+    headers
+        .get("authorization")
+        .is_some_and(|value| *value == *expected)
+}
+
+async fn read(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    if let Some((answer, _)) = shared.instead() {
+        return answer;
+    }
+    if !is_known(&headers) {
+        return (
+            StatusCode::UNAUTHORIZED,
+            r#"{"message":"401 Unauthorized"}"#.into(),
+        );
+    }
+    let states = lock(&shared.states);
+    let newest = states
+        .get(&name)
+        .and_then(|versions| versions.documents.values().next_back());
+    match newest {
+        Some(document) => (StatusCode::OK, document.to_string()),
+        None => (
+            StatusCode::NOT_FOUND,
+            r#"{"message":"404 Not Found"}"#.into(),
+        ),
+    }
+}
+
+async fn write(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    if let Some((answer, carries_out)) = shared.instead() {
+        if carries_out {
+            shared.accept(&name, &body);
+        }
+        return answer;
+    }
+    if !is_known(&headers) {
+        return (StatusCode::UNAUTHORIZED, String::new());
+    }
+    shared.accept(&name, &body)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
