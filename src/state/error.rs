@@ -323,7 +323,7 @@ impl StateError {
                     .into()
             }
             Self::Occupied { .. } => {
-                "Give another place, or look at that state first: `ess-callbacks show` with its --state."
+                "Give another place. To see what is there, run `state list` with that --state."
                     .into()
             }
             Self::Moved { to, .. } => format!("Use it there: --state '{to}'."),

@@ -1,0 +1,188 @@
+//! A state on a server instead of a file: the same commands, and moving between the two.
+
+use ess_callbacks::testing::{Flavour, TerraformServer};
+use insta::assert_snapshot;
+use tokio::runtime::Runtime;
+
+use crate::support::{Said, Served, TestEnv, configuration};
+
+const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
+
+const APPLY: [&str; 2] = ["apply", "--auto-approve"];
+
+/// Two declared callbacks, an eSign, and a server for states.
+struct World {
+    env: TestEnv,
+    served: Served,
+    states: TerraformServer,
+    _runtime: Runtime,
+}
+
+impl World {
+    fn new(flavour: Flavour, script: &str) -> Self {
+        let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
+        let served = env.serve(&["--script", script]);
+        let runtime = Runtime::new().unwrap();
+        let states = runtime.block_on(TerraformServer::start(flavour)).unwrap();
+        env.set("TF_HTTP_USERNAME", TerraformServer::USER);
+        env.set("TF_HTTP_PASSWORD", TerraformServer::PASSWORD);
+        Self {
+            env,
+            served,
+            states,
+            _runtime: runtime,
+        }
+    }
+
+    /// With the state there by default.
+    fn at_server(flavour: Flavour, script: &str) -> Self {
+        let mut world = Self::new(flavour, script);
+        let url = world.states.url("prod");
+        world.env.set("ESS_CALLBACKS_STATE", &url);
+        world
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let said = self.env.run(arguments);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(!all.contains(TerraformServer::PASSWORD), "{said}");
+        said
+    }
+}
+
+#[test]
+fn every_command_works_on_it() {
+    for flavour in [Flavour::GitLab, Flavour::Gitea] {
+        let world = World::at_server(flavour, "ok");
+        world.run(&["plan", "--detailed-exitcode"]).exits(2);
+        assert_eq!(
+            world.states.documents("prod").len(),
+            0,
+            "plan writes nothing"
+        );
+        world.run(&APPLY).exits(0);
+        world.run(&["plan", "--detailed-exitcode"]).exits(0);
+        assert_eq!(world.served.urls(), [ONE, TWO]);
+        let listed = world.run(&["state", "list"]).exits(0);
+        assert_eq!(listed.stdout, format!("acme/{ONE}\nacme/{TWO}\n"));
+        world.run(&["state", "show", "*/*one"]).exits(0);
+        world.run(&["state", "rm", "*/*one"]).exits(0);
+        let pulled = world.run(&["state", "pull"]).exits(0);
+        world.env.write("pulled.json", pulled.stdout.as_bytes());
+        world.run(&["state", "push", "pulled.json"]).exits(0);
+        let left = world.run(&["state", "list"]).exits(0);
+        assert_eq!(left.stdout, format!("acme/{TWO}\n"));
+        world.run(&["plan", "--detailed-exitcode"]).exits(2);
+        // Nothing of a state is beside the configuration.
+        let files = world.env.files();
+        let ours = files
+            .iter()
+            .filter(|(path, _)| path.to_string_lossy().contains(".state."));
+        assert_eq!(ours.count(), 0, "{files:?}");
+    }
+}
+
+#[test]
+fn a_state_moves_to_a_server_and_back() {
+    let world = World::new(Flavour::GitLab, "ok");
+    world.run(&APPLY).exits(0);
+    let url = world.states.url("prod");
+    assert_snapshot!(world.run(&["state", "migrate", &url]), @"
+    exit 0
+    --- stdout
+    Moved 2 callbacks to `http://127.0.0.1:[PORT]/state/prod`, at serial 7. `callbacks.state.json` says so from now on. Use --state 'http://127.0.0.1:[PORT]/state/prod', or set ESS_CALLBACKS_STATE.
+    ");
+    // The old place says where it is, and can't be used by mistake.
+    assert_snapshot!(world.run(&["plan"]), @"
+    exit 1
+    --- stderr
+    error: the state is not in `callbacks.state.json` any more: it was moved to `http://127.0.0.1:[PORT]/state/prod`
+      Use it there: --state 'http://127.0.0.1:[PORT]/state/prod'.
+    ");
+    world.run(&APPLY).exits(1);
+    world
+        .run(&["plan", "--detailed-exitcode", "--state", &url])
+        .exits(0);
+    // The server has one already.
+    let other = ["state", "migrate", &url, "--state", "other.json"];
+    world
+        .run(&["apply", "--auto-approve", "--state", "other.json"])
+        .exits(0);
+    assert_snapshot!(world.run(&other), @"
+    exit 1
+    --- stderr
+    error: there is a state in `http://127.0.0.1:[PORT]/state/prod` already; nothing was changed
+      Give another place. To see what is there, run `state list` with that --state.
+    ");
+    world.run(&["plan", "--state", "other.json"]).exits(0);
+    let back = ["state", "migrate", "callbacks.state.json", "--state", &url];
+    world.run(&back).exits(0);
+    world.run(&["plan", "--detailed-exitcode"]).exits(0);
+    world.run(&["plan", "--state", &url]).exits(1);
+    world
+        .run(&["state", "migrate", "callbacks.state.json"])
+        .exits(64);
+}
+
+#[test]
+fn a_dead_run_is_unlocked_by_hand_or_waited_out() {
+    let world = World::at_server(Flavour::Gitea, "slow@60s");
+    let first = world.env.start(&APPLY);
+    world.served.wait_for(1);
+    drop(first.kill());
+    let second = world.env.start(&APPLY);
+    second.wait_until_it_says("lock id ");
+    let said = second.so_far().stderr;
+    let (_, id) = said.split_once("lock id ").unwrap();
+    let id = id
+        .split([' ', ','])
+        .next()
+        .unwrap()
+        .trim_end_matches('\u{2026}')
+        .trim();
+    world.run(&["unlock", id]).exits(0);
+    second.wait().exits(0);
+    world.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(world.served.urls(), [ONE, TWO]);
+}
+
+#[test]
+fn a_server_that_fails_is_explained_and_nothing_is_called() {
+    let world = World::at_server(Flavour::GitLab, "ok");
+    world
+        .states
+        .answer(u32::MAX, 503, "<html>busy</html>", false);
+    assert_snapshot!(world.run(&["plan"]), @"
+    exit 1
+    --- stderr
+    error: reading `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 503 Service Unavailable
+      The server has a problem. Run the command again; it finds out what was written.
+    ");
+    assert_snapshot!(world.run(&APPLY), @"
+    exit 1
+    --- stderr
+    error: reading `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 503 Service Unavailable
+      The server has a problem. Run the command again; it finds out what was written.
+    ");
+    assert_eq!(world.served.arrived(), 0);
+}
+
+#[test]
+fn an_address_that_can_t_be_used_is_refused() {
+    let env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    for address in [
+        "ftp://host/x",
+        "https://ann:canary@host/x",
+        "http://host.example/x",
+        "https://host.example",
+    ] {
+        let said = env.run(&["plan", "--state", address]).exits(64);
+        assert!(!said.stderr.contains("canary"), "{said}");
+    }
+    assert_snapshot!(env.run(&["plan", "--state", "ftp://host/x"]), @"
+    exit 64
+    --- stderr
+    error: --state: a state can't be kept at `ftp://`; write a path, or https:// for a server with Terraform's HTTP protocol
+    ");
+}
