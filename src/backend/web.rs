@@ -60,6 +60,7 @@ pub(crate) fn client(
                 "the file {file} of --ca-file has no usable PEM certificate: {reason}"
             ),
             advice: "Correct --ca-file.".into(),
+            passing: false,
         })?;
         builder = builder.tls_certs_merge(roots);
     }
@@ -68,6 +69,7 @@ pub(crate) fn client(
         place: place.clone(),
         problem: format!("can't prepare TLS: {}", reasons(&error)),
         advice: "Install a CA bundle (package ca-certificates), or give one with --ca-file.".into(),
+        passing: false,
     })
 }
 

@@ -137,6 +137,8 @@ pub enum StateError {
         problem: String,
         /// What to do next, as sentences.
         advice: String,
+        /// Whether it may pass by itself, so that asking again makes sense.
+        passing: bool,
     },
     /// A log has a record that is not whole, or lacks one.
     #[error("the state `{place}` is damaged: {problem}")]

@@ -82,6 +82,7 @@ pub(super) fn decode(place: &Place, text: &[u8]) -> Result<Stored, StateError> {
         place: place.clone(),
         problem,
         advice: "Check --state: the address may be of something else. Nothing was changed.".into(),
+        passing: false,
     };
     let document: Document = serde_json::from_slice(text).map_err(|error| {
         let what = "what is stored there is not a state of ess-callbacks";

@@ -159,14 +159,26 @@ impl Server {
             place: self.place(),
             problem,
             advice,
+            passing: false,
+        }
+    }
+
+    /// The request got no answer, or only a part of one.
+    fn unanswered(&self, doing: &'static str, problem: String) -> StateError {
+        StateError::Remote {
+            doing,
+            place: self.place(),
+            problem,
+            advice: "Check that the server can be reached from this machine, then run the command again.".into(),
+            passing: true,
         }
     }
 
     async fn fetch(&self) -> Result<Option<Stored>, StateError> {
-        let answer = self.send(None).await.map_err(|problem| {
-            let advice = "Check that the server can be reached from this machine, then run the command again.";
-            self.failed("reading", problem, advice.into())
-        })?;
+        let answer = self
+            .send(None)
+            .await
+            .map_err(|problem| self.unanswered("reading", problem))?;
         let stored = match answer.status {
             StatusCode::OK if !answer.body.is_empty() => {
                 Some(document::decode(&self.place(), &answer.body)?)
@@ -220,9 +232,7 @@ impl Server {
         let answer = match self.send(Some(text)).await {
             Ok(answer) => answer,
             Err(problem) => {
-                let advice = "Check that the server can be reached from this machine, then run the command again.";
-                let error = self.failed("writing", problem, advice.into());
-                return Err(NotCreated::Unclear(error));
+                return Err(NotCreated::Unclear(self.unanswered("writing", problem)));
             }
         };
         match answer.status {
@@ -302,9 +312,16 @@ impl Server {
             500.. => {
                 "The server has a problem. Run the command again; it finds out what was written."
             }
+            429 => "The server limits how often it is asked. Run the command again later.",
             _ => "Check --state.",
         };
-        self.failed(doing, said(answer), advice.into())
+        StateError::Remote {
+            doing,
+            place: self.place(),
+            problem: said(answer),
+            advice: advice.into(),
+            passing: answer.status.is_server_error() || answer.status.as_u16() == 429,
+        }
     }
 }
 

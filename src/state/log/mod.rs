@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 pub(crate) use self::record::{Contents, Header, Kind, LONGEST_HEADER, Record};
 
@@ -62,6 +62,13 @@ pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
 
 /// How many snapshots stay, for `state history`.
 pub(crate) const KEPT: usize = 20;
+
+/// Between questions that got no answer.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +144,25 @@ impl Logged {
         }
     }
 
+    /// Asks until there is an answer, or a failure that will not pass by itself. Reading changes nothing, so it can be
+    /// repeated.
+    async fn asked<'a, T>(
+        &'a self,
+        ask: impl Fn(&'a dyn Log) -> BoxFuture<'a, Result<T, StateError>>,
+    ) -> Result<T, StateError> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match ask(&*self.log).await {
+                Err(StateError::Remote { passing: true, .. }) if pauses.len() > 0 => {
+                    sleep(pauses.next().copied().unwrap_or_default()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     async fn try_hold(&self, owner: &LockOwner) -> Result<Attempt, StateError> {
-        let head = self.log.head().await?;
+        let head = self.asked(|log| log.head()).await?;
         let left = head.as_ref().and_then(|head| head.holder.clone());
         // A hold of ours that was taken without our knowing it: its answer was lost.
         let left = left.filter(|holder| holder.id != owner.id);
@@ -164,7 +188,7 @@ impl Logged {
 
     async fn end_hold(&self, id: &str, host: &str) -> Result<LockOwner, StateError> {
         loop {
-            let head = self.log.head().await?;
+            let head = self.asked(|log| log.head()).await?;
             let Some(owner) = head.as_ref().and_then(|head| head.holder.clone()) else {
                 return Err(StateError::NotLocked {
                     place: self.log.place(),
@@ -201,7 +225,7 @@ impl Medium for Logged {
     fn load(&self) -> Done<'_, Option<Loaded>> {
         async {
             let place = self.log.place();
-            let Some(contents) = self.log.read().await? else {
+            let Some(contents) = self.asked(|log| log.read()).await? else {
                 return Ok(None);
             };
             let Some(snapshot) = contents.snapshot else {

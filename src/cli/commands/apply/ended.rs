@@ -139,10 +139,10 @@ fn unsaved(error: StateError, journal_failed: bool) -> Failure {
     let advice = failure.advice.unwrap_or_default();
     // A journal that failed has every intent, but not the last outcomes.
     let held = if journal_failed {
-        "The journal beside the state file could not be written completely either: it holds every call, but \
+        "The state's journal could not be written completely either: it holds every call, but \
          not every outcome. The next run finishes what is open."
     } else {
-        "Nothing is lost: the journal beside the state file holds every outcome, and the next run saves it."
+        "Nothing is lost: the state's journal holds every outcome, and the next run saves it."
     };
     let message = format!("the calls were made, but {}", failure.message);
     Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
