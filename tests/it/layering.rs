@@ -31,7 +31,10 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
         "client",
         &["model", "diag", "secret", "random", "sign", "wire"],
     ),
-    ("state", &["model", "diag", "secret", "harmless", "facts"]),
+    (
+        "state",
+        &["model", "diag", "secret", "harmless", "facts", "random"],
+    ),
     ("backend", &["model", "secret", "random", "client", "state"]),
     (
         "sandbox",

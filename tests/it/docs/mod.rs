@@ -111,6 +111,10 @@ fn what_is_not_run_is_known() {
         docs/receivers.zh-CN.md: serves until it is stopped
         docs/sandbox.md: serves until it is stopped
         docs/sandbox.md: needs a served sandbox and a receiver
+        docs/state.md: needs a server
+        docs/state.md: needs a server
+        docs/state.zh-CN.md: needs a server
+        docs/state.zh-CN.md: needs a server
         docs/verify.md: needs receivers
         docs/verify.md: an example
         docs/verify.zh-CN.md: needs receivers
