@@ -49,9 +49,12 @@ pub(crate) fn client(
         builder = builder.tls_certs_only([]);
     } else if let Some(ExtraRoots { file, pem }) = extra {
         let roots = Certificate::from_pem_bundle(pem).map_err(|error| reasons(&error));
-        let roots = roots.and_then(|roots| match roots.is_empty() {
-            true => Err("there is none in it".to_owned()),
-            false => Ok(roots),
+        let roots = roots.and_then(|roots| {
+            if roots.is_empty() {
+                Err("there is none in it".to_owned())
+            } else {
+                Ok(roots)
+            }
         });
         let roots = roots.map_err(|reason| StateError::Remote {
             doing: "opening",

@@ -1,6 +1,16 @@
-//! What to do when the operating system refuses to work on a file of the state.
+//! What to do when the operating system refuses to work on a file of the state, or a store does.
 
 use std::io;
+
+pub(super) const DAMAGED: &str = "Nothing was changed. Records may have been deleted by hand or by a lifecycle \
+     rule of the store: restore them, or push a copy of the state with `state push`.";
+
+pub(super) const UNFENCED: &str = "Two programs that write at once would overwrite each other without noticing. On \
+     Tencent COS this is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \
+     conditional writes (`If-None-Match: *`).";
+
+pub(super) const OCCUPIED: &str =
+    "Give another place. To see what is there, run `state list` with that --state.";
 
 /// What to do next, as sentences.
 pub(super) fn of(doing: &str, source: &io::Error) -> &'static str {

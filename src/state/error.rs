@@ -313,21 +313,9 @@ impl StateError {
                 owner.pid
             ),
             Self::Remote { advice, .. } => advice.clone(),
-            Self::Damaged { .. } => {
-                "Nothing was changed. Records may have been deleted by hand or by a lifecycle rule of the store: \
-                 restore them, or push a copy of the state with `state push`."
-                    .into()
-            }
-            Self::Unfenced { .. } => {
-                "Two programs that write at once would overwrite each other without noticing. On Tencent COS this \
-                 is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \
-                 conditional writes (`If-None-Match: *`)."
-                    .into()
-            }
-            Self::Occupied { .. } => {
-                "Give another place. To see what is there, run `state list` with that --state."
-                    .into()
-            }
+            Self::Damaged { .. } => advice::DAMAGED.into(),
+            Self::Unfenced { .. } => advice::UNFENCED.into(),
+            Self::Occupied { .. } => advice::OCCUPIED.into(),
             Self::Moved { to, .. } => format!("Use it there: --state '{to}'."),
             Self::Uninitialized { .. } | Self::Unrecordable { .. } => {
                 "This is a bug: please report it.".into()

@@ -20,6 +20,8 @@ use crate::state::{Place, StateError, Store};
 pub struct MemoryLog {
     store: Arc<Mutex<Shared>>,
     timing: Timing,
+    /// Nothing happens to the requests of this handle.
+    is_fair: bool,
 }
 
 /// What happens to requests, each in percent.
@@ -83,6 +85,16 @@ impl MemoryLog {
                 poll: Duration::from_secs(5),
                 patience: Duration::from_secs(60),
             },
+            is_fair: false,
+        }
+    }
+
+    /// The same store for one to whose requests nothing happens.
+    #[must_use]
+    pub fn in_fair_weather(&self) -> Self {
+        Self {
+            is_fair: true,
+            ..self.clone()
         }
     }
 
@@ -126,6 +138,16 @@ impl MemoryLog {
             .collect()
     }
 
+    /// Its records as they are stored, in order.
+    pub fn texts(&self) -> Vec<Vec<u8>> {
+        let store = self.store();
+        store
+            .records
+            .values()
+            .map(|kept| kept.text.clone())
+            .collect()
+    }
+
     /// All of them, in order.
     #[cfg(test)]
     pub(crate) fn records(&self) -> Vec<Record> {
@@ -148,6 +170,9 @@ impl MemoryLog {
         let (fate, way) = {
             let mut store = self.store();
             store.requests += 1;
+            if self.is_fair {
+                return Fate::Done;
+            }
             let fate = store.fate();
             let most = u64::try_from(store.weather.latency.as_millis()).unwrap_or(u64::MAX);
             (fate, Duration::from_millis(store.random.below(most.max(1))))
@@ -176,7 +201,7 @@ impl MemoryLog {
         answer: impl FnOnce(&mut Shared) -> T + Send,
     ) -> Result<T, StateError> {
         match self.travel().await {
-            Fate::NeverArrives | Fate::AnswerLost => Err(no_answer()),
+            Fate::NeverArrives | Fate::AnswerLost => Err(no_answer("reading")),
             Fate::Done | Fate::Late(_) | Fate::Doubled => Ok(answer(&mut self.store())),
         }
     }
@@ -211,8 +236,8 @@ impl Shared {
     }
 
     /// The newest record that is seen.
-    fn newest(&mut self) -> Option<Vec<u8>> {
-        let stale = self.random.below(100) < u64::from(self.weather.stale);
+    fn newest(&mut self, is_fair: bool) -> Option<Vec<u8>> {
+        let stale = !is_fair && self.random.below(100) < u64::from(self.weather.stale);
         let back = if stale {
             1 + usize::try_from(self.random.below(3)).unwrap_or(0)
         } else {
@@ -239,7 +264,7 @@ impl Log for MemoryLog {
 
     fn head(&self) -> BoxFuture<'_, Result<Option<Header>, StateError>> {
         async {
-            let newest = self.asked(Shared::newest).await?;
+            let newest = self.asked(|store| store.newest(self.is_fair)).await?;
             newest
                 .map(|text| Header::decode(&place(), &text))
                 .transpose()
@@ -251,7 +276,7 @@ impl Log for MemoryLog {
         async {
             let texts = self
                 .asked(|store| {
-                    let newest = store.newest()?;
+                    let newest = store.newest(self.is_fair)?;
                     let head = Header::decode(&place(), &newest).ok()?;
                     let range = head.since.max(1)..=head.number;
                     let texts = store
@@ -276,10 +301,10 @@ impl Log for MemoryLog {
                     self.put(record);
                     Ok(self.put(record))
                 }
-                Fate::NeverArrives => Err(NotCreated::Unclear(no_answer())),
+                Fate::NeverArrives => Err(NotCreated::Unclear(no_answer("writing"))),
                 Fate::AnswerLost => {
                     self.put(record);
-                    Err(NotCreated::Unclear(no_answer()))
+                    Err(NotCreated::Unclear(no_answer("writing")))
                 }
                 Fate::Late(delay) => {
                     let (log, record) = (self.clone(), record.clone());
@@ -287,7 +312,7 @@ impl Log for MemoryLog {
                         sleep(delay).await;
                         log.put(&record);
                     }));
-                    Err(NotCreated::Unclear(no_answer()))
+                    Err(NotCreated::Unclear(no_answer("writing")))
                 }
             }
         }
@@ -329,9 +354,9 @@ fn place() -> Place {
     Place::new("memory://state")
 }
 
-fn no_answer() -> StateError {
+fn no_answer(doing: &'static str) -> StateError {
     StateError::Remote {
-        doing: "writing",
+        doing,
         place: place(),
         problem: "no answer".into(),
         advice: "Try again.".into(),

@@ -91,7 +91,7 @@ impl World {
                 && self.rates.saved.contains(&other)
                 && between.into_iter().all(|number| {
                     let facts = &self.runs[number];
-                    facts.clock == clock && !facts.robbed
+                    facts.clock == clock && !facts.overtaken
                 }))
     }
 

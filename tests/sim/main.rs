@@ -13,6 +13,7 @@ mod bounds;
 mod config;
 mod dice;
 mod facts;
+mod place;
 mod process;
 mod rules;
 mod schedule;

@@ -13,18 +13,15 @@ use ess_callbacks::model::{
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
 use ess_callbacks::run::{self, Caller, Connection, Owners, Refusal, Request, Start};
-use ess_callbacks::state::{LockOwner, StateError, Store};
-use ess_callbacks::testing::MemoryFiles;
+use ess_callbacks::state::{LockOwner, StateError};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{SimApi, SimWall};
 use crate::config::{Credentials, ENVIRONMENT, Id, SALT, universe};
+use crate::place::Place;
 use crate::weather::silence;
 use crate::world::Shared;
-
-/// Where the state is.
-pub(crate) const STATE: &str = "folder/callbacks.state.json";
 
 /// A run that takes this long is stuck. The longest fence takes less than twelve minutes.
 const STUCK: Duration = Duration::from_secs(2 * 3600);
@@ -218,23 +215,14 @@ impl Caller for Starter<'_> {
 }
 
 /// Runs the program until it ends or dies.
-pub(crate) async fn run(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
-    let before = files.operations();
-    if let Some(operation) = spec.full {
-        files.fail_at(before + operation);
-    }
-    if let Death::AtOperation(operation) = spec.death {
-        files.crash_at(before + operation);
-    }
-    let polls = match spec.death {
-        Death::AtPoll(polls) => polls,
-        Death::None | Death::AtOperation(_) | Death::After(_) => 1 << 22,
-    };
+pub(crate) async fn run(world: &Shared, place: &Place, spec: &Spec) -> Ended {
+    place.prepare(spec);
+    let polls = place.polls(spec.death).unwrap_or(1 << 22);
     let life = match spec.death {
         Death::After(life) => life,
         Death::None | Death::AtOperation(_) | Death::AtPoll(_) => STUCK,
     };
-    let work = mortal(program(world, files, spec), files, polls);
+    let work = mortal(program(world, place, spec), place, polls);
     let ended = timeout(life, work).await;
     world.now().runs[spec.number].alive = false;
     match (ended, spec.death) {
@@ -243,7 +231,7 @@ pub(crate) async fn run(world: &Shared, files: &MemoryFiles, spec: &Spec) -> End
             Ended::Died
         }
         // The other of two runs has taken the machine with it.
-        (Ok(None), _) if files.has_crashed() => Ended::Died,
+        (Ok(None), _) if place.has_crashed() => Ended::Died,
         (Ok(None) | Err(_), _) => Ended::Stuck,
     }
 }
@@ -251,14 +239,14 @@ pub(crate) async fn run(world: &Shared, files: &MemoryFiles, spec: &Spec) -> End
 /// A future that is dropped when it has been polled so often, or when its machine has crashed.
 fn mortal<'a, T: 'a>(
     work: impl Future<Output = T> + 'a,
-    files: &'a MemoryFiles,
+    place: &'a Place,
     mut polls: u64,
 ) -> impl Future<Output = Option<T>> + 'a {
     let mut work: Pin<Box<dyn Future<Output = T> + 'a>> = Box::pin(work);
     std::future::poll_fn(move |context| {
         let polled = work.as_mut().poll(context);
         polls -= 1;
-        if files.has_crashed() {
+        if place.has_crashed() {
             return Poll::Ready(None);
         }
         match polled {
@@ -272,16 +260,21 @@ fn mortal<'a, T: 'a>(
 /// Somebody on another machine takes this run for dead and frees its lock. Whether that was so.
 pub(crate) async fn break_lock(
     world: &Shared,
-    files: &MemoryFiles,
+    place: &Place,
     spec: &Spec,
     after: Option<Duration>,
 ) -> bool {
     let Some(after) = after else { return false };
     sleep(after).await;
-    let broken = store(files).unlock(&lock_id(spec), "elsewhere").await;
+    let broken = place
+        .in_fair_weather()
+        .unlock(&lock_id(spec), "elsewhere")
+        .await;
     let mut world = world.now();
     world.tell(|| format!("unlock {}: {broken:?}", spec.number));
-    world.runs[spec.number].robbed |= broken.is_ok();
+    world.runs[spec.number].overtaken |= broken.is_ok();
+    // A log keeps out who was robbed; files let what it is just writing through.
+    world.runs[spec.number].robbed |= broken.is_ok() && matches!(place, Place::Files(_));
     broken.is_ok()
 }
 
@@ -289,11 +282,7 @@ fn lock_id(spec: &Spec) -> String {
     format!("lock-{}", spec.number)
 }
 
-pub(crate) fn store(files: &MemoryFiles) -> Store {
-    Store::in_files(files.clone(), STATE)
-}
-
-async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
+async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
     let owner = LockOwner {
         id: lock_id(spec),
         who: "sim".to_owned(),
@@ -303,7 +292,7 @@ async fn program(world: &Shared, files: &MemoryFiles, spec: &Spec) -> Ended {
         since: Timestamp(0),
         job_url: None,
     };
-    let store = store(files).checkpoint_above(spec.checkpoint);
+    let store = place.store().checkpoint_above(spec.checkpoint);
     let request = Request {
         environment: ENVIRONMENT,
         destination: &Destination::Esign,

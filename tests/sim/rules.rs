@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ess_callbacks::model::{Belief, Calls, Evidence, Outcome, Presence, Recorded, Timestamp};
 use ess_callbacks::plan::Plan;
-use ess_callbacks::testing::MemoryFiles;
 use tokio::time::Instant;
 
 use crate::config::{Config, Credentials, Id};
+use crate::place::Place;
 use crate::world::{Known, Sent, Taint, World, Write, fingerprints_of};
 
 /// What the oracle knows of one run.
@@ -23,7 +23,7 @@ pub(crate) struct RunFacts {
     pub(crate) targets: Option<BTreeSet<Id>>,
     /// Replaced whatever is recorded.
     pub(crate) forced: BTreeSet<Id>,
-    pub(crate) files: MemoryFiles,
+    pub(crate) place: Place,
     /// Calls a second that it may make.
     pub(crate) rate: usize,
     pub(crate) max_retries: u32,
@@ -43,16 +43,18 @@ pub(crate) struct RunFacts {
     pub(crate) credentials: Credentials,
     /// Its lock was broken, and the files of another run have replaced its files.
     pub(crate) robbed: bool,
+    /// Another run may have begun while it still sent what it had recorded.
+    pub(crate) overtaken: bool,
 }
 
 impl RunFacts {
-    pub(crate) const fn new(config: Config, files: MemoryFiles) -> Self {
+    pub(crate) const fn new(config: Config, place: Place) -> Self {
         Self {
             config,
             destroy: false,
             targets: None,
             forced: BTreeSet::new(),
-            files,
+            place,
             rate: 20,
             max_retries: 5,
             clock: None,
@@ -64,6 +66,7 @@ impl RunFacts {
             unverified: BTreeSet::new(),
             credentials: Credentials::Right,
             robbed: false,
+            overtaken: false,
         }
     }
 
@@ -185,25 +188,20 @@ impl World {
             Write::Add(_) => "\"call\":\"add\"",
             Write::Delete => "\"call\":\"delete\"",
         };
-        let durable = self.runs[sent.run].files.synced();
-        let found = durable
-            .iter()
-            .filter(|(path, _)| {
-                path.ends_with("callbacks.state.journal") || path.ends_with("callbacks.state.json")
-            })
-            .any(|(_, bytes)| {
-                let text = String::from_utf8_lossy(bytes);
-                text.split("\"intent\"").flat_map(str::lines).any(|record| {
-                    accounts
+        let durable = self.runs[sent.run].place.durable();
+        let found = durable.iter().any(|bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            text.split("\"intent\"").flat_map(str::lines).any(|record| {
+                accounts
+                    .iter()
+                    .any(|account| record.contains(account.as_str()))
+                    && [&url, &signed]
                         .iter()
-                        .any(|account| record.contains(account.as_str()))
-                        && [&url, &signed]
-                            .iter()
-                            .all(|part| record.contains(part.as_str()))
-                        && record.contains(verb)
-                        && record.contains("proxy_organization_id") == is_member
-                })
-            });
+                        .all(|part| record.contains(part.as_str()))
+                    && record.contains(verb)
+                    && record.contains("proxy_organization_id") == is_member
+            })
+        });
         if !found {
             self.breaks("h", &format!("{sent:?} leaves and is not in the journal"));
         }
@@ -244,11 +242,13 @@ impl World {
         };
         let gap = since.elapsed();
         // With few calls a second the second call of a pair may have to wait for its turn.
-        let most = if facts.rate >= 8 {
+        let pair = if facts.rate >= 8 {
             Duration::from_millis(20)
         } else {
             Duration::from_millis(3500)
         };
+        // The intent of the add is written in between.
+        let most = pair + facts.place.longest_write();
         if write == Write::Delete {
             self.breaks("e", &format!("run {run}: {id:?} is deleted twice"));
         } else if gap > most {

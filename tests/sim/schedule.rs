@@ -8,14 +8,15 @@ use ess_callbacks::apply::Settings;
 use ess_callbacks::model::{Recorded, Timestamp};
 use ess_callbacks::plan::{Heal, Options, Pattern};
 use ess_callbacks::state::{ErrorKind, StateError};
-use ess_callbacks::testing::MemoryFiles;
+use ess_callbacks::testing::{MemoryFiles, MemoryLog};
 use tokio::time::{Instant, sleep};
 
 use crate::api::SimWall;
 use crate::config::{Config, Credentials, ENVIRONMENT, Id, SCOPES, URLS, any_id, any_value};
 use crate::dice::Dice;
 use crate::facts::Facts;
-use crate::process::{self, Death, Ended, Spec, Stop, store};
+use crate::place::Place;
+use crate::process::{self, Death, Ended, Spec, Stop};
 use crate::rules::RunFacts;
 use crate::weather::Weather;
 use crate::world::{Shared, World};
@@ -77,7 +78,7 @@ pub(crate) fn run(seed: u64, trace: bool) -> Result<Facts, Failure> {
 struct Schedule {
     dice: Dice,
     world: Shared,
-    files: MemoryFiles,
+    place: Place,
     config: Config,
     born: Instant,
 }
@@ -89,7 +90,11 @@ impl Schedule {
         world.limit = dice.pick(&[20, 20, 20, 6, 3]);
         Self {
             world: Shared::new(world),
-            files: MemoryFiles::new(dice.seed()),
+            place: if seed % 3 == 0 {
+                Place::Log(MemoryLog::new(dice.seed()))
+            } else {
+                Place::Files(MemoryFiles::new(dice.seed()))
+            },
             config: Config::random(&mut dice),
             born: Instant::now(),
             dice,
@@ -108,6 +113,7 @@ impl Schedule {
             {
                 let mut world = self.world.now();
                 world.weather = weather;
+                self.place.weather(&mut self.dice, false);
                 if self.dice.percent(20) {
                     world.meddle(&self.config);
                 }
@@ -134,8 +140,9 @@ impl Schedule {
 
     async fn one_run(&mut self) {
         let spec = self.any_spec();
-        let ended = process::run(&self.world, &self.files, &spec).await;
-        self.after(&spec, &ended, spec.full.is_some());
+        let ended = process::run(&self.world, &self.place, &spec).await;
+        let full = spec.full.is_some() || self.place.is_rough();
+        self.after(&spec, &ended, full);
         self.next_disk(matches!(ended, Ended::Died));
         self.check_state("after a run").await;
     }
@@ -150,14 +157,14 @@ impl Schedule {
         let delay = self.dice.millis(0, 3_000);
         let breaking = self.dice.percent(20).then(|| self.dice.millis(0, 20_000));
         let (first, second, broken) = tokio::join!(
-            process::run(&self.world, &self.files, &one),
+            process::run(&self.world, &self.place, &one),
             async {
                 sleep(delay).await;
-                process::run(&self.world, &self.files, &two).await
+                process::run(&self.world, &self.place, &two).await
             },
-            process::break_lock(&self.world, &self.files, &one, breaking),
+            process::break_lock(&self.world, &self.place, &one, breaking),
         );
-        let full = one.full.is_some() || two.full.is_some() || broken;
+        let full = one.full.is_some() || two.full.is_some() || broken || self.place.is_rough();
         self.after(&one, &first, full);
         self.after(&two, &second, full);
         let died = matches!(first, Ended::Died) || matches!(second, Ended::Died);
@@ -193,7 +200,7 @@ impl Schedule {
         });
         let wall = self.wall(off, jump);
         let dice = &mut self.dice;
-        let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
+        let mut facts = RunFacts::new(self.config.clone(), self.place.clone());
         let rate = dice.pick(&[20, 20, 20, 10, 5, 2, 1]);
         facts.rate = usize::try_from(rate).unwrap_or(1);
         facts.max_retries = settings.max_retries;
@@ -252,7 +259,7 @@ impl Schedule {
             Ended::State(error) => {
                 world.weaken(number);
                 world.tell(|| format!("run {number}: {error}"));
-                let injected = full || self.files.has_crashed();
+                let injected = full || self.place.has_crashed();
                 let expected = is_locked(error) || (injected && error.kind() != ErrorKind::Corrupt);
                 if !expected {
                     world.breaks("h", &format!("run {number}: {error}"));
@@ -272,16 +279,13 @@ impl Schedule {
     /// The disk that the next program finds.
     fn next_disk(&mut self, died: bool) {
         let cut = self.dice.percent(if died { 60 } else { 10 });
-        if cut {
-            self.files = self.files.power_cut(self.dice.seed());
-            self.world.now().tell(|| "power cut".to_owned());
-        } else {
-            self.files = self.files.killed();
-        }
+        let seed = if cut { self.dice.seed() } else { 0 };
+        self.place = self.place.after(cut, seed);
+        self.world.now().tell(|| format!("power cut: {cut}"));
     }
 
     async fn recorded(&self) -> Result<Recorded, StateError> {
-        store(&self.files).read(ENVIRONMENT).await
+        self.place.in_fair_weather().read(ENVIRONMENT).await
     }
 
     async fn check_state(&self, when: &str) -> Option<Recorded> {
@@ -305,6 +309,7 @@ impl Schedule {
         {
             let mut world = self.world.now();
             world.weather = Weather::calm();
+            self.place.weather(&mut self.dice, true);
             world.limit = 20;
         }
         // After this, no other party changes eSign. Lost calls may still arrive.
@@ -358,7 +363,7 @@ impl Schedule {
     /// One apply without faults, which must do everything. Whether it did.
     async fn reach(&mut self, options: Options, forced: bool) -> bool {
         for _ in 0..4 {
-            let mut facts = RunFacts::new(self.config.clone(), self.files.clone());
+            let mut facts = RunFacts::new(self.config.clone(), self.place.clone());
             if forced {
                 facts.forced = self.config.declared().map(|(id, _, _)| id).collect();
             }
@@ -386,7 +391,7 @@ impl Schedule {
             self.world
                 .now()
                 .tell(|| format!("final run {}: {:?}", spec.number, self.config));
-            let ended = process::run(&self.world, &self.files, &spec).await;
+            let ended = process::run(&self.world, &self.place, &spec).await;
             self.after(&spec, &ended, false);
             match ended {
                 Ended::Guarded(protected) if !protected.is_empty() => {

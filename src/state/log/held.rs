@@ -221,7 +221,7 @@ impl End {
                         record.header.number
                     ),
                 },
-                (Ok(_), Some(error)) | (Err(_), Some(error)) | (Err(error), None) => error,
+                (Ok(_) | Err(_), Some(error)) | (Err(error), None) => error,
             };
             if begun.elapsed() + pause > self.log.timing().patience {
                 return Err(error);

@@ -22,6 +22,12 @@ const VERSION: u64 = 1;
 /// A header is shorter than this, in bytes: reading so much of a record is enough to know it.
 pub(crate) const LONGEST_HEADER: usize = 16 << 10;
 
+/// Just enough to tell whether the rest can be understood.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
 /// What a record says of itself, and of the log up to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,10 +145,6 @@ impl Header {
             return Err(damaged(place, "it has no header".into()));
         };
         let (line, rest) = (&text[..end], &text[end + 1..]);
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u64,
-        }
         if let Ok(Versioned { version }) = serde_json::from_slice(line)
             && version > VERSION
         {
