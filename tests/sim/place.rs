@@ -116,6 +116,15 @@ impl Place {
         });
     }
 
+    /// A pause in the middle of a run that uses this place. On files the lock lasts as long as the process.
+    pub(crate) fn stall(&self, dice: &mut Dice) -> Option<(u64, Duration)> {
+        match self {
+            Self::Files(_) => None,
+            Self::Log(_) if !dice.percent(20) => None,
+            Self::Log(_) => Some((dice.any_size(400), dice.millis(0, 400_000))),
+        }
+    }
+
     /// How long a write takes at most, if it succeeds.
     pub(crate) const fn longest_write(&self) -> Duration {
         match self {

@@ -72,6 +72,8 @@ pub(crate) struct Spec {
     pub(crate) stop: Stop,
     /// The disk is full at that operation.
     pub(crate) full: Option<u64>,
+    /// It stands still when it has been polled so often, for that long: a process that is stopped.
+    pub(crate) stall: Option<(u64, Duration)>,
 }
 
 /// How it ended.
@@ -222,7 +224,11 @@ pub(crate) async fn run(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         Death::After(life) => life,
         Death::None | Death::AtOperation(_) | Death::AtPoll(_) => STUCK,
     };
-    let work = mortal(program(world, place, spec), place, polls);
+    let work = mortal(
+        stalling(program(world, place, spec), spec.stall),
+        place,
+        polls,
+    );
     let ended = timeout(life, work).await;
     world.now().runs[spec.number].alive = false;
     match (ended, spec.death) {
@@ -234,6 +240,30 @@ pub(crate) async fn run(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         (Ok(None), _) if place.has_crashed() => Ended::Died,
         (Ok(None) | Err(_), _) => Ended::Stuck,
     }
+}
+
+/// A future that is not polled for a while when it has been polled so often.
+fn stalling<'a, T: 'a>(
+    work: impl Future<Output = T> + 'a,
+    stall: Option<(u64, Duration)>,
+) -> impl Future<Output = T> + 'a {
+    let mut work = Box::pin(work);
+    let (mut polls, time) = stall.unwrap_or((0, Duration::ZERO));
+    let mut pause: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    std::future::poll_fn(move |context| {
+        if polls == 1 && pause.is_none() {
+            pause = Some(Box::pin(sleep(time)));
+        }
+        if let Some(asleep) = &mut pause {
+            if asleep.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            pause = None;
+            polls = 0;
+        }
+        polls = polls.saturating_sub(u64::from(polls > 1));
+        work.as_mut().poll(context)
+    })
 }
 
 /// A future that is dropped when it has been polled so often, or when its machine has crashed.

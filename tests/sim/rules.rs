@@ -241,6 +241,10 @@ impl World {
             return;
         };
         let gap = since.elapsed();
+        if facts.overtaken {
+            // It stood still, perhaps in between.
+            return;
+        }
         // With few calls a second the second call of a pair may have to wait for its turn.
         let pair = if facts.rate >= 8 {
             Duration::from_millis(20)

@@ -228,7 +228,9 @@ impl Schedule {
             death,
             stop: any_stop(dice),
             full: dice.percent(5).then(|| dice.any_size(60)),
+            stall: self.place.stall(dice),
         };
+        facts.overtaken = spec.stall.is_some();
         let mut world = self.world.now();
         world.facts.runs += 1;
         world.runs.push(facts);
@@ -386,6 +388,7 @@ impl Schedule {
                 death: Death::None,
                 stop: Stop::Never,
                 full: None,
+                stall: None,
             };
             self.world.now().runs.push(facts);
             self.world
