@@ -98,6 +98,19 @@ pub enum Refusal {
         expected: AccountId,
         why: Box<ApiError>,
     },
+    /// Whose credentials they are could not be found out. They are not provably those of the recorded callbacks, which
+    /// belong to a known owner.
+    RecordedOwnerUnknown {
+        account: AccountName,
+        before: AccountId,
+        why: Box<ApiError>,
+    },
+    /// Whose credentials the first account has could not be found out. If they are of the same owner as those of the
+    /// second, which has one of its URLs, the callback is one at eSign.
+    PerhapsSameOwner {
+        accounts: (AccountName, AccountName),
+        why: Box<ApiError>,
+    },
     /// The credentials of two accounts belong to one account of Tencent Cloud.
     SameOwner {
         accounts: (AccountName, AccountName),
@@ -186,7 +199,7 @@ async fn with_state<C: Caller>(
     } else {
         Owners::new()
     };
-    if let Some(refusal) = owners::refusal(&plan, &owners, &known) {
+    if let Some(refusal) = owners::refusal(&plan, &signers, &unidentified, &owners, &known) {
         return Ok(Ended::Refused(plan, refusal));
     }
     let unproven = owners::unproven(&signers, &owners, &known);

@@ -35,14 +35,27 @@ pub(super) fn asks(
 }
 
 /// Why these owners must not make the calls. `known` is what the state has of the accounts with recorded callbacks.
+///
+/// An owner that could not be found out passes only if nothing depends on it, or the credentials are provably those of
+/// the recorded calls.
 pub(super) fn refusal(
     plan: &Plan,
+    signers: &Signers,
+    unidentified: &BTreeSet<AccountName>,
     owners: &Owners,
     known: &BTreeMap<AccountName, RecordedAccount>,
 ) -> Option<Refusal> {
+    let unchanged = |name: &AccountName| {
+        let before = known.get(name).map(|account| &account.secret_id);
+        !unidentified.contains(name) && before.is_some() && before == signers.get(name)
+    };
     let mut names: BTreeMap<&AccountId, &AccountName> = BTreeMap::new();
-    owners.iter().find_map(|(name, owner)| {
-        let account = plan.accounts.get(name)?;
+    let mut unknown: BTreeMap<&AccountName, &ApiError> = BTreeMap::new();
+    for (name, owner) in owners {
+        let Some(account) = plan.accounts.get(name) else {
+            continue;
+        };
+        let before = known.get(name).and_then(|one| one.account_id.as_ref());
         let id = match (owner, &account.expect_account_id) {
             (Ok(id), Some(expected)) if id != expected => {
                 return Some(Refusal::UnexpectedOwner {
@@ -51,7 +64,7 @@ pub(super) fn refusal(
                     owner: id.clone(),
                 });
             }
-            (Ok(id), _) => id,
+            (Ok(id), _) => Some(id),
             (Err(why), Some(expected)) => {
                 return Some(Refusal::OwnerUnknown {
                     account: name.clone(),
@@ -59,20 +72,60 @@ pub(super) fn refusal(
                     why: Box::new(why.clone()),
                 });
             }
-            (Err(_), None) => return None,
+            (Err(_), None) if unchanged(name) => before,
+            (Err(why), None) => {
+                if let Some(before) = before {
+                    return Some(Refusal::RecordedOwnerUnknown {
+                        account: name.clone(),
+                        before: before.clone(),
+                        why: Box::new(why.clone()),
+                    });
+                }
+                unknown.insert(name, why);
+                None
+            }
         };
+        let Some(id) = id else { continue };
         if let Some(other) = names.insert(id, name) {
             return Some(Refusal::SameOwner {
                 accounts: (other.clone(), name.clone()),
                 owner: id.clone(),
             });
         }
-        let before = known.get(name)?.account_id.as_ref()?;
-        (before != id).then(|| Refusal::OtherOwner {
-            account: name.clone(),
-            before: before.clone(),
-            owner: id.clone(),
-        })
+        if let Some(before) = before.filter(|before| *before != id) {
+            return Some(Refusal::OtherOwner {
+                account: name.clone(),
+                before: before.clone(),
+                owner: id.clone(),
+            });
+        }
+    }
+    let (accounts, why) = perhaps_one(plan, &unknown)?;
+    Some(Refusal::PerhapsSameOwner {
+        accounts,
+        why: Box::new(why.clone()),
+    })
+}
+
+/// An account whose owner is unknown, and another that has one of its URLs: if both belong to one Tencent Cloud
+/// account, the callback is one at eSign.
+fn perhaps_one<'e>(
+    plan: &Plan,
+    unknown: &BTreeMap<&AccountName, &'e ApiError>,
+) -> Option<((AccountName, AccountName), &'e ApiError)> {
+    let mut users: BTreeMap<_, BTreeSet<&AccountName>> = BTreeMap::new();
+    for one in &plan.organizations {
+        let scope = &one.scope;
+        for change in &one.changes {
+            let place = (&scope.organization, &scope.app_id, &change.address.url);
+            users.entry(place).or_default().insert(&scope.account);
+        }
+    }
+    users.values().find_map(|accounts| {
+        let mut those = accounts.iter();
+        let (name, why) = those.find_map(|name| Some((*name, *unknown.get(name)?)))?;
+        let other = accounts.iter().find(|other| **other != name)?;
+        Some(((name.clone(), (*other).clone()), why))
     })
 }
 
@@ -174,6 +227,16 @@ mod tests {
         accounts.map(|(one, id)| (name(one), owner(*id))).collect()
     }
 
+    /// With other credentials than those that are recorded.
+    fn of(
+        plan: &Plan,
+        these: &[(&str, Option<&str>)],
+        known: &BTreeMap<AccountName, RecordedAccount>,
+    ) -> Option<Refusal> {
+        let signers = signers(&[(ONE, 8), (TWO, 9)]);
+        refusal(plan, &signers, &BTreeSet::new(), &owners(these), known)
+    }
+
     #[test]
     fn each_set_of_credentials_is_asked_for_once() {
         let known = recorded(&[(ONE, 1, Some("100"))]);
@@ -208,7 +271,7 @@ mod tests {
     #[test]
     fn an_owner_must_be_the_expected_one() {
         let plan = plan(&[(ONE, Some("100"))]);
-        let refused = |owner| refusal(&plan, &owners(&[(ONE, owner)]), &BTreeMap::new());
+        let refused = |owner| of(&plan, &[(ONE, owner)], &BTreeMap::new());
         assert_eq!(refused(Some("100")), None);
         assert!(matches!(
             refused(Some("200")),
@@ -220,22 +283,13 @@ mod tests {
     #[test]
     fn without_an_expectation_an_unknown_owner_refuses_nothing() {
         let plan = plan(&[(ONE, None)]);
-        assert_eq!(
-            refusal(&plan, &owners(&[(ONE, None)]), &BTreeMap::new()),
-            None
-        );
+        assert_eq!(of(&plan, &[(ONE, None)], &BTreeMap::new()), None);
     }
 
     #[test]
     fn two_accounts_must_not_have_one_owner() {
         let plan = plan(&[(ONE, None), (TWO, None)]);
-        let refused = |two| {
-            refusal(
-                &plan,
-                &owners(&[(ONE, Some("100")), (TWO, two)]),
-                &BTreeMap::new(),
-            )
-        };
+        let refused = |two| of(&plan, &[(ONE, Some("100")), (TWO, two)], &BTreeMap::new());
         assert_eq!(refused(Some("200")), None);
         assert!(matches!(
             refused(Some("100")),
@@ -247,9 +301,50 @@ mod tests {
     fn an_account_keeps_its_owner() {
         let plan = plan(&[(ONE, None)]);
         let known = recorded(&[(ONE, 1, Some("100"))]);
-        let refused = |owner| refusal(&plan, &owners(&[(ONE, Some(owner))]), &known);
+        let refused = |owner| of(&plan, &[(ONE, Some(owner))], &known);
         assert_eq!(refused("100"), None);
         assert!(matches!(refused("200"), Some(Refusal::OtherOwner { .. })));
+    }
+
+    #[test]
+    fn an_unknown_owner_passes_only_with_the_recorded_credentials() {
+        let plan = plan(&[(ONE, None)]);
+        let refused = |signer, unidentified: &[&str], owner| {
+            let unidentified = unidentified.iter().map(|one| name(one)).collect();
+            refusal(
+                &plan,
+                &signers(&[(ONE, signer)]),
+                &unidentified,
+                &owners(&[(ONE, None)]),
+                &recorded(&[(ONE, 1, owner)]),
+            )
+        };
+        assert_eq!(refused(1, &[], Some("100")), None);
+        assert_eq!(refused(2, &[], None), None);
+        for (signer, unidentified) in [(2, &[][..]), (1, &[ONE]), (2, &[ONE])] {
+            let why = refused(signer, unidentified, Some("100"));
+            let Some(Refusal::RecordedOwnerUnknown { before, .. }) = why else {
+                panic!("{why:?}");
+            };
+            assert_eq!(before, AccountId::new("100"));
+        }
+    }
+
+    /// The recorded owner of unchanged credentials is theirs, also when no one says so again.
+    #[test]
+    fn a_recorded_owner_counts_for_unchanged_credentials() {
+        let plan = plan(&[(ONE, None), (TWO, None)]);
+        let refused = |two| {
+            refusal(
+                &plan,
+                &signers(&[(ONE, 1), (TWO, 2)]),
+                &BTreeSet::new(),
+                &owners(&[(ONE, None), (TWO, Some(two))]),
+                &recorded(&[(ONE, 1, Some("100"))]),
+            )
+        };
+        assert_eq!(refused("200"), None);
+        assert!(matches!(refused("100"), Some(Refusal::SameOwner { .. })));
     }
 
     #[test]

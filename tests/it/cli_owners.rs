@@ -379,3 +379,57 @@ fn a_member_that_moves_mixes_up_no_enterprises() {
     assert_eq!(enterprises(&env), [true, true]);
     assert!(served.urls().contains(&URLS[1].to_owned()));
 }
+
+/// No server has this address.
+const NO_STS: (&str, &str) = ("ESS_CALLBACKS_STS_ENDPOINT", "http://127.0.0.1:1/");
+
+/// What is not known to be of the recorded enterprise is refused; the credentials of the last apply pass.
+#[test]
+fn credentials_whose_owner_is_not_known_are_refused() {
+    let of = |urls: &[&str]| production(&configuration(&[("acme", urls)]));
+    let mut env = TestEnv::new(&of(&URLS[..1]));
+    let served = two_enterprises(&mut env);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+
+    env.set(NO_STS.0, NO_STS.1);
+    env.write("callbacks.yaml", of(&URLS));
+    for (id, key) in [("third", "three"), ("second", "two")] {
+        env.set("TENCENTCLOUD_SECRET_ID", id)
+            .set("TENCENTCLOUD_SECRET_KEY", key);
+        let refused = env.run(&["apply", "--auto-approve"]).exits(1);
+        let what = "error: can't check that the credentials of the account `default` belong to the Tencent Cloud account \
+                    100000000001, with which its callbacks were recorded: ";
+        assert!(refused.stderr.starts_with(what), "{refused}");
+        assert!(
+            refused.stderr.contains("sts.tencentcloudapi.com"),
+            "{refused}"
+        );
+        assert_eq!(served.urls(), URLS[..1]);
+    }
+    env.set("TENCENTCLOUD_SECRET_ID", "first")
+        .set("TENCENTCLOUD_SECRET_KEY", "one");
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    assert_eq!(served.urls(), URLS);
+}
+
+/// Two names of one account would share its callbacks.
+#[test]
+fn accounts_that_share_urls_must_have_known_owners() {
+    let second =
+        "accounts: { second: { env: { secret_id: SECOND_ID, secret_key: SECOND_KEY } } }\n";
+    let of = |url: &str| {
+        let other = format!("  beta:\n    account: second\n    callbacks: [{url}]\n");
+        production(&(with(second, "", &URLS[..1]) + &other))
+    };
+    let mut env = TestEnv::new(&of(URLS[0]));
+    let served = two_enterprises(&mut env);
+    env.set(NO_STS.0, NO_STS.1);
+    let refused = env.run(&["apply", "--auto-approve"]).exits(1);
+    let what = "error: can't check that the credentials of the accounts `default` and `second`, which share URLs, belong \
+                to different Tencent Cloud accounts: ";
+    assert!(refused.stderr.starts_with(what), "{refused}");
+    assert!(served.urls().is_empty());
+
+    env.write("callbacks.yaml", of("https://beta.example/"));
+    env.run(&["apply", "--auto-approve"]).exits(0);
+}

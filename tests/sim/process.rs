@@ -368,7 +368,9 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
 fn may_refuse(world: &Shared, spec: &Spec, why: &Refusal) -> bool {
     match why {
         Refusal::Guards | Refusal::MissingAccount(..) => true,
-        Refusal::OwnerUnknown { .. } => !spec.owners_known,
+        Refusal::OwnerUnknown { .. }
+        | Refusal::RecordedOwnerUnknown { .. }
+        | Refusal::PerhapsSameOwner { .. } => !spec.owners_known,
         // The old name of an account may be left out.
         Refusal::SameAccount(..) if world.now().runs[spec.number].config.leaves_a_name_out() => {
             true

@@ -60,6 +60,15 @@ fn refusal(
             expected,
             why,
         } => owner_unknown(&account, &expected, *why),
+        Refusal::RecordedOwnerUnknown {
+            account,
+            before,
+            why,
+        } => recorded_owner_unknown(&account, &before, *why),
+        Refusal::PerhapsSameOwner {
+            accounts: (one, other),
+            why,
+        } => perhaps_same_owner(&one, &other, *why),
         Refusal::SameOwner {
             accounts: (one, other),
             owner,
@@ -172,6 +181,46 @@ fn unexpected_owner(account: &AccountName, expected: &AccountId, owner: &Account
 
 /// The error when an owner is expected, and the real one can't be found out.
 fn owner_unknown(account: &AccountName, expected: &AccountId, why: ApiError) -> Failure {
+    Failure::error(format!(
+        "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {expected}, \
+         as `expect_account_id` says: {}; nothing was called",
+        answer(why)
+    ))
+    .advice(
+        "Try again. If it persists, check that sts.tencentcloudapi.com can be reached, or remove `expect_account_id`.",
+    )
+}
+
+/// The error when the recorded callbacks belong to a known owner, and that of new credentials can't be found out.
+fn recorded_owner_unknown(account: &AccountName, before: &AccountId, why: ApiError) -> Failure {
+    Failure::error(format!(
+        "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {before}, with \
+         which its callbacks were recorded: {}; nothing was called",
+        answer(why)
+    ))
+    .advice(
+        "They are not known to be the credentials of the last apply, and those of another enterprise would make every \
+         recorded callback look deleted. Try again. If it persists, check that sts.tencentcloudapi.com can be reached, \
+         also through HTTPS_PROXY; or use the SecretId of the last apply, which needs no answer.",
+    )
+}
+
+/// The error when two accounts share URLs, and may belong to one owner.
+fn perhaps_same_owner(one: &AccountName, other: &AccountName, why: ApiError) -> Failure {
+    Failure::error(format!(
+        "can't check that the credentials of the accounts `{one}` and `{other}`, which share URLs, belong to different \
+         Tencent Cloud accounts: {}; nothing was called",
+        answer(why)
+    ))
+    .advice(format!(
+        "If both belong to one, a callback that is deleted or replaced for one account is so for the other. Try again. If \
+         it persists, check that sts.tencentcloudapi.com can be reached, also through HTTPS_PROXY. If `{one}` is the new \
+         name of `{other}`, write `formerly: {other}` under it."
+    ))
+}
+
+/// What the security token service answered instead of an owner.
+fn answer(why: ApiError) -> String {
     let ApiError {
         code,
         message,
@@ -182,13 +231,7 @@ fn owner_unknown(account: &AccountName, expected: &AccountId, why: ApiError) -> 
     let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
     let id = request_id.map(|id| format!(" [request id {id}]"));
     let id = id.unwrap_or_default();
-    Failure::error(format!(
-        "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {expected}, \
-         as `expect_account_id` says: {code}{message}{id}; nothing was called"
-    ))
-    .advice(
-        "Try again. If it persists, check that sts.tencentcloudapi.com can be reached, or remove `expect_account_id`.",
-    )
+    format!("{code}{message}{id}")
 }
 
 /// The error when two accounts have credentials of one owner.
