@@ -74,7 +74,9 @@ async fn who_may_not_read_or_write_learns_what_to_do() {
     assert_eq!(reader.read().await.unwrap(), None);
     said.write("no schema", &*ann).await;
     server.sql("CREATE SCHEMA ess_callbacks").await;
+    // Nor without a right in the schema.
     assert_eq!(reader.head().await.unwrap(), None);
+    assert_eq!(reader.read().await.unwrap(), None);
     said.write("no table", &*ann).await;
     server
         .sql("GRANT USAGE, CREATE ON SCHEMA ess_callbacks TO ann")
