@@ -10,6 +10,7 @@ mod web;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
@@ -24,6 +25,7 @@ use crate::state::{StateError, Store};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Http(http::Address),
+    Postgres(postgres::Address),
 }
 
 /// What stores need to know of this process.
@@ -54,9 +56,10 @@ impl Address {
         let url = Url::parse(text).map_err(|error| format!("it is not a URL: {error}"));
         Some(url.and_then(|url| match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => http::Address::parse(url).map(Self::Http),
+            "postgres" | "postgresql" => postgres::Address::parse(&url).map(Self::Postgres),
             _ => Err(format!(
                 "a state can't be kept at `{scheme}://`; write a path, or https:// for a server with Terraform's \
-                 HTTP protocol"
+                 HTTP protocol, or postgres:// for a database"
             )),
         }))
     }
@@ -76,6 +79,15 @@ impl Address {
                 user: user(address, surroundings),
                 extra_roots: surroundings.extra_roots.clone(),
             }),
+            Self::Postgres(address) => postgres::open(postgres::Options {
+                address: address.clone(),
+                user: ["PGUSER", "USER", "LOGNAME", "USERNAME"]
+                    .into_iter()
+                    .find_map(|name| surroundings.variable(name)),
+                password: surroundings.variable("PGPASSWORD").map(Secret::new),
+                password_file: password_file(surroundings),
+                extra_roots: surroundings.extra_roots.clone(),
+            }),
         }
     }
 }
@@ -84,8 +96,21 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(address) => fmt::Display::fmt(address, f),
+            Self::Postgres(address) => fmt::Display::fmt(address, f),
         }
     }
+}
+
+/// The file with passwords of PostgreSQL.
+fn password_file(surroundings: &Surroundings) -> Option<PathBuf> {
+    if let Some(file) = surroundings.variable("PGPASSFILE") {
+        return Some(file.into());
+    }
+    if cfg!(windows) {
+        let folder = PathBuf::from(surroundings.variable("APPDATA")?);
+        return Some(folder.join("postgresql").join("pgpass.conf"));
+    }
+    Some(PathBuf::from(surroundings.variable("HOME")?).join(".pgpass"))
 }
 
 /// The user of Terraform's variables; in a job of GitLab, at that GitLab, the job itself.

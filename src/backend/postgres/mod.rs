@@ -200,7 +200,7 @@ impl Database {
                     Header::decode(&self.place(), &line(header))
                 })
                 .transpose(),
-            Err(failure) if failure.is_without_table() => Ok(None),
+            Err(failure) if self.is_without_table(&failure).await => Ok(None),
             Err(failure) => Err(self.unread(failure)),
         }
     }
@@ -223,7 +223,7 @@ impl Database {
         };
         let rows = match read.await {
             Ok(rows) => rows,
-            Err(failure) if failure.is_without_table() => return Ok(Vec::new()),
+            Err(failure) if self.is_without_table(&failure).await => return Ok(Vec::new()),
             Err(failure) => return Err(self.unread(failure)),
         };
         let decode = |row: &Row| {
@@ -269,7 +269,9 @@ impl Database {
 
     async fn create_record(&self, record: &Record) -> Result<Created, NotCreated> {
         let mut inserted = self.insert(record).await;
-        if matches!(&inserted, Err(failure) if failure.is_without_table()) {
+        if let Err(failure) = &inserted
+            && self.is_without_table(failure).await
+        {
             // The statement was refused as a whole, so it may be sent again.
             let made = self.make_table().await;
             made.map_err(|failure| failure.not_created(self.place()))?;
@@ -303,6 +305,23 @@ impl Database {
             // It is asked again before anything else is written.
             Err(_) => Ok(Created::Taken),
         }
+    }
+
+    /// Whether a statement failed because there is no table yet. Who has no right in the schema is only told so,
+    /// but may look into the catalog.
+    async fn is_without_table(&self, failure: &Failure) -> bool {
+        if failure.has(&[SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME]) {
+            return true;
+        }
+        if !failure.has(&[SqlState::INSUFFICIENT_PRIVILEGE]) {
+            return false;
+        }
+        let sql = "SELECT 1 FROM pg_catalog.pg_class AS c \
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+                   WHERE n.nspname = $1 AND c.relname = 'records'";
+        let schema = &self.link.address.schema;
+        let there = self.rows(sql, &[(schema, Type::TEXT)], limit(0)).await;
+        there.is_ok_and(|there| there.is_empty())
     }
 
     async fn make_table(&self) -> Result<(), Failure> {
@@ -357,18 +376,13 @@ impl Database {
             .await;
         match removed {
             Ok(_) => Ok(()),
-            Err(failure) if failure.is_without_table() => Ok(()),
+            Err(failure) if self.is_without_table(&failure).await => Ok(()),
             Err(failure) => Err(failure.error("removing old records from", self.place())),
         }
     }
 }
 
 impl Failure {
-    /// There is no table yet, or no schema.
-    fn is_without_table(&self) -> bool {
-        self.has(&[SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME])
-    }
-
     /// Another session makes the same thing at this moment.
     fn is_collision(&self) -> bool {
         self.has(&[

@@ -174,7 +174,10 @@ mod tests {
         let of = async || read(file.clone(), &address, "ann").await;
         assert!(matches!(of().await, Found::Nothing(None)));
         std::fs::write(&file, "*:*:*:*:canary\n").unwrap();
-        let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let mode = |mode| {
+            let rights = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&file, rights).unwrap();
+        };
         mode(0o640);
         let Found::Nothing(Some(why)) = of().await else {
             panic!("it was used");
