@@ -84,6 +84,8 @@ impl Failure {
             place,
             problem: self.problem,
             advice: self.advice,
+            // It was asked again already where that may help.
+            passing: false,
         }
     }
 
