@@ -207,5 +207,8 @@ fn not_emptied(machine: &Machine, found: &Candidate) -> Result<(), CredentialErr
 }
 
 #[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod refusal_tests;
+#[cfg(test)]
 #[path = "chain_tests.rs"]
 mod tests;
