@@ -11,7 +11,7 @@ use super::http::{Destination, HttpApi};
 use super::redact::Redactor;
 use super::transport::{self, TIMEOUT};
 use crate::model::{AccountName, ApiError, RequestId, Timestamp};
-use crate::wire::ErrorBody;
+use crate::wire::{ErrorBody, STS};
 
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -68,7 +68,11 @@ impl HttpApi {
             message,
             request_id: None,
             meaning: Cow::Borrowed("nothing was learnt, and nothing was changed"),
-            advice: Cow::Borrowed("try again; if it persists, check --endpoint and the network"),
+            advice: Cow::Borrowed(if *to.service == STS {
+                to.endpoint.advice_of_token_service()
+            } else {
+                "try again; if it persists, check --endpoint and the network"
+            }),
         };
         let body = serde_json::to_vec(body).map_err(|error| trouble(error.to_string()))?;
         let Some(credentials) = self.credentials_of(account) else {

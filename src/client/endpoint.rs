@@ -46,6 +46,17 @@ impl Endpoint {
         Self::parse("https://sts.tencentcloudapi.com/").expect("a valid endpoint")
     }
 
+    /// What to do when something else answers in place of the token service at this address.
+    pub(super) fn advice_of_token_service(&self) -> &'static str {
+        if *self == Self::sts() {
+            "check what answers in place of the token service: a proxy (HTTPS_PROXY), a firewall or a login page; then run \
+             the command again"
+        } else {
+            "check --endpoint, which must answer for the token service too, and the proxy (HTTPS_PROXY); then run the \
+             command again"
+        }
+    }
+
     /// The address of a CVM instance's metadata service. It has no TLS; what it says is checked to come from a
     /// link-local address.
     pub fn metadata() -> Self {

@@ -1,11 +1,11 @@
 //! Roles of CAM and regions, as accounts name them: in Rust and as patterns for the schema.
 
+use crate::model::AssumedRole;
+
 /// Regions. Equal to [`is_region`].
 pub(super) const REGION_PATTERN: &str = "^[a-z]{2,}(-[a-z0-9]+)+$";
 
 /// ARNs of roles. Equal to [`is_arn`].
-///
-/// Source: `RoleArn` of `AssumeRole`, cloud.tencent.com/document/api/1312/48197.
 pub(super) const ARN_PATTERN: &str =
     "^qcs::cam::uin/[0-9]{1,20}:(roleName|role)/[A-Za-z0-9_+=,.@/-]+$";
 
@@ -34,18 +34,7 @@ pub(super) fn is_region(text: &str) -> bool {
 }
 
 pub(super) fn is_arn(text: &str) -> bool {
-    let Some((uin, role)) = text
-        .strip_prefix("qcs::cam::uin/")
-        .and_then(|rest| rest.split_once(':'))
-    else {
-        return false;
-    };
-    let name = role
-        .strip_prefix("roleName/")
-        .or_else(|| role.strip_prefix("role/"));
-    (1..=20).contains(&uin.len())
-        && uin.bytes().all(|byte| byte.is_ascii_digit())
-        && name.is_some_and(|name| !name.is_empty() && consists_of(name, b"_+=,.@/-"))
+    AssumedRole::is_arn(text)
 }
 
 pub(super) fn is_session(text: &str) -> bool {

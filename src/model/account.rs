@@ -89,6 +89,27 @@ pub struct AssumedRole {
     pub external_id: Option<String>,
 }
 
+impl AssumedRole {
+    /// Whether this is the ARN of a role, in one of the forms that the vendor documents.
+    ///
+    /// Source: `RoleArn` of `AssumeRole`, cloud.tencent.com/document/api/1312/48197.
+    pub fn is_arn(text: &str) -> bool {
+        let Some((uin, role)) = text
+            .strip_prefix("qcs::cam::uin/")
+            .and_then(|rest| rest.split_once(':'))
+        else {
+            return false;
+        };
+        let name = role
+            .strip_prefix("roleName/")
+            .or_else(|| role.strip_prefix("role/"));
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@/-".contains(&byte);
+        (1..=20).contains(&uin.len())
+            && uin.bytes().all(|byte| byte.is_ascii_digit())
+            && name.is_some_and(|name| !name.is_empty() && name.bytes().all(allowed))
+    }
+}
+
 /// A role and the token that is exchanged for its credentials.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

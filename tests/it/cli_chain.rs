@@ -17,6 +17,11 @@ type Log = Arc<Mutex<Vec<String>>>;
 
 /// Serves for as long as the test runs. Each `SecretId` that it gives is new.
 fn serve(env: &mut TestEnv) -> Log {
+    serve_of(env, "100000000001")
+}
+
+/// The same with credentials of this Tencent Cloud account, as JSON has it.
+fn serve_of(env: &mut TestEnv, owner: &'static str) -> Log {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
     for name in ["ENDPOINT", "STS_ENDPOINT", "METADATA_ENDPOINT"] {
@@ -26,13 +31,13 @@ fn serve(env: &mut TestEnv) -> Log {
     let kept = Arc::clone(&log);
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
-            answer(stream.unwrap(), number, &kept);
+            answer(stream.unwrap(), number, &kept, owner);
         }
     });
     log
 }
 
-fn answer(mut stream: TcpStream, number: usize, log: &Log) {
+fn answer(mut stream: TcpStream, number: usize, log: &Log, owner: &str) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut lines = Vec::new();
     loop {
@@ -68,7 +73,7 @@ fn answer(mut stream: TcpStream, number: usize, log: &Log) {
             temporary.trim_end_matches(',')
         ),
         ("GetCallerIdentity", _) => {
-            r#"{"Response":{"AccountId":"100000000001","RequestId":"r"}}"#.to_owned()
+            format!(r#"{{"Response":{{"AccountId":"{owner}","RequestId":"r"}}}}"#)
         }
         ("ModifyApplicationCallbackInfo", _) => r#"{"Response":{"RequestId":"r"}}"#.to_owned(),
         (_, line) if line.contains("/security-credentials/ ") => "esign-role".to_owned(),
@@ -123,6 +128,29 @@ fn an_instance_s_role_signs_and_the_account_s_region_is_sent() {
         .iter()
         .filter(|line| line.starts_with("GetCallerIdentity"));
     assert_eq!(asked.count(), 2);
+}
+
+/// What is no number is no owner: it is neither recorded nor shown, and no expectation is met.
+#[test]
+fn an_owner_that_is_not_a_number_is_unknown() {
+    let expecting = "  default: { expect_account_id: \"100000000001\" }\n";
+    for owner in ["", r"\u001b[2J", "canary", "123456789012345678901"] {
+        let mut env = TestEnv::new(&production("  default: {}\n"));
+        let _log = serve_of(&mut env, owner);
+        env.run(&["apply", "--auto-approve"]).exits(0);
+        let state = env.read("callbacks.state.json");
+        assert!(!state.contains("account_id"), "{state}");
+        env.write("callbacks.yaml", production(expecting));
+        let said = env
+            .run(&["apply", "--auto-approve", "--replace", "acme"])
+            .exits(1);
+        assert!(
+            said.stderr
+                .contains("has an AccountId that is not a number of 1 to 20 digits"),
+            "{said}"
+        );
+        assert!(!said.stderr.contains("canary"), "{said}");
+    }
 }
 
 #[test]

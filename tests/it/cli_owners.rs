@@ -210,7 +210,7 @@ fn the_credentials_must_belong_to_the_account_that_is_expected() {
     };
     assert_snapshot!(error(&env), @"error: the credentials of the account `default` belong to the Tencent Cloud account 100000000001, but `expect_account_id` says 200000000002; nothing was called");
     env.set("TENCENTCLOUD_SECRET_KEY", "wrong");
-    assert_snapshot!(error(&env), @"error: can't check that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]; nothing was called");
+    assert_snapshot!(error(&env), @"error: can't check that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 (the answer of the token service 127.0.0.1:[PORT] to GetCallerIdentity) [request id [UUID]]; nothing was called");
     assert!(served.urls().is_empty());
 
     env.set("TENCENTCLOUD_SECRET_KEY", &served.secret_key);

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn ask(api: &HttpApi, plan: &Plan, sts: &Endpoint) -> Owners {
     let asked = plan.accounts.keys().map(|name| async move {
         let answer = timeout(PATIENCE, api.account_id(sts, name, SystemClock.now())).await;
-        let owner = answer.unwrap_or_else(|_| Err(silence()));
+        let owner = answer.unwrap_or_else(|_| Err(silence(sts)));
         if let Err(why) = &owner {
             tracing::info!(account = %name, ?why, "the owner of the credentials is unknown");
         }
@@ -29,12 +29,16 @@ pub(crate) async fn ask(api: &HttpApi, plan: &Plan, sts: &Endpoint) -> Owners {
     join_all(asked).await.into_iter().collect()
 }
 
-fn silence() -> ApiError {
+fn silence(sts: &Endpoint) -> ApiError {
     ApiError {
         code: None,
-        message: format!("no answer within {} s", PATIENCE.as_secs()),
+        message: format!(
+            "no answer from the token service {} within {} s",
+            sts.host(),
+            PATIENCE.as_secs()
+        ),
         request_id: None,
         meaning: Cow::Borrowed("the owner of the credentials is unknown"),
-        advice: Cow::Borrowed("check that sts.tencentcloudapi.com can be reached"),
+        advice: Cow::Owned(format!("check that {} can be reached", sts.host())),
     }
 }

@@ -24,7 +24,7 @@ pub(super) const LONGEST_FETCH: Duration = Duration::from_secs(30);
 /// life when that is later.
 const MARGIN: Duration = Duration::from_secs(300);
 /// A credential that is valid for less signs nothing: a call could arrive too late.
-const LEAST: Duration = Duration::from_secs(30);
+pub(super) const LEAST: Duration = Duration::from_secs(30);
 /// When renewing fails, the credential is used until it is valid for no more than this.
 const LEAST_WHEN_FAILING: Duration = Duration::from_secs(60);
 
@@ -33,6 +33,8 @@ const LEAST_WHEN_FAILING: Duration = Duration::from_secs(60);
 pub struct CredentialCache(Arc<Shared>);
 
 struct Shared {
+    /// The provider in words.
+    name: Option<String>,
     provider: Box<dyn CredentialProvider>,
     state: Mutex<State>,
     /// Changes when a fetch ends.
@@ -64,12 +66,17 @@ struct Failed {
 impl CredentialCache {
     /// Of this provider. Fetches nothing yet.
     pub fn new(provider: impl CredentialProvider + 'static) -> Self {
-        Self::boxed(Box::new(provider))
+        Self::of(None, Box::new(provider))
     }
 
-    /// The same of a provider in a box.
-    pub(super) fn boxed(provider: Box<dyn CredentialProvider>) -> Self {
+    /// The same of a provider that errors name.
+    pub(super) fn boxed(name: String, provider: Box<dyn CredentialProvider>) -> Self {
+        Self::of(Some(name), provider)
+    }
+
+    fn of(name: Option<String>, provider: Box<dyn CredentialProvider>) -> Self {
         Self(Arc::new(Shared {
+            name,
             provider,
             state: Mutex::default(),
             ended: watch::Sender::new(()),
@@ -162,6 +169,10 @@ impl Shared {
                 state.failed = None;
             }
             Err(error) => {
+                let error = match &self.name {
+                    Some(name) => error.of_provider(name),
+                    None => error,
+                };
                 let times = state.failures() + 1;
                 let left = state.left(Instant::now());
                 if left.is_some_and(|left| left > LEAST_WHEN_FAILING) {
@@ -220,10 +231,15 @@ impl State {
     }
 
     fn accept(&self, began: Instant, issued: Issued) -> Result<Kept, CredentialError> {
-        let new = Kept::of(began, issued)?;
+        let issuer = issued.issuer.clone();
+        let named = |error: CredentialError| match &issuer {
+            Some(tried) => error.of_answer(tried),
+            None => error,
+        };
+        let new = Kept::of(began, issued).map_err(named)?;
         let is_short = |at: Instant| at.saturating_duration_since(Instant::now()) <= LEAST;
         if new.expires_at.is_some_and(is_short) {
-            return Err(CredentialError::Expired);
+            return Err(named(CredentialError::Expired));
         }
         match &self.kept {
             Some(old) if old.refused && same(&old.credential, &new.credential) => {
@@ -236,7 +252,11 @@ impl State {
 
 impl Kept {
     fn of(began: Instant, issued: Issued) -> Result<Self, CredentialError> {
-        let Issued { credential, life } = issued;
+        let Issued {
+            credential,
+            life,
+            issuer: _,
+        } = issued;
         credential.check().map_err(CredentialError::Unusable)?;
         // A moment that the clock can't reach never comes.
         let after = |life: Duration| began.checked_add(life);

@@ -267,3 +267,29 @@ async fn the_last_half_minute_signs_nothing_and_the_last_minute_nothing_when_ren
     assert!((1..=3).contains(&pending), "{found:?}");
     assert_eq!(found[19].as_deref(), Ok("AKID1"));
 }
+
+/// What a provider gives without a word about itself is still an error of that provider.
+#[tokio::test(start_paused = true)]
+async fn errors_name_the_provider() {
+    for (does, problem) in [
+        (Does::Hangs, "the login: no credential arrived within 30 s"),
+        (
+            Does::Panics,
+            "the login: the fetch of a credential was aborted",
+        ),
+        (
+            Does::GivesRubbish,
+            "the login: the SecretId holds a character",
+        ),
+        (
+            Does::New(10),
+            "the login: the credential had expired before it arrived",
+        ),
+    ] {
+        let provider = Provider::default();
+        provider.0.lock().unwrap().does.extend([does]);
+        let cache = CredentialCache::boxed("the login".to_owned(), Box::new(provider));
+        let error = cache.get().await.unwrap_err();
+        assert!(error.to_string().starts_with(problem), "{error}");
+    }
+}

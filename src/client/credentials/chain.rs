@@ -5,7 +5,7 @@
 
 use super::candidate::{Candidate, Looked, broken};
 use super::found::{Found, Origin, PassedOver};
-use super::machine::Machine;
+use super::machine::{Machine, Variable};
 use super::{
     CredentialCache, CredentialError, environment, ini, metadata, sts, tccli, tsign, web_identity,
 };
@@ -49,18 +49,35 @@ impl Provider {
     const fn advice(self) -> &'static str {
         match self {
             Self::Environment => "correct the variables in the environment of this command",
-            Self::WebIdentity | Self::Pod => "correct the variables of the web identity",
-            Self::CredentialsFile => "correct the credentials file",
+            Self::WebIdentity => {
+                "correct the variables of the web identity, as docs/credentials.md has them"
+            }
+            Self::Pod => "correct the annotation of the pod's service account",
+            Self::CredentialsFile => {
+                "correct the credentials file: [default], secret_id = ID and secret_key = KEY, each on its own line"
+            }
             Self::Tccli => "write the profile with `tccli configure`",
-            Self::Tsign => "correct the configuration of tsign",
+            Self::Tsign => "correct the configuration of tsign, or remove it",
             Self::Instance => "check the role of the instance",
+        }
+    }
+
+    /// Whether it serves without anyone having set it up for this program.
+    const fn is_the_machine_s(self) -> bool {
+        match self {
+            Self::Pod | Self::Instance => true,
+            Self::Environment
+            | Self::WebIdentity
+            | Self::CredentialsFile
+            | Self::Tccli
+            | Self::Tsign => false,
         }
     }
 
     async fn look(self, machine: &Machine) -> Result<Looked, CredentialError> {
         let looked = match self {
             Self::Environment => environment::usual(machine),
-            Self::WebIdentity => web_identity::from_environment(machine),
+            Self::WebIdentity => return web_identity::from_environment(machine),
             Self::CredentialsFile => ini::look(machine),
             Self::Tccli => return tccli::of_chain(machine).await,
             Self::Tsign => tsign::look(machine, tsign::DEFAULT),
@@ -82,7 +99,7 @@ pub async fn find(source: &AccountSource, machine: &Machine) -> Result<Found, Cr
         provider,
         principal,
     } = candidate;
-    let cache = CredentialCache::boxed(provider);
+    let cache = CredentialCache::boxed(name.clone(), provider);
     let secret_id = cache.get().await?.secret_id.clone();
     Ok(Found {
         cache,
@@ -137,6 +154,9 @@ async fn chain(machine: &Machine) -> Result<(Candidate, Vec<PassedOver>), Creden
                 why,
             }),
             Looked::Serves(found) => {
+                if provider.is_the_machine_s() {
+                    not_emptied(machine, &found)?;
+                }
                 let role = environment::role(machine, provider == Provider::WebIdentity)
                     .map_err(|problem| broken(problem, Provider::Environment.advice()))?;
                 let found = match role {
@@ -157,6 +177,38 @@ async fn chain(machine: &Machine) -> Result<(Candidate, Vec<PassedOver>), Creden
     ))
 }
 
+/// Refuses the machine's role where the environment was meant to name other credentials: a CI system sets the
+/// variable of a missing secret to nothing.
+fn not_emptied(machine: &Machine, found: &Candidate) -> Result<(), CredentialError> {
+    let wrong = |problem| broken(problem, Provider::Environment.advice());
+    let mut names = Vec::new();
+    let named = environment::NAMED
+        .into_iter()
+        .chain(web_identity::NAMED)
+        .chain(tccli::NAMED)
+        .chain([tsign::FILE]);
+    for name in named {
+        if machine.variable(name).map_err(wrong)? == Variable::Empty {
+            names.push(name);
+        }
+    }
+    let (what, them) = match names.as_slice() {
+        [] => return Ok(()),
+        [_] => ("variable", "it"),
+        [_, _, ..] => ("variables", "them"),
+    };
+    let (names, name) = (names.join(", "), &found.name);
+    Err(broken(
+        format!(
+            "set to nothing: the environment {what} {names}; {name} is not used in place of what is missing"
+        ),
+        format!("set {them} (in CI, check the name of the secret), or unset {them} to use {name}"),
+    ))
+}
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod refusal_tests;
 #[cfg(test)]
 #[path = "chain_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::candidate::{Candidate, Looked};
 use super::machine::{Machine, Variable};
-use super::value::{checked, is_session_name};
+use super::value::is_session_name;
 use super::{fixed, value};
 use crate::model::{AssumedRole, CredentialVariables};
 
@@ -19,25 +19,35 @@ pub(super) const WEB_IDENTITY_SESSION: &str = "TENCENTCLOUD_ASSUME_ROLE_SESSION_
 const DURATION: &str = "TENCENTCLOUD_ASSUME_ROLE_SESSION_DURATION";
 const EXTERNAL_ID: &str = "TENCENTCLOUD_ASSUME_ROLE_EXTERNAL_ID";
 
+/// What names credentials, or a role for them.
+pub(super) const NAMED: [&str; 6] = [ID, KEY, TOKENS[0], TOKENS[1], ROLES[0], ROLES[1]];
+
 /// The variables of Tencent Cloud's tools.
 pub(super) fn usual(machine: &Machine) -> Result<Looked, String> {
     let (id, key) = (machine.variable(ID)?, machine.variable(KEY)?);
-    match (&id, &key) {
-        (Variable::NotSet, Variable::NotSet) => {
-            return Ok(Looked::NotHere(format!("{ID} and {KEY} are not set")));
-        }
+    let why = match (&id, &key) {
+        (Variable::NotSet, Variable::NotSet) => Some("not set"),
         // A CI system sets a missing secret to nothing.
         (Variable::Empty | Variable::NotSet, Variable::Empty | Variable::NotSet) => {
-            return Ok(Looked::NotHere(format!(
-                "{ID} and {KEY} are empty, which counts as not set"
-            )));
+            Some("empty, which counts as not set")
         }
-        (Variable::Set(_), _) | (_, Variable::Set(_)) => {}
+        (Variable::Set(_), _) | (_, Variable::Set(_)) => None,
+    };
+    let token = agreed(machine, TOKENS)?.map(|(name, _)| name.to_owned());
+    if let Some(why) = why {
+        let why = format!("{ID} and {KEY} are {why}");
+        return match token {
+            // Half of a set of temporary credentials.
+            Some(token) => Err(format!(
+                "the environment variable {token} is set, but {why}"
+            )),
+            None => Ok(Looked::NotHere(why)),
+        };
     }
     let variables = CredentialVariables {
         secret_id: ID.to_owned(),
         secret_key: KEY.to_owned(),
-        token: agreed(machine, TOKENS)?.map(|(name, _)| name.to_owned()),
+        token,
     };
     named(&variables, machine).map(Looked::Serves)
 }
@@ -78,9 +88,13 @@ pub(super) fn role(machine: &Machine, web_identity: bool) -> Result<Option<Assum
         agreed(machine, ROLES)?
     };
     let Some((name, role_arn)) = found else {
-        return Ok(None);
+        return if web_identity {
+            Ok(None)
+        } else {
+            without_role(machine).map(|()| None)
+        };
     };
-    let role_arn = checked(&role_arn, &format!("the environment variable {name}"))?;
+    let role_arn = value::role_arn(&role_arn, &format!("the environment variable {name}"))?;
     if web_identity && machine.value(WEB_IDENTITY_ROLE)? == Some(role_arn.clone()) {
         return Ok(None);
     }
@@ -90,6 +104,20 @@ pub(super) fn role(machine: &Machine, web_identity: bool) -> Result<Option<Assum
         duration: duration(machine)?,
         external_id: machine.value(EXTERNAL_ID)?,
     }))
+}
+
+/// Refuses variables that only a role has a use for: the name of the role's variable was mistyped.
+fn without_role(machine: &Machine) -> Result<(), String> {
+    let [session, other_session] = SESSIONS;
+    for name in [session, other_session, DURATION, EXTERNAL_ID] {
+        if machine.value(name)?.is_some() {
+            let [one, other] = ROLES;
+            return Err(format!(
+                "the environment variable {name} is set, but there is no role for it: neither {one} nor {other} is set"
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn session<const N: usize>(

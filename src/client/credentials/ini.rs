@@ -50,8 +50,8 @@ pub(super) fn look(machine: &Machine) -> Result<Looked, String> {
 
 fn parse(text: &str, shown: &str) -> Result<Credential, String> {
     let mut inside = false;
+    let mut similar = None;
     let (mut id, mut key) = (None, None);
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
@@ -62,6 +62,9 @@ fn parse(text: &str, shown: &str) -> Result<Credential, String> {
             .and_then(|line| line.strip_suffix(']'))
         {
             inside = section == SECTION;
+            if !inside && section.trim().eq_ignore_ascii_case(SECTION) {
+                similar = Some((number, section));
+            }
             continue;
         }
         if !inside {
@@ -86,6 +89,11 @@ fn parse(text: &str, shown: &str) -> Result<Credential, String> {
         }
     }
     let (Some(id), Some(key)) = (id, key) else {
+        if let Some((number, section)) = similar {
+            return Err(format!(
+                "line {number} of `{shown}` begins the section [{section}], which is not [{SECTION}]"
+            ));
+        }
         return Err(format!(
             "`{shown}` has no secret_id and secret_key in its section [{SECTION}]"
         ));
@@ -100,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_sdk_s_file_is_read() {
-        let text = "\u{feff}# ours\n[other]\nsecret_id = no\nrubbish\n\n[default]\r\nSecret_Id = AKID\n; old\nsecret_key: k=e:y\nrole_arn = x\n";
+        let text = "# ours\n[other]\nsecret_id = no\nrubbish\n\n[default]\r\nSecret_Id = AKID\n; old\nsecret_key: k=e:y\nrole_arn = x\n";
         let credential = parse(text, "file").unwrap();
         assert_eq!(credential.secret_id, "AKID");
         assert_eq!(credential.secret_key.expose(), "k=e:y");
@@ -121,6 +129,14 @@ mod tests {
             (
                 "[default]\nsecret_id = a\nsecret_key = \"canary\"",
                 "secret_key in `file` has a quotation mark around its value, which would be part of it; remove it",
+            ),
+            (
+                "# ours\n[Default]\nsecret_id = a\nsecret_key = canary",
+                "line 2 of `file` begins the section [Default], which is not [default]",
+            ),
+            (
+                "[ default ]\nsecret_id = a\nsecret_key = canary",
+                "line 1 of `file` begins the section [ default ], which is not [default]",
             ),
             (
                 "[default]\ncanary",

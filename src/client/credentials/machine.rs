@@ -69,7 +69,7 @@ impl Machine {
     }
 }
 
-/// The text of a file; `None` when there is none. The error says why it can't be read.
+/// The text of a file, without a byte order mark; `None` when there is none. The error says why it can't be read.
 pub(super) fn text(path: &Path) -> Result<Option<String>, String> {
     let shown = path.display();
     let file = match std::fs::metadata(path) {
@@ -79,7 +79,16 @@ pub(super) fn text(path: &Path) -> Result<Option<String>, String> {
     };
     let file = match file {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return match dangling(path) {
+                // Whoever made the link meant a file.
+                Some(link) => Err(format!(
+                    "`{shown}` can't be read: `{}` is a link to what does not exist",
+                    link.display()
+                )),
+                None => Ok(None),
+            };
+        }
         Err(error) => return Err(format!("`{shown}` can't be read: {error}")),
     };
     let mut bytes = Vec::new();
@@ -89,9 +98,17 @@ pub(super) fn text(path: &Path) -> Result<Option<String>, String> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(format!("`{shown}` is larger than 1 MiB"));
     }
-    String::from_utf8(bytes)
-        .map(Some)
-        .map_err(|_| format!("`{shown}` is not UTF-8"))
+    let text = String::from_utf8(bytes).map_err(|_| format!("`{shown}` is not UTF-8"))?;
+    Ok(Some(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }))
+}
+
+/// The link on the way to a file that is not there, if that is why it is not there.
+fn dangling(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .find(|at| at.symlink_metadata().is_ok_and(|found| found.is_symlink()) && !at.exists())
 }
 
 /// No values: they may be secret.

@@ -99,7 +99,7 @@ impl CredentialProvider for Role {
     fn fetch(&self) -> BoxFuture<'_, Result<Issued, CredentialError>> {
         async {
             let tried = format!(
-                "the role `{}` at {}",
+                "the role `{}` at the metadata service {}",
                 self.name,
                 self.machine.metadata.host()
             );
@@ -121,17 +121,18 @@ impl CredentialProvider for Role {
                 token,
                 expired_time,
             } = given;
+            let (key, token) = (Secret::new(tmp_secret_key), Secret::new(token));
             if code != "Success" {
-                let code = Redactor::default().clean(&code);
+                let code = Redactor::new([&key, &token]).clean(&code);
                 return Err(broken(format!("{tried}: {code}"), ADVICE));
             }
             let credential = Credential {
                 secret_id: tmp_secret_id,
-                secret_key: Secret::new(tmp_secret_key),
-                token: Some(Secret::new(token)),
+                secret_key: key,
+                token: Some(token),
             };
             let now = date.unwrap_or_else(|| self.machine.now());
-            Ok(Issued::until(credential, Timestamp(expired_time), now))
+            Ok(Issued::until(credential, Timestamp(expired_time), now).answered(tried))
         }
         .boxed()
     }

@@ -55,6 +55,8 @@ pub struct Issued {
     credential: Credential,
     /// From the start of the fetch. `None` when it doesn't expire, or when no one knows when.
     life: Option<Duration>,
+    /// What was asked of whom, in words. `None` for what was read on this machine.
+    issuer: Option<String>,
 }
 
 impl Issued {
@@ -63,6 +65,7 @@ impl Issued {
         Self {
             credential,
             life: None,
+            issuer: None,
         }
     }
 
@@ -75,6 +78,15 @@ impl Issued {
         Self {
             credential,
             life: Some(Duration::from_secs(seconds)),
+            issuer: None,
+        }
+    }
+
+    /// The same as an answer to what was asked, which errors name.
+    fn answered(self, tried: String) -> Self {
+        Self {
+            issuer: Some(tried),
+            ..self
         }
     }
 }
@@ -110,6 +122,40 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
+    /// The same of a credential that was the answer to what was tried.
+    fn of_answer(self, tried: &str) -> Self {
+        let (what, advice) = match &self {
+            Self::Unusable(problem) => (
+                format!("the answer has no credential that can sign: {problem}"),
+                "run the command again; if it persists, check what is on the way: a proxy that changes answers",
+            ),
+            Self::Expired => (
+                "the answer is a credential that had expired before it arrived".to_owned(),
+                "run the command again; if it persists, set this machine's clock (NTP), and check how long the sessions of \
+                 the role are valid",
+            ),
+            Self::Provider { .. }
+            | Self::Unchanged
+            | Self::TimedOut
+            | Self::Aborted
+            | Self::Pending => {
+                return self;
+            }
+        };
+        candidate::broken(format!("{tried}: {what}"), advice)
+    }
+
+    /// The same with the name of the provider, where the message has none.
+    fn of_provider(self, name: &str) -> Self {
+        match &self {
+            Self::Unusable(_) | Self::Expired | Self::TimedOut | Self::Aborted => Self::Provider {
+                message: format!("{name}: {self}"),
+                advice: self.advice(),
+            },
+            Self::Provider { .. } | Self::Unchanged | Self::Pending => self,
+        }
+    }
+
     /// What to do next.
     pub fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {

@@ -112,14 +112,26 @@ pub(super) fn assumed(machine: &Machine, base: Candidate, role: AssumedRole) -> 
         provider,
         principal: _,
     } = base;
+    let shown = format!("the role {}, assumed with {name}", role.role_arn);
     Candidate {
-        name: format!("the role {}, assumed with {name}", role.role_arn),
+        name: shown,
         principal: Principal::Session(format!("role {}", role.role_arn)),
         provider: Box::new(Assumed {
             machine: machine.clone(),
-            base: CredentialCache::boxed(provider),
+            base: CredentialCache::boxed(name, provider),
             role,
         }),
+    }
+}
+
+impl Assumed {
+    /// The error of a later fetch, while the credentials are still those that were refused.
+    fn refused(&self) -> CredentialError {
+        let tried = tried(&self.machine, &self.role, wire::ASSUME_ROLE);
+        let message = format!(
+            "{tried}: it has refused the credentials that assume the role as expired, and there are no others"
+        );
+        broken(message, advice("AuthFailure.TokenFailure"))
     }
 }
 
@@ -127,14 +139,20 @@ impl CredentialProvider for Assumed {
     fn fetch(&self) -> BoxFuture<'_, Result<Issued, CredentialError>> {
         async {
             let mut behind = 0;
-            let mut renewed = false;
+            let mut refusal = None;
             loop {
-                let credential = self.base.get().await?;
+                let credential = match self.base.get().await {
+                    // Not eSign refused it: it signs nothing but requests to this service.
+                    Err(CredentialError::Unchanged) => {
+                        return Err(refusal.unwrap_or_else(|| self.refused()));
+                    }
+                    found => found?,
+                };
                 let at = self.machine.now().plus(behind);
                 let proof = Proof::Signed(&credential, at);
                 match patiently(&self.machine, &self.role, &proof).await {
-                    Err(Failed::SignerExpired(_)) if !renewed => {
-                        renewed = true;
+                    Err(Failed::SignerExpired(error)) if refusal.is_none() => {
+                        refusal = Some(error);
                         self.base.refuse(&credential);
                     }
                     Err(Failed::ClockOff(_, server)) if behind == 0 => {
@@ -181,7 +199,6 @@ async fn patiently(
 }
 
 async fn once(machine: &Machine, role: &AssumedRole, proof: &Proof<'_>) -> Result<Issued, Failed> {
-    let host = machine.sts.host();
     let (action, secrets): (_, Vec<&Secret>) = match proof {
         Proof::Signed(credential, _) => (
             wire::ASSUME_ROLE,
@@ -193,7 +210,7 @@ async fn once(machine: &Machine, role: &AssumedRole, proof: &Proof<'_>) -> Resul
         Proof::Token { token, provider: _ } => (wire::ASSUME_ROLE_WITH_WEB_IDENTITY, vec![*token]),
     };
     let redactor = Redactor::new(secrets);
-    let tried = format!("{action} of {} at {host}", role.role_arn);
+    let tried = tried(machine, role, action);
     let answer = machine
         .web
         .send(request(machine, role, proof, action))
@@ -204,7 +221,16 @@ async fn once(machine: &Machine, role: &AssumedRole, proof: &Proof<'_>) -> Resul
             "check the network, HTTPS_PROXY and --ca-file; then run the command again",
         ))
     })?;
-    read(&answer, &tried, &redactor, machine.now())
+    read(&answer, tried, &redactor, machine)
+}
+
+/// What is asked of whom, in words.
+fn tried(machine: &Machine, role: &AssumedRole, action: &str) -> String {
+    format!(
+        "{action} of {} at the token service (STS) {}",
+        role.role_arn,
+        machine.sts.host()
+    )
 }
 
 fn request(
@@ -277,15 +303,15 @@ fn request(
 
 fn read(
     answer: &Answer,
-    tried: &str,
+    tried: String,
     redactor: &Redactor,
-    now: Timestamp,
+    machine: &Machine,
 ) -> Result<Issued, Failed> {
     let Answer { status, body, date } = answer;
     let foreign = || {
         broken(
             format!("{tried}: HTTP status {status} with an answer that is not the token service's"),
-            "check --endpoint and the proxy; then run the command again",
+            machine.sts.advice_of_token_service(),
         )
     };
     if *status != 200 {
@@ -346,8 +372,9 @@ fn read(
     Ok(Issued::until(
         credential,
         Timestamp(expires),
-        date.unwrap_or(now),
-    ))
+        date.unwrap_or_else(|| machine.now()),
+    )
+    .answered(tried))
 }
 
 /// What to do about a code of the token service.
@@ -360,7 +387,9 @@ fn advice(code: &str) -> &'static str {
         "InvalidParameter.OverTimeError" => {
             "set a shorter `duration`: the role allows less than that"
         }
-        "ResourceNotFound.RoleNotFound" | "InternalError.GetRoleError" => {
+        "ResourceNotFound.RoleNotFound"
+        | "InternalError.GetRoleError"
+        | "InternalError.IllegalRole" => {
             "check the role's ARN: qcs::cam::uin/NUMBER:roleName/NAME, as the CAM console shows it"
         }
         "AuthFailure.SignatureExpire" => "set this machine's clock (NTP)",
@@ -373,6 +402,13 @@ fn advice(code: &str) -> &'static str {
         }
         code if code.starts_with("AuthFailure") => {
             "check the credentials that the role is assumed with: copied whole, and of the production environment"
+        }
+        code if code.starts_with("InternalError") => {
+            "the failure is the token service's: run the command again later; if it persists, give the request id to \
+             Tencent Cloud's support"
+        }
+        code if code.starts_with("RequestLimitExceeded") => {
+            "too many requests reach the token service at once; run the command again in a minute"
         }
         _ => "check the role and who it trusts in the CAM console; then run the command again",
     }

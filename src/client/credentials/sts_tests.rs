@@ -43,36 +43,79 @@ async fn it_is_asked_as_documented() {
 }
 
 #[rstest]
-#[case::redirect(answer(302, ""), 1, "HTTP status 302")]
-#[case::not_found(answer(404, "canary-base"), 1, "HTTP status 404")]
-#[case::garbage(answer(200, "canary-base"), 1, "not the token service's")]
+#[case::redirect(
+    answer(302, ""),
+    1,
+    "HTTP status 302",
+    "answers in place of the token service"
+)]
+#[case::not_found(answer(404, "canary-base"), 1, "HTTP status 404", "HTTPS_PROXY")]
+#[case::garbage(
+    answer(200, "canary-base"),
+    1,
+    "not the token service's",
+    "a login page"
+)]
 #[case::wrong_json(
     answer(200, r#"{"Response":{"RequestId":"x"}}"#),
     1,
-    "not the token service's"
+    "not the token service's",
+    "HTTPS_PROXY"
 )]
-#[case::broken_proxy(answer(502, "<html>"), 3, "HTTP status 502")]
-#[case::silent(Err("lost canary-base".to_owned()), 3, "no answer: lost (secret)")]
+#[case::broken_proxy(answer(502, "<html>"), 3, "HTTP status 502", "HTTPS_PROXY")]
+#[case::silent(Err("lost canary-base".to_owned()), 3, "no answer: lost (secret)", "check the network")]
 #[case::busy(
     refused("InternalError.System", "busy"),
     3,
-    "InternalError.System: busy"
+    "InternalError.System: busy",
+    "the failure is the token service's"
+)]
+#[case::throttled(
+    refused("RequestLimitExceeded", "busy"),
+    3,
+    "RequestLimitExceeded: busy",
+    "in a minute"
+)]
+#[case::no_role(
+    refused("InternalError.GetRoleError", "none"),
+    3,
+    "GetRoleError: none",
+    "check the role's ARN"
+)]
+#[case::empty_key(
+    granted("AKIDtmp", 7200).map(|answer| Answer {
+        body: String::from_utf8(answer.body).unwrap().replace("canary-key", "").into_bytes(),
+        ..answer
+    }),
+    1,
+    "at the token service (STS) sts.tencentcloudapi.com: the answer has no credential that can sign: the SecretKey is empty",
+    "run the command again"
 )]
 #[case::echo(
     refused("UnauthorizedOperation", "canary-base may not"),
     1,
-    "(secret) may not [request id request-1]"
+    "(secret) may not [request id request-1]",
+    "sts:AssumeRole"
 )]
-#[case::expired(granted("AKIDtmp", 20), 1, "had expired before it arrived")]
+#[case::expired(
+    granted("AKIDtmp", 20),
+    1,
+    "AssumeRole of qcs::cam::uin/100000000001:roleName/callbacks at the token service (STS) sts.tencentcloudapi.com: the \
+     answer is a credential that had expired before it arrived",
+    "clock"
+)]
 #[tokio::test(start_paused = true)]
 async fn what_goes_wrong_is_named_and_repeated_only_when_that_can_help(
     #[case] said: Result<Answer, String>,
     #[case] asked: usize,
     #[case] problem: &str,
+    #[case] remedy: &str,
 ) {
     let world = world(vec![said; 3]);
     let error = assume(&world).await.unwrap_err();
     assert!(error.to_string().contains(problem), "{error}");
+    assert!(error.advice().contains(remedy), "{}", error.advice());
+    assert!(!error.advice().contains("--endpoint"), "{}", error.advice());
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
     assert_eq!(world.servers.asked(), asked);
 }
@@ -109,9 +152,66 @@ async fn a_clock_that_is_off_is_corrected_once() {
 #[tokio::test(start_paused = true)]
 async fn a_base_that_has_expired_and_has_no_successor_is_the_trouble() {
     let world = world(vec![refused("AuthFailure.TokenFailure", "expired")]);
+    let error = assume(&world).await.unwrap_err();
+    // The token service refused it, not eSign.
     assert_eq!(
-        assume(&world).await.unwrap_err(),
-        CredentialError::Unchanged
+        error.to_string(),
+        "AssumeRole of qcs::cam::uin/100000000001:roleName/callbacks at the token service (STS) sts.tencentcloudapi.com: AuthFailure.TokenFailure: expired [request id request-1]"
+    );
+    assert!(
+        error.advice().contains("to assume the role with"),
+        "{}",
+        error.advice()
+    );
+}
+
+/// The base can't be renewed, so a later renewal of the role is refused without asking again.
+#[tokio::test(start_paused = true)]
+async fn a_role_whose_base_was_refused_says_that_the_token_service_refused_it() {
+    let world = world(vec![
+        granted("AKIDtmp", 7200),
+        refused("AuthFailure.TokenFailure", "expired"),
+    ]);
+    let found = find(&AccountSource::Default {}, &world.machine())
+        .await
+        .unwrap();
+    found.cache.refuse(&found.cache.current().unwrap());
+    let first = found.cache.get().await.unwrap_err();
+    assert!(
+        first.to_string().contains("AuthFailure.TokenFailure"),
+        "{first}"
+    );
+    sleep(Duration::from_secs(600)).await;
+    let second = found.cache.get().await.unwrap_err();
+    assert!(
+        second
+            .to_string()
+            .contains("(STS) sts.tencentcloudapi.com: it has refused the credentials"),
+        "{second}"
+    );
+    assert_eq!(world.servers.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_answer_of_another_endpoint_is_that_endpoint_s() {
+    let world = world(vec![answer(403, "")]);
+    let machine = Machine {
+        sts: crate::client::Endpoint::parse("https://proxy.example/").unwrap(),
+        ..world.machine()
+    };
+    let error = find(&AccountSource::Default {}, &machine)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("(STS) proxy.example: HTTP status 403"),
+        "{error}"
+    );
+    assert!(
+        error.advice().contains("check --endpoint"),
+        "{}",
+        error.advice()
     );
 }
 

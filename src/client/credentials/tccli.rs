@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use serde::Deserialize;
 
+use super::cache::LEAST;
 use super::candidate::{Candidate, Looked, Principal, broken};
 use super::machine::{Clock, Machine, text};
 use super::value::is_session_name;
@@ -17,6 +18,10 @@ use crate::model::{AssumedRole, Timestamp};
 const FOLDER: &str = "TENCENTCLOUD_SHARED_CREDENTIALS_DIR";
 const PROFILES: [&str; 2] = ["TCCLI_PROFILE", "TENCENTCLOUD_PROFILE"];
 const DEFAULT: &str = "default";
+/// What selects a profile.
+pub(super) const NAMED: [&str; 3] = [FOLDER, PROFILES[0], PROFILES[1]];
+/// Later than any moment in seconds that is meant: a time in milliseconds.
+const MILLISECONDS: i64 = 100_000_000_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -111,7 +116,9 @@ fn configure(profile: &str) -> String {
 
 async fn look(machine: &Machine, profile: &str) -> Result<Looked, CredentialError> {
     let wrong = |problem| broken(problem, configure(profile));
-    let folder = match (machine.value(FOLDER).map_err(wrong)?, &machine.home) {
+    let named = machine.value(FOLDER).map_err(wrong)?;
+    let is_named = named.is_some();
+    let folder = match (named, &machine.home) {
         (Some(folder), _) => PathBuf::from(folder),
         (None, Some(home)) => home.join(".tccli"),
         (None, None) => {
@@ -123,7 +130,16 @@ async fn look(machine: &Machine, profile: &str) -> Result<Looked, CredentialErro
     let path = folder.join(format!("{profile}.credential"));
     let shown = path.display().to_string();
     let Some(file) = read(&path).map_err(wrong)? else {
-        return Ok(Looked::NotHere(format!("there is no profile `{shown}`")));
+        let why = format!("there is no profile `{shown}`");
+        return if is_named {
+            let message = format!("{why} in the folder that {FOLDER} names");
+            Err(broken(
+                message,
+                format!("correct {FOLDER}, or {}", configure(profile)),
+            ))
+        } else {
+            Ok(Looked::NotHere(why))
+        };
     };
     let kind = file.kind.as_deref().unwrap_or(DEFAULT);
     let role = role(&file, &shown).map_err(wrong)?;
@@ -181,13 +197,18 @@ fn credential(file: &File, shown: &str) -> Result<crate::sign::Credential, Strin
 }
 
 fn role(file: &File, shown: &str) -> Result<Option<AssumedRole>, String> {
-    let Some(role_arn) = file.role_arn.as_deref().filter(|role| !role.is_empty()) else {
-        return Ok(None);
-    };
     let session_name = file
         .role_session_name
         .clone()
         .filter(|name| !name.is_empty());
+    let Some(role_arn) = file.role_arn.as_deref().filter(|role| !role.is_empty()) else {
+        return match session_name {
+            Some(_) => Err(format!(
+                "the profile `{shown}` has a role-session-name, but no role-arn"
+            )),
+            None => Ok(None),
+        };
+    };
     if session_name
         .as_deref()
         .is_some_and(|name| !is_session_name(name))
@@ -197,7 +218,7 @@ fn role(file: &File, shown: &str) -> Result<Option<AssumedRole>, String> {
         ));
     }
     Ok(Some(AssumedRole {
-        role_arn: value::checked(role_arn, &format!("role-arn in `{shown}`"))?,
+        role_arn: value::role_arn(role_arn, &format!("role-arn in `{shown}`"))?,
         session_name,
         duration: None,
         external_id: None,
@@ -250,11 +271,21 @@ impl Session {
             let message = format!("the profile `{shown}` does not say when its login expires");
             return Err(broken(message, again));
         };
-        if Timestamp(expires).seconds_since(now) <= 0 {
-            return Err(broken(
-                format!("the login of the profile `{shown}` has expired"),
-                again,
-            ));
+        if expires >= MILLISECONDS {
+            let message = format!(
+                "expiresAt in the profile `{shown}` is not a time in seconds, as tccli writes it"
+            );
+            return Err(broken(message, again));
+        }
+        let left = Timestamp(expires).seconds_since(now);
+        if u64::try_from(left).map_or(true, |left| left <= LEAST.as_secs()) {
+            let when = if left > 0 {
+                "expires in a moment"
+            } else {
+                "has expired"
+            };
+            let message = format!("the login of the profile `{shown}` {when}");
+            return Err(broken(message, again));
         }
         Ok(Issued::until(credential, Timestamp(expires), now))
     }

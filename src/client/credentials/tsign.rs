@@ -60,26 +60,38 @@ pub fn file(home: &Path) -> PathBuf {
     home.join(".tsign").join("config.yaml")
 }
 
-/// A profile of the file, or what is missing.
+/// A profile of the file, or what is missing. A file without credentials is an error, but not one that has only other
+/// profiles.
 pub(super) fn look(machine: &Machine, profile: &str) -> Result<Looked, String> {
-    let path = match machine.value(FILE)? {
-        Some(path) => PathBuf::from(path),
-        None => match &machine.home {
-            Some(home) => file(home),
-            None => return Ok(Looked::NotHere("there is no home directory".to_owned())),
-        },
+    let named = machine.value(FILE)?;
+    let is_named = named.is_some();
+    let path = match (named, &machine.home) {
+        (Some(path), _) => PathBuf::from(path),
+        (None, Some(home)) => file(home),
+        (None, None) => return Ok(Looked::NotHere("there is no home directory".to_owned())),
     };
     let shown = path.display().to_string();
     let Some(text) = text(&path)? else {
-        return Ok(Looked::NotHere(format!("there is no file `{shown}`")));
+        let why = format!("there is no file `{shown}`");
+        return if is_named {
+            Err(format!("{why}, which {FILE} names"))
+        } else {
+            Ok(Looked::NotHere(why))
+        };
     };
     // The parser's error could quote the file.
-    let config: Config = serde_yaml::from_str(&text)
+    let config: Option<Config> = serde_yaml::from_str(&text)
         .map_err(|_| format!("`{shown}` is not YAML with `credentials`"))?;
-    let Config { own, mut profiles } = config;
-    let found = match profiles.remove(profile) {
-        Some(found) => found,
-        None if profile == DEFAULT => own,
+    let Some(Config { own, mut profiles }) = config else {
+        return Err(format!("`{shown}` is empty: it has no `credentials`"));
+    };
+    let named_profile = format!("the profile `{profile}` of `{shown}`");
+    let (found, place, is_optional) = match profiles.remove(profile) {
+        Some(found) => (found, named_profile.clone(), false),
+        None if profile == DEFAULT => {
+            let has_others = !profiles.is_empty() && !is_named;
+            (own, format!("`{shown}`"), has_others)
+        }
         None => {
             return Ok(Looked::NotHere(format!(
                 "`{shown}` has no profile `{profile}`"
@@ -91,25 +103,39 @@ pub(super) fn look(machine: &Machine, profile: &str) -> Result<Looked, String> {
         env,
         operator: _,
     } = found;
+    let written = env.as_deref().map(environment).transpose();
+    let written = written.map_err(|problem| format!("`env` in {place} {problem}"))?;
     let Some(Pair {
         secret_id,
         secret_key,
     }) = credentials
     else {
-        return Ok(Looked::NotHere(format!("`{shown}` has no `credentials`")));
+        let why = format!("{place} has no `credentials`");
+        return if is_optional {
+            Ok(Looked::NotHere(why))
+        } else {
+            Err(why)
+        };
     };
-    let is_other = match (env.as_deref(), machine.environment) {
-        (Some("test"), Environment::Production) | (Some("online"), Environment::Test) => true,
-        (_, Environment::Production | Environment::Test) => false,
-    };
-    if is_other {
-        return Ok(Looked::NotHere(format!(
-            "the credentials in `{shown}` are for the other environment"
-        )));
+    if written.is_some_and(|written| written != machine.environment) {
+        let why = format!("the credentials in {place} are for the other environment");
+        return if is_named {
+            Err(format!("{why}, and {FILE} names this file"))
+        } else {
+            Ok(Looked::NotHere(why))
+        };
     }
-    let place = |name: &str| format!("{name} in `{shown}`");
+    let part = |name: &str| format!("{name} in `{shown}`");
     let names = ["secret_id", "secret_key", ""];
-    let credential = value::credential(&secret_id, &secret_key, None, place, names)?;
-    let name = format!("the profile `{profile}` of `{shown}`");
-    Ok(Looked::Serves(fixed::candidate(name, credential)))
+    let credential = value::credential(&secret_id, &secret_key, None, part, names)?;
+    Ok(Looked::Serves(fixed::candidate(named_profile, credential)))
+}
+
+/// What the tools call the environments.
+fn environment(text: &str) -> Result<Environment, &'static str> {
+    match text {
+        "test" => Ok(Environment::Test),
+        "online" => Ok(Environment::Production),
+        _ => Err("must be `test` or `online`"),
+    }
 }

@@ -1,5 +1,6 @@
 //! Single values of a credential: what is refused before eSign can only report a wrong signature.
 
+use crate::model::AssumedRole;
 use crate::secret::Secret;
 use crate::sign::Credential;
 
@@ -44,6 +45,18 @@ pub(super) fn credential(
             .transpose()?
             .map(Secret::new),
     })
+}
+
+/// A checked ARN of a role. `place` says where it is. An ARN is not secret.
+pub(super) fn role_arn(text: &str, place: &str) -> Result<String, String> {
+    let arn = checked(text, place)?;
+    if AssumedRole::is_arn(&arn) {
+        Ok(arn)
+    } else {
+        Err(format!(
+            "{place} is not the ARN of a role: qcs::cam::uin/NUMBER:roleName/NAME"
+        ))
+    }
 }
 
 /// Whether this can be the name of a session of a role.

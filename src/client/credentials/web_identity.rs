@@ -14,8 +14,8 @@ use super::candidate::{Candidate, Looked, Principal, broken};
 use super::environment::{WEB_IDENTITY_ROLE, WEB_IDENTITY_SESSION, duration, session};
 use super::machine::{Machine, text};
 use super::sts::with_token;
-use super::value::checked;
-use super::web::Request;
+use super::value::{checked, role_arn};
+use super::web::{Answer, Request};
 use super::{CredentialError, CredentialProvider, Issued};
 use crate::client::Endpoint;
 use crate::client::redact::Redactor;
@@ -29,6 +29,10 @@ const PROVIDER: &str = "TENCENTCLOUD_ASSUME_ROLE_PROVIDER_ID";
 const DEFAULT_PROVIDER: &str = "OIDC";
 const GITHUB_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const GITHUB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
+const GITHUB: &str = "GITHUB_ACTIONS";
+const GITLAB: &str = "GITLAB_CI";
+const PERMISSION: &str =
+    "add `permissions: { id-token: write }` to the job in the workflow (docs/credentials.md)";
 /// The one of the vendor's documentation.
 const AUDIENCE: &str = "sts.tencentcloudapi.com";
 const TKE: [&str; 4] = [
@@ -37,6 +41,8 @@ const TKE: [&str; 4] = [
     "TKE_WEB_IDENTITY_TOKEN_FILE",
     "TKE_ROLE_ARN",
 ];
+/// What sets up a web identity.
+pub(super) const NAMED: [&str; 6] = [TOKEN, TOKEN_FILE, PROVIDER, TKE[1], TKE[2], TKE[3]];
 /// How long GitHub may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -65,7 +71,56 @@ pub(super) fn declared(machine: &Machine, identity: &WebIdentity) -> Candidate {
 }
 
 /// The variables of the vendor's provider for Terraform, and those of GitHub Actions.
-pub(super) fn from_environment(machine: &Machine) -> Result<Looked, String> {
+pub(super) fn from_environment(machine: &Machine) -> Result<Looked, CredentialError> {
+    let wrong = |problem| {
+        let advice = "correct the variables of the web identity, as docs/credentials.md has them";
+        broken(problem, advice)
+    };
+    match of_variables(machine).map_err(wrong)? {
+        Looked::NotHere(why) => match without_token(machine).map_err(wrong)? {
+            Some(error) => Err(error),
+            None => Ok(Looked::NotHere(why)),
+        },
+        serves @ Looked::Serves(_) => Ok(serves),
+    }
+}
+
+/// The error of an identity provider that is set, of which there is no token: the role of the machine would serve in
+/// its place.
+fn without_token(machine: &Machine) -> Result<Option<CredentialError>, String> {
+    if machine.value(PROVIDER)?.is_none() {
+        return Ok(None);
+    }
+    let is_on = |name| Ok::<_, String>(machine.value(name)?.as_deref() == Some("true"));
+    let has_role = machine.value(WEB_IDENTITY_ROLE)?.is_some();
+    let (missing, advice) = if !has_role {
+        let missing = format!("{WEB_IDENTITY_ROLE} is not set");
+        (
+            missing,
+            format!("set {WEB_IDENTITY_ROLE} to the ARN of the role (docs/credentials.md)"),
+        )
+    } else if is_on(GITHUB)? {
+        let missing =
+            format!("this job of GitHub Actions may not ask for a token: {GITHUB_URL} is not set");
+        (missing, PERMISSION.to_owned())
+    } else {
+        let missing = format!("there is no token: neither {TOKEN} nor {TOKEN_FILE} is set");
+        let advice = if is_on(GITLAB)? {
+            format!(
+                "add `id_tokens: {{ {TOKEN}: {{ aud: {AUDIENCE} }} }}` to the job (docs/credentials.md)"
+            )
+        } else {
+            format!(
+                "set {TOKEN_FILE} to the file with the token, or unset {PROVIDER} (docs/credentials.md)"
+            )
+        };
+        (missing, advice)
+    };
+    let message = format!("the environment variable {PROVIDER} is set, but {missing}");
+    Ok(Some(broken(message, advice)))
+}
+
+fn of_variables(machine: &Machine) -> Result<Looked, String> {
     let token = if machine.value(TOKEN)?.is_some() {
         IdentityToken::Env(TOKEN.to_owned())
     } else if let Some(path) = machine.value(TOKEN_FILE)? {
@@ -93,10 +148,7 @@ pub(super) fn from_environment(machine: &Machine) -> Result<Looked, String> {
             .value(PROVIDER)?
             .unwrap_or_else(|| DEFAULT_PROVIDER.to_owned()),
         role: AssumedRole {
-            role_arn: checked(
-                &role_arn,
-                &format!("the environment variable {WEB_IDENTITY_ROLE}"),
-            )?,
+            role_arn: role_arn_of(&role_arn, WEB_IDENTITY_ROLE)?,
             session_name: session(machine, [WEB_IDENTITY_SESSION])?,
             duration: duration(machine)?,
             external_id: None,
@@ -104,6 +156,10 @@ pub(super) fn from_environment(machine: &Machine) -> Result<Looked, String> {
         token,
     };
     Ok(Looked::Serves(declared(machine, &identity)))
+}
+
+fn role_arn_of(value: &str, name: &str) -> Result<String, String> {
+    role_arn(value, &format!("the environment variable {name}"))
 }
 
 /// A pod of Tencent Kubernetes Engine. Of its variables all must be set, or none.
@@ -130,7 +186,7 @@ pub(super) fn of_pod(machine: &Machine) -> Result<Looked, String> {
     let identity = WebIdentity {
         provider_id,
         role: AssumedRole {
-            role_arn: checked(&role_arn, "the environment variable TKE_ROLE_ARN")?,
+            role_arn: role_arn_of(&role_arn, TKE[3])?,
             session_name: None,
             duration: None,
             external_id: None,
@@ -191,7 +247,16 @@ impl Exchange {
                 let advice = "check the path, and that the token is mounted there";
                 let text = text(&path).map_err(|problem| broken(problem, advice))?;
                 let missing = || broken(format!("there is no token file {shown}"), advice);
-                (in_file(&text.ok_or_else(missing)?), shown)
+                let token = in_file(&text.ok_or_else(missing)?).ok_or_else(|| {
+                    let message = format!(
+                        "the token file {shown} is JSON without a text `web_identity_token`"
+                    );
+                    broken(
+                        message,
+                        "write the token alone, or {\"web_identity_token\": \"TOKEN\"}",
+                    )
+                })?;
+                (token, shown)
             }
             IdentityToken::Github { audience } => {
                 let audience = audience.as_deref().unwrap_or(AUDIENCE);
@@ -211,7 +276,7 @@ impl Exchange {
         struct Given {
             value: String,
         }
-        let advice = "give the job `permissions: { id-token: write }`";
+        let advice = PERMISSION;
         let variable = |name: &str| {
             let found = self.machine.value(name);
             let found = found.map_err(|problem| broken(problem, advice))?;
@@ -250,10 +315,16 @@ impl Exchange {
             )
         })?;
         if answer.status != 200 {
-            let message = format!(
-                "no token from GitHub at {host}: HTTP status {}",
-                answer.status
-            );
+            let Answer { status, .. } = answer;
+            let message = format!("no token from GitHub at {host}: HTTP status {status}");
+            let advice = match status {
+                401 | 403 => PERMISSION,
+                429 | 500..=599 => {
+                    "the failure is GitHub's (www.githubstatus.com); run the job again later"
+                }
+                300..=399 => "check HTTPS_PROXY: a proxy answers in place of GitHub",
+                _ => "run this in the job that got the variables: they are of no use after it",
+            };
             return Err(broken(message, advice));
         }
         let given: Given = serde_json::from_slice(&answer.body).map_err(|_| {
@@ -265,12 +336,16 @@ impl Exchange {
     }
 }
 
-/// The token of a file: raw, as in a pod, or in JSON, as Terraform's provider has it.
-fn in_file(text: &str) -> String {
+/// The token of a file: raw, as in a pod, or in JSON, as Terraform's provider has it. `None` for other JSON.
+fn in_file(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Json {
         web_identity_token: String,
     }
-    let raw = || text.strip_suffix('\n').unwrap_or(text).to_owned();
-    serde_json::from_str::<Json>(text).map_or_else(|_| raw(), |json| json.web_identity_token)
+    // No token begins with a brace.
+    if text.trim_start().starts_with('{') {
+        let json: Json = serde_json::from_str(text).ok()?;
+        return Some(json.web_identity_token);
+    }
+    Some(text.strip_suffix('\n').unwrap_or(text).to_owned())
 }
