@@ -17,9 +17,13 @@ pub struct Connection {
     /// Whose it is, such as `eSign's, environment test`.
     pub whose: String,
     pub host: String,
+    /// Whether `--endpoint` gave it.
+    pub is_given: bool,
     pub https: bool,
     /// The proxy that the environment names for it, without a password.
     pub proxy: Option<String>,
+    /// A variable that names a proxy which can't be used.
+    pub unusable_proxy: Option<String>,
     pub names: Names,
     pub reached: Reached,
     /// When the request left.
@@ -94,7 +98,17 @@ fn proxy(found: &Connection) -> Finding {
         (Some(proxy), Reached::Answered { .. } | Reached::Failed { .. }) => {
             Finding::ok(format!("calls go through {proxy}"))
         }
-        (None, _) => Finding::ok("none"),
+        (None, _) => match &found.unusable_proxy {
+            Some(variable) => Finding::warning(
+                format!(
+                    "{variable} is set, but not to the URL of a proxy that can be used; calls go without one"
+                ),
+                format!(
+                    "Write it like http://proxy.example:3128, or unset {variable}. SOCKS proxies are not supported."
+                ),
+            ),
+            None => Finding::ok("none"),
+        },
     }
 }
 
@@ -109,7 +123,12 @@ fn dns(found: &Connection) -> Finding {
             },
         ) => Finding::failed(
             format!("the name {} has no address: {reason}", found.host),
-            "Check --endpoint for a typing mistake, and the name server of this machine (/etc/resolv.conf).",
+            if found.is_given {
+                "Check --endpoint for a typing mistake, and the name server of this machine (/etc/resolv.conf)."
+            } else {
+                "Check the name server of this machine (/etc/resolv.conf), and that it resolves names of the internet; \
+                 behind a proxy, set HTTPS_PROXY."
+            },
         ),
         (Names::Resolved(count), _) => {
             let addresses = if *count == 1 { "address" } else { "addresses" };
@@ -127,15 +146,24 @@ fn connected(found: &Connection) -> Finding {
             reason,
         } => Finding::failed(
             format!("can't connect to {place}: {reason}"),
-            "Check --endpoint, and that a firewall or security group lets this machine connect to it; behind a proxy, \
-             set HTTPS_PROXY.",
+            if found.is_given {
+                "Check --endpoint, and that a firewall or security group lets this machine connect to it; behind a \
+                 proxy, set HTTPS_PROXY."
+            } else {
+                "Check that a firewall or security group lets this machine connect to it; behind a proxy, set \
+                 HTTPS_PROXY."
+            },
         ),
         Reached::Failed {
             stage: Stage::Answer,
             reason,
         } => Finding::failed(
             format!("{place} accepted the connection and did not answer: {reason}"),
-            "Try again; if it persists, check --endpoint and what is on the way: a proxy, a firewall that inspects TLS.",
+            if found.is_given {
+                "Try again; if it persists, check --endpoint and what is on the way: a proxy, a firewall that inspects TLS."
+            } else {
+                "Try again; if it persists, check what is on the way: a proxy, a firewall that inspects TLS."
+            },
         ),
         Reached::Answered { .. }
         | Reached::Failed {
@@ -225,8 +253,10 @@ mod tests {
             endpoint: "https://ess.example/".to_owned(),
             whose: "of --endpoint".to_owned(),
             host: "ess.example".to_owned(),
+            is_given: true,
             https: true,
             proxy: None,
+            unusable_proxy: None,
             names: Names::Resolved(2),
             reached,
             asked_at: Timestamp(1000),

@@ -206,7 +206,15 @@ pub fn orgs_yaml<'a>(
         }
     }
     if !any {
-        writeln!(out, "  # Every organization that has joined is declared.")?;
+        let whole = groups
+            .iter()
+            .all(|one| matches!(one.group.completeness, Completeness::All));
+        let what = if whole {
+            "Every organization that has joined is declared."
+        } else {
+            "Every organization of the list that has joined is declared, but the list is not complete."
+        };
+        writeln!(out, "  # {what}")?;
     }
     Ok(())
 }

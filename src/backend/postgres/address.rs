@@ -426,10 +426,7 @@ mod tests {
     #[test]
     fn other_machines_have_to_prove_who_they_are() {
         let tls = |text: &str| parse(text).unwrap().tls;
-        assert_eq!(
-            tls("postgres://db.example/e?name=p"),
-            TlsMode::VerifyFull
-        );
+        assert_eq!(tls("postgres://db.example/e?name=p"), TlsMode::VerifyFull);
         assert_eq!(tls("postgres://10.0.0.1/e?name=p"), TlsMode::VerifyFull);
         assert_eq!(
             tls("postgres://localhost.evil.example/e?name=p"),
@@ -437,10 +434,7 @@ mod tests {
         );
         assert_eq!(tls("postgres://127.0.0.1/e?name=p"), TlsMode::Prefer);
         assert_eq!(tls("postgres://[::1]/e?name=p"), TlsMode::Prefer);
-        assert_eq!(
-            tls("postgres:///e?name=p&host=/run"),
-            TlsMode::Disable
-        );
+        assert_eq!(tls("postgres:///e?name=p&host=/run"), TlsMode::Disable);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! TLS to a PostgreSQL server, by rustls.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -113,13 +112,11 @@ fn verifier(
     }
 }
 
-fn certificates(
-    file: &ExtraRoots,
-    given_by: &str,
-) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(file: &ExtraRoots, given_by: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let ExtraRoots { file, pem } = file;
-    let unusable =
-        |reason: &str| format!("the file {file} of {given_by} has no usable PEM certificate: {reason}");
+    let unusable = |reason: &str| {
+        format!("the file {file} of {given_by} has no usable PEM certificate: {reason}")
+    };
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| unusable(&error.to_string()))?;
     if found.is_empty() {

@@ -69,6 +69,7 @@ fn is_ours(flag: &str, path: &Path) -> bool {
     let marks: &[&[u8]] = match flag {
         "--out" => &[b"\"format_version\""],
         "--metrics-file" => &[b"ess_callbacks_"],
+        "--report" => &[b"## What eSign answers"],
         _ => &[b"\"@level\"", b"\"@message\""],
     };
     let holds = |mark: &&[u8]| head.windows(mark.len()).any(|part| part == *mark);

@@ -457,13 +457,17 @@ fn spelled(url: &str, spelling: Spelling) -> Option<CallbackUrl> {
     (made != url).then(|| CallbackUrl::new(made))
 }
 
-/// What is the same for all spellings, and for http and https.
+/// What is the same for all spellings, and for http and https: whoever compares loosely may take two of them for
+/// one.
 fn loosely(url: &CallbackUrl) -> String {
-    let lower = url.as_str().to_ascii_lowercase();
+    // Resolves dot segments, and writes the host in one way.
+    let read = Url::parse(url.as_str());
+    let text = read.as_ref().map_or(url.as_str(), Url::as_str);
+    let lower = decoded(text).to_ascii_lowercase();
     let rest = lower
         .split_once("://")
         .map_or(lower.as_str(), |(_, rest)| rest);
-    let (host, path) = match rest.find('/') {
+    let (host, path) = match rest.find(['/', '?']) {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
@@ -471,7 +475,26 @@ fn loosely(url: &CallbackUrl) -> String {
         .strip_suffix(":443")
         .or_else(|| host.strip_suffix(":80"))
         .unwrap_or(host);
-    format!("{host}{}", path.trim_end_matches('/'))
+    let host = host.trim_end_matches('.');
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    format!("{host}/{}", parts.collect::<Vec<_>>().join("/"))
+}
+
+/// Without percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| first == b'%');
+        if let Some(byte) = digits.and_then(|digits| hex::decode(digits).ok()) {
+            bytes.extend(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -101,6 +101,11 @@ fn a_url_that_is_in_use_collides_in_every_spelling() {
         URL,
         "http://H.example:443/esign-trial/",
         "https://h.example/ESIGN-TRIAL",
+        "https://h.example/%65sign-trial",
+        "https://h.example/x/../esign-trial",
+        "https://h.example/x/%2e%2e/esign-trial",
+        "https://h.example.//esign-trial",
+        "https://H%2eexample/./esign-trial/",
     ] {
         let taken = CallbackUrl::new(taken);
         assert!(trial.collides([&taken].into_iter()).is_some(), "{taken}");

@@ -41,21 +41,34 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
     } else {
         "callbacks.yaml leaves them out"
     };
+    let is_final = |tripped: &Tripped| match tripped {
+        Tripped::Protected { .. } | Tripped::PerhapsShared { .. } => true,
+        Tripped::MostOfOrganization { .. }
+        | Tripped::LastOfOrganization { .. }
+        | Tripped::MostOfAll { .. }
+        | Tripped::WrongAllowance { .. } => false,
+    };
+    // A flag that would not help is not named.
+    let (say_how_many, say_again) = if plan.tripped.iter().any(is_final) {
+        (
+            "If that is meant, mend what no flag overrides first; it is said below.".to_owned(),
+            "Mend what no flag overrides first; it is said below.".to_owned(),
+        )
+    } else {
+        (
+            format!("If that is meant, say how many: --allow-deletes {deletes}"),
+            format!("Read it again; if the deletes are meant: --allow-deletes {deletes}"),
+        )
+    };
     let all = [
         Refusal {
             title: "this plan deletes more than the guards allow and will not be applied",
-            remedy: format!(
-                "These callbacks are deleted because {why}. If that is meant, say how many: \
-                 --allow-deletes {deletes}"
-            ),
+            remedy: format!("These callbacks are deleted because {why}. {say_how_many}"),
             row: too_many,
         },
         Refusal {
             title: "--allow-deletes does not match this plan, which will not be applied",
-            remedy: format!(
-                "The plan may have changed since the flag was written. Read it again; if the \
-                 deletes are meant: --allow-deletes {deletes}"
-            ),
+            remedy: format!("The plan may have changed since the flag was written. {say_again}"),
             row: wrong_allowance,
         },
         Refusal {

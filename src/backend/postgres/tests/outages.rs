@@ -54,7 +54,12 @@ async fn writing_goes_on_after_a_crash() {
         tokio::spawn(async move {
             let mut head = None;
             for number in 1..=400_u64 {
-                let record = next(head.as_ref(), &format!("w{number}"), Kind::Beat, &[b'x'; 900]);
+                let record = next(
+                    head.as_ref(),
+                    &format!("w{number}"),
+                    Kind::Beat,
+                    &[b'x'; 900],
+                );
                 // As the engine does while a store is away.
                 while !created_or_away(&*log, &record).await {}
                 head = Some(record.header);
@@ -166,7 +171,10 @@ async fn a_full_disk_is_a_refusal() {
     let log = server.log("full");
     let head = grow(&*log, &[Kind::Snapshot]).await;
     // Neither may be within a transaction.
-    let space = format!("CREATE TABLESPACE small LOCATION '{}'", small.folder.display());
+    let space = format!(
+        "CREATE TABLESPACE small LOCATION '{}'",
+        small.folder.display()
+    );
     server.sql(&space).await;
     server
         .sql("ALTER TABLE ess_callbacks.records SET TABLESPACE small")

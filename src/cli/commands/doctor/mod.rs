@@ -19,6 +19,7 @@ use crate::cli::remote::inspect::Inspection;
 use crate::cli::settings::Settings;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
+use crate::cli::workspace::check_aim;
 use crate::doctor::{
     self, Check, CheckName, Finding, Identity, Lookup, Probe, connection, credentials,
 };
@@ -31,6 +32,9 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let (_, parsed) = sources::parse(&locations.config, &locations.given)?;
     let desired = parsed.desired;
     let recorded = locations.store()?.peek().await?;
+    if let Some(recorded) = &recorded {
+        check_aim(recorded, &locations.destination(desired.environment))?;
+    }
     if let Some(url) = &args.probe_api {
         return probe_api::run(settings, &args, url, &desired, recorded.as_ref(), ui).await;
     }
@@ -155,7 +159,7 @@ async fn examine(
 ) -> Result<Vec<Check>, Failure> {
     let rate = args.rate;
     let inspection = Inspection::open(settings, desired, &chosen.accounts, rate).await?;
-    let found = network::look(&inspection, desired.environment).await;
+    let found = network::look(&inspection, desired.environment, &settings.environment).await;
     let mut checks = connection(&found);
     let no_way = checks.iter().find(|check| check.finding.has_failed());
     let no_way = no_way.map(|check| check.name);

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
+use crate::cli::environment::ProcessEnvironment;
 use crate::cli::remote::inspect::Inspection;
 use crate::doctor::{Connection, Names};
 use crate::model::Environment;
@@ -17,7 +18,11 @@ use crate::model::Environment;
 /// How long the name server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn look(inspection: &Inspection, environment: Environment) -> Connection {
+pub(super) async fn look(
+    inspection: &Inspection,
+    environment: Environment,
+    variables: &ProcessEnvironment,
+) -> Connection {
     let endpoint = &inspection.endpoint;
     let proxy = if endpoint.is_loopback() {
         None
@@ -39,7 +44,13 @@ pub(super) async fn look(inspection: &Inspection, environment: Environment) -> C
         endpoint: endpoint.to_string(),
         whose,
         host: endpoint.host().to_owned(),
+        is_given: !esigns && !inspection.is_sandbox(),
         https: endpoint.is_https(),
+        unusable_proxy: if proxy.is_none() && !endpoint.is_loopback() {
+            unusable_proxy(variables, &endpoint.to_string())
+        } else {
+            None
+        },
         proxy,
         names,
         reached,
@@ -57,6 +68,23 @@ fn proxy(url: &str) -> Option<String> {
         .rsplit_once('@')
         .map_or(authority, |(_, place)| place);
     Some(place.to_owned())
+}
+
+/// The variable that names a proxy for this URL, but not one that calls can use. `NO_PROXY` is left aside: who lists
+/// the host there wants no proxy.
+fn unusable_proxy(variables: &ProcessEnvironment, url: &str) -> Option<String> {
+    let url: Uri = url.parse().ok()?;
+    let all = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+    let set = all.into_iter().find_map(|name| {
+        let value = variables.variable(name)?.to_str()?.trim();
+        (!value.is_empty()).then(|| (name, value.to_owned()))
+    });
+    let (name, value) = set?;
+    let without_exceptions = Matcher::builder().all(value).build();
+    without_exceptions
+        .intercept(&url)
+        .is_none()
+        .then(|| name.to_owned())
 }
 
 async fn names(host: &str, https: bool, proxied: bool) -> Names {

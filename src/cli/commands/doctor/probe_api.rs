@@ -14,11 +14,12 @@ use crate::cli::random::random;
 use crate::cli::remote::inspect::Inspection;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
+use crate::cli::workspace::outputs;
 use crate::cli::written::{self, Readers};
 use crate::client::{Api as _, Endpoint, Pace, Rate};
 use crate::doctor::trial::{Left, Made, Step, Target, Trial};
-use crate::doctor::{self, Lookup, credentials};
-use crate::model::{Call, Desired, Operation, Organization, Outcome, Recorded};
+use crate::doctor::{self, Identity, Lookup, credentials};
+use crate::model::{Call, CallbackUrl, Desired, Operation, Organization, Outcome, Recorded};
 use crate::render;
 use crate::secret::Secret;
 
@@ -37,6 +38,8 @@ pub(super) async fn run(
         let message = "--probe-api writes a report in Markdown, so it can't be used with --json";
         return Err(Failure::usage(message).advice("Leave one of the two out."));
     }
+    let outputs = [("--report", args.report.as_deref())];
+    outputs::check(settings.locations()?, None, &outputs)?;
     let unusable = |why: String| {
         Failure::usage(format!("--probe-api: this URL can't be used: {why}"))
             .advice("Give an https URL of yours that nothing uses, with a path of its own.")
@@ -72,6 +75,13 @@ pub(super) async fn run(
     let mut asked = signals::listen(move || {
         format!("{shown} may still be at eSign: delete it in the console.")
     });
+    // Nothing else would say so if this program were killed.
+    let url_now = trial.url_of(Target::Given);
+    ui.note(format_args!(
+        "{url_now} is added and deleted from now on. If this ends before it says that it is not at eSign: {}",
+        how_to_remove(url_now)
+    ));
+    ui.flush();
     let rate = Rate::per_second(f64::from(args.rate)).unwrap_or(Rate::ESIGN);
     let caller = Caller {
         inspection: &inspection,
@@ -125,13 +135,17 @@ async fn check_owner(
     let name = &organization.scope.account;
     let expected = desired.accounts.get(name);
     let recorded = recorded.and_then(|recorded| recorded.accounts.get(name));
+    let before = recorded.and_then(|account| account.account_id.as_ref());
+    let identity = inspection.identity(name).await;
     let finding = doctor::account(
-        &inspection.identity(name).await,
+        &identity,
         expected.and_then(|account| account.expect_account_id.as_ref()),
-        recorded.and_then(|account| account.account_id.as_ref()),
+        before,
         None,
     );
-    if !finding.has_failed() {
+    // Whose credentials these are must be known where the record says whose they were.
+    let is_unknown = before.is_some() && matches!(identity, Identity::Asked(Err(_)));
+    if !finding.has_failed() && !is_unknown {
         return Ok(());
     }
     let message = format!(
@@ -258,6 +272,13 @@ fn report(trial: &Trial, desired: &Desired, inspection: &Inspection) -> Result<S
     Ok(text)
 }
 
+fn how_to_remove(url: &CallbackUrl) -> String {
+    format!(
+        "list it under `absent:` of the organization and run `ess-callbacks apply --target '*/{url}'`, or delete it in \
+         eSign's console."
+    )
+}
+
 /// Says what may remain, and how to remove it.
 fn ended(trial: &Trial, interrupted: bool, ui: &mut Ui) -> Exit {
     let url = trial.url_of(Target::Given);
@@ -268,10 +289,7 @@ fn ended(trial: &Trial, interrupted: bool, ui: &mut Ui) -> Exit {
              something used it, add it again."
         ));
     }
-    let remove = format!(
-        "List it under `absent:` of the organization and run `ess-callbacks apply --target '*/{url}'`, or delete it in eSign's \
-         console."
-    );
+    let remove = how_to_remove(url);
     match trial.left() {
         Left::Nothing if interrupted => {
             ui.note(format_args!("Interrupted; {url} is not at eSign."));
@@ -288,7 +306,7 @@ fn ended(trial: &Trial, interrupted: bool, ui: &mut Ui) -> Exit {
         }
         Left::Perhaps => {
             ui.note(format_args!(
-                "Warning: {url} may still be at eSign. {remove}"
+                "Warning: {url} may still be at eSign: {remove}"
             ));
             Exit::Unknown
         }
