@@ -14,7 +14,7 @@ const SHORTEST_PART: usize = 12;
 /// remains is an identifier, a constant, a time or a URL.
 pub(super) fn is_personal(text: &str) -> bool {
     // A text of letters and digits that is an identifier by its shape may be the encoding of a phone or a name.
-    if is_time(text) || (is_identifier(text) && !is_encoded_text(text)) {
+    if is_time(text) || is_identifier_of_esign(text) {
         return false;
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=&?#,;~".contains(&byte);
@@ -24,6 +24,11 @@ pub(super) fn is_personal(text: &str) -> bool {
         || is_document_number(text)
         || has_personal_digits(text)
         || is_encoded_text(text)
+}
+
+/// Whether a text has the shape of an identifier, which no name and no number of a person has.
+pub(super) fn is_identifier_of_esign(text: &str) -> bool {
+    is_identifier(text) && !is_encoded_text(text)
 }
 
 /// Whether the digits of a JSON number are those of a phone, an identity card or a bank card.
