@@ -196,10 +196,13 @@ fn it_ends_when_no_one_reads_what_it_prints() {
     let mut line = String::new();
     let mut reader = BufReader::new(child.stdout.take().unwrap());
     reader.read_line(&mut line).unwrap();
-    let mut notes = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    stderr.read_line(&mut notes).unwrap();
-    assert!(notes.contains("has another port than"), "{notes}");
+    let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
+    let note = notes.find(|line| line.as_ref().unwrap().starts_with("Note: "));
+    let note = note.expect("a note").unwrap();
+    assert!(
+        note.contains("`http://127.0.0.1:1/a` has another port than"),
+        "{note}"
+    );
     drop(reader);
     let address = line.trim().strip_prefix("Listening on http://").unwrap();
     assert_eq!(post(address, "/a", &[], b"{}").status, 200);

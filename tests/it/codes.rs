@@ -163,6 +163,13 @@ fn explain_has_these_codes_in_both_languages() {
     error: unknown code `InvalidParametr`; did you mean `InvalidParameter`?
       `ess-callbacks explain` lists all codes. If eSign refused a call with a code that is not listed, the outcome of the call is unknown: run `ess-callbacks apply` again.
     ");
+    for (lang, heading) in [("EN", "Codes of this family:"), ("zh-cn", "同族的错误码：")] {
+        let said = env
+            .run(&["explain", "--lang", lang, "AuthFailure"])
+            .exits(0);
+        let members = format!("\n\n{heading}\n\nAuthFailure.SignatureExpire ");
+        assert!(said.stdout.contains(&members), "{said}");
+    }
     env.set("LANG", "zh_CN.UTF-8");
     let said = env.run(&["explain", "E053"]).exits(0);
     assert!(said.stdout.starts_with("E053 环境变量"), "{said}");
