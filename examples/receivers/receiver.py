@@ -159,6 +159,9 @@ class Receipts:
 
     def open(self):
         self.file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
+        self.look_at_end()
+
+    def look_at_end(self):
         size = os.fstat(self.file).st_size
         # After a crash the last line may be torn.
         self.torn = size > 0 and os.pread(self.file, 1, size - 1) != b"\n"
@@ -189,12 +192,23 @@ class Receipts:
         with self.lock:
             self.reopen_if_moved()
             line = ("\n" if self.torn else "") + json.dumps(receipt) + "\n"
-            self.torn = True
-            line = line.encode()
-            if os.write(self.file, line) != len(line):
-                raise OSError("the receipt was not written completely")
-            os.fsync(self.file)
+            line, written = line.encode(), 0
+            try:
+                written = os.write(self.file, line)
+                if written != len(line):
+                    raise OSError("the receipt was not written completely")
+                os.fsync(self.file)
+            except OSError:
+                self.take_back(line[:written])
+                raise
             self.torn = False
+
+    def take_back(self, part):
+        """After an error, such as that of a full disk, the file ends as before."""
+        begin = os.fstat(self.file).st_size - len(part)
+        if part and os.pread(self.file, len(part), begin) == part:
+            os.ftruncate(self.file, begin)
+        self.look_at_end()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

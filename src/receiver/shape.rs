@@ -160,3 +160,35 @@ fn is_encoding(text: &str, shortest: usize) -> bool {
             })
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("d0e14018-9325-43aa-a824-0f36a74ffd4e", true)]
+    #[case("29872685-1342-4862-8b38-aac4cd491db0", true)]
+    #[case("yDSandboxFlow0000000000000000001", true)]
+    #[case("13812345678", false)]
+    #[case("x-13812345678", false)]
+    #[case("13800138000yDSandboxFlow00000001", false)]
+    // Encodings of phones and names. The first has the shape of an identifier.
+    #[case("MTM4MDAxMzgwMDAsMTM4MDAxMzgwMDEs", false)]
+    #[case("aWQ9eDEyMyZwaG9uZT0xMzgwMDEzODAw", true)]
+    #[case("cGhvbmU9MTM4MDAxMzgwMDAmYT0xMjM0", false)]
+    #[case("e5bca0e4b889e5bca0e4b889e5bca031", false)]
+    #[case("5byg5LiJ", false)]
+    #[case("MTM4MDAxMzgwMDA", false)]
+    #[case("MTM4MDAxMzgwMDA=", false)]
+    #[case("5p2OPuWbmz8-", false)]
+    #[case("3133383030313338303030", false)]
+    #[case("https://a.example/x?p=MTM4MDAxMzgwMDA&q=1", false)]
+    #[case("&#24352;&#19977;", false)]
+    #[case("FlowStatusChange", true)]
+    #[case("5af866900ca34d1a95382c48c678a085", true)]
+    fn identifiers_are_shown_whatever_their_digits(#[case] text: &str, #[case] shown: bool) {
+        assert_eq!(is_personal(text), !shown);
+    }
+}
