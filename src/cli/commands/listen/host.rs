@@ -17,7 +17,7 @@ use super::receipts::Receipts;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::envelope::SIGNATURE_HEADER;
-use crate::model::Timestamp;
+use crate::model::{CallbackUrl, Timestamp};
 use crate::receiver::{Content, DedupeKey, Novelty, Receipt, Seen};
 use crate::render::{Delivery, Outcome, Reception};
 use crate::serving::Host;
@@ -248,7 +248,29 @@ async fn take(
         return Ok(());
     }
     let Some(url) = &place.url else { return Ok(()) };
-    let receipt = match Receipt::new(reception.at, url.clone(), body, text(SIGNATURE_HEADER)) {
+    let signature = text(SIGNATURE_HEADER);
+    let kept = keep(listening, url, body, signature, reception).await;
+    // eSign sends again what does not get a 200.
+    kept.map_err(|why| {
+        if let Some((keys, delivery)) = noted {
+            listening.forget(keys, delivery);
+        }
+        Refused {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            why,
+        }
+    })
+}
+
+/// Writes the receipt of a request. The error is one of the file; a request that has no receipt gets a note.
+async fn keep(
+    listening: &Arc<Listening>,
+    url: &CallbackUrl,
+    body: &[u8],
+    signature: Option<&str>,
+    reception: &mut Reception,
+) -> Result<(), String> {
+    let receipt = match Receipt::new(reception.at, url.clone(), body, signature) {
         Ok(receipt) => receipt,
         Err(error) => {
             reception.note = Some(format!("no receipt is written: {error}"));
@@ -263,19 +285,9 @@ async fn take(
             .append(&receipt),
         None => Ok(()),
     });
-    let appended = appended
+    appended
         .await
-        .unwrap_or_else(|error| Err(error.to_string()));
-    // eSign sends again what does not get a 200.
-    appended.map_err(|why| {
-        if let Some((keys, delivery)) = noted {
-            listening.forget(keys, delivery);
-        }
-        Refused {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            why,
-        }
-    })
+        .unwrap_or_else(|error| Err(error.to_string()))
 }
 
 fn answer(reception: &Reception, date: String) -> Response<Body> {
