@@ -154,11 +154,29 @@ class Seen:
 
 class Receipts:
     def __init__(self, path, url):
-        self.url, self.lock = url, threading.Lock()
-        self.file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
+        self.path, self.url, self.lock = path, url, threading.Lock()
+        self.open()
+
+    def open(self):
+        self.file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600)
+        self.look_at_end()
+
+    def look_at_end(self):
         size = os.fstat(self.file).st_size
         # After a crash the last line may be torn.
         self.torn = size > 0 and os.pread(self.file, 1, size - 1) != b"\n"
+
+    def reopen_if_moved(self):
+        """A receipt in a file that logrotate has moved or deleted would be lost."""
+        try:
+            if self.file is not None and os.path.samestat(os.fstat(self.file), os.stat(self.path)):
+                return
+        except FileNotFoundError:
+            pass
+        if self.file is not None:
+            os.close(self.file)
+        self.file = None
+        self.open()
 
     def append(self, body, signatures):
         try:
@@ -172,13 +190,25 @@ class Receipts:
         if signatures:
             receipt["content_signature"] = signatures[0]
         with self.lock:
+            self.reopen_if_moved()
             line = ("\n" if self.torn else "") + json.dumps(receipt) + "\n"
-            self.torn = True
-            line = line.encode()
-            if os.write(self.file, line) != len(line):
-                raise OSError("the receipt was not written completely")
-            os.fsync(self.file)
+            line, written = line.encode(), 0
+            try:
+                written = os.write(self.file, line)
+                if written != len(line):
+                    raise OSError("the receipt was not written completely")
+                os.fsync(self.file)
+            except OSError:
+                self.take_back(line[:written])
+                raise
             self.torn = False
+
+    def take_back(self, part):
+        """After an error, such as that of a full disk, the file ends as before."""
+        begin = os.fstat(self.file).st_size - len(part)
+        if part and os.pread(self.file, len(part), begin) == part:
+            os.ftruncate(self.file, begin)
+        self.look_at_end()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -222,8 +252,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         # The body of a rejected request may not have been read.
         self.send_header("Connection", "close")
         self.close_connection = True
-        self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.end_headers()
+            self.wfile.write(body)
+        except ConnectionError:
+            pass  # The client did not wait for the answer, and will send the message again.
 
     def not_allowed(self):
         self.answer(405, {"error": "eSign sends POST; a redirect to https turns it into a GET"})
@@ -242,10 +275,14 @@ def process(message):
         print("message in the format V1", flush=True)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # connections that wait to be accepted, in a burst
+
+
 def main():
     host, port = os.environ.get("LISTEN", "127.0.0.1:8903").rsplit(":", 1)
-    server = http.server.ThreadingHTTPServer((host, int(port)), Handler)
-    server.daemon_threads = True
+    server = Server((host, int(port)), Handler)
     server.pairs, server.seen, server.work = pairs_of(os.environ), Seen(), queue.Queue()
     path = os.environ.get("RECEIPTS")
     server.receipts = Receipts(path, os.environ["CALLBACK_URL"]) if path else None

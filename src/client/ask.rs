@@ -112,7 +112,7 @@ impl HttpApi {
             .map(|envelope| envelope.response)
             .map_err(|_| {
                 trouble(format!(
-                    "the answer to {action}, HTTP status {status}, has not the documented form"
+                    "the answer to {action}, HTTP status {status}, is not in the documented form"
                 ))
             })
     }

@@ -54,7 +54,13 @@ impl DedupeKey {
         }
     }
 
-    fn of<const N: usize>(kind: &str, parts: [Option<&str>; N]) -> Self {
+    /// Of this message at one callback: what two callbacks get is no repetition.
+    #[must_use]
+    pub fn at(self, callback: &str) -> Self {
+        Self::of("at", [Some(&*hex::encode(self.0)), Some(callback)])
+    }
+
+    pub(super) fn of<const N: usize>(kind: &str, parts: [Option<&str>; N]) -> Self {
         let mut digest = Sha256::new();
         for part in std::iter::once(Some(kind)).chain(parts) {
             // With their lengths, so that no two lists have the same bytes.

@@ -42,6 +42,20 @@ pub(super) fn tokens(json: &str) -> impl Iterator<Item = Token<'_>> {
     })
 }
 
+/// The same JSON without white space.
+pub(super) fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for token in tokens(json) {
+        match token {
+            Token::Open(c) | Token::Close(c) => out.push(c),
+            Token::Colon => out.push(':'),
+            Token::Comma => out.push(','),
+            Token::Text(text) | Token::Scalar(text) => out.push_str(text),
+        }
+    }
+    out
+}
+
 /// The length of the text that begins here, with its quotes.
 fn text_length(text: &str) -> usize {
     let mut escaped = false;

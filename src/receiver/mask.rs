@@ -1,12 +1,14 @@
 //! Masks personal data in a message.
 //!
-//! A value is masked by its name, or by its shape whatever its name: types of messages are an open set, so that an
-//! unknown member may hold anything. Only numbers, switches and what looks like an identifier or a constant remain.
+//! Types of messages are an open set, so that an unknown member may hold anything: a name in pinyin is one word of
+//! letters, as a constant is. Only members that are known to hold an identifier, a constant or a time are shown, and of
+//! the others switches, short numbers and what has the shape of an identifier of eSign. What looks personal is masked
+//! under every name.
 
 use std::borrow::Cow;
 
 use super::json::{Token, tokens};
-use super::shape::{is_personal, is_personal_number};
+use super::shape::{is_identifier_of_esign, is_personal, is_personal_number};
 
 /// What replaces a value.
 pub const MASK: &str = "***";
@@ -60,14 +62,98 @@ const PERSONAL: [&str; 42] = [
 /// Names that have such a part and are not personal: containers, and the names of types.
 const NOT_PERSONAL: [&str; 2] = ["flowgroupmessage", "contenttype"];
 
-/// The ends of names of members about personal data that are none themselves, such as `ApproverIdCardType`.
+/// The ends of names of members that hold constants, counts and times, also about personal data, such as
+/// `ApproverIdCardType`.
 const KINDS: [&str; 4] = ["type", "status", "count", "time"];
+
+/// Names of members that hold identifiers, constants and times.
+const KNOWN: [&str; 33] = [
+    "applicationid",
+    "approverid",
+    "authorizationid",
+    "autosignid",
+    "creatorid",
+    "createon",
+    "createdon",
+    "deadline",
+    "departmentid",
+    "documentid",
+    "documentids",
+    "endon",
+    "expiredon",
+    "flowgroupid",
+    "flowid",
+    "flowids",
+    "msgid",
+    "msgversion",
+    "operate",
+    "operatorid",
+    "organizationid",
+    "proxyorganizationid",
+    "recipientid",
+    "resultcode",
+    "roleid",
+    "sealid",
+    "signid",
+    "starton",
+    "suborganizationid",
+    "taskid",
+    "templateid",
+    "updatedon",
+    "userid",
+];
+
+/// A number of fewer digits is shown under an unknown name: a switch or a count.
+const LONG_NUMBER: usize = 6;
+
+/// What a member may hold, by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// Personal data, as everything below it.
+    Personal,
+    /// An identifier, a constant or a time.
+    Known,
+    Unknown,
+}
+
+impl Meaning {
+    fn of(name: &str) -> Self {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+        let kind = KINDS.iter().any(|kind| name.ends_with(kind));
+        if NOT_PERSONAL.contains(&&*name) {
+            Self::Unknown
+        } else if kind || KNOWN.contains(&&*name) {
+            Self::Known
+        } else if PERSONAL.iter().any(|part| name.contains(part)) {
+            Self::Personal
+        } else {
+            Self::Unknown
+        }
+    }
+
+    fn hides_text(self, text: &str) -> bool {
+        match self {
+            Self::Personal => true,
+            Self::Known => is_personal(text),
+            Self::Unknown => !is_identifier_of_esign(text),
+        }
+    }
+
+    fn hides_number(self, number: &str) -> bool {
+        match self {
+            Self::Personal => true,
+            Self::Known => is_personal_number(number),
+            Self::Unknown => number.bytes().filter(u8::is_ascii_digit).count() >= LONG_NUMBER,
+        }
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Frame {
     object: bool,
-    /// Everything below it is personal.
-    personal: bool,
+    /// Of its values, unless they are members.
+    meaning: Meaning,
 }
 
 /// `json` without personal data and without white space. Its structure, the order of its members and every other value
@@ -77,32 +163,38 @@ struct Frame {
 pub fn masked(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut frames: Vec<Frame> = Vec::new();
-    // Whether the next text is the name of a member, and whether the member of the last name is personal.
-    let (mut name_comes, mut named) = (false, false);
+    // Whether the next text is the name of a member, and the last name if its value comes.
+    let (mut name_comes, mut named) = (false, None);
     for token in tokens(json) {
-        let within = frames.last().is_some_and(|frame| frame.personal);
+        // Below what is personal, everything is; a value of a list is what the list is.
+        let meaning = match (frames.last(), named) {
+            (Some(frame), _) if frame.meaning == Meaning::Personal => Meaning::Personal,
+            (_, Some(named)) => named,
+            (Some(frame), None) if !frame.object => frame.meaning,
+            (Some(_) | None, None) => Meaning::Unknown,
+        };
         match token {
             Token::Open(c) => {
                 frames.push(Frame {
                     object: c == '{',
-                    personal: within || named,
+                    meaning,
                 });
-                (name_comes, named) = (c == '{', false);
+                (name_comes, named) = (c == '{', None);
                 out.push(c);
             }
             Token::Close(c) => {
                 frames.pop();
-                (name_comes, named) = (false, false);
+                (name_comes, named) = (false, None);
                 out.push(c);
             }
             Token::Comma => {
-                (name_comes, named) = (frames.last().is_some_and(|frame| frame.object), false);
+                (name_comes, named) = (frames.last().is_some_and(|frame| frame.object), None);
                 out.push(',');
             }
             Token::Colon => out.push(':'),
             Token::Text(quoted) if name_comes => {
                 let decoded = decoded(quoted);
-                named = decoded.as_deref().is_none_or(names_personal_data);
+                named = Some(decoded.as_deref().map_or(Meaning::Personal, Meaning::of));
                 name_comes = false;
                 push(
                     &mut out,
@@ -111,17 +203,12 @@ pub fn masked(json: &str) -> String {
                 );
             }
             Token::Text(quoted) => {
-                let personal = || decoded(quoted).is_none_or(|text| is_personal(&text));
-                push(
-                    &mut out,
-                    quoted,
-                    quoted != "\"\"" && (within || named || personal()),
-                );
+                let hidden = || decoded(quoted).is_none_or(|text| meaning.hides_text(&text));
+                push(&mut out, quoted, quoted != "\"\"" && hidden());
             }
             Token::Scalar(scalar) => {
                 let number = !matches!(scalar, "true" | "false" | "null");
-                let personal = number && (within || named || is_personal_number(scalar));
-                push(&mut out, scalar, personal);
+                push(&mut out, scalar, number && meaning.hides_number(scalar));
             }
         }
     }
@@ -149,12 +236,4 @@ fn decoded(quoted: &str) -> Option<Cow<'_, str>> {
         Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
         Some(_) | None => serde_json::from_str(quoted).ok().map(Cow::Owned),
     }
-}
-
-fn names_personal_data(name: &str) -> bool {
-    let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
-    !NOT_PERSONAL.contains(&&*name)
-        && !KINDS.iter().any(|kind| name.ends_with(kind))
-        && PERSONAL.iter().any(|part| name.contains(part))
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::dedupe::DedupeKey;
+use super::json::compact;
 use super::rejection::Rejection;
 
 /// A message, in the format that the enterprise has. Types are an open set: ignore unknown ones, and answer 200.
@@ -76,6 +77,28 @@ impl Message {
             }) => DedupeKey::of_message_id(id),
             Self::V2(V2 { msg_type, data, .. }) => DedupeKey::of_content(msg_type, data),
             Self::V1(V1 { data }) => DedupeKey::of_event(data),
+        }
+    }
+
+    /// What deliveries with the same content have in common, whatever their white space. A message whose
+    /// [`dedupe_key`](Self::dedupe_key) is known and whose content is not is no repetition.
+    pub fn content_key(&self) -> DedupeKey {
+        match self {
+            Self::V2(V2 {
+                msg_id,
+                msg_type,
+                msg_version,
+                data,
+            }) => DedupeKey::of(
+                "whole",
+                [
+                    msg_id.as_deref(),
+                    Some(msg_type),
+                    msg_version.as_deref(),
+                    Some(&compact(data)),
+                ],
+            ),
+            Self::V1(V1 { data }) => DedupeKey::of("whole V1", [Some(&*compact(data))]),
         }
     }
 

@@ -1,23 +1,34 @@
 //! What looks like personal data, whatever its name is.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD as STANDARD, URL_SAFE_NO_PAD as URL_SAFE};
 
 /// Longer texts are not identifiers.
 const LONGEST: usize = 512;
+/// The length of the shortest encoding that is decoded: two Chinese characters.
+const SHORTEST: usize = 8;
+/// The same inside of a text. A shorter part is too often text by chance.
+const SHORTEST_PART: usize = 12;
 
 /// Whether a text may hold personal data: words of any script, e-mail addresses, phone and identity numbers. What
 /// remains is an identifier, a constant, a time or a URL.
 pub(super) fn is_personal(text: &str) -> bool {
-    if is_time(text) || is_identifier(text) {
+    // A text of letters and digits that is an identifier by its shape may be the encoding of a phone or a name.
+    if is_time(text) || is_identifier_of_esign(text) {
         return false;
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=&?#,;~".contains(&byte);
     text.len() > LONGEST
         || !text.bytes().all(plain)
+        || text.contains("&#")
         || is_document_number(text)
         || has_personal_digits(text)
         || is_encoded_text(text)
+}
+
+/// Whether a text has the shape of an identifier, which no name and no number of a person has.
+pub(super) fn is_identifier_of_esign(text: &str) -> bool {
+    is_identifier(text) && !is_encoded_text(text)
 }
 
 /// Whether the digits of a JSON number are those of a phone, an identity card or a bank card.
@@ -123,13 +134,61 @@ fn is_document_number(text: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Base64 of a text that would be masked itself. Random identifiers are almost never UTF-8.
+/// Whether the text, or a part of it such as the value of a query, is the Base64 or hexadecimal form of a text that would
+/// be masked itself. Random identifiers are almost never UTF-8.
 fn is_encoded_text(text: &str) -> bool {
-    let decoded = STANDARD.decode(text).ok();
-    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    decoded.is_some_and(|inner| {
-        text.len() >= 8
-            && !inner.contains(|c: char| c.is_control() && !c.is_whitespace())
-            && is_personal(&inner)
-    })
+    let separates = |c: char| !c.is_ascii_alphanumeric() && !"+/-_".contains(c);
+    is_encoding(text, SHORTEST)
+        || text
+            .split(separates)
+            .any(|part| part.len() < text.len() && is_encoding(part, SHORTEST_PART))
+}
+
+fn is_encoding(text: &str, shortest: usize) -> bool {
+    // Padding belongs to a whole text; its parts have lost it.
+    let bare = text.trim_end_matches('=');
+    let decodings = [
+        STANDARD.decode(bare).ok(),
+        URL_SAFE.decode(bare).ok(),
+        hex::decode(bare).ok(),
+    ];
+    bare.len() >= shortest
+        && decodings.into_iter().flatten().any(|bytes| {
+            String::from_utf8(bytes).is_ok_and(|inner| {
+                !inner.contains(|c: char| c.is_control() && !c.is_whitespace())
+                    && is_personal(&inner)
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("d0e14018-9325-43aa-a824-0f36a74ffd4e", true)]
+    #[case("29872685-1342-4862-8b38-aac4cd491db0", true)]
+    #[case("yDSandboxFlow0000000000000000001", true)]
+    #[case("13812345678", false)]
+    #[case("x-13812345678", false)]
+    #[case("13800138000yDSandboxFlow00000001", false)]
+    // Encodings of phones and names. The first has the shape of an identifier.
+    #[case("MTM4MDAxMzgwMDAsMTM4MDAxMzgwMDEs", false)]
+    #[case("aWQ9eDEyMyZwaG9uZT0xMzgwMDEzODAw", true)]
+    #[case("cGhvbmU9MTM4MDAxMzgwMDAmYT0xMjM0", false)]
+    #[case("e5bca0e4b889e5bca0e4b889e5bca031", false)]
+    #[case("5byg5LiJ", false)]
+    #[case("MTM4MDAxMzgwMDA", false)]
+    #[case("MTM4MDAxMzgwMDA=", false)]
+    #[case("5p2OPuWbmz8-", false)]
+    #[case("3133383030313338303030", false)]
+    #[case("https://a.example/x?p=MTM4MDAxMzgwMDA&q=1", false)]
+    #[case("&#24352;&#19977;", false)]
+    #[case("FlowStatusChange", true)]
+    #[case("5af866900ca34d1a95382c48c678a085", true)]
+    fn identifiers_are_shown_whatever_their_digits(#[case] text: &str, #[case] shown: bool) {
+        assert_eq!(is_personal(text), !shown);
+    }
 }

@@ -55,7 +55,7 @@ pub use folded::diagnostics;
 pub use markdown::{Commit, Label, MARKDOWN_LIMIT, Subject, error_markdown, plan_markdown};
 pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
 pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
-pub use received::{Outcome, Reception, reception_json, reception_text};
+pub use received::{Delivery, Outcome, Reception, reception_json, reception_text};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};

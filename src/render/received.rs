@@ -11,7 +11,7 @@ use super::style::{Style, Tone};
 use super::wrap::write_wrapped;
 use crate::model::{Address, CallbackUrl, Timestamp};
 use crate::receiver::{
-    Content, Message, Opened, Rejection, Signature, indented, masked, masked_text,
+    Content, Message, Opened, Rejection, Signature, V2, indented, masked, masked_text,
 };
 
 /// The longest text of a message in the first lines of a block, in characters.
@@ -44,14 +44,23 @@ pub enum Outcome {
         opened: Opened,
         /// The pair is one that was given for a rotation, and not the declared one.
         older: bool,
-        /// The number of the request that brought the same message.
-        duplicate_of: Option<u64>,
+        delivery: Delivery,
         /// Whether to show personal data.
         personal: bool,
     },
     Rejected(Rejection),
     /// Refused before it was opened.
     Refused(String),
+}
+
+/// Whether a message came before, and the number of the request that brought it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    First,
+    /// The same message.
+    Again(u64),
+    /// Another content with the same `MsgId`, or of the same event.
+    Differs(u64),
 }
 
 /// A block of lines about a request.
@@ -128,19 +137,33 @@ fn short(text: &str) -> String {
 }
 
 fn sentence(outcome: &Outcome) -> String {
-    let (opened, older, duplicate_of, personal) = match outcome {
+    let (opened, older, delivery, personal) = match outcome {
         Outcome::Accepted {
             opened,
             older,
-            duplicate_of,
+            delivery,
             personal,
-        } => (opened, *older, *duplicate_of, *personal),
+        } => (opened, *older, *delivery, *personal),
         Outcome::Rejected(rejection) => return format!("rejected: {rejection}"),
         Outcome::Refused(why) => return format!("refused: {}", Clean(why)),
     };
     let shown =
         |text: &str| Clean(short(if personal { text } else { masked_text(text) })).to_string();
-    let again = duplicate_of.map(|number| format!("duplicate of #{number}: "));
+    let again = match (delivery, &opened.content) {
+        (Delivery::First, _) => String::new(),
+        (Delivery::Again(number), _) => format!("duplicate of #{number}: "),
+        (
+            Delivery::Differs(number),
+            Content::Message(Message::V2(V2 {
+                msg_id: Some(_), ..
+            })),
+        ) => {
+            format!("another content than #{number} with the same MsgId: ")
+        }
+        (Delivery::Differs(number), _) => {
+            format!("another content than #{number} of the same event: ")
+        }
+    };
     let what = match &opened.content {
         Content::Probe => "probe {}".to_owned(),
         Content::VendorCheck => {
@@ -173,10 +196,7 @@ fn sentence(outcome: &Outcome) -> String {
     } else {
         ""
     };
-    format!(
-        "{}{what}; {encrypted}, {signature}{older}",
-        again.unwrap_or_default()
-    )
+    format!("{again}{what}; {encrypted}, {signature}{older}")
 }
 
 /// What a message holds; nothing for a duplicate, whose first delivery was shown.
@@ -188,7 +208,7 @@ fn data(outcome: &Outcome) -> Option<String> {
                     content: Content::Message(message),
                     ..
                 },
-            duplicate_of: None,
+            delivery: Delivery::First | Delivery::Differs(_),
             personal,
             older: _,
         } => Some(if *personal {
@@ -219,6 +239,8 @@ struct Received<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    differs_from: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     encrypted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -260,6 +282,7 @@ pub fn reception_json(reception: &Reception) -> String {
         outcome: "refused",
         reason: None,
         duplicate_of: None,
+        differs_from: None,
         encrypted: None,
         signature: None,
         format: None,
@@ -278,11 +301,15 @@ pub fn reception_json(reception: &Reception) -> String {
         Outcome::Accepted {
             opened,
             older: _,
-            duplicate_of,
+            delivery,
             personal,
         } => {
             let shown = |text| if *personal { text } else { masked_text(text) };
-            received.duplicate_of = *duplicate_of;
+            match *delivery {
+                Delivery::First => {}
+                Delivery::Again(number) => received.duplicate_of = Some(number),
+                Delivery::Differs(number) => received.differs_from = Some(number),
+            }
             received.encrypted = Some(opened.encrypted);
             received.signature = Some(match opened.signature {
                 Signature::Valid => "valid",

@@ -63,7 +63,7 @@ pub fn trial_markdown(
 /// What may be at eSign after a trial.
 fn left(trial: &Trial) -> String {
     match trial.left() {
-        Left::Nothing => "Nothing of it is left at eSign.".to_owned(),
+        Left::Nothing => "None of it remains at eSign.".to_owned(),
         Left::Perhaps => "The URL may still be at eSign.".to_owned(),
         Left::UntilDead(until) => format!(
             "An add got no answer and may still take effect until {} UTC, so the URL may be at eSign.",
@@ -178,7 +178,7 @@ mod tests {
         | 1 | 08:00:00 UTC | delete the URL | FailedOperation: 当前配置不存在 | r-1 |
         | 2 | 08:00:00 UTC | add the URL | InvalidParameterValue: (the URL) \| &lt;b>&#64;all&lt;/b> | r-2 |
 
-        Nothing of it is left at eSign.
+        None of it remains at eSign.
         ");
     }
 }

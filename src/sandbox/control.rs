@@ -97,6 +97,12 @@ pub(super) fn router(service: Arc<Service>) -> Router<Arc<Service>> {
         .route("/clock", get(show_clock).post(set_clock))
         .route("/exists", get(show_exists).post(set_exists))
         .route("/emit", post(emit_to))
+        .method_not_allowed_fallback(async || {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not take this method; the header Allow has those that it takes",
+            )
+        })
         .fallback(async || problem(StatusCode::NOT_FOUND, "no such path in the sandbox's API"))
         .layer(from_fn_with_state(service, take_body_in))
         .layer(from_fn(refuse_browsers))

@@ -129,6 +129,60 @@ impl Enterprise {
         Ok(enterprise)
     }
 
+    /// Whether each id is there once, and each that is referred to is there. For when all members were added.
+    ///
+    /// # Errors
+    ///
+    /// What is duplicate or unknown.
+    pub fn check(&self) -> Result<(), String> {
+        let shown = |id: &str| id.escape_debug().to_string();
+        let members: Vec<&str> = self.members.iter().map(|it| it.id.as_str()).collect();
+        let employees: Vec<&str> = self.employees.iter().map(|it| &*it.user_id).collect();
+        let roles: Vec<&str> = self.roles.iter().map(|it| it.id.as_str()).collect();
+        for (what, ids) in [
+            ("member", &members),
+            ("employee", &employees),
+            ("role", &roles),
+        ] {
+            let mut sorted = ids.clone();
+            sorted.sort_unstable();
+            if let Some([id, _]) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(format!("duplicate {what} `{}`", shown(id)));
+            }
+        }
+        for employee in &self.employees {
+            let unknown = |id: &&String| !roles.contains(&id.as_str());
+            if let Some(id) = employee.roles.iter().find(unknown) {
+                return Err(format!(
+                    "the employee `{}` has the unknown role `{}`",
+                    shown(&employee.user_id),
+                    shown(id)
+                ));
+            }
+        }
+        // Without members, every organization is one.
+        let unknown = |id: &&String| !members.is_empty() && !members.contains(&id.as_str());
+        for employee in &self.employees {
+            if let Some(id) = employee.organization.iter().find(unknown) {
+                let of = shown(&employee.user_id);
+                return Err(format!(
+                    "the employee `{of}` is of the unknown member `{}`",
+                    shown(id)
+                ));
+            }
+        }
+        for role in &self.roles {
+            if let Some(id) = role.members.iter().flatten().find(unknown) {
+                let of = shown(&role.id);
+                return Err(format!(
+                    "the role `{of}` covers the unknown member `{}`",
+                    shown(id)
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether this organization may be acted for.
     pub(super) fn has_joined(&self, id: &str) -> bool {
         self.members.is_empty()
@@ -237,6 +291,40 @@ mod tests {
         let enterprise = enterprise();
         assert!(enterprise.has_joined("a") && !enterprise.has_joined("c"));
         assert!(!enterprise.has_joined("d") && Enterprise::default().has_joined("d"));
+    }
+
+    #[test]
+    fn what_is_duplicate_or_unknown_is_an_error() {
+        assert_eq!(enterprise().check(), Ok(()));
+        let checked = |text| Enterprise::parse(text).unwrap().check().unwrap_err();
+        for (text, expected) in [
+            (
+                r#"{"members": [{"id": "a"}, {"id": "a"}]}"#,
+                "duplicate member `a`",
+            ),
+            (
+                r#"{"employees": [{"user_id": "a"}, {"user_id": "b"}, {"user_id": "a"}]}"#,
+                "duplicate employee `a`",
+            ),
+            (
+                r#"{"roles": [{"id": "r"}, {"id": "r"}]}"#,
+                "duplicate role `r`",
+            ),
+            (
+                r#"{"employees": [{"user_id": "a", "roles": ["r"]}]}"#,
+                "the employee `a` has the unknown role `r`",
+            ),
+            (
+                r#"{"members": [{"id": "m"}], "employees": [{"user_id": "a", "organization": "n"}]}"#,
+                "the employee `a` is of the unknown member `n`",
+            ),
+            (
+                r#"{"members": [{"id": "m"}], "roles": [{"id": "r", "members": ["m", "n"]}]}"#,
+                "the role `r` covers the unknown member `n`",
+            ),
+        ] {
+            assert_eq!(checked(text), expected);
+        }
     }
 
     #[test]

@@ -26,7 +26,29 @@ pub enum Refused {
     NotThisMachine,
 }
 
+/// What a callback URL names that must not be connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forbidden {
+    /// An address, its own or one that its name resolves to.
+    Address(IpAddr, Refused),
+    /// With `--sandbox`, a name other than `localhost`, which is not looked up.
+    Name(String),
+}
+
 impl Reach {
+    /// Whether this host name may be looked up: a query leaves this machine.
+    ///
+    /// # Errors
+    ///
+    /// The name must not be looked up.
+    pub fn allows_lookup(self, name: &str) -> Result<(), Forbidden> {
+        match self {
+            Self::Public | Self::Anywhere => Ok(()),
+            Self::ThisMachine if is_localhost(name) => Ok(()),
+            Self::ThisMachine => Err(Forbidden::Name(name.to_owned())),
+        }
+    }
+
     /// Whether this address may be connected to.
     ///
     /// # Errors
@@ -40,6 +62,13 @@ impl Reach {
             Self::Public => private(address).map_or(Ok(()), |what| Err(Refused::Private(what))),
         }
     }
+}
+
+/// The one name that no resolver asks another machine for.
+fn is_localhost(name: &str) -> bool {
+    name.strip_suffix('.')
+        .unwrap_or(name)
+        .eq_ignore_ascii_case("localhost")
 }
 
 /// An IPv4 address that is written as an IPv6 one is that IPv4 address.

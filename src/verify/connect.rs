@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
-use super::address::Reach;
+use super::address::{Forbidden, Reach};
 use super::failure::Failure;
 use super::tls::{TlsProblem, Trust};
 
@@ -62,6 +62,7 @@ impl Target {
             Host::Ipv4(address) => (vec![IpAddr::V4(address)], IpAddr::V4(address).into()),
             Host::Ipv6(address) => (vec![IpAddr::V6(address)], IpAddr::V6(address).into()),
             Host::Domain(domain) => {
+                reach.allows_lookup(domain).map_err(Failure::Forbidden)?;
                 let found = resolver.resolve(domain).await;
                 let found = found.map_err(|error| Failure::NoAddress(error.to_string()))?;
                 let name = ServerName::try_from(domain.to_owned());
@@ -72,7 +73,7 @@ impl Target {
             return Err(Failure::NoAddress("the resolver found none".to_owned()));
         }
         for address in &found {
-            let forbidden = |why| Failure::Forbidden(*address, why);
+            let forbidden = |why| Failure::Forbidden(Forbidden::Address(*address, why));
             reach.allows(*address).map_err(forbidden)?;
         }
         let addresses = found.into_iter().take(MOST_ADDRESSES);
@@ -186,7 +187,10 @@ mod tests {
         );
         assert!(matches!(
             found.await,
-            Err(Failure::Forbidden(_, Refused::Private("a private address")))
+            Err(Failure::Forbidden(Forbidden::Address(
+                _,
+                Refused::Private("a private address")
+            )))
         ));
     }
 
@@ -220,6 +224,31 @@ mod tests {
                 .unwrap_err(),
             Failure::NotAUrl
         );
+    }
+
+    #[tokio::test]
+    async fn with_the_sandbox_only_localhost_is_looked_up() {
+        for url in ["http://a.example/", "https://localhost.example/"] {
+            // A lookup would panic.
+            let found = found(url, Reach::ThisMachine, Vec::new()).await;
+            assert!(
+                matches!(&found, Err(Failure::Forbidden(Forbidden::Name(name))) if url.contains(name)),
+                "{url}: {found:?}"
+            );
+        }
+        for url in ["http://localhost:1/", "http://LOCALHOST./"] {
+            let found = found(url, Reach::ThisMachine, vec![vec!["127.0.0.1"]]).await;
+            found.unwrap();
+        }
+        let found = found(
+            "http://localhost/",
+            Reach::ThisMachine,
+            vec![vec!["8.8.8.8"]],
+        );
+        assert!(matches!(
+            found.await,
+            Err(Failure::Forbidden(Forbidden::Address(..)))
+        ));
     }
 
     #[tokio::test]

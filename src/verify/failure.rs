@@ -1,9 +1,8 @@
 //! Why a probe has no answer.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::address::Refused;
+use super::address::{Forbidden, Refused};
 use super::code::{self, Code};
 use super::tls::TlsProblem;
 
@@ -16,8 +15,8 @@ pub enum Failure {
     Key(String),
     /// The name resolves to nothing; what the resolver said.
     NoAddress(String),
-    /// The address must not be connected to.
-    Forbidden(IpAddr, Refused),
+    /// The host must not be connected to.
+    Forbidden(Forbidden),
     /// Nothing listens there.
     Refused,
     /// No answer within this time.
@@ -38,8 +37,10 @@ impl Failure {
         match self {
             Self::NotAUrl | Self::Key(_) | Self::Connection(_) => code::CONNECTION,
             Self::NoAddress(_) => code::NO_ADDRESS,
-            Self::Forbidden(_, Refused::Private(_)) => code::PRIVATE,
-            Self::Forbidden(_, Refused::NotThisMachine) => code::NOT_THIS_MACHINE,
+            Self::Forbidden(Forbidden::Address(_, Refused::Private(_))) => code::PRIVATE,
+            Self::Forbidden(
+                Forbidden::Address(_, Refused::NotThisMachine) | Forbidden::Name(_),
+            ) => code::NOT_THIS_MACHINE,
             Self::Refused => code::REFUSED,
             Self::Timeout(_) => code::TIMEOUT,
             Self::Endless(_) | Self::TooLong(_) => code::ENDLESS,

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::address::Refused;
+use super::address::{Forbidden, Refused};
 use super::code::{self, Code};
 use super::failure::Failure;
 use super::probe::ProbeKind;
@@ -68,13 +68,21 @@ fn words(failure: &Failure) -> (String, String) {
             format!("the host name resolves to no address: {why}"),
             "correct the host name, or publish it in the public DNS; eSign must be able to resolve it".to_owned(),
         ),
-        Failure::Forbidden(address, Refused::Private(what)) => (
+        Failure::Forbidden(Forbidden::Address(address, Refused::Private(what))) => (
             format!("the host is {address}, {what}; eSign can't reach it, and nothing was sent"),
             "give the receiver a public address; to test an internal receiver, verify with --allow-private".to_owned(),
         ),
-        Failure::Forbidden(address, Refused::NotThisMachine) => (
+        Failure::Forbidden(Forbidden::Address(address, Refused::NotThisMachine)) => (
             format!("the host is {address}, which is not this machine; with --sandbox nothing leaves it, so nothing was sent"),
             "verify without --sandbox".to_owned(),
+        ),
+        Failure::Forbidden(Forbidden::Name(name)) => (
+            format!(
+                "the host is the name `{name}`; with --sandbox nothing leaves this machine, so the name was not looked up \
+                 and nothing was sent"
+            ),
+            "write `localhost` or a loopback address for a receiver on this machine; verify others without --sandbox"
+                .to_owned(),
         ),
         Failure::Refused => (
             "the connection was refused: nothing listens at this address and port".to_owned(),

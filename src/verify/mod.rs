@@ -25,7 +25,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-pub use self::address::{Reach, Refused};
+pub use self::address::{Forbidden, Reach, Refused};
 pub use self::code::{CODES, Code};
 pub use self::connect::{Resolve, System};
 pub use self::failure::Failure;

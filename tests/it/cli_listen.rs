@@ -137,6 +137,79 @@ fn each_request_is_an_event_that_says_what_came() {
 }
 
 #[test]
+fn only_the_same_message_at_the_same_callback_is_a_duplicate() {
+    let env = TestEnv::new(&configuration(&[(
+        "acme",
+        &["https://hooks.example/a", "https://hooks.example/b"],
+    )]));
+    let (running, address) = listening(&env, &["--json"]);
+    let message =
+        |state: &str| format!(r#"{{"MsgId":"m","MsgType":"X","MsgData":{{"Status":"{state}"}}}}"#);
+    for (path, message) in [
+        ("/a", message("INIT")),
+        ("/b", message("INIT")),
+        ("/a", message("ALL")),
+        ("/a", message("INIT")),
+        ("/a", message("ALL").replace(':', ": ")),
+    ] {
+        let body = encrypt(&Secret::new(KEY), &message).unwrap();
+        let answer = post(&address, path, &signed(TOKEN, &body), body.as_bytes());
+        assert_eq!(answer.status, 200);
+    }
+    let said = ended(running, "TERM");
+    let events = said.events();
+    let shown: Vec<String> = events
+        .iter()
+        .filter(|event| event["type"] == "received")
+        .map(|event| {
+            let received = &event["received"];
+            format!(
+                "{} {} {}",
+                received["data"]["Status"], received["duplicate_of"], received["differs_from"]
+            )
+        })
+        .collect();
+    let expected = [
+        "\"INIT\" null null",
+        "\"INIT\" null null",
+        "\"ALL\" null 1",
+        "null 1 null",
+        "null 3 null",
+    ];
+    assert_eq!(shown, expected);
+    let differs = "another content than #1 with the same MsgId";
+    assert!(said.stdout.contains(differs), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_when_no_one_reads_what_it_prints() {
+    use std::io::{BufRead as _, BufReader};
+    let env = TestEnv::new(&configuration(&[("acme", &["http://127.0.0.1:1/a"])]));
+    let mut child = env
+        .other(&env.program)
+        .args(["listen", "--listen", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut line).unwrap();
+    let mut notes = BufReader::new(child.stderr.take().unwrap()).lines();
+    let note = notes.find(|line| line.as_ref().unwrap().starts_with("Note: "));
+    let note = note.expect("a note").unwrap();
+    assert!(
+        note.contains("`http://127.0.0.1:1/a` has another port than"),
+        "{note}"
+    );
+    drop(reader);
+    let address = line.trim().strip_prefix("Listening on http://").unwrap();
+    assert_eq!(post(address, "/a", &[], b"{}").status, 200);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn during_a_rotation_the_key_before_is_accepted_besides_the_declared_one() {
     let mut env = TestEnv::new(&configuration(&[("acme", &["https://hooks.example/a"])]));
     env.set("OLD", OTHER_KEY);
@@ -227,5 +300,12 @@ fn a_new_secret_goes_to_a_file_or_a_shell() {
     let script = "eval \"$(\"$0\" secret new --export acme)\"; echo ${#ACME_CALLBACK_KEY} ${#ACME_CALLBACK_TOKEN}";
     let said = env.said(env.other("/bin/sh").args(["-c", script]).arg(&env.program));
     assert_eq!(said.stdout, "32 32\n");
-    env.run(&["secret", "new", "--export", "a;b"]).exits(64);
+    for wrong in [["--export", "a;b"], ["--export", "PATH"]] {
+        env.run(&[&["secret", "new"], &wrong[..]].concat())
+            .exits(64);
+    }
+    let said = env.run(&["secret", "new", "--file", "-"]).exits(0);
+    assert_eq!(said.stdout.len(), 33);
+    let said = env.run(&["secret", "new", "--json"]).exits(64);
+    assert!(said.stdout.contains("has no JSON output"), "{said}");
 }

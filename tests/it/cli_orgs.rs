@@ -77,7 +77,7 @@ fn a_trial_answers_and_leaves_nothing() {
         "| What is the answer to an add of an existing URL? | success |",
         "| What exactly is the answer to a delete of a missing URL? | FailedOperation: 当前配置不存在 |",
         "| Is the URL with its default port the same URL? | another URL |",
-        "Nothing of it is left at eSign.",
+        "None of it remains at eSign.",
     ] {
         assert!(said.stdout.contains(line), "{said}");
     }

@@ -78,16 +78,38 @@ fn the_page_says_what_apply_prints() {
     }
 }
 
+/// What the answer with a code means depends on the call only for these; with it, whether the message counts.
+fn depends_on_the_call(code: &str) -> Option<bool> {
+    const EXISTS: &str = "已存在";
+    let kind = |message: &str, operation: &Operation| {
+        let answer = serde_json::json!({
+            "Response": {"Error": {"Code": code, "Message": message}, "RequestId": "r"}
+        });
+        outcome_of(200, answer.to_string().as_bytes(), operation)
+    };
+    let add = Operation::Add {
+        key: None,
+        token: None,
+    };
+    let done = |message: &str| matches!(kind(message, &add), Outcome::AlreadyThere(_));
+    match (done("m"), done(EXISTS)) {
+        (true, true) => Some(false),
+        (false, true) => Some(true),
+        (_, false) => None,
+    }
+}
+
 /// What a page says that apply does is the same for all codes that are treated alike, and differs from what it says for others.
 #[test]
 fn the_pages_say_how_each_code_is_treated() {
     for page in PAGES {
-        let mut said: BTreeMap<String, Says> = BTreeMap::new();
+        let mut said: BTreeMap<String, (Says, Option<bool>)> = BTreeMap::new();
         for (code, paragraphs) in sections(page) {
             let says = look_up(&code).expect("it is known").says;
             assert_eq!(paragraphs.len(), 3, "{page}: {code}");
-            let treated = said.entry(paragraphs[1].clone()).or_insert(says);
-            assert_eq!(*treated, says, "{page}: {code}");
+            let how = (says, depends_on_the_call(&code));
+            let treated = said.entry(paragraphs[1].clone()).or_insert(how);
+            assert_eq!(*treated, how, "{page}: {code}");
         }
         let kinds = [
             Says::Throttled,
@@ -98,11 +120,14 @@ fn the_pages_say_how_each_code_is_treated() {
             Says::Refused(Blast::Organization),
             Says::Refused(Blast::Call),
         ];
+        let mut kinds = kinds.map(|says| (says, None)).to_vec();
+        // Codes that say of an add that it is done: whatever their message, and by their message.
+        kinds.extend([false, true].map(|by| (Says::Refused(Blast::Call), Some(by))));
         assert_eq!(said.len(), kinds.len(), "{page}: {said:#?}");
         assert!(
             kinds
                 .iter()
-                .all(|kind| said.values().any(|says| says == kind))
+                .all(|kind| said.values().any(|how| how == kind))
         );
     }
 }
@@ -138,6 +163,13 @@ fn explain_has_these_codes_in_both_languages() {
     error: unknown code `InvalidParametr`; did you mean `InvalidParameter`?
       `ess-callbacks explain` lists all codes. If eSign refused a call with a code that is not listed, the outcome of the call is unknown: run `ess-callbacks apply` again.
     ");
+    for (lang, heading) in [("EN", "Codes of this family:"), ("zh-cn", "同族的错误码：")] {
+        let said = env
+            .run(&["explain", "--lang", lang, "AuthFailure"])
+            .exits(0);
+        let members = format!("\n\n{heading}\n\nAuthFailure.SignatureExpire ");
+        assert!(said.stdout.contains(&members), "{said}");
+    }
     env.set("LANG", "zh_CN.UTF-8");
     let said = env.run(&["explain", "E053"]).exits(0);
     assert!(said.stdout.starts_with("E053 环境变量"), "{said}");

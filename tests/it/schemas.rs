@@ -9,7 +9,9 @@ use ess_callbacks::model::{
     HowUnfinished, NotAttempted, Report, RequestId, Timestamp, Unfinished,
 };
 use ess_callbacks::receiver::{Receiver, Rejection, Secrets, receipt_schema};
-use ess_callbacks::render::{Outcome, Reception, event_json, reception_json, report_json};
+use ess_callbacks::render::{
+    Delivery, Outcome, Reception, event_json, reception_json, report_json,
+};
 use serde_json::Value;
 
 use crate::support::{OTHER_KEY, TestEnv, configuration};
@@ -176,17 +178,20 @@ fn report() -> Report {
 /// What `listen` tells of each outcome.
 fn receptions() -> Vec<Reception> {
     let receiver = Receiver::new(Secrets::new(None, None).unwrap());
-    let accepted = |body: &str| Outcome::Accepted {
+    let delivered = |body: &str, delivery| Outcome::Accepted {
         opened: receiver.open([], body.as_bytes()).unwrap(),
         older: false,
-        duplicate_of: Some(1),
+        delivery,
         personal: false,
     };
+    let accepted = |body: &str| delivered(body, Delivery::Again(1));
     let outcomes = [
         accepted("{}"),
         accepted(r#"{"encrypt":"62KE4r5Wz0yHzEpMOwVRbM1KV0"}"#),
         accepted(r#"{"MsgId":"m","MsgType":"X","MsgVersion":"CustomApp","MsgData":{}}"#),
         accepted(r#"{"FlowId":"f"}"#),
+        delivered(r#"{"FlowId":"f"}"#, Delivery::Differs(1)),
+        delivered(r#"{"FlowId":"f"}"#, Delivery::First),
         Outcome::Rejected(Rejection::WrongKey),
         Outcome::Refused("no such path".to_owned()),
     ];

@@ -105,6 +105,10 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
         .as_deref()
         .map_or_else(|| Ok(Enterprise::default()), enterprise_of)?;
     enterprise.members.extend(member);
+    enterprise.check().map_err(|why| {
+        Failure::usage(format!("--enterprise and --member: {why}"))
+            .advice("docs/sandbox.md has an example.")
+    })?;
     let options = Options {
         customers: customers.clone(),
         enterprise,

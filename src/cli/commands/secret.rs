@@ -18,7 +18,8 @@ pub(crate) enum Args {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// Write it to this new file, which only its owner can read, and print nothing. An existing file is not changed.
+    /// Write it to this new file, which only its owner can read, and print nothing; `-` prints it. An existing file is
+    /// not changed.
     #[arg(
         long,
         env = "ESS_CALLBACKS_FILE",
@@ -45,9 +46,59 @@ const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 /// The beginnings of variables that a secret reference may not name, or that this program reads itself.
 const RESERVED: [&str; 3] = ["TENCENTCLOUD_", "TKE_", "ESS_CALLBACKS_"];
 
+/// Variables that shells, the system's loader and common programs read.
+const OF_THE_SYSTEM: [&str; 37] = [
+    "_",
+    "ALL_PROXY",
+    "CDPATH",
+    "DISPLAY",
+    "EDITOR",
+    "ENV",
+    "EUID",
+    "HOME",
+    "HOSTNAME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "IFS",
+    "LANG",
+    "LANGUAGE",
+    "LOGNAME",
+    "MAIL",
+    "NODE_OPTIONS",
+    "NO_PROXY",
+    "OLDPWD",
+    "OPTIND",
+    "PATH",
+    "PERL5LIB",
+    "PPID",
+    "PROMPT_COMMAND",
+    "PS1",
+    "PS2",
+    "PS4",
+    "PWD",
+    "PYTHONPATH",
+    "SHELL",
+    "SHELLOPTS",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "UID",
+    "USER",
+    "VISUAL",
+];
+
+/// The beginnings of more of them.
+const OF_THE_SYSTEM_TOO: [&str; 7] = ["BASH_", "DYLD_", "GIT_", "LC_", "LD_", "SSL_CERT_", "XDG_"];
+
 pub(crate) fn run(args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args::New(New { file, export }) = args;
-    if let Some(path) = file {
+    if ui.json() {
+        return Err(Failure::usage("`secret new` has no JSON output").advice(
+            "It prints a secret alone on its line, or lines for a shell with --export. Leave out --json.",
+        ));
+    }
+    // By convention `-` is standard output.
+    if let Some(path) = file.as_ref().filter(|path| path.as_os_str() != "-") {
         write(path, &fresh()?)?;
         return Ok(Exit::Done);
     }
@@ -101,6 +152,19 @@ fn variables(given: &str) -> Result<Vec<String>, Failure> {
             .map(|role| format!("{prefix}_CALLBACK_{role}"))
             .to_vec()
     };
+    let of_the_system = |name: &&String| {
+        OF_THE_SYSTEM.contains(&name.as_str())
+            || OF_THE_SYSTEM_TOO
+                .iter()
+                .any(|start| name.starts_with(start))
+    };
+    if let Some(name) = names.iter().find(of_the_system).filter(|_| is_name) {
+        let message = format!(
+            "--export: {name} can't hold a callback's secret: shells and other programs give it another meaning"
+        );
+        return Err(Failure::usage(message)
+            .advice("Give another name, such as `--export ACME_CALLBACK_KEY`."));
+    }
     let reserved = |name: &&String| RESERVED.iter().any(|start| name.starts_with(start));
     match names.iter().find(reserved) {
         Some(name) => Err(Failure::usage(format!(
@@ -199,7 +263,16 @@ mod tests {
         for bad in ["", "上海", "a b", "a;b", "-", "$(x)", "x=y"] {
             assert!(names(bad).contains("can't be made"), "{bad}");
         }
-        for reserved in ["TENCENTCLOUD_SECRET_KEY", "tke", "ESS_CALLBACKS_KEY_FROM"] {
+        for reserved in [
+            "TENCENTCLOUD_SECRET_KEY",
+            "tke",
+            "ESS_CALLBACKS_KEY_FROM",
+            "PATH",
+            "HOME",
+            "IFS",
+            "_",
+            "LD_PRELOAD",
+        ] {
             assert!(names(reserved).contains("can't hold"), "{reserved}");
         }
     }

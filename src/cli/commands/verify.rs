@@ -18,7 +18,8 @@ use crate::verify::MsgType;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these callbacks: HANDLE or HANDLE/URL, where * matches any text [default: all].
+    /// Only these callbacks: HANDLE or HANDLE/URL, where * matches any text [default: all]. `explain V001` and the like
+    /// explain what is found, and docs/verify.md the document of --json.
     #[arg(value_name = "ADDRESS")]
     addresses: Vec<String>,
     #[command(flatten)]

@@ -268,6 +268,11 @@ impl Ui {
         self.unwritten.push((what, error));
     }
 
+    /// Whether standard output can't be written any more: its reader went away, or the disk is full.
+    pub(crate) const fn is_unread(&self) -> bool {
+        self.out.closed
+    }
+
     pub(crate) fn flush(&mut self) {
         self.out.flush();
         self.err.flush();

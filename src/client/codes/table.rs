@@ -15,6 +15,7 @@ const SLOWER: &str = "nothing to do: the account goes slower for a while by itse
 const AGAIN: &str = "run apply again: it settles the open call before anything else; if it persists, give the RequestId to eSign's support";
 const REPORT: &str =
     "check what the message names; if it looks right, give the RequestId to eSign's support";
+const EXISTS: &str = "nothing for an add; for any other call, check what the message names, and if it looks right, give the RequestId to eSign's support";
 const VALUES: &str = "check the URL, the key (32 bytes), the token and the ids";
 const UPGRADE: &str = "see whether there is a newer version of ess-callbacks";
 const ENDPOINT: &str = "check --endpoint";
@@ -180,7 +181,7 @@ codes! {
         => "check the permissions of the operator in the eSign console; if they look right, give the RequestId to eSign's support";
     exact CALL "OperationDenied.AlreadyHas"
         "eSign reports that it exists already"
-        => REPORT;
+        => EXISTS;
     family CALL "ResourceNotFound"
         "something the call names does not exist"
         => "check `operator`, `proxy_organization_id` and `app_id`";
@@ -198,7 +199,7 @@ codes! {
         => VALUES;
     exact CALL "InvalidParameter.DataExists"
         "eSign reports that it exists already"
-        => REPORT;
+        => EXISTS;
     family CALL "InvalidParameterValue"
         "one of the values is invalid"
         => VALUES;

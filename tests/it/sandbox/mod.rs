@@ -287,6 +287,11 @@ async fn answered_calls_survive_the_end_of_the_process() {
     std::fs::write(directory.path().join("cloud.json"), at_kill).unwrap();
     let rig = Rig::new(options()).await;
     assert_eq!(rig.urls(), ["https://a.example/y"]);
+    let refused = rig.control("GET", "/_sandbox/emit", &json!(null)).await;
+    assert!(
+        refused["error"].as_str().unwrap().contains("method"),
+        "{refused}"
+    );
     let emitted = rig.control("POST", "/_sandbox/emit", &json!({})).await;
     let error = emitted["deliveries"][0]["error"].as_str().unwrap();
     assert!(error.contains("key is unknown"), "{error}");

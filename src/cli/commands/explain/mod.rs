@@ -16,7 +16,12 @@ pub(crate) struct Args {
     #[arg(value_name = "CODE")]
     code: Option<String>,
     /// The language of the text [default: zh in a Chinese locale, else en].
-    #[arg(long, env = "ESS_CALLBACKS_LANG", value_name = "LANG")]
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_LANG",
+        value_name = "LANG",
+        ignore_case = true
+    )]
     lang: Option<Language>,
 }
 
@@ -24,8 +29,8 @@ pub(crate) struct Args {
 enum Language {
     /// English.
     En,
-    /// Simplified Chinese.
-    #[value(alias = "zh-CN")]
+    /// Simplified Chinese; also zh-CN.
+    #[value(aliases = ["zh-CN", "zh_CN"])]
     Zh,
 }
 
@@ -39,6 +44,14 @@ impl Language {
         match set {
             Some(value) if value == "zh" || value.starts_with("zh_") => Self::Zh,
             _ => Self::En,
+        }
+    }
+
+    /// Above the codes of a family.
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::En => "Codes of this family:",
+            Self::Zh => "同族的错误码：",
         }
     }
 
@@ -57,7 +70,7 @@ pub(crate) fn run(args: &Args, settings: &Settings, ui: &mut Ui) -> Result<Exit,
     let page = language.page();
     let text = match &args.code {
         None => page.titles(),
-        Some(code) => match page.find(code) {
+        Some(code) => match page.find(code, language.heading()) {
             Found::Section(text) => text,
             Found::Beginning(titles) => titles,
             Found::Family {
@@ -129,7 +142,7 @@ mod tests {
         assert_eq!(titles, all);
         for code in all {
             for asked in [code.to_owned(), code.to_lowercase(), format!(" {code}: x")] {
-                let Found::Section(text) = page.find(&asked) else {
+                let Found::Section(text) = page.find(&asked, language.heading()) else {
                     panic!("{asked}")
                 };
                 assert!(text.starts_with(&format!("{code} ")), "{asked}: {text}");

@@ -65,8 +65,8 @@ impl Page {
         titles.collect::<Vec<_>>().join("\n")
     }
 
-    /// What there is about a code, however it is written: in any case, with a message behind it, or with `.*`.
-    pub(super) fn find(self, question: &str) -> Found {
+    /// What there is about a code, with `heading` above the codes of its family, however it is written: in any case, with a message behind it, or with `.*`.
+    pub(super) fn find(self, question: &str, heading: &str) -> Found {
         let asked = code_in(question);
         let begins = |code: &str| starts_with(code, asked);
         let below = |code: &str| begins(code) && code[asked.len()..].starts_with('.');
@@ -74,7 +74,7 @@ impl Page {
             let members = self.titles_of(below);
             let mut text = section.text.to_owned();
             if !members.is_empty() {
-                text = format!("{text}\n\n{members}");
+                text = format!("{text}\n\n{heading}\n\n{members}");
             }
             return Found::Section(text);
         }
@@ -161,7 +161,7 @@ mod tests {
     #[case("`E010`")]
     fn a_code_is_found_as_it_was_pasted(#[case] question: &str) {
         let section = Found::Section("E010 one\n\nText.".to_owned());
-        assert_eq!(PAGE.find(question), section);
+        assert_eq!(PAGE.find(question, "More:"), section);
     }
 
     #[rstest]
@@ -169,16 +169,19 @@ mod tests {
     #[case("AuthFailure.")]
     #[case("AuthFailure.*")]
     fn a_family_lists_its_members(#[case] question: &str) {
-        let text = "AuthFailure refused\n\nFamily.\n\nAuthFailure.NoKey no key";
-        assert_eq!(PAGE.find(question), Found::Section(text.to_owned()));
+        let text = "AuthFailure refused\n\nFamily.\n\nMore:\n\nAuthFailure.NoKey no key";
+        assert_eq!(
+            PAGE.find(question, "More:"),
+            Found::Section(text.to_owned())
+        );
     }
 
     #[test]
     fn a_beginning_lists_the_codes_that_have_it() {
         let titles = Found::Beginning("E010 one\nE011 two".to_owned());
-        assert_eq!(PAGE.find("e01"), titles);
+        assert_eq!(PAGE.find("e01", "More:"), titles);
         let titles = Found::Beginning("AuthFailure.NoKey no key".to_owned());
-        assert_eq!(PAGE.find("AuthFailure.No"), titles);
+        assert_eq!(PAGE.find("AuthFailure.No", "More:"), titles);
     }
 
     #[rstest]
@@ -194,7 +197,7 @@ mod tests {
             close: guess,
             text: "AuthFailure refused\n\nFamily.".to_owned(),
         };
-        assert_eq!(PAGE.find(question), expected);
+        assert_eq!(PAGE.find(question, "More:"), expected);
     }
 
     #[rstest]
@@ -209,13 +212,16 @@ mod tests {
         #[case] close: Option<&'static str>,
     ) {
         let asked = asked.to_owned();
-        assert_eq!(PAGE.find(question), Found::Nothing { asked, close });
+        assert_eq!(
+            PAGE.find(question, "More:"),
+            Found::Nothing { asked, close }
+        );
     }
 
     proptest! {
         #[test]
         fn any_question_has_an_answer(question in "\\PC{0,80}|[AEauth.F\\[\\]: ]{0,80}|.{0,20}") {
-            match PAGE.find(&question) {
+            match PAGE.find(&question, "More:") {
                 Found::Section(text) | Found::Beginning(text) => prop_assert!(!text.is_empty()),
                 Found::Family { asked, .. } | Found::Nothing { asked, .. } => {
                     prop_assert!(!asked.chars().any(char::is_control));

@@ -17,9 +17,9 @@ use super::receipts::Receipts;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::envelope::SIGNATURE_HEADER;
-use crate::model::Timestamp;
+use crate::model::{CallbackUrl, Timestamp};
 use crate::receiver::{Content, DedupeKey, Novelty, Receipt, Seen};
-use crate::render::{Outcome, Reception};
+use crate::render::{Delivery, Outcome, Reception};
 use crate::serving::Host;
 use crate::serving::intake;
 use crate::serving::line::Line;
@@ -52,9 +52,29 @@ impl Listening {
         Arc::new(Semaphore::new(LARGE_BODIES))
     }
 
-    fn novelty(&self, key: DedupeKey, now: Timestamp, number: u64) -> Novelty<u64> {
+    /// Remembers a message, and tells what came before.
+    fn delivery(&self, keys: [DedupeKey; 2], now: Timestamp, number: u64) -> Delivery {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.note(key, now, number)
+        let [content, message] = keys.map(|key| seen.note(key, now, number));
+        match (content, message) {
+            (Novelty::Again(first), _) => Delivery::Again(first),
+            (Novelty::New, Novelty::Again(first)) => Delivery::Differs(first),
+            (Novelty::New, Novelty::New) => Delivery::First,
+        }
+    }
+
+    /// Forgets a message that `number` brought first: eSign sends it again.
+    fn forget(&self, keys: [DedupeKey; 2], delivery: Delivery) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let [content, message] = keys;
+        match delivery {
+            Delivery::First => {
+                seen.forget(&content);
+                seen.forget(&message);
+            }
+            Delivery::Differs(_) => seen.forget(&content),
+            Delivery::Again(_) => {}
+        }
     }
 }
 
@@ -187,6 +207,7 @@ async fn take(
     };
     reception.path = places::shown(path);
     reception.url.clone_from(&place.url);
+    let mut noted = None;
     match opened {
         Err(rejection) => {
             reception.status = rejection.status();
@@ -194,21 +215,23 @@ async fn take(
         }
         Ok(opened) => {
             let (addresses, older) = place.owners_of(opened.pair);
-            let duplicate_of = match &opened.content {
+            let delivery = match &opened.content {
                 Content::Message(message) => {
-                    match listening.novelty(message.dedupe_key(), reception.at, reception.number) {
-                        Novelty::New => None,
-                        Novelty::Again(first) => Some(first),
-                    }
+                    let callback = place.callback(opened.pair);
+                    let keys = [message.content_key(), message.dedupe_key()];
+                    let keys = keys.map(|key| key.at(&callback));
+                    let delivery = listening.delivery(keys, reception.at, reception.number);
+                    noted = Some((keys, delivery));
+                    delivery
                 }
-                Content::Probe | Content::VendorCheck => None,
+                Content::Probe | Content::VendorCheck => Delivery::First,
             };
             reception.addresses = addresses;
             reception.status = listening.status.as_u16();
             reception.outcome = Outcome::Accepted {
                 opened,
                 older,
-                duplicate_of,
+                delivery,
                 personal: listening.show_personal,
             };
         }
@@ -225,29 +248,46 @@ async fn take(
         return Ok(());
     }
     let Some(url) = &place.url else { return Ok(()) };
-    let receipt = match Receipt::new(reception.at, url.clone(), body, text(SIGNATURE_HEADER)) {
+    let signature = text(SIGNATURE_HEADER);
+    let kept = keep(listening, url, body, signature, reception).await;
+    // eSign sends again what does not get a 200.
+    kept.map_err(|why| {
+        if let Some((keys, delivery)) = noted {
+            listening.forget(keys, delivery);
+        }
+        Refused {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            why,
+        }
+    })
+}
+
+/// Writes the receipt of a request. The error is one of the file; a request that has no receipt gets a note.
+async fn keep(
+    listening: &Arc<Listening>,
+    url: &CallbackUrl,
+    body: &[u8],
+    signature: Option<&str>,
+    reception: &mut Reception,
+) -> Result<(), String> {
+    let receipt = match Receipt::new(reception.at, url.clone(), body, signature) {
         Ok(receipt) => receipt,
         Err(error) => {
             reception.note = Some(format!("no receipt is written: {error}"));
             return Ok(());
         }
     };
-    let listening = Arc::clone(listening);
-    let appended = tokio::task::spawn_blocking(move || match &listening.receipts {
+    let writer = Arc::clone(listening);
+    let appended = tokio::task::spawn_blocking(move || match &writer.receipts {
         Some(receipts) => receipts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .append(&receipt),
         None => Ok(()),
     });
-    let appended = appended
+    appended
         .await
-        .unwrap_or_else(|error| Err(error.to_string()));
-    // eSign sends again what does not get a 200.
-    appended.map_err(|why| Refused {
-        status: StatusCode::INTERNAL_SERVER_ERROR,
-        why,
-    })
+        .unwrap_or_else(|error| Err(error.to_string()))
 }
 
 fn answer(reception: &Reception, date: String) -> Response<Body> {
@@ -256,6 +296,10 @@ fn answer(reception: &Reception, date: String) -> Response<Body> {
     let body = match &reception.outcome {
         Outcome::Accepted { .. } => json!({ "received": reception.number }),
         Outcome::Rejected(rejection) => json!({ "error": rejection.to_string() }),
+        // Whoever sent it need not know of our files.
+        Outcome::Refused(_) if status == StatusCode::INTERNAL_SERVER_ERROR => {
+            json!({ "error": "the message could not be kept" })
+        }
         Outcome::Refused(why) => json!({ "error": why }),
     };
     let mut answer = Response::builder()

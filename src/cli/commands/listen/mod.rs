@@ -4,6 +4,7 @@ mod host;
 mod places;
 mod receipts;
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::secret_commands::Commands;
@@ -32,8 +33,8 @@ use host::Listening;
 use places::{Declared, Place};
 use receipts::Receipts;
 
-/// How many messages are remembered, and for how many seconds, to find duplicates.
-const REMEMBERED: (NonZeroUsize, u64) = (NonZeroUsize::new(10_000).expect("not zero"), 86_400);
+/// How many keys are remembered, two of each message, and for how many seconds, to find duplicates.
+const REMEMBERED: (NonZeroUsize, u64) = (NonZeroUsize::new(20_000).expect("not zero"), 86_400);
 /// How many URLs are listed at the start.
 const LISTED: usize = 20;
 /// How many requests may wait to be printed.
@@ -129,12 +130,15 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         return Err(Failure::usage(message));
     }
     let receipts = args.receipts.as_deref().map(Receipts::open).transpose()?;
+    if let Some(advice) = receipts.as_ref().and_then(Receipts::readable_by_others) {
+        ui.warn(format_args!("Warning: {advice}"));
+    }
     let bound = serving::bind(&args.listen, args.allow_remote).await;
     let listener = bound.map_err(|error| not_bound(&args.listen, &error))?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::error(error.to_string()))?;
-    announce(&address.to_string(), &places, ui);
+    announce(address, &places, ui);
 
     let (report, mut reports) = mpsc::channel(UNPRINTED);
     let (capacity, seconds) = REMEMBERED;
@@ -151,17 +155,30 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         count: AtomicU64::new(0),
     });
     let mut asked = signals::listen(|| "Requests in flight get no answer.".to_owned());
+    let unread = Arc::new(Notify::new());
+    let no_reader = Arc::clone(&unread);
     let shutdown = async move {
-        // After an error no signal can come.
-        if asked.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending::<()>().await;
+        let signal = async {
+            // After an error no signal can come.
+            if asked.wait_for(|asked| *asked).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = signal => {}
+            () = no_reader.notified() => {}
         }
     };
     let router = host::router(Arc::clone(&listening));
     let mut served = std::pin::pin!(serving::serve(listener, router, listening, shutdown));
     loop {
         tokio::select! {
-            Some(reception) = reports.recv() => show(&reception, ui),
+            Some(reception) = reports.recv() => {
+                show(&reception, ui);
+                if ui.is_unread() {
+                    unread.notify_one();
+                }
+            }
             () = &mut served => break,
         }
     }
@@ -335,7 +352,7 @@ async fn declared(
     Ok(places)
 }
 
-fn announce(address: &str, places: &[Place], ui: &mut Ui) {
+fn announce(address: SocketAddr, places: &[Place], ui: &mut Ui) {
     ui.say(format_args!("Listening on http://{address}"));
     if !ui.json() {
         for place in places.iter().take(LISTED) {
@@ -360,6 +377,20 @@ fn announce(address: &str, places: &[Place], ui: &mut Ui) {
         if places.len() > LISTED {
             ui.print(format_args!("  and {} more URLs\n", places.len() - LISTED));
         }
+    }
+    let elsewhere = |place: &&Place| place.other_port(address.port()).is_some();
+    let mut elsewhere = places.iter().filter(elsewhere);
+    if let Some(place) = elsewhere.next() {
+        let url = place.url.as_ref().map_or("", CallbackUrl::as_str);
+        let more = match elsewhere.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        ui.note(format_args!(
+            "Note: `{}`{more} has another port than {}, so requests to it do not arrive here unless something forwards them",
+            Clean(masked(url)),
+            address.port()
+        ));
     }
     ui.flush();
 }

@@ -52,6 +52,25 @@ impl Place {
         }
     }
 
+    /// What tells the callback of this pair from others. Pairs from the command line are of the first.
+    pub(super) fn callback(&self, pair: Option<usize>) -> String {
+        let url = self.url.as_ref().map_or("", CallbackUrl::as_str);
+        let pair = pair.filter(|pair| *pair < self.owners.len());
+        format!("{} {url}", pair.unwrap_or_default())
+    }
+
+    /// The port of its URL, if that is another one of this machine than the one that is listened on.
+    pub(super) fn other_port(&self, listened: u16) -> Option<u16> {
+        let url = url::Url::parse(self.url.as_ref()?.as_str()).ok()?;
+        let here = match url.host()? {
+            url::Host::Domain(name) => name == "localhost",
+            url::Host::Ipv4(address) => address.is_loopback(),
+            url::Host::Ipv6(address) => address.is_loopback(),
+        };
+        let port = url.port_or_known_default()?;
+        (here && port != listened).then_some(port)
+    }
+
     fn takes(&self, path: &str) -> bool {
         self.any_path
             || self
@@ -275,6 +294,19 @@ mod tests {
             found(&[place(a, "u"), place(b, "u")], "/x", None, None),
             format!("{a} rejected ?")
         );
+    }
+
+    #[test]
+    fn a_port_of_this_machine_that_is_not_listened_on_is_found() {
+        for (url, expected) in [
+            ("http://127.0.0.1:9000/x", Some(9000)),
+            ("http://LOCALHOST/x", Some(80)),
+            ("http://[::1]:9000/x", Some(9000)),
+            ("http://127.0.0.1:8902/x", None),
+            ("https://hooks.example/x", None),
+        ] {
+            assert_eq!(place(url, "t").other_port(8902), expected, "{url}");
+        }
     }
 
     #[test]

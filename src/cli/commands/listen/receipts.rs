@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Wri
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::Failure;
+use crate::cli::shell;
 use crate::receiver::{MAX_RECEIPT_BODY, Receipt};
 
 /// A file of receipts. Several programs may append to it at the same time.
@@ -14,6 +15,8 @@ pub(super) struct Receipts {
     path: PathBuf,
     /// Whether the file may end inside of a line, that of a crash or of a full disk.
     torn: bool,
+    /// Whether the last receipt could not be written, which was reported.
+    failing: bool,
 }
 
 impl Receipts {
@@ -57,32 +60,40 @@ impl Receipts {
             );
             return Err(Failure::error(message).advice("Give --receipts another file."));
         }
-        let mut last = [b'\n'];
-        if length > 0 {
-            file.seek(SeekFrom::End(-1)).map_err(failed)?;
-            file.read_exact(&mut last).map_err(failed)?;
-        }
+        let torn = ends_inside_a_line(&mut file).map_err(failed)?;
         Ok(Self {
             file,
             path: path.to_owned(),
-            torn: last != *b"\n",
+            torn,
+            failing: false,
         })
     }
 
     /// Appends a receipt and waits until it is on the disk.
     pub(super) fn append(&mut self, receipt: &Receipt) -> Result<(), String> {
-        self.reopen()?;
+        let appended = self.reopen().and_then(|()| self.write(receipt));
+        let again = std::mem::replace(&mut self.failing, appended.is_err());
+        appended.map_err(|why| {
+            if again {
+                "its receipt could not be written either".to_owned()
+            } else {
+                format!("{why}. Until receipts can be written, messages get 500, so that eSign sends them again")
+            }
+        })
+    }
+
+    /// Appends the whole line or nothing.
+    fn write(&mut self, receipt: &Receipt) -> Result<(), String> {
         // With one write, so that the lines of several programs do not mix.
         let mut line = String::new();
         if self.torn {
             line.push('\n');
         }
         line += &receipt.line();
-        let written = self
-            .file
-            .write_all(line.as_bytes())
-            .and_then(|()| self.file.sync_data());
-        self.torn = written.is_err();
+        let written = append_whole(&mut self.file, line.as_bytes(), |file, part| {
+            file.write(part)
+        });
+        self.torn = written.is_err() && ends_inside_a_line(&mut self.file).unwrap_or(true);
         written.map_err(|error| {
             format!(
                 "the receipt could not be written to `{}`: {error}",
@@ -101,6 +112,78 @@ impl Receipts {
         *self = Self::open(&self.path).map_err(|failure| failure.message)?;
         Ok(())
     }
+}
+
+impl Receipts {
+    /// What to do if other users can read the file.
+    #[cfg(unix)]
+    pub(super) fn readable_by_others(&self) -> Option<String> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = self.file.metadata().ok()?.permissions().mode() & 0o777;
+        (mode & 0o077 != 0).then(|| {
+            format!(
+                "other users can open the receipts file `{}` (mode {mode:04o}), which may hold personal data; \
+                 `chmod 600 {}` keeps it to its owner",
+                self.path.display(),
+                shell::path(&self.path)
+            )
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(super) const fn readable_by_others(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Appends a line durably. After an error, what was written of it is taken back, so that the file ends as before, unless
+/// another program has appended after it.
+fn append_whole(
+    file: &mut File,
+    line: &[u8],
+    mut write: impl FnMut(&mut File, &[u8]) -> io::Result<usize>,
+) -> io::Result<()> {
+    let mut done = 0;
+    let written = loop {
+        if done == line.len() {
+            break file.sync_data();
+        }
+        match write(file, &line[done..]) {
+            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    if written.is_err() {
+        // If this fails too, the next line begins after a line end.
+        drop(take_back(file, &line[..done]));
+    }
+    written
+}
+
+/// Cuts off the end of a file if it is `part`.
+fn take_back(file: &mut File, part: &[u8]) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let Some(begin) = length.checked_sub(part.len() as u64) else {
+        return Ok(());
+    };
+    let mut end = vec![0; part.len()];
+    file.seek(SeekFrom::Start(begin))?;
+    file.read_exact(&mut end)?;
+    if end == part {
+        file.set_len(begin)?;
+    }
+    Ok(())
+}
+
+fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    Ok(last != *b"\n")
 }
 
 /// Whether this open file is the one at this path.
@@ -153,6 +236,41 @@ mod tests {
     }
 
     #[test]
+    fn what_a_full_disk_left_of_a_line_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("receipts.jsonl");
+        let mut receipts = Receipts::open(&path).unwrap();
+        receipts.append(&receipt("{}")).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for room in 0..whole.len() {
+            let mut left = room;
+            let full = append_whole(&mut receipts.file, &whole, |file, part| {
+                if left == 0 {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                let count = file.write(&part[..left.min(part.len())])?;
+                left -= count;
+                Ok(count)
+            });
+            assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "{room}");
+        }
+        // What another program appended after it stays.
+        let mut other = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut begun = false;
+        let full = append_whole(&mut receipts.file, b"half", |file, part| {
+            if begun {
+                other.write_all(b"other\n")?;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            begun = true;
+            file.write(&part[..2])
+        });
+        full.unwrap_err();
+        assert!(std::fs::read(&path).unwrap().ends_with(b"haother\n"));
+    }
+
+    #[test]
     fn a_file_that_was_moved_or_deleted_is_made_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("receipts.jsonl");
@@ -194,8 +312,17 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("receipts.jsonl");
-        Receipts::open(&path).unwrap();
+        let receipts = Receipts::open(&path).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(receipts.readable_by_others(), None);
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(&path, open).unwrap();
+        let advice = Receipts::open(&path).unwrap().readable_by_others();
+        let advice = advice.unwrap();
+        assert!(
+            advice.contains("mode 0644") && advice.contains("chmod 600"),
+            "{advice}"
+        );
     }
 }
