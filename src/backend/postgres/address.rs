@@ -323,7 +323,7 @@ fn state_name(name: String) -> Result<String, String> {
     Ok(name)
 }
 
-/// Plain names only, so that what the advice prints can be pasted into `psql`.
+/// Plain names only: they need no escapes, in SQL or in what the advice prints for `psql`.
 fn schema_name(name: String) -> Result<String, String> {
     let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let begins_well = !name.starts_with(|c: char| c.is_ascii_digit()) && !name.starts_with("pg_");
@@ -426,10 +426,7 @@ mod tests {
     #[test]
     fn other_machines_have_to_prove_who_they_are() {
         let tls = |text: &str| parse(text).unwrap().tls;
-        assert_eq!(
-            tls("postgres://db.example/e?name=p"),
-            TlsMode::VerifyFull
-        );
+        assert_eq!(tls("postgres://db.example/e?name=p"), TlsMode::VerifyFull);
         assert_eq!(tls("postgres://10.0.0.1/e?name=p"), TlsMode::VerifyFull);
         assert_eq!(
             tls("postgres://localhost.evil.example/e?name=p"),
@@ -437,10 +434,7 @@ mod tests {
         );
         assert_eq!(tls("postgres://127.0.0.1/e?name=p"), TlsMode::Prefer);
         assert_eq!(tls("postgres://[::1]/e?name=p"), TlsMode::Prefer);
-        assert_eq!(
-            tls("postgres:///e?name=p&host=/run"),
-            TlsMode::Disable
-        );
+        assert_eq!(tls("postgres:///e?name=p&host=/run"), TlsMode::Disable);
     }
 
     #[test]

@@ -180,10 +180,11 @@ impl Link {
         if limited {
             config.options(LIMITS);
         }
-        let (client, mut connection) = timeout(CONNECT_TIMEOUT, config.connect_raw(stream, tls).boxed())
-            .await
-            .map_err(|_| Failure::no_connection_in(address, CONNECT_TIMEOUT))?
-            .map_err(|error| Failure::of(&error, None, &asking))?;
+        let (client, mut connection) =
+            timeout(CONNECT_TIMEOUT, config.connect_raw(stream, tls).boxed())
+                .await
+                .map_err(|_| Failure::no_connection_in(address, CONNECT_TIMEOUT))?
+                .map_err(|error| Failure::of(&error, None, &asking))?;
         let ended = Arc::new(OnceLock::new());
         let end = Arc::clone(&ended);
         let (address, user) = (self.address.clone(), self.user.clone());
@@ -293,10 +294,7 @@ async fn open_socket(
 }
 
 #[cfg(not(unix))]
-async fn open_socket(
-    address: &Address,
-    _: &std::path::Path,
-) -> Result<Box<dyn Stream>, Failure> {
+async fn open_socket(address: &Address, _: &std::path::Path) -> Result<Box<dyn Stream>, Failure> {
     let error = io::ErrorKind::Unsupported.into();
     Err(Failure::unreachable(address, &error))
 }

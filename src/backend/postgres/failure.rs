@@ -235,7 +235,10 @@ impl Failure {
             code.code(),
             one_line(said.message())
         );
-        if let Some(detail) = said.detail().filter(|_| *code != SqlState::UNIQUE_VIOLATION) {
+        if let Some(detail) = said
+            .detail()
+            .filter(|_| *code != SqlState::UNIQUE_VIOLATION)
+        {
             problem.push_str(". ");
             problem.push_str(&one_line(detail));
         }
@@ -281,7 +284,10 @@ fn meaning(code: &SqlState, asking: &Asking<'_>) -> (Fate, String) {
         ),
         "3D000" => format!("Correct the address, or create it: `CREATE DATABASE {database};`."),
         "42501" => grants(asking),
-        "25006" => "The server is a replica, or the database is read-only: name the one that takes writes.".into(),
+        "25006" => {
+            "The server is a replica, or the database is read-only: name the one that takes writes."
+                .into()
+        }
         "53100" => {
             return (
                 Fate::Refused,
@@ -290,7 +296,9 @@ fn meaning(code: &SqlState, asking: &Asking<'_>) -> (Fate, String) {
                     .into(),
             );
         }
-        "54000" | "53200" => "The state is larger than the server accepts, or it has too little memory.".into(),
+        "54000" | "53200" => {
+            "The state is larger than the server accepts, or it has too little memory.".into()
+        }
         "53300" => {
             return (
                 Fate::Passing,
@@ -357,7 +365,7 @@ fn grants(asking: &Asking<'_>) -> String {
         no_password: _,
         doing,
     } = asking;
-    let (schema, database) = (&address.schema, quoted(&address.database));
+    let (schema, database) = (quoted(&address.schema), quoted(&address.database));
     let user = quoted(user);
     let commands = match doing {
         Doing::Connecting => format!("`GRANT CONNECT ON DATABASE {database} TO {user};`"),

@@ -45,9 +45,7 @@ use self::failure::{Doing, Failure, Fate};
 use self::tls::Authorities;
 use crate::client::ExtraRoots;
 use crate::secret::Secret;
-use crate::state::log::{
-    Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing,
-};
+use crate::state::log::{Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing};
 use crate::state::{Place, StateError};
 
 /// The pauses before a read is tried again.
@@ -108,7 +106,7 @@ pub(crate) fn open(options: Options) -> Result<Arc<dyn Log>, StateError> {
             Authorities::Only(ExtraRoots { file: name, pem })
         }
     };
-    let table = format!("{}.records", address.schema);
+    let table = format!("\"{}\".records", address.schema);
     let link = Link::new(address, user, (password, password_file), authorities);
     Ok(Arc::new(Database { link, table }))
 }
@@ -117,7 +115,7 @@ pub(crate) fn open(options: Options) -> Result<Arc<dyn Log>, StateError> {
 #[derive(Debug)]
 struct Database {
     link: Link,
-    /// As it is written in SQL: the schema is checked to need no quotes.
+    /// As it is written in SQL: the schema is checked to have no quotes.
     table: String,
 }
 
@@ -189,9 +187,8 @@ impl Database {
 
     async fn newest(&self) -> Result<Option<Header>, StateError> {
         let table = &self.table;
-        let sql = format!(
-            "SELECT header FROM {table} WHERE name = $1 ORDER BY number DESC LIMIT 1"
-        );
+        let sql =
+            format!("SELECT header FROM {table} WHERE name = $1 ORDER BY number DESC LIMIT 1");
         match self.rows(&sql, &[self.name()], limit(0)).await {
             Ok(rows) => rows
                 .first()
@@ -251,7 +248,12 @@ impl Database {
         let end = text.iter().position(|byte| *byte == b'\n');
         let (header, payload) = text.split_at(end.unwrap_or(text.len()));
         let payload = payload.get(1..).unwrap_or_default();
-        let Header { number, since, kind, .. } = &record.header;
+        let Header {
+            number,
+            since,
+            kind,
+            ..
+        } = &record.header;
         let (number, since) = (signed(*number), signed(*since));
         let is_snapshot = *kind == Kind::Snapshot;
         let parameters: [Parameter<'_>; 6] = [
@@ -343,7 +345,7 @@ impl Database {
         // `IF NOT EXISTS` alone asks for the right to create it, even if it is there.
         let there = self.rows(sql, &[(schema, Type::TEXT)], limit(0)).await?;
         if there.is_empty() {
-            let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+            let sql = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
             self.execute((Doing::Schema, limit(0)), &sql, &[]).await?;
         }
         let sql = format!(

@@ -30,20 +30,16 @@ pub(super) async fn read(file: PathBuf, address: &Address, user: &str) -> Found 
     match read {
         Ok(Ok(text)) => match find(&text, address, user) {
             Some(password) => Found::Password(password),
-            None => Found::Nothing(Some(format!(
-                "`{}` has no line for it",
-                file.display()
-            ))),
+            None => Found::Nothing(Some(format!("`{}` has no line for it", file.display()))),
         },
         Ok(Err(Unread::Missing)) => Found::Nothing(None),
         Ok(Err(Unread::Public)) => Found::Nothing(Some(format!(
             "`{0}` is ignored, because other users may read it: `chmod 600 {0}`",
             file.display()
         ))),
-        Ok(Err(Unread::Failed(error))) => Found::Nothing(Some(format!(
-            "`{}` can't be read: {error}",
-            file.display()
-        ))),
+        Ok(Err(Unread::Failed(error))) => {
+            Found::Nothing(Some(format!("`{}` can't be read: {error}", file.display())))
+        }
         Err(_) => Found::Nothing(None),
     }
 }
@@ -62,12 +58,17 @@ fn private_text(file: &Path) -> Result<Secret, Unread> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(file).map_err(failed)?.permissions().mode();
+        let mode = std::fs::metadata(file)
+            .map_err(failed)?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
             return Err(Unread::Public);
         }
     }
-    std::fs::read_to_string(file).map(Secret::new).map_err(failed)
+    std::fs::read_to_string(file)
+        .map(Secret::new)
+        .map_err(failed)
 }
 
 fn find(text: &Secret, address: &Address, user: &str) -> Option<Secret> {
@@ -182,7 +183,10 @@ mod tests {
         let Found::Nothing(Some(why)) = of().await else {
             panic!("it was used");
         };
-        assert!(why.contains("chmod 600") && !why.contains("canary"), "{why}");
+        assert!(
+            why.contains("chmod 600") && !why.contains("canary"),
+            "{why}"
+        );
         mode(0o600);
         assert!(matches!(of().await, Found::Password(_)));
     }

@@ -113,13 +113,11 @@ fn verifier(
     }
 }
 
-fn certificates(
-    file: &ExtraRoots,
-    given_by: &str,
-) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(file: &ExtraRoots, given_by: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let ExtraRoots { file, pem } = file;
-    let unusable =
-        |reason: &str| format!("the file {file} of {given_by} has no usable PEM certificate: {reason}");
+    let unusable = |reason: &str| {
+        format!("the file {file} of {given_by} has no usable PEM certificate: {reason}")
+    };
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|error| unusable(&error.to_string()))?;
     if found.is_empty() {

@@ -151,11 +151,17 @@ async fn old_records_are_removed_by_the_clock_of_the_server() {
         grow(&*log, &[Kind::Hold, Kind::Snapshot, Kind::First]).await;
     }
     let head = grow(&*log, &[Kind::Next]).await;
-    let count = async || server.one("SELECT count(*) FROM ess_callbacks.records").await;
+    let count = async || {
+        server
+            .one("SELECT count(*) FROM ess_callbacks.records")
+            .await
+    };
     let all = count().await;
     log.prune().await.unwrap();
     assert_eq!(count().await, all, "none is an hour old");
-    let age = |age: &str| format!("UPDATE ess_callbacks.records SET written_at = now() - interval '{age}'");
+    let age = |age: &str| {
+        format!("UPDATE ess_callbacks.records SET written_at = now() - interval '{age}'")
+    };
     server.sql(&age("59 minutes")).await;
     log.prune().await.unwrap();
     assert_eq!(count().await, all);
@@ -220,7 +226,9 @@ async fn a_pool_in_transaction_mode_serves() {
     holds_over(|| {
         let name = format!("s{}", names.fetch_add(1, Ordering::Relaxed));
         Remote(Box::new(move || {
-            log_at(&format!("postgres://boss@127.0.0.1:{port}/postgres?name={name}"))
+            log_at(&format!(
+                "postgres://boss@127.0.0.1:{port}/postgres?name={name}"
+            ))
         }))
     })
     .await;

@@ -219,7 +219,10 @@ async fn the_server_has_to_prove_who_it_is() {
         ]);
     };
     let log = |host: &str, rest: &str| {
-        let address = format!("postgres://boss@{host}:{}/postgres?name=tls{rest}", server.port);
+        let address = format!(
+            "postgres://boss@{host}:{}/postgres?name=tls{rest}",
+            server.port
+        );
         log_with(&address, Some(PASSWORD))
     };
     let trusting =

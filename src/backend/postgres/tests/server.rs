@@ -69,9 +69,8 @@ impl Server {
                 "{PROGRAMS} must be set in CI; tests/external/postgres/run.sh prints it"
             );
             // Not by `println!`, which is swallowed when a test passes.
-            let skipped = format!(
-                "SKIPPED: {PROGRAMS} is not set; tests/external/postgres/run.sh sets it\n"
-            );
+            let skipped =
+                format!("SKIPPED: {PROGRAMS} is not set; tests/external/postgres/run.sh sets it\n");
             std::io::stderr().write_all(skipped.as_bytes()).ok();
             return None;
         };
@@ -87,7 +86,11 @@ impl Server {
         let secret = server.file("password", PASSWORD.as_bytes());
         let made = server
             .command("initdb")
-            .args(["--username=boss", "--auth-local=trust", "--auth-host=scram-sha-256"])
+            .args([
+                "--username=boss",
+                "--auth-local=trust",
+                "--auth-host=scram-sha-256",
+            ])
             .args(["--no-sync", "--encoding=UTF8", "--locale=C"])
             .arg("--pwfile")
             .arg(secret)
