@@ -323,7 +323,7 @@ fn state_name(name: String) -> Result<String, String> {
     Ok(name)
 }
 
-/// Plain names only, so that what the advice prints can be pasted into `psql`.
+/// Plain names only: they need no escapes, in SQL or in what the advice prints for `psql`.
 fn schema_name(name: String) -> Result<String, String> {
     let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let begins_well = !name.starts_with(|c: char| c.is_ascii_digit()) && !name.starts_with("pg_");

@@ -367,7 +367,7 @@ fn grants(asking: &Asking<'_>) -> String {
         no_password: _,
         doing,
     } = asking;
-    let (schema, database) = (&address.schema, quoted(&address.database));
+    let (schema, database) = (quoted(&address.schema), quoted(&address.database));
     let user = quoted(user);
     let commands = match doing {
         Doing::Connecting => format!("`GRANT CONNECT ON DATABASE {database} TO {user};`"),

@@ -106,7 +106,7 @@ pub(crate) fn open(options: Options) -> Result<Arc<dyn Log>, StateError> {
             Authorities::Only(ExtraRoots { file: name, pem })
         }
     };
-    let table = format!("{}.records", address.schema);
+    let table = format!("\"{}\".records", address.schema);
     let link = Link::new(address, user, (password, password_file), authorities);
     Ok(Arc::new(Database { link, table }))
 }
@@ -115,7 +115,7 @@ pub(crate) fn open(options: Options) -> Result<Arc<dyn Log>, StateError> {
 #[derive(Debug)]
 struct Database {
     link: Link,
-    /// As it is written in SQL: the schema is checked to need no quotes.
+    /// As it is written in SQL: the schema is checked to have no quotes.
     table: String,
 }
 
@@ -345,7 +345,7 @@ impl Database {
         // `IF NOT EXISTS` alone asks for the right to create it, even if it is there.
         let there = self.rows(sql, &[(schema, Type::TEXT)], limit(0)).await?;
         if there.is_empty() {
-            let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+            let sql = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
             self.execute((Doing::Schema, limit(0)), &sql, &[]).await?;
         }
         let sql = format!(

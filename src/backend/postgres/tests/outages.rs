@@ -2,12 +2,16 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::server::{Server, log_at};
+use super::server::{PASSWORD, Server, log_at, log_with};
 use super::{created, grow, next};
-use crate::state::log::{Created, Kind, NotCreated};
+use crate::random::SplitMix64;
+use crate::state::log::{Created, Kind, Log, NotCreated, Record};
 
 /// Commits of this server are answered before they are on the disk, if a session does not ask for more.
 const CARELESS: [&str; 2] = ["synchronous_commit=off", "wal_writer_delay=10000ms"];
@@ -90,10 +94,7 @@ async fn writing_goes_on_after_a_crash() {
 }
 
 /// Whether a record is there; `false` when the server is away.
-async fn created_or_away(
-    log: &dyn crate::state::log::Log,
-    record: &crate::state::log::Record,
-) -> bool {
+async fn created_or_away(log: &dyn Log, record: &Record) -> bool {
     match log.create(record).await {
         Ok(Created::Now) => true,
         Err(NotCreated::Refused(error)) => panic!("{error}"),
@@ -124,6 +125,87 @@ async fn a_connection_that_ended_is_replaced() {
         assert!(created(&*log, &next(head.as_ref(), &id, Kind::Beat, b"")).await);
     }
     assert_eq!(log.read().await.unwrap().unwrap().head.number, 4);
+}
+
+/// A way to the server that cuts connections when they are about to bring an answer.
+struct Cutting {
+    port: u16,
+    cuts: Arc<AtomicBool>,
+}
+
+impl Cutting {
+    async fn before(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let cuts = Arc::new(AtomicBool::new(false));
+        let cut = Arc::clone(&cuts);
+        tokio::spawn(async move {
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let cut = Arc::clone(&cut);
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                    let (mut asks, mut hears) = client.split();
+                    let (mut answers, mut listens) = server.split();
+                    let there = tokio::io::copy(&mut asks, &mut listens);
+                    let back = async {
+                        let mut bytes = vec![0; 1 << 16];
+                        loop {
+                            let read = answers.read(&mut bytes).await.unwrap_or(0);
+                            if read == 0 || cut.swap(false, Ordering::SeqCst) {
+                                return;
+                            }
+                            hears.write_all(&bytes[..read]).await.unwrap();
+                        }
+                    };
+                    tokio::select! {
+                        _ = there => {}
+                        () = back => {}
+                    }
+                });
+            }
+        });
+        Self { port, cuts }
+    }
+}
+
+#[tokio::test]
+async fn a_write_without_an_answer_is_unclear_and_found() {
+    let Some(server) = Server::start(&[]) else {
+        return;
+    };
+    let way = Cutting::before(server.port).await;
+    let address = format!("postgres://boss@127.0.0.1:{}/postgres?name=cut", way.port);
+    let log = log_with(&address, Some(PASSWORD));
+    let head = grow(&*log, &[Kind::Snapshot]).await;
+    let record = next(Some(&head), "mine", Kind::Beat, b"");
+    way.cuts.store(true, Ordering::SeqCst);
+    let Err(NotCreated::Unclear(error)) = log.create(&record).await else {
+        panic!("it can't know");
+    };
+    assert!(error.to_string().contains("connection"), "{error}");
+    assert_eq!(log.head().await.unwrap(), Some(record.header.clone()));
+    assert_eq!(log.create(&record).await.unwrap(), Created::Taken);
+    // A read is tried again at once.
+    way.cuts.store(true, Ordering::SeqCst);
+    assert_eq!(log.head().await.unwrap(), Some(record.header));
+    assert_eq!(log.read().await.unwrap().unwrap().head.number, 2);
+}
+
+/// The time is simulated, the connection is not.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_not_waited_for_without_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let log = log_at(&format!("postgres://ann@127.0.0.1:{port}/e?name=p"));
+    let error = log.head().await.unwrap_err();
+    assert!(error.to_string().contains("within 10 s"), "{error}");
+    let record = next(None, "x", Kind::Hold, b"");
+    let unclear = log.create(&record).await;
+    assert!(
+        matches!(unclear, Err(NotCreated::Unclear(_))),
+        "{unclear:?}"
+    );
 }
 
 /// A small file system for the table, where the machine lets us mount one.
@@ -180,7 +262,7 @@ async fn a_full_disk_is_a_refusal() {
         .sql("ALTER TABLE ess_callbacks.records SET TABLESPACE small")
         .await;
     // What can't be compressed.
-    let mut random = crate::random::SplitMix64::new(1);
+    let mut random = SplitMix64::new(1);
     let noise: Vec<u8> = (0..2_000_000).map(|_| random.below(256) as u8).collect();
     let record = next(Some(&head), "large", Kind::Next, &noise);
     let Err(NotCreated::Refused(error)) = log.create(&record).await else {
@@ -191,6 +273,4 @@ async fn a_full_disk_is_a_refusal() {
     // What was there still is, and a smaller one fits.
     assert_eq!(log.head().await.unwrap(), Some(head.clone()));
     assert!(created(&*log, &next(Some(&head), "small", Kind::Beat, b"")).await);
-    drop(log);
-    drop(log_at(&server.socket("boss", "x")));
 }
