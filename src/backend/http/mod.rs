@@ -4,7 +4,7 @@
 //! number of a record; a `POST` with a number that is taken is refused. Terraform's `LOCK` is not used: it has no
 //! end when its owner dies. A lock that somebody else took with it is respected.
 //!
-//! Sources: `internal/backend/remote-state/http` of `OpenTofu`, `lib/api/terraform/state.rb` of GitLab,
+//! Sources: `internal/backend/remote-state/http` of OpenTofu, `lib/api/terraform/state.rb` of GitLab,
 //! `routers/api/packages/terraform` of Gitea.
 
 mod document;
