@@ -267,9 +267,10 @@ async fn reach(address: &Address) -> Result<Box<dyn Stream>, Failure> {
         }
     }
     let last = last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
-    Err(match last.kind() {
-        io::ErrorKind::TimedOut => Failure::no_connection_in(address, CONNECT_TIMEOUT),
-        _ => Failure::unreachable(address, &last),
+    Err(if last.kind() == io::ErrorKind::TimedOut {
+        Failure::no_connection_in(address, CONNECT_TIMEOUT)
+    } else {
+        Failure::unreachable(address, &last)
     })
 }
 

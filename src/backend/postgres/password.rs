@@ -51,9 +51,12 @@ enum Unread {
 }
 
 fn private_text(file: &Path) -> Result<Secret, Unread> {
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Unread::Missing,
-        _ => Unread::Failed(error),
+    let failed = |error: io::Error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Unread::Missing
+        } else {
+            Unread::Failed(error)
+        }
     };
     #[cfg(unix)]
     {

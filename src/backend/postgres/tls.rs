@@ -1,7 +1,6 @@
 //! TLS to a PostgreSQL server, by rustls.
 
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
