@@ -147,6 +147,10 @@ fn only_the_command_line_reads_clock_environment_and_terminal() {
         if inside.starts_with("cli") {
             continue;
         }
+        // Tests against real servers ask the gate where those are.
+        if inside.iter().any(|part| part == "tests") {
+            continue;
+        }
         let text = fs::read_to_string(&file).unwrap();
         let code = text
             .split("#[cfg(test)]\nmod tests {")

@@ -367,7 +367,7 @@ fn guards_name_what_tripped_and_what_to_write() {
       beta: its last callback; none would be left
       all organizations together: 13 of 40 callbacks, more than 30 % and more than ten
 
-    These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 13
+    These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, first settle what is refused below, which no flag overrides.
 
     error: this plan deletes what is protected and will not be applied
 

@@ -25,14 +25,10 @@ find_server() {
 }
 
 folder=$(find_server)
-if [ -z "$folder" ] || ! command -v pgbouncer > /dev/null && [ ! -x /usr/sbin/pgbouncer ]; then
+if [ -z "$folder" ] || ! PATH=$PATH:/usr/sbin command -v pgbouncer > /dev/null; then
   root="$(command -v sudo || true)"
   $root apt-get update -qq >&2
-  # Only the programs: no cluster of the system is made or started.
-  $root mkdir -p /etc/postgresql-common
-  [ -e /etc/postgresql-common/createcluster.conf ] ||
-    echo 'create_main_cluster = false' | $root tee /etc/postgresql-common/createcluster.conf > /dev/null
-  $root apt-get install -qq --no-install-recommends postgresql pgbouncer >&2
+  $root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql pgbouncer >&2
   folder=$(find_server)
 fi
 

@@ -113,6 +113,8 @@ fn what_is_not_run_is_known() {
         docs/sandbox.md: needs a served sandbox and a receiver
         docs/state.md: needs a server
         docs/state.md: needs a server
+        docs/state.md: needs a server
+        docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/verify.md: needs receivers

@@ -263,7 +263,9 @@ async fn a_full_disk_is_a_refusal() {
         .await;
     // What can't be compressed.
     let mut random = SplitMix64::new(1);
-    let noise: Vec<u8> = (0..2_000_000).map(|_| random.below(256) as u8).collect();
+    let noise: Vec<u8> = (0..2_000_000)
+        .map(|_| random.below(256).to_le_bytes()[0])
+        .collect();
     let record = next(Some(&head), "large", Kind::Next, &noise);
     let Err(NotCreated::Refused(error)) = log.create(&record).await else {
         panic!("it fits");
