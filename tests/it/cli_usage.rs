@@ -303,7 +303,7 @@ fn help_shows_the_global_options_in_use_and_the_others_are_accepted() {
         "--state=x",
     ])
     .exits(0);
-    env.run(&["--ca-file=x", "--json", "secret", "new"])
+    env.run(&["--ca-file=x", "--no-color", "secret", "new"])
         .exits(0);
     let long = env.run(&["apply", "--help"]).exits(0).stdout;
     assert!(

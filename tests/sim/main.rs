@@ -10,6 +10,7 @@
 
 mod api;
 mod bounds;
+mod chance;
 mod config;
 mod dice;
 mod facts;

@@ -15,6 +15,7 @@ use crate::world::{Known, Sent, Taint, World, Write, fingerprints_of};
 
 /// What the oracle knows of one run.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 pub(crate) struct RunFacts {
     pub(crate) config: Config,
     /// Deletes everything.

@@ -5,14 +5,15 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use ess_callbacks::apply::Settings;
-use ess_callbacks::model::{Recorded, Timestamp};
+use ess_callbacks::model::Recorded;
 use ess_callbacks::plan::{Heal, Options, Pattern};
 use ess_callbacks::state::{ErrorKind, StateError};
 use ess_callbacks::testing::{MemoryFiles, MemoryLog};
 use tokio::time::{Instant, sleep};
 
 use crate::api::SimWall;
-use crate::config::{Config, Credentials, ENVIRONMENT, Id, SCOPES, URLS, any_id, any_value};
+use crate::chance::{any_options, any_stop};
+use crate::config::{Config, Credentials, ENVIRONMENT, Id, any_id, any_value};
 use crate::dice::Dice;
 use crate::facts::Facts;
 use crate::place::Place;
@@ -90,7 +91,7 @@ impl Schedule {
         world.limit = dice.pick(&[20, 20, 20, 6, 3]);
         Self {
             world: Shared::new(world),
-            place: if seed % 3 == 0 {
+            place: if seed.is_multiple_of(3) {
                 Place::Log(MemoryLog::new(dice.seed()))
             } else {
                 Place::Files(MemoryFiles::new(dice.seed()))
@@ -448,47 +449,6 @@ impl Schedule {
     }
 }
 
-/// Ctrl-C, or a signal that means the same.
-fn any_stop(dice: &mut Dice) -> Stop {
-    match dice.below(20) {
-        0 => Stop::After(dice.millis(0, 60_000)),
-        1 => Stop::After(dice.millis(0, 700_000)),
-        2 | 3 => Stop::AtPoll(dice.any_size(1000)),
-        _ => Stop::Never,
-    }
-}
-
 fn is_locked(error: &StateError) -> bool {
     error.kind() == ErrorKind::Locked
-}
-
-fn any_options(dice: &mut Dice, facts: &mut RunFacts) -> Options {
-    let mut options = Options::default();
-    if dice.percent(2) {
-        options.destroy = true;
-        facts.destroy = true;
-    }
-    if dice.percent(15) {
-        options.heal = Some(Heal {
-            proved_before: dice.percent(50).then_some(Timestamp(1_800_000_200)),
-            max_calls: dice.percent(30).then(|| dice.below(4)),
-        });
-    }
-    if dice.percent(10) {
-        let ids: BTreeSet<_> = (0..=dice.below(2)).map(|_| any_id(dice)).collect();
-        options.targets = ids.iter().map(|id| pattern(*id)).collect();
-        facts.targets = Some(ids);
-    }
-    if dice.percent(10) {
-        let id = any_id(dice);
-        options.replace = vec![pattern(id)];
-        facts.forced.insert(id);
-    }
-    options
-}
-
-/// A pattern that means this callback, whatever its organization's handle is.
-fn pattern(id: Id) -> Pattern {
-    debug_assert!(id.scope < SCOPES && id.url < URLS);
-    Pattern::parse(&format!("o{}-*/{}", id.scope, id.url())).expect("a pattern")
 }

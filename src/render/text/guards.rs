@@ -51,7 +51,8 @@ pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
     // A flag that would not help is not named.
     let (say_how_many, say_again) = if plan.tripped.iter().any(is_final) {
         (
-            "If that is meant, first settle what is refused below, which no flag overrides.".to_owned(),
+            "If that is meant, first settle what is refused below, which no flag overrides."
+                .to_owned(),
             "First settle what is refused below, which no flag overrides.".to_owned(),
         )
     } else {

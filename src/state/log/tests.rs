@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 use super::{Header, Kind, Logged, Record};
 use crate::model::Environment;
 use crate::random::SplitMix64;
-use crate::state::medium::{Attempt, Hold, Line, Medium};
+use crate::state::medium::{Attempt, Hold, Line, Medium as _};
 use crate::state::testing::{ADD, NOW, applied, intent, owner};
 use crate::state::{ErrorKind, StateError};
 use crate::testing::{MemoryLog, Weather};
@@ -240,12 +240,6 @@ async fn write_some(
     Ok(())
 }
 
-/// Every record in order, as the store has them.
-async fn everything(log: &MemoryLog) -> Vec<Record> {
-    log.set_weather(Weather::default());
-    log.records()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -276,7 +270,7 @@ proptest! {
             for runner in running.collect::<Vec<_>>() {
                 runner.await.unwrap();
             }
-            check(&everything(&log).await, &durable.lock().unwrap());
+            check(&log.records(), &durable.lock().unwrap());
         });
     }
 }
