@@ -5,6 +5,7 @@
 //! the environment: variables, home and certificates are values that `cli` passes in ([`Surroundings`]).
 
 pub(crate) mod http;
+pub(crate) mod objects;
 mod web;
 
 use std::ffi::OsString;
