@@ -5,6 +5,7 @@
 //! the environment: variables, home and certificates are values that `cli` passes in ([`Surroundings`]).
 
 pub(crate) mod http;
+pub(crate) mod objects;
 pub(crate) mod postgres;
 mod web;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::client::ExtraRoots;
-use crate::client::credentials::Variables;
+use crate::client::credentials::{Machine, Variables};
 use crate::secret::Secret;
 use crate::state::log::Log;
 use crate::state::{StateError, Store};
@@ -26,11 +27,15 @@ use crate::state::{StateError, Store};
 pub(crate) enum Address {
     Http(http::Address),
     Postgres(postgres::Address),
+    /// As it was given, and checked.
+    Objects(String),
 }
 
 /// What stores need to know of this process.
 pub(crate) struct Surroundings {
     pub(crate) variables: Variables,
+    /// Where the credentials of a bucket are looked for.
+    pub(crate) machine: Machine,
     /// Certificates to trust beside those of the system.
     pub(crate) extra_roots: Option<ExtraRoots>,
 }
@@ -57,9 +62,10 @@ impl Address {
         Some(url.and_then(|url| match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => http::Address::parse(url).map(Self::Http),
             "postgres" | "postgresql" => postgres::Address::parse(&url).map(Self::Postgres),
+            "s3" | "cos" => objects::check(text).map(|()| Self::Objects(text.to_owned())),
             _ => Err(format!(
-                "a state can't be kept at `{scheme}://`; write a path, or https:// for a server with Terraform's \
-                 HTTP protocol, or postgres:// for a database"
+                "a state can't be kept at `{scheme}://`; write a path, s3:// or cos:// for a bucket, postgres:// for a \
+                 database, or https:// for a server with Terraform's HTTP protocol"
             )),
         }))
     }
@@ -88,6 +94,11 @@ impl Address {
                 password_file: password_file(surroundings),
                 extra_roots: surroundings.extra_roots.clone(),
             }),
+            Self::Objects(address) => objects::open(objects::Options {
+                address: address.clone(),
+                machine: surroundings.machine.clone(),
+                extra_roots: surroundings.extra_roots.clone(),
+            }),
         }
     }
 }
@@ -97,6 +108,7 @@ impl fmt::Display for Address {
         match self {
             Self::Http(address) => fmt::Display::fmt(address, f),
             Self::Postgres(address) => fmt::Display::fmt(address, f),
+            Self::Objects(address) => f.write_str(address),
         }
     }
 }

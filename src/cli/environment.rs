@@ -4,10 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::Path;
 
-/// The variables of tests that replace services of Tencent Cloud by doubles on this machine.
-pub(crate) const STS: &str = "ESS_CALLBACKS_STS_ENDPOINT";
-pub(crate) const METADATA: &str = "ESS_CALLBACKS_METADATA_ENDPOINT";
-
 #[derive(Clone, Default)]
 pub(crate) struct ProcessEnvironment(Vec<(OsString, OsString)>);
 

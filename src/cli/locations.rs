@@ -5,12 +5,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::apply::WallClock as _;
 use crate::backend::{Address, Surroundings};
+use crate::cli::clock::SystemClock;
+use crate::cli::doubles::{METADATA, STS, double};
 use crate::cli::environment::ProcessEnvironment;
 use crate::cli::exit::Failure;
 use crate::cli::options::global::Global;
 use crate::cli::options::variables;
 use crate::cli::sources;
+use crate::client::credentials::{HttpWeb, Machine, Variables};
 use crate::client::{Endpoint, ExtraRoots};
 use crate::config;
 use crate::model::{Environment, Recorded};
@@ -175,11 +179,29 @@ impl Locations {
     }
 
     fn surroundings(&self) -> Result<Surroundings, Failure> {
-        let environment = self.environment.clone();
-        let variable = move |name: &str| environment.variable(name).map(OsString::from);
+        let environment = Arc::new(self.environment.clone());
+        let extra_roots = self.extra_roots()?;
+        let own = Arc::clone(&environment);
+        let variables: Variables = Arc::new(move |name| own.variable(name).map(OsString::from));
+        let sts = double(&environment, STS)?.unwrap_or_else(Endpoint::sts);
+        let metadata = double(&environment, METADATA)?.unwrap_or_else(Endpoint::metadata);
         Ok(Surroundings {
-            variables: Arc::new(variable),
-            extra_roots: self.extra_roots()?,
+            variables: Arc::clone(&variables),
+            machine: Machine {
+                sts,
+                metadata,
+                variables,
+                home: environment.home().map(Path::to_path_buf),
+                system_file: PathBuf::from("/etc/tencentcloud/credentials"),
+                folder: sources::folder(&self.config),
+                // There is one Tencent Cloud, whose buckets know nothing of eSign's environments.
+                environment: Environment::Production,
+                web: Arc::new(HttpWeb {
+                    extra_roots: extra_roots.clone(),
+                }),
+                clock: Arc::new(|| SystemClock.now()),
+            },
+            extra_roots,
         })
     }
 

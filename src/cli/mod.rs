@@ -8,6 +8,7 @@ mod clock;
 mod command_line;
 mod commands;
 mod complete;
+mod doubles;
 mod environment;
 mod exit;
 mod help;

@@ -17,7 +17,7 @@ mod reach;
 mod read;
 mod redact;
 pub mod retry;
-mod transport;
+pub(crate) mod transport;
 
 pub use classify::outcome_of;
 pub use credentials::{

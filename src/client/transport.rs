@@ -68,14 +68,14 @@ pub enum HttpError {
 
 /// What becomes of a connection after an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Idle {
+pub(crate) enum Idle {
     /// It is kept for the next call, unless so many are kept already.
     Kept(usize),
     /// Each call has its own connection.
     Closed,
 }
 
-pub(super) fn client(
+pub(crate) fn client(
     endpoint: &Endpoint,
     extra: Option<&ExtraRoots>,
     idle: Idle,
@@ -124,7 +124,7 @@ pub(super) fn client(
 }
 
 /// Makes sure that TLS has an implementation. The process may have chosen one already.
-pub(super) fn install_crypto() {
+pub(crate) fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _already_chosen = rustls::crypto::ring::default_provider().install_default();
@@ -158,7 +158,7 @@ pub(super) async fn read(mut response: Response) -> Result<Vec<u8>, Unread> {
     Ok(body)
 }
 
-pub(super) fn server_time(response: &Response) -> Option<Timestamp> {
+pub(crate) fn server_time(response: &Response) -> Option<Timestamp> {
     let date = response.headers().get(DATE)?.to_str().ok()?;
     let since_1970 = httpdate::parse_http_date(date)
         .ok()?
@@ -168,7 +168,7 @@ pub(super) fn server_time(response: &Response) -> Option<Timestamp> {
 }
 
 /// An error with its causes; the outer ones alone say little.
-pub(super) fn reasons(error: &reqwest::Error) -> String {
+pub(crate) fn reasons(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut source = error.source();
     while let Some(cause) = source {

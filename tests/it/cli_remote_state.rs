@@ -183,6 +183,6 @@ fn an_address_that_can_t_be_used_is_refused() {
     assert_snapshot!(env.run(&["plan", "--state", "ftp://host/x"]), @"
     exit 64
     --- stderr
-    error: --state: a state can't be kept at `ftp://`; write a path, or https:// for a server with Terraform's HTTP protocol, or postgres:// for a database
+    error: --state: a state can't be kept at `ftp://`; write a path, s3:// or cos:// for a bucket, postgres:// for a database, or https:// for a server with Terraform's HTTP protocol
     ");
 }

@@ -5,7 +5,7 @@ use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::visible;
 use crate::cli::args::Cli;
-use crate::cli::environment;
+use crate::cli::doubles;
 use crate::cli::options::switch::says_no;
 use crate::cli::options::variables;
 use std::ffi::OsString;
@@ -80,7 +80,7 @@ pub(crate) fn command_of(words: &[OsString]) -> String {
 const OURS: &str = "ESS_CALLBACKS_";
 
 /// Variables of no option, for tests.
-const OF_TESTS: [&str; 2] = [environment::STS, environment::METADATA];
+const OF_TESTS: [&str; 2] = [doubles::STS, doubles::METADATA];
 
 /// Unknown variables with our prefix, each with a similar known one. The option that such a variable was to set is not set.
 pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {

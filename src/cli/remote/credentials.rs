@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
-use crate::cli::environment::{METADATA, ProcessEnvironment, STS};
+use crate::cli::doubles::{METADATA, STS, double};
+use crate::cli::environment::ProcessEnvironment;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::sources;
@@ -53,20 +54,6 @@ pub(super) fn sts(
     let endpoint = locations.endpoint.clone();
     let other = endpoint.filter(|endpoint| *endpoint != Endpoint::of(environment));
     Ok(other.unwrap_or_else(Endpoint::sts))
-}
-
-/// The double that a variable names. It must be on this machine.
-fn double(variables: &ProcessEnvironment, name: &str) -> Result<Option<Endpoint>, Failure> {
-    let Some(value) = variables.variable(name).filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
-    let endpoint = Endpoint::parse(&value.to_string_lossy());
-    let endpoint = endpoint.map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    if endpoint.is_loopback() {
-        return Ok(Some(endpoint));
-    }
-    let message = format!("{name} is for tests: it can only name a server on this machine");
-    Err(Failure::usage(message).advice(format!("Unset {name}.")))
 }
 
 /// The credentials of each account, the first of which are fetched. The error has the problems of all accounts.

@@ -114,6 +114,10 @@ fn what_is_not_run_is_known() {
         docs/state.md: needs a server
         docs/state.md: needs a server
         docs/state.md: needs a server
+        docs/state.md: needs a server
+        docs/state.md: needs a server
+        docs/state.zh-CN.md: needs a server
+        docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server

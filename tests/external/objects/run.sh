@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Keeps a state in the S3 of moto.
+#
+#   tests/external/objects/run.sh            make the Python environment and run the tests
+#   tests/external/objects/run.sh --prepare  only make it, and print the Python to set as ESS_CALLBACKS_OBJECTS_PYTHON
+#
+# The environment lies under target/, by the hash of requirements.txt, and is made once.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+
+requirements=tests/external/objects/requirements.txt
+environment=$PWD/target/external/objects-$(sha256sum "$requirements" | cut -c 1-16)
+python=$environment/bin/python
+
+if [ ! -e "$environment/complete" ]; then
+  rm -rf "$environment"
+  python3 -m venv "$environment" >&2
+  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+  touch "$environment/complete"
+fi
+
+if [ "${1:-}" = --prepare ]; then
+  echo "$python"
+else
+  ESS_CALLBACKS_OBJECTS_PYTHON=$python exec cargo test --lib -- objects:: state::contract:: --nocapture
+fi
