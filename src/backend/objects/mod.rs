@@ -434,8 +434,9 @@ fn whole(records: Vec<Option<Record>>, is_last: bool) -> Option<Vec<Record>> {
     (is_whole || is_last).then(|| records.into_iter().flatten().collect())
 }
 
-/// An address that can't be read, without what is before an `@`.
+/// An address that can't be read, without what is before an `@` and after a `?`: either may be a secret.
 fn without_user(text: &str) -> Place {
+    let text = text.split('?').next().unwrap_or_default();
     let shown = match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
         (None, Some((_, rest))) => rest.to_owned(),

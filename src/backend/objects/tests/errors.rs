@@ -324,6 +324,6 @@ fn an_address_that_is_wrong_is_shown_without_a_password() {
         };
         let error = Objects::new(options).unwrap_err();
         let text = format!("{error}\n{}", error.advice());
-        assert!(!text.contains("canary") || address.contains("x="), "{text}");
+        assert!(!text.contains("canary"), "{text}");
     }
 }
