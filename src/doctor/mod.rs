@@ -28,7 +28,7 @@ pub use sample::sample;
 
 use crate::model::{AccountName, ApiError, Handle};
 
-/// What is checked, from the cheapest to the dearest.
+/// What is checked, in this order: the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CheckName {
     /// Where calls go.

@@ -288,8 +288,8 @@ fn one_apply_a_state() {
             .contains("the outcome of an earlier add of it is unknown"),
         "{said}"
     );
-    assert_snapshot!(said.err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, this plan may be out of date.");
-    assert_snapshot!(env.run(&["show"]).exits(0).err(), @"Note: the state's lock file names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, what is shown may be out of date.");
+    assert_snapshot!(said.err(), @"Note: the state's lock names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, this plan may be out of date.");
+    assert_snapshot!(env.run(&["show"]).exits(0).err(), @"Note: the state's lock names tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]. If that run is still in progress, what is shown may be out of date.");
     // Whatever the format, it is on standard error.
     assert_eq!(
         env.run(&["plan", "--format", "json"]).exits(0).err(),

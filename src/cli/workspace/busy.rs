@@ -15,7 +15,7 @@ pub(crate) async fn holder(store: &Store) -> Option<LockOwner> {
 pub(crate) fn note(holder: Option<&LockOwner>, what: &str, ui: &mut Ui) {
     if let Some(holder) = holder {
         ui.note(format_args!(
-            "Note: the state's lock file names {}. If that run is still in progress, {what} may be out of date.",
+            "Note: the state's lock names {}. If that run is still in progress, {what} may be out of date.",
             Clean(holder)
         ));
     }

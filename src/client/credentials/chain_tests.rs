@@ -229,7 +229,7 @@ async fn what_is_not_an_instance_with_a_role_is_passed_over(
 
 #[rstest]
 #[case(answer(404, "canary"), "HTTP status 404")]
-#[case(answer(200, "canary"), "has not the documented form")]
+#[case(answer(200, "canary"), "does not have the documented form")]
 #[case(answer(200, r#"{"Code": "Failed \u001b[2J"}"#), r"Failed \u{1b}[2J")]
 #[case(
     answer(200, of_instance().replace("Success", "Failed canary-key")),
@@ -272,7 +272,7 @@ async fn an_instance_s_wrong_credentials_end_the_search(
     "HTTP status 404",
     "in the job that got the variables"
 )]
-#[case(answer(200, "{}"), "has not the documented form", "run the job again")]
+#[case(answer(200, "{}"), "does not have the documented form", "run the job again")]
 #[case(
     answer(200, r#"{"value":"can ary"}"#),
     "the token of GitHub",

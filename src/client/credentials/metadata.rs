@@ -111,7 +111,7 @@ impl CredentialProvider for Role {
             }
             // An answer that can't be read is not quoted: it may hold credentials.
             let given: Given = serde_json::from_slice(&body).map_err(|_| {
-                let message = format!("{tried}: the answer has not the documented form");
+                let message = format!("{tried}: the answer does not have the documented form");
                 broken(message, ADVICE)
             })?;
             let Given {

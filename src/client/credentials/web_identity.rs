@@ -329,7 +329,7 @@ impl Exchange {
         }
         let given: Given = serde_json::from_slice(&answer.body).map_err(|_| {
             let message =
-                format!("no token from GitHub at {host}: its answer has not the documented form");
+                format!("no token from GitHub at {host}: its answer does not have the documented form");
             broken(message, "run the job again")
         })?;
         Ok(given.value)

@@ -166,7 +166,7 @@ fn given(aws: &Aws, tried: &str, got: &Got) -> Result<Issued, String> {
         return Err(format!("{tried}: HTTP status {}", got.status));
     }
     // An answer that can't be read is not quoted: it may hold credentials.
-    let shape = || format!("{tried}: the answer has not the documented form");
+    let shape = || format!("{tried}: the answer does not have the documented form");
     let given: Given = serde_json::from_slice(&got.body).map_err(|_| shape())?;
     let Given {
         code,

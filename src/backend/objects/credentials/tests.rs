@@ -223,7 +223,7 @@ async fn a_container_has_an_endpoint() {
     for (uri, expected) in [
         (
             format!("{origin}/bad"),
-            "the answer has not the documented form",
+            "the answer does not have the documented form",
         ),
         (format!("{origin}/none"), "HTTP status 404"),
         (

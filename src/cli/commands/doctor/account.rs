@@ -1,4 +1,4 @@
-//! The checks of one account, from the cheapest to the dearest, up to the first that makes the others pointless.
+//! The checks of one account, the cheapest first, up to the first that makes the others pointless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
