@@ -92,6 +92,8 @@ struct Starter<'s> {
     world: &'s Shared,
     spec: &'s Spec,
     stop: watch::Sender<bool>,
+    /// The accounts whose owner is recorded.
+    owned: BTreeSet<AccountName>,
 }
 
 impl Starter<'_> {
@@ -120,6 +122,9 @@ impl Caller for Starter<'_> {
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, StateError> {
         self.world.now().unsettle(self.spec.number, recorded);
+        let owned = recorded.accounts.iter();
+        let owned = owned.filter(|(_, account)| account.account_id.is_some());
+        self.owned = owned.map(|(name, _)| name.clone()).collect();
         let plan = planned(self.world, recorded, self.spec);
         let mut world = self.world.now();
         world.tell(|| format!("run {}: {}", self.spec.number, outline(&plan)));
@@ -175,6 +180,11 @@ impl Caller for Starter<'_> {
 
     /// Nobody renews credentials here, so that others than before are a mistake.
     fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, StateError> {
+        let mixed_up = self.credentials() == Credentials::MixedUp && !self.spec.owners_known;
+        if mixed_up && plan.accounts.keys().any(|name| self.owned.contains(name)) {
+            let what = "other credentials than the recorded owner's, whose owner is not known";
+            self.world.now().breaks("c", what);
+        }
         if unproven.is_empty() {
             self.world.now().note_plan(self.spec.number, plan);
         } else if self.credentials() == Credentials::Right {
@@ -336,6 +346,7 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         world,
         spec,
         stop: watch::channel(false).0,
+        owned: BTreeSet::new(),
     };
     let stop = starter.stop.clone();
     let mut lanes = Lanes::default();

@@ -272,7 +272,11 @@ async fn an_instance_s_wrong_credentials_end_the_search(
     "HTTP status 404",
     "in the job that got the variables"
 )]
-#[case(answer(200, "{}"), "does not have the documented form", "run the job again")]
+#[case(
+    answer(200, "{}"),
+    "does not have the documented form",
+    "run the job again"
+)]
 #[case(
     answer(200, r#"{"value":"can ary"}"#),
     "the token of GitHub",

@@ -328,8 +328,9 @@ impl Exchange {
             return Err(broken(message, advice));
         }
         let given: Given = serde_json::from_slice(&answer.body).map_err(|_| {
-            let message =
-                format!("no token from GitHub at {host}: its answer does not have the documented form");
+            let message = format!(
+                "no token from GitHub at {host}: its answer does not have the documented form"
+            );
             broken(message, "run the job again")
         })?;
         Ok(given.value)

@@ -77,7 +77,9 @@ pub(super) async fn look(aws: &Aws) -> Result<Looked, String> {
     );
     let expires = named("Expiration").and_then(time);
     let ((Some(id), Some(key), Some(token)), Some(expires)) = (parts, expires) else {
-        return Err(format!("{tried}: the answer does not have the documented form"));
+        return Err(format!(
+            "{tried}: the answer does not have the documented form"
+        ));
     };
     let credential = Credential {
         secret_id: id.to_owned(),
