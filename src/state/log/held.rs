@@ -40,12 +40,13 @@ struct End {
 }
 
 impl Held {
-    /// Tries to take over after `head`. `None` when another one was quicker.
+    /// Tries to take over after `head`, and tells the number of the record that says so. `None` when another one
+    /// was quicker.
     pub(super) async fn take(
         log: Arc<dyn Log>,
         owner: &LockOwner,
         head: Option<Header>,
-    ) -> Result<Option<Self>, StateError> {
+    ) -> Result<Option<(Self, u64)>, StateError> {
         let number = head.as_ref().map_or(0, |head| head.number) + 1;
         let id = format!("{}.{number}.0", owner.id);
         let record = Record::after(
@@ -70,9 +71,10 @@ impl Held {
             Ok(Placed::Theirs) => return Ok(None),
             Err(error) => return Err(error),
         }
+        let number = end.head.number;
         let end = Arc::new(Mutex::new(end));
         drop(tokio::spawn(beat(Arc::downgrade(&end), lease / 3)));
-        Ok(Some(Self { end }))
+        Ok(Some((Self { end }, number)))
     }
 
     fn write(&self, kind: Kind, payload: Vec<u8>) -> Done<'_, ()> {

@@ -23,6 +23,7 @@ mod record;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -104,12 +105,14 @@ pub(in crate::state) struct Logged {
     log: Arc<dyn Log>,
     /// What was seen of a holder, and since when it has not changed.
     seen: Mutex<Option<Seen>>,
+    /// The newest record that is known to be there. What is read has to reach it: a store may show an older
+    /// view for a while, and who holds the log would write over what is missing in that.
+    known: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
 struct Seen {
     number: u64,
-    id: String,
     since: Instant,
     /// Whether the holder wrote something since it was seen first.
     alive: bool,
@@ -120,6 +123,7 @@ impl Logged {
         Self {
             log,
             seen: Mutex::new(None),
+            known: AtomicU64::new(0),
         }
     }
 
@@ -128,14 +132,14 @@ impl Logged {
         let now = Instant::now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match seen.as_mut() {
-            Some(seen) if (seen.number, &seen.id) == (head.number, &head.id) => {
+            // What is older is an older view, and no sign of life.
+            Some(seen) if head.number <= seen.number => {
                 (now.duration_since(seen.since), seen.alive)
             }
             before => {
                 let alive = before.is_some();
                 *seen = Some(Seen {
                     number: head.number,
-                    id: head.id.clone(),
                     since: now,
                     alive,
                 });
@@ -161,6 +165,26 @@ impl Logged {
         }
     }
 
+    /// Everything up to the newest record that is known.
+    async fn read(&self) -> Result<Option<Contents>, StateError> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            let contents = self.asked(|log| log.read()).await?;
+            let found = contents.as_ref().map_or(0, |contents| contents.head.number);
+            let known = self.known.fetch_max(found, Ordering::SeqCst);
+            if found >= known {
+                return Ok(contents);
+            }
+            let Some(pause) = pauses.next() else {
+                return Err(StateError::Damaged {
+                    place: self.log.place(),
+                    problem: format!("its record {known} was there, and the newest is {found} now"),
+                });
+            };
+            sleep(*pause).await;
+        }
+    }
+
     async fn try_hold(&self, owner: &LockOwner) -> Result<Attempt, StateError> {
         let head = self.asked(|log| log.head()).await?;
         let left = head.as_ref().and_then(|head| head.holder.clone());
@@ -177,7 +201,10 @@ impl Logged {
             }
         }
         match Held::take(Arc::clone(&self.log), owner, head).await? {
-            Some(held) => Ok(Attempt::Ours(Box::new(held), left)),
+            Some((held, number)) => {
+                self.known.fetch_max(number, Ordering::SeqCst);
+                Ok(Attempt::Ours(Box::new(held), left))
+            }
             // Another one was quicker; who, shows at the next try.
             None => Ok(Attempt::Theirs {
                 owner: None,
@@ -225,7 +252,7 @@ impl Medium for Logged {
     fn load(&self) -> Done<'_, Option<Loaded>> {
         async {
             let place = self.log.place();
-            let Some(contents) = self.asked(|log| log.read()).await? else {
+            let Some(contents) = self.read().await? else {
                 return Ok(None);
             };
             let Some(snapshot) = contents.snapshot else {

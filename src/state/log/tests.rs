@@ -170,6 +170,41 @@ async fn old_records_are_removed_after_an_hour_and_some_snapshots_stay() {
     assert_eq!(log.state().read(Environment::Test).await.unwrap().len(), 30);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_does_not_begin_with_an_older_view() {
+    let mut taken = 0;
+    for seed in 0..50 {
+        let log = MemoryLog::new(seed);
+        let dead = crate::state::testing::lock(&log.state()).await.unwrap();
+        for number in 0..4 {
+            dead.record_intents(vec![intent(number, ADD)])
+                .await
+                .unwrap();
+        }
+        drop(dead);
+        log.set_weather(Weather {
+            stale: 40,
+            ..Weather::default()
+        });
+        let locked = log
+            .state()
+            .lock(Environment::Test, &owner("2"), Duration::ZERO, |_| {})
+            .await;
+        match locked {
+            Ok(locked) => {
+                assert_eq!(locked.read(crate::model::Recorded::len), 4, "seed {seed}");
+                taken += 1;
+            }
+            // An older view and then a newer one look like a holder that is alive.
+            Err(error) => assert!(
+                matches!(error.kind(), ErrorKind::Locked | ErrorKind::Corrupt),
+                "seed {seed}: {error}"
+            ),
+        }
+    }
+    assert!(taken > 10, "{taken}");
+}
+
 /// Stands still for a while, now and then, when it is polled: a process that is stopped, or swapped out.
 struct Stalling<F> {
     work: Pin<Box<F>>,

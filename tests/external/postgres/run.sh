@@ -12,12 +12,12 @@ cd "$(dirname "$0")/../../.."
 # The folder of the newest server that is installed.
 find_server() {
   local found
-  for found in $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin 2> /dev/null | sort -rV); do
+  while read -r found; do
     if [ -x "$found/postgres" ] && [ -x "$found/initdb" ]; then
       echo "$found"
       return
     fi
-  done
+  done < <(printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql*/bin | sort -rV)
   found=$(command -v initdb || true)
   if [ -n "$found" ]; then
     dirname "$(readlink -f "$found")"
