@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::Path;
 
+use super::exit::Failure;
+
 #[derive(Clone, Default)]
 pub(crate) struct ProcessEnvironment(Vec<(OsString, OsString)>);
 
@@ -32,9 +34,23 @@ impl ProcessEnvironment {
     }
 
     /// The home directory of the user.
-    pub(crate) fn home(&self) -> Option<&Path> {
-        let home = self.variable("HOME");
-        home.or_else(|| self.variable("USERPROFILE")).map(Path::new)
+    ///
+    /// # Errors
+    /// It is not an absolute path: files would be looked for in the current folder, which may be anybody's.
+    pub(crate) fn home(&self) -> Result<Option<&Path>, Failure> {
+        for name in ["HOME", "USERPROFILE"] {
+            let Some(home) = self.variable(name).map(Path::new) else {
+                continue;
+            };
+            if home.is_absolute() {
+                return Ok(Some(home));
+            }
+            let message =
+                format!("{name} is not an absolute path, so no credentials are looked for there");
+            return Err(Failure::error(message)
+                .advice(format!("Set {name} to the home folder, or unset it.")));
+        }
+        Ok(None)
     }
 }
 

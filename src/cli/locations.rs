@@ -191,7 +191,7 @@ impl Locations {
                 sts,
                 metadata,
                 variables,
-                home: environment.home().map(Path::to_path_buf),
+                home: environment.home()?.map(Path::to_path_buf),
                 system_file: PathBuf::from("/etc/tencentcloud/credentials"),
                 folder: sources::folder(&self.config),
                 // There is one Tencent Cloud, whose buckets know nothing of eSign's environments.

@@ -107,6 +107,11 @@ impl HttpApi {
             let id = RequestId::new(redactor.clean(&response.request_id));
             return Err(error_in_our_words(&response.error, id, &redactor));
         }
+        if status != 200 {
+            return Err(trouble(format!(
+                "the answer to {action} has HTTP status {status}"
+            )));
+        }
         // An answer that can't be read is not quoted: it may hold people's names.
         serde_json::from_slice::<Envelope<T>>(&body)
             .map(|envelope| envelope.response)

@@ -87,7 +87,8 @@ pub fn account(
         Err(ReadError { kind, error }) => {
             let reason = told(error);
             let remedy = sentence(&error.advice);
-            let bad = *kind == ReadFailure::Credentials || expected.is_some();
+            // With other credentials than the last apply's, apply is refused then.
+            let bad = *kind == ReadFailure::Credentials || expected.is_some() || recorded.is_some();
             return if bad {
                 Finding::failed(reason, remedy)
             } else {

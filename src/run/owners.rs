@@ -15,8 +15,8 @@ use crate::plan::Plan;
 /// is not known.
 pub type Owners = BTreeMap<AccountName, Result<AccountId, ApiError>>;
 
-/// Whether to ask whose credentials they are: once for each new set of credentials, and not in later runs. Of the
-/// `unidentified`, no fingerprint tells whether they are new.
+/// Whether to ask whose credentials they are: for each new set of credentials, until their owner is recorded, and not
+/// in later runs. Of the `unidentified`, no fingerprint tells whether they are new.
 pub(super) fn asks(
     plan: &Plan,
     signers: &Signers,
@@ -24,8 +24,11 @@ pub(super) fn asks(
     known: &BTreeMap<AccountName, RecordedAccount>,
 ) -> bool {
     let new = |name: &AccountName| {
-        let before = known.get(name).map(|account| &account.secret_id);
-        unidentified.contains(name) || before.is_none() || before != signers.get(name)
+        let before = known.get(name);
+        let same = |before: &RecordedAccount| {
+            before.account_id.is_some() && Some(&before.secret_id) == signers.get(name)
+        };
+        unidentified.contains(name) || !before.is_some_and(same)
     };
     let accounts = &plan.accounts;
     let expected = || accounts.values().any(|one| one.expect_account_id.is_some());

@@ -320,7 +320,7 @@ MUTATIONS = [
     Mutation(
         "owners-ignored",
         "the credentials belong to the expected account, and to that of the record",
-        Edit(OWNERS, "refusal", "plan.accounts.get(name)?", "None::<&crate::model::Account>?"),
+        Edit(OWNERS, "refusal", "plan.accounts.get(name) else", "None::<&crate::model::Account> else"),
     ),
     Mutation(
         "new-credentials-go-unnoticed",

@@ -89,7 +89,7 @@ fn operator(environment: &ProcessEnvironment) -> Option<(String, String)> {
     let named = environment.variable(tsign::FILE);
     let file = match named.filter(|path| !path.is_empty()) {
         Some(path) => PathBuf::from(path),
-        None => tsign::file(environment.home()?),
+        None => tsign::file(environment.home().ok()??),
     };
     Some((tsign::operator(&file)?, format!("`{}`", file.display())))
 }

@@ -27,7 +27,7 @@ pub(crate) fn machine(
     locations: &Locations,
     extra_roots: Option<ExtraRoots>,
 ) -> Result<Machine, Failure> {
-    let home = variables.home().map(Path::to_path_buf);
+    let home = variables.home()?.map(Path::to_path_buf);
     let variables = Arc::new(variables.clone());
     Ok(Machine {
         sts: sts(environment, &variables, locations)?,

@@ -87,6 +87,14 @@ pub(super) fn role(machine: &Machine, web_identity: bool) -> Result<Option<Assum
     } else {
         agreed(machine, ROLES)?
     };
+    // A job whose variable is missing would act as the user, and not as the role.
+    for name in ROLES {
+        if matches!(machine.variable(name)?, Variable::Empty) && found.is_none() {
+            return Err(format!(
+                "the environment variable {name} is set to nothing; set it to the role, or unset it"
+            ));
+        }
+    }
     let Some((name, role_arn)) = found else {
         return if web_identity {
             Ok(None)

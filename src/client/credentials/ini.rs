@@ -49,7 +49,7 @@ pub(super) fn look(machine: &Machine) -> Result<Looked, String> {
 }
 
 fn parse(text: &str, shown: &str) -> Result<Credential, String> {
-    let mut inside = false;
+    let (mut inside, mut seen) = (false, false);
     let mut similar = None;
     let (mut id, mut key) = (None, None);
     for (number, line) in (1..).zip(text.lines()) {
@@ -57,10 +57,18 @@ fn parse(text: &str, shown: &str) -> Result<Credential, String> {
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(section) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(section) = line.strip_prefix('[') {
+            // With anything after it, other readers take it for a section, or for a value of the one before.
+            let Some(section) = section.strip_suffix(']') else {
+                return Err(format!(
+                    "line {number} of `{shown}` is not a section: write [NAME] alone on its line"
+                ));
+            };
+            if section == SECTION && std::mem::replace(&mut seen, true) {
+                return Err(format!(
+                    "line {number} of `{shown}` begins the section [{SECTION}] a second time"
+                ));
+            }
             inside = section == SECTION;
             if !inside && section.trim().eq_ignore_ascii_case(SECTION) {
                 similar = Some((number, section));
@@ -118,6 +126,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (text, problem) in [
+            (
+                "[default]\nregion = x\n[prod] # the keys: of prod\nsecret_id = a\nsecret_key = b\n",
+                "line 3 of `file` is not a section: write [NAME] alone on its line",
+            ),
+            (
+                "[default]\nsecret_id = a\n[default]\nsecret_key = b\n",
+                "line 3 of `file` begins the section [default] a second time",
+            ),
             (
                 "",
                 "`file` has no secret_id and secret_key in its section [default]",

@@ -8,6 +8,7 @@ use crate::config::code;
 use crate::config::name::shown;
 use crate::config::raw::{self, Fields, MaybeSecret, Number, Text, Value};
 use crate::config::role::{LONGEST, is_arn, is_external_id, is_region, is_session};
+use crate::config::secret::is_reserved;
 use crate::config::yaml::{Span, Spanned};
 use crate::model::{AssumedRole, IdentityToken, Region, WebIdentity};
 
@@ -174,6 +175,22 @@ impl Reader<'_> {
         }
         if env.is_some() {
             let name = self.variable("env", env)?;
+            // It is sent away, in a request that other machines may log.
+            let carries = name.value.to_ascii_uppercase();
+            if is_reserved(&name.value) && !carries.ends_with("WEB_IDENTITY_TOKEN") {
+                let message = format!(
+                    "`{}` contains credentials for the API and must not be used as the token of a web identity",
+                    name.value
+                );
+                let help = "use the variable with the token of the identity provider";
+                self.error(
+                    name.span,
+                    code::RESERVED_VARIABLE,
+                    message,
+                    Some(help.to_owned()),
+                );
+                return None;
+            }
             return Some(IdentityToken::Env(name.value.into_owned()));
         }
         if file.is_some() {
