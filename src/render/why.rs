@@ -93,8 +93,8 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
         ),
         NotAttempted::JournalFailed => (
             "the journal can't be written, and no call is sent without it".to_owned(),
-            "free disk space or fix the permissions of the folder of the state, then run apply \
-             again",
+            "correct what the error about the state says (disk space, permissions, the connection to its store), then \
+             run apply again",
         ),
     }
 }

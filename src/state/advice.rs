@@ -3,7 +3,8 @@
 use std::io;
 
 pub(super) const DAMAGED: &str = "Nothing was changed. Records may have been deleted by hand or by a lifecycle \
-     rule of the store: restore them, or push a copy of the state with `state push`.";
+     rule of the store: restore them there. Otherwise begin again in another place, with a copy of the state: \
+     `state push FILE` with another --state, or `import`.";
 
 pub(super) const UNFENCED: &str = "Two programs that write at once would overwrite each other without noticing. On \
      Tencent COS this is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \

@@ -298,8 +298,9 @@ impl StateError {
                 ),
             },
             Self::LockLost { .. } => {
-                "`unlock` was run, or the lock file was removed. Nothing more was written. Make \
-                 sure that only one apply runs, then run `plan`: it shows what is open."
+                "`unlock` was run, the lock file was removed, or this run wrote nothing for so long that another one took \
+                 over. Nothing more was written. Make sure that only one apply runs, then run `plan`: it shows what is \
+                 open."
                     .into()
             }
             Self::NotLocked { .. } => "There is nothing to do.".into(),

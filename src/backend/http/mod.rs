@@ -51,6 +51,9 @@ impl Address {
         if url.fragment().is_some() {
             return Err("an address has no `#…`".into());
         }
+        if url.query().is_some() {
+            return Err("an address has no `?…`; what authenticates belongs into TF_HTTP_USERNAME and TF_HTTP_PASSWORD".into());
+        }
         if url.path() == "/" {
             return Err("the path is missing; on GitLab it is \
                         https://HOST/api/v4/projects/ID/terraform/state/NAME"
@@ -216,7 +219,14 @@ impl Server {
     }
 
     async fn create_record(&self, record: &Record) -> Result<Created, NotCreated> {
-        let before = self.before(record).await.map_err(NotCreated::Refused)?;
+        // Nothing was sent yet, but a failure that passes is worth another try.
+        let before = self.before(record).await.map_err(|error| {
+            if matches!(error, StateError::Remote { passing: true, .. }) {
+                NotCreated::Unclear(error)
+            } else {
+                NotCreated::Refused(error)
+            }
+        })?;
         let head = before
             .as_ref()
             .map_or(0, |stored| stored.contents.head.number);
@@ -237,6 +247,11 @@ impl Server {
         };
         match answer.status {
             StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => {
+                if !is_confirmation(&answer.body) {
+                    let what = "the answer says that the document is written, but is a page: a proxy answers in the \
+                                server's place";
+                    return Err(NotCreated::Unclear(self.unanswered("writing", what.into())));
+                }
                 self.remember(Some(stored));
                 Ok(Created::Now)
             }
@@ -250,7 +265,8 @@ impl Server {
                 }
                 Err(NotCreated::Refused(self.locked(&answer)))
             }
-            status if status.is_server_error() => {
+            // At a limit it certainly is not written, and the same request will do.
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 Err(NotCreated::Unclear(self.refusal("writing", &answer)))
             }
             _ => Err(NotCreated::Refused(self.refusal("writing", &answer))),
@@ -323,6 +339,12 @@ impl Server {
             passing: answer.status.is_server_error() || answer.status.as_u16() == 429,
         }
     }
+}
+
+/// Whether this can be what a server of states answers to a write: nothing, or JSON.
+fn is_confirmation(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    body.is_empty() || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
 /// What the server said, in one line.

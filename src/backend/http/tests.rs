@@ -111,16 +111,19 @@ async fn a_write_without_an_answer_is_looked_for() {
     let store = Store::in_log(log(&server, "prod"));
     let locked = lock(&store).await.unwrap();
     // Carried out, though the gateway says otherwise; then not carried out.
-    for carries_out in [true, false] {
-        server.answer(1, 502, "<html>", carries_out);
-        let number = usize::from(carries_out);
+    let lost = [502, 429, 200]
+        .into_iter()
+        .zip([true, false].into_iter().cycle());
+    let lost = lost.chain([(502, false), (429, true), (200, true)]);
+    for (number, (status, carries_out)) in lost.enumerate() {
+        server.answer(1, status, "<html>", carries_out);
         locked
             .record_intents(vec![intent(number, ADD)])
             .await
             .unwrap();
     }
     locked.release().await.unwrap();
-    assert_eq!(store.read(Environment::Test).await.unwrap().len(), 2);
+    assert_eq!(store.read(Environment::Test).await.unwrap().len(), 6);
     let numbers: Vec<_> = server.documents("prod").keys().copied().collect();
     assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
 }
@@ -175,6 +178,7 @@ async fn what_the_server_says_is_explained() {
 #[case("http://git.example/state/x")]
 #[case("https://git.example/")]
 #[case("https://git.example/state/x#y")]
+#[case("https://git.example/state/x?private_token=pw")]
 fn an_address_that_can_t_work_is_refused(#[case] text: &str) {
     let problem = Address::parse(text.parse().unwrap()).unwrap_err();
     assert!(!problem.contains("pw"), "{problem}");

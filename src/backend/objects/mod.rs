@@ -402,7 +402,12 @@ impl Objects {
             }
         };
         if matches!(answer.status, 200 | 201 | 204) {
-            return Ok(Created::Now);
+            if answer.etag.is_some() {
+                return Ok(Created::Now);
+            }
+            // The page of a proxy, for example. The record may be there all the same.
+            let what = "says that the record is written, but has no ETag: it is not the store's";
+            return Err(NotCreated::Unclear(self.not_a_store(Action::Put, what)));
         }
         let said = Said::of(&answer, &credential);
         let is_taken = match self.address.dialect {

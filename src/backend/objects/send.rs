@@ -58,6 +58,8 @@ pub(super) struct Answer {
     /// The region of the bucket, of an answer that redirects.
     pub(super) region: Option<String>,
     pub(super) request_id: Option<String>,
+    /// Of what was written or read. Every store sends it with the answer to a PUT.
+    pub(super) etag: Option<String>,
 }
 
 /// Why there is no answer.
@@ -200,6 +202,7 @@ impl Sender {
             date: transport::server_time(&response),
             region: header("x-amz-bucket-region"),
             request_id: header("x-amz-request-id").or_else(|| header("x-cos-request-id")),
+            etag: header("etag"),
         };
         let begun = Instant::now();
         loop {

@@ -193,7 +193,14 @@ impl End {
         let mut may_arrive = false;
         loop {
             let error = match self.log.create(record).await {
-                Ok(Created::Now) => return Ok(Placed::Ours(record.header.clone())),
+                Ok(Created::Now) if record.header.kind != Kind::Snapshot => {
+                    return Ok(Placed::Ours(record.header.clone()));
+                }
+                // What everything rests on later is looked at once more.
+                Ok(Created::Now) => {
+                    may_arrive = true;
+                    None
+                }
                 Ok(Created::Taken) => None,
                 Err(NotCreated::Refused(error)) => {
                     if !may_arrive {
@@ -215,7 +222,7 @@ impl End {
                         None => Placed::Theirs,
                     });
                 }
-                // It says that the number is taken, but does not show by whom yet.
+                // It says that there is a record with this number, but does not show it yet.
                 (Ok(_), None) => StateError::Damaged {
                     place: self.log.place(),
                     problem: format!(
@@ -240,12 +247,25 @@ impl End {
             header: self.head.clone(),
             payload: Vec::new(),
         };
-        match self.log.create(&record).await {
-            Ok(Created::Taken) => Ok(()),
-            Ok(Created::Now) => Err(StateError::Unfenced {
-                place: self.log.place(),
-            }),
-            Err(NotCreated::Refused(error) | NotCreated::Unclear(error)) => Err(error),
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.log.create(&record).await {
+                Ok(Created::Taken) => return Ok(()),
+                Ok(Created::Now) => {
+                    return Err(StateError::Unfenced {
+                        place: self.log.place(),
+                    });
+                }
+                Err(NotCreated::Refused(error)) => return Err(error),
+                Err(NotCreated::Unclear(error)) => {
+                    if begun.elapsed() + pause > self.log.timing().patience {
+                        return Err(error);
+                    }
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

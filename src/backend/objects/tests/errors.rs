@@ -134,6 +134,8 @@ async fn the_fate_of_a_write_is_told_exactly() {
             true,
             "ConditionalRequestConflict",
         ),
+        // Not the store's answer: it has no ETag.
+        (200, "Welcome", true, "has no ETag"),
         (500, "InternalError", true, "the store failed"),
         (503, "SlowDown", true, "fewer requests"),
         (429, "TooManyRequests", true, "fewer requests"),

@@ -164,7 +164,7 @@ impl Inside {
                 }
                 self.objects
                     .insert(key.to_owned(), (body.to_vec(), self.clock));
-                respond(200, &[], "")
+                respond(200, &[("etag", "\"1\"")], "")
             }
             "GET" => match self.objects.get(key) {
                 Some((body, _)) if headers.contains_key("range") => {

@@ -11,7 +11,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::workspace::lock::{lock, report_waiting};
 use crate::model::Recorded;
 use crate::render::counted;
-use crate::state::LockOwner;
+use crate::state::{LockOwner, StateError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,7 +27,11 @@ pub(crate) struct Args {
 pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args { to, lock: wait } = args;
     let locations = settings.locations()?;
-    let target = StateAt::parse(to)?;
+    // The note is read in other folders, too.
+    let target = match StateAt::parse(to)? {
+        StateAt::File(path) => StateAt::File(std::path::absolute(&path).unwrap_or(path)),
+        remote @ StateAt::Remote(_) => remote,
+    };
     if locations.cloud.is_some() {
         return Err(Failure::usage(
             "the sandbox keeps its own state, which can't be moved",
@@ -48,15 +52,21 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
         let waiting = |holder: Option<&LockOwner>| report_waiting(holder, ui);
         let new = target_store
             .lock_vacant(environment, &owner, timeout, waiting)
-            .await?;
-        let written = new.replace(recorded.clone()).await;
-        let released = new.release().await;
-        written?;
-        released?;
+            .await;
+        match new {
+            Ok(new) => {
+                let written = new.replace(recorded.clone()).await;
+                let released = new.release().await;
+                written?;
+                released?;
+            }
+            // A migration that was killed before its end has left the same state there.
+            Err(StateError::Occupied { .. })
+                if is_copy(&target_store.read(environment).await?, &recorded) => {}
+            Err(error) => return Err(error.into()),
+        }
         let read = target_store.read(environment).await?;
-        let mut same = read.clone();
-        same.serial = recorded.serial;
-        if same != recorded || read.serial <= recorded.serial {
+        if !is_copy(&read, &recorded) {
             let message = format!("what was written to `{target}` is not what is read from it");
             return Err(Failure::error(message)
                 .advice("The state stays where it is. Don't use that place; please report this."));
@@ -93,6 +103,13 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
         locations.state
     ));
     Ok(Exit::Done)
+}
+
+/// Whether this is the state that was written, with the next serial.
+fn is_copy(read: &Recorded, recorded: &Recorded) -> bool {
+    let mut same = read.clone();
+    same.serial = recorded.serial;
+    same == *recorded && read.serial > recorded.serial
 }
 
 fn same(one: &StateAt, other: &StateAt) -> bool {
