@@ -67,6 +67,10 @@ impl World {
             run, enterprise, ..
         } = self.calls[number];
         let runs = self.rates.arrivals.add(enterprise, run);
+        // Here the calls of a process that stands still do so too, and arrive all at once.
+        if runs.iter().any(|run| self.runs[*run].overtaken) {
+            return;
+        }
         let most = if self.rates.way.is_some() { 1 } else { 2 };
         self.check_second("arrive", run, &runs, most);
     }
