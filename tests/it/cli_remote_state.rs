@@ -125,6 +125,27 @@ fn a_state_moves_to_a_server_and_back() {
         .exits(64);
 }
 
+/// The state is in its new place, and the old one does not say so yet.
+#[test]
+fn a_migration_that_was_killed_is_finished_by_the_next() {
+    let world = World::new(Flavour::GitLab, "ok");
+    world.run(&APPLY).exits(0);
+    let before = world.env.read("callbacks.state.json");
+    let url = world.states.url("prod");
+    world.run(&["state", "migrate", &url]).exits(0);
+    world.env.write("callbacks.state.json", &before);
+    world.run(&["plan"]).exits(0);
+    world.run(&["state", "migrate", &url]).exits(0);
+    world.run(&["plan"]).exits(1);
+    world
+        .run(&["plan", "--detailed-exitcode", "--state", &url])
+        .exits(0);
+    // Once one of them was used, there are two states.
+    world.env.write("callbacks.state.json", &before);
+    world.run(&["state", "rm", "*/*one"]).exits(0);
+    world.run(&["state", "migrate", &url]).exits(1);
+}
+
 #[test]
 fn a_dead_run_is_unlocked_by_hand_or_waited_out() {
     let world = World::at_server(Flavour::Gitea, "slow@60s");
