@@ -22,6 +22,9 @@ use crate::secret::Secret;
 use crate::state::log::Log;
 use crate::state::{StateError, Store};
 
+/// What an address begins with.
+const SCHEMES: [&str; 6] = ["s3", "cos", "postgres", "postgresql", "http", "https"];
+
 /// Where a state is that is not a local file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -53,7 +56,14 @@ impl Address {
     /// # Errors
     /// What is wrong with it. Never with a password in it.
     pub(crate) fn parse(text: &str) -> Option<Result<Self, String>> {
-        let (scheme, _) = text.split_once("://")?;
+        let Some((scheme, _)) = text.split_once("://") else {
+            let (scheme, _) = text.split_once(':')?;
+            let lower = scheme.to_ascii_lowercase();
+            // Otherwise a slip becomes a file with nothing recorded.
+            return SCHEMES.contains(&lower.as_str()).then(|| {
+                Err(format!("`{scheme}:` is not followed by `//`; write {lower}://…, or ./{scheme}:… for a file"))
+            });
+        };
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || c == '+';
         if scheme.is_empty() || !scheme.chars().all(is_scheme) {
             return None;

@@ -10,6 +10,10 @@ pub(super) const UNFENCED: &str = "Two programs that write at once would overwri
      Tencent COS this is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \
      conditional writes (`If-None-Match: *`).";
 
+pub(super) const LOST: &str = "`unlock` was run, the lock file was removed, or this run wrote nothing for so long that \
+     another one took over. Nothing more was written. Make sure that only one apply runs, then run `plan`: it shows \
+     what is open.";
+
 pub(super) const OCCUPIED: &str =
     "Give another place. To see what is there, run `state list` with that --state.";
 

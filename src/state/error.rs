@@ -297,12 +297,7 @@ impl StateError {
                      not say whose it is."
                 ),
             },
-            Self::LockLost { .. } => {
-                "`unlock` was run, the lock file was removed, or this run wrote nothing for so long that another one took \
-                 over. Nothing more was written. Make sure that only one apply runs, then run `plan`: it shows what is \
-                 open."
-                    .into()
-            }
+            Self::LockLost { .. } => advice::LOST.into(),
             Self::NotLocked { .. } => "There is nothing to do.".into(),
             Self::OtherLock { owner, .. } => format!(
                 "Another program took the lock meanwhile. If that one is gone too, run \

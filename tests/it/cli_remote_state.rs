@@ -197,6 +197,11 @@ fn an_address_that_can_t_be_used_is_refused() {
         "https://ann:canary@host/x",
         "http://host.example/x",
         "https://host.example",
+        "postgres:esign?name=x",
+        "s3:bucket/key",
+        "s3://bucket/../x?region=r",
+        "s3://bucket/a/%2e%2e/b?region=r",
+        "cos://bucket/x?region=r",
     ] {
         let said = env.run(&["plan", "--state", address]).exits(64);
         assert!(!said.stderr.contains("canary"), "{said}");

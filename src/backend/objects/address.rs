@@ -40,6 +40,15 @@ impl Address {
     /// What is wrong, and what to write instead. A user or a password is not repeated.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("it is not a URL ({error})"))?;
+        // Reading it as a URL has resolved these.
+        let path = text.split(['?', '#']).next().unwrap_or_default();
+        let is_dots = |part: &str| {
+            let part = part.to_ascii_lowercase().replace("%2e", ".");
+            part == "." || part == ".."
+        };
+        if path.split('/').any(is_dots) {
+            return Err("its key has an empty part, `.` or `..` between slashes".into());
+        }
         let (dialect, form) = match url.scheme() {
             "s3" => (Dialect::S3, "s3://bucket/key"),
             "cos" => (Dialect::Cos, "cos://bucket-appid/key?region=ap-guangzhou"),
