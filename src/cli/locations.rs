@@ -63,13 +63,13 @@ impl StateAt {
         }
     }
 
-    /// As `--state` gives it.
-    pub(crate) fn parse(given: &Path) -> Result<Self, Failure> {
+    /// Reads what the user gave as `flag`, which errors name.
+    pub(crate) fn parse(flag: &str, given: &Path) -> Result<Self, Failure> {
         let text = given.to_string_lossy();
         match Address::parse(&text) {
             None => Ok(Self::File(given.to_owned())),
             Some(Ok(address)) => Ok(Self::Remote(Box::new(address))),
-            Some(Err(problem)) => Err(Failure::usage(format!("--state: {problem}"))),
+            Some(Err(problem)) => Err(Failure::usage(format!("{flag}: {problem}"))),
         }
     }
 }
@@ -110,7 +110,7 @@ impl Locations {
             )
         } else {
             let state = match &global.state {
-                Some(given) => StateAt::parse(given)?,
+                Some(given) => StateAt::parse("--state", given)?,
                 None => StateAt::File(state_of(&global.config, &folder)),
             };
             (state, None)

@@ -44,9 +44,7 @@ impl Address {
                 .into());
         }
         if url.scheme() == "http" && !web::is_loopback(&url) {
-            return Err(
-                "plain http would show the password to everybody on the way; write https://".into(),
-            );
+            return Err("plain http would show the password on the way; write https://".into());
         }
         if url.fragment().is_some() {
             return Err("an address has no `#…`".into());

@@ -131,7 +131,7 @@ async fn a_write_without_an_answer_is_looked_for() {
 #[tokio::test]
 async fn what_the_server_says_is_explained() {
     let server = TerraformServer::start(Flavour::GitLab).await.unwrap();
-    let nobody = Store::in_log(log_of(&server, "prod", None));
+    let anonymous = Store::in_log(log_of(&server, "prod", None));
     let mut said = String::new();
     let mut note = |what: &str, error: StateError| {
         let text = format!("{error}\n  {}", error.advice());
@@ -139,7 +139,7 @@ async fn what_the_server_says_is_explained() {
         assert!(!text.contains("canary"), "{text}");
         let _infallible = writeln!(said, "{what}: {text}");
     };
-    note("no user", nobody.peek().await.unwrap_err());
+    note("no user", anonymous.peek().await.unwrap_err());
     let store = Store::in_log(log(&server, "prod"));
     for (status, body) in [
         (403, r#"{"message":"403 Forbidden"}"#),

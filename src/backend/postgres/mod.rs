@@ -12,7 +12,7 @@
 //! Of two that do so at once the primary key lets one through. Nothing is ever updated, so there is no second
 //! place that could disagree with the records.
 //!
-//! Only plain SQL is used, each statement is a transaction of its own, and none is prepared by name: so
+//! Only plain SQL is used, each statement is one transaction, and none is prepared by name: so
 //! connection pools in transaction mode, CockroachDB, Aurora and TDSQL serve as well. No session is
 //! ever changed either: that a record is durable before its commit is answered is said in the statement itself,
 //! for servers with `synchronous_commit = off`.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::address::{Address, Server};
 use crate::secret::Secret;
 
-/// Where sockets are when nobody says otherwise; a line for it says `localhost`.
+/// Where sockets are by default; a line for it says `localhost`.
 const DEFAULT_SOCKETS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// What a password file gives.

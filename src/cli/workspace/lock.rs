@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::exit::Failure;
-use crate::cli::locations::Locations;
+use crate::cli::locations::{Locations, StateAt};
 use crate::cli::process::owner;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
@@ -42,11 +42,18 @@ pub(crate) fn store(locations: &Locations, ui: &mut Ui) -> Result<Store, Failure
     locations.store()
 }
 
-/// Says whose lock is waited for.
-pub(crate) fn report_waiting(holder: Option<&LockOwner>, ui: &mut Ui) {
+/// Says whose lock is waited for, and for how long at most if its owner is dead.
+pub(crate) fn report_waiting(state: &StateAt, holder: Option<&LockOwner>, ui: &mut Ui) {
     let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
+    let takes_over = match state {
+        // The system frees the lock of a program that has ended.
+        StateAt::File(_) => "",
+        StateAt::Remote(_) => {
+            " If that run was killed, this one notices and takes over within about three minutes."
+        }
+    };
     ui.note(format_args!(
-        "Waiting for the state's lock, held by {holder} …"
+        "Waiting for the state's lock, held by {holder} …{takes_over}"
     ));
 }
 
@@ -70,7 +77,7 @@ pub(crate) async fn lock(
     let locations = settings.locations()?;
     let owner = owner::this_process(&settings.command)?;
     let store = store(locations, ui)?;
-    let waiting = |holder: Option<&LockOwner>| report_waiting(holder, ui);
+    let waiting = |holder: Option<&LockOwner>| report_waiting(&locations.state, holder, ui);
     let state = store
         .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
         .await?;

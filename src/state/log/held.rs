@@ -235,6 +235,11 @@ impl End {
             if begun.elapsed() + pause > self.log.timing().patience {
                 return Err(error);
             }
+            if pause == FIRST_PAUSE {
+                // Nothing else happens meanwhile, and whoever watches should know why.
+                let seconds = self.log.timing().patience.as_secs();
+                tracing::warn!("{error}; trying again for up to {seconds} s");
+            }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

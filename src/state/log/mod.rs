@@ -61,7 +61,7 @@ pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
     fn prune(&self) -> BoxFuture<'_, Result<(), StateError>>;
 }
 
-/// How many snapshots stay, for `state history`.
+/// How many snapshots stay, so that an older state can still be looked at in the store.
 pub(crate) const KEPT: usize = 20;
 
 /// Between questions that got no answer.
@@ -154,20 +154,18 @@ impl Logged {
         &'a self,
         ask: impl Fn(&'a dyn Log) -> BoxFuture<'a, Result<T, StateError>>,
     ) -> Result<T, StateError> {
-        let mut pauses = PAUSES.iter();
-        loop {
+        for pause in PAUSES {
             match ask(&*self.log).await {
-                Err(StateError::Remote { passing: true, .. }) if pauses.len() > 0 => {
-                    sleep(pauses.next().copied().unwrap_or_default()).await;
-                }
+                Err(StateError::Remote { passing: true, .. }) => sleep(pause).await,
                 answer => return answer,
             }
         }
+        ask(&*self.log).await
     }
 
     /// Everything up to the newest record that is known.
     async fn read(&self) -> Result<Option<Contents>, StateError> {
-        let mut pauses = PAUSES.iter();
+        let mut pauses = PAUSES.into_iter();
         loop {
             let contents = self.asked(|log| log.read()).await?;
             let found = contents.as_ref().map_or(0, |contents| contents.head.number);
@@ -181,7 +179,7 @@ impl Logged {
                     problem: format!("its record {known} was there, and the newest is {found} now"),
                 });
             };
-            sleep(*pause).await;
+            sleep(pause).await;
         }
     }
 

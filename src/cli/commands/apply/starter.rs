@@ -78,7 +78,7 @@ impl Caller for Starter<'_> {
     type Error = Failure;
 
     fn waiting(&mut self, holder: Option<&LockOwner>) {
-        lock::report_waiting(holder, self.ui);
+        lock::report_waiting(&self.locations.state, holder, self.ui);
     }
 
     fn locked(&mut self, taken_over: Option<&LockOwner>) {

@@ -76,10 +76,10 @@ pub(super) async fn run(
         format!("{shown} may still be at eSign: delete it in the console.")
     });
     // Nothing else would say so if this program were killed.
-    let url_now = trial.url_of(Target::Given);
+    let given = trial.url_of(Target::Given);
     ui.note(format_args!(
-        "{url_now} is added and deleted from now on. If this ends before it says that it is not at eSign: {}",
-        how_to_remove(url_now)
+        "{given} is added and deleted from now on. If this is killed before its report: {}",
+        how_to_remove(given)
     ));
     ui.flush();
     let rate = Rate::per_second(f64::from(args.rate)).unwrap_or(Rate::ESIGN);

@@ -28,7 +28,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let Args { to, lock: wait } = args;
     let locations = settings.locations()?;
     // The note is read in other folders, too.
-    let target = match StateAt::parse(to)? {
+    let target = match StateAt::parse("state migrate", to)? {
         StateAt::File(path) => StateAt::File(std::path::absolute(&path).unwrap_or(path)),
         remote @ StateAt::Remote(_) => remote,
     };
@@ -49,7 +49,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let copied = async {
         let owner = owner::this_process(&settings.command)?;
         let timeout = wait.lock_timeout.unwrap_or_default();
-        let waiting = |holder: Option<&LockOwner>| report_waiting(holder, ui);
+        let waiting = |holder: Option<&LockOwner>| report_waiting(&target, holder, ui);
         let new = target_store
             .lock_vacant(environment, &owner, timeout, waiting)
             .await;
@@ -92,7 +92,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
                 locations.state, failure.message
             );
             Failure::error(message).advice(format!(
-                "Remove it by hand, so that no run uses it. {advice}"
+                "Run the same command again, before anything uses either of them: it goes on from here. {advice}"
             ))
         })?;
     ui.say(format_args!(
