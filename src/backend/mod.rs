@@ -7,7 +7,6 @@
 pub(crate) mod http;
 pub(crate) mod objects;
 pub(crate) mod postgres;
-mod web;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,7 +16,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::client::ExtraRoots;
-use crate::client::credentials::{Machine, Variables};
+use crate::client::credentials::Machine;
 use crate::secret::Secret;
 use crate::state::log::Log;
 use crate::state::{StateError, Store};
@@ -36,8 +35,7 @@ pub(crate) enum Address {
 
 /// What stores need to know of this process.
 pub(crate) struct Surroundings {
-    pub(crate) variables: Variables,
-    /// Where the credentials of a bucket are looked for.
+    /// Where the credentials of a bucket are looked for, with the variables.
     pub(crate) machine: Machine,
     /// Certificates to trust beside those of the system.
     pub(crate) extra_roots: Option<ExtraRoots>,
@@ -45,7 +43,9 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     fn variable(&self, name: &str) -> Option<String> {
-        let value = (self.variables)(name).map(OsString::into_string)?.ok()?;
+        let value = (self.machine.variables)(name)
+            .map(OsString::into_string)?
+            .ok()?;
         (!value.is_empty()).then_some(value)
     }
 }

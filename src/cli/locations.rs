@@ -14,7 +14,7 @@ use crate::cli::exit::Failure;
 use crate::cli::options::global::Global;
 use crate::cli::options::variables;
 use crate::cli::sources;
-use crate::client::credentials::{HttpWeb, Machine, Variables};
+use crate::client::credentials::{HttpWeb, Machine};
 use crate::client::{Endpoint, ExtraRoots};
 use crate::config;
 use crate::model::{Environment, Recorded};
@@ -179,29 +179,32 @@ impl Locations {
     }
 
     fn surroundings(&self) -> Result<Surroundings, Failure> {
-        let environment = Arc::new(self.environment.clone());
-        let extra_roots = self.extra_roots()?;
-        let own = Arc::clone(&environment);
-        let variables: Variables = Arc::new(move |name| own.variable(name).map(OsString::from));
-        let sts = double(&environment, STS)?.unwrap_or_else(Endpoint::sts);
-        let metadata = double(&environment, METADATA)?.unwrap_or_else(Endpoint::metadata);
+        let sts = double(&self.environment, STS)?.unwrap_or_else(Endpoint::sts);
         Ok(Surroundings {
-            variables: Arc::clone(&variables),
-            machine: Machine {
-                sts,
-                metadata,
-                variables,
-                home: environment.home()?.map(Path::to_path_buf),
-                system_file: PathBuf::from("/etc/tencentcloud/credentials"),
-                folder: sources::folder(&self.config),
-                // There is one Tencent Cloud, whose buckets know nothing of eSign's environments.
-                environment: Environment::Production,
-                web: Arc::new(HttpWeb {
-                    extra_roots: extra_roots.clone(),
-                }),
-                clock: Arc::new(|| SystemClock.now()),
-            },
-            extra_roots,
+            // There is one Tencent Cloud, whose buckets know nothing of eSign's environments.
+            machine: self.machine(Environment::Production, sts)?,
+            extra_roots: self.extra_roots()?,
+        })
+    }
+
+    /// Where credentials of this environment are looked for, with this security token service.
+    pub(crate) fn machine(
+        &self,
+        environment: Environment,
+        sts: Endpoint,
+    ) -> Result<Machine, Failure> {
+        let variables = self.environment.clone();
+        let extra_roots = self.extra_roots()?;
+        Ok(Machine {
+            sts,
+            metadata: double(&variables, METADATA)?.unwrap_or_else(Endpoint::metadata),
+            home: variables.home()?.map(Path::to_path_buf),
+            variables: Arc::new(move |name| variables.variable(name).map(OsString::from)),
+            system_file: PathBuf::from("/etc/tencentcloud/credentials"),
+            folder: sources::folder(&self.config),
+            environment,
+            web: Arc::new(HttpWeb { extra_roots }),
+            clock: Arc::new(|| SystemClock.now()),
         })
     }
 

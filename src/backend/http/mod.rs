@@ -19,18 +19,29 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
-use url::Url;
+use url::{Position, Url};
 
 use self::document::Stored;
-use super::web;
-use crate::client::ExtraRoots;
+use crate::client::transport::{self, Idle};
+use crate::client::{Endpoint, ExtraRoots};
 use crate::secret::Secret;
 use crate::state::log::{Contents, Created, Header, Log, NotCreated, Record, Timing};
 use crate::state::{Place, StateError};
 
+/// What a request may take at least, and what its body adds: a slow line carries a megabyte in eight seconds.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const BYTES_PER_SECOND: u64 = 128 << 10;
+
+/// More than any state has.
+const LARGEST_ANSWER: usize = 1 << 30;
+
 /// The address of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address(Url);
+pub(crate) struct Address {
+    url: Url,
+    /// Its server.
+    endpoint: Endpoint,
+}
 
 impl Address {
     /// Checks an address that the user gave.
@@ -43,27 +54,27 @@ impl Address {
                         TF_HTTP_USERNAME and TF_HTTP_PASSWORD"
                 .into());
         }
-        if url.scheme() == "http" && !web::is_loopback(&url) {
-            return Err("plain http would show the password on the way; write https://".into());
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(
+                "an address ends with its path, without `?…` and `#…`; a password belongs in \
+                        TF_HTTP_PASSWORD"
+                    .into(),
+            );
         }
-        if url.fragment().is_some() {
-            return Err("an address has no `#…`".into());
-        }
-        if url.query().is_some() {
-            return Err("an address has no `?…`; what authenticates belongs into TF_HTTP_USERNAME and TF_HTTP_PASSWORD".into());
-        }
+        let endpoint = Endpoint::parse(&url[..Position::BeforePath]);
+        let endpoint = endpoint.map_err(|error| error.to_string())?;
         if url.path() == "/" {
             return Err("the path is missing; on GitLab it is \
                         https://HOST/api/v4/projects/ID/terraform/state/NAME"
                 .into());
         }
-        Ok(Self(url))
+        Ok(Self { url, endpoint })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.url, f)
     }
 }
 
@@ -93,7 +104,14 @@ pub(crate) fn open(options: Options) -> Result<Arc<dyn Log>, StateError> {
         extra_roots,
     } = options;
     let place = Place::new(address.to_string());
-    let client = web::client(&address.0, &place, extra_roots.as_ref())?;
+    let client = transport::client(&address.endpoint, extra_roots.as_ref(), Idle::Kept(1));
+    let client = client.map_err(|error| StateError::Remote {
+        doing: "opening",
+        place,
+        problem: error.to_string(),
+        advice: "Correct that; then run the command again.".into(),
+        passing: false,
+    })?;
     Ok(Arc::new(Server {
         address,
         user,
@@ -120,7 +138,7 @@ struct LockInfo {
 
 impl Server {
     async fn send(&self, body: Option<Vec<u8>>) -> Result<Answer, String> {
-        let url = self.address.0.clone();
+        let url = self.address.url.clone();
         let bytes = match &body {
             Some(body) => body.len(),
             None => self.last_size(),
@@ -136,10 +154,18 @@ impl Server {
         if let Some((user, password)) = &self.user {
             request = request.basic_auth(user, Some(password.expose()));
         }
-        let request = request.timeout(web::timeout(bytes as u64));
-        let response = request.send().await.map_err(|error| web::reasons(&error))?;
+        let more = Duration::from_secs(bytes as u64 / BYTES_PER_SECOND);
+        let request = request.timeout(TIMEOUT.saturating_add(more));
+        let reasons = |error: reqwest::Error| transport::reasons(&error);
+        let mut response = request.send().await.map_err(reasons)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(reasons)? {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                return Err("its answer is larger than 1 GiB".into());
+            }
+            body.extend_from_slice(&chunk);
+        }
         let status = response.status();
-        let body = web::body(response).await?;
         Ok(Answer { status, body })
     }
 

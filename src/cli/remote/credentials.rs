@@ -1,20 +1,15 @@
 //! Finds the credentials of the accounts that the calls of a plan need.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::apply::WallClock as _;
-use crate::cli::clock::SystemClock;
-use crate::cli::doubles::{METADATA, STS, double};
+use crate::cli::doubles::{STS, double};
 use crate::cli::environment::ProcessEnvironment;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
-use crate::cli::sources;
-use crate::client::credentials::{self, Found, HttpWeb, Machine};
-use crate::client::{CredentialError, Endpoint, ExtraRoots};
+use crate::client::credentials::{self, Found, Machine};
+use crate::client::{CredentialError, Endpoint};
 use crate::model::{Account, AccountName, Environment};
 
 /// The credentials of each account.
@@ -25,21 +20,8 @@ pub(crate) fn machine(
     environment: Environment,
     variables: &ProcessEnvironment,
     locations: &Locations,
-    extra_roots: Option<ExtraRoots>,
 ) -> Result<Machine, Failure> {
-    let home = variables.home()?.map(Path::to_path_buf);
-    let variables = Arc::new(variables.clone());
-    Ok(Machine {
-        sts: sts(environment, &variables, locations)?,
-        metadata: double(&variables, METADATA)?.unwrap_or_else(Endpoint::metadata),
-        variables: Arc::new(move |name| variables.variable(name).map(ToOwned::to_owned)),
-        home,
-        system_file: PathBuf::from("/etc/tencentcloud/credentials"),
-        folder: sources::folder(&locations.config),
-        environment,
-        web: Arc::new(HttpWeb { extra_roots }),
-        clock: Arc::new(|| SystemClock.now()),
-    })
+    locations.machine(environment, sts(environment, variables, locations)?)
 }
 
 /// The security token service: that of tests, else the server of `--endpoint`, else Tencent Cloud's.

@@ -64,8 +64,7 @@ impl Inspection {
                 sandbox: Some(sandbox),
             });
         }
-        let roots = locations.extra_roots()?;
-        let machine = credentials::machine(environment, &settings.environment, locations, roots)?;
+        let machine = credentials::machine(environment, &settings.environment, locations)?;
         let (found, lookups) = look_up(accounts, &machine).await;
         let endpoint = locations.endpoint.clone();
         let endpoint = endpoint.unwrap_or_else(|| Endpoint::of(environment));

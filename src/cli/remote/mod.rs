@@ -46,9 +46,8 @@ impl Remote {
         let locations = settings.locations()?;
         let connections = Bound::of_this_process(locations.cloud.is_some());
         let Some(cloud) = &locations.cloud else {
-            let roots = locations.extra_roots()?;
             let variables = &settings.environment;
-            let machine = credentials::machine(plan.environment, variables, locations, roots)?;
+            let machine = credentials::machine(plan.environment, variables, locations)?;
             let found = credentials::find(&plan.accounts, &machine, locations).await?;
             let identity = |(name, found): (&AccountName, &Found)| {
                 (name.clone(), found.principal.identity(name))
