@@ -61,3 +61,34 @@ impl fmt::Debug for ProcessEnvironment {
         f.debug_list().entries(names).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_in_the_current_folder_is_none() {
+        let home = |variables: &[(&str, &str)]| {
+            let environment = ProcessEnvironment::of(variables);
+            let home = environment.home();
+            home.map(|home| home.map(Path::to_path_buf))
+                .map_err(|failure| failure.message)
+        };
+        assert_eq!(home(&[]), Ok(None));
+        let absolute = if cfg!(windows) {
+            "C:\\ann"
+        } else {
+            "/home/ann"
+        };
+        assert_eq!(home(&[("HOME", absolute)]), Ok(Some(absolute.into())));
+        for relative in ["", ".", "home/ann"] {
+            let problem = home(&[("HOME", relative), ("USERPROFILE", absolute)]);
+            assert!(
+                problem
+                    .unwrap_err()
+                    .contains("HOME is not an absolute path"),
+                "{relative}"
+            );
+        }
+    }
+}

@@ -167,19 +167,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_account_fails_only_when_one_is_expected_or_the_key_is_bad() {
-        let expected = AccountId::new("100");
-        for (kind, expected, result) in [
-            (ReadFailure::NoAnswer, None, CheckResult::Warning),
-            (ReadFailure::NoAnswer, Some(&expected), CheckResult::Failed),
-            (ReadFailure::Busy, None, CheckResult::Warning),
-            (ReadFailure::Credentials, None, CheckResult::Failed),
+    fn an_unknown_account_fails_only_when_one_is_expected_or_recorded_or_the_key_is_bad() {
+        let id = AccountId::new("100");
+        for (kind, expected, recorded, result) in [
+            (ReadFailure::NoAnswer, None, None, CheckResult::Warning),
+            (ReadFailure::NoAnswer, Some(&id), None, CheckResult::Failed),
+            (ReadFailure::NoAnswer, None, Some(&id), CheckResult::Failed),
+            (ReadFailure::Busy, None, None, CheckResult::Warning),
+            (ReadFailure::Credentials, None, None, CheckResult::Failed),
         ] {
             let identity = Identity::Asked(Err(ReadError {
                 kind,
                 error: error(Some("X"), "y"),
             }));
-            assert_eq!(account(&identity, expected, None, None).result, result);
+            assert_eq!(account(&identity, expected, recorded, None).result, result);
         }
     }
 }

@@ -349,6 +349,36 @@ mod tests {
     }
 
     #[test]
+    fn that_all_are_declared_is_said_of_a_whole_list_only() {
+        let account = AccountName::new("partner");
+        let operator = OperatorId::new("yDw6yUUgyg3caowzUx4GQptRKfMnJqX8");
+        for (completeness, said) in [
+            (
+                Completeness::All,
+                "  # Every organization that has joined is declared.\n",
+            ),
+            (
+                Completeness::Short { total: 9 },
+                "  # Every organization of the list that has joined is declared, but the list is not complete.\n",
+            ),
+        ] {
+            let group = Group {
+                members: Vec::new(),
+                completeness,
+            };
+            let groups = [Groups {
+                account: &account,
+                operator: &operator,
+                rows: Vec::new(),
+                group: &group,
+            }];
+            let mut out = String::new();
+            orgs_yaml(&groups, [], &mut out).unwrap();
+            assert_eq!(out, said);
+        }
+    }
+
+    #[test]
     fn yaml_to_paste() {
         let taken = Handle::new("示例集团");
         let mut out = String::new();

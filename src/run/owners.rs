@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn each_set_of_credentials_is_asked_for_once() {
+    fn each_set_of_credentials_is_asked_for_until_its_owner_is_known() {
         let known = recorded(&[(ONE, 1, Some("100"))]);
         let one = plan(&[(ONE, None)]);
         let unidentified = BTreeSet::from([name(ONE)]);
@@ -252,6 +252,9 @@ mod tests {
         assert!(!asks(&one, &signers(&[(ONE, 1)]), &known));
         assert!(asks(&one, &signers(&[(ONE, 2)]), &known));
         assert!(asks(&one, &signers(&[(ONE, 1)]), &BTreeMap::new()));
+        // There was no answer when they were new.
+        let unanswered = recorded(&[(ONE, 1, None)]);
+        assert!(asks(&one, &signers(&[(ONE, 1)]), &unanswered));
         let expected = plan(&[(ONE, Some("100"))]);
         assert!(asks(&expected, &signers(&[(ONE, 1)]), &known));
         let two = plan(&[(ONE, None), (TWO, None)]);

@@ -22,6 +22,11 @@ fn serve(env: &mut TestEnv) -> Log {
 
 /// The same with credentials of this Tencent Cloud account, as JSON has it.
 fn serve_of(env: &mut TestEnv, owner: &'static str) -> Log {
+    serve_with(env, owner, "200 OK")
+}
+
+/// The same, with this status of the answer that names the account.
+fn serve_with(env: &mut TestEnv, owner: &'static str, status: &'static str) -> Log {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/", listener.local_addr().unwrap());
     for name in ["ENDPOINT", "STS_ENDPOINT", "METADATA_ENDPOINT"] {
@@ -31,13 +36,13 @@ fn serve_of(env: &mut TestEnv, owner: &'static str) -> Log {
     let kept = Arc::clone(&log);
     std::thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
-            answer(stream.unwrap(), number, &kept, owner);
+            answer(stream.unwrap(), number, &kept, (owner, status));
         }
     });
     log
 }
 
-fn answer(mut stream: TcpStream, number: usize, log: &Log, owner: &str) {
+fn answer(mut stream: TcpStream, number: usize, log: &Log, (owner, status): (&str, &str)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut lines = Vec::new();
     loop {
@@ -88,7 +93,12 @@ fn answer(mut stream: TcpStream, number: usize, log: &Log, owner: &str) {
         .unwrap()
         .push(format!("{what} token={token} region={region}"));
     let length = text.len();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let status = match action.as_str() {
+        "GetCallerIdentity" => status,
+        _ => "200 OK",
+    };
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     stream.write_all((head + &text).as_bytes()).unwrap();
 }
 
@@ -128,6 +138,18 @@ fn an_instance_s_role_signs_and_the_account_s_region_is_sent() {
         .iter()
         .filter(|line| line.starts_with("GetCallerIdentity"));
     assert_eq!(asked.count(), 2);
+}
+
+/// What another server answers in the place of the token service names no owner.
+#[test]
+fn an_owner_in_an_answer_that_is_no_success_is_unknown() {
+    for status in ["302 Found", "500 Internal Server Error"] {
+        let mut env = TestEnv::new(&production("  default: {}\n"));
+        serve_with(&mut env, "100000000001", status);
+        env.run(&["apply", "--auto-approve"]).exits(0);
+        let state = env.read("callbacks.state.json");
+        assert!(!state.contains("100000000001"), "{state}");
+    }
 }
 
 /// What is no number is no owner: it is neither recorded nor shown, and no expectation is met.

@@ -222,6 +222,35 @@ fn bad_credentials_are_the_root_cause() {
     assert!(served.log().iter().all(|call| call["operation"].is_null()));
 }
 
+/// Neither is another command's file overwritten, nor is anything called for the state of another destination.
+#[test]
+fn a_trial_keeps_files_and_other_states() {
+    let (env, served) = with("{}", "test");
+    let trial = [
+        "doctor",
+        "--probe-api",
+        "https://throwaway.example/trial",
+        "--auto-approve",
+    ];
+    let before = env.read("callbacks.yaml");
+    let report = [&trial[..], &["--report", "callbacks.yaml"]].concat();
+    let said = env.run(&report).exits(64);
+    assert!(
+        said.stderr.contains("part of the configuration")
+            || said.stderr.contains("the configuration"),
+        "{said}"
+    );
+    assert_eq!(env.read("callbacks.yaml"), before);
+    env.run(&["apply", "--auto-approve"]);
+    let calls = served.log().len();
+    for command in [&["doctor"][..], &trial] {
+        let elsewhere = [command, &["--endpoint", "https://ess.other.example"]].concat();
+        let said = env.run(&elsewhere).exits(7);
+        assert!(said.stderr.contains("the state records calls to"), "{said}");
+    }
+    assert_eq!(served.log().len(), calls);
+}
+
 #[test]
 fn another_account_than_the_expected_one_is_found() {
     let (env, served) = with("{}", "production");

@@ -54,6 +54,10 @@ use crate::model::AccountSource;
     &[("TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN", "canary"), ("TENCENTCLOUD_ASSUME_ROLE_ARN", "arn:aws:iam::1:role/a")],
     "TENCENTCLOUD_ASSUME_ROLE_ARN is not the ARN of a role"
 )]
+#[case::empty_role(
+    &[("TENCENTCLOUD_SECRET_ID", "AKID"), ("TENCENTCLOUD_SECRET_KEY", "canary"), ("TENCENTCLOUD_ROLE_ARN", "")],
+    "TENCENTCLOUD_ROLE_ARN is set to nothing; set it to the role, or unset it"
+)]
 #[case::two_roles(&[("TENCENTCLOUD_ROLE_ARN", ROLE), ("TENCENTCLOUD_ASSUME_ROLE_ARN", "x")], "both set, to different values")]
 #[tokio::test]
 async fn a_wrong_one_is_no_reason_to_use_the_next(

@@ -165,7 +165,7 @@ record! {
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     IdentityToken {
         /// The name of the environment variable with the token.
-        #[schemars(extend("pattern" = name::VARIABLE_PATTERN))]
+        #[schemars(extend("pattern" = name::VARIABLE_PATTERN, "not" = secret::no_identity_token_schema()))]
         env: Text<'t>,
         /// The file with the token, relative to this file's folder. It is read again at each renewal.
         #[schemars(extend("minLength" = 1))]

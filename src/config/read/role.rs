@@ -8,7 +8,7 @@ use crate::config::code;
 use crate::config::name::shown;
 use crate::config::raw::{self, Fields, MaybeSecret, Number, Text, Value};
 use crate::config::role::{LONGEST, is_arn, is_external_id, is_region, is_session};
-use crate::config::secret::is_reserved;
+use crate::config::secret::is_no_identity_token;
 use crate::config::yaml::{Span, Spanned};
 use crate::model::{AssumedRole, IdentityToken, Region, WebIdentity};
 
@@ -176,8 +176,7 @@ impl Reader<'_> {
         if env.is_some() {
             let name = self.variable("env", env)?;
             // It is sent away, in a request that other machines may log.
-            let carries = name.value.to_ascii_uppercase();
-            if is_reserved(&name.value) && !carries.ends_with("WEB_IDENTITY_TOKEN") {
+            if is_no_identity_token(&name.value) {
                 let message = format!(
                     "`{}` contains credentials for the API and must not be used as the token of a web identity",
                     name.value

@@ -51,6 +51,19 @@ pub(super) fn command_schema() -> Value {
     json!([{ "type": "string", "minLength": 1 }])
 }
 
+/// The one of those variables whose value is meant to be sent: the token of an identity provider.
+const IDENTITY_TOKEN: &str = "TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN";
+
+/// Whether the variable contains credentials that must not be sent as the token of a web identity.
+pub(super) fn is_no_identity_token(variable: &str) -> bool {
+    is_reserved(variable) && variable != IDENTITY_TOKEN
+}
+
+/// The schema of names for which [`is_no_identity_token`] is true.
+pub(super) fn no_identity_token_schema() -> Value {
+    json!({ "allOf": [reserved_schema(), { "not": { "const": IDENTITY_TOKEN } }] })
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -110,3 +110,24 @@ async fn names(host: &str, https: bool, proxied: bool) -> Names {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_names_no_usable_proxy_is_found() {
+        for (variables, found) in [
+            (&[][..], None),
+            (&[("HTTPS_PROXY", "")], None),
+            (&[("HTTPS_PROXY", "http://proxy.example:3128")], None),
+            (&[("https_proxy", "proxy.example:3128")], None),
+            (&[("ALL_PROXY", "http://")], Some("ALL_PROXY")),
+            (&[("HTTPS_PROXY", "://proxy")], Some("HTTPS_PROXY")),
+        ] {
+            let variables = ProcessEnvironment::of(variables);
+            let unusable = unusable_proxy(&variables, "https://ess.example/");
+            assert_eq!(unusable.as_deref(), found, "{variables:?}");
+        }
+    }
+}
