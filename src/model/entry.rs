@@ -100,6 +100,11 @@ impl Entry {
         self.belief.evidence() == Evidence::Unknown
     }
 
+    /// When the belief was last confirmed.
+    pub fn proved_at(&self) -> Option<Timestamp> {
+        self.proof.as_ref().map(|proof| proof.at)
+    }
+
     /// A call is about to leave.
     ///
     /// Only the applier calls this, and only when a lost call with another effect is dead: see

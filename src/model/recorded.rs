@@ -247,6 +247,14 @@ impl Recorded {
         self.next_call = self.next_call.max(CallId(id.0 + 1));
     }
 
+    /// The callback of the call with this number, as it is recorded if the program dies before the call ends.
+    pub fn if_lost(&self, id: CallId) -> Option<(Identity, Entry)> {
+        let identity = self.pending.get(&id)?;
+        let mut entry = self.get(&identity.scope, &identity.url)?.clone();
+        entry.interrupt();
+        Some((identity.clone(), entry))
+    }
+
     /// The outcome of a call is known. `None` when no such call is pending.
     ///
     /// An entry about which nothing is known afterwards (its only call was refused) is forgotten.

@@ -25,7 +25,7 @@ use crate::model::{
     AccountId, AccountName, ApiError, Destination, Environment, Handle, Recorded, Report,
 };
 use crate::plan::{Plan, Stale, calls_digest};
-use crate::state::{LockOwner, Locked, StateError, Store};
+use crate::state::{LockOwner, Locked, Rescue, StateError, Store};
 
 pub use self::accounts::{Signers, signers};
 pub use self::caller::{Caller, Connection, Start};
@@ -64,9 +64,18 @@ pub enum Ended {
         /// What was to be done.
         plan: Plan,
         report: Report,
-        /// Whether it could be saved. If not, the journal has it.
-        saved: Result<(), StateError>,
+        /// Whether it could be saved.
+        saved: Result<(), Unsaved>,
     },
+}
+
+/// What a run knows is not in its state.
+#[derive(Clone, Debug)]
+pub struct Unsaved {
+    /// Why.
+    pub error: StateError,
+    /// What would be lost with this process. `None` when the journal has it.
+    pub rescue: Option<Box<Rescue>>,
 }
 
 /// Why nothing was called.
@@ -236,7 +245,10 @@ async fn with_state<C: Caller>(
         stop,
     };
     let report = apply(&plan, tools, &settings, caller).await;
-    let saved = state.save().await.map(drop);
+    let saved = state.save().await.map(drop).map_err(|error| Unsaved {
+        error,
+        rescue: state.rescue().map(Box::new),
+    });
     Ok(Ended::Called {
         plan,
         report,

@@ -4,12 +4,14 @@
 //! free writes for all that wait (group commit). When the journal has outgrown the snapshot, a new snapshot takes
 //! its place, so that a call costs the same however large the state is.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::io;
 use super::journal::{self, Chain};
 use super::load::Snapshot;
 use super::medium::{Hold, Line};
+use super::rescue::{EndedCall, Rescue};
 use super::{Part, Place, StateError, format};
 use crate::model::{CallId, Intent, Outcome, Recorded, Settled, Timestamp};
 
@@ -31,6 +33,8 @@ pub(super) struct Memory {
     pub(super) queued: u64,
     /// The last of these that is durable.
     durable: u64,
+    /// The calls that ended after that, by the number of the record that says so.
+    ended: VecDeque<(u64, EndedCall)>,
     /// Why nothing more can be written to the journal.
     pub(super) failure: Option<StateError>,
 }
@@ -79,10 +83,41 @@ impl Memory {
         outcome: &Outcome,
         at: Timestamp,
     ) -> Option<Settled> {
+        let call = self.recorded.if_lost(id);
         let settled = self.recorded.close_call(id, outcome, at)?;
         journal::push_outcome(&mut self.queue, id, outcome, at);
         self.count();
+        if let Some((identity, entry)) = call
+            && let Some(lost) = entry.lost
+        {
+            let call = EndedCall {
+                identity,
+                lost,
+                proved_at: entry.proved_at(),
+            };
+            self.ended.push_back((self.queued, call));
+        }
         Some(settled)
+    }
+
+    /// What can't be found in the store: `None` when nothing is missing there.
+    pub(super) fn rescue(&self) -> Option<Rescue> {
+        let ended: Vec<_> = self.ended.iter().map(|(_, call)| call.clone()).collect();
+        (!ended.is_empty()).then(|| {
+            let mut recorded = self.recorded.clone();
+            recorded.interrupt();
+            Rescue { recorded, ended }
+        })
+    }
+
+    /// Everything up to this record is durable.
+    fn confirm(&mut self, number: u64) {
+        self.durable = number;
+        while self
+            .ended
+            .pop_front_if(|(ended, _)| *ended <= number)
+            .is_some()
+        {}
     }
 
     /// Whether the record with this number is durable, or why it never will be. `None`: not yet.
@@ -129,6 +164,7 @@ impl Inner {
             queue: Vec::new(),
             queued: 0,
             durable: 0,
+            ended: VecDeque::new(),
             failure: None,
         };
         Self {
@@ -265,7 +301,7 @@ impl Inner {
         written.has_journal = true;
         self.hold(written)?.append(line).await?;
         written.journal = Some(next);
-        self.memory().durable = number;
+        self.memory().confirm(number);
         Ok(())
     }
 
@@ -295,7 +331,7 @@ impl Inner {
         written.journal = None;
         let mut memory = self.memory();
         memory.queue.drain(..queue);
-        memory.durable = number;
+        memory.confirm(number);
         Ok(())
     }
 

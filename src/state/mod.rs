@@ -31,6 +31,7 @@ mod medium;
 mod owner;
 mod place;
 mod pointer;
+mod rescue;
 mod store;
 
 #[cfg(test)]
@@ -48,4 +49,5 @@ pub use local::{
 pub use locked::Locked;
 pub use owner::LockOwner;
 pub use place::Place;
+pub use rescue::{EndedCall, Homecoming, Rescue};
 pub use store::Store;

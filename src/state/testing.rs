@@ -57,6 +57,16 @@ pub(crate) async fn lock(store: &Store) -> Result<Locked, StateError> {
     Ok(locked)
 }
 
+pub(super) async fn locked(files: &MemoryFiles) -> Locked {
+    lock(&store(files)).await.unwrap()
+}
+
+/// Records that the add with this number is about to leave.
+pub(super) async fn begin(locked: &Locked, number: usize) -> Result<CallId, StateError> {
+    let ids = locked.record_intents(vec![intent(number, ADD)]).await?;
+    Ok(ids[0])
+}
+
 pub(super) fn identity(number: usize) -> Identity {
     Identity {
         scope: Arc::new(Scope {

@@ -125,6 +125,59 @@ fn a_state_moves_to_a_server_and_back() {
         .exits(64);
 }
 
+/// What became of the calls that were under way is written to a file, and brought home from there.
+#[test]
+fn a_store_that_is_lost_loses_no_outcome() {
+    let world = World::at_server(Flavour::GitLab, "ok");
+    world.served.faults("slow=1s", "");
+    let run = world.env.start(&APPLY);
+    world.served.wait_for(1);
+    // The next record, and the snapshot at the end.
+    world.states.answer(2, 403, "no", false);
+    let said = run.wait().exits(3);
+    assert_snapshot!(said.err(), @"
+    Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 not attempted.
+
+      acme/https://hooks.example/two (add): not attempted
+          why:        the journal can't be written, and no call is sent without it
+          what to do: correct what the error about the state says (disk space, permissions, the connection to its store), then run apply again
+
+    The journal could not be written, so no further call was made: writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no. It has every call that was made, but perhaps not every outcome. Fix the cause and run apply again.
+    error: the calls were made, but writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no
+      The state's journal holds every call, but not every outcome. `callbacks.emergency-4.json` has the missing ones (1 outcome), and no secrets. Before the next apply, run `ess-callbacks state push callbacks.emergency-4.json`. Without it nothing goes wrong, but the next run takes those calls for lost, waits until they can't arrive any more, and repeats them. The user may not do this. On GitLab reading needs the role Developer, writing Maintainer.
+    ");
+    world.states.answer(0, 200, "", true);
+    world.served.faults("", "");
+    let files = world.env.files();
+    let names = files.iter().map(|(path, _)| path.to_string_lossy());
+    let copy = names
+        .map(String::from)
+        .find(|name| name.contains("emergency"))
+        .unwrap();
+    assert_snapshot!(world.run(&["state", "push", &copy]), @"
+    exit 0
+    --- stdout
+    Recorded how the last calls for 1 callback ended.
+    `[DIR]/callbacks.emergency-4.json` is not needed any more.
+    ");
+    let calls = world.served.log().len();
+    world.run(&APPLY).exits(0);
+    // The outcome was known: only what had not been called was.
+    assert_eq!(world.served.log().len(), 2);
+    assert_eq!(calls, 1);
+    assert_snapshot!(world.run(&["state", "push", &copy]), @"
+    exit 0
+    --- stdout
+    Recorded how the last calls for 0 callbacks ended.
+    That of 1 callback was recorded already.
+    `[DIR]/callbacks.emergency-4.json` is not needed any more.
+    ");
+    // Into an empty place it goes as the whole state that it is.
+    let elsewhere = ["state", "push", "--state", "elsewhere.json", &copy];
+    world.run(&elsewhere).exits(0);
+    assert!(world.env.read("elsewhere.json").contains(ONE));
+}
+
 /// The state is in its new place, and the old one does not say so yet.
 #[test]
 fn a_migration_that_was_killed_is_finished_by_the_next() {

@@ -112,7 +112,7 @@ fn what_is_no_state_or_another_s_is_refused() {
     env.write("other.json", other.read(STATE));
     assert_snapshot!(env.run(&["state", "push", "other.json"]).exits(1).err(), @"
         error: `other.json` is another state (lineage [UUID], not [UUID]); nothing was pushed
-          Give the state that it belongs to with --state. To replace this state all the same, move the state file and its journal away first.
+          Give the state that it belongs to with --state. To keep that state too, push it to an empty place, with another --state.
         ");
     assert_eq!(env.read(STATE), before);
 }

@@ -15,6 +15,8 @@ pub(crate) struct Facts {
     pub(crate) fences: u64,
     /// Runs that were refused because they had another enterprise's credentials.
     pub(crate) mistaken: u64,
+    /// Callbacks of emergency copies that were recorded.
+    pub(crate) brought_home: u64,
 }
 
 impl Facts {
@@ -30,6 +32,7 @@ impl Facts {
             runs,
             fences,
             mistaken,
+            brought_home,
         } = *other;
         self.calls += calls;
         self.lost += lost;
@@ -41,5 +44,6 @@ impl Facts {
         self.runs += runs;
         self.fences += fences;
         self.mistaken += mistaken;
+        self.brought_home += brought_home;
     }
 }

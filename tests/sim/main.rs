@@ -14,6 +14,7 @@ mod chance;
 mod config;
 mod dice;
 mod facts;
+mod others;
 mod place;
 mod process;
 mod rules;

@@ -12,7 +12,7 @@ use ess_callbacks::model::{
     Report, Timestamp, Unfinished,
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
-use ess_callbacks::run::{self, Caller, Connection, Owners, Refusal, Request, Start};
+use ess_callbacks::run::{self, Caller, Connection, Owners, Refusal, Request, Start, Unsaved};
 use ess_callbacks::state::{LockOwner, StateError};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -297,28 +297,7 @@ fn mortal<'a, T: 'a>(
     })
 }
 
-/// Somebody on another machine takes this run for dead and frees its lock. Whether that was so.
-pub(crate) async fn break_lock(
-    world: &Shared,
-    place: &Place,
-    spec: &Spec,
-    after: Option<Duration>,
-) -> bool {
-    let Some(after) = after else { return false };
-    sleep(after).await;
-    let broken = place
-        .in_fair_weather()
-        .unlock(&lock_id(spec), "elsewhere")
-        .await;
-    let mut world = world.now();
-    world.tell(|| format!("unlock {}: {broken:?}", spec.number));
-    world.runs[spec.number].overtaken |= broken.is_ok();
-    // A log keeps out who was robbed; files let what it is just writing through.
-    world.runs[spec.number].robbed |= broken.is_ok() && matches!(place, Place::Files(_));
-    broken.is_ok()
-}
-
-fn lock_id(spec: &Spec) -> String {
+pub(crate) fn lock_id(spec: &Spec) -> String {
     format!("lock-{}", spec.number)
 }
 
@@ -369,9 +348,13 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
             ..
         }) => Ended::Done(report),
         Ok(run::Ended::Called {
-            saved: Err(error), ..
-        })
-        | Err(error) => Ended::State(error),
+            saved: Err(Unsaved { error, rescue }),
+            ..
+        }) => {
+            world.now().rescues.extend(rescue.map(|rescue| *rescue));
+            Ended::State(error)
+        }
+        Err(error) => Ended::State(error),
     }
 }
 

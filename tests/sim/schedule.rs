@@ -16,6 +16,7 @@ use crate::chance::{any_options, any_stop};
 use crate::config::{Config, Credentials, ENVIRONMENT, Id, any_id, any_value};
 use crate::dice::Dice;
 use crate::facts::Facts;
+use crate::others::{break_lock, bring_home};
 use crate::place::Place;
 use crate::process::{self, Death, Ended, Spec, Stop};
 use crate::rules::RunFacts;
@@ -134,6 +135,7 @@ impl Schedule {
                 _ => self.dice.millis(0, 700_000),
             };
             sleep(pause).await;
+            bring_home(&self.world, &self.place).await;
             self.check_state("after a pause").await;
         }
         self.settle().await;
@@ -163,7 +165,7 @@ impl Schedule {
                 sleep(delay).await;
                 process::run(&self.world, &self.place, &two).await
             },
-            process::break_lock(&self.world, &self.place, &one, breaking),
+            break_lock(&self.world, &self.place, &one, breaking),
         );
         let full = one.full.is_some() || two.full.is_some() || broken || self.place.is_rough();
         self.after(&one, &first, full);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ess_callbacks::model::{Call, Operation, Outcome, RequestId, Timestamp};
+use ess_callbacks::state::Rescue;
 use tokio::time::Instant;
 
 use crate::bounds::Rates;
@@ -114,6 +115,8 @@ pub(crate) struct World {
     pub(crate) protected: BTreeSet<Id>,
     /// Present because of our call alone.
     pub(crate) ours: BTreeSet<Id>,
+    /// Emergency copies of runs that could not record everything.
+    pub(crate) rescues: Vec<Rescue>,
     pub(crate) broken: Vec<String>,
     trace: Option<Vec<String>>,
     pub(crate) facts: Facts,
@@ -176,6 +179,7 @@ impl World {
             managed: BTreeSet::new(),
             protected: BTreeSet::new(),
             ours: BTreeSet::new(),
+            rescues: Vec::new(),
             broken: Vec::new(),
             trace: trace.then(Vec::new),
             facts: Facts::default(),

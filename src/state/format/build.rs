@@ -9,6 +9,7 @@ use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Destination, Entry, Environment, Handle, Identity,
     Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
 };
+use crate::state::{EndedCall, Rescue};
 
 /// What is before the callbacks.
 pub(super) struct Head {
@@ -18,6 +19,7 @@ pub(super) struct Head {
     pub(super) destination: Option<Destination>,
     pub(super) accounts: BTreeMap<AccountName, RecordedAccount>,
     pub(super) salt: Salt,
+    pub(super) ended: Vec<EndedCall>,
 }
 
 /// A [`Recorded`] in the making. Names that repeat from line to line are kept once.
@@ -29,16 +31,17 @@ pub(super) struct Builder {
     handle: Option<Handle>,
     operators: BTreeMap<Box<str>, OperatorId>,
     in_flight: BTreeMap<CallId, Identity>,
+    ended: Vec<EndedCall>,
 }
 
 impl Builder {
-    pub(super) fn new(head: &Head) -> Result<Self, String> {
+    pub(super) fn new(head: Head) -> Result<Self, String> {
         check_number("serial", head.serial)?;
         let mut recorded = Recorded::nothing(head.environment);
         recorded.lineage = Some(head.lineage);
         recorded.serial = head.serial;
-        recorded.destination.clone_from(&head.destination);
-        recorded.accounts.clone_from(&head.accounts);
+        recorded.destination = head.destination;
+        recorded.accounts = head.accounts;
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,
@@ -47,6 +50,7 @@ impl Builder {
             handle: None,
             operators: BTreeMap::new(),
             in_flight: BTreeMap::new(),
+            ended: head.ended,
         })
     }
 
@@ -88,7 +92,7 @@ impl Builder {
     }
 
     /// No more lines.
-    pub(super) fn finish(mut self) -> Recorded {
+    pub(super) fn finish(mut self) -> Rescue {
         self.close_scope();
         // Inserting also notes which calls are on their way.
         for identity in self.in_flight.into_values() {
@@ -96,7 +100,10 @@ impl Builder {
                 self.recorded.insert(identity, entry);
             }
         }
-        self.recorded
+        Rescue {
+            recorded: self.recorded,
+            ended: self.ended,
+        }
     }
 
     /// The line's scope, which becomes the current one.

@@ -1,14 +1,17 @@
 //! One callback as the state file has it, and its way to and from an [`Entry`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{BeliefParts, WriteParts, WriteWord};
 use crate::model::{
-    Belief, CallId, CallbackUrl, Entry, Evidence, Fingerprint, Fingerprints, Pending, Presence,
-    Presumed, Proof, Recorded, RequestId, Scope, SignedWrite, Timestamp, Write,
+    AccountName, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Evidence, Fingerprint,
+    Fingerprints, Identity, OrganizationId, Pending, Presence, Presumed, Proof, Recorded,
+    RequestId, Scope, SignedWrite, Timestamp, Write,
 };
+use crate::state::EndedCall;
 
 /// A text, borrowed from the line where the JSON has no escapes in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +63,68 @@ struct Open {
     /// On its way when the file was written; the journal may have its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<PendingRecord>,
+}
+
+/// A call of an emergency copy that has ended.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndedLine<'a> {
+    #[serde(borrow)]
+    account: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    proxy_organization_id: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    app_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    url: Text<'a>,
+    lost: CallRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proved_at: Option<Timestamp>,
+}
+
+impl<'a> EndedLine<'a> {
+    pub(super) fn of(call: &'a EndedCall) -> Self {
+        let EndedCall {
+            identity: Identity { scope, url },
+            lost,
+            proved_at,
+        } = call;
+        Self {
+            account: Text::of(scope.account.as_str()),
+            proxy_organization_id: scope.organization.as_ref().map(|id| Text::of(id.as_str())),
+            app_id: scope.app_id.as_ref().map(|id| Text::of(id.as_str())),
+            url: Text::of(url.as_str()),
+            lost: CallRecord::of(*lost),
+            proved_at: *proved_at,
+        }
+    }
+
+    pub(super) fn call(&self, environment: Environment) -> Result<EndedCall, String> {
+        let Self {
+            account: Text(account),
+            proxy_organization_id,
+            app_id,
+            url: Text(url),
+            lost,
+            proved_at,
+        } = self;
+        check_ids(proxy_organization_id.as_ref(), app_id.as_ref())?;
+        let organization = proxy_organization_id.as_ref();
+        let scope = Scope {
+            environment,
+            account: AccountName::new(&**account),
+            organization: organization.map(|Text(id)| OrganizationId::new(&**id)),
+            app_id: app_id.as_ref().map(|Text(id)| AppId::new(&**id)),
+        };
+        Ok(EndedCall {
+            identity: Identity {
+                scope: Arc::new(scope),
+                url: CallbackUrl::new(&**url),
+            },
+            lost: lost.call()?,
+            proved_at: *proved_at,
+        })
+    }
 }
 
 /// A call, by what it does and when it was signed.

@@ -28,7 +28,8 @@
 //!   and a fingerprint of their `SecretId`. In it `account_id`, the Tencent Cloud account that they belong to, left
 //!   out where that is not known, and `last_calls`, left out before a run ended: when it did, how
 //!   many calls may have reached eSign in the second before that, and what part of the differences of
-//!   round trips was the way there.
+//!   round trips was the way there. `ended_calls`, in an emergency copy only: calls that have ended, though the store
+//!   that was lost may still have them as lost.
 //!
 //! [`Recorded`]: crate::model::Recorded
 
@@ -38,8 +39,8 @@ mod read;
 mod write;
 
 pub(super) use line::{CallRecord, Text, check_ids, check_names, check_number, check_room};
-pub use read::read;
-pub use write::write;
+pub use read::{read, read_copy};
+pub use write::{write, write_copy};
 
 /// The format that [`write()`] writes, and the newest that [`read()`] reads.
 pub const VERSION: u64 = 2;

@@ -7,12 +7,12 @@ use serde::Deserialize;
 
 use super::VERSION;
 use super::build::{Builder, Head};
-use super::line::CallbackLine;
+use super::line::{CallbackLine, EndedLine};
 use crate::model::{
     AccountName, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
 };
 use crate::state::error::io;
-use crate::state::{Part, Place, StateError};
+use crate::state::{Part, Place, Rescue, StateError};
 
 /// The line after which the callbacks follow.
 const OPENING: &[u8] = b"\"callbacks\": [";
@@ -39,6 +39,8 @@ struct Document<'a> {
     #[serde(default)]
     accounts: BTreeMap<AccountName, RecordedAccount>,
     fingerprint_salt: Salt,
+    #[serde(borrow, default)]
+    ended_calls: Vec<EndedLine<'a>>,
     #[serde(borrow)]
     callbacks: Vec<CallbackLine<'a>>,
 }
@@ -50,6 +52,15 @@ struct Document<'a> {
 /// [`StateError::NewerVersion`], [`StateError::MergeConflict`], [`StateError::Corrupt`] with the line,
 /// or [`StateError::Io`].
 pub fn read(place: &Place, input: impl Read) -> Result<Recorded, StateError> {
+    Ok(read_copy(place, input)?.recorded)
+}
+
+/// Reads a state file, which may be an emergency copy.
+///
+/// # Errors
+///
+/// Those of [`read()`].
+pub fn read_copy(place: &Place, input: impl Read) -> Result<Rescue, StateError> {
     let mut lines = Lines {
         place,
         input: BufReader::with_capacity(1 << 16, input),
@@ -129,7 +140,8 @@ impl<R: BufRead> Lines<'_, R> {
             let Ok(document) = serde_json::from_slice::<Document<'_>>(&closed) else {
                 return Ok(None);
             };
-            return Builder::new(&document.head())
+            let builder = document.head().and_then(Builder::new);
+            return builder
                 .map(Some)
                 .map_err(|problem| corrupt(self.place, None, problem));
         }
@@ -137,7 +149,7 @@ impl<R: BufRead> Lines<'_, R> {
     }
 
     /// Reads what follows the callbacks.
-    fn end(mut self, builder: Builder) -> Result<Recorded, StateError> {
+    fn end(mut self, builder: Builder) -> Result<Rescue, StateError> {
         let mut closed = false;
         while self.next()? {
             match (self.line.trim_ascii(), closed) {
@@ -169,20 +181,23 @@ impl<R: BufRead> Lines<'_, R> {
 }
 
 impl Document<'_> {
-    fn head(&self) -> Head {
-        Head {
+    fn head(&self) -> Result<Head, String> {
+        let ended = self.ended_calls.iter();
+        let ended = ended.map(|line| line.call(self.environment));
+        Ok(Head {
             lineage: self.lineage,
             serial: self.serial,
             environment: self.environment,
             destination: self.destination.clone(),
             accounts: self.accounts.clone(),
             salt: self.fingerprint_salt,
-        }
+            ended: ended.collect::<Result<_, _>>()?,
+        })
     }
 }
 
 /// Reads a file that is laid out in another way, or not a state file at all.
-fn whole(place: &Place, mut text: Vec<u8>, mut rest: impl Read) -> Result<Recorded, StateError> {
+fn whole(place: &Place, mut text: Vec<u8>, mut rest: impl Read) -> Result<Rescue, StateError> {
     rest.read_to_end(&mut text).map_err(io("reading", place))?;
     for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
         if is_conflict_mark(line) {
@@ -201,7 +216,8 @@ fn whole(place: &Place, mut text: Vec<u8>, mut rest: impl Read) -> Result<Record
     check_version(place, &text)?;
     let document: Document<'_> = serde_json::from_slice(&text)
         .map_err(|error| corrupt(Some(error.line()), words_of(&error)))?;
-    let mut builder = Builder::new(&document.head()).map_err(|problem| corrupt(None, problem))?;
+    let builder = document.head().and_then(Builder::new);
+    let mut builder = builder.map_err(|problem| corrupt(None, problem))?;
     for (callback, number) in document.callbacks.iter().zip(1_u64..) {
         builder
             .add(callback)

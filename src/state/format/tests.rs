@@ -2,15 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::{read, write};
+use super::{read, read_copy, write, write_copy};
 use crate::model::{
     AccountName, AccountSource, Destination, Environment, Fingerprint, LastCalls, Recorded,
-    RecordedAccount,
+    RecordedAccount, SignedWrite, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
 };
-use crate::state::{Place, StateError};
+use crate::state::{EndedCall, Place, Rescue, StateError};
 
 fn written(recorded: &Recorded) -> String {
     let mut text = Vec::new();
@@ -43,6 +43,52 @@ fn example() -> Recorded {
         }
     }
     recorded
+}
+
+#[test]
+fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
+    let recorded = example();
+    let ended = [(1, ADD), (2, Write::Delete)].map(|(number, write)| EndedCall {
+        identity: identity(number),
+        lost: SignedWrite {
+            write,
+            signed_at: NOW,
+        },
+        proved_at: (number == 2).then_some(NOW),
+    });
+    let copy = Rescue {
+        recorded,
+        ended: ended.to_vec(),
+    };
+    let mut text = Vec::new();
+    write_copy(&copy, &mut text).unwrap();
+    let place = Place::new("s.json");
+    assert_eq!(read_copy(&place, text.as_slice()).unwrap(), copy);
+    let text = String::from_utf8(text).unwrap();
+    insta::assert_snapshot!(text.split("\"callbacks\"").next().unwrap(), @r#"
+    {
+      "version": 2,
+      "lineage": "0192f0c1-7b5e-7c3a-9d4e-5f6a7b8c9d0e",
+      "serial": 12,
+      "environment": "test",
+      "destination": "sandbox",
+      "fingerprint_salt": "07070707070707070707070707070707",
+      "ended_calls": [
+        {"account":"default","url":"https://h.example/1","lost":{"call":"add","key":"01010101010101010101010101010101","signed_at":"2026-09-21T14:13:20Z"}},
+        {"account":"default","url":"https://h.example/2","lost":{"call":"delete","signed_at":"2026-09-21T14:13:20Z"},"proved_at":"2026-09-21T14:13:20Z"}
+      ],
+    "#);
+    // It can be used as the state that it is, also when another tool has formatted it.
+    assert_eq!(parsed(&text).unwrap(), copy.recorded);
+    let formatted = serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let formatted = serde_json::to_string_pretty(&formatted).unwrap();
+    assert_eq!(read_copy(&place, formatted.as_bytes()).unwrap(), copy);
+    let bad = text.replacen(
+        "\"call\":\"delete\"",
+        "\"call\":\"delete\",\"token\":\"07070707070707070707070707070707\"",
+        1,
+    );
+    assert!(refusal(&bad).contains("a delete has no `key` and no `token`"));
 }
 
 #[test]
@@ -206,7 +252,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `fingerprint_salt`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::VERSION;
-use super::line::CallbackLine;
+use super::line::{CallbackLine, EndedLine};
 use crate::harmless::Json;
 use crate::model::{Lineage, Recorded, Salt};
+use crate::state::{EndedCall, Rescue};
 
 /// Writes everything recorded, but what is not worth remembering. Streams: needs no memory of its
 /// own. The serial is written as it is.
@@ -19,6 +20,19 @@ use crate::model::{Lineage, Recorded, Salt};
 ///
 /// [`read`]: super::read()
 pub fn write(recorded: &Recorded, out: &mut impl Write) -> io::Result<()> {
+    write_all(recorded, &[], out)
+}
+
+/// Writes an emergency copy.
+///
+/// # Errors
+///
+/// Those of [`write()`].
+pub fn write_copy(copy: &Rescue, out: &mut impl Write) -> io::Result<()> {
+    write_all(&copy.recorded, &copy.ended, out)
+}
+
+fn write_all(recorded: &Recorded, ended: &[EndedCall], out: &mut impl Write) -> io::Result<()> {
     let (Some(lineage), Some(salt)) = (recorded.lineage, recorded.salt) else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -26,6 +40,8 @@ pub fn write(recorded: &Recorded, out: &mut impl Write) -> io::Result<()> {
         ));
     };
     write_head(recorded, lineage, salt, out)?;
+    write_ended(ended, out)?;
+    out.write_all(b"\n  \"callbacks\": [")?;
     let mut line = Vec::new();
     let mut end = "";
     for (scope, url, entry) in recorded.iter() {
@@ -44,6 +60,20 @@ pub fn write(recorded: &Recorded, out: &mut impl Write) -> io::Result<()> {
         end = ",";
     }
     out.write_all(b"\n  ]\n}\n")
+}
+
+/// Only an emergency copy has any.
+fn write_ended(ended: &[EndedCall], out: &mut impl Write) -> io::Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let mut start = "\n  \"ended_calls\": [";
+    for call in ended {
+        let line = text(&EndedLine::of(call))?;
+        write!(out, "{start}\n    {line}")?;
+        start = ",";
+    }
+    out.write_all(b"\n  ],")
 }
 
 /// A state is printed too, perhaps into a log.
@@ -92,8 +122,7 @@ fn write_head(
   "lineage": "{lineage}",
   "serial": {},
   "environment": "{}",{destination}{accounts}
-  "fingerprint_salt": {salt},
-  "callbacks": ["#,
+  "fingerprint_salt": {salt},"#,
         recorded.serial, recorded.environment
     )
 }

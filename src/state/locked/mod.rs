@@ -24,7 +24,7 @@ use crate::state::format::{self, Text};
 use crate::state::joined::joined;
 use crate::state::load::Snapshot;
 use crate::state::medium::Hold;
-use crate::state::{LockOwner, Place, StateError, pointer};
+use crate::state::{LockOwner, Place, Rescue, StateError, pointer};
 
 /// A state, locked for writing. Shared by reference among everything that makes calls.
 pub struct Locked {
@@ -200,6 +200,11 @@ impl Locked {
     pub async fn save(&self) -> Result<bool, StateError> {
         self.write(|inner, written| inner.save(written).boxed())
             .await
+    }
+
+    /// What the state could not be made to hold, after a failure: `None` when it has everything.
+    pub fn rescue(&self) -> Option<Rescue> {
+        self.inner.memory().rescue()
     }
 
     /// Makes durable what happened and frees the lock. The lock is free even if that fails. Edits

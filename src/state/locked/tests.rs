@@ -3,22 +3,13 @@
 use futures_util::future::join_all;
 
 use crate::model::Environment::{Production, Test};
-use crate::model::{CallId, Lineage, Presence, Recorded, Write};
+use crate::model::{Lineage, Presence, Recorded, Write};
+use crate::state::ErrorKind;
 use crate::state::testing::{
-    ADD, BACKUP, JOURNAL, NOW, SALT, STATE, applied, identity, intent, interrupted, lineage, lock,
-    store, unknown,
+    ADD, BACKUP, JOURNAL, NOW, SALT, STATE, applied, begin, identity, intent, interrupted, lineage,
+    lock, locked, store, unknown,
 };
-use crate::state::{ErrorKind, Locked, StateError};
 use crate::testing::MemoryFiles;
-
-async fn locked(files: &MemoryFiles) -> Locked {
-    lock(&store(files)).await.unwrap()
-}
-
-async fn begin(locked: &Locked, number: usize) -> Result<CallId, StateError> {
-    let ids = locked.record_intents(vec![intent(number, ADD)]).await?;
-    Ok(ids[0])
-}
 
 async fn found(files: &MemoryFiles) -> Recorded {
     store(files).read(Test).await.unwrap()

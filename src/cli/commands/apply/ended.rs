@@ -1,19 +1,25 @@
 //! How a run ended: what is printed of it, and the exit code.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use super::{Args, saved};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::locations::Locations;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::refused;
 use crate::cli::workspace::{elsewhere, missing_account};
+use crate::cli::written::{self, Readers};
+use crate::cli::{shell, sources};
 use crate::model::{
     AccountId, AccountName, ApiError, HowUnfinished, NotAttempted, Report, Unfinished,
 };
 use crate::plan::{Destination, Plan};
-use crate::render;
-use crate::run::{Ended, Refusal};
-use crate::state::StateError;
+use crate::render::{self, counted};
+use crate::run::{Ended, Refusal, Unsaved};
+use crate::state::{Rescue, format};
 
 /// The exit code of a run.
 ///
@@ -21,7 +27,7 @@ use crate::state::StateError;
 /// It was refused, or what became of its calls could not be saved.
 pub(super) fn exit(
     ended: Ended,
-    here: &Destination,
+    (locations, here): (&Locations, &Destination),
     args: &Args,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
@@ -30,7 +36,7 @@ pub(super) fn exit(
         Ended::NothingToCall(_) => Ok(Exit::Done),
         Ended::Called { report, saved, .. } => match saved {
             Ok(()) => Ok(exit_of(&report)),
-            Err(error) => Err(unsaved(error, report.journal_error.is_some())),
+            Err(error) => Err(unsaved(error, locations)),
         },
         Ended::Refused(plan, why) => refusal(&plan, why, here, args, ui),
     }
@@ -142,19 +148,59 @@ pub(super) fn conclude(report: &Report, ui: &mut Ui) {
     ui.flush();
 }
 
-/// The error when the calls were made, but their results could not be saved.
-fn unsaved(error: StateError, journal_failed: bool) -> Failure {
+/// The error when the calls were made, but their results could not be saved. Writes an emergency copy of what is
+/// nowhere else.
+fn unsaved(Unsaved { error, rescue }: Unsaved, locations: &Locations) -> Failure {
     let failure = Failure::from(error);
     let advice = failure.advice.unwrap_or_default();
-    // A journal that failed has every intent, but not the last outcomes.
-    let held = if journal_failed {
-        "The state's journal could not be written completely either: it holds every call, but \
-         not every outcome. The next run finishes what is open."
-    } else {
-        "Nothing is lost: the state's journal holds every outcome, and the next run saves it."
-    };
     let message = format!("the calls were made, but {}", failure.message);
+    let held = match rescue {
+        None => {
+            "Nothing is lost: the state's journal holds every outcome, and the next run saves it."
+                .to_owned()
+        }
+        Some(rescue) => rescued(&rescue, locations),
+    };
     Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
+}
+
+/// Writes the emergency copy, and tells how to bring it home.
+fn rescued(rescue: &Rescue, locations: &Locations) -> String {
+    let outcomes = counted(rescue.ended.len(), "outcome", "outcomes");
+    let open = "The state's journal holds every call, but not every outcome.";
+    match write_rescue(rescue, &sources::folder(&locations.config)) {
+        Ok(path) => format!(
+            "{open} `{file}` has the missing ones ({outcomes}), and no secrets. Before the next apply, run \
+             `ess-callbacks state push {word}`. Without it nothing goes wrong, but the next run takes those calls for \
+             lost, waits until they can't arrive any more, and repeats them.",
+            file = path.display(),
+            word = shell::path(&path),
+        ),
+        Err(error) => format!(
+            "{open} An emergency copy of the other {outcomes} could not be written either ({error}), so the next run \
+             takes those calls for lost, waits until they can't arrive any more, and repeats them."
+        ),
+    }
+}
+
+/// Writes a file that was not there before.
+fn write_rescue(rescue: &Rescue, folder: &Path) -> io::Result<PathBuf> {
+    let serial = rescue.recorded.serial;
+    let mut path = folder.join(format!("callbacks.emergency-{serial}.json"));
+    let mut number = 1;
+    while path.exists() {
+        number += 1;
+        path = folder.join(format!("callbacks.emergency-{serial}-{number}.json"));
+    }
+    // Messages show `x`, not `./x`.
+    let path = path
+        .strip_prefix(".")
+        .map(Path::to_path_buf)
+        .unwrap_or(path);
+    written::write(&path, Readers::Owner, |mut out| {
+        format::write_copy(rescue, &mut out)
+    })?;
+    Ok(path)
 }
 
 /// The error when the plan makes other calls than the reviewed ones.
@@ -268,25 +314,4 @@ fn same_account(name: &AccountName, other: &AccountName) -> Failure {
         "If `{name}` is the new name of `{other}`, write `formerly: {other}` under it. Otherwise correct the \
          credentials of one."
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::Place;
-
-    #[test]
-    fn the_advice_says_what_the_journal_lacks() {
-        let advice = |journal_failed| {
-            let error = StateError::LockLost {
-                place: Place::new("callbacks.state.lock"),
-            };
-            let failure = unsaved(error, journal_failed);
-            assert_eq!(failure.exit, Exit::Incomplete);
-            failure.advice.unwrap()
-        };
-        assert!(advice(false).contains("holds every outcome"));
-        assert!(advice(true).contains("not every outcome"));
-        assert!(!advice(true).contains("Nothing is lost"));
-    }
 }

@@ -115,5 +115,5 @@ async fn apply(
     let mut starter = Starter::new(settings, locations, args, (&wish, told, ui));
     let ended = run::run(&store, &request, &mut Lanes::default(), &mut starter).await;
     starter.disconnect().await;
-    ended::exit(ended?, &destination, args, ui)
+    ended::exit(ended?, (locations, &destination), args, ui)
 }

@@ -26,7 +26,7 @@ pub(crate) enum Args {
     Mv(mv::Args),
     /// Print the whole state, including what is only in the journal.
     Pull,
-    /// Replace the state with a state file of the same lineage that is not older.
+    /// Put a state file in the state's place, or bring an emergency copy home.
     Push(push::Args),
     /// Move the state to another file or store, leaving a note where it was.
     Migrate(migrate::Args),

@@ -1,5 +1,6 @@
-//! `state push`: puts a state file in the place of the state.
+//! `state push`: puts a state file in the place of the state, or brings an emergency copy home.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::open;
@@ -8,13 +9,13 @@ use crate::cli::options::lock::Lock;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::edit::locked;
-use crate::model::{Address, Recorded};
-use crate::render::counted;
-use crate::state::{Place, StateError, format};
+use crate::model::{Address, Environment, Recorded};
+use crate::render::{Clean, counted};
+use crate::state::{Homecoming, Place, Rescue, StateError, Store, format};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A state file, as `state pull` prints it; - for standard input.
+    /// A state file, as `state pull` prints it, or an emergency copy; - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -24,7 +25,13 @@ pub(crate) struct Args {
 pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args { file, lock } = args;
     let locations = settings.locations()?;
-    let mut new = read(file).await?;
+    let copy = read(file).await?;
+    if !copy.ended.is_empty()
+        && let Some(recorded) = locations.store()?.peek().await?
+    {
+        return bring_home(settings, (&copy, file), recorded.environment, *lock, ui).await;
+    }
+    let mut new = copy.recorded;
     let environment = locations
         .store()?
         .peek()
@@ -58,21 +65,68 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     Ok(Exit::Done)
 }
 
-/// Reads a state file with the journal beside it, or standard input.
-async fn read(file: &Path) -> Result<Recorded, Failure> {
-    let read = if file == Path::new("-") {
-        format::read(&Place::new("<stdin>"), std::io::stdin().lock())
-            .map_err(|error| not_a_state(&error))?
-    } else {
-        crate::state::Store::on_disk(file)
-            .peek()
-            .await
-            .map_err(|error| not_a_state(&error))?
-            .ok_or_else(|| {
-                Failure::error(format!("the file `{}` does not exist", file.display()))
-            })?
-    };
-    Ok(read)
+/// Records in the state how the calls of an emergency copy have ended.
+async fn bring_home(
+    settings: &Settings,
+    (copy, file): (&Rescue, &Path),
+    environment: Environment,
+    lock: Lock,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
+    let Homecoming {
+        settled,
+        known,
+        changed,
+    } = locked(settings, environment, lock, ui, async |state| {
+        state.read(|recorded| check_origin(recorded, &copy.recorded, file))?;
+        let mut homecoming = Homecoming::default();
+        state.edit(|recorded| {
+            homecoming = copy.settle(recorded);
+            homecoming.settled > 0
+        });
+        state.save().await?;
+        Ok(homecoming)
+    })
+    .await?;
+    let callbacks = |count| counted(count, "callback", "callbacks");
+    ui.say(format_args!(
+        "Recorded how the last calls for {} ended.",
+        callbacks(settled)
+    ));
+    if known > 0 {
+        let callbacks = callbacks(known);
+        ui.say(format_args!("That of {callbacks} was recorded already."));
+    }
+    for address in &changed {
+        ui.say(format_args!(
+            "{} stays as it is: another run has changed it since.",
+            Clean(address)
+        ));
+    }
+    let file = file.display();
+    ui.say(format_args!("`{file}` is not needed any more."));
+    Ok(Exit::Done)
+}
+
+/// Reads a state file with the journal beside it, an emergency copy, or standard input.
+async fn read(file: &Path) -> Result<Rescue, Failure> {
+    if file == Path::new("-") {
+        let copy = format::read_copy(&Place::new("<stdin>"), std::io::stdin().lock());
+        return copy.map_err(|error| not_a_state(&error));
+    }
+    let recorded = Store::on_disk(file).peek().await;
+    let recorded = recorded.map_err(|error| not_a_state(&error))?;
+    let missing = || Failure::error(format!("the file `{}` does not exist", file.display()));
+    let recorded = recorded.ok_or_else(missing)?;
+    let text = File::open(file).map_err(|error| {
+        Failure::error(format!(
+            "the file `{}` can't be read: {error}",
+            file.display()
+        ))
+    })?;
+    let copy = format::read_copy(&Place::new(file.display().to_string()), text);
+    let ended = copy.map_err(|error| not_a_state(&error))?.ended;
+    Ok(Rescue { recorded, ended })
 }
 
 /// The error for the file, whose own advice is meant for the state in use.
@@ -89,36 +143,11 @@ enum News {
 
 /// Refuses a state with another history, or an older one.
 fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Failure> {
-    let file = file.display();
     if recorded.lineage.is_none() {
         return Ok(News::Other);
     }
-    if recorded.environment != new.environment {
-        return Err(Failure::error(format!(
-            "the state is of the {} environment, but `{file}` is of the {} environment; nothing was pushed",
-            recorded.environment, new.environment
-        ))
-        .advice("Use a separate state file for each environment (--state)."));
-    }
-    if let (Some(ours), Some(theirs)) = (&recorded.destination, &new.destination)
-        && !ours.is_same_place(theirs)
-    {
-        return Err(Failure::error(format!(
-            "the state records calls to {ours}, but `{file}` records calls to {theirs}; nothing was pushed"
-        ))
-        .advice("Give the state that it belongs to with --state."));
-    }
-    if let (Some(ours), Some(theirs)) = (recorded.lineage, new.lineage)
-        && ours != theirs
-    {
-        return Err(Failure::error(format!(
-            "`{file}` is another state (lineage {theirs}, not {ours}); nothing was pushed"
-        ))
-        .advice(
-            "Give the state that it belongs to with --state. To replace this state all the same, move the state file \
-             and its journal away first.",
-        ));
-    }
+    check_origin(recorded, new, file)?;
+    let file = file.display();
     if new.serial < recorded.serial {
         return Err(Failure::error(format!(
             "`{file}` is older than the state (serial {}, which is now at {}); nothing was pushed",
@@ -145,4 +174,36 @@ fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Fai
     } else {
         News::Other
     })
+}
+
+/// Refuses a state with another history.
+fn check_origin(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<(), Failure> {
+    let file = file.display();
+    if recorded.environment != new.environment {
+        return Err(Failure::error(format!(
+            "the state is of the {} environment, but `{file}` is of the {} environment; nothing was pushed",
+            recorded.environment, new.environment
+        ))
+        .advice("Use a separate state file for each environment (--state)."));
+    }
+    if let (Some(ours), Some(theirs)) = (&recorded.destination, &new.destination)
+        && !ours.is_same_place(theirs)
+    {
+        return Err(Failure::error(format!(
+            "the state records calls to {ours}, but `{file}` records calls to {theirs}; nothing was pushed"
+        ))
+        .advice("Give the state that it belongs to with --state."));
+    }
+    if let (Some(ours), Some(theirs)) = (recorded.lineage, new.lineage)
+        && ours != theirs
+    {
+        return Err(Failure::error(format!(
+            "`{file}` is another state (lineage {theirs}, not {ours}); nothing was pushed"
+        ))
+        .advice(
+            "Give the state that it belongs to with --state. To keep that state too, push it to an empty place, with \
+             another --state.",
+        ));
+    }
+    Ok(())
 }
