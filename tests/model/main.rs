@@ -51,10 +51,7 @@ const SMALL_LOGS: [log::Bounds; 2] = [
 ];
 
 const LARGE_LOGS: [log::Bounds; 2] = [
-    log::Bounds {
-        calls: 2,
-        ..SMALL_LOGS[0]
-    },
+    SMALL_LOGS[0],
     log::Bounds {
         stale: 1,
         failures: 1,
