@@ -104,7 +104,7 @@ def simulation(seeds):
 
 
 def model():
-    ended = cargo(["--test", "model", "every_reachable"])
+    ended = cargo(["--test", "model", "every_reachable_state"])
     return outcome(ended, r"^broken: (\(\w\)[^:]*)")
 
 

@@ -201,7 +201,11 @@ impl End {
                     may_arrive = true;
                     None
                 }
-                Ok(Created::Taken) => None,
+                // By another's, or by a copy of this request that arrived first.
+                Ok(Created::Taken) => {
+                    may_arrive = true;
+                    None
+                }
                 Err(NotCreated::Refused(error)) => {
                     if !may_arrive {
                         self.unclear.pop();

@@ -1,21 +1,24 @@
 //! The protocol with several runners, over a network that loses, delays and repeats, where each runner may stand
 //! still at any await.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::future::ready;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use tokio::time::{Sleep, sleep};
 
-use super::{Header, Kind, Logged, Record};
+use super::{Contents, Created, Header, Kind, Log, Logged, NotCreated, Record, Timing};
 use crate::model::Environment;
 use crate::random::SplitMix64;
 use crate::state::medium::{Attempt, Hold, Line, Medium as _};
 use crate::state::testing::{ADD, NOW, applied, intent, owner};
-use crate::state::{ErrorKind, StateError};
+use crate::state::{ErrorKind, Place, StateError};
 use crate::testing::{MemoryLog, Weather};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -205,6 +208,101 @@ async fn who_takes_over_does_not_begin_with_an_older_view() {
     assert!(taken > 10, "{taken}");
 }
 
+/// The next record arrives twice, and its sender sees the second answer only. Then the newest record can't be
+/// read, and the next try is refused.
+#[derive(Debug)]
+struct Copied {
+    log: MemoryLog,
+    trouble: Mutex<VecDeque<Trouble>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Doubled,
+    Unreadable,
+    Refused,
+}
+
+impl Copied {
+    fn next(&self, trouble: Trouble) -> bool {
+        let mut coming = self.trouble.lock().unwrap();
+        let is_next = coming.front() == Some(&trouble);
+        if is_next {
+            coming.pop_front();
+        }
+        is_next
+    }
+
+    fn away(&self) -> StateError {
+        StateError::Remote {
+            doing: "reading",
+            place: self.log.place(),
+            problem: "no answer".into(),
+            advice: String::new(),
+            passing: true,
+        }
+    }
+}
+
+impl Log for Copied {
+    fn place(&self) -> Place {
+        self.log.place()
+    }
+
+    fn timing(&self) -> Timing {
+        self.log.timing()
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Option<Header>, StateError>> {
+        if self.next(Trouble::Unreadable) {
+            return ready(Err(self.away())).boxed();
+        }
+        self.log.head()
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>> {
+        self.log.read()
+    }
+
+    fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {
+        if self.next(Trouble::Refused) {
+            return ready(Err(NotCreated::Refused(self.away()))).boxed();
+        }
+        async move {
+            if self.next(Trouble::Doubled) {
+                self.log.create(record).await?;
+            }
+            self.log.create(record).await
+        }
+        .boxed()
+    }
+
+    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
+        self.log.prune()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_our_own_request_is_not_taken_for_another_writer() {
+    let log = MemoryLog::new(1);
+    let copied = Arc::new(Copied {
+        log: log.clone(),
+        trouble: Mutex::default(),
+    });
+    let medium = Logged::new(Arc::clone(&copied) as Arc<dyn Log>);
+    let Attempt::Ours(mut hold, _) = medium.hold(&owner("1")).await.unwrap() else {
+        panic!("nobody else is there");
+    };
+    hold.replace(b"a snapshot\n".to_vec()).await.unwrap();
+    *copied.trouble.lock().unwrap() =
+        [Trouble::Doubled, Trouble::Unreadable, Trouble::Refused].into();
+    let refused = hold.append(Line::First(b"a line\n".to_vec())).await;
+    assert!(matches!(refused, Err(StateError::Remote { .. })));
+    assert!(copied.trouble.lock().unwrap().is_empty());
+    hold.replace(b"another\n".to_vec()).await.unwrap();
+    assert_eq!(kinds(&log), "hold snapshot first snapshot");
+}
+
 /// Stands still for a while, now and then, when it is polled: a process that is stopped, or swapped out.
 struct Stalling<F> {
     work: Pin<Box<F>>,
@@ -234,7 +332,7 @@ impl<F: Future> Future for Stalling<F> {
 }
 
 /// What a runner saw to be durable: the id of the hold, and the journal's line.
-type Durable = Arc<std::sync::Mutex<Vec<(String, Vec<u8>)>>>;
+type Durable = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
 /// Takes the hold again and again, and writes a few lines each time.
 async fn run(log: MemoryLog, name: usize, durable: Durable, mut random: SplitMix64) {
