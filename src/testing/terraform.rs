@@ -272,17 +272,15 @@ async fn take_lock(
     }
     let mut states = lock(&shared.states);
     let versions = states.entry(name).or_default();
-    match &versions.lock {
-        Some(info) => (shared.flavour.lock_refused(), info.to_string()),
-        None => {
-            let body = match shared.flavour {
-                Flavour::GitLab => wanted.to_string(),
-                Flavour::Gitea | Flavour::Careless => String::new(),
-            };
-            versions.lock = Some(wanted);
-            (StatusCode::OK, body)
-        }
+    if let Some(info) = &versions.lock {
+        return (shared.flavour.lock_refused(), info.to_string());
     }
+    let body = match shared.flavour {
+        Flavour::GitLab => wanted.to_string(),
+        Flavour::Gitea | Flavour::Careless => String::new(),
+    };
+    versions.lock = Some(wanted);
+    (StatusCode::OK, body)
 }
 
 async fn free_lock(
