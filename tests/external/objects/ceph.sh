@@ -51,6 +51,7 @@ timeout 60 radosgw-admin user create --uid=tester --display-name=tester --access
   --secret-key=canary-secret
 radosgw --foreground --name client.admin &
 until (: <> "/dev/tcp/127.0.0.1/$gateway") 2> /dev/null; do
+  kill -0 "$!"
   sleep 0.1
 done
 echo "Running on http://127.0.0.1:$gateway"
