@@ -1,4 +1,7 @@
 //! A server that keeps states as GitLab or Gitea does for Terraform's HTTP protocol.
+//!
+//! Sources: `lib/api/terraform/state.rb` and `app/services/terraform/remote_state_handler.rb` of GitLab,
+//! `routers/api/packages/terraform` of Gitea. `tests/it/terraform.rs` holds it against the real Terraform.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -20,6 +23,16 @@ pub enum Flavour {
     Gitea,
     /// Takes every document, like a server that was made for one user.
     Careless,
+}
+
+impl Flavour {
+    /// The answer about a lock that somebody else has.
+    const fn lock_refused(self) -> StatusCode {
+        match self {
+            Self::GitLab => StatusCode::CONFLICT,
+            Self::Gitea | Self::Careless => StatusCode::LOCKED,
+        }
+    }
 }
 
 /// A server on a port of this machine, as long as its runtime lives.
@@ -71,6 +84,7 @@ impl TerraformServer {
         });
         let router = Router::new()
             .route("/state/{name}", get(read).post(write))
+            .route("/state/{name}/lock", post(take_lock).delete(free_lock))
             .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -95,6 +109,11 @@ impl TerraformServer {
             body,
             carries_out,
         });
+    }
+
+    /// Terraform's lock on a state, if it is taken.
+    pub fn locked(&self, name: &str) -> Option<Value> {
+        lock(&self.shared.states).get(name)?.lock.clone()
     }
 
     /// Locks a state as Terraform does.
@@ -126,18 +145,24 @@ impl Shared {
         Some(((*status, body.clone()), *carries_out))
     }
 
-    fn accept(&self, name: &str, body: &[u8]) -> Answer {
+    /// A write, by who has the lock with this id.
+    fn accept(&self, name: &str, id: Option<&str>, body: &[u8]) -> Answer {
         let Some((serial, document)) = valid(body) else {
             return (StatusCode::BAD_REQUEST, "not a state of Terraform".into());
         };
         let mut states = lock(&self.states);
         let versions = states.entry(name.to_owned()).or_default();
-        if let Some(info) = &versions.lock {
-            let status = match self.flavour {
-                Flavour::GitLab => StatusCode::CONFLICT,
-                Flavour::Gitea | Flavour::Careless => StatusCode::LOCKED,
-            };
-            return (status, info.to_string());
+        let lock_id = versions.lock.as_ref().map(lock_id);
+        match (self.flavour, &versions.lock) {
+            // Its API does not rescue the error that its handler raises then.
+            (Flavour::GitLab, _) if lock_id != id => {
+                let body = r#"{"message":"500 Internal Server Error"}"#;
+                return (StatusCode::INTERNAL_SERVER_ERROR, body.into());
+            }
+            (Flavour::Gitea | Flavour::Careless, Some(info)) if lock_id != id => {
+                return (StatusCode::LOCKED, info.to_string());
+            }
+            _ => {}
         }
         if versions.documents.contains_key(&serial) {
             match self.flavour {
@@ -156,6 +181,10 @@ impl Shared {
         };
         (status, String::new())
     }
+}
+
+fn lock_id(info: &Value) -> &str {
+    info["ID"].as_str().unwrap_or_default()
 }
 
 /// What Gitea checks.
@@ -194,11 +223,13 @@ async fn read(
         );
     }
     let states = lock(&shared.states);
-    let newest = states
-        .get(&name)
-        .and_then(|versions| versions.documents.values().next_back());
-    match newest {
+    let versions = states.get(&name);
+    match versions.and_then(|versions| versions.documents.values().next_back()) {
         Some(document) => (StatusCode::OK, document.to_string()),
+        // A lock alone makes a state there.
+        None if versions.is_some() && shared.flavour == Flavour::GitLab => {
+            (StatusCode::NO_CONTENT, String::new())
+        }
         None => (
             StatusCode::NOT_FOUND,
             r#"{"message":"404 Not Found"}"#.into(),
@@ -209,19 +240,70 @@ async fn read(
 async fn write(
     State(shared): State<Arc<Shared>>,
     Path(name): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
+    let id = query.get("ID").map(String::as_str);
     if let Some((answer, carries_out)) = shared.instead() {
         if carries_out {
-            shared.accept(&name, &body);
+            shared.accept(&name, id, &body);
         }
         return answer;
     }
     if !is_known(&headers) {
         return (StatusCode::UNAUTHORIZED, String::new());
     }
-    shared.accept(&name, &body)
+    shared.accept(&name, id, &body)
+}
+
+async fn take_lock(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    if !is_known(&headers) {
+        return (StatusCode::UNAUTHORIZED, String::new());
+    }
+    let wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if lock_id(&wanted).is_empty() {
+        return (StatusCode::BAD_REQUEST, String::new());
+    }
+    let mut states = lock(&shared.states);
+    let versions = states.entry(name).or_default();
+    if let Some(info) = &versions.lock {
+        return (shared.flavour.lock_refused(), info.to_string());
+    }
+    let body = match shared.flavour {
+        Flavour::GitLab => wanted.to_string(),
+        Flavour::Gitea | Flavour::Careless => String::new(),
+    };
+    versions.lock = Some(wanted);
+    (StatusCode::OK, body)
+}
+
+async fn free_lock(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    if !is_known(&headers) {
+        return (StatusCode::UNAUTHORIZED, String::new());
+    }
+    let wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let mut states = lock(&shared.states);
+    let versions = states.entry(name).or_default();
+    match &versions.lock {
+        Some(info) if lock_id(info) != lock_id(&wanted) => {
+            (shared.flavour.lock_refused(), String::new())
+        }
+        _ => {
+            versions.lock = None;
+            (StatusCode::OK, String::new())
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -61,4 +61,5 @@ mod shape;
 mod sign;
 mod state;
 mod support;
+mod terraform;
 mod verify;

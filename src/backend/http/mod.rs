@@ -243,14 +243,7 @@ impl Server {
     }
 
     async fn create_record(&self, record: &Record) -> Result<Created, NotCreated> {
-        // Nothing was sent yet, but a failure that passes is worth another try.
-        let before = self.before(record).await.map_err(|error| {
-            if matches!(error, StateError::Remote { passing: true, .. }) {
-                NotCreated::Unclear(error)
-            } else {
-                NotCreated::Refused(error)
-            }
-        })?;
+        let before = self.before(record).await.map_err(unclear_if_passing)?;
         let head = before
             .as_ref()
             .map_or(0, |stored| stored.contents.head.number);
@@ -279,10 +272,10 @@ impl Server {
                 self.remember(Some(stored));
                 Ok(Created::Now)
             }
-            // GitLab says 422 or 409 to a serial that is taken, and 409 when somebody has locked the state;
-            // Gitea says 409 and 423.
+            // GitLab says 422 to a serial that is taken, Gitea 409. When somebody has locked the state, Gitea says
+            // 423 and GitLab 500.
             StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::LOCKED => {
-                let newest = self.fetch().await.map_err(NotCreated::Unclear)?;
+                let newest = self.fetch().await.map_err(unclear_if_passing)?;
                 let newest = newest.map_or(0, |stored| stored.contents.head.number);
                 if newest >= record.header.number {
                     return Ok(Created::Taken);
@@ -318,9 +311,9 @@ impl Server {
         match serde_json::from_slice::<LockInfo>(&answer.body) {
             Ok(LockInfo { id, who }) if !id.is_empty() => self.failed(
                 "writing",
-                format!("{said}: it is locked by {who} with the lock id {id}"),
-                "Another program took Terraform's lock on it, which ess-callbacks does not use. Release it there, \
-                 on GitLab under Operate > Terraform states."
+                format!("the server answers {}: it is locked by {who} with the lock id {id}", answer.status),
+                "Another program took Terraform's lock on it, which ess-callbacks does not use. Wait for it to end, \
+                 or run `terraform force-unlock` there."
                     .into(),
             ),
             Ok(_) | Err(_) => self.failed(
@@ -349,6 +342,10 @@ impl Server {
             301 | 302 | 307 | 308 => {
                 "Redirects are not followed. Give the address that the server really has."
             }
+            500 if doing == "writing" => {
+                "The server has a problem. GitLab also answers this when somebody locked the state with Terraform: \
+                 look under Operate > Terraform states. Then run the command again; it finds out what was written."
+            }
             500.. => {
                 "The server has a problem. Run the command again; it finds out what was written."
             }
@@ -362,6 +359,15 @@ impl Server {
             advice: advice.into(),
             passing: answer.status.is_server_error() || answer.status.as_u16() == 429,
         }
+    }
+}
+
+/// Nothing of the record was written so far, but a failure that passes is worth another try.
+fn unclear_if_passing(error: StateError) -> NotCreated {
+    if matches!(error, StateError::Remote { passing: true, .. }) {
+        NotCreated::Unclear(error)
+    } else {
+        NotCreated::Refused(error)
     }
 }
 

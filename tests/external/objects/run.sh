@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Keeps a state in the S3 of moto.
+# Keeps a state in the S3 of moto, and in that of Ceph, which also checks signatures.
 #
 #   tests/external/objects/run.sh            make the Python environment and run the tests
 #   tests/external/objects/run.sh --prepare  only make it, and print the Python to set as ESS_CALLBACKS_OBJECTS_PYTHON
 #
-# The environment lies under target/, by the hash of requirements.txt, and is made once.
+# The environment lies under target/, by the hash of requirements.txt, and is made once. Ceph comes from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -17,6 +17,12 @@ if [ ! -e "$environment/complete" ]; then
   python3 -m venv "$environment" >&2
   "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
   touch "$environment/complete"
+fi
+
+if [ ! -x /usr/bin/radosgw ] || [ ! -x /usr/bin/ceph-mon ] || [ ! -x /usr/bin/ceph-osd ]; then
+  root="$(command -v sudo || true)"
+  $root apt-get update -qq >&2
+  $root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends radosgw ceph-mon ceph-osd >&2
 fi
 
 if [ "${1:-}" = --prepare ]; then

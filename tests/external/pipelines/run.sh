@@ -25,7 +25,7 @@ check-jsonschema --builtin-schema vendor.github-actions examples/github/action.y
 check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/gitlab/.gitlab-ci.yml
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
-shellcheck examples/*.sh tests/external/*/run.sh .ci/run
+shellcheck examples/*.sh tests/external/*/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

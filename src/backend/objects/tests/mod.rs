@@ -1,5 +1,6 @@
 //! The records of a state as objects of stores that behave, and of stores that don't.
 
+mod ceph;
 mod errors;
 mod server;
 
