@@ -65,7 +65,7 @@ pub enum Ended {
         plan: Plan,
         report: Report,
         /// Whether it could be saved.
-        saved: Result<(), Unsaved>,
+        saved: Result<(), Box<Unsaved>>,
     },
 }
 
@@ -75,7 +75,7 @@ pub struct Unsaved {
     /// Why.
     pub error: StateError,
     /// What would be lost with this process. `None` when the journal has it.
-    pub rescue: Option<Box<Rescue>>,
+    pub rescue: Option<Rescue>,
 }
 
 /// Why nothing was called.
@@ -245,9 +245,9 @@ async fn with_state<C: Caller>(
         stop,
     };
     let report = apply(&plan, tools, &settings, caller).await;
-    let saved = state.save().await.map(drop).map_err(|error| Unsaved {
-        error,
-        rescue: state.rescue().map(Box::new),
+    let saved = state.save().await.map(drop).map_err(|error| {
+        let rescue = state.rescue();
+        Box::new(Unsaved { error, rescue })
     });
     Ok(Ended::Called {
         plan,

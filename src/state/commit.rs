@@ -113,11 +113,10 @@ impl Memory {
     /// Everything up to this record is durable.
     fn confirm(&mut self, number: u64) {
         self.durable = number;
-        while self
-            .ended
-            .pop_front_if(|(ended, _)| *ended <= number)
-            .is_some()
-        {}
+        let is_durable = |call: Option<&(u64, _)>| call.is_some_and(|(ended, _)| *ended <= number);
+        while is_durable(self.ended.front()) {
+            self.ended.pop_front();
+        }
     }
 
     /// Whether the record with this number is durable, or why it never will be. `None`: not yet.

@@ -348,10 +348,11 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
             ..
         }) => Ended::Done(report),
         Ok(run::Ended::Called {
-            saved: Err(Unsaved { error, rescue }),
+            saved: Err(unsaved),
             ..
         }) => {
-            world.now().rescues.extend(rescue.map(|rescue| *rescue));
+            let Unsaved { error, rescue } = *unsaved;
+            world.now().rescues.extend(rescue);
             Ended::State(error)
         }
         Err(error) => Ended::State(error),

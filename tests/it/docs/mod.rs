@@ -116,11 +116,13 @@ fn what_is_not_run_is_known() {
         docs/state.md: needs a server
         docs/state.md: needs a server
         docs/state.md: needs a server
+        docs/state.md: needs an emergency copy
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
+        docs/state.zh-CN.md: needs an emergency copy
         docs/verify.md: needs receivers
         docs/verify.md: an example
         docs/verify.zh-CN.md: needs receivers

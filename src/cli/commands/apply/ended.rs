@@ -36,7 +36,7 @@ pub(super) fn exit(
         Ended::NothingToCall(_) => Ok(Exit::Done),
         Ended::Called { report, saved, .. } => match saved {
             Ok(()) => Ok(exit_of(&report)),
-            Err(error) => Err(unsaved(error, locations)),
+            Err(error) => Err(unsaved(*error, locations)),
         },
         Ended::Refused(plan, why) => refusal(&plan, why, here, args, ui),
     }
