@@ -13,6 +13,9 @@
 //! signed. The second PUT for a name is refused, with 412 or (COS) 409. COS ignores the header in a bucket that has or
 //! had versioning, so the first write of a run asks for that (`GET ?versioning`) and refuses such a bucket.
 //!
+//! A run that slept until its next number was used and removed by others could create it again. So a PUT that follows
+//! a long silence, by the store's clock, looks afterwards whether newer records are there.
+//!
 //! A PUT is never sent twice from here. Only reads are, with a back-off. Requests to COS are signed with AWS's
 //! Signature Version 4, which COS accepts with a `SecretId`, a `SecretKey` and `x-amz-security-token` (by its
 //! documentation of S3 compatibility; not tried against the real service).
@@ -30,6 +33,7 @@ pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -76,6 +80,8 @@ const LARGEST_ANSWER: usize = 4 << 20;
 const LARGEST_RECORD: usize = 1 << 30;
 /// More records between two snapshots are no run's.
 const LONGEST_RUN: u64 = 1_000_000;
+/// After so many seconds another run's record with the same number may have been removed: half of what `prune` waits.
+const LONG_SLEEP: i64 = 1800;
 /// The most objects that a list has.
 const PAGE: usize = 1000;
 
@@ -85,6 +91,8 @@ struct Objects {
     sender: Sender,
     /// Whether a COS bucket was seen to have no versioning.
     is_unversioned: OnceCell<()>,
+    /// When the end of the log was last seen, by the store's clock in seconds; 0 before that.
+    seen_at: AtomicI64,
 }
 
 /// Checks an address that the user gave.
@@ -135,6 +143,7 @@ impl Objects {
             sender: Sender::new(target, keys, clock, extra_roots),
             address,
             is_unversioned: OnceCell::new(),
+            seen_at: AtomicI64::new(0),
         })
     }
 
@@ -254,13 +263,22 @@ impl Objects {
         Ok((page, answer))
     }
 
+    /// Notes when the end of the log was seen, and tells how many seconds passed since the time before. This
+    /// machine's clock may stand still while it sleeps; the store's goes on.
+    fn seen(&self, answer: &Answer) -> i64 {
+        let Some(now) = answer.date else { return 0 };
+        let before = self.seen_at.fetch_max(now.0, Ordering::SeqCst);
+        if before == 0 { 0 } else { now.0 - before }
+    }
+
     /// The number of the newest record.
     async fn newest(&self) -> Result<Option<u64>, StateError> {
         // After the marker of a folder, before every digit.
         let mut after = format!("{}/0", self.address.key);
         let mut most = 1;
         loop {
-            let (page, _) = self.list(&after, most).await?;
+            let (page, answer) = self.list(&after, most).await?;
+            self.seen(&answer);
             let found = page
                 .objects
                 .iter()
@@ -382,6 +400,19 @@ impl Objects {
         self.is_unversioned.get_or_try_init(check).await.copied()
     }
 
+    /// Whether a record that was written is the newest: who slept for long may have written a number that another run
+    /// used and removed meanwhile. What is before the newest snapshot is read by nobody.
+    async fn created(&self, record: &Record, answer: &Answer) -> Result<Created, NotCreated> {
+        if self.seen(answer) < LONG_SLEEP {
+            return Ok(Created::Now);
+        }
+        match self.newest().await {
+            Ok(Some(newest)) if newest > record.header.number => Ok(Created::Taken),
+            Ok(_) => Ok(Created::Now),
+            Err(error) => Err(NotCreated::Unclear(error)),
+        }
+    }
+
     async fn put(&self, record: &Record) -> Result<Created, NotCreated> {
         self.check_versioning().await.map_err(NotCreated::Refused)?;
         let mut request = self.request(Method::PUT, record.header.number);
@@ -403,7 +434,7 @@ impl Objects {
         };
         if matches!(answer.status, 200 | 201 | 204) {
             if answer.etag.is_some() {
-                return Ok(Created::Now);
+                return self.created(record, &answer).await;
             }
             // The page of a proxy, for example. The record may be there all the same.
             let what = "says that the record is written, but has no ETag: it is not the store's";

@@ -340,6 +340,45 @@ async fn old_records_go_by_the_store_s_clock_and_snapshots_stay() {
     assert!(log.read().await.unwrap().is_some());
 }
 
+/// The number that it used next was another run's, and is free again.
+#[tokio::test]
+async fn who_slept_until_its_number_was_removed_is_told_that_it_is_taken() {
+    let fake = Fake::start();
+    let sleeper = s3(&fake);
+    create(&sleeper, &record(1, "sleeper", Kind::Hold, 0, b"")).await;
+    create(&sleeper, &record(2, "sleeper", Kind::Snapshot, 2, b"")).await;
+    let start = fake.inside().clock;
+    let other = s3(&fake);
+    for (number, kind, since) in [
+        (3, Kind::Hold, 2),
+        (4, Kind::Snapshot, 4),
+        (5, Kind::Release, 4),
+    ] {
+        let next = record(number, "other", kind, since, b"");
+        assert_eq!(create(&other, &next).await, Created::Now);
+    }
+    for number in 6..30 {
+        let next = record(number, "other", Kind::Snapshot, number, b"");
+        assert_eq!(create(&other, &next).await, Created::Now);
+    }
+    fake.inside().clock = start + 7200;
+    other.prune().await.unwrap();
+    let is_there = |number| {
+        let name = sleeper.name(number);
+        fake.inside().objects.keys().any(|key| key.ends_with(&name))
+    };
+    assert!(!is_there(3), "otherwise this tests nothing");
+    let next = record(3, "sleeper", Kind::First, 2, b"a line");
+    assert_eq!(create(&sleeper, &next).await, Created::Taken);
+    // What it wrote is behind the newest snapshot, where nobody reads.
+    let read = s3(&fake).read().await.unwrap().unwrap();
+    assert_eq!((read.head.number, read.journal), (29, Vec::new()));
+    // Who slept and was not overtaken goes on.
+    fake.inside().clock += 7200;
+    let next = record(30, "other", Kind::Beat, 29, b"");
+    assert_eq!(create(&other, &next).await, Created::Now);
+}
+
 #[tokio::test]
 async fn one_writer_gets_each_number() {
     one_winner(Bucket::fake_s3()).await;
