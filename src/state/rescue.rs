@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Address, Identity, Recorded, SignedWrite, Timestamp};
+use crate::model::{Address, Belief, Entry, Identity, Proof, Recorded, SignedWrite, Timestamp};
 
-/// An emergency copy.
+/// An emergency copy: a whole state, and what a store that was lost does not know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rescue {
     /// Everything that the run knew.
@@ -21,6 +21,7 @@ pub struct Rescue {
 /// A call that has ended, though the store may say that it is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedCall {
+    /// The callback that it was for.
     pub identity: Identity,
     /// As a reader of the store sees it: see [`Entry::interrupt`](crate::model::Entry::interrupt).
     pub lost: SignedWrite,
@@ -53,7 +54,7 @@ impl Rescue {
             let Identity { scope, url } = identity;
             let ours = self.recorded.get(scope, url);
             let theirs = state.get(scope, url);
-            if ours == theirs {
+            if known(ours) == known(theirs) {
                 homecoming.known += 1;
                 continue;
             }
@@ -74,6 +75,11 @@ impl Rescue {
         homecoming.changed.sort();
         homecoming
     }
+}
+
+/// What an entry says of eSign. Its organization's handle and operator may change without a call.
+fn known(entry: Option<&Entry>) -> Option<(Belief, Option<SignedWrite>, Option<&Proof>)> {
+    entry.map(|entry| (entry.belief, entry.lost, entry.proof.as_ref()))
 }
 
 #[cfg(test)]
@@ -124,6 +130,18 @@ mod tests {
         assert_eq!(homecoming.settled, 0);
         assert_eq!(homecoming.changed.len(), 2);
         assert_eq!(state, before);
+    }
+
+    /// Only the intent said that the organization has a new handle, and it was never written.
+    #[tokio::test]
+    async fn another_handle_is_no_change_by_another_run() {
+        let (rescue, mut state) = lost_after_two_calls().await;
+        rescue.settle(&mut state);
+        let one = identity(1);
+        let entry = state.get_mut(&one.scope, &one.url).unwrap();
+        entry.handle = crate::model::Handle::new("earlier");
+        let homecoming = rescue.settle(&mut state);
+        assert_eq!((homecoming.known, homecoming.changed), (2, Vec::new()));
     }
 
     #[tokio::test]

@@ -43,6 +43,21 @@ impl World {
         world
     }
 
+    /// Applies, and loses the store for a while when the first call has left.
+    fn lose_the_store(&self) -> Said {
+        self.served.faults("slow=1s", "");
+        let run = self
+            .env
+            .start(&[&APPLY[..], &["--parallelism", "1"]].concat());
+        self.served.wait_for(1);
+        // The next record, and the snapshot at the end.
+        self.states.answer(2, 403, "no", false);
+        let said = run.wait().exits(3);
+        self.states.answer(0, 200, "", true);
+        self.served.faults("", "");
+        said
+    }
+
     fn run(&self, arguments: &[&str]) -> Said {
         let said = self.env.run(arguments);
         let all = format!("{}{}", said.stdout, said.stderr);
@@ -129,12 +144,7 @@ fn a_state_moves_to_a_server_and_back() {
 #[test]
 fn a_store_that_is_lost_loses_no_outcome() {
     let world = World::at_server(Flavour::GitLab, "ok");
-    world.served.faults("slow=1s", "");
-    let run = world.env.start(&APPLY);
-    world.served.wait_for(1);
-    // The next record, and the snapshot at the end.
-    world.states.answer(2, 403, "no", false);
-    let said = run.wait().exits(3);
+    let said = world.lose_the_store();
     assert_snapshot!(said.err(), @"
     Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 not attempted.
 
@@ -144,10 +154,8 @@ fn a_store_that_is_lost_loses_no_outcome() {
 
     The journal could not be written, so no further call was made: writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no. It has every call that was made, but perhaps not every outcome. Fix the cause and run apply again.
     error: the calls were made, but writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no
-      The state's journal holds every call, but not every outcome. `callbacks.emergency-4.json` has the missing ones (1 outcome), and no secrets. Before the next apply, run `ess-callbacks state push callbacks.emergency-4.json`. Without it nothing goes wrong, but the next run takes those calls for lost, waits until they can't arrive any more, and repeats them. The user may not do this. On GitLab reading needs the role Developer, writing Maintainer.
+      The state's journal holds every call, but not every outcome. `callbacks.emergency-4.json` has the missing ones (1 outcome), and no secrets. Before the next apply, run `ess-callbacks state push callbacks.emergency-4.json`. Without it nothing goes wrong, but the next run takes those calls for lost and repeats them. The user may not do this. On GitLab reading needs the role Developer, writing Maintainer.
     ");
-    world.states.answer(0, 200, "", true);
-    world.served.faults("", "");
     let files = world.env.files();
     let names = files.iter().map(|(path, _)| path.to_string_lossy());
     let copy = names
@@ -157,7 +165,7 @@ fn a_store_that_is_lost_loses_no_outcome() {
     assert_snapshot!(world.run(&["state", "push", &copy]), @"
     exit 0
     --- stdout
-    Recorded how the last calls for 1 callback ended.
+    How the last calls for 1 callback ended is recorded now.
     `[DIR]/callbacks.emergency-4.json` is not needed any more.
     ");
     let calls = world.served.log().len();
@@ -168,14 +176,24 @@ fn a_store_that_is_lost_loses_no_outcome() {
     assert_snapshot!(world.run(&["state", "push", &copy]), @"
     exit 0
     --- stdout
-    Recorded how the last calls for 0 callbacks ended.
-    That of 1 callback was recorded already.
+    How the last calls for 1 callback ended is known already.
     `[DIR]/callbacks.emergency-4.json` is not needed any more.
     ");
     // Into an empty place it goes as the whole state that it is.
     let elsewhere = ["state", "push", "--state", "elsewhere.json", &copy];
     world.run(&elsewhere).exits(0);
     assert!(world.env.read("elsewhere.json").contains(ONE));
+}
+
+#[test]
+fn without_its_emergency_copy_a_run_s_last_calls_are_repeated() {
+    let world = World::at_server(Flavour::GitLab, "ok");
+    world.lose_the_store();
+    assert_eq!(world.served.log().len(), 1);
+    world.run(&APPLY).exits(0);
+    assert_eq!(world.served.log().len(), 3);
+    assert_eq!(world.served.urls(), [ONE, TWO]);
+    world.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
 
 /// The state is in its new place, and the old one does not say so yet.

@@ -33,7 +33,7 @@ pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -80,8 +80,6 @@ const LARGEST_ANSWER: usize = 4 << 20;
 const LARGEST_RECORD: usize = 1 << 30;
 /// More records between two snapshots are no run's.
 const LONGEST_RUN: u64 = 1_000_000;
-/// After so many seconds another run's record with the same number may have been removed: half of what `prune` waits.
-const LONG_SLEEP: i64 = 1800;
 /// The most objects that a list has.
 const PAGE: usize = 1000;
 
@@ -263,14 +261,6 @@ impl Objects {
         Ok((page, answer))
     }
 
-    /// Notes when the end of the log was seen, and tells how many seconds passed since the time before. This
-    /// machine's clock may stand still while it sleeps; the store's goes on.
-    fn seen(&self, answer: &Answer) -> i64 {
-        let Some(now) = answer.date else { return 0 };
-        let before = self.seen_at.fetch_max(now.0, Ordering::SeqCst);
-        if before == 0 { 0 } else { now.0 - before }
-    }
-
     /// The number of the newest record.
     async fn newest(&self) -> Result<Option<u64>, StateError> {
         // After the marker of a folder, before every digit.
@@ -398,19 +388,6 @@ impl Objects {
             }
         };
         self.is_unversioned.get_or_try_init(check).await.copied()
-    }
-
-    /// Whether a record that was written is the newest: who slept for long may have written a number that another run
-    /// used and removed meanwhile. What is before the newest snapshot is read by nobody.
-    async fn created(&self, record: &Record, answer: &Answer) -> Result<Created, NotCreated> {
-        if self.seen(answer) < LONG_SLEEP {
-            return Ok(Created::Now);
-        }
-        match self.newest().await {
-            Ok(Some(newest)) if newest > record.header.number => Ok(Created::Taken),
-            Ok(_) => Ok(Created::Now),
-            Err(error) => Err(NotCreated::Unclear(error)),
-        }
     }
 
     async fn put(&self, record: &Record) -> Result<Created, NotCreated> {

@@ -1,24 +1,53 @@
-//! Removing records that are not needed any more.
+//! Removing records that are not needed any more, and finding out that a number is one that was removed.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
 
 use super::problem::{Action, Said};
+use super::send::Answer;
 use super::{Objects, PAGE, PARALLEL};
 use crate::model::Timestamp;
 use crate::state::StateError;
-use crate::state::log::{KEPT, Kind};
+use crate::state::log::{Created, KEPT, Kind, NotCreated, Record};
 
 /// A writer that was held up for less creates no number again.
 const YOUNGEST: i64 = 3600;
+/// After so many seconds of silence a number may be one that was removed.
+const LONG_SLEEP: i64 = YOUNGEST / 2;
 /// How many records one run removes. The rest is for the next.
 const MOST: usize = 1000;
 /// How many pages of a list one run reads.
 const PAGES: usize = 50;
 
 impl Objects {
+    /// Notes when the end of the log was seen, and tells how many seconds passed since the time before. This
+    /// machine's clock may stand still while it sleeps; the store's goes on.
+    pub(super) fn seen(&self, answer: &Answer) -> i64 {
+        let Some(now) = answer.date else { return 0 };
+        let before = self.seen_at.fetch_max(now.0, Ordering::SeqCst);
+        if before == 0 { 0 } else { now.0 - before }
+    }
+
+    /// Whether a record that was written is the newest: who slept for long may have written a number that another run
+    /// used and removed meanwhile. What is before the newest snapshot is not read.
+    pub(super) async fn created(
+        &self,
+        record: &Record,
+        answer: &Answer,
+    ) -> Result<Created, NotCreated> {
+        if self.seen(answer) < LONG_SLEEP {
+            return Ok(Created::Now);
+        }
+        match self.newest().await {
+            Ok(Some(newest)) if newest > record.header.number => Ok(Created::Taken),
+            Ok(_) => Ok(Created::Now),
+            Err(error) => Err(NotCreated::Unclear(error)),
+        }
+    }
+
     pub(super) async fn remove_old(&self) -> Result<(), StateError> {
         let Some((head, _)) = self.newest_record().await? else {
             return Ok(());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::sync::Arc;
 
-use super::line::{CallbackLine, Text, check_number};
+use super::line::{CallbackLine, Text, check_number, scope};
 use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Destination, Entry, Environment, Handle, Identity,
     Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
@@ -114,12 +114,8 @@ impl Builder {
             return Arc::clone(scope);
         }
         self.close_scope();
-        let scope = Arc::new(Scope {
-            environment: self.recorded.environment,
-            account: AccountName::new(&*line.account.0),
-            organization: optional(line.proxy_organization_id.as_ref()).map(OrganizationId::new),
-            app_id: optional(line.app_id.as_ref()).map(AppId::new),
-        });
+        let ids = (line.proxy_organization_id.as_ref(), line.app_id.as_ref());
+        let scope = Arc::new(scope(self.recorded.environment, &line.account, ids));
         // A file that is not sorted comes back to a scope.
         let (scope, urls) = self
             .recorded

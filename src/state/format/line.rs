@@ -101,21 +101,16 @@ impl<'a> EndedLine<'a> {
 
     pub(super) fn call(&self, environment: Environment) -> Result<EndedCall, String> {
         let Self {
-            account: Text(account),
+            account,
             proxy_organization_id,
             app_id,
             url: Text(url),
             lost,
             proved_at,
         } = self;
-        check_ids(proxy_organization_id.as_ref(), app_id.as_ref())?;
-        let organization = proxy_organization_id.as_ref();
-        let scope = Scope {
-            environment,
-            account: AccountName::new(&**account),
-            organization: organization.map(|Text(id)| OrganizationId::new(&**id)),
-            app_id: app_id.as_ref().map(|Text(id)| AppId::new(&**id)),
-        };
+        let ids = (proxy_organization_id.as_ref(), app_id.as_ref());
+        check_ids(ids.0, ids.1)?;
+        let scope = scope(environment, account, ids);
         Ok(EndedCall {
             identity: Identity {
                 scope: Arc::new(scope),
@@ -311,6 +306,20 @@ impl CallRecord {
 impl<'a> Text<'a> {
     pub(in crate::state) const fn of(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
+    }
+}
+
+/// The scope with this account, and these ids of an organization and an application.
+pub(in crate::state) fn scope(
+    environment: Environment,
+    Text(account): &Text<'_>,
+    (organization, app_id): (Option<&Text<'_>>, Option<&Text<'_>>),
+) -> Scope {
+    Scope {
+        environment,
+        account: AccountName::new(&**account),
+        organization: organization.map(|Text(id)| OrganizationId::new(&**id)),
+        app_id: app_id.map(|Text(id)| AppId::new(&**id)),
     }
 }
 

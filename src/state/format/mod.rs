@@ -38,7 +38,7 @@ mod line;
 mod read;
 mod write;
 
-pub(super) use line::{CallRecord, Text, check_ids, check_names, check_number, check_room};
+pub(super) use line::{CallRecord, Text, check_ids, check_names, check_number, check_room, scope};
 pub use read::{read, read_copy};
 pub use write::{write, write_copy};
 

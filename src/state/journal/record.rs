@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ApiError, AppId, Blast, CallId, CallbackUrl, Environment, Handle, Identity,
-    Intent, OperatorId, OrganizationId, Outcome, RequestId, Scope, Timestamp,
+    ApiError, Blast, CallId, CallbackUrl, Environment, Handle, Identity, Intent, OperatorId,
+    Outcome, RequestId, Scope, Timestamp,
 };
-use crate::state::format::{CallRecord, Text, check_ids, check_names, check_number};
+use crate::state::format::{CallRecord, Text, check_ids, check_names, check_number, scope};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -138,14 +138,8 @@ fn push(records: &mut Vec<u8>, record: &Record<'_>) {
 impl IntentRecord<'_> {
     /// Where its callback lives.
     pub(super) fn scope(&self, environment: Environment) -> Scope {
-        let organization = self.proxy_organization_id.as_ref();
-        let app_id = self.app_id.as_ref();
-        Scope {
-            environment,
-            account: AccountName::new(&*self.account.0),
-            organization: organization.map(|Text(id)| OrganizationId::new(&**id)),
-            app_id: app_id.map(|Text(id)| AppId::new(&**id)),
-        }
+        let ids = (self.proxy_organization_id.as_ref(), self.app_id.as_ref());
+        scope(environment, &self.account, ids)
     }
 
     /// The intent, in this scope.

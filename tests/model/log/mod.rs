@@ -46,17 +46,7 @@ pub(crate) enum Rule {
     StaysOpen,
 }
 
-/// The rules that are kept: all, or all but one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    pub(crate) without: Option<Rule>,
-}
-
-impl Rules {
-    fn keep(self, rule: Rule) -> bool {
-        self.without != Some(rule)
-    }
-}
+type Rules = crate::Rules<Rule>;
 
 /// How much may happen.
 #[derive(Clone, Copy, Debug)]

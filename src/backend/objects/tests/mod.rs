@@ -370,7 +370,7 @@ async fn who_slept_until_its_number_was_removed_is_told_that_it_is_taken() {
     assert!(!is_there(3), "otherwise this tests nothing");
     let next = record(3, "sleeper", Kind::First, 2, b"a line");
     assert_eq!(create(&sleeper, &next).await, Created::Taken);
-    // What it wrote is behind the newest snapshot, where nobody reads.
+    // What it wrote is before the newest snapshot, and is not read.
     let read = s3(&fake).read().await.unwrap().unwrap();
     assert_eq!((read.head.number, read.journal), (29, Vec::new()));
     // Who slept and was not overtaken goes on.

@@ -7,12 +7,11 @@ use super::{Args, saved};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::locations::Locations;
+use crate::cli::shell;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::refused;
 use crate::cli::workspace::{elsewhere, missing_account};
 use crate::cli::written::{self, Readers};
-use crate::cli::{shell, sources};
 use crate::model::{
     AccountId, AccountName, ApiError, HowUnfinished, NotAttempted, Report, Unfinished,
 };
@@ -24,10 +23,10 @@ use crate::state::{Rescue, format};
 /// The exit code of a run.
 ///
 /// # Errors
-/// It was refused, or what became of its calls could not be saved.
+/// It was refused, or what became of its calls could not be saved; then what is missing is written into `folder`.
 pub(super) fn exit(
     ended: Ended,
-    (locations, here): (&Locations, &Destination),
+    (folder, here): (&Path, &Destination),
     args: &Args,
     ui: &mut Ui,
 ) -> Result<Exit, Failure> {
@@ -36,7 +35,7 @@ pub(super) fn exit(
         Ended::NothingToCall(_) => Ok(Exit::Done),
         Ended::Called { report, saved, .. } => match saved {
             Ok(()) => Ok(exit_of(&report)),
-            Err(error) => Err(unsaved(*error, locations)),
+            Err(error) => Err(unsaved(*error, folder)),
         },
         Ended::Refused(plan, why) => refusal(&plan, why, here, args, ui),
     }
@@ -150,7 +149,7 @@ pub(super) fn conclude(report: &Report, ui: &mut Ui) {
 
 /// The error when the calls were made, but their results could not be saved. Writes an emergency copy of what is
 /// nowhere else.
-fn unsaved(Unsaved { error, rescue }: Unsaved, locations: &Locations) -> Failure {
+fn unsaved(Unsaved { error, rescue }: Unsaved, folder: &Path) -> Failure {
     let failure = Failure::from(error);
     let advice = failure.advice.unwrap_or_default();
     let message = format!("the calls were made, but {}", failure.message);
@@ -159,26 +158,26 @@ fn unsaved(Unsaved { error, rescue }: Unsaved, locations: &Locations) -> Failure
             "Nothing is lost: the state's journal holds every outcome, and the next run saves it."
                 .to_owned()
         }
-        Some(rescue) => rescued(&rescue, locations),
+        Some(rescue) => rescued(&rescue, folder),
     };
     Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
 }
 
 /// Writes the emergency copy, and tells how to bring it home.
-fn rescued(rescue: &Rescue, locations: &Locations) -> String {
+fn rescued(rescue: &Rescue, folder: &Path) -> String {
     let outcomes = counted(rescue.ended.len(), "outcome", "outcomes");
     let open = "The state's journal holds every call, but not every outcome.";
-    match write_rescue(rescue, &sources::folder(&locations.config)) {
+    match write_rescue(rescue, folder) {
         Ok(path) => format!(
             "{open} `{file}` has the missing ones ({outcomes}), and no secrets. Before the next apply, run \
              `ess-callbacks state push {word}`. Without it nothing goes wrong, but the next run takes those calls for \
-             lost, waits until they can't arrive any more, and repeats them.",
+             lost and repeats them.",
             file = path.display(),
             word = shell::path(&path),
         ),
         Err(error) => format!(
             "{open} An emergency copy of the other {outcomes} could not be written either ({error}), so the next run \
-             takes those calls for lost, waits until they can't arrive any more, and repeats them."
+             takes those calls for lost and repeats them."
         ),
     }
 }
@@ -314,4 +313,45 @@ fn same_account(name: &AccountName, other: &AccountName) -> Failure {
         "If `{name}` is the new name of `{other}`, write `formerly: {other}` under it. Otherwise correct the \
          credentials of one."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Environment, Lineage, Recorded, Salt};
+    use crate::state::{Place, StateError};
+
+    fn advice(rescue: Option<Rescue>, folder: &Path) -> String {
+        let error = StateError::LockLost {
+            place: Place::new("callbacks.state.lock"),
+        };
+        let failure = unsaved(Unsaved { error, rescue }, folder);
+        assert_eq!(failure.exit, Exit::Incomplete);
+        failure.advice.unwrap()
+    }
+
+    #[test]
+    fn the_advice_says_what_the_journal_lacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = advice(None, folder.path());
+        assert!(whole.contains("holds every outcome"), "{whole}");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        let mut recorded = Recorded::nothing(Environment::Test);
+        recorded.lineage = Some(Lineage(uuid::Uuid::nil()));
+        recorded.salt = Some(Salt([0; 16]));
+        let rescue = Rescue {
+            recorded,
+            ended: Vec::new(),
+        };
+        // A copy of an earlier run stays.
+        for name in ["callbacks.emergency-0.json", "callbacks.emergency-0-2.json"] {
+            let lacking = advice(Some(rescue.clone()), folder.path());
+            assert!(lacking.contains("not every outcome"), "{lacking}");
+            assert!(lacking.contains(name), "{lacking}");
+            assert!(folder.path().join(name).exists());
+        }
+        let lost = advice(Some(rescue), &folder.path().join("missing"));
+        assert!(lost.contains("could not be written either"), "{lost}");
+        assert!(!lost.contains("state push"), "{lost}");
+    }
 }

@@ -15,6 +15,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::owner;
 use crate::cli::settings::Settings;
+use crate::cli::sources;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::lock;
 use crate::cli::workspace::outputs;
@@ -115,5 +116,6 @@ async fn apply(
     let mut starter = Starter::new(settings, locations, args, (&wish, told, ui));
     let ended = run::run(&store, &request, &mut Lanes::default(), &mut starter).await;
     starter.disconnect().await;
-    ended::exit(ended?, (locations, &destination), args, ui)
+    let folder = sources::folder(&locations.config);
+    ended::exit(ended?, (&folder, &destination), args, ui)
 }

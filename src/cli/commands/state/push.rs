@@ -26,17 +26,14 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let Args { file, lock } = args;
     let locations = settings.locations()?;
     let copy = read(file).await?;
-    if !copy.ended.is_empty()
-        && let Some(recorded) = locations.store()?.peek().await?
+    let there = locations.store()?.peek().await?;
+    if let Some(there) = &there
+        && !copy.ended.is_empty()
     {
-        return bring_home(settings, (&copy, file), recorded.environment, *lock, ui).await;
+        return bring_home(settings, (&copy, file), there.environment, *lock, ui).await;
     }
     let mut new = copy.recorded;
-    let environment = locations
-        .store()?
-        .peek()
-        .await?
-        .map_or(new.environment, |recorded| recorded.environment);
+    let environment = there.map_or(new.environment, |there| there.environment);
     let callbacks = counted(new.len(), "callback", "callbacks");
     let (pushed, serial) = locked(settings, environment, *lock, ui, async |state| {
         // A state file of format 1 does not hold it.
@@ -88,14 +85,13 @@ async fn bring_home(
         Ok(homecoming)
     })
     .await?;
-    let callbacks = |count| counted(count, "callback", "callbacks");
-    ui.say(format_args!(
-        "Recorded how the last calls for {} ended.",
-        callbacks(settled)
-    ));
-    if known > 0 {
-        let callbacks = callbacks(known);
-        ui.say(format_args!("That of {callbacks} was recorded already."));
+    for (count, how) in [(settled, "recorded now"), (known, "known already")] {
+        if count > 0 {
+            let callbacks = counted(count, "callback", "callbacks");
+            ui.say(format_args!(
+                "How the last calls for {callbacks} ended is {how}."
+            ));
+        }
     }
     for address in &changed {
         ui.say(format_args!(
