@@ -89,6 +89,14 @@ impl Log for Quick {
         self.0.read()
     }
 
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+        self.0.snapshots()
+    }
+
+    fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>> {
+        self.0.record(number)
+    }
+
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {
         self.0.create(record)
     }
@@ -105,6 +113,11 @@ pub(crate) async fn holds_over(place: impl Fn() -> Remote) {
     who_lost_the_hold_writes_no_more(&place()).await;
 }
 
+/// Beside the contract, for media that keep what was: all but those whose protocol has no request for it.
+pub(crate) async fn keeps_history(place: impl Fn() -> Remote) {
+    what_was_is_kept(&place()).await;
+}
+
 #[rstest]
 #[tokio::test(start_paused = true)]
 async fn every_local_medium_holds_it(
@@ -113,6 +126,7 @@ async fn every_local_medium_holds_it(
     what_is_written_is_there_at_once(&*place()).await;
     one_holder_at_a_time(&*place()).await;
     who_lost_the_hold_writes_no_more(&*place()).await;
+    what_was_is_kept(&*place()).await;
 }
 
 fn simulated_log() -> Box<dyn Place> {
@@ -226,6 +240,34 @@ async fn what_is_written_is_there_at_once(place: &dyn Place) {
     assert_eq!(found(place).await, Some((11, 1, true)));
     hold.release().await.unwrap();
     assert_eq!(found(place).await, Some((11, 1, true)));
+}
+
+async fn what_was_is_kept(place: &dyn Place) {
+    let reader = place.open();
+    assert_eq!(reader.history().await.unwrap(), []);
+    assert_eq!(reader.version(1).await.unwrap(), None);
+    for (id, serials) in [("1", [1].as_slice()), ("2", &[5, 7])] {
+        let (mut hold, _) = held(&*place.open(), id).await;
+        assert!(reader.history().await.unwrap().len() < 2);
+        for serial in serials {
+            hold.replace(snapshot(*serial)).await.unwrap();
+        }
+        hold.release().await.unwrap();
+    }
+    let versions = reader.history().await.unwrap();
+    let (first, last) = (versions.first().unwrap(), versions.last().unwrap());
+    assert_eq!((first.serial, last.serial), (7, 1));
+    // Files don't say who wrote them.
+    if !place.knows_the_dead() {
+        assert_eq!(versions.len(), 3);
+        assert_eq!(last.writer, Some(owner("1")));
+        assert_eq!(first.writer, Some(owner("2")));
+    }
+    for version in versions {
+        let recorded = reader.version(version.serial).await.unwrap().unwrap();
+        assert_eq!(recorded.serial, version.serial);
+    }
+    assert_eq!(reader.version(6).await.unwrap(), None);
 }
 
 async fn one_holder_at_a_time(place: &dyn Place) {

@@ -12,7 +12,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::load::Loaded;
-use super::{LockOwner, Place, StateError};
+use super::{LockOwner, Place, StateError, Version};
+use crate::model::Recorded;
 
 /// What an operation becomes.
 pub(super) type Done<'a, T> = BoxFuture<'a, Result<T, StateError>>;
@@ -31,6 +32,12 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
     /// before the snapshot is read: a snapshot that replaces the old one in between makes that journal one that
     /// is folded in already, never one that is ahead.
     fn load(&self) -> Done<'_, Option<Loaded>>;
+
+    /// The snapshots that it has kept, the newest first.
+    fn history(&self) -> Done<'_, Vec<Version>>;
+
+    /// The snapshot with this serial, if it has kept it.
+    fn version(&self, serial: u64) -> Done<'_, Option<Recorded>>;
 
     /// Tries once to become the only writer.
     fn hold<'a>(&'a self, owner: &'a LockOwner) -> Done<'a, Attempt>;

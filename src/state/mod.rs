@@ -21,6 +21,7 @@ mod advice;
 mod commit;
 mod error;
 mod hindrance;
+pub(crate) mod history;
 mod joined;
 mod journal;
 mod load;
@@ -43,6 +44,7 @@ mod tests;
 
 pub use error::{ErrorKind, Part, StateError};
 pub use hindrance::Hindrance;
+pub use history::Version;
 pub use local::{
     DurableFile, Files, Kind, Paths, RealFiles, check_folder, conflict_copies, followed,
 };

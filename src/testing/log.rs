@@ -293,6 +293,31 @@ impl Log for MemoryLog {
         .boxed()
     }
 
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+        async {
+            let texts = self.asked(|store| {
+                let texts = store.records.values().rev();
+                texts.map(|kept| kept.text.clone()).collect::<Vec<_>>()
+            });
+            let records = texts.await?;
+            let records = records.iter().map(|text| Record::decode(&place(), text));
+            let records = records.collect::<Result<Vec<_>, _>>()?.into_iter();
+            let snapshots = records.filter(|record| record.header.kind == Kind::Snapshot);
+            let parts = snapshots.map(|Record { header, payload }| (header, payload));
+            Ok(parts.take(KEPT).collect())
+        }
+        .boxed()
+    }
+
+    fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>> {
+        async move {
+            let text = self.asked(|store| Some(store.records.get(&number)?.text.clone()));
+            let text = text.await?;
+            text.map(|text| Record::decode(&place(), &text)).transpose()
+        }
+        .boxed()
+    }
+
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {
         async {
             match self.travel().await {

@@ -140,6 +140,38 @@ fn a_state_moves_to_a_server_and_back() {
         .exits(64);
 }
 
+#[test]
+fn a_version_that_was_downloaded_from_the_server_is_a_state() {
+    let world = World::at_server(Flavour::GitLab, "ok");
+    world.run(&APPLY).exits(0);
+    assert_snapshot!(world.run(&["state", "history"]), @"
+    exit 1
+    --- stderr
+    error: reading older versions from `http://127.0.0.1:[PORT]/state/prod` failed: Terraform's protocol has no request for them
+      GitLab lists them under Operate > Terraform states. `state push FILE` takes a version that was downloaded there, after its checks.
+    ");
+    let mut documents = world.states.documents("prod").into_values();
+    let (first, last) = (documents.next().unwrap(), documents.next_back().unwrap());
+    world.env.write("first.json", first.to_string().as_bytes());
+    assert_snapshot!(world.run(&["state", "push", "first.json"]), @"
+    exit 1
+    --- stderr
+    error: `first.json`: it is of the time before anything was recorded
+      Nothing was pushed. Repair the file, or start again from what `ess-callbacks state pull` prints.
+    ");
+    world.env.write("last.json", last.to_string().as_bytes());
+    assert_snapshot!(world.run(&["state", "push", "last.json"]), @"
+    exit 0
+    --- stdout
+    Nothing was pushed: the state is the same already, at serial 6.
+    ");
+    let elsewhere = ["state", "push", "last.json", "--state", "copy.json"];
+    world.run(&elsewhere).exits(0);
+    world
+        .run(&["plan", "--detailed-exitcode", "--state", "copy.json"])
+        .exits(0);
+}
+
 /// What became of the calls that were under way is written to a file, and brought home from there.
 #[test]
 fn a_store_that_is_lost_loses_no_outcome() {

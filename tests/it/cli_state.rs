@@ -15,6 +15,43 @@ fn applied() -> (TestEnv, Served) {
 }
 
 #[test]
+fn the_state_before_the_last_run_can_be_looked_at() {
+    let (env, _served) = applied();
+    assert_snapshot!(env.run(&["state", "history"]), @"
+    exit 0
+    --- stdout
+    6  callbacks.state.json
+    1  callbacks.state.json.backup
+    ");
+    env.run(&["state", "rm", "*/*two"]).exits(0);
+    assert_snapshot!(env.run(&["state", "history"]), @"
+    exit 0
+    --- stdout
+    7  callbacks.state.json
+    6  callbacks.state.json.backup
+    ");
+    assert_snapshot!(env.run(&["state", "history", "--json"]), @r#"
+    exit 0
+    --- stdout
+    {"serial":7,"place":"callbacks.state.json"}
+    {"serial":6,"place":"callbacks.state.json.backup"}
+    "#);
+    let now = env.run(&["state", "pull"]).exits(0);
+    assert_eq!(env.run(&["state", "history", "7"]).out(), now.out());
+    let before = env.run(&["state", "history", "6"]).exits(0);
+    assert!(before.stdout.contains(TWO), "{before}");
+    assert_snapshot!(env.run(&["state", "history", "3"]), @"
+    exit 1
+    --- stderr
+    error: no state with serial 3 is kept
+      `ess-callbacks state history` lists those that are.
+    ");
+    // A damaged state is no obstacle: that is when an older one is wanted.
+    env.write("callbacks.state.json", b"{}");
+    assert_eq!(env.run(&["state", "history", "6"]).out(), before.out());
+}
+
+#[test]
 fn listing_and_showing() {
     let (env, _served) = applied();
     assert_snapshot!(env.run(&["state", "list", "*/*two"]), @r"

@@ -11,8 +11,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::state::log::{Contents, Header};
-use crate::state::{Place, StateError};
+use crate::model::Recorded;
+use crate::state::log::{self, Contents, Header};
+use crate::state::{Part, Place, StateError};
 
 /// Gitea wants one.
 const TERRAFORM_VERSION: &str = "1.11.4";
@@ -74,6 +75,20 @@ pub(super) fn encode(stored: &Stored) -> Vec<u8> {
         }),
     };
     serde_json::to_vec(&document).expect("plain values always become JSON")
+}
+
+/// What is recorded in a version that was downloaded from its server; `None` when the text is something else.
+pub(crate) fn recorded(place: &Place, text: &[u8]) -> Option<Result<Recorded, StateError>> {
+    let document: Document = serde_json::from_slice(text).ok()?;
+    document.ess_callbacks.as_ref()?;
+    let recorded = decode(place, text).and_then(|stored| log::recorded(place, &stored.contents));
+    let empty = || StateError::Corrupt {
+        place: place.clone(),
+        part: Part::Snapshot,
+        line: None,
+        problem: "it is of the time before anything was recorded".into(),
+    };
+    Some(recorded.and_then(|recorded| recorded.ok_or_else(empty)))
 }
 
 pub(super) fn decode(place: &Place, text: &[u8]) -> Result<Stored, StateError> {

@@ -7,11 +7,12 @@
 //! Sources: `internal/backend/remote-state/http` of OpenTofu, `lib/api/terraform/state.rb` of GitLab,
 //! `routers/api/packages/terraform` of Gitea.
 
-mod document;
+pub(crate) mod document;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -199,6 +200,16 @@ impl Server {
             advice: "Check that the server can be reached from this machine, then run the command again.".into(),
             passing: true,
         }
+    }
+
+    fn no_history(&self) -> StateError {
+        self.failed(
+            "reading older versions from",
+            "Terraform's protocol has no request for them".into(),
+            "GitLab lists them under Operate > Terraform states. `state push FILE` takes a version that was downloaded \
+             there, after its checks."
+                .into(),
+        )
     }
 
     async fn fetch(&self) -> Result<Option<Stored>, StateError> {
@@ -412,6 +423,14 @@ impl Log for Server {
 
     fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>> {
         async { Ok(self.fetch().await?.map(|stored| stored.contents)) }.boxed()
+    }
+
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+        ready(Err(self.no_history())).boxed()
+    }
+
+    fn record(&self, _number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>> {
+        ready(Err(self.no_history())).boxed()
     }
 
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {

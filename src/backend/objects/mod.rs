@@ -22,6 +22,7 @@
 
 mod address;
 mod credentials;
+mod kept;
 mod problem;
 mod prune;
 mod send;
@@ -299,7 +300,7 @@ impl Objects {
         Ok(Some((header, answer.body)))
     }
 
-    async fn record(&self, number: u64) -> Result<Option<Record>, StateError> {
+    async fn record_of(&self, number: u64) -> Result<Option<Record>, StateError> {
         let mut request = self.request(Method::GET, number);
         request.largest = LARGEST_RECORD;
         let Some(answer) = self.ask(Action::Get, &request).await? else {
@@ -351,13 +352,13 @@ impl Objects {
                 });
             }
             let before = stream::iter(from..head.number)
-                .map(|number| self.record(number))
+                .map(|number| self.record_of(number))
                 .buffered(PARALLEL)
                 .try_collect::<Vec<_>>()
                 .await?;
             let newest = match Record::decode(&place, &body) {
                 Ok(record) => Some(record),
-                Err(_) => self.record(head.number).await?,
+                Err(_) => self.record_of(head.number).await?,
             };
             let records = before.into_iter().chain([newest]).collect();
             rest -= 1;
@@ -478,6 +479,14 @@ impl Log for Objects {
 
     fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>> {
         self.contents().boxed()
+    }
+
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+        self.kept().boxed()
+    }
+
+    fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>> {
+        self.record_of(number).boxed()
     }
 
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {

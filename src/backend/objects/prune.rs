@@ -1,6 +1,5 @@
 //! Removing records that are not needed any more, and finding out that a number is one that was removed.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -8,10 +7,10 @@ use reqwest::Method;
 
 use super::problem::{Action, Said};
 use super::send::Answer;
-use super::{Objects, PAGE, PARALLEL};
+use super::{Objects, PARALLEL};
 use crate::model::Timestamp;
 use crate::state::StateError;
-use crate::state::log::{Created, KEPT, Kind, NotCreated, Record};
+use crate::state::log::{Created, KEPT, NotCreated, Record};
 
 /// A writer that was held up for less creates no number again.
 const YOUNGEST: i64 = 3600;
@@ -19,8 +18,6 @@ const YOUNGEST: i64 = 3600;
 const LONG_SLEEP: i64 = YOUNGEST / 2;
 /// How many records one run removes. The rest is for the next.
 const MOST: usize = 1000;
-/// How many pages of a list one run reads.
-const PAGES: usize = 50;
 
 impl Objects {
     /// Notes when the end of the log was seen, and tells how many seconds passed since the time before. This
@@ -76,64 +73,6 @@ impl Objects {
         let deletes = removable.into_iter().map(|number| self.delete(number));
         let deletes = stream::iter(deletes).buffer_unordered(PARALLEL);
         deletes.try_collect::<()>().await
-    }
-
-    /// The records before this one, and the store's clock.
-    async fn older_than(
-        &self,
-        number: u64,
-    ) -> Result<(Vec<(u64, Option<Timestamp>)>, Option<Timestamp>), StateError> {
-        let mut after = self.name(number);
-        let mut older = Vec::new();
-        let mut clock = None;
-        for _ in 0..PAGES {
-            let (page, answer) = self.list(&after, PAGE).await?;
-            // The first answer's: nothing seems older than it is.
-            clock = clock.or(answer.date);
-            for object in &page.objects {
-                older.extend(
-                    self.number(&object.key)
-                        .map(|number| (number, object.modified)),
-                );
-            }
-            match page.objects.last() {
-                Some(last) if page.is_truncated => after.clone_from(&last.key),
-                Some(_) | None => break,
-            }
-        }
-        Ok((older, clock))
-    }
-
-    /// The newest [`KEPT`] snapshots, from `newest` on back. Each record names the snapshot that it continues, so not
-    /// every record has to be read.
-    async fn snapshots(
-        &self,
-        newest: u64,
-        older: &[(u64, Option<Timestamp>)],
-    ) -> Result<BTreeSet<u64>, StateError> {
-        let mut kept = BTreeSet::from([newest]);
-        let rest: Vec<u64> = older.iter().map(|(number, _)| *number).collect();
-        let mut rest = rest.into_iter().peekable();
-        while kept.len() < KEPT {
-            let Some(number) = rest.next() else { break };
-            let Some((header, _)) = self.beginning(number).await? else {
-                continue;
-            };
-            let snapshot = match header.kind {
-                Kind::Snapshot => number,
-                Kind::Hold
-                | Kind::Beat
-                | Kind::First
-                | Kind::Next
-                | Kind::Release
-                | Kind::Unlock => header.since,
-            };
-            while rest.next_if(|next| *next > snapshot).is_some() {}
-            if snapshot == number || rest.next_if_eq(&snapshot).is_some() {
-                kept.insert(snapshot);
-            }
-        }
-        Ok(kept)
     }
 
     async fn delete(&self, number: u64) -> Result<(), StateError> {

@@ -45,6 +45,7 @@ use self::failure::{Doing, Failure, Fate};
 use self::tls::Authorities;
 use crate::client::ExtraRoots;
 use crate::secret::Secret;
+use crate::state::history::BEGINNING;
 use crate::state::log::{Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing};
 use crate::state::{Place, StateError};
 
@@ -189,17 +190,13 @@ impl Database {
         let table = &self.table;
         let sql =
             format!("SELECT header FROM {table} WHERE name = $1 ORDER BY number DESC LIMIT 1");
-        match self.rows(&sql, &[self.name()], limit(0)).await {
-            Ok(rows) => rows
-                .first()
-                .map(|row| {
-                    let header = row.try_get(0).map_err(|error| self.undecoded(&error))?;
-                    Header::decode(&self.place(), &line(header))
-                })
-                .transpose(),
-            Err(failure) if self.is_without_table(&failure).await => Ok(None),
-            Err(failure) => Err(self.unread(failure)),
-        }
+        let rows = self.rows(&sql, &[self.name()], limit(0)).await;
+        let rows = self.unless_new(rows).await?;
+        let header = |row: &Row| {
+            let header = row.try_get(0).map_err(|error| self.undecoded(&error))?;
+            Header::decode(&self.place(), &line(header))
+        };
+        rows.first().map(header).transpose()
     }
 
     /// All records that say what is recorded. One statement, so they are of one moment.
@@ -209,27 +206,68 @@ impl Database {
             "FROM {table} WHERE name = $1 AND number >= \
              (SELECT since FROM {table} WHERE name = $1 ORDER BY number DESC LIMIT 1)"
         );
+        self.records_of(&from, &[self.name()]).await
+    }
+
+    /// The records that this part of a statement selects, in order.
+    async fn records_of(
+        &self,
+        from: &str,
+        parameters: &[Parameter<'_>],
+    ) -> Result<Vec<Record>, StateError> {
         let size = format!("SELECT CAST(coalesce(sum(octet_length(payload)), 0) AS bigint) {from}");
         let all = format!("SELECT header, payload {from} ORDER BY number");
         let read = async {
-            let size = self.rows(&size, &[self.name()], limit(0)).await?;
+            let size = self.rows(&size, parameters, limit(0)).await?;
             let size = size.first().and_then(|row| row.try_get(0).ok());
             let size: i64 = size.unwrap_or(0);
             let limit = limit(u64::try_from(size).unwrap_or(0));
-            self.rows(&all, &[self.name()], limit).await
+            self.rows(&all, parameters, limit).await
         };
-        let rows = match read.await {
-            Ok(rows) => rows,
-            Err(failure) if self.is_without_table(&failure).await => return Ok(Vec::new()),
-            Err(failure) => return Err(self.unread(failure)),
-        };
+        let rows = self.unless_new(read.await).await?;
+        rows.iter().map(|row| self.decode(row)).collect()
+    }
+
+    /// No rows, if there is no table yet.
+    async fn unless_new(&self, rows: Result<Vec<Row>, Failure>) -> Result<Vec<Row>, StateError> {
+        match rows {
+            Ok(rows) => Ok(rows),
+            Err(failure) if self.is_without_table(&failure).await => Ok(Vec::new()),
+            Err(failure) => Err(self.unread(failure)),
+        }
+    }
+
+    fn decode(&self, row: &Row) -> Result<Record, StateError> {
+        let undecoded = |error| self.undecoded(&error);
+        let mut text = line(row.try_get(0).map_err(undecoded)?);
+        text.extend_from_slice(row.try_get(1).map_err(undecoded)?);
+        Record::decode(&self.place(), &text)
+    }
+
+    async fn kept_snapshots(&self) -> Result<Vec<(Header, Vec<u8>)>, StateError> {
+        let table = &self.table;
+        let sql = format!(
+            "SELECT header, substring(payload FROM 1 FOR {BEGINNING}) FROM {table} \
+             WHERE name = $1 AND snapshot ORDER BY number DESC LIMIT $2"
+        );
+        let kept = signed(KEPT as u64);
+        let parameters = [self.name(), (&kept as _, Type::INT8)];
+        let rows = self.rows(&sql, &parameters, limit(0)).await;
+        let rows = self.unless_new(rows).await?;
         let decode = |row: &Row| {
             let undecoded = |error| self.undecoded(&error);
-            let mut text = line(row.try_get(0).map_err(undecoded)?);
-            text.extend_from_slice(row.try_get(1).map_err(undecoded)?);
-            Record::decode(&self.place(), &text)
+            let header = line(row.try_get(0).map_err(undecoded)?);
+            let header = Header::decode(&self.place(), &header)?;
+            Ok((header, row.try_get(1).map_err(undecoded)?))
         };
         rows.iter().map(decode).collect()
+    }
+
+    async fn one_record(&self, number: u64) -> Result<Option<Record>, StateError> {
+        let from = format!("FROM {} WHERE name = $1 AND number = $2", self.table);
+        let number = signed(number);
+        let parameters = [self.name(), (&number as _, Type::INT8)];
+        Ok(self.records_of(&from, &parameters).await?.pop())
     }
 
     async fn insert(&self, record: &Record) -> Result<u64, Failure> {
@@ -441,6 +479,14 @@ impl Log for Database {
             Contents::fold(&self.place(), records)
         }
         .boxed()
+    }
+
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+        self.kept_snapshots().boxed()
+    }
+
+    fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>> {
+        self.one_record(number).boxed()
     }
 
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {

@@ -13,6 +13,7 @@ mod surroundings;
 mod synced;
 
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,7 +32,8 @@ use self::synced::placeholder;
 use super::error::io;
 use super::load::{Loaded, load};
 use super::medium::{Attempt, Done, Medium};
-use super::{LockOwner, Place, StateError};
+use super::{LockOwner, Place, StateError, Version, history};
+use crate::model::Recorded;
 
 /// How often a taken lock is tried again.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -65,6 +67,56 @@ impl<F: Files> Medium for Local<F> {
         let (files, paths) = (self.files.clone(), self.paths.clone());
         let work = self.files.run(move || load_files(&files, &paths));
         work.boxed()
+    }
+
+    /// The state, and its backup.
+    fn history(&self) -> Done<'_, Vec<Version>> {
+        let (files, paths) = (self.files.clone(), self.paths.clone());
+        let version = |path: &PathBuf, beginning: &[u8]| {
+            Some(Version {
+                serial: history::serial(beginning)?,
+                place: path.into(),
+                writer: None,
+            })
+        };
+        let work = self.files.run(move || {
+            let mut found = Vec::new();
+            for path in [&paths.state, &paths.backup] {
+                let Some(file) = files.open(path).map_err(io("opening", path))? else {
+                    continue;
+                };
+                let mut beginning = Vec::new();
+                let mut file = file.take(history::BEGINNING as u64);
+                file.read_to_end(&mut beginning)
+                    .map_err(io("reading", path))?;
+                found.extend(version(path, &beginning));
+            }
+            Ok(found)
+        });
+        work.boxed()
+    }
+
+    fn version(&self, serial: u64) -> Done<'_, Option<Recorded>> {
+        async move {
+            let versions = self.history().await?;
+            let Some(found) = versions.into_iter().find(|found| found.serial == serial) else {
+                return Ok(None);
+            };
+            let path = if found.place == Place::from(&self.paths.state) {
+                self.paths.state.clone()
+            } else {
+                self.paths.backup.clone()
+            };
+            let files = self.files.clone();
+            let work = self.files.run(move || {
+                let file = files.open(&path).map_err(io("opening", &path))?;
+                file.map_or(Ok(None), |file| {
+                    history::version(&(&path).into(), file, serial)
+                })
+            });
+            work.await
+        }
+        .boxed()
     }
 
     fn hold<'a>(&'a self, owner: &'a LockOwner) -> Done<'a, Attempt> {

@@ -36,7 +36,8 @@ pub(crate) use self::record::{Contents, Header, Kind, LONGEST_HEADER, Record};
 use self::held::Held;
 use super::load::{Loaded, load};
 use super::medium::{Attempt, Done, Medium};
-use super::{LockOwner, Place, StateError};
+use super::{LockOwner, Place, StateError, Version, history};
+use crate::model::Recorded;
 
 /// A store of numbered records.
 ///
@@ -52,6 +53,13 @@ pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
 
     /// The records that say what is recorded, folded.
     fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>>;
+
+    /// The newest [`KEPT`] snapshots, the newest first: the header of each, and at least
+    /// [`BEGINNING`](crate::state::history::BEGINNING) bytes of its payload if it has so many.
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>>;
+
+    /// The record with this number, if it was not removed.
+    fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>>;
 
     /// Creates a record, unless there is one with its number.
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>>;
@@ -183,6 +191,20 @@ impl Logged {
         }
     }
 
+    /// The snapshots that are kept, each with the number of its record.
+    async fn versions(&self) -> Result<Vec<(u64, Version)>, StateError> {
+        let snapshots = self.asked(|log| log.snapshots()).await?;
+        let version = |(header, beginning): (Header, Vec<u8>)| {
+            let version = Version {
+                serial: history::serial(&beginning)?,
+                place: self.log.place(),
+                writer: header.holder,
+            };
+            Some((header.number, version))
+        };
+        Ok(snapshots.into_iter().filter_map(version).collect())
+    }
+
     async fn try_hold(&self, owner: &LockOwner) -> Result<Attempt, StateError> {
         let head = self.asked(|log| log.head()).await?;
         let left = head.as_ref().and_then(|head| head.holder.clone());
@@ -238,6 +260,23 @@ impl Logged {
     }
 }
 
+/// What a log says; `None` before its first snapshot.
+fn folded(place: &Place, contents: &Contents) -> Result<Option<Loaded>, StateError> {
+    let Some(snapshot) = &contents.snapshot else {
+        return Ok(None);
+    };
+    let journal = (!contents.journal.is_empty()).then_some(contents.journal.as_slice());
+    load((place, snapshot.as_slice()), (place, journal)).map(Some)
+}
+
+/// What a log says is recorded; `None` before its first snapshot.
+///
+/// # Errors
+/// Its snapshot or journal can't be read.
+pub(crate) fn recorded(place: &Place, contents: &Contents) -> Result<Option<Recorded>, StateError> {
+    Ok(folded(place, contents)?.map(|loaded| loaded.recorded))
+}
+
 impl Medium for Logged {
     fn place(&self) -> Place {
         self.log.place()
@@ -249,15 +288,32 @@ impl Medium for Logged {
 
     fn load(&self) -> Done<'_, Option<Loaded>> {
         async {
-            let place = self.log.place();
-            let Some(contents) = self.read().await? else {
+            match self.read().await? {
+                Some(contents) => folded(&self.log.place(), &contents),
+                None => Ok(None),
+            }
+        }
+        .boxed()
+    }
+
+    fn history(&self) -> Done<'_, Vec<Version>> {
+        async {
+            let versions = self.versions().await?;
+            Ok(versions.into_iter().map(|(_, version)| version).collect())
+        }
+        .boxed()
+    }
+
+    fn version(&self, serial: u64) -> Done<'_, Option<Recorded>> {
+        async move {
+            let mut versions = self.versions().await?.into_iter();
+            let Some((number, _)) = versions.find(|(_, version)| version.serial == serial) else {
                 return Ok(None);
             };
-            let Some(snapshot) = contents.snapshot else {
-                return Ok(None);
-            };
-            let journal = (!contents.journal.is_empty()).then_some(contents.journal.as_slice());
-            load((&place, snapshot.as_slice()), (&place, journal)).map(Some)
+            match self.asked(|log| log.record(number)).await? {
+                Some(record) => history::version(&self.log.place(), &*record.payload, serial),
+                None => Ok(None),
+            }
         }
         .boxed()
     }

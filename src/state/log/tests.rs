@@ -264,6 +264,14 @@ impl Log for Copied {
         self.log.read()
     }
 
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+        self.log.snapshots()
+    }
+
+    fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>> {
+        self.log.record(number)
+    }
+
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>> {
         if self.next(Trouble::Refused) {
             return ready(Err(NotCreated::Refused(self.away()))).boxed();

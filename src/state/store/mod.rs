@@ -16,7 +16,7 @@ use crate::state::local::{Files, Local, RealFiles, followed};
 use crate::state::locked::Locked;
 use crate::state::log::{Log, Logged};
 use crate::state::medium::{Attempt, Hold, Medium};
-use crate::state::{LockOwner, StateError, format};
+use crate::state::{LockOwner, StateError, Version, format};
 
 /// A journal smaller than this is not folded into the snapshot while an apply runs.
 const CHECKPOINT_FLOOR: u64 = 16 << 20;
@@ -74,6 +74,22 @@ impl Store {
     pub async fn peek(&self) -> Result<Option<Recorded>, StateError> {
         let loaded = self.medium.load().await?;
         Ok(loaded.map(|loaded| loaded.recorded))
+    }
+
+    /// The snapshots that are kept, the newest first. Takes no lock.
+    ///
+    /// # Errors
+    /// [`StateError::Remote`] also where the protocol of the store has no request for it.
+    pub async fn history(&self) -> Result<Vec<Version>, StateError> {
+        self.medium.history().await
+    }
+
+    /// What was recorded at this serial; `None` when no snapshot with it is kept. Takes no lock.
+    ///
+    /// # Errors
+    /// Those of [`Store::history`], and those of reading a state.
+    pub async fn version(&self, serial: u64) -> Result<Option<Recorded>, StateError> {
+        self.medium.version(serial).await
     }
 
     /// Who holds the lock, as far as is known. Takes no lock itself, so an owner that died without freeing

@@ -83,11 +83,12 @@ async fn it_keeps_the_contract() {
         return;
     };
     let states = AtomicU64::new(0);
-    holds_over(|| {
+    let place = || {
         let address = address(&states.fetch_add(1, Ordering::SeqCst).to_string());
         Remote(Box::new(move || Arc::new(known(&address))))
-    })
-    .await;
+    };
+    holds_over(place).await;
+    keeps_history(place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ use super::*;
 use crate::client::Endpoint;
 use crate::client::credentials::HttpWeb;
 use crate::model::{Environment, Timestamp};
-use crate::state::contract::{Remote, holds_over};
+use crate::state::contract::{Remote, holds_over, keeps_history};
 use crate::state::log::Kind;
 use crate::state::{LockOwner, Store};
 
@@ -153,15 +153,16 @@ async fn it_keeps_the_contract(
 ) {
     let bucket = Arc::new(bucket);
     let states = AtomicU64::new(0);
-    holds_over(|| {
+    let place = || {
         let number = states.fetch_add(1, Ordering::SeqCst);
         let bucket = Arc::clone(&bucket);
         Remote(Box::new(move || {
             let address = bucket.address.replacen("/a", &format!("/a{number}"), 1);
             Arc::new(state(&address))
         }))
-    })
-    .await;
+    };
+    holds_over(place).await;
+    keeps_history(place).await;
 }
 
 #[tokio::test]

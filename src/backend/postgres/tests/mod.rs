@@ -12,7 +12,7 @@ use tokio::sync::Barrier;
 
 use self::server::{Server, free_port, log_at, wait_for};
 use crate::model::Environment;
-use crate::state::contract::{Remote, holds_over};
+use crate::state::contract::{Remote, holds_over, keeps_history};
 use crate::state::log::{Created, Header, KEPT, Kind, Log, NotCreated, Record};
 use crate::state::testing::{ADD, intent, lock};
 use crate::state::{StateError, Store};
@@ -39,12 +39,13 @@ async fn it_keeps_the_contract() {
         return;
     };
     let names = AtomicU32::new(0);
-    holds_over(|| {
+    let place = || {
         let name = format!("s{}", names.fetch_add(1, Ordering::Relaxed));
         let server = Arc::clone(&server);
         Remote(Box::new(move || server.log(&name)))
-    })
-    .await;
+    };
+    holds_over(place).await;
+    keeps_history(place).await;
 }
 
 /// Tries to create a record as the engine does: what is unclear is looked up, and sent again.
@@ -223,15 +224,16 @@ async fn a_pool_in_transaction_mode_serves() {
         .stderr(std::process::Stdio::piped());
     let mut pool = wait_for(command, "process up").unwrap();
     let names = AtomicU32::new(0);
-    holds_over(|| {
+    let place = || {
         let name = format!("s{}", names.fetch_add(1, Ordering::Relaxed));
         Remote(Box::new(move || {
             log_at(&format!(
                 "postgres://boss@127.0.0.1:{port}/postgres?name={name}"
             ))
         }))
-    })
-    .await;
+    };
+    holds_over(place).await;
+    keeps_history(place).await;
     pool.kill().unwrap();
     pool.wait().unwrap();
 }

@@ -1,6 +1,7 @@
 //! `state …`: shows what is recorded, or repairs it. None of these commands makes a call.
 
 mod find;
+mod history;
 mod list;
 mod migrate;
 mod mv;
@@ -26,6 +27,8 @@ pub(crate) enum Args {
     Mv(mv::Args),
     /// Print the whole state, including what is only in the journal.
     Pull,
+    /// List the older states that are kept, or print one of them.
+    History(history::Args),
     /// Put a state file in the state's place, or bring an emergency copy home.
     Push(push::Args),
     /// Move the state to another file or store, leaving a note where it was.
@@ -39,6 +42,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         Args::Rm(args) => rm::run(settings, &args, ui).await,
         Args::Mv(args) => mv::run(settings, &args, ui).await,
         Args::Pull => pull::run(settings, ui).await,
+        Args::History(args) => history::run(settings, &args, ui).await,
         Args::Push(args) => push::run(settings, &args, ui).await,
         Args::Migrate(args) => migrate::run(settings, &args, ui).await,
     }

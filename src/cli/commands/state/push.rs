@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::open;
+use crate::backend::http::document;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::lock::Lock;
 use crate::cli::settings::Settings;
@@ -110,6 +111,13 @@ async fn read(file: &Path) -> Result<Rescue, Failure> {
         let copy = format::read_copy(&Place::new("<stdin>"), std::io::stdin().lock());
         return copy.map_err(|error| not_a_state(&error));
     }
+    if let Some(recorded) = downloaded(file) {
+        let recorded = recorded.map_err(|error| not_a_state(&error))?;
+        return Ok(Rescue {
+            recorded,
+            ended: Vec::new(),
+        });
+    }
     let recorded = Store::on_disk(file).peek().await;
     let recorded = recorded.map_err(|error| not_a_state(&error))?;
     let missing = || Failure::error(format!("the file `{}` does not exist", file.display()));
@@ -123,6 +131,13 @@ async fn read(file: &Path) -> Result<Rescue, Failure> {
     let copy = format::read_copy(&Place::new(file.display().to_string()), text);
     let ended = copy.map_err(|error| not_a_state(&error))?.ended;
     Ok(Rescue { recorded, ended })
+}
+
+/// What a version says that was downloaded from a server with Terraform's protocol. `None` when the file is
+/// something else, or can't be read.
+fn downloaded(file: &Path) -> Option<Result<Recorded, StateError>> {
+    let text = std::fs::read(file).ok()?;
+    document::recorded(&Place::new(file.display().to_string()), &text)
 }
 
 /// The error for the file, whose own advice is meant for the state in use.
