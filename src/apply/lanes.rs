@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::clock::ServerClock;
 use crate::client::{Earlier, Pace, Rate};
 use crate::model::{
-    AccountId, AccountName, Entry, Fingerprint, LastCalls, Recorded, RecordedAccount, Timestamp,
+    Account, AccountId, AccountName, Entry, Fingerprint, LastCalls, Recorded, RecordedAccount,
+    Timestamp,
 };
 use crate::plan::Plan;
 
@@ -70,7 +71,7 @@ fn paces(
         let ended = last.and_then(|account| account.last_calls);
         *earlier.entry(&scope.account).or_default() += calls(entry, ended, now);
     }
-    let pace = |account: &AccountName| {
+    let pace = |(account, declared): (&AccountName, &Account)| {
         let recorded = recorded.accounts.get(account);
         let last = recorded.and_then(|account| account.last_calls);
         let ended = last.filter(|last| is_recent(last.at, now));
@@ -80,12 +81,10 @@ fn paces(
             calls: called.saturating_add(ended),
             way_there: last.map_or(0, |last| last.way_there),
         };
-        Pace::after(rate, earlier)
+        let pace = Pace::after(rate.at_most(declared.rate), earlier);
+        (account.clone(), pace)
     };
-    plan.accounts
-        .keys()
-        .map(|account| (account.clone(), pace(account)))
-        .collect()
+    plan.accounts.iter().map(pace).collect()
 }
 
 /// What the state has to keep of the accounts whose `SecretId`s have these fingerprints, once everything is moved.

@@ -44,7 +44,7 @@ codes! {
     ORGANIZATION_TWICE = "E025" "organization in two files",
     CONFLICT = "E026" "conflicting files",
     SEVERAL_SOURCES = "E027" "more than one source of credentials",
-    ROLE = "E028" "invalid role or region",
+    ROLE = "E028" "invalid role, region or rate",
     CREDENTIAL_LITERAL = "E029" "credential in clear text",
     NOT_A_URL = "E030" "invalid URL",
     SCHEME = "E031" "not http or https",

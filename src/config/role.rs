@@ -18,6 +18,9 @@ pub(super) const EXTERNAL_ID_PATTERN: &str = "^[A-Za-z0-9_+=,.@:/-]{2,128}$";
 /// The longest that the credentials of a role can be valid, in seconds.
 pub(super) const LONGEST: u32 = 43200;
 
+/// The most calls a second that eSign allows one set of credentials.
+pub(super) const FASTEST: u32 = 20;
+
 pub(super) fn is_region(text: &str) -> bool {
     let mut parts = text.split('-');
     let first = parts.next().unwrap_or_default();

@@ -19,6 +19,9 @@ pub struct Account {
     /// `X-TC-Region` of the account's calls, left out when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
+    /// The most calls a second, for when others use the same credentials at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u32>,
 }
 
 impl Account {
@@ -29,6 +32,7 @@ impl Account {
             formerly: None,
             expect_account_id: None,
             region: None,
+            rate: None,
         }
     }
 }

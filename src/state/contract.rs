@@ -64,6 +64,14 @@ impl Place for Remote {
     }
 }
 
+/// Removes what is not needed, as the end of a run does.
+pub(crate) async fn prune(log: &dyn Log) -> Result<(), StateError> {
+    match log.head().await? {
+        Some(head) => log.prune(&head).await,
+        None => Ok(()),
+    }
+}
+
 /// A log with a lease that a test can wait for.
 #[derive(Debug)]
 struct Quick(Arc<dyn Log>);
@@ -101,8 +109,8 @@ impl Log for Quick {
         self.0.create(record)
     }
 
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        self.0.prune()
+    fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>> {
+        self.0.prune(head)
     }
 }
 

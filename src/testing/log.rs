@@ -344,14 +344,9 @@ impl Log for MemoryLog {
         .boxed()
     }
 
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
+    fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>> {
         async {
             self.asked(|store| {
-                let newest = store.records.values().next_back();
-                let Some(head) = newest.and_then(|kept| Header::decode(&place(), &kept.text).ok())
-                else {
-                    return;
-                };
                 let is_snapshot = |kept: &Kept| {
                     Header::decode(&place(), &kept.text)
                         .is_ok_and(|header| header.kind == Kind::Snapshot)

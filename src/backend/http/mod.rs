@@ -438,8 +438,8 @@ impl Log for Server {
     }
 
     /// The server keeps what it wants to keep.
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        async { Ok(()) }.boxed()
+    fn prune<'a>(&'a self, _head: &'a Header) -> BoxFuture<'a, Result<(), StateError>> {
+        ready(Ok(())).boxed()
     }
 }
 

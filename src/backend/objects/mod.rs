@@ -493,8 +493,8 @@ impl Log for Objects {
         self.put(record).boxed()
     }
 
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        self.remove_old().boxed()
+    fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>> {
+        self.remove_old(head).boxed()
     }
 }
 

@@ -10,7 +10,7 @@ use super::send::Answer;
 use super::{Objects, PARALLEL};
 use crate::model::Timestamp;
 use crate::state::StateError;
-use crate::state::log::{Created, KEPT, NotCreated, Record};
+use crate::state::log::{Created, Header, KEPT, NotCreated, Record};
 
 /// A writer that was held up for less creates no number again.
 const YOUNGEST: i64 = 3600;
@@ -45,10 +45,7 @@ impl Objects {
         }
     }
 
-    pub(super) async fn remove_old(&self) -> Result<(), StateError> {
-        let Some((head, _)) = self.newest_record().await? else {
-            return Ok(());
-        };
+    pub(super) async fn remove_old(&self, head: &Header) -> Result<(), StateError> {
         // Newest first: what the snapshot of the head has folded in.
         let (older, clock) = self.older_than(head.since).await?;
         let Some(clock) = clock.filter(|_| older.len() >= KEPT) else {

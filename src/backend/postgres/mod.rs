@@ -401,16 +401,19 @@ impl Database {
         Ok(())
     }
 
-    async fn remove_old(&self) -> Result<(), StateError> {
+    async fn remove_old(&self, since: u64) -> Result<(), StateError> {
         let table = &self.table;
         let sql = format!(
             "DELETE FROM {table} WHERE name = $1 AND written_at < now() - interval '1 hour' \
-             AND number < (SELECT since FROM {table} WHERE name = $1 ORDER BY number DESC LIMIT 1) \
-             AND (NOT snapshot OR number < (SELECT min(number) FROM \
+             AND number < $3 AND (NOT snapshot OR number < (SELECT min(number) FROM \
              (SELECT number FROM {table} WHERE name = $1 AND snapshot ORDER BY number DESC LIMIT $2) AS kept))"
         );
-        let kept = signed(KEPT as u64);
-        let parameters = [self.name(), (&kept as _, Type::INT8)];
+        let (kept, since) = (signed(KEPT as u64), signed(since));
+        let parameters = [
+            self.name(),
+            (&kept as _, Type::INT8),
+            (&since as _, Type::INT8),
+        ];
         let removed = self
             .execute((Doing::Pruning, limit(0)), &sql, &parameters)
             .await;
@@ -493,7 +496,7 @@ impl Log for Database {
         self.create_record(record).boxed()
     }
 
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        self.remove_old().boxed()
+    fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>> {
+        self.remove_old(head.since).boxed()
     }
 }

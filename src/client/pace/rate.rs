@@ -31,6 +31,16 @@ impl Rate {
         }
     }
 
+    /// This rate, or the smaller one of an account.
+    #[must_use]
+    pub fn at_most(self, calls: Option<u32>) -> Self {
+        let own = self.0.unwrap_or(f64::INFINITY);
+        match calls.map(f64::from) {
+            Some(calls) if calls < own => Self(Some(calls)),
+            Some(_) | None => self,
+        }
+    }
+
     /// Calls a second; `None` when there is no limit. Of a rate that is not whole, any one second
     /// holds only the whole part.
     pub const fn calls_per_second(self) -> Option<f64> {

@@ -117,6 +117,10 @@ record! {
         /// The region of the account's calls (`X-TC-Region`), like `ap-guangzhou`. By default none is sent.
         #[schemars(extend("pattern" = role::REGION_PATTERN))]
         region: Text<'t>,
+        /// The most calls a second, from 1 to 20. Give each configuration a part of the 20 when several use the
+        /// same credentials and do not share a state.
+        #[schemars(extend("minimum" = 1, "maximum" = role::FASTEST, "multipleOf" = 1))]
+        rate: Number,
     }
 }
 

@@ -42,6 +42,7 @@ impl Reader<'_> {
             formerly,
             expect_account_id,
             region,
+            rate,
         } = self.fields("an account", value.value);
         let sources = Sources {
             profile,
@@ -67,11 +68,13 @@ impl Reader<'_> {
         let place = formerly.as_ref().map(|(_, place)| *place);
         let expect_account_id = self.account_id(expect_account_id);
         let region = self.region(region);
+        let rate = self.rate(rate);
         let account = source.filter(|_| is_complete).map(|source| Account {
             source,
             formerly: formerly.map(|(name, _)| AccountName::new(name)),
             expect_account_id,
             region,
+            rate,
         });
         (account, place)
     }

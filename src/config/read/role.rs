@@ -7,7 +7,7 @@ use super::reader::Reader;
 use crate::config::code;
 use crate::config::name::shown;
 use crate::config::raw::{self, Fields, MaybeSecret, Number, Text, Value};
-use crate::config::role::{LONGEST, is_arn, is_external_id, is_region, is_session};
+use crate::config::role::{FASTEST, LONGEST, is_arn, is_external_id, is_region, is_session};
 use crate::config::secret::is_no_identity_token;
 use crate::config::yaml::{Span, Spanned};
 use crate::model::{AssumedRole, IdentityToken, Region, WebIdentity};
@@ -234,20 +234,39 @@ impl Reader<'_> {
         if value.is_none() {
             return Some(None);
         }
-        let Spanned { value, span, .. } = self.field("duration", value)?;
+        let number = self.field("duration", value)?;
+        let rule = format!("a whole number of seconds from 1 to {LONGEST}");
+        self.whole(
+            ("duration", &rule),
+            number,
+            LONGEST,
+            "write 7200, or remove it",
+        )
+        .map(Some)
+    }
+
+    /// The rate of an account; `None` without one, and after an error.
+    pub(super) fn rate(&mut self, value: Option<Spanned<Value<Number>>>) -> Option<u32> {
+        let number = self.field("rate", value)?;
+        let rule = format!("a whole number of calls a second from 1 to {FASTEST}");
+        let help = "eSign allows 20 for each SecretId; write the part of them that is for this configuration";
+        self.whole(("rate", &rule), number, FASTEST, help)
+    }
+
+    /// A whole number from 1 to `most`.
+    fn whole(
+        &mut self,
+        (field, rule): (&str, &str),
+        Spanned { value, span, .. }: Spanned<Number>,
+        most: u32,
+        help: &str,
+    ) -> Option<u32> {
         let whole: Option<u32> = value.0.to_string().parse().ok();
-        let seconds = whole.filter(|seconds| (1..=LONGEST).contains(seconds));
-        if seconds.is_none() {
-            let message =
-                format!("`duration` must be a whole number of seconds from 1 to {LONGEST}");
-            self.error(
-                span,
-                code::ROLE,
-                message,
-                Some("write 7200, or remove it".to_owned()),
-            );
-            return None;
+        let found = whole.filter(|number| (1..=most).contains(number));
+        if found.is_none() {
+            let message = format!("`{field}` must be {rule}");
+            self.error(span, code::ROLE, message, Some(help.to_owned()));
         }
-        Some(seconds)
+        found
     }
 }

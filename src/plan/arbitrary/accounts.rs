@@ -74,11 +74,15 @@ pub(super) fn account() -> impl Strategy<Value = Account> {
         proptest::option::of(text().prop_map(AccountName::new)),
         proptest::option::of(id.prop_map(AccountId::new)),
         proptest::option::of(text().prop_map(Region::new)),
+        proptest::option::of(1..=20_u32),
     )
-        .prop_map(|(source, formerly, expect_account_id, region)| Account {
-            source,
-            formerly,
-            expect_account_id,
-            region,
-        })
+        .prop_map(
+            |(source, formerly, expect_account_id, region, rate)| Account {
+                source,
+                formerly,
+                expect_account_id,
+                region,
+                rate,
+            },
+        )
 }

@@ -81,15 +81,9 @@ pub(in crate::render) fn no_changes(
 /// `4 calls, about 1 s at 20/s; 1 replace with a gap of about 1 round trip`
 fn estimate(plan: &Plan, style: &Style) -> String {
     let calls = counted(plan.summary.calls, "call", "calls");
-    let mut parts = vec![if style.rate == 0 {
-        format!("{calls}, without a rate limit")
-    } else {
-        let seconds = busiest_account(plan).div_ceil(style.rate as usize).max(1);
-        format!(
-            "{calls}, about {} at {}/s",
-            span(seconds as u64),
-            style.rate
-        )
+    let mut parts = vec![match longest(plan, style.rate) {
+        Some((seconds, rate)) => format!("{calls}, about {} at {rate}/s", span(seconds)),
+        None => format!("{calls}, without a rate limit"),
     }];
     let wait = plan
         .changes()
@@ -116,18 +110,27 @@ fn estimate(plan: &Plan, style: &Style) -> String {
     parts.join("; ")
 }
 
-/// The most calls of one account: accounts have separate limits and run concurrently.
-fn busiest_account(plan: &Plan) -> usize {
-    let mut calls: BTreeMap<&AccountName, usize> = BTreeMap::new();
+/// How many seconds the account takes that takes longest, and its rate: accounts have separate limits and run
+/// concurrently. `None` when one has no limit. `most` is 0 for none.
+fn longest(plan: &Plan, most: u32) -> Option<(u64, u32)> {
+    let mut calls: BTreeMap<&AccountName, u64> = BTreeMap::new();
     for organization in &plan.organizations {
-        let own: usize = organization
+        let own: u64 = organization
             .changes
             .iter()
-            .map(|change| change.calls().count())
+            .map(|change| change.calls().count() as u64)
             .sum();
         *calls.entry(&organization.scope.account).or_default() += own;
     }
-    calls.into_values().max().unwrap_or(0)
+    let times = calls.into_iter().map(|(name, calls)| {
+        let own = plan.accounts.get(name).and_then(|account| account.rate);
+        let rate = [own, Some(most).filter(|most| *most > 0)];
+        let rate = rate.into_iter().flatten().min()?;
+        Some((calls.div_ceil(u64::from(rate)).max(1), rate))
+    });
+    let times = times.collect::<Option<Vec<_>>>()?;
+    // Of two that take as long, the one with the higher rate makes more calls.
+    times.into_iter().max().or(Some((1, most)))
 }
 
 /// `14 unchanged, 3 unproven.`

@@ -120,6 +120,32 @@ fn the_legend_explains_healing_and_finishing() {
 }
 
 #[test]
+fn the_estimate_is_that_of_the_account_that_takes_longest() {
+    let urls = (0..30).map(|number| format!("https://a.example/{number}"));
+    let mut plan = plan(urls.map(|url| add("acme", &url)).collect());
+    let mut estimates = String::new();
+    for own in [None, Some(5)] {
+        for account in plan.accounts.values_mut() {
+            account.rate = own;
+        }
+        for rate in [0, 2, 20] {
+            let text = text(&plan, &Style { rate, ..plain() });
+            let estimate = text.lines().find(|line| line.contains("30 calls"));
+            estimates.push_str(estimate.unwrap());
+            estimates.push('\n');
+        }
+    }
+    assert_snapshot!(estimates, @"
+    30 calls, without a rate limit.
+    30 calls, about 15 s at 2/s.
+    30 calls, about 2 s at 20/s.
+    30 calls, about 6 s at 5/s.
+    30 calls, about 15 s at 2/s.
+    30 calls, about 6 s at 5/s.
+    ");
+}
+
+#[test]
 fn an_opposite_call_waits_until_the_lost_one_is_dead() {
     let lost_delete = Belief::proven(secrets(1, 2)).or_after(Write::Delete);
     let mut waiting = change(

@@ -113,7 +113,7 @@ impl Hold for Held {
             end.over = true;
             if released.is_ok() {
                 // What stays is read over. The next run removes it.
-                drop(end.log.prune().await);
+                drop(end.log.prune(&end.head).await);
             }
             released
         }

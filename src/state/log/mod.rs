@@ -65,8 +65,8 @@ pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
     fn create<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<Created, NotCreated>>;
 
     /// Removes records that are not needed any more and older than an hour by the store's clock, but not
-    /// the newest [`KEPT`] snapshots.
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>>;
+    /// the newest [`KEPT`] snapshots. `head` is a record that was the newest.
+    fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>>;
 }
 
 /// How many snapshots stay, so that an older state can still be looked at in the store.

@@ -285,8 +285,8 @@ impl Log for Copied {
         .boxed()
     }
 
-    fn prune(&self) -> BoxFuture<'_, Result<(), StateError>> {
-        self.log.prune()
+    fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>> {
+        self.log.prune(head)
     }
 }
 

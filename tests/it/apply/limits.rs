@@ -27,11 +27,15 @@ const SPIKE: Duration = Duration::from_secs(5);
 /// which are the fullest there are, and in fixed ones, whenever its seconds begin.
 #[track_caller]
 fn assert_within_limit(arrivals: &[Arrival]) {
+    assert_within(20, arrivals);
+}
+
+fn assert_within(limit: usize, arrivals: &[Arrival]) {
     let since = |at: Instant| at.duration_since(arrivals[0].at);
     for (first, arrival) in arrivals.iter().enumerate() {
         let inside = |other: &&Arrival| other.at.duration_since(arrival.at) < SECOND;
         let sliding = arrivals[first..].iter().take_while(inside).count();
-        assert!(sliding <= 20, "{sliding} from {:?}", since(arrival.at));
+        assert!(sliding <= limit, "{sliding} from {:?}", since(arrival.at));
     }
     for phase in (0..10).map(|tenth| Duration::from_millis(tenth * 100)) {
         let mut fixed = BTreeMap::<u64, usize>::new();
@@ -39,7 +43,7 @@ fn assert_within_limit(arrivals: &[Arrival]) {
             let second = (since(arrival.at) + phase).as_secs();
             *fixed.entry(second).or_default() += 1;
         }
-        assert!(fixed.values().all(|&calls| calls <= 20), "{fixed:?}");
+        assert!(fixed.values().all(|&calls| calls <= limit), "{fixed:?}");
     }
 }
 
@@ -255,6 +259,28 @@ async fn two_accounts_run_side_by_side() {
     for arrivals in accounts.values() {
         assert_within_limit(arrivals);
     }
+}
+
+/// For credentials that others use at the same time, with a state that is not shared.
+#[tokio::test(start_paused = true)]
+async fn an_account_keeps_to_a_rate_below_that_of_the_run() {
+    let world = World::new().with_api(|api| api.with_limit(20));
+    let urls: Vec<String> = (0..60).map(|n| format!("/{n}")).collect();
+    let mut wanted = desired(&format!("acme: {0}\npartner: {0}", urls.join(",")));
+    for (name, account) in &mut wanted.accounts {
+        if name.as_str() == "partner" {
+            account.rate = Some(5);
+        }
+    }
+    let begun = Instant::now();
+    let report = world.apply(&wanted, &Options::default()).await;
+    assert_eq!((report.tally.added, report.throttled), (120, 0));
+    assert!((11.0..13.0).contains(&begun.elapsed().as_secs_f64()));
+    let arrivals = world.api.arrivals();
+    let of_partner = |arrival: &&Arrival| arrival.scope.account.as_str() == "partner";
+    let slow: Vec<_> = arrivals.iter().filter(of_partner).cloned().collect();
+    assert_eq!(slow.len(), 60);
+    assert_within(5, &slow);
 }
 
 #[tokio::test(start_paused = true)]

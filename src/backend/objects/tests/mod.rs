@@ -19,7 +19,7 @@ use super::*;
 use crate::client::Endpoint;
 use crate::client::credentials::HttpWeb;
 use crate::model::{Environment, Timestamp};
-use crate::state::contract::{Remote, holds_over, keeps_history};
+use crate::state::contract::{Remote, holds_over, keeps_history, prune};
 use crate::state::log::Kind;
 use crate::state::{LockOwner, Store};
 
@@ -315,7 +315,7 @@ async fn old_records_go_by_the_store_s_clock_and_snapshots_stay() {
             }
             create(&log, &record(number, "x", kind, since, b"")).await;
         }
-        log.prune().await.unwrap();
+        prune(&log).await.unwrap();
     }
     let clock = fake.inside().clock;
     let left: Vec<(u64, i64)> = {
@@ -363,7 +363,7 @@ async fn who_slept_until_its_number_was_removed_is_told_that_it_is_taken() {
         assert_eq!(create(&other, &next).await, Created::Now);
     }
     fake.inside().clock = start + 7200;
-    other.prune().await.unwrap();
+    prune(&other).await.unwrap();
     let is_there = |number| {
         let name = sleeper.name(number);
         fake.inside().objects.keys().any(|key| key.ends_with(&name))
@@ -408,7 +408,7 @@ async fn one_winner(bucket: Bucket) {
     let log = bucket.objects();
     assert_eq!(log.head().await.unwrap().unwrap().number, 40);
     assert_eq!(log.read().await.unwrap().unwrap().head.number, 40);
-    log.prune().await.unwrap();
+    prune(&log).await.unwrap();
 }
 
 #[tokio::test]

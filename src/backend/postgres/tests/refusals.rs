@@ -12,6 +12,7 @@ use super::server::{PASSWORD, Server, free_port, log_at, log_with, parse};
 use super::{created, grow, next};
 use crate::secret::Secret;
 use crate::state::StateError;
+use crate::state::contract::prune;
 use crate::state::log::{Kind, Log, NotCreated};
 
 /// Collects errors as they are shown, without what differs each time.
@@ -91,7 +92,7 @@ async fn who_may_not_read_or_write_learns_what_to_do() {
     let contents = reader.read().await.unwrap().unwrap();
     assert_eq!(contents.head, ann.head().await.unwrap().unwrap());
     said.write("no right to write", &*reader).await;
-    let error = reader.prune().await.unwrap_err();
+    let error = prune(&*reader).await.unwrap_err();
     said.note("no right to remove", &error);
     server
         .sql("ALTER ROLE ann SET default_transaction_read_only = on")
