@@ -57,7 +57,7 @@ pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_tex
 pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
 pub use received::{Delivery, Outcome, Reception, reception_json, reception_text};
 pub use report::{is_complete, report_json, report_text};
-pub use state::{entry_json, entry_text, history_json, history_text, state_json, state_text};
+pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};
 pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,

@@ -10,7 +10,6 @@ use crate::model::{
     OperatorId, Pending, Proof, Recorded, RequestId, Scope, Write,
 };
 use crate::render::fixtures::*;
-use crate::state::{LockOwner, Place, Version};
 
 fn entry(handle: &str, belief: Belief) -> Entry {
     let mut entry = Entry::untouched(
@@ -141,34 +140,4 @@ fn one_entry_is_the_same_json_alone() {
     for (scope, url, entry) in recorded.iter() {
         assert!(whole.contains(&entry_json(scope, url, entry)));
     }
-}
-
-#[test]
-fn the_history_names_who_wrote_each_state() {
-    let version = |serial, writer| Version {
-        serial,
-        place: Place::new("callbacks.state.json"),
-        writer,
-    };
-    let owner = LockOwner {
-        id: "0192f0c1".into(),
-        who: "ci".into(),
-        host: "runner\x1b[31m".into(),
-        pid: 4711,
-        command: "apply".into(),
-        since: NOW,
-        job_url: Some("https://gitlab.example/jobs/7".into()),
-    };
-    let versions = [version(112, Some(owner)), version(9, None)];
-    let mut text = String::new();
-    history_text(&versions, &mut text).unwrap();
-    assert_snapshot!(text, @r"
-    112  2026-11-23T12:00:00Z  ci@runner\u{1b}[31m  apply  https://gitlab.example/jobs/7
-      9  callbacks.state.json
-    ");
-    let lines: Vec<_> = versions.iter().map(history_json).collect();
-    assert_snapshot!(lines.join("\n"), @r#"
-    {"serial":112,"place":"callbacks.state.json","writer":{"who":"ci","host":"runner\u001b[31m","command":"apply","since":"2026-11-23T12:00:00Z","job_url":"https://gitlab.example/jobs/7"}}
-    {"serial":9,"place":"callbacks.state.json"}
-    "#);
 }
