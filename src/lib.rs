@@ -17,6 +17,7 @@ mod backend;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod controller;
 pub mod diag;
 pub mod doctor;
 pub mod envelope;

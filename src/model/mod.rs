@@ -44,7 +44,9 @@ pub use name::{
 };
 pub use outcome::{ApiError, Blast, Outcome};
 pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
-pub use recorded::{Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled};
+pub use recorded::{
+    Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Suspension,
+};
 pub use scope::{Environment, Scope};
 pub use time::Timestamp;
 pub use verified::{Finding, Gravity, Verdict, Verified};

@@ -60,6 +60,16 @@ pub struct LastCalls {
     pub way_there: u8,
 }
 
+/// The controller makes no calls for a while. Who runs `apply` is not held up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspension {
+    /// Why, in the words of who asked for it.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: Timestamp,
+}
+
 /// A call that is about to leave, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -87,6 +97,8 @@ pub struct Recorded {
     pub destination: Option<Destination>,
     /// Whose credentials made the calls, by account.
     pub accounts: BTreeMap<AccountName, RecordedAccount>,
+    /// Whether controllers are to make no calls. It is here because all of them read this.
+    pub suspension: Option<Suspension>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
     pub scopes: BTreeMap<Arc<Scope>, BTreeMap<CallbackUrl, Entry>>,
@@ -103,6 +115,7 @@ impl Recorded {
             environment,
             destination: None,
             accounts: BTreeMap::new(),
+            suspension: None,
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -114,6 +127,12 @@ impl Recorded {
     pub fn elsewhere(&self, here: &Destination) -> Option<&Destination> {
         let recorded = self.destination.as_ref();
         recorded.filter(|there| !there.is_same_place(here))
+    }
+
+    /// The suspension that lasts now.
+    pub fn suspended(&self, now: Timestamp) -> Option<&Suspension> {
+        let suspension = self.suspension.as_ref();
+        suspension.filter(|suspension| suspension.until > now)
     }
 
     /// What is recorded of one callback.

@@ -12,7 +12,7 @@ use rstest::rstest;
 use super::format;
 use super::journal::{self, Chain};
 use super::local::{Local, RealFiles};
-use super::log::{Contents, Created, Header, Log, Logged, NotCreated, Record, Timing};
+use super::log::{Beginning, Contents, Created, Header, Log, Logged, NotCreated, Record, Timing};
 use super::medium::{Attempt, Hold, Line, Medium};
 use super::testing::{ADD, STATE, applied, intent, lineage, owner};
 use super::{LockOwner, StateError};
@@ -97,7 +97,7 @@ impl Log for Quick {
         self.0.read()
     }
 
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>> {
         self.0.snapshots()
     }
 

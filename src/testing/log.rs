@@ -12,7 +12,9 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use crate::random::SplitMix64;
-use crate::state::log::{Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing};
+use crate::state::log::{
+    Beginning, Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing,
+};
 use crate::state::{Place, StateError, Store};
 
 /// A simulated store that keeps one state. Clones share it.
@@ -293,7 +295,7 @@ impl Log for MemoryLog {
         .boxed()
     }
 
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>> {
         async {
             let texts = self.asked(|store| {
                 let texts = store.records.values().rev();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 26] = [
+const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -55,12 +55,32 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "model", "diag", "secret", "plan", "client", "state", "apply",
         ],
     ),
+    ("controller", &["model", "diag", "config", "plan"]),
     (
         "cli",
         &[
-            "run", "verify", "model", "diag", "secret", "wire", "sign", "envelope", "config",
-            "plan", "render", "client", "state", "sandbox", "apply", "harmless", "receiver",
-            "serving", "group", "doctor", "backend",
+            "controller",
+            "run",
+            "verify",
+            "model",
+            "diag",
+            "secret",
+            "wire",
+            "sign",
+            "envelope",
+            "config",
+            "plan",
+            "render",
+            "client",
+            "state",
+            "sandbox",
+            "apply",
+            "harmless",
+            "receiver",
+            "serving",
+            "group",
+            "doctor",
+            "backend",
         ],
     ),
     ("verify", &["model", "secret", "envelope", "client"]),

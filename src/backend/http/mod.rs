@@ -26,7 +26,7 @@ use self::document::Stored;
 use crate::client::transport::{self, Idle};
 use crate::client::{Endpoint, ExtraRoots};
 use crate::secret::Secret;
-use crate::state::log::{Contents, Created, Header, Log, NotCreated, Record, Timing};
+use crate::state::log::{Beginning, Contents, Created, Header, Log, NotCreated, Record, Timing};
 use crate::state::{Place, StateError};
 
 /// What a request may take at least, and what its body adds: a slow line carries a megabyte in eight seconds.
@@ -425,7 +425,7 @@ impl Log for Server {
         async { Ok(self.fetch().await?.map(|stored| stored.contents)) }.boxed()
     }
 
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>> {
         ready(Err(self.no_history())).boxed()
     }
 

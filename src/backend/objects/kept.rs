@@ -7,14 +7,14 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::{Objects, PAGE, PARALLEL};
 use crate::model::Timestamp;
 use crate::state::StateError;
-use crate::state::log::{Header, KEPT, Kind};
+use crate::state::log::{Beginning, KEPT, Kind};
 
 /// How many pages of a list one run reads.
 const PAGES: usize = 50;
 
 impl Objects {
     /// The snapshots that are kept, the newest first: the header of each and the beginning of its payload.
-    pub(super) async fn kept(&self) -> Result<Vec<(Header, Vec<u8>)>, StateError> {
+    pub(super) async fn kept(&self) -> Result<Vec<Beginning>, StateError> {
         let Some((head, _)) = self.newest_record().await? else {
             return Ok(Vec::new());
         };

@@ -55,7 +55,7 @@ use crate::client::credentials::Machine;
 use crate::client::retry::delay;
 use crate::sign::Credential;
 use crate::state::log::{
-    Contents, Created, Header, LONGEST_HEADER, Log, NotCreated, Record, Timing,
+    Beginning, Contents, Created, Header, LONGEST_HEADER, Log, NotCreated, Record, Timing,
 };
 use crate::state::{Place, StateError};
 
@@ -481,7 +481,7 @@ impl Log for Objects {
         self.contents().boxed()
     }
 
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>> {
         self.kept().boxed()
     }
 

@@ -46,7 +46,9 @@ use self::tls::Authorities;
 use crate::client::ExtraRoots;
 use crate::secret::Secret;
 use crate::state::history::BEGINNING;
-use crate::state::log::{Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing};
+use crate::state::log::{
+    Beginning, Contents, Created, Header, KEPT, Kind, Log, NotCreated, Record, Timing,
+};
 use crate::state::{Place, StateError};
 
 /// The pauses before a read is tried again.
@@ -244,7 +246,7 @@ impl Database {
         Record::decode(&self.place(), &text)
     }
 
-    async fn kept_snapshots(&self) -> Result<Vec<(Header, Vec<u8>)>, StateError> {
+    async fn kept_snapshots(&self) -> Result<Vec<Beginning>, StateError> {
         let table = &self.table;
         let sql = format!(
             "SELECT header, substring(payload FROM 1 FOR {BEGINNING}) FROM {table} \
@@ -484,7 +486,7 @@ impl Log for Database {
         .boxed()
     }
 
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>> {
         self.kept_snapshots().boxed()
     }
 

@@ -131,8 +131,7 @@ fn the_estimate_is_that_of_the_account_that_takes_longest() {
         for rate in [0, 2, 20] {
             let text = text(&plan, &Style { rate, ..plain() });
             let estimate = text.lines().find(|line| line.contains("30 calls"));
-            estimates.push_str(estimate.unwrap());
-            estimates.push('\n');
+            estimates.extend([estimate.unwrap(), "\n"]);
         }
     }
     assert_snapshot!(estimates, @"

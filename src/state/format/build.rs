@@ -8,6 +8,7 @@ use super::line::{CallbackLine, Text, check_number, scope};
 use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Destination, Entry, Environment, Handle, Identity,
     Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
+    Suspension,
 };
 use crate::state::{EndedCall, Rescue};
 
@@ -18,6 +19,7 @@ pub(super) struct Head {
     pub(super) environment: Environment,
     pub(super) destination: Option<Destination>,
     pub(super) accounts: BTreeMap<AccountName, RecordedAccount>,
+    pub(super) suspension: Option<Suspension>,
     pub(super) salt: Salt,
     pub(super) ended: Vec<EndedCall>,
 }
@@ -42,6 +44,7 @@ impl Builder {
         recorded.serial = head.serial;
         recorded.destination = head.destination;
         recorded.accounts = head.accounts;
+        recorded.suspension = head.suspension;
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,

@@ -28,7 +28,8 @@
 //!   and a fingerprint of their `SecretId`. In it `account_id`, the Tencent Cloud account that they belong to, left
 //!   out where that is not known, and `last_calls`, left out before a run ended: when it did, how
 //!   many calls may have reached eSign in the second before that, and what part of the differences of
-//!   round trips was the way there. `ended_calls`, in an emergency copy only: calls that have ended, though the store
+//!   round trips was the way there. `suspended`, left out when it is not: until when controllers make no calls, and
+//!   why. `ended_calls`, in an emergency copy only: calls that have ended, though the store
 //!   that was lost may still have them as lost.
 //!
 //! [`Recorded`]: crate::model::Recorded

@@ -9,7 +9,7 @@ use super::VERSION;
 use super::build::{Builder, Head};
 use super::line::{CallbackLine, EndedLine};
 use crate::model::{
-    AccountName, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
+    AccountName, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt, Suspension,
 };
 use crate::state::error::io;
 use crate::state::{Part, Place, Rescue, StateError};
@@ -38,6 +38,8 @@ struct Document<'a> {
     destination: Option<Destination>,
     #[serde(default)]
     accounts: BTreeMap<AccountName, RecordedAccount>,
+    #[serde(default)]
+    suspended: Option<Suspension>,
     fingerprint_salt: Salt,
     #[serde(borrow, default)]
     ended_calls: Vec<EndedLine<'a>>,
@@ -190,6 +192,7 @@ impl Document<'_> {
             environment: self.environment,
             destination: self.destination.clone(),
             accounts: self.accounts.clone(),
+            suspension: self.suspended.clone(),
             salt: self.fingerprint_salt,
             ended: ended.collect::<Result<_, _>>()?,
         })

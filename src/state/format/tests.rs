@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::{read, read_copy, write, write_copy};
+use crate::model::Suspension;
 use crate::model::{
     AccountName, AccountSource, Destination, Environment, Fingerprint, LastCalls, Recorded,
     RecordedAccount, SignedWrite, Write,
@@ -137,6 +138,20 @@ fn whose_credentials_made_the_calls_is_kept_a_line_an_account() {
     assert_eq!(parsed(&text).unwrap(), recorded);
 }
 
+#[test]
+fn a_suspension_is_kept_in_one_line() {
+    let mut recorded = example();
+    recorded.suspension = Some(Suspension {
+        reason: "eSign moves\nits data center \u{202e}".to_owned(),
+        until: NOW,
+    });
+    let text = written(&recorded);
+    insta::assert_snapshot!(text.lines().nth(6).unwrap(), @r#"  "suspended": {"reason":"eSign moves\nits data center \u202e","until":"2026-09-21T14:13:20Z"},"#);
+    assert_eq!(parsed(&text).unwrap(), recorded);
+    assert_eq!(recorded.suspended(NOW), None);
+    assert!(recorded.suspended(NOW.plus(-1)).is_some());
+}
+
 /// Format 1 had no `destination`.
 #[test]
 fn the_first_format_is_read_and_written_anew() {
@@ -252,7 +267,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `fingerprint_salt`, `ended_calls`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization

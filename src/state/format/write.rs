@@ -114,6 +114,10 @@ fn write_head(
     if !accounts.is_empty() {
         accounts.push_str("\n  },");
     }
+    let suspended = match &recorded.suspension {
+        Some(suspension) => format!("\n  \"suspended\": {},", text(suspension)?),
+        None => String::new(),
+    };
     let salt = text(&salt)?;
     write!(
         out,
@@ -121,7 +125,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",{destination}{accounts}
+  "environment": "{}",{destination}{accounts}{suspended}
   "fingerprint_salt": {salt},"#,
         recorded.serial, recorded.environment
     )

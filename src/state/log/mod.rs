@@ -56,7 +56,7 @@ pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
 
     /// The newest [`KEPT`] snapshots, the newest first: the header of each, and at least
     /// [`BEGINNING`](crate::state::history::BEGINNING) bytes of its payload if it has so many.
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>>;
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>>;
 
     /// The record with this number, if it was not removed.
     fn record(&self, number: u64) -> BoxFuture<'_, Result<Option<Record>, StateError>>;
@@ -68,6 +68,9 @@ pub(crate) trait Log: fmt::Debug + Send + Sync + 'static {
     /// the newest [`KEPT`] snapshots. `head` is a record that was the newest.
     fn prune<'a>(&'a self, head: &'a Header) -> BoxFuture<'a, Result<(), StateError>>;
 }
+
+/// The header of a record, and the beginning of its payload.
+pub(crate) type Beginning = (Header, Vec<u8>);
 
 /// How many snapshots stay, so that an older state can still be looked at in the store.
 pub(crate) const KEPT: usize = 20;
@@ -194,7 +197,7 @@ impl Logged {
     /// The snapshots that are kept, each with the number of its record.
     async fn versions(&self) -> Result<Vec<(u64, Version)>, StateError> {
         let snapshots = self.asked(|log| log.snapshots()).await?;
-        let version = |(header, beginning): (Header, Vec<u8>)| {
+        let version = |(header, beginning): Beginning| {
             let version = Version {
                 serial: history::serial(&beginning)?,
                 place: self.log.place(),

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use tokio::time::{Sleep, sleep};
 
-use super::{Contents, Created, Header, Kind, Log, Logged, NotCreated, Record, Timing};
+use super::{Beginning, Contents, Created, Header, Kind, Log, Logged, NotCreated, Record, Timing};
 use crate::model::Environment;
 use crate::random::SplitMix64;
 use crate::state::medium::{Attempt, Hold, Line, Medium as _};
@@ -264,7 +264,7 @@ impl Log for Copied {
         self.log.read()
     }
 
-    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<(Header, Vec<u8>)>, StateError>> {
+    fn snapshots(&self) -> BoxFuture<'_, Result<Vec<Beginning>, StateError>> {
         self.log.snapshots()
     }
 

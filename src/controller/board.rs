@@ -1,0 +1,238 @@
+//! What the rounds and the server share: the status, and what was asked for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use super::status::{Files, Phase, Problem, RunRecord, Status};
+use crate::model::{Recorded, Timestamp};
+use crate::plan::Plan;
+
+/// How many runs are remembered.
+const RUNS: usize = 100;
+
+/// The status, and requests that wait for the next round. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Board(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    kept: Mutex<Kept>,
+    /// Somebody wants a round now.
+    poke: Notify,
+    /// Becomes true to end the run that is under way.
+    halt: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    status: Status,
+    /// The state and the plan of the last round, for the page.
+    seen: Option<(Arc<Recorded>, Arc<Plan>)>,
+    approved: Option<String>,
+}
+
+/// Why an approval is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No plan waits.
+    NothingWaits,
+    /// The plan that waits has this digest.
+    OtherDigest(String),
+    /// A guard refuses the plan that no approval overrides.
+    Final,
+}
+
+impl Board {
+    /// At the start, with the state in this place.
+    pub fn new(version: &'static str, state: String) -> Self {
+        let status = Status {
+            format_version: "1.0",
+            version,
+            phase: Phase::Starting,
+            ready: false,
+            environment: None,
+            state,
+            lineage: None,
+            serial: 0,
+            files: Files::default(),
+            callbacks: super::Counts::default(),
+            pending: None,
+            waiting: None,
+            suspended: None,
+            problems: Vec::new(),
+            organizations: Vec::new(),
+            runs: Vec::new(),
+            last_success: None,
+            last_round: None,
+            next_round: None,
+        };
+        let kept = Kept {
+            status,
+            seen: None,
+            approved: None,
+        };
+        Self(Arc::new(Shared {
+            kept: Mutex::new(kept),
+            poke: Notify::new(),
+            halt: watch::Sender::new(false),
+        }))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn status(&self) -> Status {
+        self.kept().status.clone()
+    }
+
+    /// The state and the plan of the last round.
+    pub fn seen(&self) -> Option<(Arc<Recorded>, Arc<Plan>)> {
+        self.kept().seen.clone()
+    }
+
+    /// Changes the status.
+    pub fn update(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.kept().status);
+    }
+
+    /// Notes what a round has read and planned.
+    pub fn saw(&self, recorded: Arc<Recorded>, plan: Arc<Plan>) {
+        self.kept().seen = Some((recorded, plan));
+    }
+
+    /// Adds a run to those that are remembered.
+    pub fn ran(&self, run: RunRecord) {
+        let runs = &mut self.kept().status.runs;
+        runs.insert(0, run);
+        runs.truncate(RUNS);
+    }
+
+    /// Replaces the problems. One that was there keeps its beginning. Returns whether one is new, or says something
+    /// else than before.
+    pub fn problems(&self, now: Timestamp, found: Vec<(String, String, Option<String>)>) -> bool {
+        let problems = &mut self.kept().status.problems;
+        let before = std::mem::take(problems);
+        let mut news = false;
+        for (key, message, advice) in found {
+            let known = before.iter().find(|problem| problem.key == key);
+            news |= known.is_none_or(|known| known.message != message);
+            problems.push(Problem {
+                since: known.map_or(now, |known| known.since),
+                key,
+                message,
+                advice,
+            });
+        }
+        news
+    }
+
+    /// Approves the plan that waits, if it has this digest.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn approve(&self, digest: &str) -> Result<(), Refused> {
+        let mut kept = self.kept();
+        let waiting = kept.status.waiting.as_ref().ok_or(Refused::NothingWaits)?;
+        if waiting.digest != digest {
+            return Err(Refused::OtherDigest(waiting.digest.clone()));
+        }
+        if waiting.why == "final" {
+            return Err(Refused::Final);
+        }
+        kept.approved = Some(digest.to_owned());
+        drop(kept);
+        self.poke();
+        Ok(())
+    }
+
+    /// The digest that was approved. It counts until a run with it has begun.
+    pub fn approved(&self) -> Option<String> {
+        self.kept().approved.clone()
+    }
+
+    /// An approval is used once, and one for a plan that is gone counts no more.
+    pub fn forget_approval(&self) {
+        self.kept().approved = None;
+    }
+
+    /// Asks for a round now.
+    pub fn poke(&self) {
+        self.0.poke.notify_one();
+    }
+
+    /// Waits until a round is asked for.
+    pub async fn poked(&self) {
+        self.0.poke.notified().await;
+    }
+
+    /// Ends the run that is under way, as Ctrl-C does: no new calls.
+    pub fn halt(&self) {
+        self.0.halt.send_replace(true);
+    }
+
+    /// For a run that begins: becomes true when it is to end.
+    pub fn begin(&self) -> watch::Receiver<bool> {
+        self.0.halt.send_replace(false);
+        self.0.halt.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::WaitingPlan;
+
+    fn board() -> Board {
+        Board::new("1", "state.json".to_owned())
+    }
+
+    #[test]
+    fn only_the_plan_that_waits_can_be_approved_and_only_as_it_is() {
+        let board = board();
+        assert_eq!(board.approve("sha256:a"), Err(Refused::NothingWaits));
+        let wait = |why| {
+            board.update(|status| {
+                status.waiting = Some(WaitingPlan {
+                    digest: "sha256:a".to_owned(),
+                    why,
+                    deletes: None,
+                });
+            });
+        };
+        wait("final");
+        assert_eq!(board.approve("sha256:a"), Err(Refused::Final));
+        wait("deletes");
+        let other = Refused::OtherDigest("sha256:a".to_owned());
+        assert_eq!(board.approve("sha256:b"), Err(other));
+        assert_eq!(board.approved(), None);
+        board.approve("sha256:a").unwrap();
+        assert_eq!(board.approved().as_deref(), Some("sha256:a"));
+        board.forget_approval();
+        assert_eq!(board.approved(), None);
+    }
+
+    #[test]
+    fn a_problem_that_lasts_keeps_its_beginning() {
+        let board = board();
+        let problem = |message: &str| vec![("state".to_owned(), message.to_owned(), None)];
+        assert!(board.problems(Timestamp(10), problem("no answer")));
+        assert!(!board.problems(Timestamp(20), problem("no answer")));
+        assert!(board.problems(Timestamp(30), problem("access denied")));
+        assert_eq!(board.status().problems[0].since, Timestamp(10));
+        assert!(!board.problems(Timestamp(40), Vec::new()));
+        assert!(board.problems(Timestamp(50), problem("access denied")));
+        assert_eq!(board.status().problems[0].since, Timestamp(50));
+    }
+
+    #[test]
+    fn only_so_many_runs_are_remembered() {
+        let board = board();
+        for at in 0..200 {
+            board.ran(RunRecord::failed(Timestamp(at), 0));
+        }
+        let runs = board.status().runs;
+        assert_eq!((runs.len(), runs[0].at), (RUNS, Timestamp(199)));
+    }
+}

@@ -1,0 +1,312 @@
+//! What a controller says of itself, as `GET /status` gives it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::decision::{Waiting, Why};
+use super::files::Broken;
+use crate::diag::Diagnostic;
+use crate::model::{
+    Belief, Desired, Environment, Evidence, Handle, Lineage, Recorded, Report, Suspension,
+    Timestamp,
+};
+use crate::plan::Plan;
+
+/// Everything, at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    pub format_version: &'static str,
+    /// Of the program.
+    pub version: &'static str,
+    pub phase: Phase,
+    /// Whether a plan was made since the start, and the state could be read in the last round.
+    pub ready: bool,
+    pub environment: Option<Environment>,
+    /// Where the state is.
+    pub state: String,
+    pub lineage: Option<Lineage>,
+    pub serial: u64,
+    pub files: Files,
+    pub callbacks: Counts,
+    /// What is planned and not done; `None` before the first plan.
+    pub pending: Option<Pending>,
+    /// The plan that waits for somebody.
+    pub waiting: Option<WaitingPlan>,
+    pub suspended: Option<Suspension>,
+    /// What keeps eSign from being as declared, the most important first.
+    pub problems: Vec<Problem>,
+    pub organizations: Vec<Organization>,
+    /// The newest first.
+    pub runs: Vec<RunRecord>,
+    /// When the last round ended in which eSign was as declared.
+    pub last_success: Option<Timestamp>,
+    pub last_round: Option<Timestamp>,
+    pub next_round: Option<Timestamp>,
+}
+
+/// What the controller is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Starting,
+    /// Until the next round.
+    Idle,
+    /// A round reads, plans or applies.
+    Working,
+    /// Another run holds the state's lock.
+    WaitingForLock,
+    Stopping,
+}
+
+/// The files of the directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Files {
+    /// How many are in force.
+    pub count: usize,
+    /// Of their names and texts.
+    pub digest: Option<String>,
+    pub unusable: Vec<Unusable>,
+}
+
+/// A file that is not in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unusable {
+    pub file: String,
+    /// Whether its last good text is.
+    pub last_good_used: bool,
+    pub problems: Vec<Diagnostic>,
+}
+
+impl From<&Broken> for Unusable {
+    fn from(broken: &Broken) -> Self {
+        Self {
+            file: broken.file.to_string(),
+            last_good_used: broken.has_last_good,
+            problems: broken.problems.clone(),
+        }
+    }
+}
+
+/// Recorded callbacks by evidence. Those known to be absent do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub proven: usize,
+    pub assumed: usize,
+    pub unknown: usize,
+    pub oldest_proof: Option<Timestamp>,
+}
+
+impl Counts {
+    fn count(&mut self, belief: Belief, proof: Option<Timestamp>) {
+        if belief == Belief::ABSENT {
+            return;
+        }
+        match belief.evidence() {
+            Evidence::Proven => self.proven += 1,
+            Evidence::Assumed => self.assumed += 1,
+            Evidence::Unknown => self.unknown += 1,
+        }
+        self.oldest_proof = [self.oldest_proof, proof].into_iter().flatten().min();
+    }
+
+    /// Those of a whole state.
+    pub fn of(recorded: &Recorded) -> Self {
+        let mut counts = Self::default();
+        for (_, _, entry) in recorded.iter() {
+            counts.count(entry.belief, entry.proof.as_ref().map(|proof| proof.at));
+        }
+        counts
+    }
+
+    /// How many there are.
+    pub const fn all(&self) -> usize {
+        self.proven + self.assumed + self.unknown
+    }
+}
+
+/// The changes of the last plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    pub add: usize,
+    pub replace: usize,
+    pub delete: usize,
+    pub finish: usize,
+    pub heal: usize,
+}
+
+impl Pending {
+    pub const fn of(plan: &Plan) -> Self {
+        let summary = &plan.summary;
+        Self {
+            add: summary.add,
+            replace: summary.replace,
+            delete: summary.delete,
+            finish: summary.finish,
+            heal: summary.heal,
+        }
+    }
+}
+
+/// A plan that waits, and what `POST /approve` has to name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingPlan {
+    pub digest: String,
+    /// `policy`, `deletes` or `final`.
+    pub why: &'static str,
+    /// How many deletes of undeclared callbacks an approval allows.
+    pub deletes: Option<usize>,
+}
+
+impl From<&Waiting> for WaitingPlan {
+    fn from(waiting: &Waiting) -> Self {
+        let (why, deletes) = match waiting.why {
+            Why::Policy => ("policy", None),
+            Why::Deletes(deletes) => ("deletes", Some(deletes)),
+            Why::Final => ("final", None),
+        };
+        Self {
+            digest: waiting.digest.clone(),
+            why,
+            deletes,
+        }
+    }
+}
+
+/// Something that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The same as long as it is the same problem.
+    pub key: String,
+    pub since: Timestamp,
+    /// What it is, in one sentence without a full stop.
+    pub message: String,
+    /// What to do, as sentences.
+    pub advice: Option<String>,
+}
+
+/// An organization, declared or recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Organization {
+    pub handle: Handle,
+    pub condition: Condition,
+    #[serde(flatten)]
+    pub callbacks: Counts,
+    /// Changes of the last plan that are not done.
+    pub pending: usize,
+}
+
+/// How an organization is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// As declared, as far as is known.
+    Ready,
+    /// `suspend: true` is declared for it.
+    Suspended,
+    /// Changes are on their way.
+    Reconciling,
+    /// Changes wait for somebody, or failed.
+    Stalled,
+}
+
+/// The organizations of a plan, by handle.
+pub fn organizations(
+    desired: &Desired,
+    recorded: &Recorded,
+    plan: &Plan,
+    is_stalled: bool,
+) -> Vec<Organization> {
+    let mut found: BTreeMap<&Handle, (Counts, usize, bool)> = BTreeMap::new();
+    for organization in &desired.organizations {
+        found.entry(&organization.handle).or_default().2 = organization.suspend;
+    }
+    for (_, _, entry) in recorded.iter() {
+        let (counts, ..) = found.entry(&entry.handle).or_default();
+        counts.count(entry.belief, entry.proof.as_ref().map(|proof| proof.at));
+    }
+    for organization in &plan.organizations {
+        let pending = organization.changes.iter();
+        let pending = pending.filter(|change| change.calls().count() > 0).count();
+        found.entry(&organization.handle).or_default().1 += pending;
+    }
+    let organization = |(handle, (callbacks, pending, is_suspended)): (&Handle, _)| Organization {
+        handle: handle.clone(),
+        condition: match (is_suspended, pending) {
+            (true, _) => Condition::Suspended,
+            (false, 0) => Condition::Ready,
+            (false, _) if is_stalled => Condition::Stalled,
+            (false, _) => Condition::Reconciling,
+        },
+        callbacks,
+        pending,
+    };
+    found.into_iter().map(organization).collect()
+}
+
+/// A run that made calls, or was to make some.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunRecord {
+    pub at: Timestamp,
+    pub elapsed_ms: u64,
+    pub end: RunEnd,
+    pub calls: usize,
+    pub throttled: usize,
+    pub added: usize,
+    pub changed: usize,
+    pub destroyed: usize,
+    pub failed: usize,
+    pub unknown: usize,
+    pub drifted: usize,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    Complete,
+    Incomplete,
+    /// It was not begun, or an error ended it.
+    Failed,
+}
+
+impl RunRecord {
+    /// A run with this report, which took so long.
+    pub fn of(report: &Report, at: Timestamp, elapsed_ms: u64, is_complete: bool) -> Self {
+        let tally = report.tally;
+        Self {
+            at,
+            elapsed_ms,
+            end: if is_complete {
+                RunEnd::Complete
+            } else {
+                RunEnd::Incomplete
+            },
+            calls: report.calls,
+            throttled: report.throttled,
+            added: tally.added,
+            changed: tally.changed,
+            destroyed: tally.destroyed,
+            failed: tally.failed,
+            unknown: tally.unknown,
+            drifted: report.drifted.len(),
+        }
+    }
+
+    /// One that an error ended.
+    pub const fn failed(at: Timestamp, elapsed_ms: u64) -> Self {
+        Self {
+            at,
+            elapsed_ms,
+            end: RunEnd::Failed,
+            calls: 0,
+            throttled: 0,
+            added: 0,
+            changed: 0,
+            destroyed: 0,
+            failed: 0,
+            unknown: 0,
+            drifted: 0,
+        }
+    }
+}
