@@ -4,8 +4,8 @@
 #
 #   tests/external/pipelines/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
 #
-# The readers come from PyPI and lie under target/, by the hash of requirements.txt. `promtool` is used
-# where it is installed.
+# The readers come from PyPI and lie under target/, by the hash of requirements.txt. `promtool` and `kubectl` are
+# used where they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -29,6 +29,9 @@ shellcheck examples/*.sh tests/external/*/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+python tests/external/pipelines/kustomize.py "$folder"
+kubernetes-validate --strict "$folder/kubernetes-cos.yaml"
+
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \
   2>/dev/null
