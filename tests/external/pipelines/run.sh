@@ -20,7 +20,8 @@ if [ ! -e "$environment/complete" ]; then
 fi
 PATH=$environment/bin:$PATH
 
-check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,comment,apply,heal}.yml
+check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,comment,apply,heal}.yml \
+  examples/github/bucket/{plan,apply,heal}.yml
 check-jsonschema --builtin-schema vendor.github-actions examples/github/action.yml
 check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/gitlab/.gitlab-ci.yml
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml

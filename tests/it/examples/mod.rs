@@ -8,6 +8,7 @@ mod jobs;
 mod kubernetes;
 mod monitoring;
 mod receiver;
+mod remote;
 mod state_branch;
 
 use std::fs;
@@ -108,7 +109,7 @@ fn pipelines_say_what_the_program_understands() {
     let files = yaml_files();
     assert_eq!(
         files.len(),
-        12,
+        15,
         "{:?}",
         files.iter().map(|file| &file.0).collect::<Vec<_>>()
     );
