@@ -23,7 +23,8 @@ PATH=$environment/bin:$PATH
 check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,comment,apply,heal}.yml \
   examples/github/bucket/{plan,apply,heal}.yml
 check-jsonschema --builtin-schema vendor.github-actions examples/github/action.yml
-check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/gitlab/.gitlab-ci.yml
+check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
+  examples/gitlab/{,state-branch}.gitlab-ci.yml
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
 shellcheck examples/*.sh tests/external/*/*.sh .ci/run

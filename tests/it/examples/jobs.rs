@@ -111,7 +111,7 @@ fn on_gitlab_a_fork_plans_and_the_default_branch_applies() {
         return;
     };
     let served = env.serve(&[]);
-    let jobs = pipeline(".gitlab-ci.yml");
+    let jobs = pipeline("gitlab/state-branch.gitlab-ci.yml");
     let of_system = [
         ("CI_SERVER_HOST", "gitlab.example"),
         ("CI_PROJECT_PATH", "acme/esign"),

@@ -109,7 +109,7 @@ fn pipelines_say_what_the_program_understands() {
     let files = yaml_files();
     assert_eq!(
         files.len(),
-        15,
+        16,
         "{:?}",
         files.iter().map(|file| &file.0).collect::<Vec<_>>()
     );
