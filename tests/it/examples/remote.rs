@@ -193,6 +193,42 @@ fn what_a_job_could_not_record_is_among_its_artifacts() {
     assert_eq!(world.served.urls(), [ONE, TWO]);
 }
 
+#[test]
+fn a_state_moves_from_its_branch_to_gitlab() {
+    let Some(mut world) = Gitlab::new(&[ONE]) else {
+        return;
+    };
+    let address = format!("{}/projects/42/terraform/state/{STATE}", world.states.api());
+    let branch = pipeline("gitlab/state-branch.gitlab-ci.yml");
+    let of_system = [
+        ("CI_SERVER_HOST", "gitlab.example"),
+        ("CI_PROJECT_PATH", "acme/esign"),
+        ("CALLBACKS_PUSH_TOKEN", "t0ken"),
+    ];
+    let variables = &branch[".state"]["variables"];
+    set_variables(&mut world.env, variables, &of_system);
+    clone(&world.env, "first");
+    gitlab(&world.env, "first", &branch["apply"]).exits(0);
+
+    let page = std::fs::read_to_string(root().join("docs/pipelines.md")).unwrap();
+    let start = "./examples/state-branch.sh pull\ness-callbacks state migrate";
+    let (_, rest) = page.split_once(start).unwrap();
+    let commands = format!("{start}{}", rest.split("```").next().unwrap());
+    world.env.set("NEW", &address);
+    clone(&world.env, "own");
+    step(&world.env, "own", &commands).exits(0);
+
+    // The old pipeline does nothing more, and the new one finds nothing to do.
+    clone(&world.env, "second");
+    let said = gitlab(&world.env, "second", &branch["apply"]).exits(1);
+    assert!(said.stderr.contains("it was moved to"), "{said}");
+    world.env.set("ESS_CALLBACKS_STATE", &address);
+    let apply = &world.jobs["apply"];
+    let said = gitlab(&world.env, "second", apply).exits(0);
+    assert!(said.stdout.contains("No changes."), "{said}");
+    assert_eq!(world.served.arrived(), 1);
+}
+
 /// S3 with the bucket of the workflows, and the environment that the step for its credentials leaves. `None` where
 /// moto is not installed.
 fn s3(env: &mut TestEnv) -> Option<Running> {
