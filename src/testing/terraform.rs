@@ -55,6 +55,15 @@ struct Versions {
     lock: Option<Value>,
 }
 
+/// What a user may do with the states of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    /// Reads them.
+    Developer,
+    /// Writes them too.
+    Maintainer,
+}
+
 /// What is answered in the place of the truth.
 #[derive(Debug)]
 struct Instead {
@@ -68,9 +77,13 @@ struct Instead {
 type Answer = (StatusCode, String);
 
 impl TerraformServer {
-    /// The only user it knows.
+    /// A user who may read and write.
     pub const USER: &str = "ann";
     pub const PASSWORD: &str = "canary-password";
+    /// Of a job that a maintainer started, for the user `gitlab-ci-token`.
+    pub const JOB_TOKEN: &str = "canary-job-token";
+    /// Of a job that a developer started: it may only read.
+    pub const READING_JOB_TOKEN: &str = "canary-reading-job-token";
 
     /// Starts to listen on 127.0.0.1.
     ///
@@ -85,6 +98,10 @@ impl TerraformServer {
         let router = Router::new()
             .route("/state/{name}", get(read).post(write))
             .route("/state/{name}/lock", post(take_lock).delete(free_lock))
+            .route(
+                "/api/v4/projects/42/terraform/state/{name}",
+                get(read).post(write),
+            )
             .with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -97,6 +114,11 @@ impl TerraformServer {
     /// The address of a state.
     pub fn url(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}/state/{name}", self.port)
+    }
+
+    /// The API, as jobs of GitLab know it. The states are those of the project 42, too.
+    pub fn api(&self) -> String {
+        format!("http://127.0.0.1:{}/api/v4", self.port)
     }
 
     /// Answers the next requests like this, and does what they ask for only if `carries_out`.
@@ -200,12 +222,37 @@ fn valid(body: &[u8]) -> Option<(u64, Value)> {
     valid.then_some((serial, document))
 }
 
-fn is_known(headers: &HeaderMap) -> bool {
-    let user = format!("{}:{}", TerraformServer::USER, TerraformServer::PASSWORD);
-    let expected = format!("Basic {}", STANDARD.encode(user));
-    headers
-        .get("authorization")
-        .is_some_and(|value| *value == *expected)
+/// `None` for users that it does not know.
+fn role(headers: &HeaderMap) -> Option<Role> {
+    const JOB: &str = "gitlab-ci-token";
+    let known = [
+        (
+            TerraformServer::USER,
+            TerraformServer::PASSWORD,
+            Role::Maintainer,
+        ),
+        (JOB, TerraformServer::JOB_TOKEN, Role::Maintainer),
+        (JOB, TerraformServer::READING_JOB_TOKEN, Role::Developer),
+    ];
+    let given = headers.get("authorization")?;
+    let found = known.into_iter().find(|(user, password, _)| {
+        let expected = STANDARD.encode(format!("{user}:{password}"));
+        *given == *format!("Basic {expected}")
+    });
+    Some(found?.2)
+}
+
+/// The refusal of a user who may do less than this.
+fn refused(headers: &HeaderMap, needed: Role) -> Option<Answer> {
+    let (status, body) = match role(headers) {
+        None => (
+            StatusCode::UNAUTHORIZED,
+            r#"{"message":"401 Unauthorized"}"#,
+        ),
+        Some(role) if role < needed => (StatusCode::FORBIDDEN, r#"{"message":"403 Forbidden"}"#),
+        Some(_) => return None,
+    };
+    Some((status, body.into()))
 }
 
 async fn read(
@@ -216,11 +263,8 @@ async fn read(
     if let Some((answer, _)) = shared.instead() {
         return answer;
     }
-    if !is_known(&headers) {
-        return (
-            StatusCode::UNAUTHORIZED,
-            r#"{"message":"401 Unauthorized"}"#.into(),
-        );
+    if let Some(answer) = refused(&headers, Role::Developer) {
+        return answer;
     }
     let states = lock(&shared.states);
     let versions = states.get(&name);
@@ -251,8 +295,8 @@ async fn write(
         }
         return answer;
     }
-    if !is_known(&headers) {
-        return (StatusCode::UNAUTHORIZED, String::new());
+    if let Some(answer) = refused(&headers, Role::Maintainer) {
+        return answer;
     }
     shared.accept(&name, id, &body)
 }
@@ -263,8 +307,8 @@ async fn take_lock(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    if !is_known(&headers) {
-        return (StatusCode::UNAUTHORIZED, String::new());
+    if let Some(answer) = refused(&headers, Role::Maintainer) {
+        return answer;
     }
     let wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
     if lock_id(&wanted).is_empty() {
@@ -289,8 +333,8 @@ async fn free_lock(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    if !is_known(&headers) {
-        return (StatusCode::UNAUTHORIZED, String::new());
+    if let Some(answer) = refused(&headers, Role::Maintainer) {
+        return answer;
     }
     let wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut states = lock(&shared.states);

@@ -4,8 +4,8 @@
 #
 #   tests/external/pipelines/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
 #
-# The readers come from PyPI and lie under target/, by the hash of requirements.txt. `promtool` is used
-# where it is installed.
+# The readers come from PyPI and lie under target/, by the hash of requirements.txt. `promtool` and `kubectl` are
+# used where they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
@@ -20,15 +20,20 @@ if [ ! -e "$environment/complete" ]; then
 fi
 PATH=$environment/bin:$PATH
 
-check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,comment,apply,heal}.yml
+check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,comment,apply,heal}.yml \
+  examples/github/bucket/{plan,apply,heal}.yml
 check-jsonschema --builtin-schema vendor.github-actions examples/github/action.yml
-check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci examples/gitlab/.gitlab-ci.yml
+check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
+  examples/gitlab/{,state-branch}.gitlab-ci.yml
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
 shellcheck examples/*.sh tests/external/*/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+python tests/external/pipelines/kustomize.py "$folder"
+kubernetes-validate --strict "$folder/kubernetes-cos.yaml"
+
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \
   2>/dev/null

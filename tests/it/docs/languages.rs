@@ -94,10 +94,8 @@ fn filled(page: &Page, section: Section, prose: &str) -> Section {
     let own = own.map(|name| name.rsplit('/').next().unwrap_or_default().to_owned());
     let mut links = links_in(prose.lines());
     links.retain(|link| !own.contains(link));
-    if original(&page.name).is_some() {
-        for link in &mut links {
-            *link = in_english(link);
-        }
+    for link in &mut links {
+        *link = common(page, link);
     }
     links.sort();
     Section {
@@ -111,10 +109,12 @@ fn filled(page: &Page, section: Section, prose: &str) -> Section {
     }
 }
 
-/// Where the English page leads instead. Titles differ, and with them the anchors.
-fn in_english(link: &str) -> String {
-    let page = link.split('#').next().unwrap_or_default();
-    original(page).unwrap_or_else(|| link.to_owned())
+/// What both languages have in common of where a link leads. Titles differ, and with them the anchors.
+fn common(page: &Page, link: &str) -> String {
+    let target = link.split('#').next().unwrap_or_default();
+    let folder = Path::new(&page.name).parent().unwrap_or(Path::new(""));
+    let is_translated = root().join(folder).join(translation(target)).is_file();
+    original(target).unwrap_or_else(|| if is_translated { target } else { link }.to_owned())
 }
 
 fn differences(english: &Page, chinese: &Page) -> Vec<String> {

@@ -91,10 +91,14 @@ fn what_is_not_run_is_known() {
         docs/pipelines.md: needs an account
         docs/pipelines.md: needs an account
         docs/pipelines.md: needs an account
+        docs/pipelines.md: needs the pipeline's files
+        docs/pipelines.md: needs an account
         docs/pipelines.md: needs an account and a bot
         docs/pipelines.zh-CN.md: needs the pipeline's files
         docs/pipelines.zh-CN.md: needs an account
         docs/pipelines.zh-CN.md: needs an account
+        docs/pipelines.zh-CN.md: needs an account
+        docs/pipelines.zh-CN.md: needs the pipeline's files
         docs/pipelines.zh-CN.md: needs an account
         docs/pipelines.zh-CN.md: needs an account and a bot
         docs/real-account.md: needs an account

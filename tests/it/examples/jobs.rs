@@ -1,18 +1,19 @@
 //! Whole jobs of the pipelines, step by step as GitHub and GitLab run them: a git repository in the place
-//! of theirs, the sandbox in the place of eSign.
+//! of theirs, the sandbox in the place of eSign. Here the state is on a git branch.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::{has, machine, root, scripts, sh, yaml_files};
 use crate::support::{KEY, PROGRAM, Said, TOKEN, TestEnv, configuration};
 
-const ONE: &str = "https://hooks.example/one";
-const TWO: &str = "https://hooks.example/two";
+pub(super) const ONE: &str = "https://hooks.example/one";
+pub(super) const TWO: &str = "https://hooks.example/two";
 
 /// A repository with this configuration and the examples in it, and the program on the path.
-fn project(urls: &[&str]) -> Option<TestEnv> {
+pub(super) fn project(urls: &[&str]) -> Option<TestEnv> {
     let mut env = machine();
     if !has(&env, "git") || !has(&env, "python3") {
         return None;
@@ -45,33 +46,58 @@ fn project(urls: &[&str]) -> Option<TestEnv> {
     Some(env)
 }
 
-fn clone(env: &TestEnv, name: &str) {
+pub(super) fn clone(env: &TestEnv, name: &str) {
     let script = format!("git clone -q --depth 1 file://$PWD/remote.git {name}");
     sh(env, ".", &script).exits(0);
 }
 
 /// The jobs of a file, by its name.
-fn pipeline(name: &str) -> Value {
+pub(super) fn pipeline(name: &str) -> Value {
     let files = yaml_files();
     let found = files.into_iter().find(|file| file.0.ends_with(name));
     found.unwrap_or_else(|| panic!("no {name}")).1
 }
 
-/// Runs a script in a clone, the way both systems do.
-fn step(env: &TestEnv, folder: &str, script: &str) -> Said {
-    let mut command = env.other("bash");
-    let arguments = ["--noprofile", "--norc", "-eo", "pipefail", "-c", script];
-    env.said(command.args(arguments).current_dir(env.path(folder)))
+/// Sets the variables of a file as both systems do, after those that the system sets.
+pub(super) fn set_variables(env: &mut TestEnv, of_file: &Value, of_system: &[(&str, &str)]) {
+    for (name, value) in of_system {
+        env.set(name, value);
+    }
+    for (name, value) in of_file.as_object().expect("variables") {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let expand =
+            |text: String, (name, value): &(&str, &str)| text.replace(&format!("${name}"), value);
+        let value = of_system.iter().fold(value, expand);
+        env.set(name, &value);
+    }
 }
 
-/// A job of GitLab: its lines are one script.
-fn gitlab(env: &TestEnv, folder: &str, job: &Value) -> Said {
+/// A script in a clone, started the way both systems do.
+pub(super) fn shell(env: &TestEnv, folder: &str, script: &str) -> Command {
+    let mut command = env.other("bash");
+    let arguments = ["--noprofile", "--norc", "-eo", "pipefail", "-c", script];
+    command.args(arguments).current_dir(env.path(folder));
+    command
+}
+
+pub(super) fn step(env: &TestEnv, folder: &str, script: &str) -> Said {
+    env.said(&mut shell(env, folder, script))
+}
+
+/// The lines of a job of GitLab, which are one script.
+pub(super) fn lines(job: &Value) -> String {
     let mut all = Vec::new();
     for part in ["before_script", "script"] {
         let lines = job[part].as_array().into_iter().flatten();
-        all.extend(lines.map(|line| line.as_str().unwrap().to_owned()));
+        all.extend(lines.map(|line| line.as_str().unwrap()));
     }
-    step(env, folder, &all.join("\n"))
+    all.join("\n")
+}
+
+pub(super) fn gitlab(env: &TestEnv, folder: &str, job: &Value) -> Said {
+    step(env, folder, &lines(job))
 }
 
 fn state_of(env: &TestEnv) -> String {
@@ -85,12 +111,14 @@ fn on_gitlab_a_fork_plans_and_the_default_branch_applies() {
         return;
     };
     let served = env.serve(&[]);
-    let jobs = pipeline(".gitlab-ci.yml");
-    env.set("ESS_CALLBACKS_STATE", ".state/callbacks.state.json")
-        .set("CI_SERVER_HOST", "gitlab.example")
-        .set("CI_PROJECT_PATH", "acme/esign")
-        .set("CALLBACKS_PUSH_TOKEN", "t0ken")
-        .set("CI_PIPELINE_SOURCE", "push");
+    let jobs = pipeline("gitlab/state-branch.gitlab-ci.yml");
+    let of_system = [
+        ("CI_SERVER_HOST", "gitlab.example"),
+        ("CI_PROJECT_PATH", "acme/esign"),
+        ("CALLBACKS_PUSH_TOKEN", "t0ken"),
+        ("CI_PIPELINE_SOURCE", "push"),
+    ];
+    set_variables(&mut env, &jobs[".state"]["variables"], &of_system);
     clone(&env, "first");
     gitlab(&env, "first", &jobs["apply"]).exits(0);
     assert_eq!(served.urls(), [ONE]);
@@ -146,7 +174,7 @@ fn on_gitlab_a_fork_plans_and_the_default_branch_applies() {
 }
 
 /// The `run` scripts of a job's steps.
-fn runs(file: &str, job: &str) -> Vec<String> {
+pub(super) fn runs(file: &str, job: &str) -> Vec<String> {
     let mut all = Vec::new();
     scripts(&pipeline(file)["jobs"][job], &mut all);
     all
@@ -170,7 +198,7 @@ fn on_github_a_fork_plans_and_the_main_branch_applies() {
     }
     assert_eq!(served.urls(), [ONE]);
 
-    env.unset("KEY").unset("TOKEN").unset("ESS_CALLBACKS_STATE");
+    env.unset("KEY").unset("TOKEN");
     env.unset("TENCENTCLOUD_SECRET_ID")
         .unset("TENCENTCLOUD_SECRET_KEY");
     clone(&env, "topic");
@@ -202,7 +230,6 @@ fn on_github_a_fork_plans_and_the_main_branch_applies() {
     env.set("KEY", KEY).set("TOKEN", TOKEN);
     env.set("TENCENTCLOUD_SECRET_ID", &served.secret_id);
     env.set("TENCENTCLOUD_SECRET_KEY", &served.secret_key);
-    env.set("ESS_CALLBACKS_STATE", ".state/callbacks.state.json");
     clone(&env, "second");
     env.write(
         "second/callbacks.yaml",

@@ -5,8 +5,10 @@
 mod bots;
 mod comments;
 mod jobs;
+mod kubernetes;
 mod monitoring;
 mod receiver;
+mod remote;
 mod state_branch;
 
 use std::fs;
@@ -37,11 +39,15 @@ fn machine() -> TestEnv {
 fn has(env: &TestEnv, program: &str) -> bool {
     let there = env.other(program).arg("--version").output().is_ok();
     if !there {
-        // Not by `println!`, which is swallowed when a test passes.
-        let text = format!("SKIPPED: there is no {program}\n");
-        std::io::stderr().write_all(text.as_bytes()).ok();
+        skipped(&format!("there is no {program}"));
     }
     there
+}
+
+/// Not by `println!`, which is swallowed when a test passes.
+fn skipped(why: &str) {
+    let text = format!("SKIPPED: {why}\n");
+    std::io::stderr().write_all(text.as_bytes()).ok();
 }
 
 fn sh(env: &TestEnv, folder: &str, script: &str) -> Said {
@@ -103,7 +109,7 @@ fn pipelines_say_what_the_program_understands() {
     let files = yaml_files();
     assert_eq!(
         files.len(),
-        11,
+        16,
         "{:?}",
         files.iter().map(|file| &file.0).collect::<Vec<_>>()
     );
@@ -208,61 +214,4 @@ fn the_image_is_made_of_what_there_is() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-}
-
-/// The job's arguments are words of the command line, and its codes those of the program.
-#[test]
-fn the_cron_job_says_what_the_program_understands() {
-    let files = yaml_files();
-    let (_, job) = files
-        .iter()
-        .find(|file| file.0.ends_with("kubernetes/heal.yaml"))
-        .unwrap();
-    let job = &job["spec"]["jobTemplate"]["spec"];
-    let container = &job["template"]["spec"]["containers"][0];
-    let words = |list: &Value| -> Vec<String> {
-        let words = list.as_array().unwrap().iter().map(Value::as_str);
-        words.map(|word| word.unwrap().to_owned()).collect()
-    };
-    let mut env = TestEnv::new(&crate::support::configuration(&[(
-        "acme",
-        &["https://hooks.example/one"],
-    )]));
-    let arguments: Vec<String> = words(&container["args"])
-        .into_iter()
-        .map(|word| word.replace("--jitter=10m", "--jitter=0s"))
-        .collect();
-    let served = env.serve(&[]);
-    let said = env.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(said.exits(0).stdout, "");
-    assert_eq!(served.arrived(), 1);
-    // Another try may help with 4 and 6, so these must not be final.
-    let last = &job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"];
-    assert_eq!(last, &serde_json::json!([1, 3, 5, 7, 64]));
-    // The three files name each other's things.
-    let whole = |name: &str| {
-        let file = files.iter().find(|file| file.0.ends_with(name));
-        &file.unwrap().1
-    };
-    let (kustomization, claim) = (whole("kustomization.yaml"), whole("kubernetes/state.yaml"));
-    let volumes = &job["template"]["spec"]["volumes"];
-    assert_eq!(
-        volumes[1]["persistentVolumeClaim"]["claimName"],
-        claim["metadata"]["name"]
-    );
-    assert_eq!(
-        volumes[0]["configMap"]["name"],
-        kustomization["configMapGenerator"][0]["name"]
-    );
-    assert_eq!(container["image"], kustomization["images"][0]["name"]);
-    for resource in words(&kustomization["resources"]) {
-        assert!(root().join("examples/kubernetes").join(resource).is_file());
-    }
-    for name in container["env"].as_array().unwrap() {
-        let name = name["name"].as_str().unwrap();
-        assert!(
-            ["ESS_CALLBACKS_CONFIG", "ESS_CALLBACKS_STATE"].contains(&name),
-            "{name}"
-        );
-    }
 }
