@@ -40,8 +40,8 @@ use crate::render;
 use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
-    apply, completions, doctor, explain, fmt, import, init, listen, man, orgs, plan, sandbox,
-    schema, secret, show, state, unlock, validate, verify, version,
+    apply, completions, controller, doctor, explain, fmt, import, init, listen, man, orgs, plan,
+    sandbox, schema, secret, show, state, unlock, validate, verify, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -111,6 +111,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Secret(args) => secret::run(&args, ui),
         Command::Listen(args) => runtime(2)?.block_on(listen::run(settings, args, ui)),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
+        Command::Controller(args) => runtime(2)?.block_on(controller::run(settings, args, ui)),
         Command::Doctor(args) => runtime(2)?.block_on(doctor::run(settings, args, ui)),
         Command::Orgs(args) => runtime(2)?.block_on(orgs::run(settings, args, ui)),
         Command::Explain(args) => explain::run(&args, settings, ui),

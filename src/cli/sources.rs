@@ -10,7 +10,7 @@ use crate::cli::shell;
 use crate::config::{self, Overrides, Parsed, Source};
 
 /// The configuration as read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Configuration {
     pub(crate) sources: Vec<Source>,
     /// The folder that paths of secret files are relative to.
@@ -27,11 +27,7 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
             folder: PathBuf::from("."),
         });
     }
-    let files = if path.is_dir() {
-        listing(path)?
-    } else {
-        vec![path.to_owned()]
-    };
+    let files = files(path)?;
     let read = |file: &PathBuf| {
         let opened = File::open(file).map_err(|error| failed(file, &error))?;
         limited(&file.display().to_string(), opened).map_err(|error| failed(file, &error))
@@ -41,6 +37,15 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
         sources,
         folder: folder(path),
     })
+}
+
+/// The files of the configuration at this path.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if path.is_dir() {
+        listing(path)
+    } else {
+        Ok(vec![path.to_owned()])
+    }
 }
 
 /// Reads and checks the configuration. Warnings are in the result.

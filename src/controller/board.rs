@@ -1,11 +1,13 @@
 //! What the rounds and the server share: the status, and what was asked for.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::status::{Files, Phase, Problem, RunRecord, Status};
-use crate::model::{Recorded, Timestamp};
+use crate::model::{Action, Recorded, Report, Timestamp};
 use crate::plan::Plan;
 
 /// How many runs are remembered.
@@ -22,6 +24,8 @@ struct Shared {
     poke: Notify,
     /// Becomes true to end the run that is under way.
     halt: watch::Sender<bool>,
+    /// When the loop was last seen alive.
+    beat: Mutex<Instant>,
 }
 
 #[derive(Debug)]
@@ -30,6 +34,33 @@ struct Kept {
     /// The state and the plan of the last round, for the page.
     seen: Option<(Arc<Recorded>, Arc<Plan>)>,
     approved: Option<String>,
+    totals: Totals,
+    last_run: Option<LastRun>,
+    /// Whether the run that is under way has the state's lock.
+    has_lock: bool,
+}
+
+/// Counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub rounds: u64,
+    pub runs: u64,
+    pub calls: u64,
+    pub throttled: u64,
+    pub added: u64,
+    pub changed: u64,
+    pub destroyed: u64,
+    pub failed: u64,
+    pub drifted: u64,
+}
+
+/// The last run that made calls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastRun {
+    pub report: Report,
+    /// How many callbacks were asserted again.
+    pub healed: usize,
+    pub elapsed_ms: u64,
 }
 
 /// Why an approval is refused.
@@ -71,11 +102,15 @@ impl Board {
             status,
             seen: None,
             approved: None,
+            totals: Totals::default(),
+            last_run: None,
+            has_lock: false,
         };
         Self(Arc::new(Shared {
             kept: Mutex::new(kept),
             poke: Notify::new(),
             halt: watch::Sender::new(false),
+            beat: Mutex::new(Instant::now()),
         }))
     }
 
@@ -107,6 +142,53 @@ impl Board {
         let runs = &mut self.kept().status.runs;
         runs.insert(0, run);
         runs.truncate(RUNS);
+    }
+
+    /// Counts what a run did.
+    pub fn measured(&self, plan: &Plan, report: &Report, elapsed_ms: u64) {
+        let kept = &mut *self.kept();
+        let tally = report.tally;
+        let totals = &mut kept.totals;
+        totals.runs += 1;
+        for (total, count) in [
+            (&mut totals.calls, report.calls),
+            (&mut totals.throttled, report.throttled),
+            (&mut totals.added, tally.added),
+            (&mut totals.changed, tally.changed),
+            (&mut totals.destroyed, tally.destroyed),
+            (&mut totals.failed, tally.failed),
+            (&mut totals.drifted, report.drifted.len()),
+        ] {
+            *total += count as u64;
+        }
+        let unfinished = report.unfinished.iter();
+        let heals = unfinished.filter(|one| one.action == Action::Heal).count();
+        kept.last_run = Some(LastRun {
+            report: report.clone(),
+            healed: plan.summary.heal.saturating_sub(heals),
+            elapsed_ms,
+        });
+    }
+
+    /// What was counted, and the last run that made calls.
+    pub fn measures(&self) -> (Totals, Option<LastRun>) {
+        let kept = self.kept();
+        (kept.totals, kept.last_run.clone())
+    }
+
+    /// Notes whether the run that is under way has the state's lock.
+    pub fn locked(&self, has_lock: bool) {
+        self.kept().has_lock = has_lock;
+    }
+
+    /// Whether the run that is under way has the state's lock.
+    pub fn has_lock(&self) -> bool {
+        self.kept().has_lock
+    }
+
+    /// Counts a round.
+    pub fn round(&self) {
+        self.kept().totals.rounds += 1;
     }
 
     /// Replaces the problems. One that was there keeps its beginning. Returns whether one is new, or says something
@@ -155,6 +237,17 @@ impl Board {
     /// An approval is used once, and one for a plan that is gone counts no more.
     pub fn forget_approval(&self) {
         self.kept().approved = None;
+    }
+
+    /// The loop is alive.
+    pub fn beat(&self) {
+        *self.0.beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// For how long it was not seen alive.
+    pub fn silence(&self) -> Duration {
+        let beat = self.0.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        beat.elapsed()
     }
 
     /// Asks for a round now.

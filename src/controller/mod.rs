@@ -19,13 +19,15 @@
 mod board;
 mod decision;
 mod files;
+mod metrics;
 mod portion;
 mod schedule;
 mod status;
 
-pub use board::{Board, Refused};
+pub use board::{Board, LastRun, Refused, Totals};
 pub use decision::{Decision, Policy, Waiting, Why, decide};
 pub use files::{Broken, Checked, LastGood};
+pub use metrics::metrics_text;
 pub use portion::{Portion, portion};
 pub use schedule::Schedule;
 pub use status::{

@@ -61,6 +61,7 @@ pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};
 pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
+    refusal_sentences,
 };
 pub use trial::{Setting, trial_markdown};
 pub use verified::{verified_json, verified_lines, verified_summary, verified_text};

@@ -85,6 +85,7 @@ impl Log for Quick {
         Timing {
             lease: Duration::from_secs(2),
             poll: Duration::from_millis(50),
+            watch: None,
             patience: Duration::from_secs(20),
         }
     }

@@ -26,6 +26,9 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
     /// How often a taken hold is worth another try.
     fn poll(&self) -> Duration;
 
+    /// How often to look whether another holder has died, for who runs all the time; `None` when looking costs too much.
+    fn watch(&self) -> Option<Duration>;
+
     /// Reads the snapshot and the journal; `None` when there never was a state here.
     ///
     /// Needs no hold: what comes back was recorded at one moment of the reading. For that the journal is opened

@@ -85,6 +85,7 @@ impl MemoryLog {
             timing: Timing {
                 lease: Duration::from_secs(60),
                 poll: Duration::from_secs(5),
+                watch: Some(Duration::from_secs(5)),
                 patience: Duration::from_secs(60),
             },
             is_fair: false,

@@ -413,6 +413,8 @@ impl Log for Server {
         Timing {
             lease: Duration::from_secs(180),
             poll: Duration::from_secs(5),
+            // Each look reads all of it.
+            watch: None,
             patience: Duration::from_secs(60),
         }
     }

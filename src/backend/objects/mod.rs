@@ -469,6 +469,7 @@ impl Log for Objects {
             // With a poll in between, a dead holder is taken over within 120 s.
             lease: Duration::from_secs(110),
             poll: Duration::from_secs(5),
+            watch: Some(Duration::from_secs(4)),
             patience: Duration::from_secs(60),
         }
     }

@@ -470,6 +470,7 @@ impl Log for Database {
         Timing {
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
+            watch: Some(Duration::from_secs(2)),
             patience: Duration::from_secs(60),
         }
     }

@@ -6,8 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, doctor, explain, fmt, import, listen, orgs, plan, sandbox, secret, show,
-    state, unlock, validate, verify,
+    apply, completions, controller, doctor, explain, fmt, import, listen, orgs, plan, sandbox,
+    secret, show, state, unlock, validate, verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Secret(secret::Args),
     /// Serve the sandbox, a local imitation of eSign, for any client.
     Sandbox(sandbox::Args),
+    /// Keep eSign as declared until it is stopped, with a server for its status.
+    #[command(after_long_help = help::credentials_and_exit_codes())]
+    Controller(controller::Args),
     /// Check all that an apply needs, from the network to the permissions.
     ///
     /// The permission is proven by asking eSign to delete a random URL that no one has. To eSign that is a change,

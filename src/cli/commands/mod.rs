@@ -2,6 +2,7 @@
 
 pub(super) mod apply;
 pub(super) mod completions;
+pub(super) mod controller;
 pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod fmt;

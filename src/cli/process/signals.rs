@@ -57,33 +57,39 @@ async fn heed(ready: &mpsc::Sender<()>) {
     }
 }
 
-fn ask(last: impl Fn() -> String + Send + 'static) -> watch::Receiver<bool> {
+/// Passes signals on from now on. What was done with them before is returned.
+fn ask(last: impl Fn() -> String + Send + 'static) -> (watch::Receiver<bool>, Mode) {
     let (asked, receiver) = watch::channel(false);
-    *MODE.lock().unwrap_or_else(PoisonError::into_inner) = Mode::Ask {
-        asked,
-        last: Box::new(last),
-    };
-    receiver
+    let last = Box::new(last);
+    (receiver, set(Mode::Ask { asked, last }))
+}
+
+fn set(mode: Mode) -> Mode {
+    let mut now = MODE.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *now, mode)
 }
 
 /// Becomes true at the first signal from now on. The second ends the program at once, with a message that ends
 /// with what `last` returns.
 pub(crate) fn listen(last: impl Fn() -> String + Send + 'static) -> watch::Receiver<bool> {
-    ask(last)
+    ask(last).0
 }
 
-/// Passes signals on while a command is waited for. After it is dropped, a signal ends the program again.
-#[derive(Debug)]
-pub(crate) struct Signals(watch::Receiver<bool>);
+/// Passes signals on while a command is waited for. After it is dropped, a signal does what it did before.
+pub(crate) struct Signals {
+    asked: watch::Receiver<bool>,
+    before: Mode,
+}
 
 impl Signals {
     pub(crate) fn new() -> Self {
-        Self(ask(|| "Nothing was called.".to_owned()))
+        let (asked, before) = ask(|| "Nothing was called.".to_owned());
+        Self { asked, before }
     }
 
     /// Waits for the first signal.
     pub(crate) async fn next(&mut self) {
-        if self.0.wait_for(|asked| *asked).await.is_err() {
+        if self.asked.wait_for(|asked| *asked).await.is_err() {
             // `listen` was called since.
             std::future::pending::<()>().await;
         }
@@ -92,7 +98,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        *MODE.lock().unwrap_or_else(PoisonError::into_inner) = Mode::Leave;
+        set(std::mem::replace(&mut self.before, Mode::Leave));
     }
 }
 

@@ -91,6 +91,15 @@ impl Ui {
         }
     }
 
+    /// Prints nothing.
+    pub(crate) fn silent(settings: &Settings) -> Self {
+        let mut ui = Self::new(settings);
+        ui.json = false;
+        ui.out.closed = true;
+        ui.err.closed = true;
+        ui
+    }
+
     /// Whether standard output gets events instead of text.
     pub(crate) const fn json(&self) -> bool {
         self.json

@@ -98,7 +98,8 @@ impl Loaded {
         Ok((loaded, recorded))
     }
 
-    async fn checked(
+    /// With a configuration that was read and checked already.
+    pub(crate) async fn checked(
         locations: &Locations,
         (configuration, parsed): (Configuration, config::Parsed),
         resolve: Option<Resolve>,

@@ -115,6 +115,22 @@ pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt:
     Ok(())
 }
 
+/// Why a plan is refused: a sentence for each kind of guard that tripped, without a full stop. Empty if it is not.
+pub fn refusal_sentences(plan: &Plan) -> Vec<String> {
+    let all = refusals(plan);
+    all.iter().map(|refusal| sentence(refusal, plan)).collect()
+}
+
+fn sentence(refusal: &Refusal, plan: &Plan) -> String {
+    let mut rows = refusal.rows(plan);
+    let named: Vec<String> = rows.by_ref().take(NAMED).collect();
+    let more = match rows.count() {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("{}: {}{more}", refusal.title, named.join("; "))
+}
+
 /// The most rows that a message names.
 const NAMED: usize = 10;
 
@@ -122,13 +138,7 @@ const NAMED: usize = 10;
 pub fn guards_json(plan: &Plan, exit_code: u8, at: Timestamp) -> Vec<String> {
     let all = refusals(plan);
     let event = |refusal: &Refusal| {
-        let mut rows = refusal.rows(plan);
-        let named: Vec<String> = rows.by_ref().take(NAMED).collect();
-        let more = match rows.count() {
-            0 => String::new(),
-            more => format!("; and {more} more"),
-        };
-        let message = format!("{}: {}{more}", refusal.title, named.join("; "));
+        let message = sentence(refusal, plan);
         error_json(&message, Some(&refusal.remedy), exit_code, at)
     };
     all.iter().map(event).collect()

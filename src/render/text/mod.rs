@@ -17,7 +17,7 @@ pub use brief::plan_summary;
 pub(super) use change::shortened;
 pub use change::{Context, change_text};
 pub(super) use guards::refusals;
-pub use guards::{guards_json, guards_text};
+pub use guards::{guards_json, guards_text, refusal_sentences};
 pub(super) use scope::{
     Ambiguous, differences, fields as scope_fields, move_text, words as scope_words,
 };

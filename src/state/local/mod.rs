@@ -63,6 +63,10 @@ impl<F: Files> Medium for Local<F> {
         INTERVAL
     }
 
+    fn watch(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+
     fn load(&self) -> Done<'_, Option<Loaded>> {
         let (files, paths) = (self.files.clone(), self.paths.clone());
         let work = self.files.run(move || load_files(&files, &paths));

@@ -107,6 +107,8 @@ pub(crate) struct Timing {
     pub(crate) lease: Duration,
     /// How often a taken lock is looked at.
     pub(crate) poll: Duration,
+    /// How often to look at the newest record all the time; `None` when that costs too much.
+    pub(crate) watch: Option<Duration>,
     /// How long a write is tried before the store counts as lost.
     pub(crate) patience: Duration,
 }
@@ -287,6 +289,10 @@ impl Medium for Logged {
 
     fn poll(&self) -> Duration {
         self.log.timing().poll
+    }
+
+    fn watch(&self) -> Option<Duration> {
+        self.log.timing().watch
     }
 
     fn load(&self) -> Done<'_, Option<Loaded>> {

@@ -92,6 +92,11 @@ impl Store {
         self.medium.version(serial).await
     }
 
+    /// How often [`Store::holder`] may be asked by who runs all the time; `None` when that costs too much.
+    pub fn watch(&self) -> Option<Duration> {
+        self.medium.watch()
+    }
+
     /// Who holds the lock, as far as is known. Takes no lock itself, so an owner that died without freeing
     /// it is named too.
     pub async fn holder(&self) -> Option<LockOwner> {

@@ -37,23 +37,26 @@ pub(super) fn exit(
             Ok(()) => Ok(exit_of(&report)),
             Err(error) => Err(unsaved(*error, folder)),
         },
-        Ended::Refused(plan, why) => refusal(&plan, why, here, args, ui),
+        Ended::Refused(plan, why) => {
+            let expected = args.expect_digest.as_deref();
+            refusal(&plan, why, here, expected).map_or_else(|| Ok(refused(&plan, ui)), Err)
+        }
     }
 }
 
-fn refusal(
+/// Why nothing was called; `None` when it was for the guards, which are printed with the plan.
+pub(in crate::cli::commands) fn refusal(
     plan: &Plan,
     why: Refusal,
     here: &Destination,
-    args: &Args,
-    ui: &mut Ui,
-) -> Result<Exit, Failure> {
-    Err(match why {
-        Refusal::Guards => return Ok(refused(plan, ui)),
+    expected_digest: Option<&str>,
+) -> Option<Failure> {
+    Some(match why {
+        Refusal::Guards => return None,
         Refusal::OtherDestination => saved::elsewhere(plan, here),
         Refusal::Stale(why) => saved::stale(why),
         Refusal::MissingAccount(account, handle) => missing_account(&account, &handle),
-        Refusal::NotReviewed(digest) => not_reviewed(&digest, args),
+        Refusal::NotReviewed(digest) => not_reviewed(&digest, expected_digest),
         Refusal::SameAccount(name, other) => same_account(&name, &other),
         Refusal::UnexpectedOwner {
             account,
@@ -129,7 +132,7 @@ fn is_only_unverified(unfinished: &[Unfinished]) -> bool {
 }
 
 /// Prints the report. What needs attention is printed in spite of `--quiet`.
-pub(super) fn conclude(report: &Report, ui: &mut Ui) {
+pub(in crate::cli::commands) fn conclude(report: &Report, ui: &mut Ui) {
     if !render::is_complete(report) || !report.drifted.is_empty() {
         ui.speak();
     }
@@ -149,7 +152,10 @@ pub(super) fn conclude(report: &Report, ui: &mut Ui) {
 
 /// The error when the calls were made, but their results could not be saved. Writes an emergency copy of what is
 /// nowhere else.
-fn unsaved(Unsaved { error, rescue }: Unsaved, folder: &Path) -> Failure {
+pub(in crate::cli::commands) fn unsaved(
+    Unsaved { error, rescue }: Unsaved,
+    folder: &Path,
+) -> Failure {
     let failure = Failure::from(error);
     let advice = failure.advice.unwrap_or_default();
     let message = format!("the calls were made, but {}", failure.message);
@@ -203,8 +209,8 @@ fn write_rescue(rescue: &Rescue, folder: &Path) -> io::Result<PathBuf> {
 }
 
 /// The error when the plan makes other calls than the reviewed ones.
-fn not_reviewed(digest: &str, args: &Args) -> Failure {
-    let expected = args.expect_digest.as_deref().unwrap_or_default();
+fn not_reviewed(digest: &str, expected: Option<&str>) -> Failure {
+    let expected = expected.unwrap_or_default();
     let message = format!(
         "the plan makes other calls than the reviewed ones: its digest is {digest}, not {expected} as \
          --expect-digest says; nothing was called"

@@ -1,12 +1,12 @@
 //! `apply`: changes the callbacks at eSign to match the configuration.
 
 mod args;
-mod ended;
+pub(super) mod ended;
 mod jitter;
 mod metrics;
 mod receivers;
 mod saved;
-mod starter;
+pub(super) mod starter;
 
 pub(crate) use args::Args;
 

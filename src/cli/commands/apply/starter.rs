@@ -156,7 +156,12 @@ impl Caller for Starter<'_> {
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
         let start = Start {
             settings: apply::Settings {
-                parallelism: parallelism(self.args, plan, connections, self.ui),
+                parallelism: parallelism(
+                    (self.args.parallelism, self.args.rate),
+                    plan,
+                    connections,
+                    self.ui,
+                ),
                 max_retries: self.args.max_retries,
                 wait: !self.args.no_wait,
                 seed: u64::from_be_bytes(random()?),
@@ -186,7 +191,7 @@ impl Caller for Starter<'_> {
 }
 
 /// The warning about another `SecretId` than that of the recorded callbacks, which may be another enterprise's.
-fn unlike(account: &AccountName) -> String {
+pub(in crate::cli::commands) fn unlike(account: &AccountName) -> String {
     format!(
         "Warning: the account `{account}` has another SecretId than its recorded callbacks. If it belongs to another \
          enterprise, stop: that enterprise does not have these callbacks, and they would be taken for deleted. Declare \
@@ -196,19 +201,20 @@ fn unlike(account: &AccountName) -> String {
 
 /// How many calls may be in flight for each account: `--parallelism`, or fewer if the system does not allow as many
 /// connections. A note says so if that may be too few for the rate: a call takes at most 40 s.
-fn parallelism(args: &Args, plan: &Plan, connections: Option<Bound>, ui: &mut Ui) -> usize {
+pub(in crate::cli::commands) fn parallelism(
+    (parallelism, rate): (u32, u32),
+    plan: &Plan,
+    connections: Option<Bound>,
+    ui: &mut Ui,
+) -> usize {
     const LONGEST_CALL: usize = 40;
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let asked = size(args.parallelism);
+    let asked = size(parallelism);
     let Some(bound) = connections else {
         return asked;
     };
     let most = bound.for_each(plan.accounts.len());
-    let rate = if args.rate == 0 {
-        usize::MAX
-    } else {
-        size(args.rate)
-    };
+    let rate = if rate == 0 { usize::MAX } else { size(rate) };
     let needed = rate
         .saturating_mul(LONGEST_CALL)
         .min(asked)

@@ -1,0 +1,156 @@
+//! Starts the run of a round: what it is allowed to call, and where its events go.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::planned::Planner;
+use crate::apply::{self, Sink, WallClock as _};
+use crate::cli::clock::SystemClock;
+use crate::cli::commands::apply::starter::{parallelism, unlike};
+use crate::cli::exit::Failure;
+use crate::cli::options::form::{Brevity, Form};
+use crate::cli::random::random;
+use crate::cli::remote::{Remote, identity};
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Ui;
+use crate::cli::terminal::plan::print;
+use crate::client::HttpApi;
+use crate::controller::{Board, Decision, Phase, decide};
+use crate::model::{AccountName, Event, Lineage, Recorded, SecretIndex};
+use crate::plan::{Plan, calls_digest};
+use crate::run::{Caller, Connection, Ended, Owners, Start};
+use crate::secret::Secret;
+use crate::state::LockOwner;
+
+/// How many calls may be in flight for each account.
+const PARALLELISM: u32 = 900;
+/// How often a call without an answer is sent again.
+const RETRIES: u32 = 2;
+
+pub(super) struct Keeper<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) planner: Planner<'a>,
+    /// The digest of the plan that was approved.
+    pub(super) approved: Option<&'a str>,
+    pub(super) board: &'a Board,
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) ui: &'a mut Ui,
+    pub(super) remote: Option<Remote>,
+    /// Whether the lock was taken.
+    pub(super) is_suspended: bool,
+    /// What is recorded at the end.
+    pub(super) recorded: Option<Recorded>,
+    pub(super) drifted: usize,
+}
+
+impl Keeper<'_> {
+    fn secrets(&self) -> BTreeMap<SecretIndex, Secret> {
+        let values = self.planner.loaded.values.as_ref();
+        values
+            .map(|values| values.known.clone())
+            .unwrap_or_default()
+    }
+}
+
+impl Sink for Keeper<'_> {
+    fn event(&mut self, event: Event) {
+        self.ui.event(event);
+    }
+}
+
+impl Caller for Keeper<'_> {
+    type Api = Arc<HttpApi>;
+    type Wall = SystemClock;
+    type Error = Failure;
+
+    fn waiting(&mut self, _holder: Option<&LockOwner>) {
+        self.board
+            .update(|status| status.phase = Phase::WaitingForLock);
+    }
+
+    fn locked(&mut self, taken_over: Option<&LockOwner>) {
+        self.board.locked(true);
+        self.board.update(|status| status.phase = Phase::Working);
+        if let Some(gone) = taken_over {
+            self.ui.note(format_args!(
+                "Note: the last owner of the lock ended without releasing it: {gone}"
+            ));
+        }
+    }
+
+    fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
+        self.is_suspended = recorded.suspended(SystemClock.now()).is_some();
+        self.planner.plan(recorded)
+    }
+
+    async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
+        let remote = Remote::connect(self.settings, plan, self.planner.rate).await?;
+        let connection = Connection {
+            api: Arc::clone(&remote.api),
+            signers: remote.signers.clone(),
+            unidentified: remote.unidentified.clone(),
+            secrets: self.secrets(),
+        };
+        self.remote = Some(remote);
+        Ok(connection)
+    }
+
+    async fn owners(&mut self, plan: &Plan) -> Owners {
+        match &self.remote {
+            Some(Remote {
+                api,
+                sts: Some(sts),
+                ..
+            }) => identity::ask(api, plan, sts).await,
+            Some(_) | None => Owners::new(),
+        }
+    }
+
+    /// The state may be another one than that of the plan that was decided on.
+    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
+        if self.is_suspended || *self.stop.borrow() {
+            return Ok(false);
+        }
+        let allowed = match self.planner.allow_deletes {
+            Some(_) => self.approved == Some(&*calls_digest(plan)),
+            None => match decide(plan, self.planner.policy, self.approved) {
+                Decision::Apply { .. } | Decision::Nothing => true,
+                Decision::Wait(_) => false,
+            },
+        };
+        if !allowed {
+            return Ok(false);
+        }
+        for account in unproven {
+            self.ui.warn(format_args!("{}", unlike(account)));
+        }
+        let form = Form::Text(Brevity::Addresses);
+        print(plan, &[], &form, self.planner.rate, self.ui);
+        Ok(true)
+    }
+
+    fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
+        self.board.forget_approval();
+        let connections = self.remote.as_ref().and_then(|remote| remote.connections);
+        let rate = self.planner.rate;
+        Ok(Start {
+            settings: apply::Settings {
+                parallelism: parallelism((PARALLELISM, rate), plan, connections, self.ui),
+                max_retries: RETRIES,
+                wait: true,
+                seed: u64::from_be_bytes(random()?),
+            },
+            stop: self.stop.clone(),
+            lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
+        })
+    }
+
+    fn ended(&mut self, ended: Option<&Ended>, recorded: &Recorded) {
+        self.recorded = Some(recorded.clone());
+        if let Some(Ended::Called { report, .. }) = ended {
+            self.drifted = report.drifted.len();
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! `controller`: keeps eSign as declared until it is stopped.
+
+mod access;
+mod directory;
+mod http;
+mod keeper;
+mod planned;
+mod round;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::duration;
+use crate::cli::options::secret_commands::Commands;
+use crate::cli::process::signals;
+use crate::cli::random::random;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Ui;
+use crate::cli::workspace::lock;
+use crate::controller::{Board, LastGood, Phase, Policy, Schedule};
+use crate::serving::{self, BindError};
+use crate::state::Store;
+use access::Access;
+use directory::Watch;
+use round::{Round, Rounds};
+
+/// The default address.
+const ADDRESS: &str = "127.0.0.1:8980";
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a run that has the lock may take to end after a signal.
+const GRACE: Duration = Duration::from_secs(8);
+/// Shorter intervals would only make load.
+const SHORTEST: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often to plan when nothing changes, such as 5m; it varies by a tenth.
+    #[arg(long, env = "ESS_CALLBACKS_INTERVAL", value_name = "DURATION", value_parser = at_least_ten_seconds)]
+    #[arg(default_value = "5m")]
+    interval: Duration,
+    /// Add each callback again at least this often, in small portions, in case something else deleted it.
+    #[arg(long, env = "ESS_CALLBACKS_HEAL_WITHIN", value_name = "DURATION", value_parser = at_least_ten_seconds)]
+    #[arg(default_value = "24h")]
+    heal_within: Duration,
+    /// Which plans to apply: auto, those that the guards pass; approve, those that were approved, and heals.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_POLICY",
+        value_name = "POLICY",
+        default_value = "auto"
+    )]
+    policy: PolicyName,
+    /// The address to serve on. With another machine's reach it needs a token.
+    #[arg(long, env = "ESS_CALLBACKS_LISTEN", value_name = "ADDRESS", default_value = ADDRESS)]
+    listen: String,
+    /// Read the token of the server from this file, instead of `ESS_CALLBACKS_CONTROLLER_TOKEN`.
+    #[arg(long, env = "ESS_CALLBACKS_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<std::path::PathBuf>,
+    /// Requests per second for each set of credentials; 0 is no limit, for a sandbox.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_RATE",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    rate: u32,
+    #[command(flatten)]
+    commands: Commands,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum PolicyName {
+    Auto,
+    Approve,
+}
+
+impl From<PolicyName> for Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Auto => Self::Auto,
+            PolicyName::Approve => Self::Approve,
+        }
+    }
+}
+
+fn at_least_ten_seconds(text: &str) -> Result<Duration, String> {
+    let duration = duration::parse(text)?;
+    if duration < SHORTEST {
+        return Err("at least 10s".to_owned());
+    }
+    Ok(duration)
+}
+
+pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let locations = settings.locations()?;
+    if locations.config == std::path::Path::new("-") {
+        return Err(Failure::usage(
+            "the controller reads its configuration again and again, which standard input can't be",
+        )
+        .advice("Give a directory or a file with -f."));
+    }
+    if args.heal_within < args.interval {
+        return Err(Failure::usage(
+            "--heal-within is shorter than --interval: a round heals at most once",
+        ));
+    }
+    let access = Access::read(args.token_file.as_deref())?;
+    let store = lock::store(locations, ui)?;
+    let board = Board::new(env!("CARGO_PKG_VERSION"), locations.state.to_string());
+    let bound = serving::bind(&args.listen, access.has_token()).await;
+    let listener = bound.map_err(|error| not_bound(&args.listen, &error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::error(error.to_string()))?;
+    let mut stop = signals::listen(ui.open_changes());
+    ui.say(format_args!(
+        "Keeping {} as declared in {}, with the state in {}. Status: http://{address}/status",
+        if locations.cloud.is_some() {
+            "the sandbox"
+        } else {
+            "eSign"
+        },
+        locations.config.display(),
+        locations.state
+    ));
+    ui.flush();
+    let served = http::Served::new(
+        board.clone(),
+        (access, address),
+        store.clone(),
+        (args.interval, settings.command.clone()),
+    );
+    let ends = ended(stop.clone());
+    let router = http::router(std::sync::Arc::clone(&served));
+    let server = tokio::spawn(serving::serve(listener, router, served, ends));
+    let mut rounds = Rounds {
+        settings,
+        locations,
+        args: &args,
+        store,
+        board: board.clone(),
+        last_good: LastGood::default(),
+        lanes: Default::default(),
+        ui,
+    };
+    keep(&mut rounds, &args, &mut stop).await?;
+    board.update(|status| status.phase = Phase::Stopping);
+    // An error means that it has ended.
+    drop(server.await);
+    rounds.ui.say(format_args!("Stopped."));
+    Ok(Exit::Done)
+}
+
+/// Round after round, until a signal comes.
+async fn keep(
+    rounds: &mut Rounds<'_>,
+    args: &Args,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<(), Failure> {
+    let board = rounds.board.clone();
+    let mut files = Watch::new(&rounds.locations.config);
+    let mut schedule = Schedule::new(args.interval);
+    loop {
+        files.begin();
+        let ended = {
+            let mut round = pin!(rounds.round());
+            let beating = async {
+                loop {
+                    board.beat();
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+            tokio::select! {
+                ended = &mut round => Some(ended),
+                () = beating => None,
+                () = ended(stop.clone()) => {
+                    board.halt();
+                    // Without the lock there is nothing to finish.
+                    if board.has_lock() {
+                        drop(timeout(GRACE, &mut round).await);
+                    }
+                    None
+                }
+            }
+        };
+        let failed = match ended {
+            None | Some(Round::Interrupted) => return Ok(()),
+            Some(Round::Failed) => true,
+            Some(Round::Done) => false,
+        };
+        let pause = schedule.pause(failed, u64::from_be_bytes(random()?));
+        http::next_round(&board, pause);
+        let store = rounds.store.clone();
+        tokio::select! {
+            () = rest(&board, (&store, &mut files), pause) => {}
+            () = ended_by(stop) => return Ok(()),
+        }
+    }
+}
+
+/// Waits until the next round is due: after the pause, when the files have changed, when somebody asks for it, or when
+/// another run seems to have died.
+async fn rest(board: &Board, (store, files): (&Store, &mut Watch), pause: Duration) {
+    let due = Instant::now() + pause;
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut other = pin!(lingers(store));
+    loop {
+        tokio::select! {
+            () = sleep_until(due) => return,
+            () = board.poked() => return,
+            () = &mut other => return,
+            _ = look.tick() => {
+                board.beat();
+                if files.look() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Completes when the same other run holds the lock at two looks in a row: it may have died.
+async fn lingers(store: &Store) {
+    let Some(every) = store.watch() else {
+        return std::future::pending().await;
+    };
+    let mut before = None;
+    loop {
+        tokio::time::sleep(every).await;
+        let holder = store.holder().await.map(|owner| owner.id);
+        if holder.is_some() && holder == before {
+            return;
+        }
+        before = holder;
+    }
+}
+
+/// Completes with the first signal.
+async fn ended(mut stop: watch::Receiver<bool>) {
+    ended_by(&mut stop).await;
+}
+
+async fn ended_by(stop: &mut watch::Receiver<bool>) {
+    // After an error no signal can come.
+    if stop.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn not_bound(address: &str, error: &BindError) -> Failure {
+    match error {
+        BindError::NotLoopback => {
+            let message = format!(
+                "{address} is not a loopback address: other machines could read the status and make requests"
+            );
+            Failure::error(message).advice(format!(
+                "Listen on {ADDRESS}, or protect it with a token: ESS_CALLBACKS_CONTROLLER_TOKEN or --token-file."
+            ))
+        }
+        BindError::Listen(error) => {
+            let failure = Failure::error(format!("can't listen on {address}: {error}"));
+            if error.kind() == std::io::ErrorKind::AddrInUse {
+                return failure
+                    .advice("Name another address with --listen; port 0 chooses a free one.");
+            }
+            failure
+        }
+    }
+}

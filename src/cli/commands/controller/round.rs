@@ -1,0 +1,528 @@
+//! One round: reads the files and the state, plans, and applies what may be applied.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Args;
+use super::keeper::Keeper;
+use super::planned::Planner;
+use crate::apply::{Lanes, WallClock as _};
+use crate::cli::clock::SystemClock;
+use crate::cli::commands::apply::ended;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::locations::Locations;
+use crate::cli::process::owner;
+use crate::cli::settings::Settings;
+use crate::cli::sources::{self, Configuration};
+use crate::cli::terminal::Ui;
+use crate::cli::workspace::{Loaded, Resolve, check_aim, elsewhere};
+use crate::client::Rate;
+use crate::config::Source;
+use crate::controller::{
+    Board, Broken, Checked, Condition, Counts, Decision, Files, LastGood, Pending, Phase,
+    RunRecord, WaitingPlan, decide, organizations,
+};
+use crate::model::{
+    Account, AccountName, Handle, HowUnfinished, Recorded, Report, Suspension, Tally, Timestamp,
+    Unfinished,
+};
+use crate::plan::{Pattern, Plan};
+use crate::render::{self, counted};
+use crate::run::{self, Ended, Request};
+use crate::state::Store;
+
+/// How long a round waits for another run.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// A problem: its key, what it is, and what to do.
+type Found = (String, String, Option<String>);
+
+/// What lasts from round to round.
+pub(super) struct Rounds<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) locations: &'a Locations,
+    pub(super) args: &'a Args,
+    pub(super) store: Store,
+    pub(super) board: Board,
+    pub(super) last_good: LastGood,
+    /// The rate limiters, and the accounts that they are of.
+    pub(super) lanes: (Lanes, Vec<(AccountName, Account)>),
+    pub(super) ui: &'a mut Ui,
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Round {
+    /// eSign is as declared, or what is left waits for somebody.
+    Done,
+    /// It is worth another try soon.
+    Failed,
+    /// A signal ended a command that prints a secret.
+    Interrupted,
+}
+
+impl Rounds<'_> {
+    pub(super) async fn round(&mut self) -> Round {
+        self.board.update(|status| status.phase = Phase::Working);
+        let mut problems = Vec::new();
+        let ended = self.attempt(&mut problems).await;
+        let now = SystemClock.now();
+        let round = match &ended {
+            Ok(round) => *round,
+            Err(failure) if failure.exit == Exit::Interrupted => Round::Interrupted,
+            Err(failure) => {
+                problems.push(problem("round", failure));
+                Round::Failed
+            }
+        };
+        let is_well = problems.is_empty();
+        let news = self.board.problems(now, problems);
+        self.board.locked(false);
+        self.board.round();
+        self.board.update(|status| {
+            status.phase = Phase::Idle;
+            status.last_round = Some(now);
+            // What was never planned is not ready, and stays ready when a later round fails for the files.
+            status.ready |= ended.is_ok();
+            if is_well {
+                status.last_success = Some(now);
+            }
+        });
+        if news {
+            self.tell();
+        }
+        self.ui.flush();
+        round
+    }
+
+    /// Prints what is wrong.
+    fn tell(&mut self) {
+        for problem in self.board.status().problems {
+            let failure = Failure {
+                advice: problem.advice,
+                ..Failure::error(problem.message)
+            };
+            self.ui.failure(&failure);
+        }
+    }
+
+    async fn attempt(&mut self, problems: &mut Vec<Found>) -> Result<Round, Failure> {
+        let (loaded, broken, only) = self.read(problems).await?;
+        self.board.update(|status| {
+            status.environment = Some(loaded.desired.environment);
+            status.files = files(&loaded.configuration.sources, &broken);
+        });
+        let recorded = match self.recorded(&loaded).await {
+            Ok(recorded) => recorded,
+            Err(failure) => {
+                self.board.update(|status| status.ready = false);
+                return Err(failure);
+            }
+        };
+        let approved = self.board.approved();
+        let mut planner = Planner {
+            loaded: &loaded,
+            only: only.as_ref(),
+            policy: self.args.policy.into(),
+            interval: self.args.interval,
+            heal_within: self.args.heal_within,
+            rate: self.args.rate,
+            allow_deletes: None,
+        };
+        if planner.is_void(&recorded) {
+            return Ok(Round::Done);
+        }
+        let plan = planner.plan(&recorded)?;
+        let suspended = recorded.suspended(SystemClock.now()).cloned();
+        let decision = decide(&plan, planner.policy, approved.as_deref());
+        self.show(&planner, recorded, plan, suspended.clone());
+        let allow_deletes = match decision {
+            Decision::Nothing => return Ok(Round::Done),
+            Decision::Wait(_) => {
+                self.board.forget_approval();
+                problems.extend(self.waiting());
+                return Ok(Round::Done);
+            }
+            Decision::Apply { allow_deletes } => allow_deletes,
+        };
+        if let Some(suspension) = suspended {
+            tracing::info!(until = %suspension.until, "suspended: {}", suspension.reason);
+            return Ok(Round::Done);
+        }
+        planner.allow_deletes = allow_deletes;
+        self.apply(planner, approved.as_deref(), problems).await
+    }
+
+    /// Reads the files, with what was good last in the place of what is broken, and the secrets. The organizations of
+    /// files that can't be used at all are not among those that come back with it.
+    async fn read(
+        &mut self,
+        problems: &mut Vec<Found>,
+    ) -> Result<(Loaded, Vec<Broken>, Option<BTreeSet<Handle>>), Failure> {
+        let Configuration { sources, folder } = sources::read(&self.locations.config)?;
+        let checked = self.last_good.check(sources, &self.locations.given);
+        let Checked {
+            sources,
+            parsed,
+            broken,
+        } = checked.map_err(Failure::invalid)?;
+        problems.extend(broken.iter().map(unusable));
+        let everywhere = |sources: &[Source]| (0..sources.len()).collect::<BTreeSet<_>>();
+        let mut usable = everywhere(&sources);
+        let mut resolve = Resolve {
+            commands: self.args.commands,
+            only: Vec::new(),
+        };
+        let mut silent = Ui::silent(self.settings);
+        let configuration = Configuration { sources, folder };
+        loop {
+            let handles: BTreeSet<_> = parsed
+                .desired
+                .organizations
+                .iter()
+                .filter(|organization| usable.contains(&(organization.place.file as usize)))
+                .map(|organization| organization.handle.clone())
+                .collect();
+            let is_whole = broken.is_empty() && usable.len() == configuration.sources.len();
+            let read = (configuration.clone(), parsed.clone());
+            let loaded =
+                Loaded::checked(self.locations, read, Some(resolve.clone()), &mut silent).await;
+            let failure = match loaded {
+                Ok(loaded) => return Ok((loaded, broken, (!is_whole).then_some(handles))),
+                Err(failure) => failure,
+            };
+            // Secrets that can't be had stop only the organizations of the files that name them.
+            let unresolved: Vec<_> = (configuration.sources.iter().enumerate())
+                .filter(|(number, source)| usable.contains(number) && is_named(&failure, source))
+                .collect();
+            if unresolved.is_empty() {
+                return Err(failure);
+            }
+            for (number, source) in unresolved {
+                usable.remove(&number);
+                problems.push(unresolved_secrets(&failure, source));
+            }
+            let left = parsed.desired.organizations.iter();
+            let left = left.filter(|one| usable.contains(&(one.place.file as usize)));
+            resolve.only = left
+                .filter_map(|one| Pattern::parse(&one.handle.to_string()).ok())
+                .collect();
+            if resolve.only.is_empty() {
+                return Err(failure);
+            }
+        }
+    }
+
+    async fn recorded(&self, loaded: &Loaded) -> Result<Recorded, Failure> {
+        let recorded = self.store.peek().await?;
+        let recorded = self
+            .store
+            .of_environment(recorded, loaded.desired.environment)?;
+        check_aim(&recorded, &loaded.destination)?;
+        Ok(recorded)
+    }
+
+    /// Puts on the board what was read and planned.
+    fn show(
+        &self,
+        planner: &Planner<'_>,
+        recorded: Recorded,
+        plan: Plan,
+        suspended: Option<Suspension>,
+    ) {
+        let waiting = match decide(&plan, planner.policy, None) {
+            Decision::Wait(waiting) => Some(WaitingPlan::from(&waiting)),
+            Decision::Nothing | Decision::Apply { .. } => None,
+        };
+        let desired = &planner.loaded.desired;
+        let organizations = organizations(desired, &recorded, &plan, waiting.is_some());
+        self.board.update(|status| {
+            status.lineage = recorded.lineage;
+            status.serial = recorded.serial;
+            status.callbacks = Counts::of(&recorded);
+            status.pending = Some(Pending::of(&plan));
+            status.waiting = waiting;
+            status.suspended = suspended;
+            status.organizations = organizations;
+        });
+        self.board.saw(Arc::new(recorded), Arc::new(plan));
+    }
+
+    /// The problem that a plan waits.
+    fn waiting(&self) -> Option<Found> {
+        let status = self.board.status();
+        let waiting = status.waiting?;
+        let approve = format!(
+            "To allow exactly these calls: POST /approve with {{\"digest\":\"{}\"}}.",
+            waiting.digest
+        );
+        let (_, plan) = self.board.seen()?;
+        let (message, advice) = match waiting.why {
+            "policy" => {
+                let changes = counted(plan.changes().count(), "change", "changes");
+                (format!("a plan with {changes} waits for approval"), approve)
+            }
+            _ => {
+                let reasons = render::refusal_sentences(&plan);
+                let advice = match waiting.deletes {
+                    Some(_) => approve,
+                    None => "No approval overrides this. Correct the files.".to_owned(),
+                };
+                (reasons.join("; "), advice)
+            }
+        };
+        Some(("waiting".to_owned(), message, Some(advice)))
+    }
+
+    async fn apply(
+        &mut self,
+        planner: Planner<'_>,
+        approved: Option<&str>,
+        problems: &mut Vec<Found>,
+    ) -> Result<Round, Failure> {
+        let loaded = planner.loaded;
+        let owner = owner::this_process(&self.settings.command)?;
+        let rate = Rate::per_second(f64::from(self.args.rate)).unwrap_or(Rate::ESIGN);
+        let request = Request {
+            environment: loaded.desired.environment,
+            destination: &loaded.destination,
+            owner: &owner,
+            lock_timeout: PATIENCE,
+            expected_digest: None,
+            rate,
+            wall: &SystemClock,
+        };
+        let accounts = loaded.desired.accounts.clone().into_iter().collect();
+        if self.lanes.1 != accounts {
+            self.lanes = (Lanes::default(), accounts);
+        }
+        let mut keeper = Keeper {
+            settings: self.settings,
+            planner,
+            approved,
+            board: &self.board,
+            stop: self.board.begin(),
+            ui: self.ui,
+            remote: None,
+            is_suspended: false,
+            recorded: None,
+            drifted: 0,
+        };
+        let (at, begun) = (SystemClock.now(), Instant::now());
+        let ended = run::run(&self.store, &request, &mut self.lanes.0, &mut keeper).await;
+        let Keeper {
+            remote, recorded, ..
+        } = keeper;
+        if let Some(remote) = remote {
+            remote.shutdown().await;
+        }
+        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let round = match ended {
+            Ok(ended) => self.conclude(ended, (at, elapsed), &request, problems),
+            Err(failure) => {
+                self.board.ran(RunRecord::failed(at, elapsed));
+                return Err(failure);
+            }
+        };
+        if let Some(recorded) = recorded {
+            let suspended = recorded.suspended(SystemClock.now()).cloned();
+            let planner = Planner {
+                allow_deletes: None,
+                ..planner
+            };
+            let plan = planner.plan(&recorded)?;
+            self.show(&planner, recorded, plan, suspended);
+            if round == Round::Failed {
+                self.board.update(|status| {
+                    for one in &mut status.organizations {
+                        if one.condition == Condition::Reconciling {
+                            one.condition = Condition::Stalled;
+                        }
+                    }
+                });
+            }
+        }
+        Ok(round)
+    }
+
+    fn conclude<W>(
+        &mut self,
+        ended: Ended,
+        (at, elapsed): (Timestamp, u64),
+        request: &Request<'_, W>,
+        problems: &mut Vec<Found>,
+    ) -> Round {
+        match ended {
+            Ended::Elsewhere(there) => {
+                problems.push(problem("round", &elsewhere(&there, request.destination)));
+                Round::Failed
+            }
+            Ended::NothingToCall(_) => Round::Done,
+            // Whoever changed the state or the approval in between is heard in the next round.
+            Ended::Refused(_, run::Refusal::NotApproved | run::Refusal::Guards) => {
+                self.board.poke();
+                Round::Done
+            }
+            Ended::Refused(plan, why) => {
+                if let Some(failure) = ended::refusal(&plan, why, request.destination, None) {
+                    problems.push(problem("credentials", &failure));
+                }
+                Round::Failed
+            }
+            Ended::Called {
+                plan,
+                report,
+                saved,
+            } => {
+                let complete = render::is_complete(&report);
+                self.board
+                    .ran(RunRecord::of(&report, at, elapsed, complete));
+                ended::conclude(&report, self.ui);
+                self.board.measured(&plan, &report, elapsed);
+                if let Err(unsaved) = saved {
+                    let folder = sources::folder(&self.locations.config);
+                    problems.push(problem("state", &ended::unsaved(*unsaved, &folder)));
+                    return Round::Failed;
+                }
+                if complete {
+                    return Round::Done;
+                }
+                problems.push(unfinished(&report));
+                Round::Failed
+            }
+        }
+    }
+}
+
+fn problem(key: &str, failure: &Failure) -> Found {
+    let Failure {
+        exit: _,
+        message,
+        advice,
+        diagnostics,
+    } = failure;
+    let first = diagnostics.first();
+    let first = first.map(|one| format!("{message}: {} [{}]", one.message, one.code));
+    (
+        key.to_owned(),
+        first.unwrap_or_else(|| message.clone()),
+        advice.clone(),
+    )
+}
+
+/// The problem that a file can't be used.
+fn unusable(broken: &Broken) -> Found {
+    let Broken {
+        file,
+        problems,
+        has_last_good,
+    } = broken;
+    let first = problems.first().map(|one| {
+        let line = one.snippet.as_ref().map(|it| format!(":{}", it.line));
+        let line = line.unwrap_or_default();
+        let more = match problems.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {})", counted(more, "more problem", "more problems")),
+        };
+        format!("`{file}{line}`: {} [{}]{more}", one.message, one.code)
+    });
+    let message =
+        first.unwrap_or_else(|| format!("`{file}` does not fit together with the others"));
+    let advice = if *has_last_good {
+        "Its last good version stays in force until it is corrected, and no organization is taken for removed."
+    } else {
+        "Nothing is called for its organizations until it is corrected, and no organization is taken for removed."
+    };
+    (format!("file {file}"), message, Some(advice.to_owned()))
+}
+
+fn is_named(failure: &Failure, source: &Source) -> bool {
+    failure.diagnostics.iter().any(|one| {
+        let snippet = one.snippet.as_ref();
+        snippet.is_some_and(|snippet| snippet.file == source.name)
+    })
+}
+
+/// The problem that secrets of a file can't be had.
+fn unresolved_secrets(failure: &Failure, source: &Source) -> Found {
+    let mut named = failure.diagnostics.iter().filter(|one| {
+        let snippet = one.snippet.as_ref();
+        snippet.is_some_and(|snippet| snippet.file == source.name)
+    });
+    let first = named.next();
+    let message = first.map_or_else(
+        || failure.message.clone(),
+        |one| {
+            let line = one.snippet.as_ref().map_or(0, |snippet| snippet.line);
+            format!("`{}:{line}`: {} [{}]", source.name, one.message, one.code)
+        },
+    );
+    let advice =
+        "Nothing is called for the organizations of this file until its secrets can be read.";
+    (
+        format!("secrets {}", source.name),
+        message,
+        Some(advice.to_owned()),
+    )
+}
+
+/// The problem that not everything was done.
+fn unfinished(report: &Report) -> Found {
+    let Tally {
+        failed,
+        unknown,
+        not_attempted,
+        ..
+    } = report.tally;
+    let parts = [
+        (failed, "failed"),
+        (unknown, "with an unknown outcome"),
+        (not_attempted, "not attempted"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = parts.map(|(count, how)| format!("{count} {how}")).collect();
+    let error = |one: &Unfinished| match &one.how {
+        HowUnfinished::Failed(error) | HowUnfinished::Unknown(error) => {
+            let code = error.code.as_ref().map(|code| format!("{code}: "));
+            let code = code.unwrap_or_default();
+            Some((
+                format!(", first {}: {code}{}", one.address, error.message),
+                error.advice.to_string(),
+            ))
+        }
+        HowUnfinished::NotAttempted(_) => None,
+    };
+    let first = report.unfinished.iter().find_map(error);
+    let (first, advice) = first.unzip();
+    let what = first.or_else(|| {
+        let error = report.journal_error.as_ref()?;
+        Some(format!(", because the state could not be written: {error}"))
+    });
+    let message = format!(
+        "changes are not done: {}{}",
+        parts.join(", "),
+        what.unwrap_or_default()
+    );
+    let again = "It is tried again.";
+    let advice = advice.map_or_else(|| again.to_owned(), |advice| format!("{advice} {again}"));
+    ("calls".to_owned(), message, Some(advice))
+}
+
+/// The files in force.
+fn files(sources: &[Source], broken: &[Broken]) -> Files {
+    let mut digest = Sha256::new();
+    for Source { name, text } in sources {
+        digest.update((name.len() as u64).to_be_bytes());
+        digest.update(name.as_bytes());
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text);
+    }
+    Files {
+        count: sources.len(),
+        digest: Some(format!("sha256:{}", hex::encode(digest.finalize()))),
+        unusable: broken.iter().map(Into::into).collect(),
+    }
+}
