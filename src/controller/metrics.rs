@@ -224,7 +224,27 @@ mod tests {
         };
         let text = metrics_text(&board.status(), &totals);
         let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        assert_snapshot!(samples.join("\n"), @"");
+        assert_snapshot!(samples.join("\n"), @r#"
+        ess_callbacks_rounds_total{environment="test"} 0
+        ess_callbacks_runs_total{environment="test"} 0
+        ess_callbacks_calls_total{environment="test"} 7
+        ess_callbacks_throttled_total{environment="test"} 0
+        ess_callbacks_drift_total{environment="test"} 0
+        ess_callbacks_changes_total{environment="test",outcome="added"} 0
+        ess_callbacks_changes_total{environment="test",outcome="changed"} 0
+        ess_callbacks_changes_total{environment="test",outcome="destroyed"} 0
+        ess_callbacks_changes_total{environment="test",outcome="failed"} 0
+        ess_callbacks_ready{environment="test"} 1
+        ess_callbacks_problems{environment="test"} 0
+        ess_callbacks_plan_waiting{environment="test"} 0
+        ess_callbacks_suspended{environment="test"} 0
+        ess_callbacks_files_unusable{environment="test"} 0
+        ess_callbacks_organizations{environment="test",condition="ready"} 0
+        ess_callbacks_organizations{environment="test",condition="suspended"} 0
+        ess_callbacks_organizations{environment="test",condition="reconciling"} 0
+        ess_callbacks_organizations{environment="test",condition="stalled"} 1
+        ess_callbacks_organization_stalled{environment="test",organization="a\"b\\c\nd"} 1
+        "#);
         // Every family has its two lines, and no name comes twice.
         let names: Vec<_> = text
             .lines()

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::format::VERSION;
 
 /// What it begins with. No snapshot does: its second line follows at once.
-const BEGINS: &[u8] = b"{\"version\":2,\"moved_to\":";
+pub(super) const BEGINS: &[u8] = b"{\"version\":2,\"moved_to\":";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -138,6 +138,11 @@ fn a_state_moves_to_a_server_and_back() {
     world
         .run(&["state", "migrate", "callbacks.state.json"])
         .exits(64);
+    // It can be written there again, though what was before is only the note, and move once more.
+    world.run(&["state", "rm", "*/*one"]).exits(0);
+    world.run(&["state", "migrate", &url]).exits(0);
+    world.run(&back).exits(0);
+    world.run(&APPLY).exits(0);
 }
 
 #[test]

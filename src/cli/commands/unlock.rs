@@ -4,6 +4,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::owner;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
+use crate::state::StateError;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -13,11 +14,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let gone = settings
-        .locations()?
-        .store()?
-        .unlock(&args.id, &owner::host())
-        .await?;
+    let locations = settings.locations()?;
+    let store = locations.store()?;
+    // A store does not know which processes run. The lock of a file does.
+    if locations.state.file().is_none()
+        && let Some(holder) = store.holder().await
+        && holder.id == args.id
+        && holder.host == owner::host()
+        && !owner::is_gone(&holder)
+    {
+        let owner = Box::new(holder);
+        return Err(StateError::OwnerAlive { owner }.into());
+    }
+    let gone = store.unlock(&args.id, &owner::host()).await?;
     ui.say(format_args!("Unlocked. The owner was {gone}."));
     Ok(Exit::Done)
 }

@@ -8,6 +8,9 @@ use crate::config::Overrides;
 /// The prefix of the environment variables.
 pub(crate) const PREFIX: &str = "ESS_CALLBACKS_VAR_";
 
+/// The token of the controller's server. It has no option: command lines can be read by others.
+pub(crate) const CONTROLLER_TOKEN: &str = "ESS_CALLBACKS_CONTROLLER_TOKEN";
+
 /// Reads one `NAME=VALUE`.
 pub(crate) fn parse(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -37,6 +37,8 @@ struct End {
     has_journal: bool,
     /// When a record of ours was last known to be durable.
     written: Instant,
+    /// Whether the store counts as lost: nothing is waited for again, until a record is durable.
+    is_gone: bool,
 }
 
 impl Held {
@@ -65,6 +67,7 @@ impl Held {
             over: false,
             has_journal: false,
             written: Instant::now(),
+            is_gone: false,
         };
         match end.place(&record).await {
             Ok(Placed::Ours(header)) => end.head = header,
@@ -164,6 +167,7 @@ impl End {
                     self.head = header;
                     self.unclear.clear();
                     self.written = Instant::now();
+                    self.is_gone = false;
                     self.has_journal = match self.head.kind {
                         Kind::First => true,
                         Kind::Snapshot => false,
@@ -236,7 +240,8 @@ impl End {
                 },
                 (Ok(_) | Err(_), Some(error)) | (Err(error), None) => error,
             };
-            if begun.elapsed() + pause > self.log.timing().patience {
+            if self.is_gone || begun.elapsed() + pause > self.log.timing().patience {
+                self.is_gone = true;
                 return Err(error);
             }
             if pause == FIRST_PAUSE {

@@ -11,10 +11,9 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::cli::exit::Failure;
+use crate::cli::options::variables::CONTROLLER_TOKEN as VARIABLE;
 use crate::secret::Secret;
 
-/// The variable with the token.
-const VARIABLE: &str = "ESS_CALLBACKS_CONTROLLER_TOKEN";
 /// A shorter token could be guessed.
 const SHORTEST: usize = 16;
 /// A token is shorter than this, in bytes.

@@ -13,7 +13,7 @@ use crate::state::error::io;
 use crate::state::local::kind::Kind;
 use crate::state::local::paths::temporary;
 use crate::state::local::{Files, Paths};
-use crate::state::{StateError, format};
+use crate::state::{StateError, format, pointer};
 
 /// As much of a file as says what it is.
 const HEAD: u64 = 1 << 12;
@@ -38,11 +38,13 @@ pub(super) fn check<F: Files>(files: &F, paths: &Paths) -> Result<(), StateError
     check_kind(files, journal, "the state's journal")?;
     if check_kind(files, backup, "the state's backup")? {
         let head = head(files, backup)?;
-        if !head.is_empty() && !holds_state(files, backup, &head)? {
+        let is_ours = head.is_empty() || is_part_of(pointer::BEGINS, &head);
+        if !is_ours && !holds_state(files, backup, &head)? {
             return Err(foreign(backup, "the state's backup", NOT_OURS));
         }
     }
-    let ours = |head: &[u8]| is_part_of(SNAPSHOT_BEGINS, head);
+    // Either may be the note of a state that was moved away.
+    let ours = |head: &[u8]| is_part_of(SNAPSHOT_BEGINS, head) || is_part_of(pointer::BEGINS, head);
     check_temporary(files, state, |new, head| {
         Ok(ours(head) || holds_state(files, new, head)?)
     })?;
