@@ -1,7 +1,7 @@
 //! Keeping eSign as declared, for ever: when a round is due, what it heals, what it applies, and what it tells.
 //!
 //! A *round* reads the directory and the state, plans, and, if there is something to do, applies it with
-//! [`run`](mod@crate::run). Here are its decisions, as functions of values; `cli` owns files, time and the server.
+//! the same run as `apply`. Here are its decisions, as functions of values; `cli` owns files, time and the server.
 //!
 //! # Invariants
 //!

@@ -177,6 +177,71 @@ fn a_version_that_was_downloaded_from_the_server_is_a_state() {
         .exits(0);
 }
 
+#[test]
+fn a_damaged_version_is_not_pushed() {
+    let world = World::at_server(Flavour::GitLab, "ok");
+    world.run(&APPLY).exits(0);
+    let documents = world.states.documents("prod");
+    // The last before the snapshot at the end: it has a journal.
+    let with_journal = documents
+        .values()
+        .rev()
+        .find(|document| !document["ess_callbacks"]["journal"].is_null())
+        .unwrap();
+    let push = |name: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut document = with_journal.clone();
+        change(&mut document);
+        world.env.write(name, document.to_string().as_bytes());
+        let said = world.run(&["state", "push", name, "--state", &format!("{name}.state")]);
+        (said.code == Some(0), said.stderr)
+    };
+    assert!(push("whole.json", &|_| {}).0);
+    let ours = |document: &mut serde_json::Value, name: &str, value: serde_json::Value| {
+        document["ess_callbacks"][name] = value;
+    };
+    let text = |document: &serde_json::Value, name: &str| {
+        document["ess_callbacks"][name].as_str().unwrap().to_owned()
+    };
+    let (pushed, why) = push("cut.json", &|document| {
+        let journal = text(document, "journal");
+        ours(document, "journal", journal[..journal.len() - 20].into());
+    });
+    assert!(!pushed && why.contains("damaged"), "{why}");
+    let (pushed, why) = push("other.json", &|document| {
+        let snapshot = text(document, "snapshot").replace("\"serial\": 1,", "\"serial\": 15,");
+        ours(document, "snapshot", snapshot.into());
+    });
+    assert!(!pushed && why.contains("continues serial 1"), "{why}");
+    let (pushed, why) = push("newer.json", &|document| {
+        document["ess_callbacks"]["header"]["version"] = 99.into();
+    });
+    assert!(!pushed && why.contains("newer version"), "{why}");
+    let (pushed, why) = push("terraform.json", &|document| {
+        document.as_object_mut().unwrap().remove("ess_callbacks");
+    });
+    assert!(!pushed && why.contains("a state of Terraform"), "{why}");
+}
+
+#[test]
+fn a_state_does_not_move_onto_itself() {
+    let world = World::new(Flavour::GitLab, "ok");
+    world.run(&APPLY).exits(0);
+    for name in ["json.tmp", "json.backup", "journal", "lock"] {
+        let beside = format!("./callbacks.state.{name}");
+        let said = world.run(&["state", "migrate", &beside]).exits(64);
+        assert!(said.stderr.contains("of the state in"), "{said}");
+    }
+    world.run(&["plan", "--detailed-exitcode"]).exits(0);
+    let url = world.states.url("prod");
+    world.run(&["state", "migrate", &url]).exits(0);
+    let again = url.replace("127.0.0.1", "localhost");
+    let said = world.run(&["state", "migrate", &again, "--state", &url]);
+    assert!(said.stderr.contains("are one state"), "{said}");
+    world
+        .run(&["plan", "--detailed-exitcode", "--state", &url])
+        .exits(0);
+}
+
 /// What became of the calls that were under way is written to a file, and brought home from there.
 #[test]
 fn a_store_that_is_lost_loses_no_outcome() {

@@ -47,8 +47,21 @@ fn the_state_before_the_last_run_can_be_looked_at() {
       `ess-callbacks state history` lists those that are.
     ");
     // A damaged state is no obstacle: that is when an older one is wanted.
+    let whole = env.read("callbacks.state.json");
     env.write("callbacks.state.json", b"{}");
     assert_eq!(env.run(&["state", "history", "6"]).out(), before.out());
+    env.write("callbacks.state.json", whole);
+    // The way back.
+    env.write("old.json", before.stdout.as_bytes());
+    assert_snapshot!(env.run(&["state", "push", "old.json"]), @"
+    exit 1
+    --- stderr
+    error: `old.json` is older than the state (serial 6, which is now at 7); nothing was pushed
+      It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To go back to the older state all the same: --older.
+    ");
+    env.run(&["state", "push", "old.json", "--older"]).exits(0);
+    env.run(&["state", "list", "*/*two"]).exits(0);
+    env.run(&["plan", "--detailed-exitcode"]).exits(0);
 }
 
 #[test]

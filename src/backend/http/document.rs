@@ -32,6 +32,12 @@ struct Document {
     ess_callbacks: Option<Ours>,
 }
 
+/// Just enough to tell it from other JSON.
+#[derive(Deserialize)]
+struct Envelope {
+    terraform_version: Option<String>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Ours {
     header: Header,
@@ -79,8 +85,9 @@ pub(super) fn encode(stored: &Stored) -> Vec<u8> {
 
 /// What is recorded in a version that was downloaded from its server; `None` when the text is something else.
 pub(crate) fn recorded(place: &Place, text: &[u8]) -> Option<Result<Recorded, StateError>> {
-    let document: Document = serde_json::from_slice(text).ok()?;
-    document.ess_callbacks.as_ref()?;
+    // Any state of Terraform, so that what is wrong with it is said.
+    let envelope: Envelope = serde_json::from_slice(text).ok()?;
+    envelope.terraform_version.as_ref()?;
     let recorded = decode(place, text).and_then(|stored| log::recorded(place, &stored.contents));
     let empty = || StateError::Corrupt {
         place: place.clone(),
@@ -120,12 +127,14 @@ pub(super) fn decode(place: &Place, text: &[u8]) -> Result<Stored, StateError> {
             ),
         });
     }
+    let contents = Contents {
+        head: header,
+        snapshot: snapshot.map(String::into_bytes),
+        journal: journal.into_bytes(),
+    };
+    contents.head.check(place, &contents)?;
     Ok(Stored {
         lineage: document.lineage,
-        contents: Contents {
-            head: header,
-            snapshot: snapshot.map(String::into_bytes),
-            journal: journal.into_bytes(),
-        },
+        contents,
     })
 }

@@ -482,7 +482,19 @@ impl Log for Database {
     fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>> {
         async {
             let records = self.records().await?;
-            Contents::fold(&self.place(), records)
+            let contents = Contents::fold(&self.place(), records)?;
+            if contents.is_none()
+                && let Some(newest) = self.newest().await?
+            {
+                return Err(StateError::Damaged {
+                    place: self.place(),
+                    problem: format!(
+                        "its newest record is {}, which continues {}",
+                        newest.number, newest.since
+                    ),
+                });
+            }
+            Ok(contents)
         }
         .boxed()
     }

@@ -216,6 +216,15 @@ fn whole(place: &Place, mut text: Vec<u8>, mut rest: impl Read) -> Result<Rescue
     if text.trim_ascii().is_empty() {
         return Err(corrupt(None, "the file is empty".into()));
     }
+    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+        let problem =
+            "it is UTF-16, as `>` of older PowerShells writes it; use `| Out-File -Encoding utf8`";
+        return Err(corrupt(None, problem.into()));
+    }
+    // Editors and PowerShell write a mark of UTF-8.
+    if text.starts_with("\u{feff}".as_bytes()) {
+        text.drain(..3);
+    }
     check_version(place, &text)?;
     let document: Document<'_> = serde_json::from_slice(&text)
         .map_err(|error| corrupt(Some(error.line()), words_of(&error)))?;

@@ -34,6 +34,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) use self::record::{Contents, Header, Kind, LONGEST_HEADER, Record};
 
 use self::held::Held;
+use super::journal::Journal;
 use super::load::{Loaded, load};
 use super::medium::{Attempt, Done, Medium};
 use super::{LockOwner, Place, StateError, Version, history};
@@ -271,7 +272,31 @@ fn folded(place: &Place, contents: &Contents) -> Result<Option<Loaded>, StateErr
         return Ok(None);
     };
     let journal = (!contents.journal.is_empty()).then_some(contents.journal.as_slice());
+    if let Some(journal) = journal {
+        check_journal(place, journal, snapshot)?;
+    }
     load((place, snapshot.as_slice()), (place, journal)).map(Some)
+}
+
+/// In a log the journal continues exactly the snapshot before it, and each of its lines is whole. In files a crash may
+/// have left an older one, or half a line.
+fn check_journal(place: &Place, journal: &[u8], snapshot: &[u8]) -> Result<(), StateError> {
+    let damaged = |problem: String| {
+        Err(StateError::Damaged {
+            place: place.clone(),
+            problem,
+        })
+    };
+    if !journal.ends_with(b"\n") {
+        return damaged("its journal ends in the middle of a line".into());
+    }
+    let continued = Journal::open(place, journal)?.header.base_serial;
+    match history::serial(snapshot) {
+        Some(serial) if serial != continued => damaged(format!(
+            "its journal continues serial {continued}, but its snapshot has serial {serial}"
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What a log says is recorded; `None` before its first snapshot.

@@ -129,6 +129,35 @@ impl Record {
 }
 
 impl Header {
+    /// Whether what follows the header can be what it says.
+    ///
+    /// # Errors
+    /// It can't, or a newer version wrote it.
+    pub(crate) fn check(&self, place: &Place, contents: &Contents) -> Result<(), StateError> {
+        if self.version > VERSION {
+            return Err(StateError::NewerVersion {
+                place: place.clone(),
+                found: self.version,
+                known: VERSION,
+            });
+        }
+        let journal = contents.journal.len() as u64;
+        let is_possible = match self.kind {
+            Kind::Snapshot => {
+                let snapshot = contents.snapshot.as_ref().map(|text| text.len() as u64);
+                snapshot == Some(self.bytes) && journal == 0 && self.since == self.number
+            }
+            Kind::First => journal == self.bytes,
+            Kind::Next => journal >= self.bytes,
+            Kind::Hold | Kind::Beat | Kind::Release | Kind::Unlock => self.bytes == 0,
+        };
+        if is_possible && self.since <= self.number {
+            return Ok(());
+        }
+        let problem = format!("what it holds is not what its record {} says", self.number);
+        Err(damaged(place, problem))
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).expect("plain values always become JSON");
         line.push(b'\n');

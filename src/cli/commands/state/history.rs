@@ -23,8 +23,12 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let store = settings.locations()?.store()?;
     let Some(serial) = args.serial else {
         let versions = store.history().await?;
-        if versions.is_empty() {
-            ui.note(format_args!("No state is kept there."));
+        // What is wrong with the newest, or where it is now.
+        match store.peek().await {
+            Err(error) if versions.is_empty() => return Err(error.into()),
+            Err(error) => ui.warn(format_args!("Warning: {error}")),
+            Ok(_) if versions.is_empty() => ui.note(format_args!("No state is kept there.")),
+            Ok(_) => {}
         }
         if ui.json() {
             for version in &versions {

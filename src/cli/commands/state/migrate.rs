@@ -1,6 +1,6 @@
 //! `state migrate`: moves the state to another place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::locations::StateAt;
@@ -11,7 +11,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::workspace::lock::{lock, report_waiting};
 use crate::model::Recorded;
 use crate::render::counted;
-use crate::state::{LockOwner, StateError};
+use crate::state::{LockOwner, Paths, StateError, followed};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,12 +42,26 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
             "the state is in `{target}` already"
         )));
     }
+    if let Some(what) = beside(&locations.state, &target) {
+        return Err(Failure::usage(format!(
+            "`{target}` is {what} of the state in `{}`: give another file",
+            locations.state
+        )));
+    }
     let target_store = locations.store_at(&target)?;
     let environment = locations.recorded().await?.environment;
     let state = lock(settings, environment, wait.lock_timeout, ui).await?;
     let recorded = state.read(Recorded::clone);
     let copied = async {
         let owner = owner::this_process(&settings.command)?;
+        // The lock there is the one that was just taken here.
+        let holder = target_store.holder().await;
+        if holder.is_some_and(|holder| holder.host == owner.host && holder.pid == owner.pid) {
+            return Err(Failure::usage(format!(
+                "`{target}` and `{}` are one state, with two addresses",
+                locations.state
+            )));
+        }
         let timeout = wait.lock_timeout.unwrap_or_default();
         let waiting = |holder: Option<&LockOwner>| report_waiting(&target, holder, ui);
         let new = target_store
@@ -110,6 +124,24 @@ fn is_copy(read: &Recorded, recorded: &Recorded) -> bool {
     let mut same = read.clone();
     same.serial = recorded.serial;
     same == *recorded && read.serial > recorded.serial
+}
+
+/// What the new place is, if it is one of the files that belong to the old one.
+fn beside(old: &StateAt, new: &StateAt) -> Option<&'static str> {
+    let (StateAt::File(old), StateAt::File(new)) = (old, new) else {
+        return None;
+    };
+    let real = |path: &Path| {
+        let path = std::path::absolute(followed(path)).ok()?;
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        folder.zip(path.file_name().map(ToOwned::to_owned))
+    };
+    let new = real(new)?;
+    let files = Paths::of(old).all();
+    let mut found = files
+        .iter()
+        .filter(|(file, _)| real(file).as_ref() == Some(&new));
+    found.next().map(|(_, what)| *what)
 }
 
 fn same(one: &StateAt, other: &StateAt) -> bool {

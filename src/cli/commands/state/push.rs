@@ -1,12 +1,14 @@
 //! `state push`: puts a state file in the place of the state, or brings an emergency copy home.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::open;
 use crate::backend::http::document;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::lock::Lock;
+use crate::cli::options::switch;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::edit::locked;
@@ -14,17 +16,23 @@ use crate::model::{Address, Environment, Recorded};
 use crate::render::{Clean, counted};
 use crate::state::{Homecoming, Place, Rescue, StateError, Store, format};
 
+/// A state is smaller, in bytes.
+const LARGEST: u64 = 1 << 30;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A state file, as `state pull` prints it, or an emergency copy; - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Push a state that is older than the recorded one, to go back to it.
+    #[arg(long, env = "ESS_CALLBACKS_OLDER", value_parser = switch::parse)]
+    older: bool,
     #[command(flatten)]
     lock: Lock,
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let Args { file, lock } = args;
+    let Args { file, older, lock } = args;
     let locations = settings.locations()?;
     let copy = read(file).await?;
     let there = locations.store()?.peek().await?;
@@ -40,7 +48,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
         // A state file of format 1 does not hold it.
         let destination = state.read(|recorded| recorded.destination.clone());
         new.destination = new.destination.or(destination);
-        let news = state.read(|recorded| compare(recorded, &new, file))?;
+        let news = state.read(|recorded| compare(recorded, &new, (file, *older)))?;
         let pushed = match news {
             News::Same => false,
             News::Other => {
@@ -108,7 +116,19 @@ async fn bring_home(
 /// Reads a state file with the journal beside it, an emergency copy, or standard input.
 async fn read(file: &Path) -> Result<Rescue, Failure> {
     if file == Path::new("-") {
-        let copy = format::read_copy(&Place::new("<stdin>"), std::io::stdin().lock());
+        let copy = format::read_copy(
+            &Place::new("<stdin>"),
+            std::io::stdin().lock().take(LARGEST),
+        );
+        return copy.map_err(|error| not_a_state(&error));
+    }
+    // What can be read only once, and may never end.
+    if file
+        .metadata()
+        .is_ok_and(|found| !found.is_file() && !found.is_dir())
+    {
+        let text = File::open(file).map_err(|error| unreadable(file, &error))?;
+        let copy = format::read_copy(&Place::new(file.display().to_string()), text.take(LARGEST));
         return copy.map_err(|error| not_a_state(&error));
     }
     if let Some(recorded) = downloaded(file) {
@@ -122,21 +142,23 @@ async fn read(file: &Path) -> Result<Rescue, Failure> {
     let recorded = recorded.map_err(|error| not_a_state(&error))?;
     let missing = || Failure::error(format!("the file `{}` does not exist", file.display()));
     let recorded = recorded.ok_or_else(missing)?;
-    let text = File::open(file).map_err(|error| {
-        Failure::error(format!(
-            "the file `{}` can't be read: {error}",
-            file.display()
-        ))
-    })?;
+    let text = File::open(file).map_err(|error| unreadable(file, &error))?;
     let copy = format::read_copy(&Place::new(file.display().to_string()), text);
     let ended = copy.map_err(|error| not_a_state(&error))?.ended;
     Ok(Rescue { recorded, ended })
 }
 
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    let file = file.display();
+    Failure::error(format!("the file `{file}` can't be read: {error}"))
+}
+
 /// What a version says that was downloaded from a server with Terraform's protocol. `None` when the file is
 /// something else, or can't be read.
 fn downloaded(file: &Path) -> Option<Result<Recorded, StateError>> {
-    let text = std::fs::read(file).ok()?;
+    let mut text = Vec::new();
+    let file_text = File::open(file).ok()?;
+    file_text.take(LARGEST).read_to_end(&mut text).ok()?;
     document::recorded(&Place::new(file.display().to_string()), &text)
 }
 
@@ -153,20 +175,24 @@ enum News {
 }
 
 /// Refuses a state with another history, or an older one.
-fn compare(recorded: &Recorded, new: &Recorded, file: &Path) -> Result<News, Failure> {
+fn compare(
+    recorded: &Recorded,
+    new: &Recorded,
+    (file, older): (&Path, bool),
+) -> Result<News, Failure> {
     if recorded.lineage.is_none() {
         return Ok(News::Other);
     }
     check_origin(recorded, new, file)?;
     let file = file.display();
-    if new.serial < recorded.serial {
+    if new.serial < recorded.serial && !older {
         return Err(Failure::error(format!(
             "`{file}` is older than the state (serial {}, which is now at {}); nothing was pushed",
             new.serial, recorded.serial
         ))
         .advice(
-            "It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To push the older \
-             state all the same, set its serial to that of the state.",
+            "It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To go back to the \
+             older state all the same: --older.",
         ));
     }
     // An edited file may leave out a lost call.
