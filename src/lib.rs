@@ -7,7 +7,7 @@
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
-//! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`] |
+//! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`], [`notify`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
@@ -25,6 +25,7 @@ mod facts;
 pub mod group;
 mod harmless;
 pub mod model;
+pub mod notify;
 pub mod plan;
 pub mod random;
 pub mod receiver;

@@ -17,6 +17,21 @@ pub enum SecretReference {
     Command(Vec<String>),
 }
 
+impl SecretReference {
+    /// A place that an option gives: `env:NAME` or `file:PATH`. Options run no commands.
+    pub fn given(text: &str) -> Option<Self> {
+        let (kind, place) = text.split_once(':')?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        match kind {
+            "env" if !place.is_empty() && place.chars().all(is_name) => {
+                Some(Self::Env(place.to_owned()))
+            }
+            "file" if !place.is_empty() => Some(Self::File(place.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for SecretReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 27] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -81,9 +81,11 @@ const MAY_IMPORT: [(&str, &[&str]); 27] = [
             "group",
             "doctor",
             "backend",
+            "notify",
         ],
     ),
     ("verify", &["model", "secret", "envelope", "client"]),
+    ("notify", &["model", "secret", "harmless", "client"]),
     // Doubles, for tests only.
     (
         "testing",

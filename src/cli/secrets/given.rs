@@ -16,52 +16,46 @@ pub(crate) fn given(
     named: &str,
 ) -> Result<(Secret, Vec<SecretProblem>), Failure> {
     // What is given may be the secret itself, so it is not shown.
-    let reference = reference(named).ok_or_else(|| {
+    let reference = SecretReference::given(named).ok_or_else(|| {
         let message = format!("{flag} needs `env:NAME` or `file:PATH`, the place of the secret and not its value");
         Failure::usage(message).advice(
             "Other programs of this machine can read command lines, and shells record them: if you gave the secret \
              itself, replace it.",
         )
     })?;
-    let failed = |problem: SecretProblem| {
-        let SecretProblem {
-            severity: _,
-            code,
-            message,
-            help,
-        } = problem;
-        Failure::error(format!("{flag}: {message} [{code}]")).advice(format!("Help: {help}."))
-    };
-    let value = match &reference {
-        SecretReference::Env(name) => variable(name, &reference),
+    let value = read(flag, &reference)?;
+    let (errors, warnings): (Vec<_>, Vec<_>) = check_secret(role, &value)
+        .into_iter()
+        .partition(|problem| problem.severity == Severity::Error);
+    match errors.into_iter().next() {
+        Some(error) => Err(failed(flag, error)),
+        None => Ok((value, warnings)),
+    }
+}
+
+/// Reads a secret of any kind.
+pub(crate) fn read(flag: &str, reference: &SecretReference) -> Result<Secret, Failure> {
+    let value = match reference {
+        SecretReference::Env(name) => variable(name, reference),
         SecretReference::File(path) => {
-            file::read(Path::new(path), path, &reference).and_then(|bytes| text(bytes, &reference))
+            file::read(Path::new(path), path, reference).and_then(|bytes| text(bytes, reference))
         }
         SecretReference::Command(words) => {
             let program = words.first().map_or("", String::as_str);
             Err(SecretProblem::command_not_allowed(program))
         }
     };
-    let value = value.map_err(failed)?;
-    let (errors, warnings): (Vec<_>, Vec<_>) = check_secret(role, &value)
-        .into_iter()
-        .partition(|problem| problem.severity == Severity::Error);
-    match errors.into_iter().next() {
-        Some(error) => Err(failed(error)),
-        None => Ok((value, warnings)),
-    }
+    value.map_err(|problem| failed(flag, problem))
 }
 
-fn reference(named: &str) -> Option<SecretReference> {
-    let (kind, place) = named.split_once(':')?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match kind {
-        "env" if !place.is_empty() && place.chars().all(is_name) => {
-            Some(SecretReference::Env(place.to_owned()))
-        }
-        "file" if !place.is_empty() => Some(SecretReference::File(place.to_owned())),
-        _ => None,
-    }
+fn failed(flag: &str, problem: SecretProblem) -> Failure {
+    let SecretProblem {
+        severity: _,
+        code,
+        message,
+        help,
+    } = problem;
+    Failure::error(format!("{flag}: {message} [{code}]")).advice(format!("Help: {help}."))
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ fn what_is_not_run_is_known() {
         README.zh-CN.md: needs an account
         README.zh-CN.md: needs an account
         docs/fuzzing.md: takes half an hour
+        docs/notifications.md: prints a random secret
+        docs/notifications.zh-CN.md: prints a random secret
         docs/pipelines.md: needs the pipeline's files
         docs/pipelines.md: needs an account
         docs/pipelines.md: needs an account

@@ -1,0 +1,32 @@
+//! Notifications: tells people in a chat, or a program, about conditions of a long-running program.
+//!
+//! [`Memory`] decides from the conditions there are which are reported now. [`Service`] renders a message for one of
+//! the chats and understands its answers; both are functions of values. [`Notifier`] sends, in the background.
+//!
+//! Invariants: a condition is reported once when it appears, when it changes, daily and when it is resolved, and one
+//! that flaps causes a few messages a day; text of others mentions no one and has no markup; a message has the size
+//! that the service takes; the URL of a target and its secret are in no text, error or log; a target that fails
+//! stops and slows nothing.
+
+mod condition;
+mod failure;
+mod given;
+mod memory;
+mod notifier;
+mod send;
+mod service;
+mod sign;
+mod target;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use condition::{Condition, Key, Kind, Severity};
+pub use given::{Given, GivenError};
+pub use memory::{DAY, Memory, News, Notice, SETTLES};
+pub use notifier::{Clock, Deliveries, Notifier, Options};
+pub use service::Service;
+pub use target::{Target, TargetError};
+pub use words::{Lang, Wording};

@@ -1,0 +1,285 @@
+//! Delivers notices in the background: a queue and a task for each target.
+//!
+//! [`Notifier::tell`] never waits. A queue is bounded, a newer notice replaces an older one about the same condition, and
+//! what waits is sent as one message. A failure that may pass is repeated with a growing delay, at most for
+//! [`GIVES_UP`]; any other ends the message. Both are logged and counted, and end nothing else.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::memory::Notice;
+use super::send::{Http, Message, Post, request};
+use super::service::Service;
+use super::target::Target;
+use super::words::Wording;
+use crate::client::retry::delay;
+use crate::client::{ExtraRoots, HttpError, Random};
+use crate::model::Timestamp;
+
+/// How many notices wait for a target. Beyond that the oldest are dropped.
+const MOST_WAITING: usize = 200;
+/// How long a message is repeated.
+const GIVES_UP: Duration = Duration::from_secs(3_600);
+/// The delays of [`delay`], times this: 5 s, 10 s … 5 min.
+const SLOWER: u32 = 10;
+
+/// The time of day, for signatures.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a [`Notifier`] needs besides its targets.
+pub struct Options {
+    pub wording: Wording,
+    pub clock: Clock,
+    /// For the ids of messages and for delays. Ids of two programs must differ.
+    pub seed: u64,
+    /// Certificates to trust beside those of the system.
+    pub extra_roots: Option<ExtraRoots>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("wording", &self.wording)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of the messages to one target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deliveries {
+    /// Messages that were taken.
+    pub sent: u64,
+    /// Messages that were given up.
+    pub failed: u64,
+    /// Notices that were dropped because too many waited.
+    pub dropped: u64,
+    /// Notices that wait.
+    pub waiting: usize,
+    /// When the last message was taken.
+    pub last_sent: Option<Timestamp>,
+    /// Why the last attempt failed, if it did: what happened and what to do.
+    pub problem: Option<String>,
+}
+
+/// The queues of all targets. Dropping it drops what waits.
+#[derive(Debug)]
+pub struct Notifier {
+    lanes: Vec<Arc<Lane>>,
+    tasks: JoinSet<()>,
+    closing: watch::Sender<bool>,
+}
+
+struct Lane {
+    target: Target,
+    queue: Mutex<VecDeque<Notice>>,
+    deliveries: Mutex<Deliveries>,
+    /// Something was put into the queue.
+    filled: Notify,
+}
+
+impl Notifier {
+    /// Starts the tasks, on the runtime that this is called on. Opens no connection.
+    pub fn start(targets: Vec<Target>, options: &Options) -> Result<Self, HttpError> {
+        let extra = options.extra_roots.as_ref();
+        let posts: Vec<Http> = targets
+            .iter()
+            .map(|target| Http::new(target, extra))
+            .collect::<Result<_, _>>()?;
+        Ok(Self::over(targets.into_iter().zip(posts), options))
+    }
+
+    pub(super) fn over<P: Post>(
+        targets: impl IntoIterator<Item = (Target, P)>,
+        options: &Options,
+    ) -> Self {
+        let (closing, closed) = watch::channel(false);
+        let random = Arc::new(Random::new(options.seed));
+        let mut notifier = Self {
+            lanes: Vec::new(),
+            tasks: JoinSet::new(),
+            closing,
+        };
+        for (target, post) in targets {
+            let lane = Arc::new(Lane {
+                target,
+                queue: Mutex::default(),
+                deliveries: Mutex::default(),
+                filled: Notify::new(),
+            });
+            let worker = Worker {
+                lane: Arc::clone(&lane),
+                post,
+                wording: options.wording.clone(),
+                clock: Arc::clone(&options.clock),
+                random: Arc::clone(&random),
+                closed: closed.clone(),
+            };
+            notifier.lanes.push(lane);
+            notifier.tasks.spawn(worker.run());
+        }
+        notifier
+    }
+
+    /// Hands notices over and returns at once.
+    pub fn tell(&self, notices: &[Notice]) {
+        if notices.is_empty() {
+            return;
+        }
+        for lane in &self.lanes {
+            lane.put(notices);
+        }
+    }
+
+    /// What became of the messages, by target.
+    pub fn deliveries(&self) -> Vec<(Service, String, Deliveries)> {
+        let of = |lane: &Arc<Lane>| {
+            let mut deliveries = lock(&lane.deliveries).clone();
+            deliveries.waiting = lock(&lane.queue).len();
+            (
+                lane.target.service(),
+                lane.target.host().to_owned(),
+                deliveries,
+            )
+        };
+        self.lanes.iter().map(of).collect()
+    }
+
+    /// Sends what waits, each message once more, and ends; at the latest after this time.
+    pub async fn finish(mut self, within: Duration) {
+        self.closing.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(within, ended).await.is_err() {
+            tracing::warn!("some notifications were not sent before the end");
+        }
+    }
+}
+
+impl Lane {
+    fn put(&self, notices: &[Notice]) {
+        let mut dropped = 0;
+        let mut queue = lock(&self.queue);
+        for notice in notices {
+            queue.retain(|waiting| waiting.condition.key != notice.condition.key);
+            if queue.len() == MOST_WAITING {
+                queue.pop_front();
+                dropped += 1;
+            }
+            queue.push_back(notice.clone());
+        }
+        drop(queue);
+        lock(&self.deliveries).dropped += dropped;
+        self.filled.notify_one();
+    }
+
+    fn take(&self) -> Vec<Notice> {
+        let mut queue = lock(&self.queue);
+        let count = queue.len().min(self.target.service().batch());
+        queue.drain(..count).collect()
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.target, f)
+    }
+}
+
+struct Worker<P> {
+    lane: Arc<Lane>,
+    post: P,
+    wording: Wording,
+    clock: Clock,
+    random: Arc<Random>,
+    closed: watch::Receiver<bool>,
+}
+
+impl<P: Post> Worker<P> {
+    async fn run(mut self) {
+        let spacing = self.lane.target.service().spacing();
+        loop {
+            let notices = self.lane.take();
+            if !notices.is_empty() {
+                self.deliver(&notices).await;
+                self.rest(spacing).await;
+            } else if self.is_closed() {
+                return;
+            } else {
+                tokio::select! {
+                    () = self.lane.filled.notified() => {}
+                    () = closes(&mut self.closed) => {}
+                }
+            }
+        }
+    }
+
+    /// Sends one message until it is taken, refused or too old.
+    async fn deliver(&mut self, notices: &[Notice]) {
+        let target = self.lane.target.clone();
+        let message = Message {
+            id: format!("msg_{:016x}{:016x}", self.random.next(), self.random.next()),
+            body: target.service().message(notices, &self.wording),
+        };
+        let ends = Instant::now() + GIVES_UP;
+        let mut attempt = 0;
+        loop {
+            let was_closed = self.is_closed();
+            let Some(request) = request(&target, &message, (self.clock)()) else {
+                return;
+            };
+            let answer = self.post.post(request).await;
+            let judged = answer.and_then(|answer| target.service().judge(&answer));
+            let Err(failure) = judged else {
+                let mut deliveries = lock(&self.lane.deliveries);
+                deliveries.sent += 1;
+                deliveries.last_sent = Some((self.clock)());
+                deliveries.problem = None;
+                return;
+            };
+            attempt += 1;
+            let problem = failure.sentence(target.redactor());
+            let wait = delay(attempt, self.random.fraction()) * SLOWER;
+            let wait = wait.max(failure.after.unwrap_or_default());
+            let gives_up = !failure.passing || was_closed || Instant::now() + wait > ends;
+            {
+                let mut deliveries = lock(&self.lane.deliveries);
+                deliveries.failed += u64::from(gives_up);
+                deliveries.problem = Some(problem.clone());
+            }
+            if gives_up {
+                tracing::warn!(%target, attempt, "a notification was not delivered: {problem}");
+                return;
+            }
+            tracing::info!(%target, attempt, ?wait, "a notification is repeated: {problem}");
+            self.rest(wait).await;
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    /// Waits, but not while the program ends.
+    async fn rest(&mut self, wait: Duration) {
+        let until = Instant::now() + wait;
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = closes(&mut self.closed) => {}
+        }
+    }
+}
+
+/// Returns when the notifier finishes, or is gone.
+async fn closes(closed: &mut watch::Receiver<bool>) {
+    // An error means that it is gone, and with it this task.
+    let _ended = closed.wait_for(|closed| *closed).await.is_ok();
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
