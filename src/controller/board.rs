@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::status::{Files, Phase, Problem, RunRecord, Status};
+use super::status::{Files, Phase, Problem, RunRecord, Status, WhyWaits};
 use crate::model::{Action, Recorded, Report, Timestamp};
 use crate::plan::Plan;
 
@@ -220,7 +220,7 @@ impl Board {
         if waiting.digest != digest {
             return Err(Refused::OtherDigest(waiting.digest.clone()));
         }
-        if waiting.why == "final" {
+        if waiting.why == WhyWaits::Final {
             return Err(Refused::Final);
         }
         kept.approved = Some(digest.to_owned());
@@ -294,9 +294,9 @@ mod tests {
                 });
             });
         };
-        wait("final");
+        wait(WhyWaits::Final);
         assert_eq!(board.approve("sha256:a"), Err(Refused::Final));
-        wait("deletes");
+        wait(WhyWaits::Deletes);
         let other = Refused::OtherDigest("sha256:a".to_owned());
         assert_eq!(board.approve("sha256:b"), Err(other));
         assert_eq!(board.approved(), None);

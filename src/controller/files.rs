@@ -90,7 +90,7 @@ impl LastGood {
             Ok(parsed) => Ok(Checked {
                 sources: before,
                 parsed,
-                broken: self.all_as_before(broken, &errors),
+                broken: self.all_as_before(&broken, &errors),
             }),
             Err(_) => Err(errors),
         }
@@ -116,7 +116,7 @@ impl LastGood {
     }
 
     /// Nothing of the new files is used, because they don't fit together.
-    fn all_as_before(&self, named: Vec<Broken>, errors: &[Diagnostic]) -> Vec<Broken> {
+    fn all_as_before(&self, named: &[Broken], errors: &[Diagnostic]) -> Vec<Broken> {
         let names: BTreeSet<_> = named.iter().map(|one| Arc::clone(&one.file)).collect();
         let others = self.0.keys().filter(|name| !names.contains(*name));
         let others = others.map(|name| Broken {

@@ -93,24 +93,7 @@ pub fn metrics_text(status: &Status, totals: &Totals) -> String {
             at.0.unsigned_abs(),
         );
     }
-    if let Some(pending) = status.pending {
-        let pending = [
-            ("add", pending.add),
-            ("replace", pending.replace),
-            ("delete", pending.delete),
-            ("finish", pending.finish),
-            ("heal", pending.heal),
-        ];
-        let pending = pending.map(|(action, count)| (vec![("action", action)], count as u64));
-        out.family(
-            (
-                "pending_changes",
-                "gauge",
-                "Changes of the last plan that are not done.",
-            ),
-            pending,
-        );
-    }
+    out.pending(status);
     out.conditions(status);
     out.text
 }
@@ -123,6 +106,27 @@ struct Families {
 impl Families {
     fn one(&mut self, name: &str, help: &str, value: u64) {
         self.family((name, "gauge", help), [(vec![], value)]);
+    }
+
+    fn pending(&mut self, status: &Status) {
+        if let Some(pending) = status.pending {
+            let pending = [
+                ("add", pending.add),
+                ("replace", pending.replace),
+                ("delete", pending.delete),
+                ("finish", pending.finish),
+                ("heal", pending.heal),
+            ];
+            let pending = pending.map(|(action, count)| (vec![("action", action)], count as u64));
+            self.family(
+                (
+                    "pending_changes",
+                    "gauge",
+                    "Changes of the last plan that are not done.",
+                ),
+                pending,
+            );
+        }
     }
 
     fn conditions(&mut self, status: &Status) {

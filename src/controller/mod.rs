@@ -32,5 +32,5 @@ pub use portion::{Portion, portion};
 pub use schedule::Schedule;
 pub use status::{
     Condition, Counts, Files, Organization, Pending, Phase, Problem, RunEnd, RunRecord, Status,
-    Unusable, WaitingPlan, organizations,
+    Unusable, WaitingPlan, WhyWaits, organizations,
 };

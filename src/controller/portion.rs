@@ -93,7 +93,7 @@ mod tests {
             let most = 3 * by_rounds.min(by_age) + ages.len() + calls;
             prop_assert!(healed <= most, "{healed} of {}", ages.len());
             // A portion is not larger than it has to be, but for the spare quarter.
-            prop_assert!((calls - 1) * 86_400 * 4 <= ages.len() * interval.as_secs() as usize * 5);
+            prop_assert!((calls - 1) * 86_400 * 4 <= ages.len() * usize::try_from(interval.as_secs()).unwrap() * 5);
         }
     }
 }

@@ -152,18 +152,29 @@ impl Pending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WaitingPlan {
     pub digest: String,
-    /// `policy`, `deletes` or `final`.
-    pub why: &'static str,
+    pub why: WhyWaits,
     /// How many deletes of undeclared callbacks an approval allows.
     pub deletes: Option<usize>,
+}
+
+/// Why a plan waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyWaits {
+    /// Every plan with changes does.
+    Policy,
+    /// It deletes more than the guards allow.
+    Deletes,
+    /// A guard refuses it that no approval overrides.
+    Final,
 }
 
 impl From<&Waiting> for WaitingPlan {
     fn from(waiting: &Waiting) -> Self {
         let (why, deletes) = match waiting.why {
-            Why::Policy => ("policy", None),
-            Why::Deletes(deletes) => ("deletes", Some(deletes)),
-            Why::Final => ("final", None),
+            Why::Policy => (WhyWaits::Policy, None),
+            Why::Deletes(deletes) => (WhyWaits::Deletes, Some(deletes)),
+            Why::Final => (WhyWaits::Final, None),
         };
         Self {
             digest: waiting.digest.clone(),

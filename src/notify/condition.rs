@@ -15,6 +15,8 @@ use sha2::{Digest as _, Sha256};
 pub enum Kind {
     /// Guards refuse the plan. It waits for an approval, or for another configuration.
     PlanRefused,
+    /// The policy wants an approval of each plan.
+    PlanWaiting,
     RunFailed,
     /// Answers showed that eSign was not as recorded.
     DriftFound,
@@ -31,8 +33,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlanRefused,
+        Self::PlanWaiting,
         Self::RunFailed,
         Self::DriftFound,
         Self::CallsUnknown,
@@ -46,6 +49,7 @@ impl Kind {
     pub const fn id(self) -> &'static str {
         match self {
             Self::PlanRefused => "plan-refused",
+            Self::PlanWaiting => "plan-waiting",
             Self::RunFailed => "run-failed",
             Self::DriftFound => "drift-found",
             Self::CallsUnknown => "calls-unknown",
@@ -61,6 +65,7 @@ impl Kind {
         match self {
             Self::EsignEvent => true,
             Self::PlanRefused
+            | Self::PlanWaiting
             | Self::RunFailed
             | Self::DriftFound
             | Self::CallsUnknown

@@ -45,6 +45,7 @@ pub struct Wording {
 pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
     let (english, chinese) = match kind {
         Kind::PlanRefused => ("plan refused", "计划被拒绝"),
+        Kind::PlanWaiting => ("plan waits for approval", "计划等待批准"),
         Kind::RunFailed => ("run failed", "运行失败"),
         Kind::DriftFound => ("drift found", "发现漂移"),
         Kind::CallsUnknown => ("outcome of calls unknown", "调用结果未知"),

@@ -2,7 +2,7 @@
 
 mod command;
 mod file;
-mod given;
+pub(crate) mod given;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

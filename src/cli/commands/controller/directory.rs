@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::cli::sources;
 
 /// How the files of a configuration look from outside. What is behind a symbolic link counts, so that the swap of a
-/// link, as ConfigMaps and git-sync do it, is a change.
+/// link, as `ConfigMap`s and git-sync do it, is a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Signature(Vec<(PathBuf, u64, Option<SystemTime>)>);
 

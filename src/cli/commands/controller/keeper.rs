@@ -38,11 +38,10 @@ pub(super) struct Keeper<'a> {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
-    /// Whether the lock was taken.
+    /// Whether the state says that no calls are to be made.
     pub(super) is_suspended: bool,
     /// What is recorded at the end.
     pub(super) recorded: Option<Recorded>,
-    pub(super) drifted: usize,
 }
 
 impl Keeper<'_> {
@@ -147,10 +146,7 @@ impl Caller for Keeper<'_> {
         })
     }
 
-    fn ended(&mut self, ended: Option<&Ended>, recorded: &Recorded) {
+    fn ended(&mut self, _ended: Option<&Ended>, recorded: &Recorded) {
         self.recorded = Some(recorded.clone());
-        if let Some(Ended::Called { report, .. }) = ended {
-            self.drifted = report.drifted.len();
-        }
     }
 }

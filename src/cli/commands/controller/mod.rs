@@ -5,7 +5,10 @@ mod directory;
 mod http;
 mod keeper;
 mod planned;
+mod problems;
+mod requests;
 mod round;
+mod teller;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -27,6 +30,7 @@ use crate::state::Store;
 use access::Access;
 use directory::Watch;
 use round::{Round, Rounds};
+use teller::Teller;
 
 /// The default address.
 const ADDRESS: &str = "127.0.0.1:8980";
@@ -70,6 +74,25 @@ pub(crate) struct Args {
     )]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     rate: u32,
+    /// Tell a chat or a webhook what needs a person: wecom, feishu, dingtalk, slack or webhook, and the place of its URL, like
+    /// `wecom=env:WECOM_BOT_URL`. Repeatable.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_NOTIFY",
+        value_name = "SERVICE=PLACE",
+        value_delimiter = ' '
+    )]
+    #[arg(hide_env_values = true)]
+    notify: Vec<String>,
+    /// The language of notifications: en or zh.
+    #[arg(
+        long,
+        env = "ESS_CALLBACKS_LANG",
+        value_name = "LANG",
+        default_value = "en"
+    )]
+    #[arg(value_parser = ["en", "zh"])]
+    lang: String,
     #[command(flatten)]
     commands: Commands,
 }
@@ -111,6 +134,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         ));
     }
     let access = Access::read(args.token_file.as_deref())?;
+    let teller = Teller::start(&args.notify, &args.lang, locations)?;
     let store = lock::store(locations, ui)?;
     let board = Board::new(env!("CARGO_PKG_VERSION"), locations.state.to_string());
     let bound = serving::bind(&args.listen, access.has_token()).await;
@@ -147,10 +171,13 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         board: board.clone(),
         last_good: LastGood::default(),
         lanes: Default::default(),
+        teller,
         ui,
     };
-    keep(&mut rounds, &args, &mut stop).await?;
+    let kept = keep(&mut rounds, &args, &mut stop).await;
     board.update(|status| status.phase = Phase::Stopping);
+    rounds.teller.finish().await;
+    kept?;
     // An error means that it has ended.
     drop(server.await);
     rounds.ui.say(format_args!("Stopped."));
@@ -198,7 +225,7 @@ async fn keep(
         http::next_round(&board, pause);
         let store = rounds.store.clone();
         tokio::select! {
-            () = rest(&board, (&store, &mut files), pause) => {}
+            () = rest(&board, (&store, &mut files, &mut rounds.teller), pause) => {}
             () = ended_by(stop) => return Ok(()),
         }
     }
@@ -206,7 +233,11 @@ async fn keep(
 
 /// Waits until the next round is due: after the pause, when the files have changed, when somebody asks for it, or when
 /// another run seems to have died.
-async fn rest(board: &Board, (store, files): (&Store, &mut Watch), pause: Duration) {
+async fn rest(
+    board: &Board,
+    (store, files, teller): (&Store, &mut Watch, &mut Teller),
+    pause: Duration,
+) {
     let due = Instant::now() + pause;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -218,6 +249,7 @@ async fn rest(board: &Board, (store, files): (&Store, &mut Watch), pause: Durati
             () = &mut other => return,
             _ = look.tick() => {
                 board.beat();
+                teller.tell(board);
                 if files.look() {
                     return;
                 }

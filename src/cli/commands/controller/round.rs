@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
-
 use super::Args;
 use super::keeper::Keeper;
 use super::planned::Planner;
+use super::problems::{
+    Found, files, is_named, problem, unfinished, unresolved_secrets, unusable, waiting,
+};
+use super::teller::Teller;
 use crate::apply::{Lanes, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::ended;
@@ -22,23 +24,17 @@ use crate::cli::workspace::{Loaded, Resolve, check_aim, elsewhere};
 use crate::client::Rate;
 use crate::config::Source;
 use crate::controller::{
-    Board, Broken, Checked, Condition, Counts, Decision, Files, LastGood, Pending, Phase,
-    RunRecord, WaitingPlan, decide, organizations,
+    Board, Broken, Checked, Condition, Counts, Decision, LastGood, Pending, Phase, RunRecord,
+    WaitingPlan, decide, organizations,
 };
-use crate::model::{
-    Account, AccountName, Handle, HowUnfinished, Recorded, Report, Suspension, Tally, Timestamp,
-    Unfinished,
-};
+use crate::model::{Account, AccountName, Handle, Recorded, Suspension, Timestamp};
 use crate::plan::{Pattern, Plan};
-use crate::render::{self, counted};
+use crate::render;
 use crate::run::{self, Ended, Request};
 use crate::state::Store;
 
 /// How long a round waits for another run.
 const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// A problem: its key, what it is, and what to do.
-type Found = (String, String, Option<String>);
 
 /// What lasts from round to round.
 pub(super) struct Rounds<'a> {
@@ -50,6 +46,7 @@ pub(super) struct Rounds<'a> {
     pub(super) last_good: LastGood,
     /// The rate limiters, and the accounts that they are of.
     pub(super) lanes: (Lanes, Vec<(AccountName, Account)>),
+    pub(super) teller: Teller,
     pub(super) ui: &'a mut Ui,
 }
 
@@ -94,6 +91,7 @@ impl Rounds<'_> {
         if news {
             self.tell();
         }
+        self.teller.tell(&self.board);
         self.ui.flush();
         round
     }
@@ -143,7 +141,7 @@ impl Rounds<'_> {
             Decision::Nothing => return Ok(Round::Done),
             Decision::Wait(_) => {
                 self.board.forget_approval();
-                problems.extend(self.waiting());
+                problems.extend(waiting(&self.board));
                 return Ok(Round::Done);
             }
             Decision::Apply { allow_deletes } => allow_deletes,
@@ -251,32 +249,6 @@ impl Rounds<'_> {
         self.board.saw(Arc::new(recorded), Arc::new(plan));
     }
 
-    /// The problem that a plan waits.
-    fn waiting(&self) -> Option<Found> {
-        let status = self.board.status();
-        let waiting = status.waiting?;
-        let approve = format!(
-            "To allow exactly these calls: POST /approve with {{\"digest\":\"{}\"}}.",
-            waiting.digest
-        );
-        let (_, plan) = self.board.seen()?;
-        let (message, advice) = match waiting.why {
-            "policy" => {
-                let changes = counted(plan.changes().count(), "change", "changes");
-                (format!("a plan with {changes} waits for approval"), approve)
-            }
-            _ => {
-                let reasons = render::refusal_sentences(&plan);
-                let advice = match waiting.deletes {
-                    Some(_) => approve,
-                    None => "No approval overrides this. Correct the files.".to_owned(),
-                };
-                (reasons.join("; "), advice)
-            }
-        };
-        Some(("waiting".to_owned(), message, Some(advice)))
-    }
-
     async fn apply(
         &mut self,
         planner: Planner<'_>,
@@ -309,7 +281,6 @@ impl Rounds<'_> {
             remote: None,
             is_suspended: false,
             recorded: None,
-            drifted: 0,
         };
         let (at, begun) = (SystemClock.now(), Instant::now());
         let ended = run::run(&self.store, &request, &mut self.lanes.0, &mut keeper).await;
@@ -381,6 +352,9 @@ impl Rounds<'_> {
                 self.board
                     .ran(RunRecord::of(&report, at, elapsed, complete));
                 ended::conclude(&report, self.ui);
+                let drifted = report.drifted.iter();
+                self.teller
+                    .ran(drifted.map(|(address, _)| address.clone()).collect());
                 self.board.measured(&plan, &report, elapsed);
                 if let Err(unsaved) = saved {
                     let folder = sources::folder(&self.locations.config);
@@ -394,135 +368,5 @@ impl Rounds<'_> {
                 Round::Failed
             }
         }
-    }
-}
-
-fn problem(key: &str, failure: &Failure) -> Found {
-    let Failure {
-        exit: _,
-        message,
-        advice,
-        diagnostics,
-    } = failure;
-    let first = diagnostics.first();
-    let first = first.map(|one| format!("{message}: {} [{}]", one.message, one.code));
-    (
-        key.to_owned(),
-        first.unwrap_or_else(|| message.clone()),
-        advice.clone(),
-    )
-}
-
-/// The problem that a file can't be used.
-fn unusable(broken: &Broken) -> Found {
-    let Broken {
-        file,
-        problems,
-        has_last_good,
-    } = broken;
-    let first = problems.first().map(|one| {
-        let line = one.snippet.as_ref().map(|it| format!(":{}", it.line));
-        let line = line.unwrap_or_default();
-        let more = match problems.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {})", counted(more, "more problem", "more problems")),
-        };
-        format!("`{file}{line}`: {} [{}]{more}", one.message, one.code)
-    });
-    let message =
-        first.unwrap_or_else(|| format!("`{file}` does not fit together with the others"));
-    let advice = if *has_last_good {
-        "Its last good version stays in force until it is corrected, and no organization is taken for removed."
-    } else {
-        "Nothing is called for its organizations until it is corrected, and no organization is taken for removed."
-    };
-    (format!("file {file}"), message, Some(advice.to_owned()))
-}
-
-fn is_named(failure: &Failure, source: &Source) -> bool {
-    failure.diagnostics.iter().any(|one| {
-        let snippet = one.snippet.as_ref();
-        snippet.is_some_and(|snippet| snippet.file == source.name)
-    })
-}
-
-/// The problem that secrets of a file can't be had.
-fn unresolved_secrets(failure: &Failure, source: &Source) -> Found {
-    let mut named = failure.diagnostics.iter().filter(|one| {
-        let snippet = one.snippet.as_ref();
-        snippet.is_some_and(|snippet| snippet.file == source.name)
-    });
-    let first = named.next();
-    let message = first.map_or_else(
-        || failure.message.clone(),
-        |one| {
-            let line = one.snippet.as_ref().map_or(0, |snippet| snippet.line);
-            format!("`{}:{line}`: {} [{}]", source.name, one.message, one.code)
-        },
-    );
-    let advice =
-        "Nothing is called for the organizations of this file until its secrets can be read.";
-    (
-        format!("secrets {}", source.name),
-        message,
-        Some(advice.to_owned()),
-    )
-}
-
-/// The problem that not everything was done.
-fn unfinished(report: &Report) -> Found {
-    let Tally {
-        failed,
-        unknown,
-        not_attempted,
-        ..
-    } = report.tally;
-    let parts = [
-        (failed, "failed"),
-        (unknown, "with an unknown outcome"),
-        (not_attempted, "not attempted"),
-    ];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-    let parts: Vec<_> = parts.map(|(count, how)| format!("{count} {how}")).collect();
-    let error = |one: &Unfinished| match &one.how {
-        HowUnfinished::Failed(error) | HowUnfinished::Unknown(error) => {
-            let code = error.code.as_ref().map(|code| format!("{code}: "));
-            let code = code.unwrap_or_default();
-            Some((
-                format!(", first {}: {code}{}", one.address, error.message),
-                error.advice.to_string(),
-            ))
-        }
-        HowUnfinished::NotAttempted(_) => None,
-    };
-    let first = report.unfinished.iter().find_map(error);
-    let (first, advice) = first.unzip();
-    let what = first.or_else(|| {
-        let error = report.journal_error.as_ref()?;
-        Some(format!(", because the state could not be written: {error}"))
-    });
-    let message = format!(
-        "changes are not done: {}{}",
-        parts.join(", "),
-        what.unwrap_or_default()
-    );
-    let again = "It is tried again.";
-    let advice = advice.map_or_else(|| again.to_owned(), |advice| format!("{advice} {again}"));
-    ("calls".to_owned(), message, Some(advice))
-}
-
-/// The files in force.
-fn files(sources: &[Source], broken: &[Broken]) -> Files {
-    let mut digest = Sha256::new();
-    for Source { name, text } in sources {
-        digest.update((name.len() as u64).to_be_bytes());
-        digest.update(name.as_bytes());
-        digest.update((text.len() as u64).to_be_bytes());
-        digest.update(text);
-    }
-    Files {
-        count: sources.len(),
-        digest: Some(format!("sha256:{}", hex::encode(digest.finalize()))),
-        unusable: broken.iter().map(Into::into).collect(),
     }
 }

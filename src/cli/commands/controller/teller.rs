@@ -1,0 +1,152 @@
+//! Tells people, in chats, what the board says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Failure;
+use crate::cli::locations::Locations;
+use crate::cli::random::random;
+use crate::cli::secrets::given::read;
+use crate::controller::{Board, Problem, WhyWaits};
+use crate::model::Address;
+use crate::notify::{
+    Condition, Given, Kind, Lang, Memory, Notifier, Options, Severity, Target, Wording,
+};
+use crate::render::counted;
+
+/// How long messages may take at the end.
+const GRACE: Duration = Duration::from_secs(2);
+/// How many callbacks that had drifted are named.
+const NAMED: usize = 10;
+
+/// Where notices go, and what was told.
+#[derive(Debug)]
+pub(super) struct Teller {
+    memory: Memory,
+    notifier: Option<Notifier>,
+    /// Callbacks that were not as recorded in the last run that made calls.
+    drifted: Vec<Address>,
+}
+
+impl Teller {
+    /// Reads the targets of `--notify`.
+    pub(super) fn start(
+        texts: &[String],
+        lang: &str,
+        locations: &Locations,
+    ) -> Result<Self, Failure> {
+        let flag = "--notify";
+        let mut targets = Vec::new();
+        for text in texts {
+            let Given {
+                service,
+                url,
+                secret,
+            } = Given::parse(text).map_err(|why| Failure::usage(format!("{flag}: {why}")))?;
+            let url = read(flag, &url)?;
+            let secret = secret.map(|secret| read(flag, &secret)).transpose()?;
+            let target = Target::parse(service, &url, secret.as_ref());
+            targets.push(target.map_err(|why| Failure::error(format!("{flag}: {why}")))?);
+        }
+        let notifier = if targets.is_empty() {
+            None
+        } else {
+            let options = Options {
+                wording: Wording {
+                    lang: Lang::of(lang),
+                    name: Some(locations.config.display().to_string()),
+                },
+                clock: Arc::new(|| SystemClock.now()),
+                seed: u64::from_be_bytes(random()?),
+                extra_roots: locations.extra_roots()?,
+            };
+            let started = Notifier::start(targets, &options);
+            Some(started.map_err(|error| Failure::error(format!("{flag}: {error}")))?)
+        };
+        Ok(Self {
+            memory: Memory::default(),
+            notifier,
+            drifted: Vec::new(),
+        })
+    }
+
+    /// A run made calls, and found these callbacks otherwise than recorded.
+    pub(super) fn ran(&mut self, drifted: Vec<Address>) {
+        self.drifted = drifted;
+    }
+
+    /// Tells what is new. Never waits.
+    pub(super) fn tell(&mut self, board: &Board) {
+        let Some(notifier) = &self.notifier else {
+            return;
+        };
+        let status = board.status();
+        let waits = status.waiting.as_ref();
+        let mut conditions: Vec<_> = status
+            .problems
+            .iter()
+            .map(|problem| condition(problem, waits.map(|waiting| waiting.why)))
+            .collect();
+        if let Some(waiting) = waits
+            && let Some(one) = conditions.iter_mut().find(|one| one.key.about == "plan")
+        {
+            one.version = Some(waiting.digest.clone());
+        }
+        if let Some(suspension) = &status.suspended {
+            let mut one = Condition::new(Kind::Suspended, "", Severity::Notice);
+            one.lines = vec![format!("until {}: {}", suspension.until, suspension.reason)];
+            conditions.push(one);
+        }
+        if !self.drifted.is_empty() {
+            let mut one = Condition::new(Kind::DriftFound, "", Severity::Warning);
+            one.lines.push(format!(
+                "{} not as recorded",
+                counted(self.drifted.len(), "callback was", "callbacks were")
+            ));
+            let named = self.drifted.iter().take(NAMED);
+            one.lines
+                .extend(named.map(|address| format!("  {address}")));
+            conditions.push(one);
+        }
+        let notices = self.memory.observe(&conditions, SystemClock.now());
+        if !notices.is_empty() {
+            notifier.tell(&notices);
+        }
+    }
+
+    /// Waits a little for messages that are under way.
+    pub(super) async fn finish(self) {
+        if let Some(notifier) = self.notifier {
+            notifier.finish(GRACE).await;
+        }
+    }
+}
+
+fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
+    let Problem {
+        key,
+        since: _,
+        message,
+        advice,
+    } = problem;
+    let (kind, about, severity) = match key.split_once(' ') {
+        Some(("file" | "secrets", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
+        _ if key == "waiting" && waits == Some(WhyWaits::Policy) => {
+            (Kind::PlanWaiting, "plan", Severity::Notice)
+        }
+        _ if key == "waiting" => (Kind::PlanRefused, "plan", Severity::Error),
+        _ => (Kind::RunFailed, key.as_str(), Severity::Error),
+    };
+    let mut condition = Condition::new(kind, about, severity);
+    condition.lines.push(message.clone());
+    condition
+        .lines
+        .extend(advice.iter().map(|advice| format!("  {advice}")));
+    // Its words may hold counts and request ids.
+    if key == "calls" {
+        condition.version = Some(key.clone());
+    }
+    condition
+}
