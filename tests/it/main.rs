@@ -11,6 +11,7 @@ mod circles;
 mod cli_apply;
 mod cli_chain;
 mod cli_config;
+mod cli_controller;
 mod cli_credentials;
 mod cli_cron;
 mod cli_doctor;

@@ -1,0 +1,367 @@
+//! `controller` from end to end: a directory, the served sandbox, and what its server is asked.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::support::{KEY, Running, Served, TestEnv, eventually};
+
+const TOKEN: &str = "canary-token-0123456789abcdef";
+const COMMON: &str =
+    "version: 1\nenvironment: test\ndefaults: { operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8 }\n";
+
+/// A directory with a common file, and one for each team.
+struct World {
+    env: TestEnv,
+    served: Served,
+}
+
+/// A controller that runs.
+struct Keeping {
+    running: Running,
+    address: String,
+}
+
+fn url(team: &str, number: usize) -> String {
+    format!("https://hooks.{team}.example/{number}")
+}
+
+fn team(team: &str, callbacks: usize) -> String {
+    let urls: Vec<_> = (1..=callbacks)
+        .map(|number| format!("\"{}\"", url(team, number)))
+        .collect();
+    format!(
+        "organizations:\n  {team}:\n    proxy_organization_id: {team}-id\n    callbacks: [{}]\n",
+        urls.join(", ")
+    )
+}
+
+impl World {
+    fn new(teams: &[(&str, usize)]) -> Self {
+        let mut env = TestEnv::new("");
+        std::fs::create_dir(env.path("conf")).unwrap();
+        env.write("conf/common.yaml", COMMON);
+        let served = env.serve(&[]);
+        env.set("ESS_CALLBACKS_CONTROLLER_TOKEN", TOKEN);
+        env.set("ESS_CALLBACKS_CONFIG", "conf");
+        env.set("ESS_CALLBACKS_STATE", "state.json");
+        let world = Self { env, served };
+        for (name, callbacks) in teams {
+            world.declare(name, *callbacks);
+        }
+        world
+    }
+
+    fn declare(&self, name: &str, callbacks: usize) {
+        self.env
+            .write(&format!("conf/{name}.yaml"), team(name, callbacks));
+    }
+
+    fn start(&self, arguments: &[&str]) -> Keeping {
+        let base = ["controller", "--listen", "127.0.0.1:0"];
+        let running = self.env.start(&[&base, arguments].concat());
+        let begin = "Status: http://";
+        let address = eventually("it serves", || {
+            let said = running.so_far();
+            assert!(!said.stderr.contains("error"), "{said}");
+            let at = said.stdout.find(begin)? + begin.len();
+            let rest = &said.stdout[at..];
+            rest.find('/').map(|end| rest[..end].to_owned())
+        });
+        Keeping { running, address }
+    }
+
+    /// Waits until eSign has so many callbacks.
+    fn has(&self, callbacks: usize) {
+        eventually("eSign is as declared", || {
+            (self.served.urls().len() == callbacks).then_some(())
+        });
+    }
+}
+
+impl Keeping {
+    /// The status code of an answer, and its body.
+    fn send(&self, request: &str, headers: &[String], body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let code = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (code, body.to_owned())
+    }
+
+    fn ask(&self, request: &str, body: &Value) -> (u16, Value) {
+        let headers = [
+            format!("host: {}", self.address),
+            format!("authorization: Bearer {TOKEN}"),
+        ];
+        let (code, body) = self.send(request, &headers, &body.to_string());
+        (code, serde_json::from_str(&body).unwrap())
+    }
+
+    fn status(&self) -> Value {
+        let (code, status) = self.ask("GET /status", &Value::Null);
+        assert_eq!(code, 200, "{status}");
+        status
+    }
+
+    fn until<T>(&self, what: &str, mut look: impl FnMut(&Value) -> Option<T>) -> T {
+        eventually(what, || look(&self.status()))
+    }
+
+    /// Waits for the plan that waits, and gives its digest.
+    fn waiting(&self) -> String {
+        self.until("a plan waits", |status| {
+            Some(status["waiting"]["digest"].as_str()?.to_owned())
+        })
+    }
+
+    /// What it printed, after it ended because of SIGTERM.
+    fn stop(self) -> String {
+        self.running.signal("TERM");
+        let said = self.running.wait().exits(0);
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(!all.contains("canary"), "{all}");
+        all
+    }
+}
+
+fn messages(status: &Value) -> Vec<String> {
+    let problems = status["problems"].as_array().unwrap();
+    let message = |problem: &Value| problem["message"].as_str().unwrap().to_owned();
+    problems.iter().map(message).collect()
+}
+
+#[test]
+fn a_directory_is_kept_and_a_broken_file_stops_only_itself() {
+    let world = World::new(&[("acme", 2), ("beta", 1)]);
+    let keeping = world.start(&[]);
+    world.has(3);
+    keeping.until("it is ready", |status| {
+        (status["ready"] == true && status["phase"] == "idle").then_some(())
+    });
+    // Half written: what was declared stays, and the other team goes on.
+    world.env.write("conf/acme.yaml", "organizations: [");
+    world.declare("beta", 3);
+    world.has(5);
+    let problem = keeping.until("it says so", |status| messages(status).pop());
+    assert!(problem.contains("acme.yaml:1"), "{problem}");
+    // A file that is taken away is a decision, which the guards look at.
+    world.declare("acme", 2);
+    keeping.until("it is mended", |status| {
+        status["problems"].as_array()?.is_empty().then_some(())
+    });
+    let all = keeping.stop();
+    assert!(all.contains("Stopped."), "{all}");
+    world.env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    assert_eq!(world.served.arrived(), 5, "nothing was called twice");
+}
+
+#[test]
+fn a_file_that_never_was_good_deletes_nothing() {
+    let world = World::new(&[("acme", 2), ("beta", 1)]);
+    world.env.run(&["apply", "--auto-approve"]).exits(0);
+    world.env.write("conf/acme.yaml", "x");
+    world.declare("beta", 2);
+    let keeping = world.start(&[]);
+    world.has(4);
+    let status = keeping.status();
+    assert_eq!(status["waiting"], Value::Null, "{status}");
+    // Nor does a secret that can't be had.
+    let secret = team("acme", 1).replace(
+        "callbacks: [",
+        "callbacks: [{ url: \"https://hooks.acme.example/9\", key: { env: NOT_SET } }, ",
+    );
+    world.env.write("conf/acme.yaml", secret);
+    world.declare("beta", 3);
+    world.has(5);
+    keeping.until("it says so", |status| {
+        let all = messages(status);
+        all.iter().any(|one| one.contains("NOT_SET")).then_some(())
+    });
+    keeping.stop();
+}
+
+#[test]
+fn what_guards_refuse_waits_for_the_approval_of_exactly_these_calls() {
+    let world = World::new(&[("acme", 4)]);
+    let keeping = world.start(&[]);
+    world.has(4);
+    world.declare("acme", 1);
+    let digest = keeping.waiting();
+    let status = keeping.status();
+    assert_eq!(status["waiting"]["deletes"], 3, "{status}");
+    assert_eq!(status["organizations"][0]["condition"], "stalled");
+    let why = keeping.until("it says why", |status| messages(status).pop());
+    assert!(why.contains("3 of its 4"), "{why}");
+    let approve = |digest: &str| keeping.ask("POST /approve", &json!({ "digest": digest }));
+    let (code, answer) = approve("sha256:00");
+    assert_eq!(code, 409, "{answer}");
+    assert!(answer["error"].as_str().unwrap().contains(&digest));
+    // Another plan with as many deletes is not the one that was approved.
+    world.env.write(
+        "conf/acme.yaml",
+        team("acme", 1).replace("example/1", "example/2"),
+    );
+    let other = keeping.until("the plan is another one", |status| {
+        let now = status["waiting"]["digest"].as_str()?;
+        (now != digest).then(|| now.to_owned())
+    });
+    assert_eq!(approve(&digest).0, 409);
+    assert_eq!(approve(&other).0, 202);
+    world.has(1);
+    assert_eq!(world.served.urls(), [url("acme", 2)]);
+    keeping.until("nothing waits", |status| {
+        status["waiting"].is_null().then_some(())
+    });
+    assert_eq!(approve(&other).0, 409, "an approval counts once");
+    keeping.stop();
+}
+
+#[test]
+fn with_the_policy_approve_each_plan_waits() {
+    let world = World::new(&[("acme", 1)]);
+    let keeping = world.start(&["--policy", "approve"]);
+    let digest = keeping.waiting();
+    assert_eq!(world.served.arrived(), 0);
+    let (code, _) = keeping.ask("POST /approve", &json!({ "digest": digest }));
+    assert_eq!(code, 202);
+    world.has(1);
+    keeping.stop();
+}
+
+#[test]
+fn a_suspension_is_in_the_state_and_holds_for_all_replicas() {
+    let world = World::new(&[("acme", 1)]);
+    let (one, other) = (world.start(&[]), world.start(&[]));
+    world.has(1);
+    let suspend = json!({ "reason": "eSign moves", "for": "2h" });
+    for wrong in [
+        json!({ "reason": "x" }),
+        json!({ "reason": " ", "for": "2h" }),
+        json!({ "reason": "x", "for": "soon" }),
+        json!({ "reason": "x", "until": "2020-01-01T00:00:00Z" }),
+        json!({ "reason": "x", "for": "2h", "by": "me" }),
+    ] {
+        let (code, answer) = one.ask("POST /suspend", &wrong);
+        assert_eq!(code, 400, "{wrong} {answer}");
+    }
+    let (code, answer) = one.ask("POST /suspend", &suspend);
+    assert_eq!(code, 200, "{answer}");
+    world.declare("acme", 2);
+    for keeping in [&one, &other] {
+        keeping.until("it sees the suspension and the change", |status| {
+            let seen = status["suspended"]["reason"] == "eSign moves";
+            (seen && status["pending"]["add"] == 1).then_some(())
+        });
+    }
+    assert_eq!(world.served.urls().len(), 1);
+    // Who runs apply is not held up.
+    world.env.run(&["apply", "--auto-approve"]).exits(0);
+    world.declare("acme", 3);
+    assert_eq!(other.ask("POST /resume", &Value::Null).0, 200);
+    world.has(3);
+    one.stop();
+    other.stop();
+}
+
+#[test]
+fn a_replica_takes_over_what_another_left() {
+    let world = World::new(&[("acme", 40)]);
+    world.served.faults("slow=100ms", "");
+    let first = world.start(&[]);
+    let second = world.start(&[]);
+    world.served.wait_for(5);
+    // One of them has the lock, and its calls are on their way.
+    let holder = |keeping: &Keeping| keeping.status()["phase"] == "working";
+    let (killed, left) = if holder(&first) {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    killed.running.kill();
+    world.has(40);
+    left.until("it is done", |status| {
+        (status["pending"]["add"] == 0 && status["phase"] == "idle").then_some(())
+    });
+    left.stop();
+    world.env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn only_who_has_the_token_gets_in() {
+    let mut world = World::new(&[("acme", 1)]);
+    let keeping = world.start(&[]);
+    world.has(1);
+    let host = format!("host: {}", keeping.address);
+    let get = |path: &str, more: &[String]| {
+        let headers = [std::slice::from_ref(&host), more].concat();
+        keeping.send(&format!("GET {path}"), &headers, "").0
+    };
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        eventually(path, || (get(path, &[]) == 200).then_some(()));
+    }
+    assert_eq!(get("/status", &[]), 401);
+    let wrong = format!("authorization: Bearer {TOKEN}x");
+    assert_eq!(get("/status", &[wrong]), 401);
+    assert_eq!(get("/nothing", &[]), 404);
+    assert_eq!(get("/approve", &[]), 405);
+    // A browser sends a password by itself, also for another page: it reads, and changes nothing.
+    let password = "authorization: Basic bWU6Y2FuYXJ5LXRva2VuLTAxMjM0NTY3ODlhYmNkZWY=".to_owned();
+    assert_eq!(get("/status", std::slice::from_ref(&password)), 200);
+    let headers = [host.clone(), password];
+    assert_eq!(keeping.send("POST /reconcile", &headers, "").0, 401);
+    let (code, text) = keeping.send("GET /metrics", std::slice::from_ref(&host), "");
+    assert_eq!(code, 200);
+    assert!(
+        text.contains("ess_callbacks_ready{environment=\"test\"} 1"),
+        "{text}"
+    );
+    assert!(!text.contains("canary") && !text.contains(KEY));
+    keeping.stop();
+    // Without a token there are no requests, and no other names.
+    world.env.unset("ESS_CALLBACKS_CONTROLLER_TOKEN");
+    let said = world
+        .env
+        .run(&["controller", "--listen", "0.0.0.0:0"])
+        .exits(1);
+    assert!(
+        said.stderr.contains("ESS_CALLBACKS_CONTROLLER_TOKEN"),
+        "{said}"
+    );
+    let keeping = world.start(&[]);
+    let send = |request: &str, host: &str| keeping.send(request, &[format!("host: {host}")], "").0;
+    assert_eq!(send("GET /status", "localhost:1"), 200);
+    assert_eq!(send("GET /status", "evil.example"), 403);
+    assert_eq!(send("POST /reconcile", "localhost:1"), 403);
+    keeping.stop();
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_said_at_once() {
+    let mut world = World::new(&[("acme", 1)]);
+    for (arguments, what) in [
+        (vec!["--interval", "1s"], "at least 10s"),
+        (
+            vec!["--interval", "10m", "--heal-within", "5m"],
+            "--heal-within",
+        ),
+        (vec!["--notify", "wecom=https://x"], "env:NAME"),
+        (vec!["--token-file", "missing"], "missing"),
+    ] {
+        let said = world.env.run(&[&["controller"], &*arguments].concat());
+        assert!(matches!(said.code, Some(1 | 64)), "{said}");
+        assert!(said.stderr.contains(what), "{said}");
+    }
+    world.env.set("ESS_CALLBACKS_CONTROLLER_TOKEN", "short");
+    let said = world.env.run(&["controller"]).exits(1);
+    assert!(said.stderr.contains("could be guessed"), "{said}");
+}
