@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,18 @@ use crate::support::{KEY, Running, Served, TestEnv, eventually};
 const TOKEN: &str = "canary-token-0123456789abcdef";
 const COMMON: &str =
     "version: 1\nenvironment: test\ndefaults: { operator: yDw6yUUgyg3caowzUx4GQptRKfMnJqX8 }\n";
+
+/// What docs/ says of the status.
+fn schema() -> &'static jsonschema::Validator {
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let text = include_str!("../../docs/status.schema.json");
+        let schema: Value = serde_json::from_str(text).unwrap();
+        // Nothing is said that it does not know.
+        let strict = json!({ "allOf": [schema, { "additionalProperties": false, "properties": schema["properties"] }] });
+        jsonschema::validator_for(&strict).unwrap()
+    })
+}
 
 /// A directory with a common file, and one for each team.
 struct World {
@@ -110,6 +123,11 @@ impl Keeping {
     fn status(&self) -> Value {
         let (code, status) = self.ask("GET /status", &Value::Null);
         assert_eq!(code, 200, "{status}");
+        let errors: Vec<_> = schema()
+            .iter_errors(&status)
+            .map(|it| it.to_string())
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{status}");
         status
     }
 
