@@ -99,6 +99,37 @@ fn every_command_works_on_it() {
 }
 
 #[test]
+fn an_address_without_a_state_is_named() {
+    let mut world = World::at_server(Flavour::GitLab, "ok");
+    let note = "Note: there is no state in `http://127.0.0.1:";
+    let ends = "/state/prod` yet, so everything counts as new.\n";
+    let said = world.run(&["plan"]).exits(0);
+    assert!(
+        said.stderr.starts_with(note) && said.stderr.ends_with(ends),
+        "{said}"
+    );
+    assert!(!world.run(&["plan", "--json"]).stderr.contains("Note:"));
+    for command in [&APPLY[..], &["import", "--all"], &["plan"]] {
+        let said = world.run(command).exits(0);
+        let is_first = command == APPLY;
+        assert_eq!(said.stderr.contains(note), is_first, "{said}");
+    }
+    // A mistyped name is another state.
+    world
+        .env
+        .set("ESS_CALLBACKS_STATE", &world.states.url("prdo"));
+    let said = world.run(&["import", "--all"]).exits(0);
+    assert!(
+        said.stderr
+            .contains("/state/prdo` yet, so everything counts as new."),
+        "{said}"
+    );
+    // A new file is beside the configuration.
+    let said = world.run(&["plan", "--state", "new.json"]).exits(0);
+    assert_eq!(said.stderr, "");
+}
+
+#[test]
 fn a_state_moves_to_a_server_and_back() {
     let world = World::new(Flavour::GitLab, "ok");
     world.run(&APPLY).exits(0);
@@ -178,6 +209,7 @@ fn a_store_that_is_lost_loses_no_outcome() {
     let world = World::at_server(Flavour::GitLab, "ok");
     let said = world.lose_the_store();
     assert_snapshot!(said.err(), @"
+    Note: there is no state in `http://127.0.0.1:[PORT]/state/prod` yet, so everything counts as new.
     Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 not attempted.
 
       acme/https://hooks.example/two (add): not attempted

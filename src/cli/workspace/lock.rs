@@ -8,7 +8,7 @@ use crate::cli::locations::{Locations, StateAt};
 use crate::cli::process::owner;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::model::Environment;
+use crate::model::{Environment, Lineage};
 use crate::state::{LockOwner, Locked, Store, conflict_copies, followed};
 
 /// Warns of copies that a synchronized folder makes when two machines write the state at once.
@@ -63,6 +63,17 @@ pub(crate) fn report_taken(locations: &Locations, taken_over: Option<&LockOwner>
     if let Some(gone) = taken_over {
         ui.note(format_args!(
             "Note: the last owner of the lock ended without releasing it: {gone}"
+        ));
+    }
+}
+
+/// Says that a store has no state yet, one without a lineage: its address may be mistyped.
+pub(crate) fn report_new(state: &StateAt, lineage: Option<Lineage>, ui: &mut Ui) {
+    if let StateAt::Remote(address) = state
+        && lineage.is_none()
+    {
+        ui.note(format_args!(
+            "Note: there is no state in `{address}` yet, so everything counts as new."
         ));
     }
 }

@@ -86,6 +86,7 @@ impl Caller for Starter<'_> {
     }
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
+        lock::report_new(&self.locations.state, recorded.lineage, self.ui);
         match self.wish {
             Wish::Configuration(loaded) => {
                 let salt = Salt(random()?);
