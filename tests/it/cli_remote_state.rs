@@ -290,6 +290,8 @@ fn a_dead_run_is_unlocked_by_hand_or_waited_out() {
     let second = world.env.start(&APPLY);
     second.wait_until_it_says("lock id ");
     let said = second.so_far().stderr;
+    let wait = "If that run was killed, this one takes over in about 180 s.";
+    assert!(said.contains(wait), "{said}");
     let (_, id) = said.split_once("lock id ").unwrap();
     let id = id
         .split([' ', ','])

@@ -42,16 +42,15 @@ pub(crate) fn store(locations: &Locations, ui: &mut Ui) -> Result<Store, Failure
     locations.store()
 }
 
-/// Says whose lock is waited for, and for how long at most if its owner is dead.
-pub(crate) fn report_waiting(state: &StateAt, holder: Option<&LockOwner>, ui: &mut Ui) {
+/// Says whose lock is waited for, and for how long at most if its owner is dead: the lease of [`Store::lease`].
+pub(crate) fn report_waiting(lease: Option<Duration>, holder: Option<&LockOwner>, ui: &mut Ui) {
     let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
-    let takes_over = match state {
-        // The system frees the lock of a program that has ended.
-        StateAt::File(_) => "",
-        StateAt::Remote(_) => {
-            " If that run was killed, this one notices and takes over within about three minutes."
-        }
-    };
+    let takes_over = lease.map_or_else(String::new, |lease| {
+        format!(
+            " If that run was killed, this one takes over in about {} s.",
+            lease.as_secs()
+        )
+    });
     ui.note(format_args!(
         "Waiting for the state's lock, held by {holder} …{takes_over}"
     ));
@@ -88,7 +87,8 @@ pub(crate) async fn lock(
     let locations = settings.locations()?;
     let owner = owner::this_process(&settings.command)?;
     let store = store(locations, ui)?;
-    let waiting = |holder: Option<&LockOwner>| report_waiting(&locations.state, holder, ui);
+    let lease = store.lease();
+    let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
     let state = store
         .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
         .await?;

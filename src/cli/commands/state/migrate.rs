@@ -49,7 +49,8 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let copied = async {
         let owner = owner::this_process(&settings.command)?;
         let timeout = wait.lock_timeout.unwrap_or_default();
-        let waiting = |holder: Option<&LockOwner>| report_waiting(&target, holder, ui);
+        let lease = target_store.lease();
+        let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
         let new = target_store
             .lock_vacant(environment, &owner, timeout, waiting)
             .await;
