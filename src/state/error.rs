@@ -120,7 +120,7 @@ pub enum StateError {
     #[error("the state is not locked: `{place}` names no owner")]
     NotLocked { place: Place },
     /// The lock has another id than the one to remove.
-    #[error("the lock has the id `{}`, not `{given}`", owner.id)]
+    #[error("no lock has the id `{given}`; the state's lock names {}", owner.name())]
     OtherLock {
         given: String,
         /// Whose lock it is.
@@ -299,11 +299,10 @@ impl StateError {
             },
             Self::LockLost { .. } => advice::LOST.into(),
             Self::NotLocked { .. } => "There is nothing to do.".into(),
-            Self::OtherLock { owner, .. } => format!(
-                "Another program took the lock meanwhile. If that one is gone too, run \
-                 `ess-callbacks unlock {}`.",
-                owner.id
-            ),
+            // Without the id: whoever mistyped it would break the lock of a run that works.
+            Self::OtherLock { .. } => {
+                "Copy the id from the error or the note that names the owner. Unlock only if that run is gone.".into()
+            }
             Self::OwnerAlive { owner } => format!(
                 "Wait for it or end process {}: the lock is free when it has ended.",
                 owner.pid
