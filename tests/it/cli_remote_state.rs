@@ -169,6 +169,13 @@ fn a_state_moves_to_a_server_and_back() {
     world
         .run(&["state", "migrate", "callbacks.state.json"])
         .exits(64);
+    // The address is the argument, and no --state.
+    assert_snapshot!(world.run(&["state", "migrate", "s3://bucket/key"]), @"
+    exit 1
+    --- stderr
+    error: opening `s3://bucket/key` failed: there is no region
+      Add `?region=…` to the address, or set AWS_REGION.
+    ");
 }
 
 #[test]
