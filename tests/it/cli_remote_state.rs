@@ -137,7 +137,7 @@ fn a_state_moves_to_a_server_and_back() {
     assert_snapshot!(world.run(&["state", "migrate", &url]), @"
     exit 0
     --- stdout
-    Moved 2 callbacks to `http://127.0.0.1:[PORT]/state/prod`, at serial 7. `callbacks.state.json` says so from now on. Use --state 'http://127.0.0.1:[PORT]/state/prod', or set ESS_CALLBACKS_STATE.
+    Moved 2 callbacks to `http://127.0.0.1:[PORT]/state/prod`, at serial 7. A note in `callbacks.state.json` points there; commit it if the file is in a repository. Use --state 'http://127.0.0.1:[PORT]/state/prod', or set ESS_CALLBACKS_STATE, wherever the state is used.
     ");
     // The old place says where it is, and can't be used by mistake.
     assert_snapshot!(world.run(&["plan"]), @"

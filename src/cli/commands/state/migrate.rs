@@ -96,12 +96,18 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
                 "Run the same command again, before anything uses either of them: it goes on from here. {advice}"
             ))
         })?;
+    let note = match &locations.state {
+        StateAt::File(path) => format!(
+            "A note in `{}` points there; commit it if the file is in a repository.",
+            path.display()
+        ),
+        StateAt::Remote(address) => format!("A note in `{address}` points there."),
+    };
     ui.say(format_args!(
-        "Moved {} to `{target}`, at serial {}. `{}` says so from now on. Use --state '{target}', or set \
-         ESS_CALLBACKS_STATE.",
+        "Moved {} to `{target}`, at serial {}. {note} Use --state '{target}', or set ESS_CALLBACKS_STATE, wherever the \
+         state is used.",
         counted(read.len(), "callback", "callbacks"),
-        read.serial,
-        locations.state
+        read.serial
     ));
     Ok(Exit::Done)
 }
