@@ -219,6 +219,14 @@ impl StateError {
         }
     }
 
+    /// How the lock may have been lost, as a sentence; `None` for other errors.
+    pub const fn how_lost(&self) -> Option<&'static str> {
+        if let Self::LockLost { place } = self {
+            return Some(advice::how_lost(place));
+        }
+        None
+    }
+
     /// What to do next, as sentences.
     pub fn advice(&self) -> String {
         match self {
@@ -297,7 +305,11 @@ impl StateError {
                      not say whose it is."
                 ),
             },
-            Self::LockLost { .. } => advice::LOST.into(),
+            Self::LockLost { place } => format!(
+                "{} Nothing more was written. Make sure that no other apply runs, then run `plan`: it shows what is \
+                 open.",
+                advice::how_lost(place)
+            ),
             Self::NotLocked { .. } => "There is nothing to do.".into(),
             // Without the id: whoever mistyped it would break the lock of a run that works.
             Self::OtherLock { .. } => {
