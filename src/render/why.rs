@@ -93,8 +93,7 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
         ),
         NotAttempted::JournalFailed => (
             "the journal can't be written, and no call is sent without it".to_owned(),
-            "correct what the error about the state says (disk space, permissions, the connection to its store), then \
-             run apply again",
+            "follow the error about the state, then run apply again",
         ),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::Place;
+
 pub(super) const DAMAGED: &str = "Nothing was changed. Records may have been deleted by hand or by a lifecycle \
      rule of the store: restore them there. Otherwise begin again in another place, with a copy of the state: \
      `state push FILE` with another --state, or `import`.";
@@ -10,12 +12,17 @@ pub(super) const UNFENCED: &str = "Two programs that write at once would overwri
      Tencent COS this is so in a bucket that has, or ever had, versioning: use another bucket. Other stores need \
      conditional writes (`If-None-Match: *`).";
 
-pub(super) const LOST: &str = "`unlock` was run, the lock file was removed, or this run wrote nothing for so long that \
-     another one took over. Nothing more was written. Make sure that only one apply runs, then run `plan`: it shows \
-     what is open.";
-
 pub(super) const OCCUPIED: &str =
     "Give another place. To see what is there, run `state list` with that --state.";
+
+/// How this lock may have been lost, as a sentence.
+pub(super) const fn how_lost(place: &Place) -> &'static str {
+    if place.is_file() {
+        "`unlock` was run, or the lock file was removed."
+    } else {
+        "`unlock` was run, or this run wrote nothing for so long that another one took over."
+    }
+}
 
 /// What to do next, as sentences.
 pub(super) fn of(doing: &str, source: &io::Error) -> &'static str {
@@ -108,6 +115,13 @@ const IN_USE: &[i32] = &[32, 33];
 mod tests {
     use super::*;
     use rustix::io::Errno;
+
+    #[test]
+    fn only_a_file_has_a_lock_file() {
+        let path = std::path::Path::new("callbacks.state.lock");
+        assert!(how_lost(&path.into()).contains("lock file"));
+        assert!(!how_lost(&Place::new("postgres://h/d?name=n")).contains("lock file"));
+    }
 
     #[test]
     fn each_cause_has_its_own_advice() {

@@ -120,7 +120,7 @@ pub enum StateError {
     #[error("the state is not locked: `{place}` names no owner")]
     NotLocked { place: Place },
     /// The lock has another id than the one to remove.
-    #[error("the lock has the id `{}`, not `{given}`", owner.id)]
+    #[error("no lock has the id `{given}`; the state's lock names {}", owner.name())]
     OtherLock {
         given: String,
         /// Whose lock it is.
@@ -219,6 +219,14 @@ impl StateError {
         }
     }
 
+    /// How the lock may have been lost, as a sentence; `None` for other errors.
+    pub const fn how_lost(&self) -> Option<&'static str> {
+        if let Self::LockLost { place } = self {
+            return Some(advice::how_lost(place));
+        }
+        None
+    }
+
     /// What to do next, as sentences.
     pub fn advice(&self) -> String {
         match self {
@@ -297,13 +305,16 @@ impl StateError {
                      not say whose it is."
                 ),
             },
-            Self::LockLost { .. } => advice::LOST.into(),
-            Self::NotLocked { .. } => "There is nothing to do.".into(),
-            Self::OtherLock { owner, .. } => format!(
-                "Another program took the lock meanwhile. If that one is gone too, run \
-                 `ess-callbacks unlock {}`.",
-                owner.id
+            Self::LockLost { place } => format!(
+                "{} Nothing more was written. Make sure that no other apply runs, then run `plan`: it shows what is \
+                 open.",
+                advice::how_lost(place)
             ),
+            Self::NotLocked { .. } => "There is nothing to do.".into(),
+            // Without the id: whoever mistyped it would break the lock of a run that works.
+            Self::OtherLock { .. } => {
+                "Copy the id from the error or the note that names the owner. Unlock only if that run is gone.".into()
+            }
             Self::OwnerAlive { owner } => format!(
                 "Wait for it or end process {}: the lock is free when it has ended.",
                 owner.pid

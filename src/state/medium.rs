@@ -26,6 +26,9 @@ pub(super) trait Medium: fmt::Debug + Send + Sync {
     /// How often a taken hold is worth another try.
     fn poll(&self) -> Duration;
 
+    /// After how long a silent holder is taken over; `None` where the system frees what a dead one held.
+    fn lease(&self) -> Option<Duration>;
+
     /// How often to look whether another holder has died, for who runs all the time; `None` when looking costs too much.
     fn watch(&self) -> Option<Duration>;
 

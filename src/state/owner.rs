@@ -23,21 +23,26 @@ pub struct LockOwner {
     pub job_url: Option<String>,
 }
 
-impl fmt::Display for LockOwner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl LockOwner {
+    /// Who it is, without the id that would unlock it.
+    pub(super) fn name(&self) -> String {
         let Self {
-            id,
+            id: _,
             who,
             host,
             pid,
             command,
             since,
-            job_url,
+            job_url: _,
         } = self;
-        write!(
-            f,
-            "{who}@{host}, process {pid} (`{command}`), since {since}, lock id {id}"
-        )?;
+        format!("{who}@{host}, process {pid} (`{command}`), since {since}")
+    }
+}
+
+impl fmt::Display for LockOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, job_url, .. } = self;
+        write!(f, "{}, lock id {id}", self.name())?;
         match job_url {
             Some(url) => write!(f, ", {url}"),
             None => Ok(()),

@@ -6,17 +6,32 @@ use std::sync::Arc;
 
 /// A path, or the address of an object: for messages only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(Arc<str>);
+pub struct Place {
+    text: Arc<str>,
+    is_file: bool,
+}
 
 impl Place {
+    /// The address of an object, or something else that is no path.
     pub fn new(address: impl Into<Arc<str>>) -> Self {
-        Self(address.into())
+        Self {
+            text: address.into(),
+            is_file: false,
+        }
+    }
+
+    /// Whether it is a path.
+    pub(super) const fn is_file(&self) -> bool {
+        self.is_file
     }
 }
 
 impl From<&Path> for Place {
     fn from(path: &Path) -> Self {
-        Self(path.to_string_lossy().into())
+        Self {
+            text: path.to_string_lossy().into(),
+            is_file: true,
+        }
     }
 }
 
@@ -34,6 +49,6 @@ impl From<&PathBuf> for Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }

@@ -99,6 +99,37 @@ fn every_command_works_on_it() {
 }
 
 #[test]
+fn an_address_without_a_state_is_named() {
+    let mut world = World::at_server(Flavour::GitLab, "ok");
+    let note = "Note: there is no state in `http://127.0.0.1:";
+    let ends = "/state/prod` yet, so everything counts as new.\n";
+    let said = world.run(&["plan"]).exits(0);
+    assert!(
+        said.stderr.starts_with(note) && said.stderr.ends_with(ends),
+        "{said}"
+    );
+    assert!(!world.run(&["plan", "--json"]).stderr.contains("Note:"));
+    for command in [&APPLY[..], &["import", "--all"], &["plan"]] {
+        let said = world.run(command).exits(0);
+        let is_first = command == APPLY;
+        assert_eq!(said.stderr.contains(note), is_first, "{said}");
+    }
+    // A mistyped name is another state.
+    world
+        .env
+        .set("ESS_CALLBACKS_STATE", &world.states.url("prdo"));
+    let said = world.run(&["import", "--all"]).exits(0);
+    assert!(
+        said.stderr
+            .contains("/state/prdo` yet, so everything counts as new."),
+        "{said}"
+    );
+    // A new file is beside the configuration.
+    let said = world.run(&["plan", "--state", "new.json"]).exits(0);
+    assert_eq!(said.stderr, "");
+}
+
+#[test]
 fn a_state_moves_to_a_server_and_back() {
     let world = World::new(Flavour::GitLab, "ok");
     world.run(&APPLY).exits(0);
@@ -106,7 +137,7 @@ fn a_state_moves_to_a_server_and_back() {
     assert_snapshot!(world.run(&["state", "migrate", &url]), @"
     exit 0
     --- stdout
-    Moved 2 callbacks to `http://127.0.0.1:[PORT]/state/prod`, at serial 7. `callbacks.state.json` says so from now on. Use --state 'http://127.0.0.1:[PORT]/state/prod', or set ESS_CALLBACKS_STATE.
+    Moved 2 callbacks to `http://127.0.0.1:[PORT]/state/prod`, at serial 7. A note in `callbacks.state.json` points there; commit it if the file is in a repository. Use --state 'http://127.0.0.1:[PORT]/state/prod', or set ESS_CALLBACKS_STATE, wherever the state is used.
     ");
     // The old place says where it is, and can't be used by mistake.
     assert_snapshot!(world.run(&["plan"]), @"
@@ -143,6 +174,13 @@ fn a_state_moves_to_a_server_and_back() {
     world.run(&["state", "migrate", &url]).exits(0);
     world.run(&back).exits(0);
     world.run(&APPLY).exits(0);
+    // The address is the argument, and no --state.
+    assert_snapshot!(world.run(&["state", "migrate", "s3://bucket/key"]), @"
+    exit 1
+    --- stderr
+    error: opening `s3://bucket/key` failed: there is no region
+      Add `?region=…` to the address, or set AWS_REGION.
+    ");
 }
 
 #[test]
@@ -248,15 +286,16 @@ fn a_store_that_is_lost_loses_no_outcome() {
     let world = World::at_server(Flavour::GitLab, "ok");
     let said = world.lose_the_store();
     assert_snapshot!(said.err(), @"
+    Note: there is no state in `http://127.0.0.1:[PORT]/state/prod` yet, so everything counts as new.
     Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 not attempted.
 
       acme/https://hooks.example/two (add): not attempted
           why:        the journal can't be written, and no call is sent without it
-          what to do: correct what the error about the state says (disk space, permissions, the connection to its store), then run apply again
+          what to do: follow the error about the state, then run apply again
 
-    The journal could not be written, so no further call was made: writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no. It has every call that was made, but perhaps not every outcome. Fix the cause and run apply again.
+    The journal could not be written, so no further call was made: writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no. It has every call that was made, but perhaps not every outcome. If an error follows, do what it says. Otherwise fix the cause, and run apply again.
     error: the calls were made, but writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no
-      The state's journal holds every call, but not every outcome. `callbacks.emergency-4.json` has the missing ones (1 outcome), and no secrets. Before the next apply, run `ess-callbacks state push callbacks.emergency-4.json`. Without it nothing goes wrong, but the next run takes those calls for lost and repeats them. The user may not do this. On GitLab reading needs the role Developer, writing Maintainer.
+      The user may not do this. On GitLab reading needs the role Developer, writing Maintainer. Every call is recorded, but not every outcome: `callbacks.emergency-4.json` has the others, and no secrets. Next: 1) make sure that no other apply runs; 2) run `ess-callbacks state push callbacks.emergency-4.json`, which records 1 outcome; 3) run `ess-callbacks apply`. Without the second step nothing goes wrong, but apply takes those calls for lost and repeats them.
     ");
     let files = world.env.files();
     let names = files.iter().map(|(path, _)| path.to_string_lossy());
@@ -328,6 +367,8 @@ fn a_dead_run_is_unlocked_by_hand_or_waited_out() {
     let second = world.env.start(&APPLY);
     second.wait_until_it_says("lock id ");
     let said = second.so_far().stderr;
+    let wait = "If that run was killed, this one takes over in about 180 s.";
+    assert!(said.contains(wait), "{said}");
     let (_, id) = said.split_once("lock id ").unwrap();
     let id = id
         .split([' ', ','])

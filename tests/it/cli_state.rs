@@ -346,7 +346,12 @@ fn one_apply_a_state() {
         said.err()
     );
     let said = env.run(&["unlock", "000000000000"]).exits(1);
-    assert!(said.stderr.contains("the lock has the id"), "{said}");
+    assert!(
+        said.stderr
+            .contains("error: no lock has the id `000000000000`; the state's lock names tester@"),
+        "{said}"
+    );
+    assert!(!said.stderr.contains("unlock "), "{said}");
 
     let waiting = env.start(&["apply", "--auto-approve", "--lock-timeout", "5m"]);
     waiting.wait_until_it_says("Waiting for the state's lock, held by tester@");

@@ -24,7 +24,7 @@ use url::{Position, Url};
 
 use self::document::Stored;
 use crate::client::transport::{self, Idle};
-use crate::client::{Endpoint, ExtraRoots};
+use crate::client::{Endpoint, EndpointError, ExtraRoots};
 use crate::secret::Secret;
 use crate::state::log::{Beginning, Contents, Created, Header, Log, NotCreated, Record, Timing};
 use crate::state::{Place, StateError};
@@ -63,7 +63,13 @@ impl Address {
             );
         }
         let endpoint = Endpoint::parse(&url[..Position::BeforePath]);
-        let endpoint = endpoint.map_err(|error| error.to_string())?;
+        let endpoint = endpoint.map_err(|error| match error {
+            EndpointError::NotSecure(text) => format!(
+                "{text} is not https; plain http would show the password and the state to everybody on the way, so it \
+                 is allowed to this machine only"
+            ),
+            EndpointError::NotAUrl(_) | EndpointError::TooMuch(_) => error.to_string(),
+        })?;
         if url.path() == "/" {
             return Err("the path is missing; on GitLab it is \
                         https://HOST/api/v4/projects/ID/terraform/state/NAME"

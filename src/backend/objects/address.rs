@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::signature::encode_path;
-use crate::client::Endpoint;
+use crate::client::{Endpoint, EndpointError};
 use crate::state::Place;
 
 /// Which protocol the store speaks where they differ.
@@ -107,7 +107,7 @@ impl Address {
                 self.region = Some(value.to_owned());
             }
             ("endpoint", _) => {
-                Endpoint::parse(value).map_err(|error| error.to_string())?;
+                server(value, "endpoint=")?;
                 self.endpoint = Some(value.to_owned());
             }
             ("path_style", Dialect::S3) => {
@@ -143,28 +143,32 @@ impl Address {
     }
 
     /// Where the requests go. What the address leaves open comes from `endpoint` and `region` of the environment.
+    ///
+    /// # Errors
+    /// What is wrong, and what to do.
     pub(super) fn target(
         &self,
         endpoint: Option<&str>,
         region: Option<&str>,
-    ) -> Result<Target, String> {
+    ) -> Result<Target, (String, &'static str)> {
         let bucket = &self.bucket;
         let endpoint = self.endpoint.as_deref().or(endpoint);
         let region = self.region.as_deref().or(region);
         let region = match (region, endpoint) {
             (Some(region), _) => {
-                check_region(region)?;
+                check_region(region).map_err(|problem| (problem, CORRECT))?;
                 region
             }
             // Self-hosted stores accept it, and those that do not say which they want.
             (None, Some(_)) => "us-east-1",
             (None, None) => {
-                return Err(
-                    "there is no region: add `?region=…` to the address, or set AWS_REGION".into(),
-                );
+                return Err((
+                    "there is no region".into(),
+                    "Add `?region=…` to the address, or set AWS_REGION.",
+                ));
             }
         };
-        let parsed = |text: &str| Endpoint::parse(text).map_err(|error| error.to_string());
+        let parsed = |text: &str| server(text, "").map_err(|problem| (problem, CORRECT));
         let (base, path_style) = match (endpoint, self.dialect) {
             (Some(endpoint), Dialect::S3) => (parsed(endpoint)?, self.path_style.unwrap_or(true)),
             // The host of a COS endpoint is the bucket's, or a gateway that takes the bucket in the path.
@@ -203,6 +207,26 @@ impl Address {
             prefix,
         })
     }
+}
+
+/// What to do when what the environment says can't be used.
+pub(super) const CORRECT: &str =
+    "Correct AWS_REGION or AWS_ENDPOINT_URL, or add `?region=…` or `?endpoint=…` to the address.";
+
+/// The server at this address, which is written after `name`.
+fn server(text: &str, name: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|error| match error {
+        EndpointError::NotAUrl(text) => {
+            format!("the endpoint `{text}` is not a URL: write `{name}https://HOST`")
+        }
+        EndpointError::NotSecure(text) => format!(
+            "the endpoint {text} is not https; plain http would show the state, with callback URLs, to everybody on the \
+             way, so it is allowed to this machine only (`{name}http://127.0.0.1:PORT`)"
+        ),
+        EndpointError::TooMuch(text) => format!(
+            "the endpoint `{text}` has more than a scheme, a host and a port: write `{name}https://HOST`"
+        ),
+    })
 }
 
 fn check_bucket(dialect: Dialect, bucket: &str) -> Result<(), String> {
@@ -341,6 +365,35 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_is_refused_in_the_words_of_a_store() {
+        let mut said = Vec::new();
+        for endpoint in [
+            "minio",
+            "http://minio.example:9000",
+            "https://minio.example/s3",
+        ] {
+            let text = format!("s3://bucket/key?endpoint={endpoint}");
+            said.push(Address::parse(&text).unwrap_err());
+        }
+        let address = Address::parse("s3://bucket/key").unwrap();
+        for (endpoint, region) in [(Some("minio"), None), (None, Some("a/b")), (None, None)] {
+            let (problem, advice) = address.target(endpoint, region).unwrap_err();
+            said.extend([problem, format!("  {advice}")]);
+        }
+        insta::assert_snapshot!(said.join("\n"), @r"
+        the endpoint `minio` is not a URL: write `endpoint=https://HOST`
+        the endpoint http://minio.example:9000 is not https; plain http would show the state, with callback URLs, to everybody on the way, so it is allowed to this machine only (`endpoint=http://127.0.0.1:PORT`)
+        the endpoint `https://minio.example/s3` has more than a scheme, a host and a port: write `endpoint=https://HOST`
+        the endpoint `minio` is not a URL: write `https://HOST`
+          Correct AWS_REGION or AWS_ENDPOINT_URL, or add `?region=…` or `?endpoint=…` to the address.
+        `a/b` is not a region
+          Correct AWS_REGION or AWS_ENDPOINT_URL, or add `?region=…` or `?endpoint=…` to the address.
+        there is no region
+          Add `?region=…` to the address, or set AWS_REGION.
+        ");
+    }
+
+    #[test]
     fn where_requests_go() {
         let target = |text: &str, endpoint: Option<&str>, region: Option<&str>| {
             let target = Address::parse(text)
@@ -385,11 +438,6 @@ mod tests {
             target("s3://b/k", Some("http://127.0.0.1:9"), Some("r-1")),
             "r-1 http://127.0.0.1:9//b"
         );
-        let nowhere = Address::parse("s3://b/k")
-            .unwrap()
-            .target(None, None)
-            .unwrap_err();
-        assert!(nowhere.contains("AWS_REGION"), "{nowhere}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ use reqwest::Method;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
-use self::address::{Address, Dialect};
+use self::address::{Address, CORRECT, Dialect};
 use self::credentials::Keys;
 use self::problem::{Action, Said};
 use self::send::{Answer, NoAnswer, Request, Sender};
@@ -117,22 +117,22 @@ impl Objects {
             machine,
             extra_roots,
         } = options;
-        let wrong = |place: Place, problem: String| StateError::Remote {
+        let wrong = |place: Place, problem: String, advice: &str| StateError::Remote {
             doing: "opening",
             place,
             problem,
-            advice: "Correct the address given by --state: s3://bucket/key?region=… or \
-                     cos://bucket-appid/key?region=…."
-                .into(),
+            advice: advice.into(),
             passing: false,
         };
-        let address =
-            Address::parse(&text).map_err(|problem| wrong(without_user(&text), problem))?;
-        let place = address.place();
+        let address = Address::parse(&text).map_err(|problem| {
+            let form = "Write s3://bucket/key?region=… or cos://bucket-appid/key?region=….";
+            wrong(without_user(&text), problem, form)
+        })?;
         let settings = credentials::settings(&machine, address.dialect);
-        let (endpoint, region) = settings.map_err(|problem| wrong(place.clone(), problem))?;
+        let (endpoint, region) =
+            settings.map_err(|problem| wrong(address.place(), problem, CORRECT))?;
         let target = address.target(endpoint.as_deref(), region.as_deref());
-        let target = target.map_err(|problem| wrong(place, problem))?;
+        let target = target.map_err(|(problem, advice)| wrong(address.place(), problem, advice))?;
         let clock = Arc::clone(&machine.clock);
         let keys = match address.dialect {
             Dialect::S3 => Keys::aws(machine, target.region.clone(), extra_roots.clone()),

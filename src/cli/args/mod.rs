@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Init,
     /// Check the configuration and report every problem.
     Validate(validate::Args),
-    /// Show what apply would change. Needs neither eSign credentials nor the network.
+    /// Show what apply would change. Makes no call and needs no eSign credentials.
     #[command(after_long_help = help::exit_codes())]
     Plan(plan::Args),
     /// Change the callbacks at eSign to match the configuration.

@@ -117,6 +117,40 @@ const FLAGS: &[(&str, &str)] = &[
     ("yes", "`--auto-approve` applies without asking"),
 ];
 
+/// Options that a command does not have, without their dashes, and what to use instead. They come before [`FLAGS`].
+const FLAGS_OF: &[(&str, &str, &str)] = &[
+    (
+        "migrate",
+        "to",
+        "the new place has no flag: `ess-callbacks state migrate PLACE`",
+    ),
+    (
+        "history",
+        "serial",
+        "the serial has no flag: `ess-callbacks state history SERIAL`",
+    ),
+    (
+        "push",
+        "file",
+        "the file has no flag: `ess-callbacks state push FILE`",
+    ),
+    (
+        "push",
+        "force",
+        "set the serial in the file to that of the state; `ess-callbacks state pull` prints it",
+    ),
+    (
+        "unlock",
+        "id",
+        "the ID has no flag: `ess-callbacks unlock ID`",
+    ),
+    (
+        "unlock",
+        "force",
+        "`ess-callbacks unlock ID` does not ask before it unlocks",
+    ),
+];
+
 /// Adds to an error about the command line what to use instead.
 pub(crate) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error {
     #[expect(
@@ -129,7 +163,10 @@ pub(crate) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
         ErrorKind::UnknownArgument => single_dash(words).or_else(|| {
             let word = word_in(&error, ContextKind::InvalidArg)?;
             let name = word.trim_start_matches('-').split('=').next()?;
-            meaning(FLAGS, name).map(str::to_owned)
+            let of_command = meaning_below(words, name);
+            of_command
+                .or_else(|| meaning(FLAGS, name))
+                .map(str::to_owned)
         }),
         _ => None,
     };
@@ -140,6 +177,9 @@ pub(crate) fn advise(mut error: clap::Error, words: &[OsString]) -> clap::Error 
         }
         let tip = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
         error.insert(ContextKind::Suggested, tip);
+    } else if error.kind() == ErrorKind::UnknownArgument {
+        // clap's way to give a value that begins with dashes: none here does.
+        error.remove(ContextKind::Suggested);
     }
     error
 }
@@ -156,6 +196,14 @@ fn meaning(table: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
         .iter()
         .find(|(habit, _)| *habit == word)
         .map(|(_, meaning)| *meaning)
+}
+
+/// What to use instead of an option that this command does not have.
+fn meaning_below(words: &[OsString], flag: &str) -> Option<&'static str> {
+    FLAGS_OF
+        .iter()
+        .find(|(command, habit, _)| *habit == flag && words.iter().any(|word| word == command))
+        .map(|(_, _, meaning)| *meaning)
 }
 
 /// The advice for a long option with one dash, as Terraform has them.
@@ -200,6 +248,23 @@ mod tests {
     #[case("ess-callbacks apply --dry-run", "tip: `ess-callbacks plan` shows")]
     #[case("ess-callbacks -C esign plan", "tip: name the configuration with `-f")]
     #[case("ess-callbacks apply -y", "tip: `--auto-approve`")]
+    #[case(
+        "ess-callbacks state migrate --to s3://b/k",
+        "tip: the new place has no flag: `ess-callbacks state migrate PLACE`"
+    )]
+    #[case(
+        "ess-callbacks state history --serial 4",
+        "tip: the serial has no flag: `ess-callbacks state history SERIAL`"
+    )]
+    #[case(
+        "ess-callbacks state push --force old.json",
+        "tip: set the serial in the file"
+    )]
+    #[case("ess-callbacks unlock --force 0123", "does not ask")]
+    #[case(
+        "ess-callbacks state history abc",
+        "a serial is a whole number; `state history` lists them"
+    )]
     #[case("ess-callbacks plam", "'plan'")]
     fn a_habit_gets_advice(#[case] line: &str, #[case] expected: &str) {
         let advice = advice(line);
@@ -207,10 +272,28 @@ mod tests {
     }
 
     #[test]
+    fn no_value_begins_with_dashes() {
+        for line in [
+            "ess-callbacks state push --foo",
+            "ess-callbacks plan --targte x",
+        ] {
+            assert!(!advice(line).contains("as a value"));
+        }
+        let similar = advice("ess-callbacks plan --targte x");
+        assert!(similar.contains("'--target'"), "{similar}");
+    }
+
+    #[test]
     fn no_habit_is_a_command_or_flag_here() {
         let command = Cli::command();
         for (habit, _) in COMMANDS {
             assert!(command.find_subcommand(habit).is_none(), "{habit}");
+        }
+        for (name, habit, _) in FLAGS_OF {
+            let state = command.find_subcommand("state").unwrap();
+            let below = state.find_subcommand(name);
+            let named = below.or_else(|| command.find_subcommand(name)).unwrap();
+            assert!(!is_flag(named, habit), "{name} {habit}");
         }
         // `--dry-run` is a flag of `state rm` only.
         for (habit, _) in FLAGS.iter().filter(|(habit, _)| *habit != "dry-run") {

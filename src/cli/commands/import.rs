@@ -10,6 +10,7 @@ use crate::cli::random::random;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::edit::locked;
+use crate::cli::workspace::lock::report_new;
 use crate::cli::workspace::{Loaded, Resolve, check_aim};
 use crate::model::{Address, Belief, Entry, Identity, Lineage, Presence, Recorded, Salt};
 use crate::plan::{FingerprintTable, Pattern};
@@ -57,10 +58,12 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         );
     }
     let environment = loaded.desired.environment;
-    let tally = locked(settings, environment, args.lock, ui, async |state| {
-        record(&loaded, &patterns, state).await
+    let (tally, before) = locked(settings, environment, args.lock, ui, async |state| {
+        let before = state.read(|recorded| recorded.lineage);
+        Ok((record(&loaded, &patterns, state).await?, before))
     })
     .await?;
+    report_new(&locations.state, before, ui);
     let Tally {
         imported,
         absent,

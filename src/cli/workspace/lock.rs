@@ -8,7 +8,7 @@ use crate::cli::locations::{Locations, StateAt};
 use crate::cli::process::owner;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::model::Environment;
+use crate::model::{Environment, Lineage};
 use crate::state::{LockOwner, Locked, Store, conflict_copies, followed};
 
 /// Warns of copies that a synchronized folder makes when two machines write the state at once.
@@ -42,16 +42,15 @@ pub(crate) fn store(locations: &Locations, ui: &mut Ui) -> Result<Store, Failure
     locations.store()
 }
 
-/// Says whose lock is waited for, and for how long at most if its owner is dead.
-pub(crate) fn report_waiting(state: &StateAt, holder: Option<&LockOwner>, ui: &mut Ui) {
+/// Says whose lock is waited for, and for how long at most if its owner is dead: the lease of [`Store::lease`].
+pub(crate) fn report_waiting(lease: Option<Duration>, holder: Option<&LockOwner>, ui: &mut Ui) {
     let holder = holder.map_or_else(|| "another program".to_owned(), ToString::to_string);
-    let takes_over = match state {
-        // The system frees the lock of a program that has ended.
-        StateAt::File(_) => "",
-        StateAt::Remote(_) => {
-            " If that run was killed, this one notices and takes over within about three minutes."
-        }
-    };
+    let takes_over = lease.map_or_else(String::new, |lease| {
+        format!(
+            " If that run was killed, this one takes over in about {} s.",
+            lease.as_secs()
+        )
+    });
     ui.note(format_args!(
         "Waiting for the state's lock, held by {holder} …{takes_over}"
     ));
@@ -67,6 +66,17 @@ pub(crate) fn report_taken(locations: &Locations, taken_over: Option<&LockOwner>
     }
 }
 
+/// Says that a store has no state yet, one without a lineage: its address may be mistyped.
+pub(crate) fn report_new(state: &StateAt, lineage: Option<Lineage>, ui: &mut Ui) {
+    if let StateAt::Remote(address) = state
+        && lineage.is_none()
+    {
+        ui.note(format_args!(
+            "Note: there is no state in `{address}` yet, so everything counts as new."
+        ));
+    }
+}
+
 /// Takes the state's lock for a command that writes.
 pub(crate) async fn lock(
     settings: &Settings,
@@ -77,7 +87,8 @@ pub(crate) async fn lock(
     let locations = settings.locations()?;
     let owner = owner::this_process(&settings.command)?;
     let store = store(locations, ui)?;
-    let waiting = |holder: Option<&LockOwner>| report_waiting(&locations.state, holder, ui);
+    let lease = store.lease();
+    let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
     let state = store
         .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
         .await?;

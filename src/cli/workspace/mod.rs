@@ -24,7 +24,7 @@ use crate::model::{
 };
 use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
 use crate::secret::Fingerprinter;
-use lock::warn_of_copies;
+use lock::{report_new, warn_of_copies};
 
 /// Which secrets to resolve, and how.
 #[derive(Clone, Debug)]
@@ -95,6 +95,7 @@ impl Loaded {
         let (store, recorded) = peeked?;
         let recorded = store.of_environment(recorded?, loaded.desired.environment)?;
         warn_of_copies(locations, ui);
+        report_new(&locations.state, recorded.lineage, ui);
         Ok((loaded, recorded))
     }
 

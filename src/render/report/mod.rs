@@ -296,7 +296,7 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(error) = &report.journal_error {
         remarks.push(format!(
-            "The journal could not be written, so no further call was made: {}. It has every call that was made, but perhaps not every outcome. Fix the cause and run apply again.",
+            "The journal could not be written, so no further call was made: {}. It has every call that was made, but perhaps not every outcome. If an error follows, do what it says. Otherwise fix the cause, and run apply again.",
             Clean(error)
         ));
     }

@@ -119,7 +119,7 @@ fn what_is_not_done_says_why_and_what_to_do() {
 
       acme/https://hooks.acme.example/8 (delete): not attempted
           why:        the journal can't be written, and no call is sent without it
-          what to do: correct what the error about the state says (disk space, permissions, the connection to its store), then run apply again
+          what to do: follow the error about the state, then run apply again
 
       acme/https://hooks.acme.example/9 (heal): unknown
           error:      no answer within 40 s

@@ -63,6 +63,11 @@ impl<F: Files> Medium for Local<F> {
         INTERVAL
     }
 
+    /// The system frees the lock of a program that has died.
+    fn lease(&self) -> Option<Duration> {
+        None
+    }
+
     fn watch(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
     }

@@ -316,6 +316,10 @@ impl Medium for Logged {
         self.log.timing().poll
     }
 
+    fn lease(&self) -> Option<Duration> {
+        Some(self.log.timing().lease)
+    }
+
     fn watch(&self) -> Option<Duration> {
         self.log.timing().watch
     }

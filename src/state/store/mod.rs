@@ -92,6 +92,11 @@ impl Store {
         self.medium.version(serial).await
     }
 
+    /// After how long a silent owner of the lock is taken over; `None` where a dead one leaves no lock.
+    pub fn lease(&self) -> Option<Duration> {
+        self.medium.lease()
+    }
+
     /// How often [`Store::holder`] may be asked by who runs all the time; `None` when that costs too much.
     pub fn watch(&self) -> Option<Duration> {
         self.medium.watch()

@@ -122,7 +122,11 @@ fn what_is_not_run_is_known() {
         docs/state.md: needs a server
         docs/state.md: needs a server
         docs/state.md: needs a server
+        docs/state.md: needs a server
+        docs/state.md: needs a server
         docs/state.md: needs an emergency copy
+        docs/state.zh-CN.md: needs a server
+        docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server
         docs/state.zh-CN.md: needs a server

@@ -156,34 +156,35 @@ pub(in crate::cli::commands) fn unsaved(
     Unsaved { error, rescue }: Unsaved,
     folder: &Path,
 ) -> Failure {
+    let how_lost = error.how_lost();
     let failure = Failure::from(error);
-    let advice = failure.advice.unwrap_or_default();
+    let cause = how_lost.map_or_else(|| failure.advice.unwrap_or_default(), str::to_owned);
     let message = format!("the calls were made, but {}", failure.message);
-    let held = match rescue {
-        None => {
-            "Nothing is lost: the state's journal holds every outcome, and the next run saves it."
-                .to_owned()
-        }
+    let next = match rescue {
+        None => "Nothing is lost: the state's journal has every outcome. Make sure that no other apply runs, then run \
+                 `ess-callbacks apply`, which saves them."
+            .to_owned(),
         Some(rescue) => rescued(&rescue, folder),
     };
-    Failure::new(Exit::Incomplete, message).advice(format!("{held} {advice}"))
+    Failure::new(Exit::Incomplete, message).advice(format!("{cause} {next}"))
 }
 
 /// Writes the emergency copy, and tells how to bring it home.
 fn rescued(rescue: &Rescue, folder: &Path) -> String {
     let outcomes = counted(rescue.ended.len(), "outcome", "outcomes");
-    let open = "The state's journal holds every call, but not every outcome.";
     match write_rescue(rescue, folder) {
         Ok(path) => format!(
-            "{open} `{file}` has the missing ones ({outcomes}), and no secrets. Before the next apply, run \
-             `ess-callbacks state push {word}`. Without it nothing goes wrong, but the next run takes those calls for \
-             lost and repeats them.",
+            "Every call is recorded, but not every outcome: `{file}` has the others, and no secrets. Next: 1) make sure \
+             that no other apply runs; 2) run `ess-callbacks state push {word}`, which records {outcomes}; 3) run \
+             `ess-callbacks apply`. Without the second step nothing goes wrong, but apply takes those calls for lost and \
+             repeats them.",
             file = path.display(),
             word = shell::path(&path),
         ),
         Err(error) => format!(
-            "{open} An emergency copy of the other {outcomes} could not be written either ({error}), so the next run \
-             takes those calls for lost and repeats them."
+            "Every call is recorded, but not every outcome, and an emergency copy of the others ({outcomes}) could not be \
+             written ({error}). Make sure that no other apply runs, then run `ess-callbacks apply`: it takes those calls \
+             for lost and repeats them."
         ),
     }
 }
@@ -335,7 +336,7 @@ mod tests {
 
     fn advice(rescue: Option<Rescue>, folder: &Path) -> String {
         let error = StateError::LockLost {
-            place: Place::new("callbacks.state.lock"),
+            place: Place::new("memory://state"),
         };
         let failure = unsaved(Unsaved { error, rescue }, folder);
         assert_eq!(failure.exit, Exit::Incomplete);
@@ -346,7 +347,10 @@ mod tests {
     fn the_advice_says_what_the_journal_lacks() {
         let folder = tempfile::tempdir().unwrap();
         let whole = advice(None, folder.path());
-        assert!(whole.contains("holds every outcome"), "{whole}");
+        let cause =
+            "`unlock` was run, or this run wrote nothing for so long that another one took over. ";
+        assert!(whole.starts_with(cause), "{whole}");
+        assert!(whole.contains("has every outcome"), "{whole}");
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
         let mut recorded = Recorded::nothing(Environment::Test);
         recorded.lineage = Some(Lineage(uuid::Uuid::nil()));

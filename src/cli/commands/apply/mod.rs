@@ -113,7 +113,12 @@ async fn apply(
         rate,
         wall: &SystemClock,
     };
-    let mut starter = Starter::new(settings, locations, args, (&wish, told, ui));
+    let mut starter = Starter::new(
+        settings,
+        (locations, store.lease()),
+        args,
+        (&wish, told, ui),
+    );
     let ended = run::run(&store, &request, &mut Lanes::default(), &mut starter).await;
     starter.disconnect().await;
     let folder = sources::folder(&locations.config);

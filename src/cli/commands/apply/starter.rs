@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ended::conclude;
 use super::metrics::Told;
@@ -30,6 +31,8 @@ use crate::state::LockOwner;
 pub(super) struct Starter<'a> {
     settings: &'a Settings,
     locations: &'a Locations,
+    /// That of the state's store.
+    lease: Option<Duration>,
     args: &'a Args,
     wish: &'a Wish,
     told: &'a mut Told,
@@ -42,13 +45,14 @@ pub(super) struct Starter<'a> {
 impl<'a> Starter<'a> {
     pub(super) const fn new(
         settings: &'a Settings,
-        locations: &'a Locations,
+        (locations, lease): (&'a Locations, Option<Duration>),
         args: &'a Args,
         (wish, told, ui): (&'a Wish, &'a mut Told, &'a mut Ui),
     ) -> Self {
         Self {
             settings,
             locations,
+            lease,
             args,
             wish,
             told,
@@ -78,7 +82,7 @@ impl Caller for Starter<'_> {
     type Error = Failure;
 
     fn waiting(&mut self, holder: Option<&LockOwner>) {
-        lock::report_waiting(&self.locations.state, holder, self.ui);
+        lock::report_waiting(self.lease, holder, self.ui);
     }
 
     fn locked(&mut self, taken_over: Option<&LockOwner>) {
@@ -86,6 +90,7 @@ impl Caller for Starter<'_> {
     }
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
+        lock::report_new(&self.locations.state, recorded.lineage, self.ui);
         match self.wish {
             Wish::Configuration(loaded) => {
                 let salt = Salt(random()?);

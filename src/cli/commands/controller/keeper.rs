@@ -16,6 +16,7 @@ use crate::cli::remote::{Remote, identity};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
+use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide};
 use crate::model::{AccountName, Event, Lineage, Recorded, SecretIndex};
@@ -80,6 +81,8 @@ impl Caller for Keeper<'_> {
     }
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
+        let state = &self.settings.locations()?.state;
+        report_new(state, recorded.lineage, self.ui);
         self.is_suspended = recorded.suspended(SystemClock.now()).is_some();
         self.planner.plan(recorded)
     }

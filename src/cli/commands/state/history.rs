@@ -15,8 +15,13 @@ use crate::state::{LockOwner, Version, format};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Print the state with this serial, as a state file.
-    #[arg(value_name = "SERIAL")]
+    #[arg(value_name = "SERIAL", value_parser = serial)]
     serial: Option<u64>,
+}
+
+fn serial(text: &str) -> Result<u64, &'static str> {
+    let number = text.parse();
+    number.map_err(|_| "a serial is a whole number; `state history` lists them")
 }
 
 pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {

@@ -63,7 +63,8 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
             )));
         }
         let timeout = wait.lock_timeout.unwrap_or_default();
-        let waiting = |holder: Option<&LockOwner>| report_waiting(&target, holder, ui);
+        let lease = target_store.lease();
+        let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
         let new = target_store
             .lock_vacant(environment, &owner, timeout, waiting)
             .await;
@@ -109,12 +110,18 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
                 "Run the same command again, before anything uses either of them: it goes on from here. {advice}"
             ))
         })?;
+    let note = match &locations.state {
+        StateAt::File(path) => format!(
+            "A note in `{}` points there; commit it if the file is in a repository.",
+            path.display()
+        ),
+        StateAt::Remote(address) => format!("A note in `{address}` points there."),
+    };
     ui.say(format_args!(
-        "Moved {} to `{target}`, at serial {}. `{}` says so from now on. Use --state '{target}', or set \
-         ESS_CALLBACKS_STATE.",
+        "Moved {} to `{target}`, at serial {}. {note} Use --state '{target}', or set ESS_CALLBACKS_STATE, wherever the \
+         state is used.",
         counted(read.len(), "callback", "callbacks"),
-        read.serial,
-        locations.state
+        read.serial
     ));
     Ok(Exit::Done)
 }
