@@ -97,10 +97,10 @@ impl Keeping {
     /// The status code of an answer, and its body.
     fn send(&self, request: &str, headers: &[String], body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let headers = headers.join("\r\n");
         write!(
             stream,
-            "{request} HTTP/1.1\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            "{request} HTTP/1.1\r\n{headers}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         )
         .unwrap();

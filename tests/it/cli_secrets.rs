@@ -197,6 +197,8 @@ fn no_command_shows_or_keeps_a_secret() {
         &["unlock", "0123"],
         // It ends when everything is read; what it receives is watched by the tests of all receivers.
         &["listen", "--listen", "0.0.0.0:0"],
+        // The same; what it says while it runs is watched below.
+        &["controller", "--listen", "0.0.0.0:0"],
         &["explain", "E040"],
         &["fmt", "--check"],
         &["help", "plan"],
@@ -209,6 +211,14 @@ fn no_command_shows_or_keeps_a_secret() {
     for arguments in commands {
         place.run(arguments);
     }
+    let keeping = place.env.start(&["controller", "--listen", "127.0.0.1:0"]);
+    keeping.wait_until_it_says("Status:");
+    keeping.signal("TERM");
+    let said = keeping.wait();
+    place.watch.over(
+        "controller",
+        format!("{}{}", said.stdout, said.stderr).as_bytes(),
+    );
     assert_eq!(place.served.urls().len(), 3, "the secrets were really used");
     for file in ["plan.json", "events.jsonl", "metrics.prom"] {
         assert!(place.env.exists(file), "{file} was to be watched");

@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 12] = [
+const USED: [(&str, &[&str]); 13] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -56,20 +56,21 @@ const USED: [(&str, &[&str]); 12] = [
             "log_format",
         ],
     ),
-    (
-        "apply",
-        &[
-            "config",
-            "var",
-            "state",
-            "sandbox",
-            "endpoint",
-            "ca_file",
-            "json",
-            "verbose",
-            "log_format",
-        ],
-    ),
+    ("apply", &CALLS),
+    ("controller", &CALLS),
+];
+
+/// The options of commands that make calls.
+const CALLS: [&str; 9] = [
+    "config",
+    "var",
+    "state",
+    "sandbox",
+    "endpoint",
+    "ca_file",
+    "json",
+    "verbose",
+    "log_format",
 ];
 
 /// The options of commands that need the destination of calls, but make none.

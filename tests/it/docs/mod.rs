@@ -78,66 +78,74 @@ fn what_is_not_run_is_known() {
         }
     }
     insta::assert_snapshot!(found.join("\n"), @"
-        README.md: installs the program
-        README.md: needs the pipeline's secrets
-        README.md: needs an account
-        README.md: needs an account
-        README.zh-CN.md: installs the program
-        README.zh-CN.md: needs the pipeline's secrets
-        README.zh-CN.md: needs an account
-        README.zh-CN.md: needs an account
-        docs/fuzzing.md: takes half an hour
-        docs/notifications.md: prints a random secret
-        docs/notifications.zh-CN.md: prints a random secret
-        docs/pipelines.md: needs the pipeline's files
-        docs/pipelines.md: needs an account
-        docs/pipelines.md: needs an account
-        docs/pipelines.md: needs an account
-        docs/pipelines.md: needs the pipeline's files
-        docs/pipelines.md: needs an account
-        docs/pipelines.md: needs an account and a bot
-        docs/pipelines.zh-CN.md: needs the pipeline's files
-        docs/pipelines.zh-CN.md: needs an account
-        docs/pipelines.zh-CN.md: needs an account
-        docs/pipelines.zh-CN.md: needs an account
-        docs/pipelines.zh-CN.md: needs the pipeline's files
-        docs/pipelines.zh-CN.md: needs an account
-        docs/pipelines.zh-CN.md: needs an account and a bot
-        docs/real-account.md: needs an account
-        docs/real-account.md: serves until it is stopped
-        docs/real-account.md: the test sets its own
-        docs/real-account.md: needs a message
-        docs/real-account.md: needs a receiver
-        docs/real-account.zh-CN.md: needs an account
-        docs/real-account.zh-CN.md: serves until it is stopped
-        docs/real-account.zh-CN.md: the test sets its own
-        docs/real-account.zh-CN.md: needs a message
-        docs/real-account.zh-CN.md: needs a receiver
-        docs/receivers.md: serves until it is stopped
-        docs/receivers.zh-CN.md: serves until it is stopped
-        docs/sandbox.md: serves until it is stopped
-        docs/sandbox.md: needs a served sandbox and a receiver
-        docs/state.md: needs a server
-        docs/state.md: needs a server
-        docs/state.md: needs a server
-        docs/state.md: needs a server
-        docs/state.md: needs a server
-        docs/state.md: needs a server
-        docs/state.md: needs a server
-        docs/state.md: needs an emergency copy
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs a server
-        docs/state.zh-CN.md: needs an emergency copy
-        docs/verify.md: needs receivers
-        docs/verify.md: an example
-        docs/verify.zh-CN.md: needs receivers
-        docs/verify.zh-CN.md: an example
-        ");
+    README.md: installs the program
+    README.md: needs the pipeline's secrets
+    README.md: needs an account
+    README.md: needs an account
+    README.zh-CN.md: installs the program
+    README.zh-CN.md: needs the pipeline's secrets
+    README.zh-CN.md: needs an account
+    README.zh-CN.md: needs an account
+    docs/controller.md: runs until it is stopped
+    docs/controller.md: runs until it is stopped
+    docs/controller.md: needs a controller
+    docs/controller.md: needs a controller
+    docs/controller.zh-CN.md: runs until it is stopped
+    docs/controller.zh-CN.md: runs until it is stopped
+    docs/controller.zh-CN.md: needs a controller
+    docs/controller.zh-CN.md: needs a controller
+    docs/fuzzing.md: takes half an hour
+    docs/notifications.md: prints a random secret
+    docs/notifications.zh-CN.md: prints a random secret
+    docs/pipelines.md: needs the pipeline's files
+    docs/pipelines.md: needs an account
+    docs/pipelines.md: needs an account
+    docs/pipelines.md: needs an account
+    docs/pipelines.md: needs the pipeline's files
+    docs/pipelines.md: needs an account
+    docs/pipelines.md: needs an account and a bot
+    docs/pipelines.zh-CN.md: needs the pipeline's files
+    docs/pipelines.zh-CN.md: needs an account
+    docs/pipelines.zh-CN.md: needs an account
+    docs/pipelines.zh-CN.md: needs an account
+    docs/pipelines.zh-CN.md: needs the pipeline's files
+    docs/pipelines.zh-CN.md: needs an account
+    docs/pipelines.zh-CN.md: needs an account and a bot
+    docs/real-account.md: needs an account
+    docs/real-account.md: serves until it is stopped
+    docs/real-account.md: the test sets its own
+    docs/real-account.md: needs a message
+    docs/real-account.md: needs a receiver
+    docs/real-account.zh-CN.md: needs an account
+    docs/real-account.zh-CN.md: serves until it is stopped
+    docs/real-account.zh-CN.md: the test sets its own
+    docs/real-account.zh-CN.md: needs a message
+    docs/real-account.zh-CN.md: needs a receiver
+    docs/receivers.md: serves until it is stopped
+    docs/receivers.zh-CN.md: serves until it is stopped
+    docs/sandbox.md: serves until it is stopped
+    docs/sandbox.md: needs a served sandbox and a receiver
+    docs/state.md: needs a server
+    docs/state.md: needs a server
+    docs/state.md: needs a server
+    docs/state.md: needs a server
+    docs/state.md: needs a server
+    docs/state.md: needs a server
+    docs/state.md: needs a server
+    docs/state.md: needs an emergency copy
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs a server
+    docs/state.zh-CN.md: needs an emergency copy
+    docs/verify.md: needs receivers
+    docs/verify.md: an example
+    docs/verify.zh-CN.md: needs receivers
+    docs/verify.zh-CN.md: an example
+    ");
 }
 
 /// The targets of links.

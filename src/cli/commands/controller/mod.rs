@@ -160,7 +160,14 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         store.clone(),
         (args.interval, settings.command.clone()),
     );
-    let ends = ended(stop.clone());
+    let (over, is_over) = watch::channel(false);
+    let asked = ended(stop.clone());
+    let ends = async move {
+        tokio::select! {
+            () = asked => {}
+            () = ended(is_over) => {}
+        }
+    };
     let router = http::router(std::sync::Arc::clone(&served));
     let server = tokio::spawn(serving::serve(listener, router, served, ends));
     let mut rounds = Rounds {
@@ -176,6 +183,8 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     };
     let kept = keep(&mut rounds, &args, &mut stop).await;
     board.update(|status| status.phase = Phase::Stopping);
+    // A signal that ended the command of a secret has not reached the server.
+    over.send_replace(true);
     rounds.teller.finish().await;
     kept?;
     // An error means that it has ended.
