@@ -38,7 +38,22 @@ struct Kept {
     last_run: Option<LastRun>,
     /// Whether the run that is under way has the state's lock.
     has_lock: bool,
+    /// Events of eSign that were not told yet.
+    events: Vec<EsignEvent>,
 }
+
+/// What eSign reported of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EsignEvent {
+    /// The same in every delivery of it.
+    pub id: String,
+    /// `MsgType`.
+    pub kind: &'static str,
+    pub meaning: &'static str,
+}
+
+/// How many events wait to be told.
+const EVENTS: usize = 1000;
 
 /// Counted since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +120,7 @@ impl Board {
             totals: Totals::default(),
             last_run: None,
             has_lock: false,
+            events: Vec::new(),
         };
         Self(Arc::new(Shared {
             kept: Mutex::new(kept),
@@ -184,6 +200,20 @@ impl Board {
     /// Whether the run that is under way has the state's lock.
     pub fn has_lock(&self) -> bool {
         self.kept().has_lock
+    }
+
+    /// eSign reported something after which a plan may be another one: a round begins.
+    pub fn happened(&self, event: EsignEvent) {
+        let events = &mut self.kept().events;
+        if events.len() < EVENTS {
+            events.push(event);
+        }
+        self.poke();
+    }
+
+    /// The events that were not told yet.
+    pub fn take_events(&self) -> Vec<EsignEvent> {
+        std::mem::take(&mut self.kept().events)
     }
 
     /// Counts a round.

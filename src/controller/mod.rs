@@ -24,7 +24,7 @@ mod portion;
 mod schedule;
 mod status;
 
-pub use board::{Board, LastRun, Refused, Totals};
+pub use board::{Board, EsignEvent, LastRun, Refused, Totals};
 pub use decision::{Decision, Policy, Waiting, Why, decide};
 pub use files::{Broken, Checked, LastGood};
 pub use metrics::metrics_text;

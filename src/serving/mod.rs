@@ -1,4 +1,4 @@
-//! An HTTP server that no client can exhaust or block, for the sandbox and for `listen`.
+//! An HTTP server that no client can exhaust or block, for the sandbox, `listen` and the controller.
 //!
 //! Connections are bounded in number, heads and bodies in size and time ([`Host`] says how much), and large bodies in
 //! how many are in memory at once. After the shutdown was asked for, requests in flight have five seconds to finish.

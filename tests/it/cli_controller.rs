@@ -1,12 +1,14 @@
 //! `controller` from end to end: a directory, the served sandbox, and what its server is asked.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::OnceLock;
 
+use ess_callbacks::envelope::{content_signature, encrypt};
+use ess_callbacks::secret::Secret;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Running, Served, TestEnv, eventually};
+use crate::support::{KEY, Running, Served, TOKEN as SIGNING, TestEnv, eventually};
 
 const TOKEN: &str = "canary-token-0123456789abcdef";
 const COMMON: &str =
@@ -360,6 +362,69 @@ fn only_who_has_the_token_gets_in() {
     assert_eq!(send("GET /status", "localhost:1"), 200);
     assert_eq!(send("GET /status", "evil.example"), 403);
     assert_eq!(send("POST /reconcile", "localhost:1"), 403);
+    keeping.stop();
+}
+
+#[test]
+fn events_of_esign_begin_a_round_and_are_told_once() {
+    let mut world = World::new(&[("acme", 1)]);
+    let chat = TcpListener::bind("127.0.0.1:0").unwrap();
+    let bot = format!("http://{}/services/T0/B0/canary-bot", chat.local_addr().unwrap());
+    world.env.set("BOT", &bot);
+    let arguments = [
+        "--esign-token-from",
+        "env:TOKEN",
+        "--esign-key-from",
+        "env:KEY",
+        "--notify",
+        "slack=env:BOT",
+    ];
+    let keeping = world.start(&arguments);
+    world.has(1);
+    let rounds = || {
+        let (_, text) = keeping.send("GET /metrics", &[], "");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("ess_callbacks_rounds_total{"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+    };
+    let before = eventually("the first round ends", || {
+        rounds().filter(|rounds| *rounds > 0)
+    });
+    let message = json!({
+        "MsgId": "m1", "MsgType": "QuiteJob", "MsgVersion": "CustomApp",
+        "MsgData": { "UserName": "张三" },
+    });
+    let body = encrypt(&Secret::new(KEY), &message.to_string()).unwrap();
+    let signed = |token: &str| {
+        let signature = content_signature(&Secret::new(token), body.as_bytes());
+        format!("Content-Signature: {signature}")
+    };
+    let post = |headers: &[String]| keeping.send("POST /esign", headers, &body).0;
+    assert_eq!(post(&[signed("another token")]), 403);
+    assert_eq!(post(&[]), 403);
+    for _ in 0..2 {
+        assert_eq!(post(&[signed(SIGNING)]), 200);
+    }
+    eventually("a round begins", || {
+        rounds().filter(|rounds| *rounds > before)
+    });
+    let (mut told, _) = chat.accept().unwrap();
+    let mut text = vec![0; 8192];
+    let length = told.read(&mut text).unwrap();
+    let mut text = String::from_utf8(text[..length].to_vec()).unwrap();
+    while !text.contains("QuiteJob") {
+        let mut more = [0; 4096];
+        let length = told.read(&mut more).unwrap();
+        assert!(length > 0, "{text}");
+        text += std::str::from_utf8(&more[..length]).unwrap();
+    }
+    assert!(
+        text.starts_with("POST /services/T0/B0/canary-bot ") && text.contains("an employee left"),
+        "{text}"
+    );
+    told.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        .unwrap();
     keeping.stop();
 }
 

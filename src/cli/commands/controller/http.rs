@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::access::{Access, Proof};
+use super::esign::Esign;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::controller::{Board, LastRun, metrics_text};
@@ -24,6 +25,8 @@ use crate::serving::line::Line;
 use crate::state::Store;
 
 const LARGEST_BODY: usize = 64 * 1024;
+/// Of a message of eSign: the limit of the vendor's gateway.
+const LARGEST_MESSAGE: usize = 10 * 1024 * 1024;
 const CONNECTIONS: usize = 128;
 const LARGE_BODIES: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Served {
     pub(super) board: Board,
     access: Access,
+    esign: Option<Esign>,
     address: SocketAddr,
     pub(super) store: Store,
     interval: Duration,
@@ -43,13 +47,14 @@ pub(super) struct Served {
 impl Served {
     pub(super) fn new(
         board: Board,
-        (access, address): (Access, SocketAddr),
+        (access, esign, address): (Access, Option<Esign>, SocketAddr),
         store: Store,
         (interval, command): (Duration, String),
     ) -> Arc<Self> {
         Arc::new(Self {
             board,
             access,
+            esign,
             address,
             store,
             interval,
@@ -140,7 +145,12 @@ async fn answer(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     // All of it is read in any case, so that the client gets the answer.
-    let intake = intake::read(&*served, &line, body, LARGEST_BODY, || true).await;
+    let largest = if parts.uri.path() == "/esign" && served.esign.is_some() {
+        LARGEST_MESSAGE
+    } else {
+        LARGEST_BODY
+    };
+    let intake = intake::read(&*served, &line, body, largest, || true).await;
     let answer = match intake {
         Err(refusal) => Answer::error(refusal.status(), refusal.why(), None),
         Ok(intake) => {
@@ -157,6 +167,14 @@ async fn answer(
                     )
                 },
                 ("/healthz" | "/readyz" | "/metrics", _) => served.open(path),
+                ("/esign", _) => match &served.esign {
+                    Some(esign) => esign.take(&parts.headers, &intake.bytes, &served.board),
+                    None => Answer::error(
+                        StatusCode::NOT_FOUND,
+                        "events of eSign are not received here",
+                        Some("Start the controller with --esign-token-from."),
+                    ),
+                },
                 (_, Some("POST")) => served.post(path, proof, &intake.bytes).await,
                 _ => served.shown(path, proof),
             }
@@ -193,7 +211,7 @@ async fn answer(
 fn allowed(path: &str) -> Option<&'static str> {
     match path {
         "/healthz" | "/readyz" | "/metrics" | "/status" => Some("GET"),
-        "/reconcile" | "/suspend" | "/resume" | "/approve" => Some("POST"),
+        "/reconcile" | "/suspend" | "/resume" | "/approve" | "/esign" => Some("POST"),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod directory;
+mod esign;
 mod http;
 mod keeper;
 mod planned;
@@ -29,6 +30,7 @@ use crate::serving::{self, BindError};
 use crate::state::Store;
 use access::Access;
 use directory::Watch;
+use esign::Esign;
 use round::{Round, Rounds};
 use teller::Teller;
 
@@ -74,6 +76,14 @@ pub(crate) struct Args {
     )]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     rate: u32,
+    /// Where the token of a callback that leads to `/esign` is: `env:NAME` or `file:PATH`. eSign's events begin a round.
+    #[arg(long, env = "ESS_CALLBACKS_ESIGN_TOKEN_FROM", value_name = "REFERENCE")]
+    #[arg(hide_env_values = true)]
+    esign_token_from: Option<String>,
+    /// Where the key of that callback is.
+    #[arg(long, env = "ESS_CALLBACKS_ESIGN_KEY_FROM", value_name = "REFERENCE")]
+    #[arg(hide_env_values = true)]
+    esign_key_from: Option<String>,
     /// Tell a chat or a webhook what needs a person: wecom, feishu, dingtalk, slack or webhook, and the place of its URL, like
     /// `wecom=env:WECOM_BOT_URL`. Repeatable.
     #[arg(
@@ -134,6 +144,10 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         ));
     }
     let access = Access::read(args.token_file.as_deref())?;
+    let esign = Esign::read(
+        args.esign_key_from.as_deref(),
+        args.esign_token_from.as_deref(),
+    )?;
     let teller = Teller::start(&args.notify, &args.lang, locations)?;
     let store = lock::store(locations, ui)?;
     let board = Board::new(env!("CARGO_PKG_VERSION"), locations.state.to_string());
@@ -156,7 +170,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     ui.flush();
     let served = http::Served::new(
         board.clone(),
-        (access, address),
+        (access, esign, address),
         store.clone(),
         (args.interval, settings.command.clone()),
     );

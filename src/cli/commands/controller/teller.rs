@@ -83,11 +83,17 @@ impl Teller {
             return;
         };
         let status = board.status();
+        let events = board.take_events().into_iter().map(|event| {
+            let mut one = Condition::new(Kind::EsignEvent, event.id, Severity::Notice);
+            one.lines = vec![format!("{}: {}", event.kind, event.meaning)];
+            one
+        });
         let waits = status.waiting.as_ref();
         let mut conditions: Vec<_> = status
             .problems
             .iter()
             .map(|problem| condition(problem, waits.map(|waiting| waiting.why)))
+            .chain(events)
             .collect();
         if let Some(waiting) = waits
             && let Some(one) = conditions.iter_mut().find(|one| one.key.about == "plan")
