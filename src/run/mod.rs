@@ -246,7 +246,7 @@ async fn with_state<C: Caller>(
     };
     let report = apply(&plan, tools, &settings, caller).await;
     let saved = state.save().await.map(drop).map_err(|error| {
-        let rescue = state.rescue();
+        let rescue = state.rescue(&error);
         Box::new(Unsaved { error, rescue })
     });
     Ok(Ended::Called {

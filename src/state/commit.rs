@@ -100,10 +100,10 @@ impl Memory {
         Some(settled)
     }
 
-    /// What can't be found in the store: `None` when nothing is missing there.
-    pub(super) fn rescue(&self) -> Option<Rescue> {
+    /// What can't be found in the store: `None` when nothing is missing there. A store that is not whole lacks everything.
+    pub(super) fn rescue(&self, is_whole: bool) -> Option<Rescue> {
         let ended: Vec<_> = self.ended.iter().map(|(_, call)| call.clone()).collect();
-        (!ended.is_empty()).then(|| {
+        (!is_whole || !ended.is_empty()).then(|| {
             let mut recorded = self.recorded.clone();
             recorded.interrupt();
             Rescue { recorded, ended }

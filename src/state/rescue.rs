@@ -95,12 +95,19 @@ mod tests {
         let state = locked(&files).await;
         let one = begin(&state, 1).await.unwrap();
         let two = begin(&state, 2).await.unwrap();
-        assert_eq!(state.rescue(), None);
+        assert_eq!(state.rescue(&gone()), None);
         state.record_outcome(one, &applied(), NOW).unwrap();
         state.record_outcome(two, &applied(), NOW).unwrap();
-        let rescue = state.rescue().unwrap();
+        let rescue = state.rescue(&gone()).unwrap();
         let read = store(&files).read(Environment::Test).await.unwrap();
         (rescue, read)
+    }
+
+    /// The store does not answer any more.
+    fn gone() -> crate::state::StateError {
+        crate::state::StateError::LockLost {
+            place: crate::state::Place::new("memory://state"),
+        }
     }
 
     #[tokio::test]
@@ -159,7 +166,7 @@ mod tests {
             let one = identity(1);
             recorded.remove(&one.scope, &one.url).is_some()
         });
-        let rescue = state.rescue().unwrap();
+        let rescue = state.rescue(&gone()).unwrap();
         let mut read = store(&files).read(Environment::Test).await.unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(rescue.settle(&mut read).settled, 1);
@@ -173,6 +180,6 @@ mod tests {
         let id = begin(&state, 1).await.unwrap();
         state.record_outcome(id, &applied(), NOW).unwrap();
         state.flush().await.unwrap();
-        assert_eq!(state.rescue(), None);
+        assert_eq!(state.rescue(&gone()), None);
     }
 }

@@ -369,7 +369,10 @@ fn only_who_has_the_token_gets_in() {
 fn events_of_esign_begin_a_round_and_are_told_once() {
     let mut world = World::new(&[("acme", 1)]);
     let chat = TcpListener::bind("127.0.0.1:0").unwrap();
-    let bot = format!("http://{}/services/T0/B0/canary-bot", chat.local_addr().unwrap());
+    let bot = format!(
+        "http://{}/services/T0/B0/canary-bot",
+        chat.local_addr().unwrap()
+    );
     world.env.set("BOT", &bot);
     let arguments = [
         "--esign-token-from",

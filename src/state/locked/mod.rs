@@ -202,9 +202,11 @@ impl Locked {
             .await
     }
 
-    /// What the state could not be made to hold, after a failure: `None` when it has everything.
-    pub fn rescue(&self) -> Option<Rescue> {
-        self.inner.memory().rescue()
+    /// What the state could not be made to hold, after this failure: `None` when it has everything. All of it when the
+    /// state has lost what was recorded before.
+    pub fn rescue(&self, failure: &StateError) -> Option<Rescue> {
+        let is_whole = !matches!(failure, StateError::Damaged { .. });
+        self.inner.memory().rescue(is_whole)
     }
 
     /// Makes durable what happened and frees the lock. The lock is free even if that fails. Edits

@@ -18,7 +18,7 @@ use crate::model::{
 use crate::plan::{Destination, Plan};
 use crate::render::{self, counted};
 use crate::run::{Ended, Refusal, Unsaved};
-use crate::state::{Rescue, format};
+use crate::state::{Rescue, StateError, format};
 
 /// The exit code of a run.
 ///
@@ -157,6 +157,7 @@ pub(in crate::cli::commands) fn unsaved(
     folder: &Path,
 ) -> Failure {
     let how_lost = error.how_lost();
+    let is_damaged = matches!(error, StateError::Damaged { .. });
     let failure = Failure::from(error);
     let cause = how_lost.map_or_else(|| failure.advice.unwrap_or_default(), str::to_owned);
     let message = format!("the calls were made, but {}", failure.message);
@@ -164,9 +165,26 @@ pub(in crate::cli::commands) fn unsaved(
         None => "Nothing is lost: the state's journal has every outcome. Make sure that no other apply runs, then run \
                  `ess-callbacks apply`, which saves them."
             .to_owned(),
+        Some(rescue) if is_damaged => replaced(&rescue, folder),
         Some(rescue) => rescued(&rescue, folder),
     };
     Failure::new(Exit::Incomplete, message).advice(format!("{cause} {next}"))
+}
+
+/// Writes the emergency copy of a state that is not whole any more, and tells what it is good for.
+fn replaced(rescue: &Rescue, folder: &Path) -> String {
+    match write_rescue(rescue, folder) {
+        Ok(path) => format!(
+            "`{file}` is the whole state as this run knew it. If the records can't be restored there, run `ess-callbacks \
+             state push {word} --state PLACE` with a new place, and use that from now on.",
+            file = path.display(),
+            word = shell::path(&path),
+        ),
+        Err(error) => format!(
+            "An emergency copy of the whole state could not be written ({error}). What this run did may be recorded \
+             nowhere: eSign has these callbacks all the same."
+        ),
+    }
 }
 
 /// Writes the emergency copy, and tells how to bring it home.
@@ -332,7 +350,7 @@ fn same_account(name: &AccountName, other: &AccountName) -> Failure {
 mod tests {
     use super::*;
     use crate::model::{Environment, Lineage, Recorded, Salt};
-    use crate::state::{Place, StateError};
+    use crate::state::Place;
 
     fn advice(rescue: Option<Rescue>, folder: &Path) -> String {
         let error = StateError::LockLost {
@@ -366,6 +384,21 @@ mod tests {
             assert!(lacking.contains(name), "{lacking}");
             assert!(folder.path().join(name).exists());
         }
+        // A store that has lost records may lack more than that.
+        let error = StateError::Damaged {
+            place: Place::new("memory://state"),
+            problem: "its record 3 is missing".into(),
+        };
+        let copy = Some(rescue.clone());
+        let damaged = unsaved(
+            Unsaved {
+                error,
+                rescue: copy,
+            },
+            folder.path(),
+        );
+        let advice_then = damaged.advice.unwrap();
+        assert!(advice_then.contains("the whole state"), "{advice_then}");
         let elsewhere = advice(Some(rescue), &folder.path().join("missing"));
         let temporary = std::env::temp_dir().display().to_string();
         assert!(elsewhere.contains(&temporary), "{elsewhere}");
