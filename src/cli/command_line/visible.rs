@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 12] = [
+const USED: [(&str, &[&str]); 13] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -42,6 +42,7 @@ const USED: [(&str, &[&str]); 12] = [
         ],
     ),
     ("plan", &PLACES),
+    ("report", &PLACES),
     ("import", &PLACES),
     ("state", &PLACES),
     (

@@ -1,0 +1,228 @@
+//! The organizations and their callbacks.
+
+use maud::{Markup, html};
+
+use super::Page;
+use super::parts::{age, counted, known, number, tally};
+use super::survey::{Group, Row, Survey};
+use crate::model::{Entry, Fingerprints, SignedWrite, Timestamp, Write};
+use crate::plan::{Change, Reason};
+use crate::render::{Clean, Symbol, future, shortened};
+
+/// Up to so many callbacks, everything is open.
+const FEW: usize = 60;
+
+/// Otherwise so many organizations with something to look at are.
+const OPEN: usize = 10;
+
+/// An organization with more callbacks than this is never open at first.
+const LONG: usize = 200;
+
+pub(super) fn organizations(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
+    let few = survey.counts.all() <= FEW;
+    html! {
+        section.organizations aria-labelledby="organizations" {
+            div.bar {
+                h2 #organizations { "Organizations" }
+                // The script shows what needs it.
+                form #tools role="search" hidden {
+                    label for="filter" { "Filter" }
+                    input #filter type="search" autocomplete="off" spellcheck="false"
+                        placeholder="handle, URL, assumed, pending, added\u{2026}";
+                    button #fold type="button" { "Open all" }
+                    output #found for="filter" {}
+                }
+            }
+            @if survey.groups.is_empty() {
+                p.quiet { "There are no callbacks." }
+            }
+            @for (position, group) in survey.groups.iter().enumerate() {
+                @let urgent = group.needs_attention() || group.counts.pending > 0;
+                @let open = few || (urgent && position < OPEN && group.rows.len() <= LONG);
+                (organization(page, group, open))
+            }
+        }
+    }
+}
+
+fn organization(page: &Page<'_>, group: &Group<'_>, open: bool) -> Markup {
+    html! {
+        details.organization open[open] {
+            summary {
+                span.handle { (handles(group)) }
+                @if group.suspended { " " span.tag { "suspended" } }
+                @if group.refused { " " span.tag.error { "refused by a guard" } }
+                " " span.counts {
+                    @if group.counts.pending > 0 {
+                        span.tag.pending { (number(group.counts.pending)) " pending" } " "
+                    }
+                    (tally(&group.counts))
+                }
+            }
+            (facts(group))
+            (table(page, group))
+        }
+    }
+}
+
+/// The most handles that are named.
+const HANDLES: usize = 3;
+
+fn handles(group: &Group<'_>) -> String {
+    let named = group.handles.iter().take(HANDLES);
+    let named: Vec<String> = named.map(|handle| Clean(handle).to_string()).collect();
+    match group.handles.len().saturating_sub(HANDLES) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn facts(group: &Group<'_>) -> Markup {
+    let scope = &**group.scope;
+    html! {
+        dl.facts {
+            dt { "account" } dd { (Clean(&scope.account)) }
+            dt { "organization" }
+            dd {
+                @match &scope.organization {
+                    Some(id) => code { (Clean(id)) },
+                    None => "the account's own",
+                }
+            }
+            @if let Some(id) = &scope.app_id { dt { "application" } dd { code { (Clean(id)) } } }
+            @if let Some(operator) = group.operators.first() {
+                dt { "operator" }
+                dd {
+                    code { (Clean(operator)) }
+                    @if group.operators.len() > 1 { " and " (number(group.operators.len() - 1)) " more" }
+                }
+            }
+        }
+    }
+}
+
+fn table(page: &Page<'_>, group: &Group<'_>) -> Markup {
+    html! {
+        table.callbacks {
+            caption.unseen { (counted(group.rows.len(), "callback", "callbacks")) " of " (handles(group)) }
+            thead {
+                tr {
+                    th scope="col" { "URL" }
+                    th scope="col" { "Evidence" }
+                    th scope="col" { "Confirmed" }
+                    @if page.seen.is_some() { th scope="col" { "Last seen" } }
+                    th scope="col" { "Secrets" }
+                    @if page.plan.is_some() { th scope="col" { "Pending" } }
+                }
+            }
+            tbody { @for one in &group.rows { (row(page, one)) } }
+        }
+    }
+}
+
+fn row(page: &Page<'_>, row: &Row<'_>) -> Markup {
+    html! {
+        tr {
+            th scope="row" {
+                span.url { (Clean(row.url)) }
+                @if is_protected(row) { " " span.tag { "protected" } }
+                @if let Some(text) = row.description {
+                    span.description { (super::verdict::foreign(text)) }
+                }
+            }
+            td { (known(row.known())) }
+            td { @if let Some(entry) = row.entry { (confirmed(page.now, entry)) } }
+            @if page.seen.is_some() {
+                td {
+                    @match row.seen {
+                        Some(at) => span.label { "seen " (age(page.now, at)) },
+                        None => span.quiet { "not seen" },
+                    }
+                }
+            }
+            td.secrets { @if let Some(entry) = row.entry { (secrets(entry)) } }
+            @if page.plan.is_some() {
+                td { @if let Some(change) = row.change { (pending(page.now, change)) } }
+            }
+        }
+    }
+}
+
+fn is_protected(row: &Row<'_>) -> bool {
+    let recorded = || row.entry.is_some_and(|entry| entry.protect);
+    row.change.map_or_else(recorded, Change::is_protected)
+}
+
+/// When an answer last confirmed it, and the calls that have none.
+fn confirmed(now: Timestamp, entry: &Entry) -> Markup {
+    html! {
+        @match entry.proved_at() {
+            Some(at) => (age(now, at)),
+            None => span.quiet { "never" },
+        }
+        @for call in entry.lost.into_iter().chain(entry.pending.map(|pending| pending.call)) {
+            @if entry.is_open() || call.may_arrive_until(now).is_some() {
+                span.note { (unanswered(now, call)) }
+            }
+        }
+    }
+}
+
+fn unanswered(now: Timestamp, call: SignedWrite) -> String {
+    let word = match call.write {
+        Write::Add(_) => "an add",
+        Write::Delete => "a delete",
+    };
+    match call.may_arrive_until(now) {
+        Some(until) => format!(
+            "{word} has no answer; it may still arrive until {} UTC",
+            until.clock_time()
+        ),
+        None => format!("{word} has no answer; it can't arrive any more"),
+    }
+}
+
+fn secrets(entry: &Entry) -> Markup {
+    let Some(presumed) = entry.belief.presumed() else {
+        return html! {};
+    };
+    let Fingerprints { key, token } = presumed.fingerprints;
+    html! {
+        @for (name, fingerprint) in [("key", key), ("token", token)] {
+            @if let Some(fingerprint) = fingerprint {
+                span { (name) " " code { (shortened(fingerprint, 4)) } } " "
+            }
+        }
+    }
+}
+
+fn pending(now: Timestamp, change: &Change) -> Markup {
+    let Some(symbol) = Symbol::of(change) else {
+        return html! {
+            @if matches!(change.reason, Reason::Suspended | Reason::Disabled) {
+                span.quiet { (change.reason) }
+            }
+        };
+    };
+    let fence = change.fence.and_then(|lost| lost.may_arrive_until(now));
+    html! {
+        span.change class=(class(symbol)) {
+            span.symbol aria-hidden="true" { (symbol.text().trim()) } " "
+            (future(change.action, change.calls()))
+        }
+        @if change.reason != Reason::NotRecorded { " " span.why { "because " (change.reason) } }
+        @if let Some(until) = fence {
+            span.note { "waits until " (until.clock_time()) " UTC for an earlier call" }
+        }
+    }
+}
+
+const fn class(symbol: Symbol) -> &'static str {
+    match symbol {
+        Symbol::Add => "add",
+        Symbol::Delete => "delete",
+        Symbol::Replace => "replace",
+        Symbol::Heal => "heal",
+        Symbol::Finish => "finish",
+    }
+}
