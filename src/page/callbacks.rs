@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::Page;
-use super::parts::{age, counted, known, number, tally};
+use super::parts::{age, counted, number, tally};
 use super::survey::{Group, Row, Survey};
+use super::verdict::foreign;
 use crate::model::{Entry, Fingerprints, SignedWrite, Timestamp, Write};
 use crate::plan::{Change, Reason};
 use crate::render::{Clean, Symbol, future, shortened};
@@ -20,8 +21,9 @@ const LONG: usize = 200;
 
 pub(super) fn organizations(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
     let few = survey.counts.all() <= FEW;
+    let columns = Columns::of(page, survey);
     html! {
-        section.organizations aria-labelledby="organizations" {
+        section.organizations.many[!few] aria-labelledby="organizations" {
             div.bar {
                 h2 #organizations { "Organizations" }
                 // The script shows what needs it.
@@ -39,13 +41,31 @@ pub(super) fn organizations(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
             @for (position, group) in survey.groups.iter().enumerate() {
                 @let urgent = group.needs_attention() || group.counts.pending > 0;
                 @let open = few || (urgent && position < OPEN && group.rows.len() <= LONG);
-                (organization(page, group, open))
+                (organization(page, group, columns, open))
             }
         }
     }
 }
 
-fn organization(page: &Page<'_>, group: &Group<'_>, open: bool) -> Markup {
+/// The columns that not every page has.
+#[derive(Clone, Copy)]
+struct Columns {
+    seen: bool,
+    pending: bool,
+}
+
+impl Columns {
+    fn of(page: &Page<'_>, survey: &Survey<'_>) -> Self {
+        let mut rows = survey.groups.iter().flat_map(|group| &group.rows);
+        let has_words = |change: &Change| Symbol::of(change).is_some() || is_held(change);
+        Self {
+            seen: page.seen.is_some(),
+            pending: rows.any(|row| row.change.is_some_and(has_words)),
+        }
+    }
+}
+
+fn organization(page: &Page<'_>, group: &Group<'_>, columns: Columns, open: bool) -> Markup {
     html! {
         details.organization open[open] {
             summary {
@@ -60,7 +80,7 @@ fn organization(page: &Page<'_>, group: &Group<'_>, open: bool) -> Markup {
                 }
             }
             (facts(group))
-            (table(page, group))
+            (table(page, group, columns))
         }
     }
 }
@@ -81,67 +101,74 @@ fn facts(group: &Group<'_>) -> Markup {
     let scope = &**group.scope;
     html! {
         dl.facts {
-            dt { "account" } dd { (Clean(&scope.account)) }
-            dt { "organization" }
-            dd {
-                @match &scope.organization {
-                    Some(id) => code { (Clean(id)) },
-                    None => "the account's own",
+            div { dt { "account" } dd { (Clean(&scope.account)) } }
+            div {
+                dt { "organization" }
+                dd {
+                    @match &scope.organization {
+                        Some(id) => code { (Clean(id)) },
+                        None => "the account's own",
+                    }
                 }
             }
-            @if let Some(id) = &scope.app_id { dt { "application" } dd { code { (Clean(id)) } } }
+            @if let Some(id) = &scope.app_id {
+                div { dt { "application" } dd { code { (Clean(id)) } } }
+            }
             @if let Some(operator) = group.operators.first() {
-                dt { "operator" }
-                dd {
-                    code { (Clean(operator)) }
-                    @if group.operators.len() > 1 { " and " (number(group.operators.len() - 1)) " more" }
+                div {
+                    dt { "operator" }
+                    dd {
+                        code { (Clean(operator)) }
+                        @if group.operators.len() > 1 { " and " (number(group.operators.len() - 1)) " more" }
+                    }
                 }
             }
         }
     }
 }
 
-fn table(page: &Page<'_>, group: &Group<'_>) -> Markup {
+fn table(page: &Page<'_>, group: &Group<'_>, columns: Columns) -> Markup {
     html! {
         table.callbacks {
             caption.unseen { (counted(group.rows.len(), "callback", "callbacks")) " of " (handles(group)) }
             thead {
                 tr {
-                    th scope="col" { "URL" }
-                    th scope="col" { "Evidence" }
-                    th scope="col" { "Confirmed" }
-                    @if page.seen.is_some() { th scope="col" { "Last seen" } }
-                    th scope="col" { "Secrets" }
-                    @if page.plan.is_some() { th scope="col" { "Pending" } }
+                    th.address scope="col" { "URL" }
+                    th.evidence scope="col" { "Evidence" }
+                    th.age scope="col" { "Confirmed" }
+                    @if columns.seen { th.age scope="col" { "Last seen" } }
+                    th.fingerprints scope="col" { "Secrets" }
+                    @if columns.pending { th.plan scope="col" { "Pending" } }
                 }
             }
-            tbody { @for one in &group.rows { (row(page, one)) } }
+            tbody { @for one in &group.rows { (row(page, one, columns)) } }
         }
     }
 }
 
-fn row(page: &Page<'_>, row: &Row<'_>) -> Markup {
+fn row(page: &Page<'_>, row: &Row<'_>, columns: Columns) -> Markup {
+    let known = row.known();
     html! {
-        tr {
+        tr class=[row.is_pending().then_some("pending")] {
             th scope="row" {
                 span.url { (Clean(row.url)) }
                 @if is_protected(row) { " " span.tag { "protected" } }
                 @if let Some(text) = row.description {
-                    span.description { (super::verdict::foreign(text)) }
+                    span.description { (foreign(text)) }
                 }
             }
-            td { (known(row.known())) }
+            td.mark.{ (known.class()) } { (known.word()) }
             td { @if let Some(entry) = row.entry { (confirmed(page.now, entry)) } }
-            @if page.seen.is_some() {
+            @if columns.seen {
                 td {
                     @match row.seen {
-                        Some(at) => span.label { "seen " (age(page.now, at)) },
+                        Some(at) => { span.label { "seen " } (age(page.now, at)) },
                         None => span.quiet { "not seen" },
                     }
                 }
             }
             td.secrets { @if let Some(entry) = row.entry { (secrets(entry)) } }
-            @if page.plan.is_some() {
+            @if columns.pending {
                 td { @if let Some(change) = row.change { (pending(page.now, change)) } }
             }
         }
@@ -182,31 +209,35 @@ fn unanswered(now: Timestamp, call: SignedWrite) -> String {
     }
 }
 
-fn secrets(entry: &Entry) -> Markup {
+/// `key 9c2a… token 77aa…`
+fn secrets(entry: &Entry) -> String {
     let Some(presumed) = entry.belief.presumed() else {
-        return html! {};
+        return String::new();
     };
     let Fingerprints { key, token } = presumed.fingerprints;
-    html! {
-        @for (name, fingerprint) in [("key", key), ("token", token)] {
-            @if let Some(fingerprint) = fingerprint {
-                span { (name) " " code { (shortened(fingerprint, 4)) } } " "
-            }
-        }
-    }
+    let named = [("key", key), ("token", token)].into_iter();
+    let words: Vec<String> = named
+        .filter_map(|(name, fingerprint)| Some(format!("{name} {}", shortened(fingerprint?, 4))))
+        .collect();
+    words.join(" ")
+}
+
+/// Whether callbacks.yaml says that nothing is called for it.
+const fn is_held(change: &Change) -> bool {
+    matches!(change.reason, Reason::Suspended | Reason::Disabled)
 }
 
 fn pending(now: Timestamp, change: &Change) -> Markup {
     let Some(symbol) = Symbol::of(change) else {
         return html! {
-            @if matches!(change.reason, Reason::Suspended | Reason::Disabled) {
+            @if is_held(change) {
                 span.quiet { (change.reason) }
             }
         };
     };
     let fence = change.fence.and_then(|lost| lost.may_arrive_until(now));
     html! {
-        span.change class=(class(symbol)) {
+        span.change.{ (class(symbol)) } {
             span.symbol aria-hidden="true" { (symbol.text().trim()) } " "
             (future(change.action, change.calls()))
         }

@@ -74,17 +74,12 @@ impl Known {
     }
 }
 
-/// The mark and the word of an evidence.
-pub(super) fn known(known: Known) -> Markup {
-    html! { span.mark class=(known.class()) { (known.word()) } }
-}
-
 /// How many callbacks have which evidence, those of which there is none left out.
 pub(super) fn tally(counts: &Counts) -> Markup {
     html! {
         @for known in Known::ALL {
             @if counts.of(known) > 0 {
-                span.mark class=(known.class()) { (number(counts.of(known))) " " (known.word()) }
+                span.mark.{ (known.class()) } { (number(counts.of(known))) " " (known.word()) }
                 " "
             }
         }
@@ -115,7 +110,7 @@ impl Level {
 /// The sign of a level. A word is beside it.
 pub(super) fn sign(level: Level) -> Markup {
     html! {
-        svg.sign class=(level.class()) viewBox="0 0 16 16" aria-hidden="true" {
+        svg.sign.{ (level.class()) } viewBox="0 0 16 16" aria-hidden="true" {
             circle cx="8" cy="8" r="8" {}
             path d=(level.sign()) {}
         }

@@ -73,7 +73,7 @@ fn plot(name: &str, class: &str, values: &[usize], words: fn(usize) -> String) -
         words(last)
     );
     html! {
-        figure class=(class) {
+        figure.{ (class) } {
             figcaption { (name) " " span.quiet { "last " (words(last)) ", at most " (words(most)) } }
             svg viewBox={ "0 0 " (width(BARS)) " " (HEIGHT) } role="img" aria-label=(label) {
                 path.base d={ "M0 " (HEIGHT) "H" (width(BARS)) } {}
@@ -138,7 +138,7 @@ fn ended(end: &RunEnd) -> Markup {
         RunEnd::Failed(_) => ("error", "failed"),
     };
     html! {
-        span.end class=(class) { (word) }
+        span.end.{ (class) } { (word) }
         @if let RunEnd::Failed(why) = end { ": " (foreign(why)) }
     }
 }

@@ -21,8 +21,8 @@
   const read = () => groups.map((group) => ({
     group,
     open: group.open,
-    text: group.querySelector("summary").textContent.toLowerCase(),
-    rows: [...group.querySelectorAll("tbody tr")].map((row) => [row, row.textContent.toLowerCase()]),
+    text: group.querySelector(".handle").textContent.toLowerCase(),
+    rows: [...group.querySelectorAll("tbody tr")].map((row) => [row, (row.textContent + " " + row.className).toLowerCase()]),
   }));
   let filtered = false;
   const apply = () => {

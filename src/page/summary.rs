@@ -18,13 +18,17 @@ pub(super) fn verdict(page: &Page<'_>, verdict: &Verdict) -> Markup {
         headline,
         remark,
         tasks,
+        digest,
     } = verdict;
     html! {
-        section.verdict class=(level.class()) aria-labelledby="verdict" {
+        section.verdict.{ (level.class()) } aria-labelledby="verdict" {
             h1 #verdict { (sign(*level)) span { (headline) } }
             @if let Some(remark) = remark { p.remark { (remark) } }
             @if !tasks.is_empty() {
                 ol.tasks { @for one in tasks { (task(one)) } }
+            }
+            @if let Some(digest) = digest {
+                p.digest { "Digest of the plan: " code { (digest) } }
             }
             @if let Some(suspended) = page.suspended { (suspension(page.now, suspended)) }
         }
@@ -38,13 +42,12 @@ fn task(task: &Task) -> Markup {
         rows,
         more,
         remedy,
-        digest,
     } = task;
     html! {
-        li class=(level.class()) {
+        li.{ (level.class()) } {
             p.headline {
                 @if *level != Level::Well { span.level { (level.word()) } " " }
-                (headline)
+                (code_in(headline))
             }
             @if !rows.is_empty() {
                 ul {
@@ -53,16 +56,33 @@ fn task(task: &Task) -> Markup {
                 }
             }
             @if let Some(remedy) = remedy { p.remedy { (code_in(remedy)) } }
-            @if let Some(digest) = digest { p.digest { "Digest of the plan: " code { (digest) } } }
         }
     }
 }
 
-/// Text with the parts between backticks as code.
+/// Text whose parts between backticks, and whose flags, are code.
 fn code_in(text: &str) -> Markup {
     html! {
         @for (position, part) in text.split('`').enumerate() {
-            @if position % 2 == 1 { code { (part) } } @else { (part) }
+            @if position % 2 == 1 { code { (part) } } @else { (flags_in(part)) }
+        }
+    }
+}
+
+/// A flag and its number stay on one line, and can be copied.
+fn flags_in(text: &str) -> Markup {
+    let mut parts = text.split(" --");
+    let first = parts.next().unwrap_or_default();
+    html! {
+        (first)
+        @for part in parts {
+            @let is_flag = |c: char| c.is_ascii_lowercase() || c == '-';
+            @let name = part.len() - part.trim_start_matches(is_flag).len();
+            @let value = part[name..].strip_prefix(' ').map_or(0, |rest| {
+                let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+                if digits > 0 { digits + 1 } else { 0 }
+            });
+            " " code { "--" (part[..name + value]) } (part[name + value..])
         }
     }
 }
@@ -94,7 +114,7 @@ pub(super) fn numbers(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
             }
             @if let Some(owner) = page.lease {
                 div {
-                    h2 { "At work" }
+                    h2 { "Running now" }
                     (lease(page.now, owner))
                 }
             }
@@ -113,7 +133,7 @@ fn evidence(survey: &Survey<'_>) -> Markup {
         svg.bar viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none" aria-hidden="true" {
             @for (known, part) in Known::ALL.into_iter().zip(&parts) {
                 @if *part > 0 {
-                    rect class=(known.class()) x=(from) width=(part) height="10" {}
+                    rect.{ (known.class()) } x=(from) width=(part) height="10" {}
                 }
                 @let _ = from += part;
             }
@@ -121,7 +141,7 @@ fn evidence(survey: &Survey<'_>) -> Markup {
         dl.legend {
             @for (known, count) in Known::ALL.into_iter().zip(counts) {
                 @if count > 0 || known == Known::Proven {
-                    dt { span.mark class=(known.class()) { (number(count)) " " (known.word()) } }
+                    dt { span.mark.{ (known.class()) } { (number(count)) " " (known.word()) } }
                     dd { (known.meaning()) }
                 }
             }
@@ -166,7 +186,7 @@ fn ages(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
                 @for (name, count) in ages {
                     tr {
                         th scope="row" { (name) }
-                        td.count { (number(count)) }
+                        td.count.quiet[count == 0] { (number(count)) }
                         td.plot {
                             svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
                                 rect width=((count * 100).div_ceil(most)) height="8" {}
@@ -190,11 +210,11 @@ fn lease(now: Timestamp, owner: &LockOwner) -> Markup {
         job_url,
     } = owner;
     html! {
-        p { code { (foreign(command)) } ", since " (age(now, *since)) }
+        p { code { (foreign(command)) } ", began " (age(now, *since)) }
         dl.facts {
-            dt { "by" } dd { (foreign(&format!("{who}@{host}"))) ", process " (pid) }
-            @if let Some(url) = job_url { dt { "job" } dd { (link(url)) } }
-            dt { "lock id" } dd { code { (Clean(id)) } }
+            div { dt { "by" } dd { (foreign(&format!("{who}@{host}"))) ", process " (pid) } }
+            @if let Some(url) = job_url { div { dt { "job" } dd { (link(url)) } } }
+            div { dt { "lock id" } dd { code { (Clean(id)) } } }
         }
     }
 }

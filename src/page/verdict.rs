@@ -3,9 +3,9 @@
 use super::survey::{Known, Survey};
 use super::{Page, Run, RunEnd};
 use crate::diag::Severity;
-use crate::model::masked_in;
+use crate::model::{Entry, masked_in};
 use crate::plan::{Plan, calls_digest};
-use crate::render::{Clean, counted, plural, refusals, update_words};
+use crate::render::{Clean, Refusal, counted, plural, refusals, update_words};
 
 /// How urgent something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +27,6 @@ pub(super) struct Task {
     /// How many more rows there would be.
     pub(super) more: usize,
     pub(super) remedy: Option<String>,
-    /// Of the plan that it is about.
-    pub(super) digest: Option<String>,
 }
 
 /// The answer, and what it follows from.
@@ -39,6 +37,8 @@ pub(super) struct Verdict {
     pub(super) remark: Option<&'static str>,
     /// The most urgent first.
     pub(super) tasks: Vec<Task>,
+    /// Of the plan, if it has calls.
+    pub(super) digest: Option<String>,
 }
 
 /// The most rows of a task.
@@ -72,7 +72,6 @@ impl Task {
             rows: Vec::new(),
             more: 0,
             remedy: None,
-            digest: None,
         }
     }
 
@@ -120,6 +119,7 @@ impl Verdict {
             headline,
             remark,
             tasks,
+            digest: page.plan.filter(|plan| !plan.is_empty()).map(calls_digest),
         }
     }
 }
@@ -154,15 +154,12 @@ fn well(page: &Page<'_>, survey: &Survey<'_>) -> (String, Option<&'static str>) 
 
 /// A task for each kind of guard that refuses the plan.
 fn refused(plan: &Plan) -> Vec<Task> {
-    let refusals = refusals(plan);
-    let digest = (!refusals.is_empty()).then(|| calls_digest(plan));
-    let task = |refusal: &crate::render::Refusal| Task {
-        digest: digest.clone(),
-        ..Task::new(Level::Error, capitalized(refusal.title))
+    let task = |refusal: &Refusal| {
+        Task::new(Level::Error, capitalized(refusal.title))
             .rows(refusal.rows(plan))
             .remedy(refusal.remedy.clone())
     };
-    refusals.iter().map(task).collect()
+    refusals(plan).iter().map(task).collect()
 }
 
 fn last_run(page: &Page<'_>) -> Option<Task> {
@@ -196,17 +193,17 @@ fn open(page: &Page<'_>, survey: &Survey<'_>) -> Option<Task> {
         "The outcome of the last call is unknown for {}",
         counted(count, "callback", "callbacks")
     );
+    let it = plural(count, "it", "them");
     let rows = survey.groups.iter().flat_map(|group| &group.rows);
     let unknown = rows.filter(|row| row.known() == Known::Unknown);
-    let address =
-        |entry: &crate::model::Entry, url| format!("{}/{}", Clean(&entry.handle), Clean(url));
+    let address = |entry: &Entry, url| format!("{}/{}", Clean(&entry.handle), Clean(url));
     let rows = unknown.filter_map(|row| Some(address(row.entry?, row.url)));
     (count > 0).then(|| {
         Task::new(Level::Warning, headline)
             .rows(rows)
             .remedy(match page.automatic {
-                true => "The next run settles it.",
-                false => "Run `ess-callbacks apply`: it settles them.",
+                true => format!("The next run settles {it}."),
+                false => format!("Run `ess-callbacks apply`: it settles {it}."),
             })
     })
 }
@@ -231,10 +228,7 @@ fn pending(page: &Page<'_>, plan: &Plan) -> Option<Task> {
         true => "The next run makes these changes.",
         false => "Run `ess-callbacks apply` to make these changes.",
     };
-    Some(Task {
-        digest: Some(calls_digest(plan)),
-        ..Task::new(Level::Pending, headline).remedy(remedy)
-    })
+    Some(Task::new(Level::Pending, headline).remedy(remedy))
 }
 
 /// What changes in the record without a call. It is never urgent.
