@@ -28,11 +28,12 @@ pub(super) fn bars(values: &[usize], most: usize) -> String {
     path
 }
 
-/// The parts of a bar that is `width` wide, in proportion to the counts. A count above zero has at least one unit.
-pub(super) fn shares(counts: &[usize], width: usize) -> Vec<usize> {
+/// The parts of a bar that is `width` wide, one after the other, each with its beginning and its width, in proportion
+/// to the counts. A count above zero has at least one unit.
+pub(super) fn shares(counts: &[usize], width: usize) -> Vec<(usize, usize)> {
     let all: usize = counts.iter().sum();
     if all == 0 {
-        return vec![0; counts.len()];
+        return vec![(0, 0); counts.len()];
     }
     let share = |count: &usize| (count * width / all).max(usize::from(*count > 0));
     let mut parts: Vec<usize> = counts.iter().map(share).collect();
@@ -41,7 +42,13 @@ pub(super) fn shares(counts: &[usize], width: usize) -> Vec<usize> {
     if let Some(largest) = parts.iter_mut().max() {
         *largest = (*largest + width).saturating_sub(sum);
     }
-    parts
+    let mut end = 0;
+    let place = |part: usize| {
+        let from = end;
+        end += part;
+        (from, part)
+    };
+    parts.into_iter().map(place).collect()
 }
 
 #[cfg(test)]
@@ -65,10 +72,13 @@ mod tests {
         fn shares_fill_the_width(counts in prop::collection::vec(0_usize..100_000, 1..6)) {
             let parts = shares(&counts, 1000);
             let all: usize = counts.iter().sum();
-            prop_assert_eq!(parts.iter().sum::<usize>(), if all == 0 { 0 } else { 1000 });
-            for (count, part) in counts.iter().zip(&parts) {
+            let mut end = 0;
+            for (count, (from, part)) in counts.iter().zip(&parts) {
                 prop_assert_eq!(*count > 0, *part > 0);
+                prop_assert_eq!(*from, end);
+                end += part;
             }
+            prop_assert_eq!(end, if all == 0 { 0 } else { 1000 });
         }
     }
 }

@@ -128,14 +128,12 @@ const WIDTH: usize = 1000;
 fn evidence(survey: &Survey<'_>) -> Markup {
     let counts = Known::ALL.map(|known| survey.counts.of(known));
     let parts = shares(&counts, WIDTH);
-    let mut from = 0;
     html! {
         svg.bar viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none" aria-hidden="true" {
-            @for (known, part) in Known::ALL.into_iter().zip(&parts) {
+            @for (known, (from, part)) in Known::ALL.into_iter().zip(&parts) {
                 @if *part > 0 {
                     rect.{ (known.class()) } x=(from) width=(part) height="10" {}
                 }
-                @let _ = from += part;
             }
         }
         dl.legend {

@@ -201,9 +201,10 @@ fn open(page: &Page<'_>, survey: &Survey<'_>) -> Option<Task> {
     (count > 0).then(|| {
         Task::new(Level::Warning, headline)
             .rows(rows)
-            .remedy(match page.automatic {
-                true => format!("The next run settles {it}."),
-                false => format!("Run `ess-callbacks apply`: it settles {it}."),
+            .remedy(if page.automatic {
+                format!("The next run settles {it}.")
+            } else {
+                format!("Run `ess-callbacks apply`: it settles {it}.")
             })
     })
 }
@@ -224,9 +225,10 @@ fn pending(page: &Page<'_>, plan: &Plan) -> Option<Task> {
         "{} to add, {} to change, {} to destroy",
         summary.to_add, summary.to_change, summary.to_destroy
     );
-    let remedy = match page.automatic {
-        true => "The next run makes these changes.",
-        false => "Run `ess-callbacks apply` to make these changes.",
+    let remedy = if page.automatic {
+        "The next run makes these changes."
+    } else {
+        "Run `ess-callbacks apply` to make these changes."
     };
     Some(Task::new(Level::Pending, headline).remedy(remedy))
 }

@@ -55,7 +55,10 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
             "model", "diag", "secret", "plan", "client", "state", "apply",
         ],
     ),
-    ("page", &["model", "diag", "plan", "render", "state"]),
+    (
+        "page",
+        &["model", "diag", "harmless", "plan", "render", "state"],
+    ),
     ("controller", &["model", "diag", "config", "plan"]),
     (
         "cli",

@@ -350,7 +350,7 @@ fn plan(organizations: Vec<OrganizationPlan>) -> Plan {
 }
 
 fn run(number: usize) -> Run {
-    let calls = if number % 9 == 0 {
+    let calls = if number.is_multiple_of(9) {
         40 + number
     } else {
         number % 4
@@ -359,7 +359,7 @@ fn run(number: usize) -> Run {
     Run {
         began: NOW.plus(-300 * since_the_newest),
         elapsed_ms: 800 + 350 * calls as u64,
-        why: if number % 9 == 0 {
+        why: if number.is_multiple_of(9) {
             "the configuration changed".to_owned()
         } else {
             "the interval is over".to_owned()

@@ -32,17 +32,16 @@ fn fault(page: &str) -> Result<(), String> {
     let mut ids = BTreeSet::new();
     loop {
         let event = reader.read_event().map_err(|error| error.to_string())?;
-        let (Event::Start(tag) | Event::Empty(tag)) = &event else {
-            match event {
-                Event::Eof => break,
-                Event::End(tag) => {
-                    let name = tag.name().as_ref().to_owned();
-                    if open.pop().as_ref() != Some(&name) {
-                        return Err(format!("</{name}> ends nothing"));
-                    }
-                }
-                _ => {}
+        if let Event::End(tag) = &event {
+            let name = tag.name().as_ref().to_owned();
+            if open.pop().as_ref() != Some(&name) {
+                return Err(format!("</{name}> ends nothing"));
             }
+        }
+        if let Event::Eof = event {
+            break;
+        }
+        let (Event::Start(tag) | Event::Empty(tag)) = &event else {
             continue;
         };
         let name = tag.name().as_ref().to_owned();
