@@ -100,28 +100,16 @@ fn handles(group: &Group<'_>) -> String {
 fn facts(group: &Group<'_>) -> Markup {
     let scope = &**group.scope;
     html! {
-        dl.facts {
-            div { dt { "account" } dd { (Clean(&scope.account)) } }
-            div {
-                dt { "organization" }
-                dd {
-                    @match &scope.organization {
-                        Some(id) => code { (Clean(id)) },
-                        None => "the account's own",
-                    }
-                }
+        p.facts {
+            "account " (Clean(&scope.account))
+            @match &scope.organization {
+                Some(id) => { ", organization " code { (Clean(id)) } },
+                None => ", the account's own organization",
             }
-            @if let Some(id) = &scope.app_id {
-                div { dt { "application" } dd { code { (Clean(id)) } } }
-            }
+            @if let Some(id) = &scope.app_id { ", application " code { (Clean(id)) } }
             @if let Some(operator) = group.operators.first() {
-                div {
-                    dt { "operator" }
-                    dd {
-                        code { (Clean(operator)) }
-                        @if group.operators.len() > 1 { " and " (number(group.operators.len() - 1)) " more" }
-                    }
-                }
+                ", operator " code { (Clean(operator)) }
+                @if group.operators.len() > 1 { " and " (number(group.operators.len() - 1)) " more" }
             }
         }
     }
@@ -129,16 +117,16 @@ fn facts(group: &Group<'_>) -> Markup {
 
 fn table(page: &Page<'_>, group: &Group<'_>, columns: Columns) -> Markup {
     html! {
-        table.callbacks {
+        table.callbacks.sighted[columns.seen].planned[columns.pending] {
             caption.unseen { (counted(group.rows.len(), "callback", "callbacks")) " of " (handles(group)) }
             thead {
                 tr {
-                    th.address scope="col" { "URL" }
-                    th.evidence scope="col" { "Evidence" }
-                    th.age scope="col" { "Confirmed" }
-                    @if columns.seen { th.age scope="col" { "Last seen" } }
-                    th.fingerprints scope="col" { "Secrets" }
-                    @if columns.pending { th.plan scope="col" { "Pending" } }
+                    th scope="col" { "URL" }
+                    th scope="col" { "Evidence" }
+                    th scope="col" { "Confirmed" }
+                    @if columns.seen { th scope="col" { "Last seen" } }
+                    th scope="col" { "Secrets" }
+                    @if columns.pending { th scope="col" { "Pending" } }
                 }
             }
             tbody { @for one in &group.rows { (row(page, one, columns)) } }
@@ -149,7 +137,7 @@ fn table(page: &Page<'_>, group: &Group<'_>, columns: Columns) -> Markup {
 fn row(page: &Page<'_>, row: &Row<'_>, columns: Columns) -> Markup {
     let known = row.known();
     html! {
-        tr class=[row.is_pending().then_some("pending")] {
+        tr data-is=[row.is_pending().then_some("pending")] {
             th scope="row" {
                 span.url { (Clean(row.url)) }
                 @if is_protected(row) { " " span.tag { "protected" } }

@@ -22,7 +22,7 @@
     group,
     open: group.open,
     text: group.querySelector(".handle").textContent.toLowerCase(),
-    rows: [...group.querySelectorAll("tbody tr")].map((row) => [row, (row.textContent + " " + row.className).toLowerCase()]),
+    rows: [...group.querySelector("table").tBodies[0].rows].map((row) => [row, `${row.textContent} ${row.dataset.is ?? ""}`.toLowerCase()]),
   }));
   let filtered = false;
   const apply = () => {
@@ -58,6 +58,17 @@
     const open = closed();
     for (const group of groups) group.open = open;
     fold.textContent = open ? "Close all" : "Open all";
+  });
+  // Paper can't be unfolded. Browsers that can't style what is folded need this.
+  const folded = [];
+  addEventListener("beforeprint", () => {
+    for (const one of document.querySelectorAll("details:not([open])")) {
+      one.open = true;
+      folded.push(one);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const one of folded.splice(0)) one.open = false;
   });
   let waiting;
   filter.addEventListener("input", () => {

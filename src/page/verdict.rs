@@ -124,9 +124,16 @@ impl Verdict {
     }
 }
 
+/// The longest text from elsewhere, in characters.
+const LONGEST: usize = 600;
+
 /// Text from elsewhere, as people may see it.
 pub(super) fn foreign(text: &str) -> String {
-    Clean(masked_in(text)).to_string()
+    let masked = masked_in(text);
+    match masked.char_indices().nth(LONGEST) {
+        Some((end, _)) => Clean(format_args!("{}\u{2026}", &masked[..end])).to_string(),
+        None => Clean(masked).to_string(),
+    }
 }
 
 fn well(page: &Page<'_>, survey: &Survey<'_>) -> (String, Option<&'static str>) {

@@ -132,7 +132,7 @@ fn a_row_has_evidence_age_and_what_is_pending() {
     let world = World::eventful();
     let page = world.page();
     insta::assert_snapshot!(row_with(&page, "esign/4"), @r#"
-    <tr class="pending"><th scope="row"><span class="url">https://hooks.acme.example/esign/4</span></th><td class="mark proven">proven</td><td><time datetime="2026-10-14T11:59:00Z" title="2026-10-14 11:59 UTC">40 days ago</time></td><td><span class="quiet">not seen</span></td><td class="secrets">key 0101… token a1a1…</td><td><span class="change delete"><span class="symbol" aria-hidden="true">-</span> will be deleted</span> <span class="why">because it is not in callbacks.yaml</span></td></tr>
+    <tr data-is="pending"><th scope="row"><span class="url">https://hooks.acme.example/esign/4</span></th><td class="mark proven">proven</td><td><time datetime="2026-10-14T11:59:00Z" title="2026-10-14 11:59 UTC">40 days ago</time></td><td><span class="quiet">not seen</span></td><td class="secrets">key 0101… token a1a1…</td><td><span class="change delete"><span class="symbol" aria-hidden="true">-</span> will be deleted</span> <span class="why">because it is not in callbacks.yaml</span></td></tr>
     "#);
     insta::assert_snapshot!(row_with(&page, "token=***"), @r#"
     <tr><th scope="row"><span class="url">https://old.beta.example/esign?token=***</span></th><td class="mark unknown">unknown</td><td><time datetime="2026-11-20T12:00:00Z" title="2026-11-20 12:00 UTC">3 days ago</time><span class="note">a delete has no answer; it may still arrive until 12:04:35 UTC</span></td><td><span class="quiet">not seen</span></td><td class="secrets">key 0202… token a2a2…</td><td></td></tr>

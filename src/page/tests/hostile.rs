@@ -76,6 +76,17 @@ fn credentials_in_addresses_are_masked_wherever_they_are() {
 }
 
 #[test]
+fn what_is_too_long_is_cut() {
+    let text = "é".repeat(100_000);
+    let page = html(&World::named("acme", &text).page());
+    let longest = page
+        .split(|c| c != 'é')
+        .map(str::len)
+        .filter(|length| *length < text.len());
+    assert_eq!(longest.max(), Some("é".len() * 600));
+}
+
+#[test]
 fn the_page_is_harmless_in_a_log() {
     // The filter of standard output would change the script and the style, which have hashes.
     for text in HOSTILE.into_iter().chain(["plain"]) {
