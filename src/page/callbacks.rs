@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::Page;
-use super::parts::{age, counted, number, tally};
+use super::parts::{counted, number, tally};
 use super::survey::{Group, Row, Survey};
+use super::times::age;
 use super::verdict::foreign;
 use crate::model::{Entry, Fingerprints, SignedWrite, Timestamp, Write};
 use crate::plan::{Change, Reason};

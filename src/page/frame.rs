@@ -31,7 +31,7 @@ pub(super) fn document(page: &Page<'_>) -> Markup {
             body {
                 (header(page))
                 main {
-                    (verdict(page, &answer))
+                    (verdict(&answer))
                     (numbers(page, &survey))
                     (runs(page))
                     (organizations(page, &survey))

@@ -21,6 +21,7 @@ mod summary;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod times;
 mod verdict;
 
 use std::collections::BTreeMap;

@@ -4,24 +4,6 @@ use maud::{Markup, html};
 
 use super::survey::{Counts, Known};
 use super::verdict::Level;
-use crate::model::Timestamp;
-use crate::render::ago;
-
-/// An age, with the time for machines and for whoever points at it.
-pub(super) fn age(now: Timestamp, then: Timestamp) -> Markup {
-    html! { time datetime=(then) title=(minute(then)) { (ago(now, then)) } }
-}
-
-/// A point in time.
-pub(super) fn moment(then: Timestamp) -> Markup {
-    html! { time datetime=(then) { (minute(then)) } }
-}
-
-/// `2026-11-23 12:00 UTC`
-fn minute(then: Timestamp) -> String {
-    let (date, time) = (then.utc_date(), then.clock_time());
-    format!("{date} {} UTC", time.get(..5).unwrap_or(&time))
-}
 
 /// A number with commas: `10,000`.
 pub(super) fn number(number: usize) -> String {
@@ -125,14 +107,5 @@ mod tests {
     fn numbers_have_commas() {
         let all = [0, 999, 1_000, 12_345, 1_234_567].map(number);
         assert_eq!(all, ["0", "999", "1,000", "12,345", "1,234,567"]);
-    }
-
-    #[test]
-    fn ages_have_their_time() {
-        let now = Timestamp(1_795_435_200);
-        insta::assert_snapshot!(
-            age(now, now.plus(-7_200)).into_string(),
-            @r#"<time datetime="2026-11-23T10:00:00Z" title="2026-11-23 10:00 UTC">2 hours ago</time>"#
-        );
     }
 }

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::parts::{age, number};
+use super::parts::number;
 use super::plot::{HEIGHT, bars, width};
+use super::times::age;
 use super::verdict::foreign;
 use super::{Page, Run, RunEnd};
 use crate::model::{Tally, Timestamp};

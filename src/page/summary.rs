@@ -2,17 +2,18 @@
 
 use maud::{Markup, html};
 
-use super::parts::{age, counted, moment, number, sign};
+use super::Page;
+use super::parts::{counted, number, sign};
 use super::plot::shares;
 use super::survey::{Known, Survey};
+use super::times::{age, moment};
 use super::verdict::{Level, Task, Verdict, foreign};
-use super::{Page, Suspension};
 use crate::model::Timestamp;
 use crate::render::Clean;
 use crate::state::LockOwner;
 
 /// The answer and its reasons.
-pub(super) fn verdict(page: &Page<'_>, verdict: &Verdict) -> Markup {
+pub(super) fn verdict(verdict: &Verdict) -> Markup {
     let Verdict {
         level,
         headline,
@@ -30,7 +31,6 @@ pub(super) fn verdict(page: &Page<'_>, verdict: &Verdict) -> Markup {
             @if let Some(digest) = digest {
                 p.digest { "Digest of the plan: " code { (digest) } }
             }
-            @if let Some(suspended) = page.suspended { (suspension(page.now, suspended)) }
         }
     }
 }
@@ -85,10 +85,6 @@ fn flags_in(text: &str) -> Markup {
             " " code { "--" (part[..name + value]) } (part[name + value..])
         }
     }
-}
-
-fn suspension(now: Timestamp, suspension: &Suspension) -> Markup {
-    html! { p.since { "Suspended " (age(now, suspension.since)) "." } }
 }
 
 /// Counts of everything, the age of proofs, and who works on the state.

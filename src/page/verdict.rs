@@ -1,11 +1,12 @@
 //! Is everything well, and if not, what has to be done? The answer at the top of the page.
 
 use super::survey::{Known, Survey};
+use super::times::minute;
 use super::{Page, Run, RunEnd};
 use crate::diag::Severity;
 use crate::model::{Entry, masked_in};
 use crate::plan::{Plan, calls_digest};
-use crate::render::{Clean, Refusal, counted, plural, refusals, update_words};
+use crate::render::{Clean, Refusal, ago, counted, plural, refusals, update_words};
 
 /// How urgent something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,12 +186,13 @@ fn suspended(page: &Page<'_>) -> Option<Task> {
     let suspended = page.suspended?;
     let until = suspended
         .until
-        .map_or_else(|| "it is resumed".to_owned(), |until| format!("{until}"));
+        .map_or_else(|| "they are resumed".to_owned(), minute);
     let headline = format!(
         "No calls are made until {until}: {}",
         foreign(&suspended.reason)
     );
-    Some(Task::new(Level::Warning, headline))
+    let since = format!("Suspended {}.", ago(page.now, suspended.since));
+    Some(Task::new(Level::Warning, headline).remedy(since))
 }
 
 /// Calls whose outcome is unknown.

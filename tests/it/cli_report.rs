@@ -70,6 +70,9 @@ fn standard_output_gets_the_page_alone() {
         "{said}"
     );
     assert!(said.stdout.ends_with("</html>"), "{said}");
+    // Nothing else is printed there as events.
+    let events = env.run(&["--json", "report", "--out", "-"]).exits(0);
+    assert!(events.stdout.starts_with("<!DOCTYPE html>"), "{events}");
     let hash = |page: &str| element(page, "script-src '", "'");
     env.run(&REPORT).exits(0);
     assert_eq!(hash(&said.stdout), hash(&env.read("status.html")));

@@ -38,6 +38,9 @@ pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let locations = settings.locations()?;
     let out = Some(args.out.as_path()).filter(|path| *path != Path::new("-"));
     outputs::check(locations, None, &[(PAGE, out)])?;
+    if out.is_none() {
+        ui.print_one_document();
+    }
     let store = locations.store()?;
     let recorded = store.peek().await?;
     let is_declared = locations.config == Path::new("-") || locations.config.exists();

@@ -30,7 +30,8 @@ fn the_most_urgent_is_first() {
     Warning: 3 warnings
     - Warning: eSign refuses the calls of the organization `beta-trade`
       > Give the operator the role of an administrator.
-    - Warning: No calls are made until 2026-11-23T14:00:00Z: the receivers are being moved
+    - Warning: No calls are made until 2026-11-23 14:00 UTC: the receivers are being moved
+      > Suspended 2 hours ago.
     - Warning: The outcome of the last call is unknown for 1 callback
       . beta-trade/https://old.beta.example/esign?token=***
       > The next run settles it.
