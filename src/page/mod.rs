@@ -54,8 +54,6 @@ pub struct Page<'a> {
     pub runs: Option<&'a [Run]>,
     /// Who works on the state now.
     pub lease: Option<&'a LockOwner>,
-    /// Why nothing is called at the moment.
-    pub suspended: Option<&'a Suspension>,
     /// When each callback was last seen to receive a message of eSign. `None` where that is not observed.
     pub seen: Option<&'a BTreeMap<Identity, Timestamp>>,
     /// The `description` of callbacks.
@@ -75,7 +73,6 @@ impl<'a> Page<'a> {
             problems: &[],
             runs: None,
             lease: None,
-            suspended: None,
             seen: None,
             descriptions: None,
         }
@@ -97,8 +94,8 @@ pub struct Problem {
 pub struct Run {
     pub began: Timestamp,
     pub elapsed_ms: u64,
-    /// Why it ran, such as `the configuration changed`.
-    pub why: String,
+    /// Why it ran, such as `the configuration changed`, where that is known.
+    pub why: Option<String>,
     pub end: RunEnd,
     pub tally: Tally,
     /// How many calls were sent.
@@ -122,15 +119,6 @@ pub enum RunEnd {
     Interrupted,
     /// It made no plan, or could not apply it; why.
     Failed(String),
-}
-
-/// Why nothing is called, although something may be pending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suspension {
-    pub reason: String,
-    pub since: Timestamp,
-    /// `None` until it is resumed.
-    pub until: Option<Timestamp>,
 }
 
 /// The page as one HTML document.

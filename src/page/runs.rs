@@ -85,6 +85,7 @@ fn plot(name: &str, class: &str, values: &[usize], words: fn(usize) -> String) -
 }
 
 fn table(now: Timestamp, runs: &[&Run], caption: &str) -> Markup {
+    let has_why = runs.iter().any(|run| run.why.is_some());
     html! {
         div.wide tabindex="0" role="region" aria-label=(caption) {
             table {
@@ -92,7 +93,7 @@ fn table(now: Timestamp, runs: &[&Run], caption: &str) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "Began" }
-                        th scope="col" { "Because" }
+                        @if has_why { th scope="col" { "Because" } }
                         th scope="col" { "Ended" }
                         th scope="col" { "Changes" }
                         th.count scope="col" { "Took" }
@@ -100,13 +101,13 @@ fn table(now: Timestamp, runs: &[&Run], caption: &str) -> Markup {
                         th.count scope="col" { "Throttled" }
                     }
                 }
-                tbody { @for run in runs { (row(now, run)) } }
+                tbody { @for run in runs { (row(now, run, has_why)) } }
             }
         }
     }
 }
 
-fn row(now: Timestamp, run: &Run) -> Markup {
+fn row(now: Timestamp, run: &Run, has_why: bool) -> Markup {
     let Run {
         began,
         elapsed_ms,
@@ -119,7 +120,7 @@ fn row(now: Timestamp, run: &Run) -> Markup {
     html! {
         tr {
             th scope="row" { (age(now, *began)) }
-            td { (foreign(why)) }
+            @if has_why { td { @if let Some(why) = why { (foreign(why)) } } }
             td { (ended(end)) }
             td { (changes(tally)) }
             td.count { (elapsed(*elapsed_ms)) }

@@ -6,7 +6,7 @@ use super::{Page, Run, RunEnd};
 use crate::diag::Severity;
 use crate::model::{Entry, masked_in};
 use crate::plan::{Plan, calls_digest};
-use crate::render::{Clean, Refusal, ago, counted, plural, refusals, update_words};
+use crate::render::{Clean, Refusal, counted, plural, refusals, update_words};
 
 /// How urgent something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,16 +183,13 @@ fn last_run(page: &Page<'_>) -> Option<Task> {
 }
 
 fn suspended(page: &Page<'_>) -> Option<Task> {
-    let suspended = page.suspended?;
-    let until = suspended
-        .until
-        .map_or_else(|| "they are resumed".to_owned(), minute);
+    let suspension = page.recorded.suspended(page.now)?;
     let headline = format!(
-        "No calls are made until {until}: {}",
-        foreign(&suspended.reason)
+        "The controller makes no calls until {}: {}",
+        minute(suspension.until),
+        foreign(&suspension.reason)
     );
-    let since = format!("Suspended {}.", ago(page.now, suspended.since));
-    Some(Task::new(Level::Warning, headline).remedy(since))
+    Some(Task::new(Level::Warning, headline).remedy("`POST /resume` ends that before."))
 }
 
 /// Calls whose outcome is unknown.

@@ -30,8 +30,8 @@ fn the_most_urgent_is_first() {
     Warning: 3 warnings
     - Warning: eSign refuses the calls of the organization `beta-trade`
       > Give the operator the role of an administrator.
-    - Warning: No calls are made until 2026-11-23 14:00 UTC: the receivers are being moved
-      > Suspended 2 hours ago.
+    - Warning: The controller makes no calls until 2026-11-23 14:00 UTC: the receivers are being moved
+      > `POST /resume` ends that before.
     - Warning: The outcome of the last call is unknown for 1 callback
       . beta-trade/https://old.beta.example/esign?token=***
       > The next run settles it.
@@ -53,6 +53,8 @@ fn a_refused_plan_names_its_override() {
     - Error: This plan deletes more than the guards allow and will not be applied
       . acme: its last callback; none would be left
       > These callbacks are deleted because callbacks.yaml leaves them out. If that is meant, say how many: --allow-deletes 1
+    - Warning: The controller makes no calls until 2026-11-23 14:00 UTC: the receivers are being moved
+      > `POST /resume` ends that before.
     - Warning: The outcome of the last call is unknown for 1 callback
       . beta-trade/https://old.beta.example/esign?token=***
       > Run `ess-callbacks apply`: it settles it.
@@ -63,7 +65,9 @@ fn a_refused_plan_names_its_override() {
 #[test]
 fn a_state_alone_says_what_is_open() {
     insta::assert_snapshot!(said(&World::eventful().bare()), @r"
-    Warning: 1 warning
+    Warning: 2 warnings
+    - Warning: The controller makes no calls until 2026-11-23 14:00 UTC: the receivers are being moved
+      > `POST /resume` ends that before.
     - Warning: The outcome of the last call is unknown for 1 callback
       . beta-trade/https://old.beta.example/esign?token=***
       > Run `ess-callbacks apply`: it settles it.

@@ -7,9 +7,9 @@ use crate::diag::Severity;
 use crate::model::{
     AccountName, Action, Address, AppId, Belief, CallbackUrl, Destination, Entry, Environment,
     Fingerprint, Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Proof,
-    Recorded, RequestId, Salt, Scope, SignedWrite, Tally, Timestamp, Write,
+    Recorded, RequestId, Salt, Scope, SignedWrite, Suspension, Tally, Timestamp, Write,
 };
-use crate::page::{Page, Problem, Run, RunEnd, Suspension};
+use crate::page::{Page, Problem, Run, RunEnd};
 use crate::plan::{
     After, Before, Change, Deletion, OrganizationPlan, Plan, Reason, Steps, Summary, Tripped,
 };
@@ -29,7 +29,6 @@ pub(super) struct World {
     pub(super) problems: Vec<Problem>,
     pub(super) runs: Vec<Run>,
     pub(super) lease: LockOwner,
-    pub(super) suspended: Suspension,
     pub(super) seen: BTreeMap<Identity, Timestamp>,
     pub(super) descriptions: BTreeMap<Identity, Arc<str>>,
 }
@@ -47,7 +46,6 @@ impl World {
             problems: &self.problems,
             runs: Some(&self.runs),
             lease: Some(&self.lease),
-            suspended: Some(&self.suspended),
             seen: Some(&self.seen),
             descriptions: Some(&self.descriptions),
             ..self.bare()
@@ -81,6 +79,10 @@ impl World {
         entry.operator = OperatorId::new(name);
         entry.lost = Some(open);
         recorded.insert(identity(), entry);
+        recorded.suspension = Some(Suspension {
+            reason: text.to_owned(),
+            until: NOW.plus(60),
+        });
         let mut plan = plan(vec![organization(
             &scope,
             name,
@@ -102,7 +104,7 @@ impl World {
                 remedy: Some(text.to_owned()),
             }],
             runs: vec![Run {
-                why: text.to_owned(),
+                why: Some(text.to_owned()),
                 end: RunEnd::Failed(text.to_owned()),
                 ..run(0)
             }],
@@ -114,11 +116,6 @@ impl World {
                 command: name.to_owned(),
                 since: NOW,
                 job_url: Some(text.to_owned()),
-            },
-            suspended: Suspension {
-                reason: text.to_owned(),
-                since: NOW,
-                until: None,
             },
             seen: BTreeMap::from([(identity(), NOW)]),
             descriptions: BTreeMap::from([(identity(), text.into())]),
@@ -132,6 +129,10 @@ impl World {
         recorded.serial = 412;
         recorded.lineage = Some(Lineage(uuid::Uuid::from_u128(7)));
         recorded.destination = Some(Destination::Esign);
+        recorded.suspension = Some(Suspension {
+            reason: "the receivers are being moved".to_owned(),
+            until: NOW.plus(7_200),
+        });
         let mut add = |scope: &Arc<Scope>, url: &str, entry: Entry| {
             let identity = Identity {
                 scope: Arc::clone(scope),
@@ -215,11 +216,6 @@ impl World {
                 since: NOW.plus(-42),
                 job_url: Some("https://ci.example/jobs/8812".to_owned()),
             },
-            suspended: Suspension {
-                reason: "the receivers are being moved".to_owned(),
-                since: NOW.plus(-7_200),
-                until: Some(NOW.plus(7_200)),
-            },
             seen: BTreeMap::from([seen("https://hooks.acme.example/esign/1", 300)]),
             descriptions: BTreeMap::from([(
                 seen("https://hooks.acme.example/esign/2", 0).0,
@@ -243,6 +239,7 @@ impl World {
         let mut world = Self::eventful();
         let beta = scope("yDbeta");
         world.recorded.scopes.remove(&*beta);
+        world.recorded.suspension = None;
         world.plan = plan(Vec::new());
         world.problems.clear();
         world.runs.truncate(3);
@@ -359,11 +356,11 @@ fn run(number: usize) -> Run {
     Run {
         began: NOW.plus(-300 * since_the_newest),
         elapsed_ms: 800 + 350 * calls as u64,
-        why: if number.is_multiple_of(9) {
+        why: Some(if number.is_multiple_of(9) {
             "the configuration changed".to_owned()
         } else {
             "the interval is over".to_owned()
-        },
+        }),
         end: match number % 20 {
             7 => RunEnd::Failed("the state's store does not answer".to_owned()),
             13 => RunEnd::Incomplete,
