@@ -8,6 +8,7 @@
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
 //! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`], [`notify`] |
+//! | pages | [`page`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
@@ -26,6 +27,7 @@ pub mod group;
 mod harmless;
 pub mod model;
 pub mod notify;
+pub mod page;
 pub mod plan;
 pub mod random;
 pub mod receiver;

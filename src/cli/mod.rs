@@ -41,7 +41,7 @@ use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
     apply, completions, controller, doctor, explain, fmt, import, init, listen, man, orgs, plan,
-    sandbox, schema, secret, show, state, unlock, validate, verify, version,
+    report, sandbox, schema, secret, show, state, unlock, validate, verify, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -103,6 +103,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Validate(args) => runtime(1)?.block_on(validate::run(settings, &args, ui)),
         Command::Plan(args) => runtime(1)?.block_on(plan::run(settings, args, ui)),
         Command::Apply(args) => runtime(2)?.block_on(apply::run(settings, args, ui)),
+        Command::Report(args) => runtime(1)?.block_on(report::run(settings, &args, ui)),
         Command::Show(args) => runtime(1)?.block_on(show::run(settings, args, ui)),
         Command::Import(args) => runtime(1)?.block_on(import::run(settings, args, ui)),
         Command::State(args) => runtime(1)?.block_on(state::run(settings, args, ui)),

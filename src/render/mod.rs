@@ -55,6 +55,7 @@ pub use folded::diagnostics;
 pub use markdown::{Commit, Label, MARKDOWN_LIMIT, Subject, error_markdown, plan_markdown};
 pub use metrics::{Holdings, Metrics, last_environment, last_success, metrics_text};
 pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
+pub(crate) use place::of_state as place_of;
 pub use received::{Delivery, Outcome, Reception, reception_json, reception_text};
 pub use report::{is_complete, report_json, report_text};
 pub use state::{entry_json, entry_text, state_json, state_text};
@@ -63,6 +64,8 @@ pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
     refusal_sentences,
 };
+pub(crate) use text::{Refusal, refusals, shortened, update_words};
 pub use trial::{Setting, trial_markdown};
 pub use verified::{verified_json, verified_lines, verified_summary, verified_text};
 pub use words::{ago, counted, plural, span, tenths};
+pub(crate) use words::{elapsed, future};

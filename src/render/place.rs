@@ -2,7 +2,7 @@
 
 use super::escape::Clean;
 use super::words::plural;
-use crate::model::{Destination, Environment};
+use crate::model::{Destination, Environment, Recorded};
 use crate::plan::Plan;
 
 /// The most accounts that are named.
@@ -18,6 +18,15 @@ pub(super) fn of(environment: Environment, destination: &Destination) -> String 
         }
         Destination::Endpoint(url) => format!("{environment} ({})", Clean(url)),
     }
+}
+
+/// Where the calls of a state went.
+pub(crate) fn of_state(recorded: &Recorded) -> String {
+    let destination = recorded.destination.as_ref();
+    destination.map_or_else(
+        || recorded.environment.to_string(),
+        |destination| of(recorded.environment, destination),
+    )
 }
 
 /// `Environment: production (ess.tencentcloudapi.com), accounts: default, partner`

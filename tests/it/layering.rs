@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 28] = [
+const MAY_IMPORT: [(&str, &[&str]); 29] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -55,6 +55,10 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "model", "diag", "secret", "plan", "client", "state", "apply",
         ],
     ),
+    (
+        "page",
+        &["model", "diag", "harmless", "plan", "render", "state"],
+    ),
     ("controller", &["model", "diag", "config", "plan"]),
     (
         "cli",
@@ -82,6 +86,7 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
             "doctor",
             "backend",
             "notify",
+            "page",
         ],
     ),
     ("verify", &["model", "secret", "envelope", "client"]),

@@ -32,6 +32,7 @@ mod cli_places;
 mod cli_planning;
 mod cli_record;
 mod cli_remote_state;
+mod cli_report;
 mod cli_reviewed;
 mod cli_saved_plan;
 mod cli_secret_sources;

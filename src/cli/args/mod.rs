@@ -6,8 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, controller, doctor, explain, fmt, import, listen, orgs, plan, sandbox,
-    secret, show, state, unlock, validate, verify,
+    apply, completions, controller, doctor, explain, fmt, import, listen, orgs, plan, report,
+    sandbox, secret, show, state, unlock, validate, verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Apply(apply::Args),
     /// Show a saved plan, or the state.
     Show(show::Args),
+    /// Write a status page: what is recorded, what is pending, and what to do.
+    Report(report::Args),
     /// Record declared callbacks that eSign already has. Makes no call.
     Import(import::Args),
     /// Show or repair the state.

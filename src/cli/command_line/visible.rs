@@ -42,6 +42,7 @@ const USED: [(&str, &[&str]); 13] = [
         ],
     ),
     ("plan", &PLACES),
+    ("report", &PLACES),
     ("import", &PLACES),
     ("state", &PLACES),
     (

@@ -12,6 +12,7 @@ pub(super) mod listen;
 pub(super) mod man;
 pub(super) mod orgs;
 pub(super) mod plan;
+pub(super) mod report;
 pub(super) mod sandbox;
 pub(super) mod schema;
 pub(super) mod secret;

@@ -12,6 +12,9 @@ use crate::state::{Paths, followed};
 /// An option that names an output, and its value.
 pub(crate) type Output<'a> = (&'a str, Option<&'a Path>);
 
+/// The output of `report`, which is another kind of file than what `plan --out` writes.
+pub(crate) const PAGE: &str = "report --out";
+
 /// How much of a file is read to find out what it is, in bytes.
 const HEAD: u64 = 1 << 12;
 
@@ -68,6 +71,7 @@ fn is_ours(flag: &str, path: &Path) -> bool {
     }
     let marks: &[&[u8]] = match flag {
         "--out" => &[b"\"format_version\""],
+        PAGE => &[b"content=\"ess-callbacks "],
         "--metrics-file" => &[b"ess_callbacks_"],
         "--report" => &[b"## What eSign answers"],
         _ => &[b"\"@level\"", b"\"@message\""],

@@ -54,13 +54,7 @@ fn counts(recorded: &Recorded, style: &Style, out: &mut dyn fmt::Write) -> fmt::
 }
 
 fn identity(recorded: &Recorded, out: &mut dyn fmt::Write) -> fmt::Result {
-    match &recorded.destination {
-        Some(destination) => {
-            let place = place::of(recorded.environment, destination);
-            write!(out, "Environment {place}")?;
-        }
-        None => write!(out, "Environment {}", recorded.environment)?,
-    }
+    write!(out, "Environment {}", place::of_state(recorded))?;
     if let Some(lineage) = recorded.lineage {
         write!(out, ", lineage {lineage}")?;
     }

@@ -11,17 +11,17 @@ use crate::render::words::counted;
 use crate::render::wrap::{write_sentence, write_wrapped};
 
 /// The tripped guards of one kind.
-pub(in crate::render) struct Refusal {
+pub(crate) struct Refusal {
     /// What is wrong, without a full stop.
-    pub(in crate::render) title: &'static str,
+    pub(crate) title: &'static str,
     /// What to do if the plan is intended.
-    pub(in crate::render) remedy: String,
+    pub(crate) remedy: String,
     row: fn(&Tripped, &Plan) -> Option<String>,
 }
 
 impl Refusal {
     /// One line for each guard that tripped.
-    pub(in crate::render) fn rows<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
+    pub(crate) fn rows<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
         let row = self.row;
         plan.tripped
             .iter()
@@ -30,7 +30,7 @@ impl Refusal {
 }
 
 /// Empty if the plan is not refused.
-pub(in crate::render) fn refusals(plan: &Plan) -> Vec<Refusal> {
+pub(crate) fn refusals(plan: &Plan) -> Vec<Refusal> {
     let deletes = plan.summary.deletes_by_omission;
     let destroys = |change: &Change| change.reason == Reason::Destroy;
     let moved = |change: &Change| matches!(change.reason, Reason::ScopeChanged { .. });

@@ -14,15 +14,16 @@ mod updates;
 mod tests;
 
 pub use brief::plan_summary;
-pub(super) use change::shortened;
+pub(crate) use change::shortened;
 pub use change::{Context, change_text};
-pub(super) use guards::refusals;
+pub(crate) use guards::{Refusal, refusals};
 pub use guards::{guards_json, guards_text, refusal_sentences};
 pub(super) use scope::{
     Ambiguous, differences, fields as scope_fields, move_text, words as scope_words,
 };
 pub(super) use summary::{footer, no_changes, summary_line};
-pub(super) use updates::{HEADING as UPDATES, update_words};
+pub(super) use updates::HEADING as UPDATES;
+pub(crate) use updates::update_words;
 
 use std::fmt;
 

@@ -35,7 +35,7 @@ pub(super) fn updates(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> f
 }
 
 /// `acme: operator = "yD…" -> "yE…" (300 callbacks)`, `acme/https://…: protect = true -> false`
-pub(in crate::render) fn update_words(update: &Update<'_>, scope: Option<&Scope>) -> String {
+pub(crate) fn update_words(update: &Update<'_>, scope: Option<&Scope>) -> String {
     let Update {
         handle,
         scope: _,
