@@ -339,6 +339,13 @@ fn only_who_has_the_token_gets_in() {
     assert_eq!(get("/status", std::slice::from_ref(&password)), 200);
     let headers = [host.clone(), password];
     assert_eq!(keeping.send("POST /reconcile", &headers, "").0, 401);
+    let (code, page) = keeping.send("GET /", &headers, "");
+    assert_eq!(code, 200);
+    assert!(
+        page.contains(&url("acme", 1)) && !page.contains("canary"),
+        "{page}"
+    );
+    assert_eq!(get("/", &[]), 401);
     let (code, text) = keeping.send("GET /metrics", std::slice::from_ref(&host), "");
     assert_eq!(code, 200);
     assert!(

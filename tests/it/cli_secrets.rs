@@ -199,6 +199,7 @@ fn no_command_shows_or_keeps_a_secret() {
         &["listen", "--listen", "0.0.0.0:0"],
         // The same; what it says while it runs is watched below.
         &["controller", "--listen", "0.0.0.0:0"],
+        &["report", "--out", "report.html"],
         &["explain", "E040"],
         &["fmt", "--check"],
         &["help", "plan"],
@@ -220,7 +221,7 @@ fn no_command_shows_or_keeps_a_secret() {
         format!("{}{}", said.stdout, said.stderr).as_bytes(),
     );
     assert_eq!(place.served.urls().len(), 3, "the secrets were really used");
-    for file in ["plan.json", "events.jsonl", "metrics.prom"] {
+    for file in ["plan.json", "events.jsonl", "metrics.prom", "report.html"] {
         assert!(place.env.exists(file), "{file} was to be watched");
     }
     // `secret` prints a new one, and `sandbox` has a separate test.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
-use super::http::Answer;
+use super::answer::Answer;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;

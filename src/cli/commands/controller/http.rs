@@ -6,18 +6,21 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, DATE, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE, REFERRER_POLICY,
+    WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::{Extension, Router};
-use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::access::{Access, Proof};
+use super::answer::Answer;
 use super::esign::Esign;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::controller::{Board, LastRun, metrics_text};
-use crate::harmless;
+use crate::page::content_security_policy;
 use crate::render::{self, Holdings, Metrics};
 use crate::serving::Host;
 use crate::serving::intake;
@@ -94,50 +97,6 @@ pub(super) fn router(served: Arc<Served>) -> Router {
     Router::new().fallback(answer).with_state(served)
 }
 
-/// What is answered.
-pub(super) struct Answer {
-    status: StatusCode,
-    kind: &'static str,
-    body: String,
-    allow: Option<&'static str>,
-}
-
-impl Answer {
-    pub(super) fn json(status: StatusCode, value: &impl serde::Serialize) -> Self {
-        let mut body = Vec::new();
-        value
-            .serialize(&mut serde_json::Serializer::with_formatter(
-                &mut body,
-                harmless::Json,
-            ))
-            .expect("names, numbers and times are always JSON");
-        body.push(b'\n');
-        Self {
-            status,
-            kind: "application/json",
-            body: String::from_utf8(body).expect("JSON is UTF-8"),
-            allow: None,
-        }
-    }
-
-    pub(super) fn error(status: StatusCode, error: &str, advice: Option<&str>) -> Self {
-        let mut value = json!({ "error": error });
-        if let Some(advice) = advice {
-            value["advice"] = Value::String(advice.to_owned());
-        }
-        Self::json(status, &value)
-    }
-
-    fn text(status: StatusCode, kind: &'static str, body: String) -> Self {
-        Self {
-            status,
-            kind,
-            body,
-            allow: None,
-        }
-    }
-}
-
 async fn answer(
     State(served): State<Arc<Served>>,
     Extension(line): Extension<Line>,
@@ -176,7 +135,7 @@ async fn answer(
                     ),
                 },
                 (_, Some("POST")) => served.post(path, proof, &intake.bytes).await,
-                _ => served.shown(path, proof),
+                _ => served.shown(path, proof).await,
             }
         }
     };
@@ -193,6 +152,13 @@ async fn answer(
         "x-content-type-options",
         HeaderValue::from_static("nosniff"),
     );
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Ok(policy) = HeaderValue::from_str(&format!(
+        "{}; frame-ancestors 'none'",
+        content_security_policy()
+    )) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
     if let Some(allow) = answer.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
@@ -210,7 +176,7 @@ async fn answer(
 /// The method of a path.
 fn allowed(path: &str) -> Option<&'static str> {
     match path {
-        "/healthz" | "/readyz" | "/metrics" | "/status" => Some("GET"),
+        "/" | "/healthz" | "/readyz" | "/metrics" | "/status" => Some("GET"),
         "/reconcile" | "/suspend" | "/resume" | "/approve" | "/esign" => Some("POST"),
         _ => None,
     }
@@ -306,8 +272,9 @@ impl Served {
     }
 
     /// What only who has the token sees.
-    fn shown(&self, _path: &str, proof: Proof) -> Answer {
+    async fn shown(&self, path: &str, proof: Proof) -> Answer {
         match proof {
+            Proof::Bearer | Proof::Password | Proof::Local if path == "/" => self.page().await,
             Proof::Bearer | Proof::Password | Proof::Local => {
                 Answer::json(StatusCode::OK, &self.board.status())
             }

@@ -1,10 +1,12 @@
 //! `controller`: keeps eSign as declared until it is stopped.
 
 mod access;
+mod answer;
 mod directory;
 mod esign;
 mod http;
 mod keeper;
+mod page;
 mod planned;
 mod problems;
 mod requests;
@@ -158,7 +160,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         .map_err(|error| Failure::error(error.to_string()))?;
     let mut stop = signals::listen(ui.open_changes());
     ui.say(format_args!(
-        "Keeping {} as declared in {}, with the state in {}. Status: http://{address}/status",
+        "Keeping {} as declared in {}, with the state in {}. Status: http://{address}/",
         if locations.cloud.is_some() {
             "the sandbox"
         } else {

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::http::{Answer, Served};
+use super::answer::Answer;
+use super::http::Served;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;

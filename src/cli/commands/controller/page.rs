@@ -1,0 +1,109 @@
+//! `GET /`: the status page, of the last round.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::http::Served;
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
+use crate::controller::{self, RunRecord, Status, WhyWaits};
+use crate::diag::Severity;
+use crate::model::{Environment, Recorded, Tally};
+use crate::page::{self, Page};
+
+/// How long the owner of the lock is looked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Served {
+    /// The page. What it has no answer for in time is left out.
+    pub(super) async fn page(&self) -> Answer {
+        let status = self.board.status();
+        let seen = self.board.seen();
+        let nothing = Recorded::nothing(status.environment.unwrap_or(Environment::Production));
+        let recorded = seen.as_ref().map_or(&nothing, |(recorded, _)| &**recorded);
+        let lease = timeout(PATIENCE, self.store.holder()).await.ok().flatten();
+        let problems: Vec<_> = problems(&status).collect();
+        let runs: Vec<_> = status.runs.iter().rev().map(run).collect();
+        let html = page::html(&Page {
+            version: status.version,
+            plan: seen.as_ref().map(|(_, plan)| &**plan),
+            automatic: status.waiting.is_none(),
+            problems: &problems,
+            runs: Some(&runs),
+            lease: lease.as_ref(),
+            ..Page::of(recorded, &status.state, SystemClock.now())
+        });
+        Answer::text(StatusCode::OK, "text/html; charset=utf-8", html)
+    }
+}
+
+/// Those that the page does not derive from the plan.
+fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
+    let waits = status.waiting.as_ref().map(|waiting| waiting.why);
+    let of_guards = matches!(waits, Some(WhyWaits::Deletes | WhyWaits::Final));
+    let start = (status.last_round.is_none()).then(|| page::Problem {
+        severity: Severity::Warning,
+        headline: "the first round is not over yet".to_owned(),
+        remedy: None,
+    });
+    let shown = status
+        .problems
+        .iter()
+        .filter(move |problem| !(of_guards && problem.key == "waiting"));
+    start.into_iter().chain(shown.map(move |problem| {
+        let controller::Problem {
+            key,
+            since: _,
+            message,
+            advice,
+        } = problem;
+        page::Problem {
+            severity: if key == "waiting" {
+                Severity::Warning
+            } else {
+                Severity::Error
+            },
+            headline: message.clone(),
+            remedy: advice.clone(),
+        }
+    }))
+}
+
+fn run(record: &RunRecord) -> page::Run {
+    let RunRecord {
+        at,
+        elapsed_ms,
+        end,
+        calls,
+        throttled,
+        added,
+        changed,
+        destroyed,
+        failed,
+        unknown,
+        drifted: _,
+    } = *record;
+    page::Run {
+        began: at,
+        elapsed_ms,
+        why: None,
+        end: match end {
+            controller::RunEnd::Complete => page::RunEnd::Complete,
+            controller::RunEnd::Incomplete => page::RunEnd::Incomplete,
+            controller::RunEnd::Failed => page::RunEnd::Failed(String::new()),
+        },
+        tally: Tally {
+            added,
+            changed,
+            destroyed,
+            failed,
+            unknown,
+            ..Tally::default()
+        },
+        calls,
+        throttled,
+    }
+}
