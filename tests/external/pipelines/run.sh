@@ -25,14 +25,15 @@ check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,
 check-jsonschema --builtin-schema vendor.github-actions examples/github/action.yml
 check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
   examples/gitlab/{,state-branch}.gitlab-ci.yml
-kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml
+kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml \
+  examples/kubernetes-controller/{deployment,service,pdb,networkpolicy}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
 shellcheck examples/*.sh tests/external/*/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python tests/external/pipelines/kustomize.py "$folder"
-kubernetes-validate --strict "$folder/kubernetes-cos.yaml"
+kubernetes-validate --strict "$folder"/*.yaml
 
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \

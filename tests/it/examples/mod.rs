@@ -111,7 +111,7 @@ fn pipelines_say_what_the_program_understands() {
     let files = yaml_files();
     assert_eq!(
         files.len(),
-        16,
+        22,
         "{:?}",
         files.iter().map(|file| &file.0).collect::<Vec<_>>()
     );
