@@ -38,10 +38,14 @@ kubernetes-validate --strict "$folder"/*.yaml
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \
   2>/dev/null
-python tests/external/pipelines/check.py "$folder/esign.prom"
+# In a separate folder, so that there is something to apply.
+install -D callbacks.yaml.example "$folder/controller/callbacks.yaml"
+python tests/external/pipelines/scrape.py "$program" "$folder/controller" >"$folder/controller.prom"
+python tests/external/pipelines/check.py "$folder/esign.prom" "$folder/controller.prom"
 
 if command -v promtool >/dev/null; then
   promtool check metrics <"$folder/esign.prom"
+  promtool check metrics <"$folder/controller.prom"
   promtool check rules examples/prometheus/alerts.yml "$folder/dashboard.yml"
 else
   echo "SKIPPED: there is no promtool to check the queries with"
