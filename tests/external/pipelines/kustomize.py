@@ -1,8 +1,10 @@
-"""Applies the patches of examples/kubernetes-cos to examples/kubernetes, as kustomize does.
+"""Applies the patches of examples/kubernetes-cos to examples/kubernetes, as kustomize does, and renders
+examples/kubernetes-controller, with git-sync and with a ConfigMap.
 
     kustomize.py FOLDER
 
-Writes the result to FOLDER/kubernetes-cos.yaml. Where `kubectl` is installed, its result must be the same.
+Writes the results to FOLDER/*.yaml. Where `kubectl` is installed, its result of the former must be the same; without it,
+the latter is not rendered.
 """
 
 import pathlib
@@ -82,16 +84,44 @@ def ordered(value):
     return [ordered(item) for item in value] if isinstance(value, list) else value
 
 
+def controller(folder):
+    """The controller by kustomize: as it is, and with the files from a ConfigMap."""
+    copy = folder / "kubernetes-controller"
+    shutil.copytree(EXAMPLES / copy.name, copy)
+    shutil.copy("callbacks.yaml.example", copy / "configmap/callbacks.yaml")
+    resources = ["Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service"]
+    render(copy, folder / "controller-git.yaml", resources, ["ess-callbacks", "git-sync"])
+    kustomization = copy / "kustomization.yaml"
+    text = kustomization.read_text()
+    assert "\n# components: [configmap]\n" in text, "the alternative to git-sync is missing"
+    kustomization.write_text(text.replace("# components:", "components:"))
+    render(copy, folder / "controller-configmap.yaml", ["ConfigMap", *resources], ["ess-callbacks"])
+
+
+def render(source, target, kinds, containers):
+    printed = subprocess.run(
+        ["kubectl", "kustomize", source], check=True, capture_output=True, text=True).stdout
+    target.write_text(printed)
+    resources = {resource["kind"]: resource for resource in yaml.load_all(printed)}
+    assert sorted(resources) == kinds, sorted(resources)
+    pod = resources["Deployment"]["spec"]["template"]["spec"]
+    assert [one["name"] for one in pod["containers"]] == containers, pod["containers"]
+    assert all("/" in one["image"] and ":" in one["image"] for one in pod["containers"]), "an image has no tag"
+    mounted = {mount["name"] for one in pod["containers"] for mount in one["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}, mounted
+
+
 def main(folder):
     ours = rendered()
     assert [resource["kind"] for resource in ours] == ["CronJob"], "the volume is not left out"
     with open(folder / "kubernetes-cos.yaml", "w", encoding="utf-8") as file:
         yaml.dump_all(ours, file)
     if shutil.which("kubectl"):
+        controller(folder)
         assert ordered(by_kubectl(folder)) == ordered(ours), "kubectl kustomize gives another result"
         print("kubectl gives the same resources")
     else:
-        print("SKIPPED: there is no kubectl to compare the patched resources with")
+        print("SKIPPED: there is no kubectl to compare the patched resources with, and to render the controller")
 
 
 if __name__ == "__main__":

@@ -25,22 +25,27 @@ check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,
 check-jsonschema --builtin-schema vendor.github-actions examples/github/action.yml
 check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
   examples/gitlab/{,state-branch}.gitlab-ci.yml
-kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml
+kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml \
+  examples/kubernetes-controller/{deployment,service,pdb,networkpolicy}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
 shellcheck examples/*.sh tests/external/*/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python tests/external/pipelines/kustomize.py "$folder"
-kubernetes-validate --strict "$folder/kubernetes-cos.yaml"
+kubernetes-validate --strict "$folder"/*.yaml
 
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \
   2>/dev/null
-python tests/external/pipelines/check.py "$folder/esign.prom"
+# In a separate folder, so that there is something to apply.
+install -D callbacks.yaml.example "$folder/controller/callbacks.yaml"
+python tests/external/pipelines/scrape.py "$program" "$folder/controller" >"$folder/controller.prom"
+python tests/external/pipelines/check.py "$folder/esign.prom" "$folder/controller.prom"
 
 if command -v promtool >/dev/null; then
   promtool check metrics <"$folder/esign.prom"
+  promtool check metrics <"$folder/controller.prom"
   promtool check rules examples/prometheus/alerts.yml "$folder/dashboard.yml"
 else
   echo "SKIPPED: there is no promtool to check the queries with"

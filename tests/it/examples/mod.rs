@@ -4,12 +4,14 @@
 
 mod bots;
 mod comments;
+mod controller;
 mod jobs;
 mod kubernetes;
 mod monitoring;
 mod receiver;
 mod remote;
 mod state_branch;
+mod units;
 
 use std::fs;
 use std::io::Write as _;
@@ -109,7 +111,7 @@ fn pipelines_say_what_the_program_understands() {
     let files = yaml_files();
     assert_eq!(
         files.len(),
-        16,
+        22,
         "{:?}",
         files.iter().map(|file| &file.0).collect::<Vec<_>>()
     );
@@ -138,31 +140,8 @@ fn pipelines_say_what_the_program_understands() {
             }
         }
     }
-    let unit =
-        fs::read_to_string(root().join("examples/systemd/ess-callbacks-heal.service")).unwrap();
-    let line = unit
-        .lines()
-        .find_map(|line| line.split_once("ess-callbacks apply"))
-        .unwrap();
-    wrong.extend(misuse(&format!("apply{}", line.1)));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(calls >= 7, "{calls}");
-}
-
-#[test]
-fn systemd_reads_its_units() {
-    let env = machine();
-    if !has(&env, "systemd-analyze") {
-        return;
-    }
-    let unit = |name: &str| root().join("examples/systemd").join(name);
-    let mut command = env.other("systemd-analyze");
-    command.arg("verify").args([
-        unit("ess-callbacks-heal.service"),
-        unit("ess-callbacks-heal.timer"),
-    ]);
-    let said = env.said(&mut command).exits(0);
-    assert_eq!(said.stderr, "");
 }
 
 /// The image is not built here, but what goes into it is all there, and cargo accepts it.

@@ -9,6 +9,7 @@ mod keeper;
 mod page;
 mod planned;
 mod problems;
+mod pulse;
 mod requests;
 mod round;
 mod teller;
@@ -22,7 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::duration;
 use crate::cli::options::secret_commands::Commands;
-use crate::cli::process::signals;
+use crate::cli::process::{signals, systemd::Service};
 use crate::cli::random::random;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
@@ -33,6 +34,7 @@ use crate::state::Store;
 use access::Access;
 use directory::Watch;
 use esign::Esign;
+use pulse::beat;
 use round::{Round, Rounds};
 use teller::Teller;
 
@@ -197,7 +199,9 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         teller,
         ui,
     };
-    let kept = keep(&mut rounds, &args, &mut stop).await;
+    let mut service = Service::from_environment();
+    let kept = keep(&mut rounds, &args, (&mut stop, &mut service)).await;
+    service.stopping();
     board.update(|status| status.phase = Phase::Stopping);
     // A signal that ended the command of a secret has not reached the server.
     over.send_replace(true);
@@ -213,7 +217,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
 async fn keep(
     rounds: &mut Rounds<'_>,
     args: &Args,
-    stop: &mut watch::Receiver<bool>,
+    (stop, service): (&mut watch::Receiver<bool>, &mut Service),
 ) -> Result<(), Failure> {
     let board = rounds.board.clone();
     let mut files = Watch::new(&rounds.locations.config);
@@ -224,7 +228,7 @@ async fn keep(
             let mut round = pin!(rounds.round());
             let beating = async {
                 loop {
-                    board.beat();
+                    beat(&board, service);
                     tokio::time::sleep(LOOK).await;
                 }
             };
@@ -250,7 +254,7 @@ async fn keep(
         http::next_round(&board, pause);
         let store = rounds.store.clone();
         tokio::select! {
-            () = rest(&board, (&store, &mut files, &mut rounds.teller), pause) => {}
+            () = rest(&board, (&store, &mut files, &mut rounds.teller, service), pause) => {}
             () = ended_by(stop) => return Ok(()),
         }
     }
@@ -260,7 +264,7 @@ async fn keep(
 /// another run seems to have died.
 async fn rest(
     board: &Board,
-    (store, files, teller): (&Store, &mut Watch, &mut Teller),
+    (store, files, teller, service): (&Store, &mut Watch, &mut Teller, &mut Service),
     pause: Duration,
 ) {
     let due = Instant::now() + pause;
@@ -273,7 +277,7 @@ async fn rest(
             () = board.poked() => return,
             () = &mut other => return,
             _ = look.tick() => {
-                board.beat();
+                beat(board, service);
                 teller.tell(board);
                 if files.look() {
                     return;
