@@ -32,7 +32,7 @@ struct Shared {
 struct Kept {
     status: Status,
     /// The state and the plan of the last round, for the page.
-    seen: Option<(Arc<Recorded>, Arc<Plan>)>,
+    seen: Option<(Arc<Recorded>, Option<Arc<Plan>>)>,
     approved: Option<String>,
     totals: Totals,
     last_run: Option<LastRun>,
@@ -139,7 +139,7 @@ impl Board {
     }
 
     /// The state and the plan of the last round.
-    pub fn seen(&self) -> Option<(Arc<Recorded>, Arc<Plan>)> {
+    pub fn seen(&self) -> Option<(Arc<Recorded>, Option<Arc<Plan>>)> {
         self.kept().seen.clone()
     }
 
@@ -148,8 +148,8 @@ impl Board {
         change(&mut self.kept().status);
     }
 
-    /// Notes what a round has read and planned.
-    pub fn saw(&self, recorded: Arc<Recorded>, plan: Arc<Plan>) {
+    /// Notes what a round has read, and planned if that says more.
+    pub fn saw(&self, recorded: Arc<Recorded>, plan: Option<Arc<Plan>>) {
         self.kept().seen = Some((recorded, plan));
     }
 

@@ -29,7 +29,7 @@ impl Served {
         let runs: Vec<_> = status.runs.iter().rev().map(run).collect();
         let html = page::html(&Page {
             version: status.version,
-            plan: seen.as_ref().map(|(_, plan)| &**plan),
+            plan: seen.as_ref().and_then(|(_, plan)| plan.as_deref()),
             automatic: status.waiting.is_none(),
             problems: &problems,
             runs: Some(&runs),
@@ -49,27 +49,30 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
         headline: "the first round is not over yet".to_owned(),
         remedy: None,
     });
-    let shown = status
-        .problems
-        .iter()
-        .filter(move |problem| !(of_guards && problem.key == "waiting"));
-    start.into_iter().chain(shown.map(move |problem| {
-        let controller::Problem {
-            key,
-            since: _,
-            message,
-            advice,
-        } = problem;
-        page::Problem {
-            severity: if key == "waiting" {
-                Severity::Warning
-            } else {
-                Severity::Error
-            },
-            headline: message.clone(),
-            remedy: advice.clone(),
-        }
-    }))
+    start
+        .into_iter()
+        .chain(status.problems.iter().map(move |problem| {
+            let controller::Problem {
+                key,
+                since: _,
+                message,
+                advice,
+            } = problem;
+            page::Problem {
+                severity: if key == "waiting" {
+                    Severity::Warning
+                } else {
+                    Severity::Error
+                },
+                // Why the guards refuse it is derived from the plan.
+                headline: if of_guards && key == "waiting" {
+                    "the plan waits until it is approved, or the files change".to_owned()
+                } else {
+                    message.clone()
+                },
+                remedy: advice.clone(),
+            }
+        }))
 }
 
 fn run(record: &RunRecord) -> page::Run {

@@ -19,7 +19,7 @@ pub(super) fn waiting(board: &Board) -> Option<Found> {
         "To allow exactly these calls: POST /approve with {{\"digest\":\"{}\"}}.",
         waiting.digest
     );
-    let (_, plan) = board.seen()?;
+    let plan = board.seen()?.1?;
     let (message, advice) = match waiting.why {
         WhyWaits::Policy => {
             let changes = counted(plan.changes().count(), "change", "changes");

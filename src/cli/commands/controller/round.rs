@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
+
 use super::Args;
+use super::directory::Signature;
 use super::keeper::Keeper;
 use super::planned::Planner;
 use super::problems::{
@@ -22,10 +25,10 @@ use crate::cli::sources::{self, Configuration};
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::{Loaded, Resolve, check_aim, elsewhere};
 use crate::client::Rate;
-use crate::config::Source;
+use crate::config::parse_with;
 use crate::controller::{
     Board, Broken, Checked, Condition, Counts, Decision, LastGood, Pending, Phase, RunRecord,
-    WaitingPlan, decide, organizations,
+    WaitingPlan, WhyWaits, decide, organizations,
 };
 use crate::model::{Account, AccountName, Handle, Recorded, Suspension, Timestamp};
 use crate::plan::{Pattern, Plan};
@@ -33,6 +36,9 @@ use crate::render;
 use crate::run::{self, Ended, Request};
 use crate::state::Store;
 
+/// How long the files have to be the same before they are read, and how often that is tried.
+const REST: Duration = Duration::from_millis(300);
+const TRIES: usize = 20;
 /// How long a round waits for another run.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -75,7 +81,14 @@ impl Rounds<'_> {
                 Round::Failed
             }
         };
-        let is_well = problems.is_empty();
+        // A plan that waits by policy is no failure.
+        let is_waiting = |found: &Found| found.0 == "waiting";
+        let by_policy = self
+            .board
+            .status()
+            .waiting
+            .is_some_and(|it| it.why == WhyWaits::Policy);
+        let is_well = problems.iter().all(|found| by_policy && is_waiting(found));
         let news = self.board.problems(now, problems);
         self.board.locked(false);
         self.board.round();
@@ -160,7 +173,7 @@ impl Rounds<'_> {
         &mut self,
         problems: &mut Vec<Found>,
     ) -> Result<(Loaded, Vec<Broken>, Option<BTreeSet<Handle>>), Failure> {
-        let Configuration { sources, folder } = sources::read(&self.locations.config)?;
+        let Configuration { sources, folder } = self.files_at_rest().await?;
         let checked = self.last_good.check(sources, &self.locations.given);
         let Checked {
             sources,
@@ -168,8 +181,12 @@ impl Rounds<'_> {
             broken,
         } = checked.map_err(Failure::invalid)?;
         problems.extend(broken.iter().map(unusable));
-        let everywhere = |sources: &[Source]| (0..sources.len()).collect::<BTreeSet<_>>();
-        let mut usable = everywhere(&sources);
+        let organizations = parsed.desired.organizations.iter();
+        let organizations: Vec<_> = organizations
+            .map(|one| (one.handle.clone(), one.place.file as usize))
+            .collect();
+        let mut parsed = Some(parsed);
+        let mut usable: BTreeSet<_> = (0..sources.len()).collect();
         let mut resolve = Resolve {
             commands: self.args.commands,
             only: Vec::new(),
@@ -177,15 +194,18 @@ impl Rounds<'_> {
         let mut silent = Ui::silent(self.settings);
         let configuration = Configuration { sources, folder };
         loop {
-            let handles: BTreeSet<_> = parsed
-                .desired
-                .organizations
+            let known = organizations
                 .iter()
-                .filter(|organization| usable.contains(&(organization.place.file as usize)))
-                .map(|organization| organization.handle.clone())
-                .collect();
+                .filter(|(_, file)| usable.contains(file));
+            let handles: BTreeSet<_> = known.map(|(handle, _)| handle.clone()).collect();
             let is_whole = broken.is_empty() && usable.len() == configuration.sources.len();
-            let read = (configuration.clone(), parsed.clone());
+            let parsed = match parsed.take() {
+                Some(parsed) => parsed,
+                // Rarely needed, so that it is not kept.
+                None => parse_with(&configuration.sources, &self.locations.given, &[])
+                    .map_err(Failure::invalid)?,
+            };
+            let read = (configuration.clone(), parsed);
             let loaded =
                 Loaded::checked(self.locations, read, Some(resolve.clone()), &mut silent).await;
             let failure = match loaded {
@@ -203,13 +223,36 @@ impl Rounds<'_> {
                 usable.remove(&number);
                 problems.push(unresolved_secrets(&failure, source));
             }
-            let left = parsed.desired.organizations.iter();
-            let left = left.filter(|one| usable.contains(&(one.place.file as usize)));
+            let left = organizations
+                .iter()
+                .filter(|(_, file)| usable.contains(file));
             resolve.only = left
-                .filter_map(|one| Pattern::parse(&one.handle.to_string()).ok())
+                .filter_map(|(handle, _)| Pattern::parse(&handle.to_string()).ok())
                 .collect();
             if resolve.only.is_empty() {
                 return Err(failure);
+            }
+        }
+    }
+
+    /// Reads the files when they have not changed for a moment, and did not while they were read: a round must not see
+    /// half of a checkout, or one version's files beside those of another.
+    async fn files_at_rest(&self) -> Result<Configuration, Failure> {
+        let path = &self.locations.config;
+        let mut tries = 0;
+        loop {
+            let before = Signature::of(path);
+            sleep(REST).await;
+            let read = sources::read(path);
+            if Signature::of(path) == before {
+                return read;
+            }
+            tries += 1;
+            if tries == TRIES {
+                return Err(Failure::error(format!(
+                    "the files of `{}` have been changing all the time, so they were not read",
+                    path.display()
+                )));
             }
         }
     }
@@ -238,6 +281,7 @@ impl Rounds<'_> {
         let desired = &planner.loaded.desired;
         let organizations = organizations(desired, &recorded, &plan, waiting.is_some());
         self.board.update(|status| {
+            status.ready = true;
             status.lineage = recorded.lineage;
             status.serial = recorded.serial;
             status.callbacks = Counts::of(&recorded);
@@ -246,7 +290,13 @@ impl Rounds<'_> {
             status.suspended = suspended;
             status.organizations = organizations;
         });
-        self.board.saw(Arc::new(recorded), Arc::new(plan));
+        // One that says no more than the state is not worth its memory.
+        let summary = &plan.summary;
+        let says_more = !plan.is_empty()
+            || !plan.tripped.is_empty()
+            || summary.suspended + summary.disabled + summary.unknown > 0;
+        self.board
+            .saw(Arc::new(recorded), says_more.then(|| Arc::new(plan)));
     }
 
     async fn apply(
