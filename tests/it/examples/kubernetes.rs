@@ -118,7 +118,7 @@ fn the_controller_is_ready_where_kubernetes_looks() {
         let path = container[probe]["httpGet"]["path"].as_str().unwrap();
         controller.answers(path);
     }
-    assert_eq!(served.arrived(), 1);
+    served.wait_for(1);
     assert_eq!(controller.get("/status").0, 401);
     controller.stop();
 }
