@@ -1,11 +1,14 @@
-"""Makes the pages that check.cjs opens, with the sandbox.
+"""Makes the pages that check.cjs opens, with the sandbox: of `report`, and one that a controller serves.
 
     python3 pages.py PROGRAM FOLDER
 """
 
+import json
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 PROGRAM, FOLDER = sys.argv[1], Path(sys.argv[2])
@@ -58,9 +61,37 @@ def page(name, before, after):
     run("report", "--out", f"../{name}.html")
 
 
+def served(name, before, after):
+    """The page of a controller that has applied `before`, and waits with `after`, which the guards refuse."""
+    folder = FOLDER / name
+    folder.mkdir()
+    (folder / "callbacks.yaml").write_text(before)
+    command = [PROGRAM, "--sandbox", "controller", "--listen", "127.0.0.1:0"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as controller:
+        try:
+            address = controller.stdout.readline().split()[-1]
+            changed = False
+            for _ in range(300):
+                with urllib.request.urlopen(address + "status") as answer:
+                    status = json.load(answer)
+                if status["waiting"] and status["problems"]:
+                    with urllib.request.urlopen(address) as answer:
+                        (FOLDER / f"{name}.html").write_bytes(answer.read())
+                    return
+                if status["runs"] and not changed:
+                    (folder / "callbacks.yaml").write_text(after)
+                    changed = True
+                time.sleep(0.2)
+            sys.exit(f"the plan of {name} does not wait")
+        finally:
+            controller.terminate()
+
+
 well = configuration(2, 5)
 page("well", well, well)
 page("pending", well, configuration(3, 6))
 page("refused", well, configuration(1, 3, first=2))
+served("controller", well, configuration(1, 3, first=2))
 page("hostile", well, configuration(2, 6, descriptions=HOSTILE))
 page("many", configuration(100, 100), configuration(100, 101))
