@@ -318,9 +318,35 @@ class Bench:
                 took = time.monotonic() - begun
                 yield f"| {number:,} | {hosts:,} | 50 ms | {took:.1f} s | {receivers.requests:,} | {receivers.most} |"
 
+    def controller(self):
+        yield "| callbacks | resident after the first round | a minute later | CPU of one core |"
+        yield "|---:|---:|---:|---:|"
+        for callbacks in (100, 1_000) if QUICK else (1_000, 10_000):
+            config = self.config_to_apply(callbacks)
+            with Served(self.program, "0") as served:
+                served.start(config, "--parallelism", "128", rate="0").wait()
+                words = ["-f", config, "--endpoint", served.endpoint, "controller", "--listen", "127.0.0.1:0", "--rate", "0"]
+                command = [*map(str, [self.program, *words])]
+                with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                    time.sleep(10)
+                    before, begun = usage(process.pid), time.monotonic()
+                    time.sleep(60)
+                    after = usage(process.pid)
+                    share = (after[1] - before[1]) / (time.monotonic() - begun)
+                    process.terminate()
+            yield f"| {callbacks:,} | {before[0]:.0f} MiB | {after[0]:.0f} MiB | {share:.2%} |"
+
     @staticmethod
     def runs(number):
         return min(number, 3) if QUICK else number
+
+
+def usage(pid):
+    """Resident MiB of a process, and the seconds of CPU that it took."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    ticks = int(stat[11]) + int(stat[12])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MIB, ticks / os.sysconf("SC_CLK_TCK")
 
 
 UNITS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -345,7 +371,7 @@ def without_first(state, to):
 def main():
     words = sys.argv[1:]
     parts = [word for word in words if not word.startswith("--")]
-    parts = parts or ["plan", "render", "micro", "one", "startup", "lifted", "verify", "apply"]
+    parts = parts or ["plan", "render", "micro", "one", "startup", "lifted", "verify", "controller", "apply"]
     tool, micro = build_bench("tool"), build_bench("micro")
     program = build_program()
     with tempfile.TemporaryDirectory(prefix="ess-callbacks-bench-") as folder:

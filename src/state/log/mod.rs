@@ -361,7 +361,15 @@ impl Medium for Logged {
     }
 
     fn holder(&self) -> BoxFuture<'_, Option<LockOwner>> {
-        async { self.log.head().await.ok()??.holder }.boxed()
+        async {
+            let head = self.log.head().await.ok()??;
+            // Who looks first and wants the hold later has waited already.
+            if head.holder.is_some() {
+                self.observe(&head);
+            }
+            head.holder
+        }
+        .boxed()
     }
 
     fn break_hold<'a>(&'a self, id: &'a str, host: &'a str) -> Done<'a, LockOwner> {

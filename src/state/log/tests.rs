@@ -155,6 +155,26 @@ async fn a_store_that_is_gone_stops_a_run_in_time_and_the_next_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_looked_at_a_dead_holder_does_not_wait_again() {
+    let log = MemoryLog::new(1);
+    drop(taken(&log, "1").await);
+    let store = log.state();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(store.holder().await, Some(owner("1")));
+    sleep(LEASE / 2).await;
+    let locked = store
+        .lock(Environment::Test, &owner("2"), Duration::ZERO, |_| {})
+        .await
+        .unwrap();
+    assert!(
+        (LEASE..LEASE + LEASE / 4).contains(&begun.elapsed()),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(locked.taken_over(), Some(&owner("1")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn old_records_are_removed_after_an_hour_and_some_snapshots_stay() {
     let log = MemoryLog::new(1);
     for round in 0..30 {
