@@ -28,15 +28,45 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
         });
     }
     let files = files(path)?;
-    let read = |file: &PathBuf| {
-        let opened = File::open(file).map_err(|error| failed(file, &error))?;
-        limited(&file.display().to_string(), opened).map_err(|error| failed(file, &error))
-    };
+    let read = |file: &PathBuf| source(file).map_err(|error| failed(file, &error));
     let sources = files.iter().map(read).collect::<Result<_, _>>()?;
     Ok(Configuration {
         sources,
         folder: folder(path),
     })
+}
+
+/// The name of a file that can't be read, and why.
+pub(crate) type Unreadable = (Arc<str>, String);
+
+/// Reads each file by itself. With those that can't be read come their names and why.
+pub(crate) fn read_each(path: &Path) -> Result<(Configuration, Vec<Unreadable>), Failure> {
+    let mut sources = Vec::new();
+    let mut unreadable = Vec::new();
+    for file in files(path)? {
+        match source(&file) {
+            Ok(source) => sources.push(source),
+            Err(error) if path.is_dir() => {
+                unreadable.push((Arc::from(file.display().to_string()), error.to_string()));
+            }
+            Err(error) => return Err(failed(&file, &error)),
+        }
+    }
+    let folder = folder(path);
+    Ok((Configuration { sources, folder }, unreadable))
+}
+
+/// One file. Anything else under its name is an error: what it declared must not count as removed.
+fn source(file: &Path) -> io::Result<Source> {
+    // Opening a pipe would wait for its writer.
+    if !file.metadata()?.is_file()
+        && file
+            .parent()
+            .is_some_and(|folder| !folder.starts_with("/dev"))
+    {
+        return Err(io::Error::other("it is not a file"));
+    }
+    limited(&file.display().to_string(), File::open(file)?)
 }
 
 /// The files of the configuration at this path.
@@ -105,7 +135,7 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, Failure> {
         let hidden = file
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if is_yaml(&file) && !hidden && file.is_file() {
+        if is_yaml(&file) && !hidden {
             files.push(file);
         }
     }

@@ -87,6 +87,8 @@ pub enum Refused {
     OtherDigest(String),
     /// A guard refuses the plan that no approval overrides.
     Final,
+    /// No calls are made now.
+    Suspended,
 }
 
 impl Board {
@@ -250,6 +252,9 @@ impl Board {
         if waiting.digest != digest {
             return Err(Refused::OtherDigest(waiting.digest.clone()));
         }
+        if kept.status.suspended.is_some() {
+            return Err(Refused::Suspended);
+        }
         if waiting.why == WhyWaits::Final {
             return Err(Refused::Final);
         }
@@ -293,6 +298,11 @@ impl Board {
     /// Ends the run that is under way, as Ctrl-C does: no new calls.
     pub fn halt(&self) {
         self.0.halt.send_replace(true);
+    }
+
+    /// Whether the last run was to end.
+    pub fn is_halted(&self) -> bool {
+        *self.0.halt.borrow()
     }
 
     /// For a run that begins: becomes true when it is to end.

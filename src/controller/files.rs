@@ -25,6 +25,8 @@ pub struct Broken {
     pub file: Arc<str>,
     /// What is wrong with it, or with what it says together with the others.
     pub problems: Vec<Diagnostic>,
+    /// Why it can't be read at all.
+    pub unreadable: Option<String>,
     /// Whether its last good text is used. Otherwise nothing is known of its organizations.
     pub has_last_good: bool,
 }
@@ -38,10 +40,11 @@ impl LastGood {
     pub fn check(
         &mut self,
         current: Vec<Source>,
+        unreadable: Vec<(Arc<str>, String)>,
         overrides: &Overrides,
     ) -> Result<Checked, Vec<Diagnostic>> {
         let errors = match parse_with(&current, overrides, &[]) {
-            Ok(parsed) => {
+            Ok(parsed) if unreadable.is_empty() => {
                 self.0 = texts(&current);
                 return Ok(Checked {
                     sources: current,
@@ -49,29 +52,47 @@ impl LastGood {
                     broken: Vec::new(),
                 });
             }
+            Ok(_) => Vec::new(),
             Err(errors) => errors,
         };
-        let broken = self.broken(&current, &errors);
+        let mut broken = self.broken(&current, &errors);
+        let names: Vec<_> = unreadable
+            .iter()
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
+        broken.extend(unreadable.into_iter().map(|(file, why)| Broken {
+            has_last_good: self.0.contains_key(&file),
+            file,
+            problems: Vec::new(),
+            unreadable: Some(why),
+        }));
         let is_broken = |source: &Source| broken.iter().any(|one| one.file == source.name);
-        let mixed: Vec<_> = current
+        let last_good = |name: &Arc<str>| {
+            let text = self.0.get(name)?.clone();
+            let name = Arc::clone(name);
+            Some(Source { name, text })
+        };
+        let mut mixed: Vec<_> = current
             .iter()
             .filter_map(|source| {
-                if !is_broken(source) {
-                    return Some(source.clone());
+                if is_broken(source) {
+                    last_good(&source.name)
+                } else {
+                    Some(source.clone())
                 }
-                let text = self.0.get(&source.name)?.clone();
-                let name = Arc::clone(&source.name);
-                Some(Source { name, text })
             })
+            .chain(names.iter().filter_map(last_good))
             .collect();
+        mixed.sort_by(|one, other| one.name.cmp(&other.name));
         // Errors without a place, or all files broken and none known: nothing to go on with.
         if !broken.is_empty()
             && let Ok(parsed) = parse_with(&mixed, overrides, &[])
         {
             let good = current.iter().filter(|source| !is_broken(source)).cloned();
             self.0.extend(texts(&good.collect::<Vec<_>>()));
-            self.0
-                .retain(|name, _| current.iter().any(|source| source.name == *name));
+            self.0.retain(|name, _| {
+                names.contains(name) || current.iter().any(|source| source.name == *name)
+            });
             return Ok(Checked {
                 sources: mixed,
                 parsed,
@@ -109,6 +130,7 @@ impl LastGood {
             (!problems.is_empty()).then(|| Broken {
                 file: Arc::clone(&source.name),
                 problems,
+                unreadable: None,
                 has_last_good: self.0.contains_key(&source.name),
             })
         });
@@ -127,6 +149,7 @@ impl LastGood {
                 .filter(|one| one.snippet.is_none())
                 .cloned()
                 .collect(),
+            unreadable: None,
             has_last_good: true,
         });
         let named = named.iter().cloned();
@@ -178,7 +201,7 @@ mod tests {
         let none = Overrides::default();
         let (a, b) = (team("a", "https://a.example/1"), team("b", ""));
         let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", &b)]);
-        let checked = last.check(good, &none).unwrap();
+        let checked = last.check(good, Vec::new(), &none).unwrap();
         assert_eq!(
             (handles(&checked), broken(&checked)),
             (vec!["a 1".into(), "b 0".into()], vec![])
@@ -190,16 +213,43 @@ mod tests {
             ("a.yaml", "organiz"),
             ("b.yaml", &b),
         ]);
-        let checked = last.check(half, &none).unwrap();
+        let checked = last.check(half, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 1", "b 1"]);
         assert_eq!(broken(&checked), [("a.yaml", true)]);
         assert!(!checked.broken[0].problems.is_empty());
         // What b said last is good as well.
         let both = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", "x")]);
-        assert_eq!(handles(&last.check(both, &none).unwrap()), ["a 1", "b 1"]);
+        assert_eq!(
+            handles(&last.check(both, Vec::new(), &none).unwrap()),
+            ["a 1", "b 1"]
+        );
         // A file that is gone is gone.
         let gone = files(&[("common.yaml", COMMON), ("a.yaml", &a)]);
-        assert_eq!(handles(&last.check(gone, &none).unwrap()), ["a 1"]);
+        assert_eq!(
+            handles(&last.check(gone, Vec::new(), &none).unwrap()),
+            ["a 1"]
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_broken_and_not_removed() {
+        let mut last = LastGood::default();
+        let none = Overrides::default();
+        let (a, b) = (team("a", ""), team("b", ""));
+        let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", &b)]);
+        last.check(good, Vec::new(), &none).unwrap();
+        for _ in 0..2 {
+            let left = files(&[("a.yaml", &a), ("b.yaml", &b)]);
+            let away = vec![(Arc::from("common.yaml"), "it is away".to_owned())];
+            let checked = last.check(left, away, &none).unwrap();
+            assert_eq!(handles(&checked), ["a 0", "b 0"]);
+            assert_eq!(broken(&checked), [("common.yaml", true)]);
+        }
+        // At the start nothing is known of it.
+        let left = files(&[("common.yaml", COMMON), ("a.yaml", &a)]);
+        let away = vec![(Arc::from("b.yaml"), "it is away".to_owned())];
+        let checked = LastGood::default().check(left, away, &none).unwrap();
+        assert_eq!(broken(&checked), [("b.yaml", false)]);
     }
 
     #[test]
@@ -208,7 +258,7 @@ mod tests {
         let none = Overrides::default();
         let a = team("a", "https://a.example/1");
         let first = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", "[")]);
-        let checked = last.check(first, &none).unwrap();
+        let checked = last.check(first, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 1"]);
         assert_eq!(broken(&checked), [("b.yaml", false)]);
     }
@@ -219,19 +269,23 @@ mod tests {
         let none = Overrides::default();
         let (a, b) = (team("a", ""), team("b", ""));
         let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", &b)]);
-        last.check(good, &none).unwrap();
+        last.check(good, Vec::new(), &none).unwrap();
         // Without the common file no operator is known.
         let torn = files(&[("a.yaml", &a), ("b.yaml", &b)]);
-        let checked = last.check(torn, &none).unwrap();
+        let checked = last.check(torn, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 0", "b 0"]);
         assert!(!checked.broken.is_empty());
         assert!(checked.broken.iter().all(|one| one.has_last_good));
         // Before anything was good there is nothing to fall back to.
         assert!(
             LastGood::default()
-                .check(files(&[("a.yaml", "[")]), &none)
+                .check(files(&[("a.yaml", "[")]), Vec::new(), &none)
                 .is_err()
         );
-        assert!(LastGood::default().check(Vec::new(), &none).is_err());
+        assert!(
+            LastGood::default()
+                .check(Vec::new(), Vec::new(), &none)
+                .is_err()
+        );
     }
 }

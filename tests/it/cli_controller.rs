@@ -211,6 +211,60 @@ fn a_file_that_never_was_good_deletes_nothing() {
 }
 
 #[test]
+fn a_file_that_is_away_is_not_removed_and_a_refused_team_stops_no_other() {
+    let world = World::new(&[("acme", 4), ("beta", 1)]);
+    let keeping = world.start(&[]);
+    world.has(5);
+    // A link that leads nowhere, as when a volume is not mounted.
+    std::fs::remove_file(world.env.path("conf/beta.yaml")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/beta.yaml", world.env.path("conf/beta.yaml")).unwrap();
+    world.declare("acme", 5);
+    world.has(6);
+    let problem = keeping.until("it says so", |status| messages(status).pop());
+    assert!(
+        problem.contains("beta.yaml") && problem.contains("can't be read"),
+        "{problem}"
+    );
+    let said = world.env.run(&["plan"]).exits(1);
+    assert!(said.stderr.contains("beta.yaml"), "{said}");
+    std::fs::remove_file(world.env.path("conf/beta.yaml")).unwrap();
+    // The deletes of acme wait; beta goes on.
+    world.declare("acme", 1);
+    world.declare("beta", 2);
+    world.has(7);
+    keeping.waiting();
+    let status = keeping.until("beta is ready", |status| {
+        let beta = &status["organizations"][1];
+        (beta["condition"] == "ready" && beta["assumed"] == 2).then(|| status.clone())
+    });
+    assert_eq!(status["organizations"][0]["condition"], "stalled");
+    assert_eq!(status["waiting"]["deletes"], 4);
+    keeping.stop();
+}
+
+#[test]
+fn who_does_not_read_its_output_holds_up_nothing() {
+    let world = World::new(&[("acme", 900)]);
+    let mut command = world
+        .env
+        .command(&["controller", "--listen", "127.0.0.1:0", "--rate", "0"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = command
+        .stdout(writer)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    world.has(900);
+    let kill = format!("kill -TERM {}", child.id());
+    std::process::Command::new("sh")
+        .args(["-c", &kill])
+        .status()
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    drop(reader);
+}
+
+#[test]
 fn what_guards_refuse_waits_for_the_approval_of_exactly_these_calls() {
     let world = World::new(&[("acme", 4)]);
     let keeping = world.start(&[]);

@@ -11,6 +11,7 @@ mod events;
 mod fold;
 pub(super) mod logging;
 mod one_line;
+mod outlet;
 pub(super) mod plan;
 mod progress;
 mod stream;
@@ -22,6 +23,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -35,6 +37,7 @@ use crate::model::Address;
 use crate::render::{self, Style};
 use fold::Fold;
 use one_line::CLEARED;
+use outlet::{Detached, Outlet};
 use progress::Progress;
 use stream::Stream;
 
@@ -53,8 +56,8 @@ pub(crate) struct Ui {
     document: bool,
     /// Whether the first event, the version, was printed.
     begun: bool,
-    out: Stream<io::Stdout>,
-    err: Stream<io::Stderr>,
+    out: Stream<Outlet<io::Stdout>>,
+    err: Stream<Outlet<io::Stderr>>,
     into: Option<(PathBuf, Stream<File>)>,
     /// Outputs that could not be written completely.
     unwritten: Vec<(String, io::Error)>,
@@ -78,8 +81,16 @@ impl Ui {
             flags: (shell::place(global), shell::configuration(&global.config)),
             document: false,
             begun: false,
-            out: Stream::new(io::stdout(), io::stdout().is_terminal(), colour),
-            err: Stream::new(io::stderr(), io::stderr().is_terminal(), colour),
+            out: Stream::new(
+                Outlet::Direct(io::stdout()),
+                io::stdout().is_terminal(),
+                colour,
+            ),
+            err: Stream::new(
+                Outlet::Direct(io::stderr()),
+                io::stderr().is_terminal(),
+                colour,
+            ),
             into: None,
             unwritten: Vec::new(),
             quiet: false,
@@ -88,6 +99,24 @@ impl Ui {
             fold: Fold::default(),
             begun_changes: BTreeSet::new(),
             under_way: Arc::default(),
+        }
+    }
+
+    /// Does not wait for who reads from now on: what they don't take in time is lost.
+    pub(crate) fn detach(&mut self) {
+        self.flush();
+        *self.out.to.get_mut() = Outlet::Detached(Detached::new(io::stdout()));
+        *self.err.to.get_mut() = Outlet::Detached(Detached::new(io::stderr()));
+    }
+
+    /// Gives who reads a moment to take the rest.
+    pub(crate) fn settle(&mut self, longest: Duration) {
+        self.flush();
+        for outlet in [
+            self.out.to.get_ref().detached(),
+            self.err.to.get_ref().detached(),
+        ] {
+            outlet.inspect(|outlet| outlet.settle(longest));
         }
     }
 

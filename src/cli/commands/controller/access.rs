@@ -46,8 +46,10 @@ impl Access {
                     let path = path.display();
                     Failure::error(format!("the token file `{path}` can't be read: {error}"))
                 };
-                let length = path.metadata().map_err(failed)?.len();
-                let text = if length > LONGEST {
+                let found = path.metadata().map_err(failed)?;
+                let text = if !found.is_file() {
+                    Err(std::io::Error::other("it is not a file"))
+                } else if found.len() > LONGEST {
                     Err(std::io::Error::other("it is larger than 4 KiB"))
                 } else {
                     std::fs::read_to_string(path)

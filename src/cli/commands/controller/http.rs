@@ -44,6 +44,8 @@ pub(super) struct Served {
     pub(super) store: Store,
     interval: Duration,
     pub(super) command: String,
+    /// Whether the state is on a server, where the hold of another can be ended.
+    pub(super) is_remote: bool,
     large_bodies: Arc<Semaphore>,
 }
 
@@ -52,7 +54,7 @@ impl Served {
         board: Board,
         (access, esign, address): (Access, Option<Esign>, SocketAddr),
         store: Store,
-        (interval, command): (Duration, String),
+        (interval, command, is_remote): (Duration, String, bool),
     ) -> Arc<Self> {
         Arc::new(Self {
             board,
@@ -62,6 +64,7 @@ impl Served {
             store,
             interval,
             command,
+            is_remote,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
         })
     }

@@ -19,7 +19,7 @@ use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide};
-use crate::model::{AccountName, Event, Lineage, Recorded, SecretIndex};
+use crate::model::{AccountName, Action, Event, Lineage, Recorded, SecretIndex};
 use crate::plan::{Plan, calls_digest};
 use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
@@ -113,6 +113,10 @@ impl Caller for Keeper<'_> {
     /// The state may be another one than that of the plan that was decided on.
     fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
         if self.is_suspended || *self.stop.borrow() {
+            return Ok(false);
+        }
+        let deletes = plan.changes().any(|change| change.action == Action::Delete);
+        if deletes && !self.planner.may_delete {
             return Ok(false);
         }
         let allowed = match self.planner.allow_deletes {

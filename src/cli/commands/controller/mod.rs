@@ -44,6 +44,8 @@ const ADDRESS: &str = "127.0.0.1:8980";
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a run that has the lock may take to end after a signal.
 const GRACE: Duration = Duration::from_secs(8);
+/// How long the output may take at the end.
+const UNREAD: Duration = Duration::from_millis(500);
 /// Shorter intervals would only make load.
 const SHORTEST: Duration = Duration::from_secs(10);
 
@@ -160,6 +162,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let address = listener
         .local_addr()
         .map_err(|error| Failure::error(error.to_string()))?;
+    ui.detach();
     let mut stop = signals::listen(ui.open_changes());
     ui.say(format_args!(
         "Keeping {} as declared in {}, with the state in {}. Status: http://{address}/",
@@ -176,7 +179,11 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         board.clone(),
         (access, esign, address),
         store.clone(),
-        (args.interval, settings.command.clone()),
+        (
+            args.interval,
+            settings.command.clone(),
+            locations.state.file().is_none(),
+        ),
     );
     let (over, is_over) = watch::channel(false);
     let asked = ended(stop.clone());
@@ -197,10 +204,14 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         last_good: LastGood::default(),
         lanes: Default::default(),
         teller,
+        last_unfinished: None,
         ui,
     };
     let mut service = Service::from_environment();
     let kept = keep(&mut rounds, &args, (&mut stop, &mut service)).await;
+    if kept.is_err() {
+        rounds.ui.settle(UNREAD);
+    }
     service.stopping();
     board.update(|status| status.phase = Phase::Stopping);
     // A signal that ended the command of a secret has not reached the server.
@@ -210,6 +221,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     // An error means that it has ended.
     drop(server.await);
     rounds.ui.say(format_args!("Stopped."));
+    rounds.ui.settle(UNREAD);
     Ok(Exit::Done)
 }
 

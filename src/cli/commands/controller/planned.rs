@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::cli::options::planning::Planning;
 use crate::cli::random::random;
 use crate::cli::workspace::Loaded;
-use crate::controller::{Counts, Policy, portion};
-use crate::model::{Handle, Recorded, Salt};
-use crate::plan::Plan;
+use crate::controller::{Counts, Decision, Policy, Waiting, Why, portion};
+use crate::model::{Action, Handle, Recorded, Salt};
+use crate::plan::{Change, Plan};
 
 /// What a plan is made of, beside what is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Planner<'a> {
     pub(super) rate: u32,
     /// The deletes that were approved.
     pub(super) allow_deletes: Option<usize>,
+    /// Whether what is not declared may be deleted: not as long as a file is not known at all.
+    pub(super) may_delete: bool,
 }
 
 impl Planner<'_> {
@@ -42,10 +46,67 @@ impl Planner<'_> {
         let Some(portion) = portion(callbacks, self.interval, self.heal_within) else {
             return Ok(plan);
         };
+        let left = portion
+            .calls
+            .saturating_sub(self.confirmed_just_now(recorded));
+        if left == 0 {
+            return Ok(plan);
+        }
         planning.heal = true;
         planning.older_than = Some(portion.older_than);
-        planning.max_calls = Some(portion.calls);
+        planning.max_calls = Some(left);
         self.loaded.plan(recorded, salt, &planning)
+    }
+
+    /// How many callbacks were confirmed since about the last round: another replica has healed the portion then.
+    fn confirmed_just_now(&self, recorded: &Recorded) -> usize {
+        let interval = i64::try_from(self.interval.as_secs()).unwrap_or(i64::MAX);
+        let since = SystemClock.now().plus(-(interval / 10 * 8));
+        let proofs = recorded
+            .iter()
+            .filter_map(|(_, _, entry)| entry.proof.as_ref());
+        proofs.filter(|proof| proof.at > since).count()
+    }
+
+    /// The organizations whose changes are not made now.
+    pub(super) fn held_up(&self, plan: &Plan, decision: &Decision) -> BTreeSet<Handle> {
+        let of_changes = |is_held_up: &dyn Fn(&Change) -> bool| {
+            let organizations = plan.organizations.iter();
+            let held_up = organizations.filter(|one| one.changes.iter().any(is_held_up));
+            held_up.map(|one| one.handle.clone()).collect()
+        };
+        match decision {
+            Decision::Wait(Waiting {
+                why: Why::Policy, ..
+            }) => of_changes(&|change| change.calls().count() > 0),
+            // The guards look at deletes.
+            Decision::Wait(Waiting {
+                why: Why::Deletes(_) | Why::Final,
+                ..
+            }) => of_changes(&|change| change.action == Action::Delete),
+            Decision::Apply { .. } | Decision::Nothing if self.may_delete => BTreeSet::new(),
+            Decision::Apply { .. } | Decision::Nothing => {
+                of_changes(&|change| change.action == Action::Delete)
+            }
+        }
+    }
+
+    /// The other organizations that have a callback; `None` when none is held up, or all are.
+    pub(super) fn without(
+        &self,
+        held_up: &BTreeSet<Handle>,
+        recorded: &Recorded,
+    ) -> Option<BTreeSet<Handle>> {
+        if held_up.is_empty() {
+            return None;
+        }
+        let declared = self.loaded.addresses().map(|address| address.handle);
+        let recorded = recorded.iter().map(|(_, _, entry)| entry.handle.clone());
+        let is_free = |handle: &Handle| {
+            !held_up.contains(handle) && self.only.is_none_or(|only| only.contains(handle))
+        };
+        let rest: BTreeSet<_> = declared.chain(recorded).filter(is_free).collect();
+        (!rest.is_empty()).then_some(rest)
     }
 
     /// One for each organization that is known and has a callback, declared or recorded; none for all.

@@ -58,6 +58,7 @@ pub(super) fn unusable(broken: &Broken) -> Found {
     let Broken {
         file,
         problems,
+        unreadable,
         has_last_good,
     } = broken;
     let first = problems.first().map(|one| {
@@ -69,12 +70,15 @@ pub(super) fn unusable(broken: &Broken) -> Found {
         };
         format!("`{file}{line}`: {} [{}]{more}", one.message, one.code)
     });
-    let message =
-        first.unwrap_or_else(|| format!("`{file}` does not fit together with the others"));
+    let message = match (first, unreadable) {
+        (Some(first), _) => first,
+        (None, Some(why)) => format!("`{file}` can't be read: {why}"),
+        (None, None) => format!("`{file}` does not fit together with the others"),
+    };
     let advice = if *has_last_good {
         "Its last good version stays in force until it is corrected, and no organization is taken for removed."
     } else {
-        "Nothing is called for its organizations until it is corrected, and no organization is taken for removed."
+        "Until it is corrected, nothing is called for its organizations, and nothing that is not declared is deleted."
     };
     (format!("file {file}"), message, Some(advice.to_owned()))
 }
@@ -146,8 +150,11 @@ pub(super) fn unfinished(report: &Report) -> Found {
         parts.join(", "),
         what.unwrap_or_default()
     );
-    let again = "It is tried again.";
-    let advice = advice.map_or_else(|| again.to_owned(), |advice| format!("{advice} {again}"));
+    let again = "It is tried again by itself.";
+    let advice = advice.map_or_else(
+        || again.to_owned(),
+        |advice| format!("{}. {again}", advice.trim_end_matches('.')),
+    );
     ("calls".to_owned(), message, Some(advice))
 }
 

@@ -17,7 +17,10 @@ use crate::cli::process::owner;
 use crate::cli::random::random;
 use crate::controller::Refused;
 use crate::model::{Lineage, Salt, Suspension, Timestamp};
+use crate::state::StateError;
 
+/// How long it waits for its own run to end, before it ends that of another replica.
+const SHORT_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a suspension waits for a run to end.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// A suspension ends by itself; who needs more suspends again.
@@ -75,6 +78,11 @@ impl Served {
                 &format!("the plan that waits has the digest {waiting}"),
                 Some("It has changed. Review it again: GET /status shows it."),
             ),
+            Err(Refused::Suspended) => Answer::error(
+                StatusCode::CONFLICT,
+                "no calls are made while it is suspended",
+                Some("POST /resume ends that."),
+            ),
             Err(Refused::Final) => Answer::error(
                 StatusCode::CONFLICT,
                 "a guard refuses this plan that no approval overrides",
@@ -97,8 +105,10 @@ impl Served {
             }
             Err(failure) => Answer::error(
                 StatusCode::SERVICE_UNAVAILABLE,
-                &failure.message,
-                failure.advice.as_deref(),
+                &format!("it could not be recorded: {}", failure.message),
+                Some(
+                    "A run of this replica was ended all the same. Ask again when the lock is free.",
+                ),
             ),
         }
     }
@@ -109,10 +119,20 @@ impl Served {
             Failure::error("the configuration was not read yet").advice("Try again in a moment.")
         })?;
         let owner = owner::this_process(&self.command)?;
-        let state = self
-            .store
-            .lock(environment, &owner, LOCK_PATIENCE, |_| {})
-            .await?;
+        let take = |patience| self.store.lock(environment, &owner, patience, |_| {});
+        let state = match take(SHORT_PATIENCE).await {
+            // Another replica is in a run. Without its hold it makes no more calls; what it has begun is settled as
+            // after a crash. Who runs `apply` is not stopped.
+            Err(StateError::Locked {
+                owner: Some(other), ..
+            }) if other.command == self.command && self.is_remote => {
+                let ended = self.store.unlock(&other.id, &owner.host).await;
+                tracing::warn!(ended = ended.is_ok(), "suspending ended a run of {other}");
+                take(LOCK_PATIENCE).await?
+            }
+            Err(StateError::Locked { .. }) => take(LOCK_PATIENCE).await?,
+            taken => taken?,
+        };
         let written = async {
             let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
             state.initialize(lineage, Salt(random()?)).await?;

@@ -21,7 +21,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::locations::Locations;
 use crate::cli::process::owner;
 use crate::cli::settings::Settings;
-use crate::cli::sources::{self, Configuration};
+use crate::cli::sources::{self, Configuration, Unreadable};
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::{Loaded, Resolve, check_aim, elsewhere};
 use crate::client::Rate;
@@ -53,6 +53,8 @@ pub(super) struct Rounds<'a> {
     /// The rate limiters, and the accounts that they are of.
     pub(super) lanes: (Lanes, Vec<(AccountName, Account)>),
     pub(super) teller: Teller,
+    /// What the last run that made calls did not do.
+    pub(super) last_unfinished: Option<Found>,
     pub(super) ui: &'a mut Ui,
 }
 
@@ -101,7 +103,8 @@ impl Rounds<'_> {
                 status.last_success = Some(now);
             }
         });
-        if news {
+        // Who stops it knows why not everything is done.
+        if news && !self.board.is_halted() {
             self.tell();
         }
         self.teller.tell(&self.board);
@@ -134,7 +137,7 @@ impl Rounds<'_> {
             }
         };
         let approved = self.board.approved();
-        let mut planner = Planner {
+        let planner = Planner {
             loaded: &loaded,
             only: only.as_ref(),
             policy: self.args.policy.into(),
@@ -142,6 +145,7 @@ impl Rounds<'_> {
             heal_within: self.args.heal_within,
             rate: self.args.rate,
             allow_deletes: None,
+            may_delete: broken.iter().all(|one| one.has_last_good),
         };
         if planner.is_void(&recorded) {
             return Ok(Round::Done);
@@ -149,22 +153,40 @@ impl Rounds<'_> {
         let plan = planner.plan(&recorded)?;
         let suspended = recorded.suspended(SystemClock.now()).cloned();
         let decision = decide(&plan, planner.policy, approved.as_deref());
+        let held_up = planner.held_up(&plan, &decision);
+        let rest = planner.without(&held_up, &recorded);
+        // What waits, or must not be done yet, holds up no other organization.
+        let of_others = rest.as_ref().map(|rest| Planner {
+            only: Some(rest),
+            ..planner
+        });
+        let others = of_others.map(|rest| rest.plan(&recorded)).transpose()?;
+        let others = others.map(|plan| decide(&plan, planner.policy, None));
         self.show(&planner, recorded, plan, suspended.clone());
-        let allow_deletes = match decision {
-            Decision::Nothing => return Ok(Round::Done),
-            Decision::Wait(_) => {
-                self.board.forget_approval();
-                problems.extend(waiting(&self.board));
+        if let Decision::Wait(_) = decision {
+            self.board.forget_approval();
+            problems.extend(waiting(&self.board));
+        }
+        let (now, allow_deletes) = match (decision, of_others, others) {
+            (_, Some(rest), Some(Decision::Apply { .. })) => (rest, None),
+            (_, Some(_), _) | (Decision::Nothing | Decision::Wait(_), None, _) => {
                 return Ok(Round::Done);
             }
-            Decision::Apply { allow_deletes } => allow_deletes,
+            (Decision::Apply { allow_deletes }, None, _) if held_up.is_empty() => {
+                (planner, allow_deletes)
+            }
+            (Decision::Apply { .. }, None, _) => return Ok(Round::Done),
         };
         if let Some(suspension) = suspended {
             tracing::info!(until = %suspension.until, "suspended: {}", suspension.reason);
             return Ok(Round::Done);
         }
-        planner.allow_deletes = allow_deletes;
-        self.apply(planner, approved.as_deref(), problems).await
+        let now = Planner {
+            allow_deletes,
+            ..now
+        };
+        self.apply((now, planner), approved.as_deref(), problems)
+            .await
     }
 
     /// Reads the files, with what was good last in the place of what is broken, and the secrets. The organizations of
@@ -173,8 +195,10 @@ impl Rounds<'_> {
         &mut self,
         problems: &mut Vec<Found>,
     ) -> Result<(Loaded, Vec<Broken>, Option<BTreeSet<Handle>>), Failure> {
-        let Configuration { sources, folder } = self.files_at_rest().await?;
-        let checked = self.last_good.check(sources, &self.locations.given);
+        let (Configuration { sources, folder }, unreadable) = self.files_at_rest().await?;
+        let checked = self
+            .last_good
+            .check(sources, unreadable, &self.locations.given);
         let Checked {
             sources,
             parsed,
@@ -237,13 +261,13 @@ impl Rounds<'_> {
 
     /// Reads the files when they have not changed for a moment, and did not while they were read: a round must not see
     /// half of a checkout, or one version's files beside those of another.
-    async fn files_at_rest(&self) -> Result<Configuration, Failure> {
+    async fn files_at_rest(&self) -> Result<(Configuration, Vec<Unreadable>), Failure> {
         let path = &self.locations.config;
         let mut tries = 0;
         loop {
             let before = Signature::of(path);
             sleep(REST).await;
-            let read = sources::read(path);
+            let read = sources::read_each(path);
             if Signature::of(path) == before {
                 return read;
             }
@@ -279,7 +303,13 @@ impl Rounds<'_> {
             Decision::Nothing | Decision::Apply { .. } => None,
         };
         let desired = &planner.loaded.desired;
-        let organizations = organizations(desired, &recorded, &plan, waiting.is_some());
+        let mut organizations = organizations(desired, &recorded, &plan, waiting.is_some());
+        if let Some(known) = planner.only {
+            let unknown = organizations
+                .iter_mut()
+                .filter(|one| !known.contains(&one.handle));
+            unknown.for_each(|one| one.condition = Condition::Stalled);
+        }
         self.board.update(|status| {
             status.ready = true;
             status.lineage = recorded.lineage;
@@ -301,7 +331,7 @@ impl Rounds<'_> {
 
     async fn apply(
         &mut self,
-        planner: Planner<'_>,
+        (planner, whole): (Planner<'_>, Planner<'_>),
         approved: Option<&str>,
         problems: &mut Vec<Found>,
     ) -> Result<Round, Failure> {
@@ -350,12 +380,8 @@ impl Rounds<'_> {
         };
         if let Some(recorded) = recorded {
             let suspended = recorded.suspended(SystemClock.now()).cloned();
-            let planner = Planner {
-                allow_deletes: None,
-                ..planner
-            };
-            let plan = planner.plan(&recorded)?;
-            self.show(&planner, recorded, plan, suspended);
+            let plan = whole.plan(&recorded)?;
+            self.show(&whole, recorded, plan, suspended);
             if round == Round::Failed {
                 self.board.update(|status| {
                     for one in &mut status.organizations {
@@ -401,7 +427,12 @@ impl Rounds<'_> {
                 let complete = render::is_complete(&report);
                 self.board
                     .ran(RunRecord::of(&report, at, elapsed, complete));
-                ended::conclude(&report, self.ui);
+                let unfinished = (!complete).then(|| unfinished(&report));
+                // The same failure again says nothing new.
+                if complete || self.last_unfinished != unfinished {
+                    ended::conclude(&report, self.ui);
+                }
+                self.last_unfinished.clone_from(&unfinished);
                 let drifted = report.drifted.iter();
                 self.teller
                     .ran(drifted.map(|(address, _)| address.clone()).collect());
@@ -411,11 +442,13 @@ impl Rounds<'_> {
                     problems.push(problem("state", &ended::unsaved(*unsaved, &folder)));
                     return Round::Failed;
                 }
-                if complete {
-                    return Round::Done;
+                match unfinished {
+                    None => Round::Done,
+                    Some(unfinished) => {
+                        problems.push(unfinished);
+                        Round::Failed
+                    }
                 }
-                problems.push(unfinished(&report));
-                Round::Failed
             }
         }
     }
