@@ -39,50 +39,44 @@ impl LastGood {
     /// The errors of the files, when there is nothing to fall back to.
     pub fn check(
         &mut self,
-        current: Vec<Source>,
+        current: &[Source],
         unreadable: Vec<(Arc<str>, String)>,
         overrides: &Overrides,
     ) -> Result<Checked, Vec<Diagnostic>> {
-        let errors = match parse_with(&current, overrides, &[]) {
-            Ok(parsed) if unreadable.is_empty() => {
-                self.0 = texts(&current);
-                return Ok(Checked {
-                    sources: current,
-                    parsed,
-                    broken: Vec::new(),
-                });
-            }
-            Ok(_) => Vec::new(),
-            Err(errors) => errors,
-        };
-        let mut broken = self.broken(&current, &errors);
         let names: Vec<_> = unreadable
             .iter()
             .map(|(name, _)| Arc::clone(name))
             .collect();
-        broken.extend(unreadable.into_iter().map(|(file, why)| Broken {
+        let unreadable = unreadable.into_iter().map(|(file, why)| Broken {
             has_last_good: self.0.contains_key(&file),
             file,
             problems: Vec::new(),
             unreadable: Some(why),
-        }));
-        let is_broken = |source: &Source| broken.iter().any(|one| one.file == source.name);
-        let last_good = |name: &Arc<str>| {
-            let text = self.0.get(name)?.clone();
-            let name = Arc::clone(name);
-            Some(Source { name, text })
+        });
+        let unreadable: Vec<_> = unreadable.collect();
+        // First as if only these were missing.
+        let mut filled = current.to_vec();
+        filled.extend(self.last_good(&names));
+        filled.sort_by(|one, other| one.name.cmp(&other.name));
+        let errors = match parse_with(&filled, overrides, &[]) {
+            Ok(parsed) => {
+                self.0 = texts(&filled);
+                return Ok(Checked {
+                    sources: filled,
+                    parsed,
+                    broken: unreadable,
+                });
+            }
+            Err(errors) => errors,
         };
-        let mut mixed: Vec<_> = current
-            .iter()
-            .filter_map(|source| {
-                if is_broken(source) {
-                    last_good(&source.name)
-                } else {
-                    Some(source.clone())
-                }
-            })
-            .chain(names.iter().filter_map(last_good))
-            .collect();
+        let mut broken = self.broken(current, &errors);
+        broken.extend(unreadable);
+        let is_broken = |source: &Source| broken.iter().any(|one| one.file == source.name);
+        let (bad, good): (Vec<_>, Vec<_>) = current.iter().partition(|source| is_broken(source));
+        let bad = bad.into_iter().map(|source| Arc::clone(&source.name));
+        let bad: Vec<_> = bad.chain(names.iter().cloned()).collect();
+        let mut mixed: Vec<_> = good.into_iter().cloned().collect();
+        mixed.extend(self.last_good(&bad));
         mixed.sort_by(|one, other| one.name.cmp(&other.name));
         // Errors without a place, or all files broken and none known: nothing to go on with.
         if !broken.is_empty()
@@ -115,6 +109,17 @@ impl LastGood {
             }),
             Err(_) => Err(errors),
         }
+    }
+
+    /// The last good texts of these files, of those that were good once.
+    fn last_good(&self, names: &[Arc<str>]) -> Vec<Source> {
+        let text = |name: &Arc<str>| {
+            Some(Source {
+                text: self.0.get(name)?.clone(),
+                name: Arc::clone(name),
+            })
+        };
+        names.iter().filter_map(text).collect()
     }
 
     /// The files that errors name.
@@ -201,7 +206,7 @@ mod tests {
         let none = Overrides::default();
         let (a, b) = (team("a", "https://a.example/1"), team("b", ""));
         let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", &b)]);
-        let checked = last.check(good, Vec::new(), &none).unwrap();
+        let checked = last.check(&good, Vec::new(), &none).unwrap();
         assert_eq!(
             (handles(&checked), broken(&checked)),
             (vec!["a 1".into(), "b 0".into()], vec![])
@@ -213,20 +218,20 @@ mod tests {
             ("a.yaml", "organiz"),
             ("b.yaml", &b),
         ]);
-        let checked = last.check(half, Vec::new(), &none).unwrap();
+        let checked = last.check(&half, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 1", "b 1"]);
         assert_eq!(broken(&checked), [("a.yaml", true)]);
         assert!(!checked.broken[0].problems.is_empty());
         // What b said last is good as well.
         let both = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", "x")]);
         assert_eq!(
-            handles(&last.check(both, Vec::new(), &none).unwrap()),
+            handles(&last.check(&both, Vec::new(), &none).unwrap()),
             ["a 1", "b 1"]
         );
         // A file that is gone is gone.
         let gone = files(&[("common.yaml", COMMON), ("a.yaml", &a)]);
         assert_eq!(
-            handles(&last.check(gone, Vec::new(), &none).unwrap()),
+            handles(&last.check(&gone, Vec::new(), &none).unwrap()),
             ["a 1"]
         );
     }
@@ -237,18 +242,18 @@ mod tests {
         let none = Overrides::default();
         let (a, b) = (team("a", ""), team("b", ""));
         let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", &b)]);
-        last.check(good, Vec::new(), &none).unwrap();
+        last.check(&good, Vec::new(), &none).unwrap();
         for _ in 0..2 {
             let left = files(&[("a.yaml", &a), ("b.yaml", &b)]);
             let away = vec![(Arc::from("common.yaml"), "it is away".to_owned())];
-            let checked = last.check(left, away, &none).unwrap();
+            let checked = last.check(&left, away, &none).unwrap();
             assert_eq!(handles(&checked), ["a 0", "b 0"]);
             assert_eq!(broken(&checked), [("common.yaml", true)]);
         }
         // At the start nothing is known of it.
         let left = files(&[("common.yaml", COMMON), ("a.yaml", &a)]);
         let away = vec![(Arc::from("b.yaml"), "it is away".to_owned())];
-        let checked = LastGood::default().check(left, away, &none).unwrap();
+        let checked = LastGood::default().check(&left, away, &none).unwrap();
         assert_eq!(broken(&checked), [("b.yaml", false)]);
     }
 
@@ -258,7 +263,7 @@ mod tests {
         let none = Overrides::default();
         let a = team("a", "https://a.example/1");
         let first = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", "[")]);
-        let checked = last.check(first, Vec::new(), &none).unwrap();
+        let checked = last.check(&first, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 1"]);
         assert_eq!(broken(&checked), [("b.yaml", false)]);
     }
@@ -269,23 +274,19 @@ mod tests {
         let none = Overrides::default();
         let (a, b) = (team("a", ""), team("b", ""));
         let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", &b)]);
-        last.check(good, Vec::new(), &none).unwrap();
+        last.check(&good, Vec::new(), &none).unwrap();
         // Without the common file no operator is known.
         let torn = files(&[("a.yaml", &a), ("b.yaml", &b)]);
-        let checked = last.check(torn, Vec::new(), &none).unwrap();
+        let checked = last.check(&torn, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 0", "b 0"]);
         assert!(!checked.broken.is_empty());
         assert!(checked.broken.iter().all(|one| one.has_last_good));
         // Before anything was good there is nothing to fall back to.
         assert!(
             LastGood::default()
-                .check(files(&[("a.yaml", "[")]), Vec::new(), &none)
+                .check(&files(&[("a.yaml", "[")]), Vec::new(), &none)
                 .is_err()
         );
-        assert!(
-            LastGood::default()
-                .check(Vec::new(), Vec::new(), &none)
-                .is_err()
-        );
+        assert!(LastGood::default().check(&[], Vec::new(), &none).is_err());
     }
 }

@@ -198,7 +198,7 @@ impl Rounds<'_> {
         let (Configuration { sources, folder }, unreadable) = self.files_at_rest().await?;
         let checked = self
             .last_good
-            .check(sources, unreadable, &self.locations.given);
+            .check(&sources, unreadable, &self.locations.given);
         let Checked {
             sources,
             parsed,
