@@ -23,7 +23,7 @@ use crate::plan::Plan;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Write the page to this file; - is standard output.
-    #[arg(long, env = "ESS_CALLBACKS_REPORT_OUT", value_name = "FILE")]
+    #[arg(long, env = "ESS_CALLBACKS_OUT", value_name = "FILE")]
     out: PathBuf,
 }
 
