@@ -20,6 +20,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::duration;
 use crate::cli::options::secret_commands::Commands;
@@ -263,6 +265,11 @@ async fn keep(
             Some(Round::Done) => false,
         };
         let pause = schedule.pause(failed, u64::from_be_bytes(random()?));
+        // A suspension ends on time.
+        let suspended = board.status().suspended;
+        let left = suspended.map(|it| it.until.seconds_since(SystemClock.now()) + 1);
+        let left = left.and_then(|left| u64::try_from(left).ok());
+        let pause = left.map_or(pause, |left| pause.min(Duration::from_secs(left)));
         http::next_round(&board, pause);
         let store = rounds.store.clone();
         tokio::select! {

@@ -72,6 +72,8 @@ pub(super) enum Round {
 impl Rounds<'_> {
     pub(super) async fn round(&mut self) -> Round {
         self.board.update(|status| status.phase = Phase::Working);
+        // What ended the run before is over.
+        drop(self.board.begin());
         let mut problems = Vec::new();
         let ended = self.attempt(&mut problems).await;
         let now = SystemClock.now();
