@@ -28,7 +28,12 @@ pub(crate) fn read(path: &Path) -> Result<Configuration, Failure> {
         });
     }
     let files = files(path)?;
-    let read = |file: &PathBuf| source(file).map_err(|error| failed(file, &error));
+    let one = if path.is_dir() {
+        file_of_folder
+    } else {
+        source
+    };
+    let read = |file: &PathBuf| one(file).map_err(|error| failed(file, &error));
     let sources = files.iter().map(read).collect::<Result<_, _>>()?;
     Ok(Configuration {
         sources,
@@ -44,7 +49,7 @@ pub(crate) fn read_each(path: &Path) -> Result<(Configuration, Vec<Unreadable>),
     let mut sources = Vec::new();
     let mut unreadable = Vec::new();
     for file in files(path)? {
-        match source(&file) {
+        match file_of_folder(&file) {
             Ok(source) => sources.push(source),
             Err(error) if path.is_dir() => {
                 unreadable.push((Arc::from(file.display().to_string()), error.to_string()));
@@ -56,16 +61,17 @@ pub(crate) fn read_each(path: &Path) -> Result<(Configuration, Vec<Unreadable>),
     Ok((Configuration { sources, folder }, unreadable))
 }
 
-/// One file. Anything else under its name is an error: what it declared must not count as removed.
-fn source(file: &Path) -> io::Result<Source> {
+/// One file of a directory. Anything else under its name is an error: what it declared must not count as removed.
+fn file_of_folder(file: &Path) -> io::Result<Source> {
     // Opening a pipe would wait for its writer.
-    if !file.metadata()?.is_file()
-        && file
-            .parent()
-            .is_some_and(|folder| !folder.starts_with("/dev"))
-    {
+    if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
+    source(file)
+}
+
+/// What can be read once, also a pipe.
+fn source(file: &Path) -> io::Result<Source> {
     limited(&file.display().to_string(), File::open(file)?)
 }
 
