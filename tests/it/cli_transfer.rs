@@ -65,7 +65,7 @@ fn an_older_state_is_refused_until_it_has_the_serial() {
         exit 1
         --- stderr
         error: `old.json` is older than the state (serial 6, which is now at 7); nothing was pushed
-          It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To push the older state all the same, set its serial to that of the state.
+          It does not have the later changes. Start again from what `ess-callbacks state pull` prints. To go back to the older state all the same: --older.
         ");
     assert_eq!(env.read(STATE), before);
 
