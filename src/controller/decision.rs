@@ -44,6 +44,21 @@ pub enum Why {
     Final,
 }
 
+/// The digest of a plan's calls, whatever state they were planned on. So it outlasts what is recorded for others while
+/// the plan waits.
+pub fn digest(plan: &Plan) -> String {
+    calls_digest(&on_any_state(plan.clone()))
+}
+
+/// The same plan, for any state: for its calls only.
+pub fn on_any_state(plan: Plan) -> Plan {
+    Plan {
+        lineage: None,
+        serial: 0,
+        ..plan
+    }
+}
+
 /// What to do with this plan. `approved` is the digest of the plan that somebody approved.
 pub fn decide(plan: &Plan, policy: Policy, approved: Option<&str>) -> Decision {
     let is_final = |tripped: &Tripped| match tripped {
@@ -72,7 +87,7 @@ pub fn decide(plan: &Plan, policy: Policy, approved: Option<&str>) -> Decision {
             allow_deletes: None,
         };
     };
-    let digest = calls_digest(plan);
+    let digest = digest(plan);
     match why {
         Why::Policy if approved == Some(&digest) => Decision::Apply {
             allow_deletes: None,

@@ -25,7 +25,7 @@ mod schedule;
 mod status;
 
 pub use board::{Board, EsignEvent, LastRun, Refused, Totals};
-pub use decision::{Decision, Policy, Waiting, Why, decide};
+pub use decision::{Decision, Policy, Waiting, Why, decide, digest, on_any_state};
 pub use files::{Broken, Checked, LastGood};
 pub use metrics::metrics_text;
 pub use portion::{Portion, portion};

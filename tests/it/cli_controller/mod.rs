@@ -239,6 +239,21 @@ fn a_file_that_is_away_is_not_removed_and_a_refused_team_stops_no_other() {
     });
     assert_eq!(status["organizations"][0]["condition"], "stalled");
     assert_eq!(status["waiting"]["deletes"], 4);
+    // What is recorded for beta meanwhile does not change what waits.
+    let at_rest = |callbacks: u64| {
+        keeping.until("nothing else is to be done", |status| {
+            let rests = status["phase"] == "idle" && status["pending"]["add"] == 0;
+            let is_there = status["callbacks"]["assumed"] == callbacks;
+            let digest = status["waiting"]["digest"].as_str()?.to_owned();
+            (rests && is_there).then_some(digest)
+        })
+    };
+    let digest = at_rest(7);
+    world.declare("beta", 3);
+    assert_eq!(at_rest(8), digest);
+    let (code, answer) = keeping.ask("POST /approve", &json!({ "digest": digest }));
+    assert_eq!(code, 202, "{answer}");
+    world.has(4);
     keeping.stop();
 }
 

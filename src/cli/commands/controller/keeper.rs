@@ -18,9 +18,9 @@ use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
-use crate::controller::{Board, Decision, Phase, decide};
+use crate::controller::{Board, Decision, Phase, decide, digest};
 use crate::model::{AccountName, Action, Event, Lineage, Recorded, SecretIndex};
-use crate::plan::{Plan, calls_digest};
+use crate::plan::Plan;
 use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
 use crate::state::LockOwner;
@@ -120,7 +120,7 @@ impl Caller for Keeper<'_> {
             return Ok(false);
         }
         let allowed = match self.planner.allow_deletes {
-            Some(_) => self.approved == Some(&*calls_digest(plan)),
+            Some(_) => self.approved == Some(&*digest(plan)),
             None => match decide(plan, self.planner.policy, self.approved) {
                 Decision::Apply { .. } | Decision::Nothing => true,
                 Decision::Wait(_) => false,

@@ -28,7 +28,7 @@ use crate::client::Rate;
 use crate::config::parse_with;
 use crate::controller::{
     Board, Broken, Checked, Condition, Counts, Decision, LastGood, Pending, Phase, RunRecord,
-    WaitingPlan, WhyWaits, decide, organizations,
+    WaitingPlan, WhyWaits, decide, on_any_state, organizations,
 };
 use crate::model::{Account, AccountName, Handle, Recorded, Suspension, Timestamp};
 use crate::plan::{Pattern, Plan};
@@ -327,8 +327,11 @@ impl Rounds<'_> {
         let says_more = !plan.is_empty()
             || !plan.tripped.is_empty()
             || summary.suspended + summary.disabled + summary.unknown > 0;
-        self.board
-            .saw(Arc::new(recorded), says_more.then(|| Arc::new(plan)));
+        self.board.saw(
+            Arc::new(recorded),
+            // The page shows the digest that waits.
+            says_more.then(|| Arc::new(on_any_state(plan))),
+        );
     }
 
     async fn apply(
