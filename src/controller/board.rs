@@ -300,14 +300,18 @@ impl Board {
         self.0.halt.send_replace(true);
     }
 
-    /// Whether the last run was to end.
+    /// Whether the run of this round, or the last one, was to end.
     pub fn is_halted(&self) -> bool {
         *self.0.halt.borrow()
     }
 
-    /// For a run that begins: becomes true when it is to end.
-    pub fn begin(&self) -> watch::Receiver<bool> {
+    /// A round begins: what ended the run before is over.
+    pub fn begin(&self) {
         self.0.halt.send_replace(false);
+    }
+
+    /// For a run: becomes true when it is to end.
+    pub fn halting(&self) -> watch::Receiver<bool> {
         self.0.halt.subscribe()
     }
 }

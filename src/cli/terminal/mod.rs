@@ -109,15 +109,11 @@ impl Ui {
         *self.err.to.get_mut() = Outlet::Detached(Detached::new(io::stderr()));
     }
 
-    /// Gives who reads a moment to take the rest.
-    pub(crate) fn settle(&mut self, longest: Duration) {
+    /// Ends [`Self::detach`] where who reads takes the rest in a moment. Elsewhere it would wait.
+    pub(crate) fn attach(&mut self, longest: Duration) {
         self.flush();
-        for outlet in [
-            self.out.to.get_ref().detached(),
-            self.err.to.get_ref().detached(),
-        ] {
-            outlet.inspect(|outlet| outlet.settle(longest));
-        }
+        self.out.to.get_mut().attach(io::stdout(), longest);
+        self.err.to.get_mut().attach(io::stderr(), longest);
     }
 
     /// Prints nothing.

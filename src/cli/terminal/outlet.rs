@@ -1,4 +1,4 @@
-//! Where a stream goes: straight to the system, or, for a program that must not wait for its reader, by way of a thread.
+//! Where a stream goes: straight to the system, or through a thread, for a program that must not wait for its reader.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) struct Detached {
 }
 
 impl Detached {
-    /// Writes to this stream in a thread of its own. Without one nothing is written.
+    /// Writes to this stream in a separate thread. If there can be none, nothing is written.
     pub(crate) fn new(mut to: impl Write + Send + 'static) -> Self {
         let (pieces, received) = sync_channel::<Vec<u8>>(WAITING);
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -41,21 +41,26 @@ impl Detached {
         Self { pieces, waiting }
     }
 
-    /// Waits until all is written, but not longer than this.
-    pub(crate) fn settle(&self, longest: Duration) {
+    /// Waits until all is written, but not longer than this. Whether it is.
+    fn settles(&self, longest: Duration) -> bool {
         let begun = Instant::now();
-        while self.waiting.load(Ordering::SeqCst) > 0 && begun.elapsed() < longest {
+        while self.waiting.load(Ordering::SeqCst) > 0 {
+            if begun.elapsed() >= longest {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
+        true
     }
 }
 
 impl<W> Outlet<W> {
-    /// The thread, if there is one.
-    pub(crate) const fn detached(&self) -> Option<&Detached> {
-        match self {
-            Self::Direct(_) => None,
-            Self::Detached(detached) => Some(detached),
+    /// Goes straight to `to` from now on, if all that was sent to the thread is written within this time.
+    pub(crate) fn attach(&mut self, to: W, longest: Duration) {
+        if let Self::Detached(detached) = self
+            && detached.settles(longest)
+        {
+            *self = Self::Direct(to);
         }
     }
 }
@@ -102,17 +107,17 @@ mod tests {
         let mut some = [0; 1024];
         reader.read_exact(&mut some).unwrap();
         assert_eq!(some, [b'x'; 1024]);
+        // It would wait for the reader.
+        outlet.attach(io::sink(), Duration::from_millis(50));
+        assert!(matches!(outlet, Outlet::Detached(_)));
         drop(reader);
-        let Outlet::Detached(detached) = &outlet else {
-            panic!("it was made so");
-        };
-        detached.settle(Duration::from_secs(5));
 
         let (mut reader, writer) = io::pipe().unwrap();
         let mut outlet: Outlet<io::Sink> = Outlet::Detached(Detached::new(writer));
         outlet.write_all(b"one\n").unwrap();
         outlet.write_all(b"two\n").unwrap();
-        drop(outlet);
+        outlet.attach(io::sink(), Duration::from_secs(60));
+        assert!(matches!(outlet, Outlet::Direct(_)));
         let mut all = String::new();
         reader.read_to_string(&mut all).unwrap();
         assert_eq!(all, "one\ntwo\n");

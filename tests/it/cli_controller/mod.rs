@@ -1,5 +1,6 @@
 //! `controller` from end to end: a directory, the served sandbox, and what its server is asked.
 
+mod others;
 mod server;
 
 use std::io::{Read as _, Write as _};
@@ -325,62 +326,4 @@ fn with_the_policy_approve_each_plan_waits() {
     assert_eq!(code, 202);
     world.has(1);
     keeping.stop();
-}
-
-#[test]
-fn a_suspension_is_in_the_state_and_holds_for_all_replicas() {
-    let world = World::new(&[("acme", 1)]);
-    let (one, other) = (world.start(&[]), world.start(&[]));
-    world.has(1);
-    let suspend = json!({ "reason": "eSign moves", "for": "2h" });
-    for wrong in [
-        json!({ "reason": "x" }),
-        json!({ "reason": " ", "for": "2h" }),
-        json!({ "reason": "x", "for": "soon" }),
-        json!({ "reason": "x", "until": "2020-01-01T00:00:00Z" }),
-        json!({ "reason": "x", "for": "2h", "by": "me" }),
-    ] {
-        let (code, answer) = one.ask("POST /suspend", &wrong);
-        assert_eq!(code, 400, "{wrong} {answer}");
-    }
-    let (code, answer) = one.ask("POST /suspend", &suspend);
-    assert_eq!(code, 200, "{answer}");
-    world.declare("acme", 2);
-    for keeping in [&one, &other] {
-        keeping.until("it sees the suspension and the change", |status| {
-            let seen = status["suspended"]["reason"] == "eSign moves";
-            (seen && status["pending"]["add"] == 1).then_some(())
-        });
-    }
-    assert_eq!(world.served.urls().len(), 1);
-    // Who runs apply is not held up.
-    world.env.run(&["apply", "--auto-approve"]).exits(0);
-    world.declare("acme", 3);
-    assert_eq!(other.ask("POST /resume", &Value::Null).0, 200);
-    world.has(3);
-    one.stop();
-    other.stop();
-}
-
-#[test]
-fn a_replica_takes_over_what_another_left() {
-    let world = World::new(&[("acme", 40)]);
-    world.served.faults("slow=100ms", "");
-    let first = world.start(&[]);
-    let second = world.start(&[]);
-    world.served.wait_for(5);
-    // One of them has the lock, and its calls are on their way.
-    let holder = |keeping: &Keeping| keeping.status()["phase"] == "working";
-    let (killed, left) = if holder(&first) {
-        (first, second)
-    } else {
-        (second, first)
-    };
-    killed.running.kill();
-    world.has(40);
-    left.until("it is done", |status| {
-        (status["pending"]["add"] == 0 && status["phase"] == "idle").then_some(())
-    });
-    left.stop();
-    world.env.run(&["plan", "--detailed-exitcode"]).exits(0);
 }

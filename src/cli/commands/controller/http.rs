@@ -19,7 +19,7 @@ use super::answer::Answer;
 use super::esign::Esign;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
-use crate::controller::{Board, LastRun, metrics_text};
+use crate::controller::{Board, LastRun, RunRecord, metrics_text};
 use crate::page::content_security_policy;
 use crate::render::{self, Holdings, Metrics};
 use crate::serving::Host;
@@ -257,12 +257,15 @@ impl Served {
             .board
             .seen()
             .map(|(recorded, _)| Holdings::of(&recorded));
+        let end_of = |run: &RunRecord| {
+            run.at
+                .plus(i64::try_from(run.elapsed_ms / 1000).unwrap_or(0))
+        };
+        let ended = status.runs.first().map(end_of).or(status.last_round);
+        let ended = ended.unwrap_or_else(|| SystemClock.now());
         let of_a_run = render::metrics_text(&Metrics {
             version: status.version,
-            at: status
-                .runs
-                .first()
-                .map_or_else(|| SystemClock.now(), |run| run.at),
+            at: ended,
             elapsed_ms,
             exit_code: u8::from(!status.problems.is_empty()),
             last_success: status.last_success,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::directory::Signature;
 use super::planned::Planner;
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
@@ -39,6 +40,10 @@ pub(super) struct Keeper<'a> {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
+    /// The files that the plan is made of, as they were when they were read.
+    pub(super) files: &'a Signature,
+    /// Whether they have changed since, perhaps while another run was waited for.
+    pub(super) is_outdated: bool,
     /// Whether the state says that no calls are to be made.
     pub(super) is_suspended: bool,
     /// What is recorded at the end.
@@ -81,8 +86,13 @@ impl Caller for Keeper<'_> {
     }
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
-        let state = &self.settings.locations()?.state;
-        report_new(state, recorded.lineage, self.ui);
+        let locations = self.settings.locations()?;
+        // Whoever had the lock may have applied the newer files.
+        if Signature::of(&locations.config) != *self.files {
+            self.is_outdated = true;
+            return Err(Failure::error("the files have changed meanwhile"));
+        }
+        report_new(&locations.state, recorded.lineage, self.ui);
         self.is_suspended = recorded.suspended(SystemClock.now()).is_some();
         self.planner.plan(recorded)
     }

@@ -211,20 +211,18 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     };
     let mut service = Service::from_environment();
     let kept = keep(&mut rounds, &args, (&mut stop, &mut service)).await;
-    if kept.is_err() {
-        rounds.ui.settle(UNREAD);
-    }
     service.stopping();
     board.update(|status| status.phase = Phase::Stopping);
     // A signal that ended the command of a secret has not reached the server.
     over.send_replace(true);
     rounds.teller.finish().await;
-    kept?;
     // An error means that it has ended.
     drop(server.await);
-    rounds.ui.say(format_args!("Stopped."));
-    rounds.ui.settle(UNREAD);
-    Ok(Exit::Done)
+    if kept.is_ok() {
+        rounds.ui.say(format_args!("Stopped."));
+    }
+    rounds.ui.attach(UNREAD);
+    kept.map(|()| Exit::Done)
 }
 
 /// Round after round, until a signal comes.

@@ -11,7 +11,7 @@ use crate::cli::random::random;
 use crate::cli::workspace::Loaded;
 use crate::controller::{Counts, Decision, Policy, Waiting, Why, portion};
 use crate::model::{Action, Handle, Recorded, Salt};
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, Tripped};
 
 /// What a plan is made of, beside what is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,17 @@ pub(super) struct Planner<'a> {
     pub(super) allow_deletes: Option<usize>,
     /// Whether what is not declared may be deleted: not as long as a file is not known at all.
     pub(super) may_delete: bool,
+}
+
+/// The organization that a guard names.
+fn refused(tripped: &Tripped) -> Option<Handle> {
+    match tripped {
+        Tripped::MostOfOrganization { handle, .. }
+        | Tripped::LastOfOrganization { handle, .. }
+        | Tripped::PerhapsShared { handle, .. } => Some(handle.clone()),
+        Tripped::Protected { address } => Some(address.handle.clone()),
+        Tripped::MostOfAll { .. } | Tripped::WrongAllowance { .. } => None,
+    }
 }
 
 impl Planner<'_> {
@@ -70,7 +81,7 @@ impl Planner<'_> {
 
     /// The organizations whose changes are not made now.
     pub(super) fn held_up(&self, plan: &Plan, decision: &Decision) -> BTreeSet<Handle> {
-        let of_changes = |is_held_up: &dyn Fn(&Change) -> bool| {
+        let of_changes = |is_held_up: &dyn Fn(&Change) -> bool| -> BTreeSet<Handle> {
             let organizations = plan.organizations.iter();
             let held_up = organizations.filter(|one| one.changes.iter().any(is_held_up));
             held_up.map(|one| one.handle.clone()).collect()
@@ -79,11 +90,15 @@ impl Planner<'_> {
             Decision::Wait(Waiting {
                 why: Why::Policy, ..
             }) => of_changes(&|change| change.calls().count() > 0),
-            // The guards look at deletes.
+            // The guards look at deletes, and at replaces where two accounts may be one.
             Decision::Wait(Waiting {
                 why: Why::Deletes(_) | Why::Final,
                 ..
-            }) => of_changes(&|change| change.action == Action::Delete),
+            }) => {
+                let mut held_up = of_changes(&|change| change.action == Action::Delete);
+                held_up.extend(plan.tripped.iter().filter_map(refused));
+                held_up
+            }
             Decision::Apply { .. } | Decision::Nothing if self.may_delete => BTreeSet::new(),
             Decision::Apply { .. } | Decision::Nothing => {
                 of_changes(&|change| change.action == Action::Delete)

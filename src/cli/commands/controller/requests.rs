@@ -17,7 +17,7 @@ use crate::cli::process::owner;
 use crate::cli::random::random;
 use crate::controller::Refused;
 use crate::model::{Lineage, Salt, Suspension, Timestamp};
-use crate::state::StateError;
+use crate::state::{LockOwner, StateError};
 
 /// How long it waits for its own run to end, before it ends that of another replica.
 const SHORT_PATIENCE: Duration = Duration::from_secs(4);
@@ -125,7 +125,7 @@ impl Served {
             // after a crash. Who runs `apply` is not stopped.
             Err(StateError::Locked {
                 owner: Some(other), ..
-            }) if other.command == self.command && self.is_remote => {
+            }) if suspension.is_some() && self.is_remote && is_another_replica(&other, &owner) => {
                 let ended = self.store.unlock(&other.id, &owner.host).await;
                 tracing::warn!(ended = ended.is_ok(), "suspending ended a run of {other}");
                 take(LOCK_PATIENCE).await?
@@ -148,6 +148,11 @@ impl Served {
         let released = state.release().await;
         written.and(released.map_err(Failure::from))
     }
+}
+
+/// Whether it is a controller, and another process than ours.
+fn is_another_replica(other: &LockOwner, ours: &LockOwner) -> bool {
+    other.command == ours.command && (&other.host, other.pid) != (&ours.host, ours.pid)
 }
 
 /// The body of a request, which has this shape.

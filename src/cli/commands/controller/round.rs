@@ -69,11 +69,20 @@ pub(super) enum Round {
     Interrupted,
 }
 
+/// What a round has read.
+struct Read {
+    /// Of the files.
+    files: Signature,
+    loaded: Loaded,
+    broken: Vec<Broken>,
+    /// The organizations that are known, when some are not.
+    only: Option<BTreeSet<Handle>>,
+}
+
 impl Rounds<'_> {
     pub(super) async fn round(&mut self) -> Round {
         self.board.update(|status| status.phase = Phase::Working);
-        // What ended the run before is over.
-        drop(self.board.begin());
+        self.board.begin();
         let mut problems = Vec::new();
         let ended = self.attempt(&mut problems).await;
         let now = SystemClock.now();
@@ -126,7 +135,12 @@ impl Rounds<'_> {
     }
 
     async fn attempt(&mut self, problems: &mut Vec<Found>) -> Result<Round, Failure> {
-        let (loaded, broken, only) = self.read(problems).await?;
+        let Read {
+            files: signature,
+            loaded,
+            broken,
+            only,
+        } = self.read(problems).await?;
         self.board.update(|status| {
             status.environment = Some(loaded.desired.environment);
             status.files = files(&loaded.configuration.sources, &broken);
@@ -187,17 +201,14 @@ impl Rounds<'_> {
             allow_deletes,
             ..now
         };
-        self.apply((now, planner), approved.as_deref(), problems)
+        self.apply((now, planner), &signature, approved.as_deref(), problems)
             .await
     }
 
-    /// Reads the files, with what was good last in the place of what is broken, and the secrets. The organizations of
-    /// files that can't be used at all are not among those that come back with it.
-    async fn read(
-        &mut self,
-        problems: &mut Vec<Found>,
-    ) -> Result<(Loaded, Vec<Broken>, Option<BTreeSet<Handle>>), Failure> {
-        let (Configuration { sources, folder }, unreadable) = self.files_at_rest().await?;
+    /// Reads the files, with what was good last in the place of what is broken, and the secrets.
+    async fn read(&mut self, problems: &mut Vec<Found>) -> Result<Read, Failure> {
+        let (signature, Configuration { sources, folder }, unreadable) =
+            self.files_at_rest().await?;
         let checked = self
             .last_good
             .check(&sources, unreadable, &self.locations.given);
@@ -235,7 +246,14 @@ impl Rounds<'_> {
             let loaded =
                 Loaded::checked(self.locations, read, Some(resolve.clone()), &mut silent).await;
             let failure = match loaded {
-                Ok(loaded) => return Ok((loaded, broken, (!is_whole).then_some(handles))),
+                Ok(loaded) => {
+                    return Ok(Read {
+                        files: signature,
+                        loaded,
+                        broken,
+                        only: (!is_whole).then_some(handles),
+                    });
+                }
                 Err(failure) => failure,
             };
             // Secrets that can't be had stop only the organizations of the files that name them.
@@ -263,7 +281,7 @@ impl Rounds<'_> {
 
     /// Reads the files when they have not changed for a moment, and did not while they were read: a round must not see
     /// half of a checkout, or one version's files beside those of another.
-    async fn files_at_rest(&self) -> Result<(Configuration, Vec<Unreadable>), Failure> {
+    async fn files_at_rest(&self) -> Result<(Signature, Configuration, Vec<Unreadable>), Failure> {
         let path = &self.locations.config;
         let mut tries = 0;
         loop {
@@ -271,7 +289,7 @@ impl Rounds<'_> {
             sleep(REST).await;
             let read = sources::read_each(path);
             if Signature::of(path) == before {
-                return read;
+                return read.map(|(read, unreadable)| (before, read, unreadable));
             }
             tries += 1;
             if tries == TRIES {
@@ -337,6 +355,7 @@ impl Rounds<'_> {
     async fn apply(
         &mut self,
         (planner, whole): (Planner<'_>, Planner<'_>),
+        files: &Signature,
         approved: Option<&str>,
         problems: &mut Vec<Found>,
     ) -> Result<Round, Failure> {
@@ -361,19 +380,28 @@ impl Rounds<'_> {
             planner,
             approved,
             board: &self.board,
-            stop: self.board.begin(),
+            stop: self.board.halting(),
             ui: self.ui,
             remote: None,
+            files,
+            is_outdated: false,
             is_suspended: false,
             recorded: None,
         };
         let (at, begun) = (SystemClock.now(), Instant::now());
         let ended = run::run(&self.store, &request, &mut self.lanes.0, &mut keeper).await;
         let Keeper {
-            remote, recorded, ..
+            remote,
+            recorded,
+            is_outdated,
+            ..
         } = keeper;
         if let Some(remote) = remote {
             remote.shutdown().await;
+        }
+        if is_outdated {
+            self.board.poke();
+            return Ok(Round::Done);
         }
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let round = match ended {
@@ -415,7 +443,10 @@ impl Rounds<'_> {
             Ended::NothingToCall(_) => Round::Done,
             // Whoever changed the state or the approval in between is heard in the next round.
             Ended::Refused(_, run::Refusal::NotApproved | run::Refusal::Guards) => {
-                self.board.poke();
+                // A suspension that is being recorded needs the lock.
+                if !self.board.is_halted() {
+                    self.board.poke();
+                }
                 Round::Done
             }
             Ended::Refused(plan, why) => {

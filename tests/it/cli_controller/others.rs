@@ -1,0 +1,100 @@
+//! A controller beside others that use the same state: replicas, and who runs `apply`.
+
+use serde_json::{Value, json};
+
+use super::{Keeping, World, url};
+use crate::support::eventually;
+
+#[test]
+fn a_suspension_is_in_the_state_and_holds_for_all_replicas() {
+    let world = World::new(&[("acme", 1)]);
+    let (one, other) = (world.start(&[]), world.start(&[]));
+    world.has(1);
+    let suspend = json!({ "reason": "eSign moves", "for": "2h" });
+    for wrong in [
+        json!({ "reason": "x" }),
+        json!({ "reason": " ", "for": "2h" }),
+        json!({ "reason": "x", "for": "soon" }),
+        json!({ "reason": "x", "until": "2020-01-01T00:00:00Z" }),
+        json!({ "reason": "x", "for": "2h", "by": "me" }),
+    ] {
+        let (code, answer) = one.ask("POST /suspend", &wrong);
+        assert_eq!(code, 400, "{wrong} {answer}");
+    }
+    let (code, answer) = one.ask("POST /suspend", &suspend);
+    assert_eq!(code, 200, "{answer}");
+    world.declare("acme", 2);
+    for keeping in [&one, &other] {
+        keeping.until("it sees the suspension and the change", |status| {
+            let seen = status["suspended"]["reason"] == "eSign moves";
+            (seen && status["pending"]["add"] == 1).then_some(())
+        });
+    }
+    assert_eq!(world.served.urls().len(), 1);
+    // Who runs apply is not held up.
+    world.env.run(&["apply", "--auto-approve"]).exits(0);
+    world.declare("acme", 3);
+    assert_eq!(other.ask("POST /resume", &Value::Null).0, 200);
+    world.has(3);
+    one.stop();
+    other.stop();
+}
+
+#[test]
+fn a_replica_takes_over_what_another_left() {
+    let world = World::new(&[("acme", 40)]);
+    world.served.faults("slow=100ms", "");
+    let first = world.start(&[]);
+    let second = world.start(&[]);
+    world.served.wait_for(5);
+    // One of them has the lock, and its calls are on their way.
+    let holder = |keeping: &Keeping| keeping.status()["phase"] == "working";
+    let (killed, left) = if holder(&first) {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    killed.running.kill();
+    world.has(40);
+    left.until("it is done", |status| {
+        (status["pending"]["add"] == 0 && status["phase"] == "idle").then_some(())
+    });
+    left.stop();
+    world.env.run(&["plan", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn what_was_planned_before_another_run_is_not_made_when_the_files_have_changed() {
+    let world = World::new(&[("acme", 1), ("beta", 0)]);
+    let keeping = world.start(&[]);
+    world.has(1);
+    world.served.faults("slow=3s", "");
+    // Somebody's apply has the lock for a while, and the controller waits with a plan.
+    world.declare("beta", 1);
+    let apply = world.env.start(&[
+        "apply",
+        "--auto-approve",
+        "--target",
+        "beta",
+        "--lock-timeout",
+        "1m",
+    ]);
+    world.served.wait_for(2);
+    world.declare("acme", 2);
+    keeping.until("it waits for the lock", |status| {
+        (status["phase"] == "waiting_for_lock").then_some(())
+    });
+    world.declare("acme", 1);
+    apply.wait().exits(0);
+    world.served.faults("", "");
+    eventually("it has read the files again", || {
+        let status = keeping.status();
+        let counted = status["callbacks"]["assumed"] == 2 && status["pending"]["add"] == 0;
+        (status["phase"] == "idle" && counted).then_some(())
+    });
+    assert_eq!(
+        world.served.operations(&url("acme", 2)),
+        Vec::<String>::new()
+    );
+    keeping.stop();
+}
