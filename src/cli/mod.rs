@@ -13,6 +13,7 @@ mod environment;
 mod exit;
 mod help;
 mod locations;
+mod not_bound;
 mod options;
 mod process;
 mod random;

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use super::board::Totals;
 use super::status::{Condition, Status};
 
-/// Above so many organizations only their number is told.
+/// With more organizations, only counts are given.
 const MOST_ORGANIZATIONS: usize = 1000;
 
 /// What the status says, and what was counted since the start.

@@ -57,8 +57,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever they were confirmed last, after one whole span no proof is older than it may be, and calls are
-        /// made for what is due only.
+        /// Whenever they were confirmed last, after one whole span no proof is older than it may be, and only
+        /// callbacks that are due are called.
         #[test]
         fn every_proof_is_renewed_in_time(
             ages in proptest::collection::vec(0_u64..86_400, 1..400),

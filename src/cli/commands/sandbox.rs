@@ -140,12 +140,7 @@ pub(crate) async fn run(args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
     }
     ui.flush();
     let mut asked = signals::listen(|| "Requests in flight get no answer.".to_owned());
-    let shutdown = async move {
-        // After an error no signal can come.
-        if asked.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+    let shutdown = async move { signals::first(&mut asked).await };
     sandbox::run(listener, served, shutdown)
         .await
         .map_err(failed)?;

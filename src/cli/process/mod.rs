@@ -1,4 +1,4 @@
-//! This process: its signals, its limits, what the lock file says of it, and what systemd is told.
+//! This process: its signals, its limits, what the lock file says of it, and its messages to systemd.
 
 pub(super) mod descriptors;
 mod job;

@@ -75,6 +75,14 @@ pub(crate) fn listen(last: impl Fn() -> String + Send + 'static) -> watch::Recei
     ask(last).0
 }
 
+/// Completes with the first signal after [`listen`].
+pub(crate) async fn first(asked: &mut watch::Receiver<bool>) {
+    // After an error none can come: `listen` was called since.
+    if asked.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Passes signals on while a command is waited for. After it is dropped, a signal does what it did before.
 pub(crate) struct Signals {
     asked: watch::Receiver<bool>,
@@ -89,10 +97,7 @@ impl Signals {
 
     /// Waits for the first signal.
     pub(crate) async fn next(&mut self) {
-        if self.asked.wait_for(|asked| *asked).await.is_err() {
-            // `listen` was called since.
-            std::future::pending::<()>().await;
-        }
+        first(&mut self.asked).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! What systemd is told of a service with `Type=notify`: that it is ready, alive and ending, and what it does.
+//! Messages to systemd, for a service with `Type=notify`: that it is ready, alive and ending, and what it does.
 //!
 //! The protocol is that of `sd_notify(3)`: lines in a datagram to the socket of `NOTIFY_SOCKET`. Without that variable,
 //! nothing is sent. A message that can't be sent is lost.

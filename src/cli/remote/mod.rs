@@ -19,10 +19,11 @@ use crate::client::credentials::Found;
 use crate::client::{
     CredentialCache, CredentialError, Credentials, Endpoint, HttpApi, HttpOptions,
 };
-use crate::model::{Account, AccountName};
+use crate::model::{Account, AccountName, SecretIndex};
 use crate::plan::Plan;
-use crate::run::{Signers, signers};
+use crate::run::{Connection, Owners, Signers, signers};
 use crate::sandbox::{CloudFile, Customer, Enterprise, Member, Options, Running, Sandbox};
+use crate::secret::Secret;
 
 pub(crate) struct Remote {
     pub(crate) api: Arc<HttpApi>,
@@ -98,6 +99,27 @@ impl Remote {
             sandbox: Some(sandbox),
             connections,
         })
+    }
+
+    /// What a run needs of it. `secrets` are the values that the plan's adds send.
+    pub(crate) fn connection(
+        &self,
+        secrets: BTreeMap<SecretIndex, Secret>,
+    ) -> Connection<Arc<HttpApi>> {
+        Connection {
+            api: Arc::clone(&self.api),
+            signers: self.signers.clone(),
+            unidentified: self.unidentified.clone(),
+            secrets,
+        }
+    }
+
+    /// Asks which accounts of Tencent Cloud the credentials belong to.
+    pub(crate) async fn owners(&self, plan: &Plan) -> Owners {
+        match &self.sts {
+            Some(sts) => identity::ask(&self.api, plan, sts).await,
+            None => Owners::new(),
+        }
     }
 
     /// Ends the embedded sandbox, whose file is up to date already.

@@ -15,7 +15,7 @@ use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::process::signals;
 use crate::cli::random::random;
-use crate::cli::remote::{Remote, identity};
+use crate::cli::remote::Remote;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
@@ -129,24 +129,15 @@ impl Caller for Starter<'_> {
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
         let remote = Remote::connect(self.settings, plan, self.args.rate).await?;
-        let connection = Connection {
-            api: Arc::clone(&remote.api),
-            signers: remote.signers.clone(),
-            unidentified: remote.unidentified.clone(),
-            secrets: std::mem::take(&mut self.secrets),
-        };
+        let connection = remote.connection(std::mem::take(&mut self.secrets));
         self.remote = Some(remote);
         Ok(connection)
     }
 
     async fn owners(&mut self, plan: &Plan) -> Owners {
         match &self.remote {
-            Some(Remote {
-                api,
-                sts: Some(sts),
-                ..
-            }) => identity::ask(api, plan, sts).await,
-            Some(_) | None => Owners::new(),
+            Some(remote) => remote.owners(plan).await,
+            None => Owners::new(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::cli::commands::apply::starter::{parallelism, unlike};
 use crate::cli::exit::Failure;
 use crate::cli::options::form::{Brevity, Form};
 use crate::cli::random::random;
-use crate::cli::remote::{Remote, identity};
+use crate::cli::remote::Remote;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
@@ -99,24 +99,15 @@ impl Caller for Keeper<'_> {
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
         let remote = Remote::connect(self.settings, plan, self.planner.rate).await?;
-        let connection = Connection {
-            api: Arc::clone(&remote.api),
-            signers: remote.signers.clone(),
-            unidentified: remote.unidentified.clone(),
-            secrets: self.secrets(),
-        };
+        let connection = remote.connection(self.secrets());
         self.remote = Some(remote);
         Ok(connection)
     }
 
     async fn owners(&mut self, plan: &Plan) -> Owners {
         match &self.remote {
-            Some(Remote {
-                api,
-                sts: Some(sts),
-                ..
-            }) => identity::ask(api, plan, sts).await,
-            Some(_) | None => Owners::new(),
+            Some(remote) => remote.owners(plan).await,
+            None => Owners::new(),
         }
     }
 

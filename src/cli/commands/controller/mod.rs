@@ -23,6 +23,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::not_bound::not_bound;
 use crate::cli::options::duration;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::process::{signals, systemd::Service};
@@ -31,7 +32,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::lock;
 use crate::controller::{Board, LastGood, Phase, Policy, Schedule};
-use crate::serving::{self, BindError};
+use crate::serving;
 use crate::state::Store;
 use access::Access;
 use directory::Watch;
@@ -42,6 +43,11 @@ use teller::Teller;
 
 /// The default address.
 const ADDRESS: &str = "127.0.0.1:8980";
+/// What other machines could do, and what to do about it.
+const RISK: (&str, &str) = (
+    "read the status and make requests",
+    "Listen on 127.0.0.1:8980, or protect it with a token: ESS_CALLBACKS_CONTROLLER_TOKEN or --token-file.",
+);
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a run that has the lock may take to end after a signal.
@@ -160,7 +166,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let store = lock::store(locations, ui)?;
     let board = Board::new(env!("CARGO_PKG_VERSION"), locations.state.to_string());
     let bound = serving::bind(&args.listen, access.has_token()).await;
-    let listener = bound.map_err(|error| not_bound(&args.listen, &error))?;
+    let listener = bound.map_err(|error| not_bound(&args.listen, &error, RISK))?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::error(error.to_string()))?;
@@ -188,11 +194,11 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         ),
     );
     let (over, is_over) = watch::channel(false);
-    let asked = ended(stop.clone());
+    let (mut asked, mut over_too) = (stop.clone(), is_over);
     let ends = async move {
         tokio::select! {
-            () = asked => {}
-            () = ended(is_over) => {}
+            () = signals::first(&mut asked) => {}
+            _ = over_too.wait_for(|over| *over) => {}
         }
     };
     let router = http::router(std::sync::Arc::clone(&served));
@@ -247,7 +253,7 @@ async fn keep(
             tokio::select! {
                 ended = &mut round => Some(ended),
                 () = beating => None,
-                () = ended(stop.clone()) => {
+                () = signals::first(stop) => {
                     board.halt();
                     // Without the lock there is nothing to finish.
                     if board.has_lock() {
@@ -272,7 +278,7 @@ async fn keep(
         let store = rounds.store.clone();
         tokio::select! {
             () = rest(&board, (&store, &mut files, &mut rounds.teller, service), pause) => {}
-            () = ended_by(stop) => return Ok(()),
+            () = signals::first(stop) => return Ok(()),
         }
     }
 }
@@ -317,38 +323,5 @@ async fn lingers(store: &Store) {
             return;
         }
         before = holder;
-    }
-}
-
-/// Completes with the first signal.
-async fn ended(mut stop: watch::Receiver<bool>) {
-    ended_by(&mut stop).await;
-}
-
-async fn ended_by(stop: &mut watch::Receiver<bool>) {
-    // After an error no signal can come.
-    if stop.wait_for(|asked| *asked).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-fn not_bound(address: &str, error: &BindError) -> Failure {
-    match error {
-        BindError::NotLoopback => {
-            let message = format!(
-                "{address} is not a loopback address: other machines could read the status and make requests"
-            );
-            Failure::error(message).advice(format!(
-                "Listen on {ADDRESS}, or protect it with a token: ESS_CALLBACKS_CONTROLLER_TOKEN or --token-file."
-            ))
-        }
-        BindError::Listen(error) => {
-            let failure = Failure::error(format!("can't listen on {address}: {error}"));
-            if error.kind() == std::io::ErrorKind::AddrInUse {
-                return failure
-                    .advice("Name another address with --listen; port 0 chooses a free one.");
-            }
-            failure
-        }
     }
 }

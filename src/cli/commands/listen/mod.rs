@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use tokio::sync::{Notify, mpsc};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::not_bound::not_bound;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::options::{duration, switch};
 use crate::cli::process::signals;
@@ -28,7 +29,7 @@ use crate::plan::Pattern;
 use crate::receiver::{Receiver, Secrets, Seen};
 use crate::render::{self, Clean, Reception};
 use crate::secret::Secret;
-use crate::serving::{self, BindError};
+use crate::serving;
 use host::Listening;
 use places::{Declared, Place};
 use receipts::Receipts;
@@ -42,6 +43,11 @@ const UNPRINTED: usize = 64;
 const LONGEST_DELAY: Duration = Duration::from_secs(600);
 /// The default address.
 const ADDRESS: &str = "127.0.0.1:8902";
+/// What other machines could do, and what to do about it.
+const RISK: (&str, &str) = (
+    "send messages",
+    "Listen on 127.0.0.1:8902, or allow it with --allow-remote.",
+);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -134,7 +140,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         ui.warn(format_args!("Warning: {advice}"));
     }
     let bound = serving::bind(&args.listen, args.allow_remote).await;
-    let listener = bound.map_err(|error| not_bound(&args.listen, &error))?;
+    let listener = bound.map_err(|error| not_bound(&args.listen, &error, RISK))?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::error(error.to_string()))?;
@@ -158,14 +164,8 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let unread = Arc::new(Notify::new());
     let no_reader = Arc::clone(&unread);
     let shutdown = async move {
-        let signal = async {
-            // After an error no signal can come.
-            if asked.wait_for(|asked| *asked).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
-            () = signal => {}
+            () = signals::first(&mut asked) => {}
             () = no_reader.notified() => {}
         }
     };
@@ -186,26 +186,6 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         show(&reception, ui);
     }
     Ok(Exit::Done)
-}
-
-fn not_bound(address: &str, error: &BindError) -> Failure {
-    match error {
-        BindError::NotLoopback => {
-            let message =
-                format!("{address} is not a loopback address: other machines could send messages");
-            Failure::error(message).advice(format!(
-                "Listen on {ADDRESS}, or allow it with --allow-remote."
-            ))
-        }
-        BindError::Listen(error) => {
-            let failure = Failure::error(format!("can't listen on {address}: {error}"));
-            if error.kind() == std::io::ErrorKind::AddrInUse {
-                return failure
-                    .advice("Name another address with --listen; port 0 chooses a free one.");
-            }
-            failure
-        }
-    }
 }
 
 /// The secrets of the command line.
