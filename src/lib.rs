@@ -5,7 +5,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `facts` |
+//! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `exposition`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
 //! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`], [`notify`] |
 //! | pages | [`page`] |
@@ -22,6 +22,7 @@ pub mod controller;
 pub mod diag;
 pub mod doctor;
 pub mod envelope;
+mod exposition;
 mod facts;
 pub mod group;
 mod harmless;

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::status::{Files, Phase, Problem, RunRecord, Status, WhyWaits};
-use crate::model::{Action, Recorded, Report, Timestamp};
+use crate::model::{Action, Holdings, Recorded, Report, Timestamp};
 use crate::plan::Plan;
 
 /// How many runs are remembered.
@@ -104,7 +104,7 @@ impl Board {
             lineage: None,
             serial: 0,
             files: Files::default(),
-            callbacks: super::Counts::default(),
+            callbacks: Holdings::default(),
             pending: None,
             waiting: None,
             suspended: None,

@@ -1,23 +1,16 @@
 //! The metrics that only a controller has, in Prometheus' text format. Those of its last run have the names of
 //! `apply --metrics-file`.
 
-use std::fmt::{self, Write as _};
-
 use super::board::Totals;
 use super::status::{Condition, Status};
+use crate::exposition::{Exposition, Kind};
 
 /// With more organizations, only counts are given.
 const MOST_ORGANIZATIONS: usize = 1000;
 
 /// What the status says, and what was counted since the start.
 pub fn metrics_text(status: &Status, totals: &Totals) -> String {
-    let environment = status
-        .environment
-        .map(|environment| environment.to_string());
-    let mut out = Families {
-        text: String::new(),
-        environment,
-    };
+    let mut out = Exposition::new(status.environment);
     let Totals {
         rounds,
         runs,
@@ -44,7 +37,7 @@ pub fn metrics_text(status: &Status, totals: &Totals) -> String {
             drifted,
         ),
     ] {
-        out.family((name, "counter", help), [(vec![], value)]);
+        out.family((name, Kind::Counter, help), [([], value)]);
     }
     let outcomes = [
         ("added", added),
@@ -52,161 +45,112 @@ pub fn metrics_text(status: &Status, totals: &Totals) -> String {
         ("destroyed", destroyed),
         ("failed", failed),
     ];
-    let outcomes = outcomes.map(|(outcome, value)| (vec![("outcome", outcome)], value));
+    let outcomes = outcomes.map(|(outcome, value)| ([("outcome", outcome)], value));
     out.family(
         (
             "changes_total",
-            "counter",
+            Kind::Counter,
             "Changes since the start, by outcome.",
         ),
         outcomes,
     );
-    out.one(
+    out.gauge(
         "ready",
         "Whether the state could be read in the last round.",
         u64::from(status.ready),
     );
-    out.one(
-        "problems",
-        "Problems that last.",
-        status.problems.len() as u64,
-    );
-    out.one(
+    out.gauge("problems", "Problems that last.", status.problems.len());
+    out.gauge(
         "plan_waiting",
         "Whether a plan waits for somebody.",
         u64::from(status.waiting.is_some()),
     );
-    out.one(
+    out.gauge(
         "suspended",
         "Whether no calls are made.",
         u64::from(status.suspended.is_some()),
     );
-    out.one(
+    out.gauge(
         "files_unusable",
         "Files that are not in force.",
-        status.files.unusable.len() as u64,
+        status.files.unusable.len(),
     );
     if let Some(at) = status.last_round {
-        out.one(
+        out.gauge(
             "last_round_timestamp_seconds",
             "When the last round ended.",
             at.0.unsigned_abs(),
         );
     }
-    out.pending(status);
-    out.conditions(status);
-    out.text
+    pending(&mut out, status);
+    conditions(&mut out, status);
+    out.into_text()
 }
 
-struct Families {
-    text: String,
-    environment: Option<String>,
-}
-
-impl Families {
-    fn one(&mut self, name: &str, help: &str, value: u64) {
-        self.family((name, "gauge", help), [(vec![], value)]);
-    }
-
-    fn pending(&mut self, status: &Status) {
-        if let Some(pending) = status.pending {
-            let pending = [
-                ("add", pending.add),
-                ("replace", pending.replace),
-                ("delete", pending.delete),
-                ("finish", pending.finish),
-                ("heal", pending.heal),
-            ];
-            let pending = pending.map(|(action, count)| (vec![("action", action)], count as u64));
-            self.family(
-                (
-                    "pending_changes",
-                    "gauge",
-                    "Changes of the last plan that are not done.",
-                ),
-                pending,
-            );
-        }
-    }
-
-    fn conditions(&mut self, status: &Status) {
-        let all = [
-            ("ready", Condition::Ready),
-            ("suspended", Condition::Suspended),
-            ("reconciling", Condition::Reconciling),
-            ("stalled", Condition::Stalled),
+fn pending(out: &mut Exposition, status: &Status) {
+    if let Some(pending) = status.pending {
+        let pending = [
+            ("add", pending.add),
+            ("replace", pending.replace),
+            ("delete", pending.delete),
+            ("finish", pending.finish),
+            ("heal", pending.heal),
         ];
-        let organizations = &status.organizations;
-        let counts = all.map(|(word, condition)| {
-            let count = organizations
-                .iter()
-                .filter(|one| one.condition == condition);
-            (vec![("condition", word)], count.count() as u64)
-        });
-        self.family(
-            ("organizations", "gauge", "Organizations, by condition."),
-            counts,
-        );
-        if organizations.len() > MOST_ORGANIZATIONS {
-            return;
-        }
-        let stalled = organizations.iter().map(|one| {
-            let handle = one.handle.as_str();
+        let pending = pending.map(|(action, count)| ([("action", action)], count));
+        out.family(
             (
-                vec![("organization", handle)],
-                u64::from(one.condition == Condition::Stalled),
-            )
-        });
-        self.family(
-            (
-                "organization_stalled",
-                "gauge",
-                "Whether changes of an organization wait or failed.",
+                "pending_changes",
+                Kind::Gauge,
+                "Changes of the last plan that are not done.",
             ),
-            stalled,
+            pending,
         );
-    }
-
-    fn family<'a>(
-        &mut self,
-        (name, kind, help): (&str, &str, &str),
-        samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, u64)>,
-    ) {
-        let Self { text, environment } = self;
-        let environment = environment.as_deref().map(|it| ("environment", it));
-        let write = || -> fmt::Result {
-            writeln!(text, "# HELP ess_callbacks_{name} {help}")?;
-            writeln!(text, "# TYPE ess_callbacks_{name} {kind}")?;
-            for (labels, value) in samples {
-                write!(text, "ess_callbacks_{name}")?;
-                let labels = environment.into_iter().chain(labels);
-                let labels: Vec<_> = labels
-                    .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
-                    .collect();
-                if !labels.is_empty() {
-                    write!(text, "{{{}}}", labels.join(","))?;
-                }
-                writeln!(text, " {value}")?;
-            }
-            Ok(())
-        };
-        write().expect("memory takes everything");
     }
 }
 
-/// As the format asks for in the value of a label.
-fn escaped(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+fn conditions(out: &mut Exposition, status: &Status) {
+    let all = [
+        ("ready", Condition::Ready),
+        ("suspended", Condition::Suspended),
+        ("reconciling", Condition::Reconciling),
+        ("stalled", Condition::Stalled),
+    ];
+    let organizations = &status.organizations;
+    let counts = all.map(|(word, condition)| {
+        let count = organizations
+            .iter()
+            .filter(|one| one.condition == condition);
+        ([("condition", word)], count.count())
+    });
+    out.family(
+        ("organizations", Kind::Gauge, "Organizations, by condition."),
+        counts,
+    );
+    if organizations.len() > MOST_ORGANIZATIONS {
+        return;
+    }
+    let stalled = organizations.iter().map(|one| {
+        let handle = one.handle.as_str();
+        (
+            [("organization", handle)],
+            u64::from(one.condition == Condition::Stalled),
+        )
+    });
+    out.family(
+        (
+            "organization_stalled",
+            Kind::Gauge,
+            "Whether changes of an organization wait or failed.",
+        ),
+        stalled,
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::{Board, Counts, Organization};
-    use crate::model::{Environment, Handle};
+    use crate::controller::{Board, Organization};
+    use crate::model::{Environment, Handle, Holdings};
     use insta::assert_snapshot;
 
     #[test]
@@ -218,7 +162,7 @@ mod tests {
             status.organizations = vec![Organization {
                 handle: Handle::new("a\"b\\c\nd"),
                 condition: Condition::Stalled,
-                callbacks: Counts::default(),
+                callbacks: Holdings::default(),
                 pending: 1,
             }];
         });

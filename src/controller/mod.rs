@@ -31,6 +31,6 @@ pub use metrics::metrics_text;
 pub use portion::{Portion, portion};
 pub use schedule::Schedule;
 pub use status::{
-    Condition, Counts, Files, Organization, Pending, Phase, Problem, RunEnd, RunRecord, Status,
-    Unusable, WaitingPlan, WhyWaits, organizations,
+    Condition, Files, Organization, Pending, Phase, Problem, RunEnd, RunRecord, Status, Unusable,
+    WaitingPlan, WhyWaits, organizations,
 };

@@ -8,8 +8,7 @@ use super::decision::{Waiting, Why};
 use super::files::Broken;
 use crate::diag::Diagnostic;
 use crate::model::{
-    Belief, Desired, Environment, Evidence, Handle, Lineage, Recorded, Report, Suspension,
-    Timestamp,
+    Desired, Environment, Handle, Holdings, Lineage, Recorded, Report, Suspension, Timestamp,
 };
 use crate::plan::Plan;
 
@@ -28,7 +27,7 @@ pub struct Status {
     pub lineage: Option<Lineage>,
     pub serial: u64,
     pub files: Files,
-    pub callbacks: Counts,
+    pub callbacks: Holdings,
     /// What is planned and not done; `None` before the first plan.
     pub pending: Option<Pending>,
     /// The plan that waits for somebody.
@@ -85,43 +84,6 @@ impl From<&Broken> for Unusable {
             last_good_used: broken.has_last_good,
             problems: broken.problems.clone(),
         }
-    }
-}
-
-/// Recorded callbacks by evidence. Those known to be absent do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    pub proven: usize,
-    pub assumed: usize,
-    pub unknown: usize,
-    pub oldest_proof: Option<Timestamp>,
-}
-
-impl Counts {
-    fn count(&mut self, belief: Belief, proof: Option<Timestamp>) {
-        if belief == Belief::ABSENT {
-            return;
-        }
-        match belief.evidence() {
-            Evidence::Proven => self.proven += 1,
-            Evidence::Assumed => self.assumed += 1,
-            Evidence::Unknown => self.unknown += 1,
-        }
-        self.oldest_proof = [self.oldest_proof, proof].into_iter().flatten().min();
-    }
-
-    /// Those of a whole state.
-    pub fn of(recorded: &Recorded) -> Self {
-        let mut counts = Self::default();
-        for (_, _, entry) in recorded.iter() {
-            counts.count(entry.belief, entry.proof.as_ref().map(|proof| proof.at));
-        }
-        counts
-    }
-
-    /// How many there are.
-    pub const fn all(&self) -> usize {
-        self.proven + self.assumed + self.unknown
     }
 }
 
@@ -202,7 +164,7 @@ pub struct Organization {
     pub handle: Handle,
     pub condition: Condition,
     #[serde(flatten)]
-    pub callbacks: Counts,
+    pub callbacks: Holdings,
     /// Changes of the last plan that are not done.
     pub pending: usize,
 }
@@ -228,13 +190,13 @@ pub fn organizations(
     plan: &Plan,
     is_stalled: bool,
 ) -> Vec<Organization> {
-    let mut found: BTreeMap<&Handle, (Counts, usize, bool)> = BTreeMap::new();
+    let mut found: BTreeMap<&Handle, (Holdings, usize, bool)> = BTreeMap::new();
     for organization in &desired.organizations {
         found.entry(&organization.handle).or_default().2 = organization.suspend;
     }
     for (_, _, entry) in recorded.iter() {
-        let (counts, ..) = found.entry(&entry.handle).or_default();
-        counts.count(entry.belief, entry.proof.as_ref().map(|proof| proof.at));
+        let (holdings, ..) = found.entry(&entry.handle).or_default();
+        holdings.count(entry);
     }
     for organization in &plan.organizations {
         let pending = organization.changes.iter();

@@ -18,6 +18,7 @@ mod desired;
 mod destination;
 mod entry;
 mod event;
+mod holdings;
 mod name;
 mod outcome;
 mod reading;
@@ -38,6 +39,7 @@ pub use desired::{Adoption, Callback, DeclaredSecret, Desired, Organization, Sec
 pub use destination::Destination;
 pub use entry::{Drift, Entry, Pending, Proof, SignedWrite};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
+pub use holdings::Holdings;
 pub use name::{
     AccountId, AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId,
     Region, RequestId,

@@ -1,8 +1,7 @@
 //! The metrics of an apply in Prometheus' text format, for the node exporter's textfile collector.
 
-use std::fmt::{self, Write as _};
-
-use crate::model::{Belief, Drift, Environment, Evidence, Recorded, Report, Tally, Timestamp};
+use crate::exposition::{Exposition, Kind};
+use crate::model::{Drift, Environment, Holdings, Report, Tally, Timestamp};
 
 /// The series that [`last_success`] reads.
 const LAST_SUCCESS: &str = "ess_callbacks_last_success_timestamp_seconds";
@@ -27,39 +26,6 @@ pub struct Metrics {
     pub recorded: Option<Holdings>,
 }
 
-/// Counts of recorded callbacks by evidence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Holdings {
-    /// Present with exactly the recorded key and token.
-    pub proven: usize,
-    /// Present, perhaps with others.
-    pub assumed: usize,
-    /// Present or absent.
-    pub unknown: usize,
-    /// The oldest confirmation.
-    pub oldest_proof: Option<Timestamp>,
-}
-
-impl Holdings {
-    /// The counts of a state. Callbacks that are known to be absent do not count.
-    pub fn of(recorded: &Recorded) -> Self {
-        let mut all = Self::default();
-        for (_, _, entry) in recorded.iter() {
-            if entry.belief == Belief::ABSENT {
-                continue;
-            }
-            match entry.belief.evidence() {
-                Evidence::Proven => all.proven += 1,
-                Evidence::Assumed => all.assumed += 1,
-                Evidence::Unknown => all.unknown += 1,
-            }
-            let proof = entry.proof.as_ref().map(|proof| proof.at);
-            all.oldest_proof = [all.oldest_proof, proof].into_iter().flatten().min();
-        }
-        all
-    }
-}
-
 /// The last success in the metrics of an earlier run.
 pub fn last_success(text: &str) -> Option<Timestamp> {
     let line = text.lines().find(|line| line.starts_with(LAST_SUCCESS))?;
@@ -75,10 +41,7 @@ pub fn last_environment(text: &str) -> Option<Environment> {
 }
 
 pub fn metrics_text(metrics: &Metrics) -> String {
-    let mut out = Writer {
-        text: String::new(),
-        environment: metrics.environment,
-    };
+    let mut out = Exposition::new(metrics.environment);
     let Metrics {
         version,
         at,
@@ -91,154 +54,127 @@ pub fn metrics_text(metrics: &Metrics) -> String {
         recorded,
     } = metrics;
     out.family(
-        "info",
-        "Version of the program.",
-        &[(&[("version", version)], 1)],
+        ("info", Kind::Gauge, "Version of the program."),
+        [([("version", *version)], 1)],
     );
-    out.one(
+    out.gauge(
         "last_run_timestamp_seconds",
         "When the last apply ended.",
         at.0,
     );
     if let Some(success) = last_success {
-        out.one(
+        out.gauge(
             "last_success_timestamp_seconds",
             "When the last apply that exited with 0 ended.",
             success.0,
         );
     }
-    out.one(
+    out.gauge(
         "last_run_exit_code",
         "Exit code of the last apply.",
         exit_code,
     );
     let seconds = format!("{}.{:03}", elapsed_ms / 1000, elapsed_ms % 1000);
-    out.one(
+    out.gauge(
         "last_run_duration_seconds",
         "How long the last apply took.",
         seconds,
     );
     if let Some(report) = report {
-        out.report(report, *healed);
+        of_report(&mut out, report, *healed);
     }
     if let Some(holdings) = recorded {
-        out.holdings(*holdings);
+        of_holdings(&mut out, *holdings);
     }
-    out.text
+    out.into_text()
 }
 
-struct Writer {
-    text: String,
-    environment: Option<Environment>,
-}
-
-impl Writer {
-    fn one(&mut self, name: &str, help: &str, value: impl fmt::Display) {
-        self.family(name, help, &[(&[], value)]);
-    }
-
-    fn family(&mut self, name: &str, help: &str, samples: &[(&[(&str, &str)], impl fmt::Display)]) {
-        let text = &mut self.text;
-        let mut write = || -> fmt::Result {
-            writeln!(text, "# HELP ess_callbacks_{name} {help}")?;
-            writeln!(text, "# TYPE ess_callbacks_{name} gauge")?;
-            for (labels, value) in samples {
-                let environment = self.environment.map(|it| it.to_string());
-                let environment = environment.as_deref().map(|it| ("environment", it));
-                let labels: Vec<String> = environment
-                    .into_iter()
-                    .chain(labels.iter().copied())
-                    .map(|(label, value)| format!("{label}=\"{value}\""))
-                    .collect();
-                let labels = match labels.as_slice() {
-                    [] => String::new(),
-                    some => format!("{{{}}}", some.join(",")),
-                };
-                writeln!(text, "ess_callbacks_{name}{labels} {value}")?;
-            }
-            Ok(())
-        };
-        write().expect("memory takes everything");
-    }
-
-    fn report(&mut self, report: &Report, healed: usize) {
-        let Report {
-            tally,
-            unfinished: _,
-            drifted,
-            were_there: _,
-            calls,
-            throttled,
-            interrupted: _,
-            fenced: _,
-            journal_error: _,
-        } = report;
-        let Tally {
-            added,
-            changed,
-            destroyed,
-            failed,
-            unknown,
-            not_attempted,
-        } = *tally;
-        self.family(
+fn of_report(out: &mut Exposition, report: &Report, healed: usize) {
+    let Report {
+        tally,
+        unfinished: _,
+        drifted,
+        were_there: _,
+        calls,
+        throttled,
+        interrupted: _,
+        fenced: _,
+        journal_error: _,
+    } = report;
+    let Tally {
+        added,
+        changed,
+        destroyed,
+        failed,
+        unknown,
+        not_attempted,
+    } = *tally;
+    out.family(
+        (
             "last_run_changes",
+            Kind::Gauge,
             "Callbacks of the last apply, by outcome.",
-            &[
-                (&[("outcome", "added")], added),
-                (&[("outcome", "changed")], changed),
-                (&[("outcome", "destroyed")], destroyed),
-                (&[("outcome", "failed")], failed),
-                (&[("outcome", "unknown")], unknown),
-                (&[("outcome", "not_attempted")], not_attempted),
-            ],
-        );
-        self.one(
-            "last_run_healed",
-            "Callbacks that the last apply added again to heal them.",
-            healed,
-        );
-        let drift = |kind| drifted.iter().filter(|(_, drift)| *drift == kind).count();
-        self.family(
+        ),
+        [
+            ([("outcome", "added")], added),
+            ([("outcome", "changed")], changed),
+            ([("outcome", "destroyed")], destroyed),
+            ([("outcome", "failed")], failed),
+            ([("outcome", "unknown")], unknown),
+            ([("outcome", "not_attempted")], not_attempted),
+        ],
+    );
+    out.gauge(
+        "last_run_healed",
+        "Callbacks that the last apply added again to heal them.",
+        healed,
+    );
+    let drift = |kind| drifted.iter().filter(|(_, drift)| *drift == kind).count();
+    out.family(
+        (
             "last_run_drift",
+            Kind::Gauge,
             "Callbacks that the last apply found not to be as recorded.",
-            &[
-                (&[("kind", "was_gone")], drift(Drift::WasGone)),
-                (&[("kind", "never_confirmed")], drift(Drift::NeverConfirmed)),
-                (&[("kind", "was_there")], drift(Drift::WasThere)),
-            ],
-        );
-        self.one("last_run_calls", "Calls that the last apply sent.", calls);
-        self.one(
-            "last_run_throttled",
-            "Calls of the last apply that eSign refused for the rate limit.",
-            throttled,
-        );
-    }
+        ),
+        [
+            ([("kind", "was_gone")], drift(Drift::WasGone)),
+            ([("kind", "never_confirmed")], drift(Drift::NeverConfirmed)),
+            ([("kind", "was_there")], drift(Drift::WasThere)),
+        ],
+    );
+    out.gauge("last_run_calls", "Calls that the last apply sent.", calls);
+    out.gauge(
+        "last_run_throttled",
+        "Calls of the last apply that eSign refused for the rate limit.",
+        throttled,
+    );
+}
 
-    fn holdings(&mut self, holdings: Holdings) {
-        let Holdings {
-            proven,
-            assumed,
-            unknown,
-            oldest_proof,
-        } = holdings;
-        self.family(
+fn of_holdings(out: &mut Exposition, holdings: Holdings) {
+    let Holdings {
+        proven,
+        assumed,
+        unknown,
+        oldest_proof,
+    } = holdings;
+    out.family(
+        (
             "recorded",
+            Kind::Gauge,
             "Recorded callbacks that may be present, by evidence.",
-            &[
-                (&[("evidence", "proven")], proven),
-                (&[("evidence", "assumed")], assumed),
-                (&[("evidence", "unknown")], unknown),
-            ],
+        ),
+        [
+            ([("evidence", "proven")], proven),
+            ([("evidence", "assumed")], assumed),
+            ([("evidence", "unknown")], unknown),
+        ],
+    );
+    if let Some(at) = oldest_proof {
+        out.gauge(
+            "oldest_proof_timestamp_seconds",
+            "When the callback with the oldest confirmation was confirmed.",
+            at.0,
         );
-        if let Some(at) = oldest_proof {
-            self.one(
-                "oldest_proof_timestamp_seconds",
-                "When the callback with the oldest confirmation was confirmed.",
-                at.0,
-            );
-        }
     }
 }
 

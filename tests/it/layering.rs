@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 29] = [
+const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
+    ("exposition", &[]),
     ("secret", &[]),
     ("random", &[]),
     ("facts", &["model"]),
@@ -24,7 +25,16 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
     (
         "render",
         &[
-            "model", "diag", "secret", "harmless", "facts", "plan", "receiver", "group", "doctor",
+            "model",
+            "diag",
+            "secret",
+            "harmless",
+            "exposition",
+            "facts",
+            "plan",
+            "receiver",
+            "group",
+            "doctor",
         ],
     ),
     (
@@ -59,7 +69,10 @@ const MAY_IMPORT: [(&str, &[&str]); 29] = [
         "page",
         &["model", "diag", "harmless", "plan", "render", "state"],
     ),
-    ("controller", &["model", "diag", "config", "plan"]),
+    (
+        "controller",
+        &["model", "diag", "exposition", "config", "plan"],
+    ),
     (
         "cli",
         &[

@@ -8,9 +8,9 @@ use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;
 use crate::cli::written::{self, Readers};
-use crate::model::{Action, Environment, Report};
+use crate::model::{Action, Environment, Holdings, Report};
 use crate::plan::Plan;
-use crate::render::{Holdings, Metrics, last_environment, last_success, metrics_text};
+use crate::render::{Metrics, last_environment, last_success, metrics_text};
 
 /// The values of a run, collected until its end.
 #[derive(Debug)]

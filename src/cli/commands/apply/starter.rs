@@ -21,9 +21,11 @@ use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock;
 use crate::client::HttpApi;
-use crate::model::{AccountName, Address, Event, Lineage, Recorded, Report, Salt, SecretIndex};
+use crate::model::{
+    AccountName, Address, Event, Holdings, Lineage, Recorded, Report, Salt, SecretIndex,
+};
 use crate::plan::{Plan, calls_digest};
-use crate::render::{self, Holdings, Style};
+use crate::render::{self, Style};
 use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
 use crate::state::LockOwner;

@@ -21,7 +21,7 @@ use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::controller::{Board, LastRun, RunRecord, metrics_text};
 use crate::page::content_security_policy;
-use crate::render::{self, Holdings, Metrics};
+use crate::render::{self, Metrics};
 use crate::serving::Host;
 use crate::serving::intake;
 use crate::serving::line::Line;
@@ -253,10 +253,7 @@ impl Served {
             }) => (Some(report), healed, elapsed_ms),
             None => (None, 0, 0),
         };
-        let recorded = self
-            .board
-            .seen()
-            .map(|(recorded, _)| Holdings::of(&recorded));
+        let recorded = self.board.seen().map(|_| status.callbacks);
         let end_of = |run: &RunRecord| {
             run.at
                 .plus(i64::try_from(run.elapsed_ms / 1000).unwrap_or(0))

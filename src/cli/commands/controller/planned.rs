@@ -9,8 +9,8 @@ use crate::cli::exit::Failure;
 use crate::cli::options::planning::Planning;
 use crate::cli::random::random;
 use crate::cli::workspace::Loaded;
-use crate::controller::{Counts, Decision, Policy, Waiting, Why, portion};
-use crate::model::{Action, Handle, Recorded, Salt};
+use crate::controller::{Decision, Policy, Waiting, Why, portion};
+use crate::model::{Action, Handle, Holdings, Recorded, Salt};
 use crate::plan::{Change, Plan, Tripped};
 
 /// What a plan is made of, beside what is recorded.
@@ -53,7 +53,7 @@ impl Planner<'_> {
         if !plan.is_empty() || !plan.tripped.is_empty() {
             return Ok(plan);
         }
-        let callbacks = Counts::of(recorded).all();
+        let callbacks = Holdings::of(recorded).all();
         let Some(portion) = portion(callbacks, self.interval, self.heal_within) else {
             return Ok(plan);
         };

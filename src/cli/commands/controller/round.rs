@@ -27,10 +27,10 @@ use crate::cli::workspace::{Loaded, Resolve, check_aim, elsewhere};
 use crate::client::Rate;
 use crate::config::parse_with;
 use crate::controller::{
-    Board, Broken, Checked, Condition, Counts, Decision, LastGood, Pending, Phase, RunRecord,
-    WaitingPlan, WhyWaits, decide, on_any_state, organizations,
+    Board, Broken, Checked, Condition, Decision, LastGood, Pending, Phase, RunRecord, WaitingPlan,
+    WhyWaits, decide, on_any_state, organizations,
 };
-use crate::model::{Account, AccountName, Handle, Recorded, Suspension, Timestamp};
+use crate::model::{Account, AccountName, Handle, Holdings, Recorded, Suspension, Timestamp};
 use crate::plan::{Pattern, Plan};
 use crate::render;
 use crate::run::{self, Ended, Request};
@@ -334,7 +334,7 @@ impl Rounds<'_> {
             status.ready = true;
             status.lineage = recorded.lineage;
             status.serial = recorded.serial;
-            status.callbacks = Counts::of(&recorded);
+            status.callbacks = Holdings::of(&recorded);
             status.pending = Some(Pending::of(&plan));
             status.waiting = waiting;
             status.suspended = suspended;
