@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
 
 use super::super::address::Address;
@@ -161,18 +163,30 @@ impl Server {
         wait_for(command, "database system is ready to accept connections")
     }
 
-    /// Ends every process of the server at once, as a power cut does.
+    /// Ends every process of the server at once, as a power cut does, and waits until none is left that holds a
+    /// file or memory of it.
     pub(super) fn kill(&self) {
         let mut child = self.process.lock().unwrap().take().unwrap();
         let id = child.id();
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        // So that it starts no other process meanwhile.
+        let server = Pid::from_child(&child);
+        rustix::process::kill_process(server, Signal::STOP).unwrap();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        // One may have ended by itself.
+        let children: Vec<_> = children
+            .split_whitespace()
+            .map(|id| Pid::from_raw(id.parse().unwrap()).unwrap())
+            .filter_map(|id| pidfd_open(id, PidfdFlags::empty()).ok())
+            .collect();
         child.kill().unwrap();
-        for child in children.unwrap_or_default().split_whitespace() {
-            let id = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
-            // It may have ended by itself.
-            rustix::process::kill_process(id, rustix::process::Signal::KILL).ok();
+        for process in &children {
+            pidfd_send_signal(process, Signal::KILL).ok();
         }
         child.wait().unwrap();
+        for process in &children {
+            let mut ended = [PollFd::new(process, PollFlags::IN)];
+            rustix::event::poll(&mut ended, None).unwrap();
+        }
     }
 
     pub(super) fn is_running(&self) -> bool {
