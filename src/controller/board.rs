@@ -111,6 +111,7 @@ impl Board {
             problems: Vec::new(),
             organizations: Vec::new(),
             runs: Vec::new(),
+            notifications: Vec::new(),
             last_success: None,
             last_round: None,
             next_round: None,

@@ -1,9 +1,12 @@
 //! The metrics that only a controller has, in Prometheus' text format. Those of its last run have the names of
 //! `apply --metrics-file`.
 
+use std::collections::BTreeMap;
+
 use super::board::Totals;
 use super::status::{Condition, Status};
 use crate::exposition::{Exposition, Kind};
+use crate::notify::Deliveries;
 
 /// With more organizations, only counts are given.
 const MOST_ORGANIZATIONS: usize = 1000;
@@ -84,6 +87,7 @@ pub fn metrics_text(status: &Status, totals: &Totals) -> String {
     }
     pending(&mut out, status);
     conditions(&mut out, status);
+    notifications(&mut out, &status.notifications);
     out.into_text()
 }
 
@@ -143,6 +147,47 @@ fn conditions(out: &mut Exposition, status: &Status) {
             "Whether changes of an organization wait or failed.",
         ),
         stalled,
+    );
+}
+
+/// By service: a host may be one that not everybody should know.
+fn notifications(out: &mut Exposition, targets: &[Deliveries]) {
+    let mut services: BTreeMap<_, [u64; 4]> = BTreeMap::new();
+    for target in targets {
+        let sums = services.entry(target.service.id()).or_default();
+        let counts = [
+            target.sent,
+            target.failed,
+            target.dropped,
+            target.waiting as u64,
+        ];
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+    if services.is_empty() {
+        return;
+    }
+    let outcomes = services
+        .iter()
+        .flat_map(|(service, [sent, failed, dropped, _])| {
+            [("sent", sent), ("failed", failed), ("dropped", dropped)]
+                .map(|(outcome, count)| ([("service", *service), ("outcome", outcome)], count))
+        });
+    out.family(
+        (
+            "notifications_total",
+            Kind::Counter,
+            "Messages since the start that were taken or given up, and notices that were dropped.",
+        ),
+        outcomes,
+    );
+    let waiting = services
+        .iter()
+        .map(|(service, [.., waiting])| ([("service", *service)], waiting));
+    out.family(
+        ("notifications_waiting", Kind::Gauge, "Notices that wait."),
+        waiting,
     );
 }
 

@@ -10,6 +10,7 @@ use crate::diag::Diagnostic;
 use crate::model::{
     Desired, Environment, Handle, Holdings, Lineage, Recorded, Report, Suspension, Timestamp,
 };
+use crate::notify::Deliveries;
 use crate::plan::Plan;
 
 /// Everything, at one moment.
@@ -38,6 +39,8 @@ pub struct Status {
     pub organizations: Vec<Organization>,
     /// The newest first.
     pub runs: Vec<RunRecord>,
+    /// What became of the messages to each target of notifications.
+    pub notifications: Vec<Deliveries>,
     /// When the last round ended in which eSign was as declared.
     pub last_success: Option<Timestamp>,
     pub last_round: Option<Timestamp>,

@@ -5,9 +5,7 @@
     reason = "a condition is a value"
 )]
 
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 /// What kind of condition it is.
@@ -20,28 +18,22 @@ pub enum Kind {
     RunFailed,
     /// Answers showed that eSign was not as recorded.
     DriftFound,
-    /// Calls may or may not have had an effect.
-    CallsUnknown,
     /// The configuration can't be used. What was declared before stays in effect.
     ConfigurationBroken,
     /// Reconciling is suspended by hand.
     Suspended,
-    /// Receivers failed their verification.
-    ReceiversFailing,
     /// eSign reported it: a member joined or left, an operator quit. It happens once.
     EsignEvent,
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 7] = [
         Self::PlanRefused,
         Self::PlanWaiting,
         Self::RunFailed,
         Self::DriftFound,
-        Self::CallsUnknown,
         Self::ConfigurationBroken,
         Self::Suspended,
-        Self::ReceiversFailing,
         Self::EsignEvent,
     ];
 
@@ -52,10 +44,8 @@ impl Kind {
             Self::PlanWaiting => "plan-waiting",
             Self::RunFailed => "run-failed",
             Self::DriftFound => "drift-found",
-            Self::CallsUnknown => "calls-unknown",
             Self::ConfigurationBroken => "configuration-broken",
             Self::Suspended => "suspended",
-            Self::ReceiversFailing => "receivers-failing",
             Self::EsignEvent => "esign-event",
         }
     }
@@ -68,16 +58,14 @@ impl Kind {
             | Self::PlanWaiting
             | Self::RunFailed
             | Self::DriftFound
-            | Self::CallsUnknown
             | Self::ConfigurationBroken
-            | Self::Suspended
-            | Self::ReceiversFailing => false,
+            | Self::Suspended => false,
         }
     }
 }
 
 /// How much it matters; the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Notice,
@@ -94,36 +82,6 @@ pub struct Key {
     pub about: String,
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.id())?;
-        if self.about.is_empty() {
-            return Ok(());
-        }
-        write!(f, "/{}", self.about)
-    }
-}
-
-impl Serialize for Key {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let (id, about) = text.split_once('/').unwrap_or((&text, ""));
-        let kind = Kind::ALL.into_iter().find(|kind| kind.id() == id);
-        let kind =
-            kind.ok_or_else(|| de::Error::custom(format_args!("`{id}` is no kind of condition")))?;
-        Ok(Self {
-            kind,
-            about: about.to_owned(),
-        })
-    }
-}
-
 /// A condition as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
@@ -132,8 +90,6 @@ pub struct Condition {
     /// What the program itself prints: the error, and the help below it with an indent of two spaces. Untrusted
     /// text is escaped when it is rendered.
     pub lines: Vec<String>,
-    /// Where to read more, or to approve.
-    pub link: Option<String>,
     /// What must differ for it to be reported as changed, such as a digest; by default the lines. To be set if the
     /// lines hold times, counts or request ids.
     pub version: Option<String>,
@@ -149,18 +105,16 @@ impl Condition {
             },
             severity,
             lines: Vec::new(),
-            link: None,
             version: None,
         }
     }
 
-    /// Equal for the same content. The link is not part of it: it may lead to another run each time.
+    /// Equal for the same content.
     pub(super) fn content(&self) -> Content {
         let Self {
             key: _,
             severity: _,
             lines,
-            link: _,
             version,
         } = self;
         let mut digest = Sha256::new();
@@ -178,7 +132,7 @@ impl Condition {
 }
 
 /// A hash of what a condition says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Content(String);
 
 #[cfg(test)]
@@ -194,26 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_back() {
-        for kind in Kind::ALL {
-            for about in ["", "acme", "a/b", "/"] {
-                let key = Condition::new(kind, about, Severity::Error).key;
-                let json = serde_json::to_string(&key).unwrap();
-                // `kind/` and `kind` are one key.
-                assert_eq!(serde_json::from_str::<Key>(&json).unwrap(), key, "{json}");
-            }
-        }
-        assert!(serde_json::from_str::<Key>("\"future-kind/a\"").is_err());
-    }
-
-    #[test]
-    fn content_follows_lines_or_version_and_not_the_link() {
+    fn content_follows_lines_or_version() {
         let mut one = Condition::new(Kind::RunFailed, "acme", Severity::Error);
         let empty = one.content();
-        one.link = Some("https://status.example/".into());
-        assert_eq!(one.content(), empty);
         one.lines = vec!["a".into(), "b".into()];
         let lines = one.content();
+        assert_ne!(lines, empty);
         one.lines = vec!["ab".into()];
         assert_ne!(one.content(), lines);
         one.version = Some("1".into());

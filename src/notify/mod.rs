@@ -11,6 +11,7 @@
 mod condition;
 mod failure;
 mod given;
+mod link;
 mod memory;
 mod notifier;
 mod send;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use condition::{Condition, Key, Kind, Severity};
 pub use given::{Given, GivenError};
+pub use link::Link;
 pub use memory::{DAY, Memory, News, Notice, SETTLES};
 pub use notifier::{Clock, Deliveries, Notifier, Options};
 pub use service::Service;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -51,8 +52,10 @@ impl fmt::Debug for Options {
 }
 
 /// What became of the messages to one target.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Deliveries {
+    pub service: Service,
+    pub host: String,
     /// Messages that were taken.
     pub sent: u64,
     /// Messages that were given up.
@@ -65,6 +68,21 @@ pub struct Deliveries {
     pub last_sent: Option<Timestamp>,
     /// Why the last attempt failed, if it did: what happened and what to do.
     pub problem: Option<String>,
+}
+
+impl Deliveries {
+    fn none(target: &Target) -> Self {
+        Self {
+            service: target.service(),
+            host: target.host().to_owned(),
+            sent: 0,
+            failed: 0,
+            dropped: 0,
+            waiting: 0,
+            last_sent: None,
+            problem: None,
+        }
+    }
 }
 
 /// The queues of all targets. Dropping it drops what waits.
@@ -106,10 +124,11 @@ impl Notifier {
             closing,
         };
         for (target, post) in targets {
+            let deliveries = Deliveries::none(&target);
             let lane = Arc::new(Lane {
                 target,
                 queue: Mutex::default(),
-                deliveries: Mutex::default(),
+                deliveries: Mutex::new(deliveries),
                 filled: Notify::new(),
             });
             let worker = Worker {
@@ -137,15 +156,10 @@ impl Notifier {
     }
 
     /// What became of the messages, by target.
-    pub fn deliveries(&self) -> Vec<(Service, String, Deliveries)> {
-        let of = |lane: &Arc<Lane>| {
-            let mut deliveries = lock(&lane.deliveries).clone();
-            deliveries.waiting = lock(&lane.queue).len();
-            (
-                lane.target.service(),
-                lane.target.host().to_owned(),
-                deliveries,
-            )
+    pub fn deliveries(&self) -> Vec<Deliveries> {
+        let of = |lane: &Arc<Lane>| Deliveries {
+            waiting: lock(&lane.queue).len(),
+            ..lock(&lane.deliveries).clone()
         };
         self.lanes.iter().map(of).collect()
     }

@@ -5,17 +5,13 @@
     reason = "a pure function of the text"
 )]
 
-use url::Url;
-
 use super::memory::Notice;
 use super::words::{self, Lang, Wording};
 use crate::harmless::is_treacherous;
-use crate::model::{masked, masked_in};
+use crate::model::masked_in;
 
 /// More lines than this are not read in a chat.
 const MOST_LINES: usize = 40;
-/// A longer link is left out.
-const LONGEST_LINK: usize = 1_000;
 /// What replaces the rest of a line.
 const CUT: char = '…';
 
@@ -33,34 +29,6 @@ pub(super) fn clean(text: &str) -> String {
     masked.trim_end().chars().map(replace).collect()
 }
 
-/// A link that can't be mistaken for anything else: https or http, without user, password and credentials, and
-/// without the characters that end a link in one of the services.
-pub(super) fn link(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
-    let plain = matches!(url.scheme(), "https" | "http")
-        && url.username().is_empty()
-        && url.password().is_none();
-    let text = String::from(url);
-    let safe = plain && text.len() <= LONGEST_LINK && masked(&text) == text;
-    safe.then(|| {
-        let mut link = String::with_capacity(text.len());
-        for c in text.chars() {
-            match c {
-                '(' => link.push_str("%28"),
-                ')' => link.push_str("%29"),
-                '|' => link.push_str("%7C"),
-                '*' => link.push_str("%2A"),
-                '`' => link.push_str("%60"),
-                '<' => link.push_str("%3C"),
-                '>' => link.push_str("%3E"),
-                '@' => link.push_str("%40"),
-                c => link.push(c),
-            }
-        }
-        link
-    })
-}
-
 /// The lines of a message about these notices, the first of which is its title.
 pub(super) fn rows(notices: &[Notice], wording: &Wording) -> Vec<String> {
     let mut rows = Vec::new();
@@ -73,15 +41,6 @@ pub(super) fn rows(notices: &[Notice], wording: &Wording) -> Vec<String> {
         rows.extend(notice.condition.lines.iter().map(|line| clean(line)));
     }
     rows
-}
-
-/// The link of a message: of one notice its own, of several the one that they share.
-pub(super) fn shared_link(notices: &[Notice]) -> Option<String> {
-    let mut links = notices
-        .iter()
-        .filter_map(|notice| notice.condition.link.as_deref());
-    let first = links.next()?;
-    links.all(|other| other == first).then(|| link(first))?
 }
 
 /// The rows, escaped, one a line, as many as have at most `room` by `size`, which adds up. The last line says how
@@ -203,29 +162,6 @@ mod tests {
             clean("a\nb\u{202e}c\u{7} https://hooks.example/x?token=0123456789abcdef \n"),
             "a b\u{fffd}c\u{fffd} https://hooks.example/x?token=***"
         );
-    }
-
-    #[test]
-    fn a_link_is_plain_or_left_out() {
-        for (text, expected) in [
-            (
-                "https://status.example/a?b=1&c=2",
-                Some("https://status.example/a?b=1&c=2"),
-            ),
-            (
-                "https://status.example/a)](b|c",
-                Some("https://status.example/a%29](b%7Cc"),
-            ),
-            ("javascript:alert(1)", None),
-            ("https://user:pw@status.example/", None),
-            ("https://status.example/?token=0123456789abcdef", None),
-            ("not a url", None),
-        ] {
-            let expected = expected.map(|text| text.replace('(', "%28"));
-            assert_eq!(link(text), expected, "{text}");
-        }
-        let long = format!("https://status.example/{}", "a/".repeat(LONGEST_LINK));
-        assert_eq!(link(&long), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 )]
 
 use super::condition::{Kind, Severity};
+use super::link::Link;
 use super::memory::{News, Notice};
 
 /// The language of the words around what the program printed.
@@ -40,6 +41,8 @@ pub struct Wording {
     pub lang: Lang,
     /// What distinguishes this program from others that write to the same chat, such as `production`.
     pub name: Option<String>,
+    /// Where to read more, or to approve.
+    pub link: Option<Link>,
 }
 
 pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
@@ -48,10 +51,8 @@ pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
         Kind::PlanWaiting => ("plan waits for approval", "计划等待批准"),
         Kind::RunFailed => ("run failed", "运行失败"),
         Kind::DriftFound => ("drift found", "发现漂移"),
-        Kind::CallsUnknown => ("outcome of calls unknown", "调用结果未知"),
         Kind::ConfigurationBroken => ("configuration invalid", "配置无效"),
         Kind::Suspended => ("suspended", "已暂停"),
-        Kind::ReceiversFailing => ("receivers failing", "接收端验证失败"),
         Kind::EsignEvent => ("event of eSign", "电子签事件"),
     };
     lang.choose(english, chinese)
@@ -59,7 +60,11 @@ pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
 
 /// The first line: `ess-callbacks production: error: plan refused: acme`.
 pub(super) fn headline(notice: &Notice, wording: &Wording) -> String {
-    let Wording { lang, name } = wording;
+    let Wording {
+        lang,
+        name,
+        link: _,
+    } = wording;
     let key = &notice.condition.key;
     let class = match (notice.news, notice.condition.severity) {
         (News::Resolved, _) => lang.choose("resolved", "已恢复"),
@@ -145,12 +150,13 @@ mod tests {
         let chinese = Wording {
             lang: Lang::Zh,
             name: Some("production".into()),
+            link: None,
         };
         let mut said = Vec::new();
         for notice in [
             notice(News::Appeared, Kind::PlanRefused, "acme", 0),
             notice(News::Changed, Kind::ConfigurationBroken, "", 90),
-            notice(News::Lasting, Kind::CallsUnknown, "acme", 90_000),
+            notice(News::Lasting, Kind::PlanWaiting, "", 90_000),
             notice(News::Resolved, Kind::RunFailed, "acme", 200_000),
             notice(News::Appeared, Kind::EsignEvent, "msg-1", 0),
         ] {
@@ -166,9 +172,9 @@ mod tests {
           changed; since 2026-09-21T14:13:20Z
         ess-callbacks production：错误：配置无效
           内容有变化，始于 2026-09-21T14:13:20Z
-        ess-callbacks: error: outcome of calls unknown: acme
+        ess-callbacks: error: plan waits for approval
           for 25 hours, since 2026-09-21T14:13:20Z
-        ess-callbacks production：错误：调用结果未知：acme
+        ess-callbacks production：错误：计划等待批准
           已持续 25 小时，始于 2026-09-21T14:13:20Z
         ess-callbacks: resolved: run failed: acme
           after 2 days, since 2026-09-21T14:13:20Z

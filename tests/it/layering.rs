@@ -71,7 +71,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ),
     (
         "controller",
-        &["model", "diag", "exposition", "config", "plan"],
+        &["model", "diag", "exposition", "config", "plan", "notify"],
     ),
     (
         "cli",

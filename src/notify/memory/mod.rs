@@ -19,8 +19,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::condition::{Condition, Content, Key, Severity};
 use crate::model::Timestamp;
 
@@ -32,8 +30,7 @@ pub const DAY: i64 = 86_400;
 const LONGEST_SETTLES: i64 = DAY / 2;
 
 /// Why there is a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     Appeared,
     Changed,
@@ -46,7 +43,7 @@ pub enum News {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     pub news: News,
-    /// As it is now. After a resolution without lines and link.
+    /// As it is now. After a resolution without lines.
     pub condition: Condition,
     /// When it appeared.
     pub since: Timestamp,
@@ -54,16 +51,14 @@ pub struct Notice {
     pub at: Timestamp,
 }
 
-/// What was reported so far. With this, a restart repeats nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What was reported so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     conditions: BTreeMap<Key, Known>,
 }
 
 /// One condition, since it appeared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Known {
     since: Timestamp,
     /// The last message.
@@ -71,16 +66,12 @@ struct Known {
     severity: Severity,
     content: Content,
     /// Since when it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     absent: Option<Timestamp>,
     /// Whether its resolution was reported.
-    #[serde(default)]
     resolved: bool,
     /// How often it returned after a resolution.
-    #[serde(default)]
     returns: u32,
     /// How many changes were reported without a day's rest.
-    #[serde(default)]
     changes: u32,
 }
 

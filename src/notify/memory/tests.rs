@@ -172,9 +172,6 @@ proptest! {
         let mut minute = 0;
         let mut messages: Vec<(i64, Notice)> = Vec::new();
         for (steps, is) in &phases {
-            // A restart with its memory changes nothing.
-            let json = serde_json::to_string(&memory).unwrap();
-            memory = serde_json::from_str(&json).unwrap();
             for _ in 0..*steps {
                 let now = START.plus(minute * MINUTE);
                 let current: Vec<_> = is.clone().into_iter().collect();

@@ -20,8 +20,8 @@ const REFUSES: Duration = Duration::from_secs(600);
 pub(super) fn message(notices: &[Notice], wording: &Wording) -> Value {
     let rows = text::rows(notices, wording);
     let mut content = text::fitted(&rows, LONGEST, escape, text::in_json, wording.lang);
-    if let Some(link) = text::shared_link(notices) {
-        content.extend(["\n", &link]);
+    if let Some(link) = &wording.link {
+        content.extend(["\n", link.as_str()]);
     }
     json!({
         "msgtype": "text",

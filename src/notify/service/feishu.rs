@@ -27,7 +27,7 @@ pub(super) fn message(notices: &[Notice], wording: &Wording) -> Value {
         let text = text::fitted(rest, LONGEST, escape, text::in_json, wording.lang);
         content.push(json!([{"tag": "text", "text": text}]));
     }
-    if let Some(link) = text::shared_link(notices) {
+    if let Some(link) = &wording.link {
         content.push(json!([{"tag": "a", "text": words::details(wording.lang), "href": link}]));
     }
     if content.is_empty() {

@@ -15,6 +15,7 @@ pub(super) mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::failure::{Answer, Failure};
@@ -22,7 +23,8 @@ use super::memory::Notice;
 use super::words::Wording;
 
 /// Where messages go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Service {
     /// A group bot of WeCom (企业微信).
     Wecom,

@@ -25,10 +25,10 @@ pub(super) fn message(notices: &[Notice], wording: &Wording) -> Value {
         let text = text::fitted(rest, LONGEST, escape, text::characters, wording.lang);
         blocks.push(json!({"type": "section", "text": plain(&text)}));
     }
-    if let Some(link) = text::shared_link(notices) {
+    if let Some(link) = &wording.link {
         let text = format!(
             "<{}|{}>",
-            link.replace('&', "&amp;"),
+            link.as_str().replace('&', "&amp;"),
             words::details(wording.lang)
         );
         let text = json!({"type": "mrkdwn", "text": text, "verbatim": true});

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::Timestamp;
 use crate::notify::condition::{Condition, Kind, Severity};
+use crate::notify::link::Link;
 use crate::notify::memory::News;
 use crate::notify::words::Lang;
 
@@ -98,11 +99,18 @@ fn notice(news: News, lines: &[&str]) -> Notice {
         news,
         condition: Condition {
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
-            link: Some("https://status.example/?a=1&b=2".into()),
             ..Condition::new(Kind::PlanRefused, "acme", Severity::Error)
         },
         since: Timestamp(1_790_000_000),
         at: Timestamp(1_790_007_500),
+    }
+}
+
+/// With a link to the status page.
+fn linking() -> Wording {
+    Wording {
+        link: Link::parse("https://status.example/?a=1&b=2"),
+        ..Wording::default()
     }
 }
 
@@ -120,7 +128,7 @@ fn pretty(service: Service, wording: &Wording) -> String {
 
 #[test]
 fn a_message_to_wecom() {
-    insta::assert_snapshot!(pretty(Service::Wecom, &Wording::default()), @r#"
+    insta::assert_snapshot!(pretty(Service::Wecom, &linking()), @r#"
     {
       "markdown": {
         "content": "<font color=\"warning\">ess-callbacks: error: plan refused: acme</font>\nerror: this plan deletes more than the guards allow: acme: https://hooks.example/＜b＞?a=1&token=＊＊＊\n  say how many: --allow-deletes 1\n＠all ＜＠all＞ ＜!channel＞ ＜at user_id=\"all\"＞x＜/at＞ ［x］(https://evil.example) ＊＊b＊＊ ｀c｀\n[Details](https://status.example/?a=1&b=2)"
@@ -135,6 +143,7 @@ fn a_message_to_feishu_in_chinese() {
     let wording = Wording {
         lang: Lang::Zh,
         name: Some("production".into()),
+        ..linking()
     };
     insta::assert_snapshot!(pretty(Service::Feishu, &wording), @r#"
     {
@@ -167,7 +176,7 @@ fn a_message_to_feishu_in_chinese() {
 
 #[test]
 fn a_message_to_dingtalk() {
-    insta::assert_snapshot!(pretty(Service::Dingtalk, &Wording::default()), @r#"
+    insta::assert_snapshot!(pretty(Service::Dingtalk, &linking()), @r#"
     {
       "at": {
         "atMobiles": [],
@@ -184,7 +193,7 @@ fn a_message_to_dingtalk() {
 
 #[test]
 fn a_message_to_slack() {
-    insta::assert_snapshot!(pretty(Service::Slack, &Wording::default()), @r#"
+    insta::assert_snapshot!(pretty(Service::Slack, &linking()), @r#"
     {
       "blocks": [
         {
@@ -222,7 +231,7 @@ fn a_message_to_slack() {
 
 #[test]
 fn a_message_to_a_webhook() {
-    insta::assert_snapshot!(pretty(Service::Webhook, &Wording::default()), @r#"
+    insta::assert_snapshot!(pretty(Service::Webhook, &linking()), @r#"
     {
       "data": {
         "about": "acme",
@@ -274,7 +283,7 @@ fn the_longest_message_fits() {
             let mut notices = vec![notice(News::Changed, &lines); 3];
             notices[0].condition.key.about = long.clone();
             for service in Service::ALL {
-                check(service, &service.message(&notices, &Wording::default()));
+                check(service, &service.message(&notices, &linking()));
             }
         }
     }
@@ -294,8 +303,7 @@ proptest! {
         let mut notice = notice(News::Changed, &[]);
         notice.condition.key.about = about;
         notice.condition.lines = lines;
-        notice.condition.link = Some(link);
-        let wording = Wording { name, ..Wording::default() };
+        let wording = Wording { name, link: Link::parse(&link), ..Wording::default() };
         for service in Service::ALL {
             check(service, &service.message(std::slice::from_ref(&notice), &wording));
         }

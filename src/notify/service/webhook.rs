@@ -60,7 +60,7 @@ fn event(notice: &Notice, wording: &Wording) -> Value {
             "title": short(&words::headline(notice, wording)),
             "left_out": condition.lines.len() - lines.len(),
             "lines": lines,
-            "link": condition.link.as_deref().and_then(text::link),
+            "link": wording.link,
         },
     })
 }

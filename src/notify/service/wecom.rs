@@ -20,7 +20,7 @@ pub(super) fn message(notices: &[Notice], wording: &Wording) -> Value {
     } else {
         "warning"
     };
-    let link = text::shared_link(notices);
+    let link = wording.link.as_ref();
     let link = link.map(|link| format!("\n[{}]({link})", words::details(wording.lang)));
     let link = link.unwrap_or_default();
     let frame = open.len() + color.len() + "\">".len() + close.len() + link.len();

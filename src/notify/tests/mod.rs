@@ -23,7 +23,6 @@ fn notice(about: &str) -> Notice {
         news: News::Appeared,
         condition: Condition {
             lines: vec!["error: refused <@all>".into(), "  do this".into()],
-            link: Some("https://status.example/".into()),
             ..Condition::new(Kind::PlanRefused, about, Severity::Error)
         },
         since: Timestamp(NOW),

@@ -180,7 +180,7 @@ async fn secrets_stay_secret(
     let logging = tracing::subscriber::set_default(subscriber);
     let notifier = Notifier::start(vec![target], &options()).unwrap();
     notifier.tell(&[notice("acme")]);
-    while notifier.deliveries()[0].2.failed == 0 {
+    while notifier.deliveries()[0].failed == 0 {
         tokio::task::yield_now().await;
     }
     let shown = format!("{shown} {notifier:?} {:?}", notifier.deliveries());

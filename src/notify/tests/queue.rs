@@ -109,7 +109,7 @@ async fn the_first_leaves_at_once_and_the_rest_together() {
             .all(|about| second.contains(about)),
         "{second}"
     );
-    let deliveries = &notifier.deliveries()[0].2;
+    let deliveries = &notifier.deliveries()[0];
     assert_eq!((deliveries.sent, deliveries.waiting), (2, 0));
 }
 
@@ -129,7 +129,7 @@ async fn no_minute_holds_more_than_a_bot_takes() {
             .count();
         assert!(minute <= 13, "{times:?}");
     }
-    assert_eq!(notifier.deliveries()[0].2.dropped, 0);
+    assert_eq!(notifier.deliveries()[0].dropped, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +143,7 @@ async fn a_passing_failure_is_repeated_more_and_more_slowly_for_an_hour() {
         (12..25).contains(&times.len()) && *times.last().unwrap() <= 3_600,
         "{times:?}"
     );
-    let deliveries = notifier.deliveries().remove(0).2;
+    let deliveries = notifier.deliveries().remove(0);
     assert_eq!((deliveries.sent, deliveries.failed), (0, 1));
     let problem = deliveries.problem.unwrap();
     assert!(
@@ -154,7 +154,7 @@ async fn a_passing_failure_is_repeated_more_and_more_slowly_for_an_hour() {
     double.script.lock().unwrap().clear();
     notifier.tell(&[notice("b")]);
     pass(1).await;
-    let deliveries = notifier.deliveries().remove(0).2;
+    let deliveries = notifier.deliveries().remove(0);
     assert_eq!((deliveries.sent, deliveries.problem), (1, None));
 }
 
@@ -165,7 +165,7 @@ async fn a_refusal_is_final() {
     notifier.tell(&[notice("a")]);
     pass(600).await;
     assert_eq!(double.times().len(), 1);
-    assert_eq!(notifier.deliveries()[0].2.failed, 1);
+    assert_eq!(notifier.deliveries()[0].failed, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,11 +208,7 @@ async fn a_target_that_hangs_holds_up_nothing() {
         notifier.tell(&[notice(&number.to_string())]);
     }
     pass(120).await;
-    let deliveries: Vec<_> = notifier
-        .deliveries()
-        .into_iter()
-        .map(|(_, _, of)| of)
-        .collect();
+    let deliveries = notifier.deliveries();
     let [hanging, sending] = deliveries.as_slice() else {
         panic!("{deliveries:?}");
     };

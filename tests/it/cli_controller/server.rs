@@ -67,7 +67,7 @@ fn only_who_has_the_token_gets_in() {
 }
 
 #[test]
-fn events_of_esign_begin_a_round_and_are_told_once() {
+fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused_is_shown() {
     let mut world = World::new(&[("acme", 1)]);
     let chat = TcpListener::bind("127.0.0.1:0").unwrap();
     let bot = format!(
@@ -82,6 +82,8 @@ fn events_of_esign_begin_a_round_and_are_told_once() {
         "env:KEY",
         "--notify",
         "slack=env:BOT",
+        "--status-url",
+        "https://callbacks.example/",
     ];
     let keeping = world.start(&arguments);
     world.has(1);
@@ -117,18 +119,47 @@ fn events_of_esign_begin_a_round_and_are_told_once() {
     let mut text = vec![0; 8192];
     let length = told.read(&mut text).unwrap();
     let mut text = String::from_utf8(text[..length].to_vec()).unwrap();
-    while !text.contains("QuiteJob") {
+    while !text.contains("|Details>") {
         let mut more = [0; 4096];
         let length = told.read(&mut more).unwrap();
         assert!(length > 0, "{text}");
         text += std::str::from_utf8(&more[..length]).unwrap();
     }
     assert!(
-        text.starts_with("POST /services/T0/B0/canary-bot ") && text.contains("an employee left"),
+        text.starts_with("POST /services/T0/B0/canary-bot ")
+            && text.contains("QuiteJob: an employee left")
+            && text.contains("<https://callbacks.example/|Details>"),
         "{text}"
     );
-    told.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
-        .unwrap();
+    told.write_all(
+        b"HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\nconnection: close\r\n\r\nno_service",
+    )
+    .unwrap();
+    let target = keeping.until("the refusal is shown", |status| {
+        let target = &status["notifications"][0];
+        (target["failed"] == 1).then(|| target.clone())
+    });
+    let why = target["problem"].as_str().unwrap();
+    assert!(
+        target["service"] == "slack" && target["host"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{target}"
+    );
+    assert!(
+        why.contains("no_service") && why.contains("set its current URL"),
+        "{why}"
+    );
+    let (_, metrics) = keeping.send("GET /metrics", &[], "");
+    let failed = "notifications_total{environment=\"test\",service=\"slack\",outcome=\"failed\"} 1";
+    assert!(metrics.contains(failed), "{metrics}");
+    let token = format!("authorization: Bearer {TOKEN}");
+    let (_, page) = keeping.send("GET /", &[token], "");
+    assert!(
+        page.contains("a notification was not delivered to slack at 127.0.0.1"),
+        "{page}"
+    );
+    for shown in [target.to_string(), metrics, page] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
     keeping.stop();
 }
 
@@ -142,11 +173,16 @@ fn what_is_wrong_at_the_start_is_said_at_once() {
             "--heal-within",
         ),
         (vec!["--notify", "wecom=https://x"], "env:NAME"),
+        (
+            vec!["--status-url", "https://me:canary@callbacks.example"],
+            "without user",
+        ),
         (vec!["--token-file", "missing"], "missing"),
     ] {
         let said = world.env.run(&[&["controller"], &*arguments].concat());
         assert!(matches!(said.code, Some(1 | 64)), "{said}");
         assert!(said.stderr.contains(what), "{said}");
+        assert!(!said.stderr.contains("canary"), "{said}");
     }
     world.env.set("ESS_CALLBACKS_CONTROLLER_TOKEN", "short");
     let said = world.env.run(&["controller"]).exits(1);

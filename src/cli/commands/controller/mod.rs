@@ -117,6 +117,10 @@ pub(crate) struct Args {
     )]
     #[arg(value_parser = ["en", "zh"])]
     lang: String,
+    /// The address of the status page, for the link in notifications.
+    #[arg(long, env = "ESS_CALLBACKS_STATUS_URL", value_name = "URL")]
+    #[arg(hide_env_values = true)]
+    status_url: Option<String>,
     #[command(flatten)]
     commands: Commands,
 }
@@ -162,7 +166,12 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         args.esign_key_from.as_deref(),
         args.esign_token_from.as_deref(),
     )?;
-    let teller = Teller::start(&args.notify, &args.lang, locations)?;
+    let teller = Teller::start(
+        &args.notify,
+        &args.lang,
+        args.status_url.as_deref(),
+        locations,
+    )?;
     let store = lock::store(locations, ui)?;
     let board = Board::new(env!("CARGO_PKG_VERSION"), locations.state.to_string());
     let bound = serving::bind(&args.listen, access.has_token()).await;

@@ -49,6 +49,16 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
         headline: "the first round is not over yet".to_owned(),
         remedy: None,
     });
+    let undelivered = status.notifications.iter().filter_map(|target| {
+        Some(page::Problem {
+            severity: Severity::Warning,
+            headline: format!(
+                "a notification was not delivered to {} at {}",
+                target.service, target.host
+            ),
+            remedy: Some(target.problem.clone()?),
+        })
+    });
     start
         .into_iter()
         .chain(status.problems.iter().map(move |problem| {
@@ -73,6 +83,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
                 remedy: advice.clone(),
             }
         }))
+        .chain(undelivered)
 }
 
 fn run(record: &RunRecord) -> page::Run {

@@ -12,7 +12,7 @@ use crate::cli::secrets::given::read;
 use crate::controller::{Board, Problem, WhyWaits};
 use crate::model::Address;
 use crate::notify::{
-    Condition, Given, Kind, Lang, Memory, Notifier, Options, Severity, Target, Wording,
+    Condition, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target, Wording,
 };
 use crate::render::counted;
 
@@ -35,9 +35,19 @@ impl Teller {
     pub(super) fn start(
         texts: &[String],
         lang: &str,
+        status_url: Option<&str>,
         locations: &Locations,
     ) -> Result<Self, Failure> {
         let flag = "--notify";
+        let link = status_url.map(|url| {
+            Link::parse(url).ok_or_else(|| {
+                Failure::usage(
+                    "--status-url: not an https or http URL, without user, password and credentials",
+                )
+                .advice("Give the address at which people open the status page.")
+            })
+        });
+        let link = link.transpose()?;
         let mut targets = Vec::new();
         for text in texts {
             let Given {
@@ -57,6 +67,7 @@ impl Teller {
                 wording: Wording {
                     lang: Lang::of(lang),
                     name: Some(locations.config.display().to_string()),
+                    link,
                 },
                 clock: Arc::new(|| SystemClock.now()),
                 seed: u64::from_be_bytes(random()?),
@@ -77,7 +88,7 @@ impl Teller {
         self.drifted = drifted;
     }
 
-    /// Tells what is new. Never waits.
+    /// Tells what is new, and the board what became of the messages. Never waits.
     pub(super) fn tell(&mut self, board: &Board) {
         let Some(notifier) = &self.notifier else {
             return;
@@ -96,7 +107,9 @@ impl Teller {
             .chain(events)
             .collect();
         if let Some(waiting) = waits
-            && let Some(one) = conditions.iter_mut().find(|one| one.key.about == "plan")
+            && let Some(one) = conditions
+                .iter_mut()
+                .find(|one| matches!(one.key.kind, Kind::PlanRefused | Kind::PlanWaiting))
         {
             one.version = Some(waiting.digest.clone());
         }
@@ -116,10 +129,9 @@ impl Teller {
                 .extend(named.map(|address| format!("  {address}")));
             conditions.push(one);
         }
-        let notices = self.memory.observe(&conditions, SystemClock.now());
-        if !notices.is_empty() {
-            notifier.tell(&notices);
-        }
+        notifier.tell(&self.memory.observe(&conditions, SystemClock.now()));
+        let deliveries = notifier.deliveries();
+        board.update(|status| status.notifications = deliveries);
     }
 
     /// Waits a little for messages that are under way.
@@ -140,9 +152,9 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
     let (kind, about, severity) = match key.split_once(' ') {
         Some(("file" | "secrets", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
         _ if key == "waiting" && waits == Some(WhyWaits::Policy) => {
-            (Kind::PlanWaiting, "plan", Severity::Notice)
+            (Kind::PlanWaiting, "", Severity::Notice)
         }
-        _ if key == "waiting" => (Kind::PlanRefused, "plan", Severity::Error),
+        _ if key == "waiting" => (Kind::PlanRefused, "", Severity::Error),
         _ => (Kind::RunFailed, key.as_str(), Severity::Error),
     };
     let mut condition = Condition::new(kind, about, severity);
