@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `exposition`, `facts` |
-//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`group`], [`doctor`] |
+//! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`observe`], [`group`], [`doctor`] |
 //! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`], [`notify`] |
 //! | pages | [`page`] |
 //! | program | [`cli`] |
@@ -28,6 +28,7 @@ pub mod group;
 mod harmless;
 pub mod model;
 pub mod notify;
+pub mod observe;
 pub mod page;
 pub mod plan;
 pub mod random;

@@ -41,8 +41,8 @@ use crate::render;
 use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
-    apply, completions, controller, doctor, explain, fmt, import, init, listen, man, orgs, plan,
-    report, sandbox, schema, secret, show, state, unlock, validate, verify, version,
+    apply, completions, controller, doctor, explain, fmt, import, init, listen, man, observe, orgs,
+    plan, report, sandbox, schema, secret, show, state, unlock, validate, verify, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -111,6 +111,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Unlock(args) => runtime(1)?.block_on(unlock::run(settings, &args, ui)),
         Command::Verify(args) => verify_receivers(settings, args, ui),
         Command::Secret(args) => secret::run(&args, ui),
+        Command::Observe(args) => runtime(1)?.block_on(observe::run(settings, args, ui)),
         Command::Listen(args) => runtime(2)?.block_on(listen::run(settings, args, ui)),
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
         Command::Controller(args) => runtime(2)?.block_on(controller::run(settings, args, ui)),

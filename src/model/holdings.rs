@@ -13,8 +13,10 @@ pub struct Holdings {
     pub assumed: usize,
     /// Present or absent.
     pub unknown: usize,
-    /// The oldest confirmation.
+    /// The oldest confirmation, by an answer or by a message.
     pub oldest_proof: Option<Timestamp>,
+    /// Those of the above that messages did not reach which others got.
+    pub missing: usize,
 }
 
 impl Holdings {
@@ -37,8 +39,11 @@ impl Holdings {
             Evidence::Assumed => self.assumed += 1,
             Evidence::Unknown => self.unknown += 1,
         }
-        let proof = entry.proof.as_ref().map(|proof| proof.at);
-        self.oldest_proof = [self.oldest_proof, proof].into_iter().flatten().min();
+        self.missing += usize::from(entry.sighting.missing.is_some());
+        self.oldest_proof = [self.oldest_proof, entry.proved_at()]
+            .into_iter()
+            .flatten()
+            .min();
     }
 
     /// How many there are.

@@ -24,6 +24,7 @@ mod outcome;
 mod reading;
 mod recorded;
 mod scope;
+mod sighting;
 mod time;
 mod verified;
 
@@ -50,6 +51,9 @@ pub use recorded::{
     Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Suspension,
 };
 pub use scope::{Environment, Scope};
+#[cfg(test)]
+pub(crate) use sighting::any_sighting;
+pub use sighting::{Learned, Missing, Sighting};
 pub use time::Timestamp;
 pub use verified::{Finding, Gravity, Verdict, Verified};
 

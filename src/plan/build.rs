@@ -426,7 +426,8 @@ pub(super) fn assemble(
     let before = entry.map(|entry| Before {
         belief: entry.belief,
         protect: entry.protect,
-        proved_at: entry.proof.as_ref().map(|proof| proof.at),
+        proved_at: entry.proved_at(),
+        missing: entry.sighting.missing,
     });
     let same = |after: &After| Some(Same::of(before.as_ref(), after.fingerprints?));
     let after = after.map(|after| After {

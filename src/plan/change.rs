@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Reason;
 use crate::model::{
-    Action, Address, Belief, Calls, Fingerprints, OperatorId, SecretIndex, SignedWrite, Timestamp,
+    Action, Address, Belief, Calls, Fingerprints, Missing, OperatorId, SecretIndex, SignedWrite,
+    Timestamp,
 };
 
 /// What will be done with one callback.
@@ -108,8 +109,10 @@ pub struct Before {
     pub belief: Belief,
     /// Whether it is protected.
     pub protect: bool,
-    /// When the belief was last confirmed.
+    /// When the belief was last confirmed, by an answer or by a message.
     pub proved_at: Option<Timestamp>,
+    /// Messages that others got and it did not.
+    pub missing: Option<Missing>,
 }
 
 /// What is declared of a callback.

@@ -1,12 +1,12 @@
-//! `--heal`: adds again what is there, in case someone else deleted it.
+//! `--heal`: adds again what is there, in case someone else deleted it; first what messages say is missing.
 
 use super::build::{Builder, Heal};
 use super::{Reason, Steps};
 use crate::model::Action;
 
 impl Builder<'_> {
-    /// Turns unchanged callbacks into heals, the one whose proof is oldest first, as far as the
-    /// budget of calls goes.
+    /// Turns unchanged callbacks into heals, as far as the budget of calls goes: first those that messages do not reach,
+    /// then the one whose proof is oldest.
     pub(super) fn heal(&mut self) {
         let Some(Heal {
             proved_before,
@@ -24,9 +24,12 @@ impl Builder<'_> {
         let mut due = Vec::new();
         for (at, position) in &self.unchanged {
             let change = &self.organizations[*at].changes[*position];
-            let proved_at = change.before.as_ref().and_then(|before| before.proved_at);
-            if proved_before.is_none_or(|limit| proved_at.is_none_or(|at| at < limit)) {
-                due.push((proved_at, &change.address, *at, *position));
+            let before = change.before.as_ref();
+            let proved_at = before.and_then(|before| before.proved_at);
+            let missing = before.is_some_and(|before| before.missing.is_some());
+            let is_old = |limit| proved_at.is_none_or(|at| at < limit);
+            if missing || proved_before.is_none_or(is_old) {
+                due.push((!missing, proved_at, &change.address, *at, *position));
             }
         }
         due.sort_unstable();
@@ -34,15 +37,19 @@ impl Builder<'_> {
         self.summary.heal_deferred = due.len() - budget;
         let chosen: Vec<_> = due[..budget]
             .iter()
-            .map(|(_, _, at, position)| (*at, *position))
+            .map(|(arrives, _, _, at, position)| (*arrives, *at, *position))
             .collect();
-        for (at, position) in chosen {
+        for (arrives, at, position) in chosen {
             let change = &mut self.organizations[at].changes[position];
             let steps = std::mem::replace(&mut change.steps, Steps::Nothing(None));
             if let Steps::Nothing(Some(after)) = steps {
                 change.action = Action::Heal;
                 change.steps = Steps::Add(after);
-                change.reason = Reason::HealDue;
+                change.reason = if arrives {
+                    Reason::HealDue
+                } else {
+                    Reason::Missing
+                };
             }
         }
     }

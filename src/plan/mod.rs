@@ -146,6 +146,9 @@ pub struct Summary {
     pub unchanged: usize,
     /// Unchanged, but only assumed.
     pub unproven: usize,
+    /// Unchanged, but messages that others got did not arrive there.
+    #[serde(default)]
+    pub missing: usize,
     /// Recorded with an open outcome.
     pub unknown: usize,
     /// Unchanged as far as is known without the secrets.
@@ -247,13 +250,17 @@ impl Plan {
             .filter(|(account, _)| !self.accounts.contains_key(*account))
     }
 
-    /// The same plan without the organizations in which everything stays as it is: what is kept grows
+    /// The same plan without the organizations in which everything stays as it is and nothing is missing: what is kept grows
     /// with what is called, and not with what is declared. The summary still counts them.
     #[must_use]
     pub fn where_something_is_called(&self) -> Self {
         let called = |organization: &&OrganizationPlan| {
             let mut changes = organization.changes.iter();
-            organization.suspended || changes.any(|change| change.calls() != Calls::Nothing)
+            let shown = |change: &Change| {
+                let missing = change.before.as_ref().and_then(|before| before.missing);
+                change.calls() != Calls::Nothing || missing.is_some()
+            };
+            organization.suspended || changes.any(shown)
         };
         let Self {
             environment,

@@ -4,7 +4,7 @@ use super::{Change, Reason, Summary};
 use crate::model::{Action, Calls, Effect, Evidence};
 
 /// Adds and heals, then replaces, then deletes, then what needs no call. Within each the new before
-/// the healed, the healed by age of their proof, all else by address.
+/// the healed, of the healed those that messages do not reach first, then by age of their proof, all else by address.
 pub(super) fn order(change: &Change) -> impl Ord + '_ {
     let class = match change.calls() {
         Calls::Add => 0,
@@ -13,12 +13,10 @@ pub(super) fn order(change: &Change) -> impl Ord + '_ {
         Calls::Nothing => 3,
     };
     let healed = change.action == Action::Heal;
-    let proved_at = change
-        .before
-        .as_ref()
-        .and_then(|before| before.proved_at)
-        .filter(|_| healed);
-    (class, healed, proved_at, &change.address)
+    let before = change.before.as_ref().filter(|_| healed);
+    let proved_at = before.and_then(|before| before.proved_at);
+    let arrives = before.is_some_and(|before| before.missing.is_none());
+    (class, healed, arrives, proved_at, &change.address)
 }
 
 impl Summary {
@@ -56,6 +54,7 @@ impl Summary {
         self.unchanged += 1;
         self.not_checked += usize::from(change.reason == Reason::NotChecked);
         if let Some(before) = &change.before {
+            self.missing += usize::from(before.missing.is_some());
             self.unproven += usize::from(before.belief.evidence() == Evidence::Assumed);
             self.oldest_proof = match (self.oldest_proof, before.proved_at) {
                 (Some(one), Some(two)) => Some(one.min(two)),

@@ -20,6 +20,8 @@ pub enum Reason {
     Requested,
     /// Its last proof is older than `--heal` allows.
     HealDue,
+    /// Messages that others got did not arrive there.
+    Missing,
     /// It is not in callbacks.yaml.
     NotDeclared,
     /// Its organization is not in callbacks.yaml.
@@ -70,6 +72,7 @@ impl fmt::Display for Reason {
             } => "its token changed",
             Self::Requested => "--replace names it",
             Self::HealDue => "--heal asserts it again",
+            Self::Missing => "messages that went to others did not arrive there",
             Self::NotDeclared => "it is not in callbacks.yaml",
             Self::OrganizationNotDeclared => "its organization is not in callbacks.yaml",
             Self::ScopeChanged {

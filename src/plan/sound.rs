@@ -113,6 +113,7 @@ const fn deletes(reason: Reason) -> bool {
         | Reason::SecretChanged { .. }
         | Reason::Requested
         | Reason::HealDue
+        | Reason::Missing
         | Reason::OpenAdd
         | Reason::OpenAddOfAnotherValue
         | Reason::OpenDelete

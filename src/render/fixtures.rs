@@ -72,6 +72,7 @@ pub(super) fn before(belief: Belief) -> Before {
         belief,
         protect: false,
         proved_at: Some(NOW.plus(-3 * 86_400)),
+        missing: None,
     }
 }
 

@@ -156,6 +156,7 @@ fn of_holdings(out: &mut Exposition, holdings: Holdings) {
         assumed,
         unknown,
         oldest_proof,
+        missing,
     } = holdings;
     out.family(
         (
@@ -168,6 +169,11 @@ fn of_holdings(out: &mut Exposition, holdings: Holdings) {
             ([("evidence", "assumed")], assumed),
             ([("evidence", "unknown")], unknown),
         ],
+    );
+    out.gauge(
+        "missing",
+        "Recorded callbacks that messages did not reach which went to others.",
+        missing,
     );
     if let Some(at) = oldest_proof {
         out.gauge(
@@ -222,6 +228,7 @@ mod tests {
                 assumed: 2,
                 unknown: 1,
                 oldest_proof: Some(NOW.plus(-90_000)),
+                missing: 1,
             }),
             ..failed_early()
         };
@@ -250,6 +257,7 @@ mod tests {
             ess_callbacks_recorded{environment="production",evidence="proven"} 40
             ess_callbacks_recorded{environment="production",evidence="assumed"} 2
             ess_callbacks_recorded{environment="production",evidence="unknown"} 1
+            ess_callbacks_missing{environment="production"} 1
             ess_callbacks_oldest_proof_timestamp_seconds{environment="production"} 1795345200
             "#);
     }

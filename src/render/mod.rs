@@ -25,6 +25,7 @@ mod folded;
 mod json_line;
 mod markdown;
 mod metrics;
+mod observed;
 mod orgs;
 mod place;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use failure::{error_json, error_text, usage_json};
 pub use folded::diagnostics;
 pub use markdown::{Commit, Label, MARKDOWN_LIMIT, Subject, error_markdown, plan_markdown};
 pub use metrics::{Metrics, last_environment, last_success, metrics_text};
+pub use observed::{observed_json, observed_summary, observed_text};
 pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
 pub(crate) use place::of_state as place_of;
 pub use received::{Delivery, Outcome, Reception, reception_json, reception_text};

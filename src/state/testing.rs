@@ -9,7 +9,7 @@ use super::{LockOwner, Locked, StateError, Store};
 use crate::model::{
     AccountName, ApiError, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Fingerprint,
     Fingerprints, Handle, Identity, Intent, Lineage, OperatorId, OrganizationId, Outcome, Pending,
-    Presumed, Proof, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write,
+    Presumed, Proof, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write, any_sighting,
 };
 use crate::testing::MemoryFiles;
 
@@ -219,8 +219,9 @@ fn entry() -> impl Strategy<Value = Entry> {
         proptest::option::of(call()),
         proptest::option::weighted(0.3, call()),
     );
-    (names, belief(), calls, proptest::option::of(proof)).prop_map(
-        |((handle, operator, protect), belief, (lost, pending), proof)| Entry {
+    let said = (proptest::option::of(proof), any_sighting());
+    (names, belief(), calls, said).prop_map(
+        |((handle, operator, protect), belief, (lost, pending), (proof, sighting))| Entry {
             handle: Handle::new(handle),
             operator: OperatorId::new(operator),
             protect,
@@ -231,6 +232,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                 call,
             }),
             proof,
+            sighting,
         },
     )
 }

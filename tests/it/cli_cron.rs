@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ess_callbacks::config;
 use ess_callbacks::model::{
-    Action, Belief, Entry, Fingerprints, Identity, Proof, Recorded, RequestId, Salt, Timestamp,
+    Action, Belief, Entry, Fingerprints, Identity, Proof, Recorded, RequestId, Salt, Sighting,
+    Timestamp,
 };
 use ess_callbacks::plan::{Heal, Options, Secrets, plan};
 
@@ -130,6 +131,7 @@ fn what_was_proven_at_once_is_healed_a_part_at_a_time() {
             lost: None,
             pending: None,
             proof: proof(Timestamp(0)),
+            sighting: Sighting::default(),
         };
         recorded.insert(identity, entry);
     }

@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use ess_callbacks::envelope::{content_signature, encrypt};
+use ess_callbacks::model::{CallbackUrl, Timestamp};
+use ess_callbacks::receiver::Receipt;
+use ess_callbacks::secret::Secret;
+
 use crate::support::{Said, Served, TestEnv, configuration};
 
 const ONE: &str = "https://hooks.example/one";
@@ -94,6 +99,19 @@ impl Watch {
     }
 }
 
+/// Of a message with the declared secrets, and of one at a URL that is not declared.
+fn receipts() -> String {
+    let body = encrypt(&Secret::new(KEY), r#"{"MsgId":"1","MsgType":"X"}"#).unwrap();
+    let signature = content_signature(&Secret::new(TOKEN), body.as_bytes());
+    let line = |url: &str| {
+        let url = CallbackUrl::new(url);
+        let at = Timestamp(1_800_000_000);
+        let receipt = Receipt::new(at, url, body.as_bytes(), Some(&signature));
+        receipt.unwrap().line()
+    };
+    line(ONE) + &line("https://other.example/")
+}
+
 /// A place with all kinds of secrets, and everything in it watched.
 struct Place {
     env: TestEnv,
@@ -115,6 +133,7 @@ impl Place {
             .set("TENCENTCLOUD_TOKEN", SESSION);
         env.set("ESS_CALLBACKS_ALLOW_COMMANDS", "1");
         env.write("acme.key", FILED);
+        env.write("receipts.jsonl", receipts());
         env.write("key.sh", format!("printf %s '{PRINTED}'"));
         let watch = Watch::new(&served.secret_key);
         Self { env, served, watch }
@@ -200,6 +219,8 @@ fn no_command_shows_or_keeps_a_secret() {
         // The same; what it says while it runs is watched below.
         &["controller", "--listen", "0.0.0.0:0"],
         &["report", "--out", "report.html"],
+        &["observe", "receipts.jsonl"],
+        &["observe", "receipts.jsonl", "--json", "--no-record"],
         &["explain", "E040"],
         &["fmt", "--check"],
         &["help", "plan"],

@@ -93,7 +93,7 @@ fn what_is_no_state_or_another_s_is_refused() {
     let before = env.read(STATE);
     env.write("broken.json", before.replace("\"handle\"", "\"handel\""));
     assert_snapshot!(env.run(&["state", "push", "broken.json"]).exits(1).err(), @"
-    error: `broken.json` line 12: unknown field `handel`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
+    error: `broken.json` line 12: unknown field `handel`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `seen_at`, `missing`, `open`
       Nothing was pushed. Repair the file, or start again from what `ess-callbacks state pull` prints.
     ");
     env.write(

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 30] = [
+const MAY_IMPORT: [(&str, &[&str]); 31] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -21,6 +21,10 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
     ("config", &["model", "diag", "secret"]),
     ("group", &["model", "diag", "wire"]),
     ("doctor", &["model", "group", "wire"]),
+    (
+        "observe",
+        &["model", "secret", "random", "envelope", "receiver"],
+    ),
     ("plan", &["model", "diag", "secret", "harmless", "facts"]),
     (
         "render",
@@ -35,6 +39,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "receiver",
             "group",
             "doctor",
+            "observe",
         ],
     ),
     (
@@ -100,6 +105,7 @@ const MAY_IMPORT: [(&str, &[&str]); 30] = [
             "backend",
             "notify",
             "page",
+            "observe",
         ],
     ),
     ("verify", &["model", "secret", "envelope", "client"]),

@@ -25,6 +25,7 @@ mod cli_init;
 mod cli_listen;
 mod cli_lost;
 mod cli_masking;
+mod cli_observe;
 mod cli_orgs;
 mod cli_output;
 mod cli_owners;

@@ -6,8 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, controller, doctor, explain, fmt, import, listen, orgs, plan, report,
-    sandbox, secret, show, state, unlock, validate, verify,
+    apply, completions, controller, doctor, explain, fmt, import, listen, observe, orgs, plan,
+    report, sandbox, secret, show, state, unlock, validate, verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Receive callbacks for development: verify, decrypt and show them.
     Listen(listen::Args),
+    /// Read receipts of eSign's messages, and record what they prove. Makes no call.
+    #[command(after_long_help = help::exit_codes())]
+    Observe(observe::Args),
     /// Generate secrets.
     #[command(subcommand)]
     Secret(secret::Args),

@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 14] = [
+const USED: [(&str, &[&str]); 15] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -44,6 +44,7 @@ const USED: [(&str, &[&str]); 14] = [
     ("plan", &PLACES),
     ("report", &PLACES),
     ("import", &PLACES),
+    ("observe", &PLACES),
     ("state", &PLACES),
     (
         "verify",

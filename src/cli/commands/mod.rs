@@ -10,6 +10,7 @@ pub(super) mod import;
 pub(super) mod init;
 pub(super) mod listen;
 pub(super) mod man;
+pub(super) mod observe;
 pub(super) mod orgs;
 pub(super) mod plan;
 pub(super) mod report;

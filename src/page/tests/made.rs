@@ -304,6 +304,7 @@ fn change(handle: &str, url: &str, action: Action, reason: Reason) -> Change {
             belief: Belief::proven(secrets(1)),
             protect: false,
             proved_at: None,
+            missing: None,
         }),
     }
 }

@@ -11,6 +11,7 @@ use quick_xml::events::Event;
 use super::made::World;
 use crate::model::{
     CallbackUrl, Entry, Environment, Handle, Identity, OperatorId, Proof, Recorded, RequestId,
+    any_sighting,
 };
 use crate::page::{Page, html};
 use crate::plan::arbitrary;
@@ -74,19 +75,23 @@ fn entry() -> impl Strategy<Value = Entry> {
         arbitrary::belief(),
         proptest::option::of(arbitrary::lost_call()),
         proptest::option::of((arbitrary::timestamp(), arbitrary::text())),
+        any_sighting(),
     )
-        .prop_map(|((handle, operator, protect), belief, lost, proof)| Entry {
-            handle: Handle::new(handle),
-            operator: OperatorId::new(operator),
-            protect,
-            belief,
-            lost,
-            pending: None,
-            proof: proof.map(|(at, id)| Proof {
-                at,
-                request_id: RequestId::new(id),
-            }),
-        })
+        .prop_map(
+            |((handle, operator, protect), belief, lost, proof, sighting)| Entry {
+                handle: Handle::new(handle),
+                operator: OperatorId::new(operator),
+                protect,
+                belief,
+                lost,
+                pending: None,
+                proof: proof.map(|(at, id)| Proof {
+                    at,
+                    request_id: RequestId::new(id),
+                }),
+                sighting,
+            },
+        )
 }
 
 fn recorded() -> impl Strategy<Value = Recorded> {

@@ -20,7 +20,7 @@ use super::{
 use crate::model::{
     Account, AccountName, Action, Address, AppId, Belief, CallbackUrl, Calls, Environment,
     Fingerprint, Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Presumed,
-    Salt, Scope, SecretIndex, SignedWrite, Timestamp, Write,
+    Salt, Scope, SecretIndex, SignedWrite, Timestamp, Write, any_sighting,
 };
 use crate::secret::{Check, SecretReference};
 
@@ -145,6 +145,7 @@ fn reason() -> impl Strategy<Value = Reason> {
             Reason::OpenDelete,
             Reason::Unchanged,
             Reason::Unproven,
+            Reason::Missing,
             Reason::NotChecked,
             Reason::Suspended,
             Reason::Disabled,
@@ -153,11 +154,13 @@ fn reason() -> impl Strategy<Value = Reason> {
 }
 
 fn before() -> impl Strategy<Value = Before> {
-    (belief(), any::<bool>(), proptest::option::of(timestamp())).prop_map(
-        |(belief, protect, proved_at)| Before {
+    let proved_at = proptest::option::of(timestamp());
+    (belief(), any::<bool>(), proved_at, any_sighting()).prop_map(
+        |(belief, protect, proved_at, sighting)| Before {
             belief,
             protect,
             proved_at,
+            missing: sighting.missing,
         },
     )
 }
@@ -299,7 +302,7 @@ fn tripped() -> impl Strategy<Value = Tripped> {
 }
 
 fn summary() -> impl Strategy<Value = Summary> {
-    (vec(0_usize..1000, 17), proptest::option::of(timestamp())).prop_map(|(n, oldest_proof)| {
+    (vec(0_usize..1000, 18), proptest::option::of(timestamp())).prop_map(|(n, oldest_proof)| {
         Summary {
             add: n[0],
             replace: n[1],
@@ -313,6 +316,7 @@ fn summary() -> impl Strategy<Value = Summary> {
             suspended: n[9],
             heal_deferred: n[10],
             oldest_proof,
+            missing: n[17],
             calls: n[11],
             to_add: n[12],
             to_change: n[13],

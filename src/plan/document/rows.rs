@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{BeliefParts, Contradiction, ScopeJson, WriteParts, WriteWord};
 use crate::model::{
-    Action, Address, Belief, CallbackUrl, Calls, Evidence, Fingerprints, Handle, OperatorId,
-    Presence, SecretIndex, SignedWrite, Timestamp, Write,
+    Action, Address, Belief, CallbackUrl, Calls, Evidence, Fingerprints, Handle, Missing,
+    OperatorId, Presence, SecretIndex, SignedWrite, Timestamp, Write,
 };
 use crate::plan::{After, Before, Change, Deletion, OrganizationPlan, Reason, Same, Steps};
 
@@ -241,6 +241,8 @@ struct BeforeRow {
     exact: Option<bool>,
     protect: bool,
     proved_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<Missing>,
 }
 
 impl From<&Before> for BeforeRow {
@@ -249,6 +251,7 @@ impl From<&Before> for BeforeRow {
             belief,
             protect,
             proved_at,
+            missing,
         } = before;
         let BeliefParts {
             presence,
@@ -263,6 +266,7 @@ impl From<&Before> for BeforeRow {
             exact,
             protect: *protect,
             proved_at: *proved_at,
+            missing: *missing,
         }
     }
 }
@@ -276,6 +280,7 @@ impl BeforeRow {
             exact,
             protect,
             proved_at,
+            missing,
         } = self;
         let parts = BeliefParts {
             presence,
@@ -291,6 +296,7 @@ impl BeforeRow {
             belief,
             protect,
             proved_at,
+            missing,
         })
     }
 }

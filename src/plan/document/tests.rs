@@ -51,6 +51,7 @@ fn some_plan() -> Plan {
             belief: Belief::proven(fingerprints(1)),
             protect: false,
             proved_at: Some(Timestamp(1_795_000_000)),
+            missing: None,
         }),
     };
     let summary = Summary {
@@ -117,6 +118,7 @@ fn the_document_has_this_shape() {
         "finish": 0,
         "unchanged": 0,
         "unproven": 0,
+        "missing": 0,
         "unknown": 0,
         "not_checked": 0,
         "suspended": 0,
@@ -156,7 +158,7 @@ fn the_document_has_this_shape() {
         {"severity":"warning","code":"W001","message":"no token"}
       ],
       "digest": "sha256:f1b07959e3ba561c403f119dc487de3a850b3d8320b574d406c411c6879da1e1",
-      "checksum": "sha256:1ce0a4f74cfe383eedfaabaa7000d65ad2ddeaba219ea8230bc86ffa0a3e5f5a"
+      "checksum": "sha256:127ad5bccd11a52d2fea65c354f94524881cf1768c4903026308f9c36ec63939"
     }
     "#);
 }

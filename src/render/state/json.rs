@@ -9,7 +9,7 @@ use crate::facts::{BeliefParts, ProofJson, ScopeJson, WriteParts, WriteWord};
 use crate::harmless;
 use crate::model::{
     Address, CallbackUrl, Destination, Entry, Environment, Evidence, Fingerprints, Handle, Lineage,
-    OperatorId, Presence, Recorded, Scope, SignedWrite, Timestamp,
+    Missing, OperatorId, Presence, Recorded, Scope, Sighting, SignedWrite, Timestamp,
 };
 
 /// Writes everything recorded as one JSON object on one line: `format_version`, `environment`, `destination`,
@@ -78,6 +78,10 @@ struct EntryJson<'a> {
     exact: Option<bool>,
     proof: Option<ProofJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    seen_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Missing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<CallJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<CallJson>,
@@ -93,6 +97,7 @@ impl<'a> EntryJson<'a> {
             lost,
             pending,
             proof,
+            sighting: Sighting { seen_at, missing },
         } = entry;
         let BeliefParts {
             presence,
@@ -115,6 +120,8 @@ impl<'a> EntryJson<'a> {
             fingerprints,
             exact,
             proof: proof.as_ref().map(ProofJson::from),
+            seen_at: *seen_at,
+            missing: *missing,
             pending: pending.map(|pending| CallJson::from(pending.call)),
             lost: lost.map(CallJson::from),
         }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::model::{
-    Address, CallbackUrl, Entry, Evidence, Presence, Presumed, Recorded, Scope, SignedWrite, Write,
+    Address, CallbackUrl, Entry, Evidence, Missing, Presence, Presumed, Recorded, Scope, Sighting,
+    SignedWrite, Write,
 };
 use crate::render::escape::{Clean, Quoted};
 use crate::render::place;
@@ -76,6 +77,7 @@ pub fn entry_text(
         lost,
         pending,
         proof,
+        sighting: Sighting { seen_at, missing },
     } = entry;
     writeln!(
         out,
@@ -109,6 +111,18 @@ pub fn entry_text(
             ),
         )?,
         None => row(out, "confirmed", &"never")?,
+    }
+    if let Some(at) = *seen_at {
+        let seen = format_args!("{} ({at}, by a message)", ago(style.now, at));
+        row(out, "seen", &seen)?;
+    }
+    if let Some(Missing { since, messages }) = *missing {
+        let count = counted(messages.get() as usize, "message", "messages");
+        row(
+            out,
+            "missing",
+            &format_args!("{count} since {since} went to others only"),
+        )?;
     }
     if let Some(pending) = pending {
         open_call(("open call", pending.call), "on its way", style, out)?;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::model::{
-    AccountName, AccountSource, AssumeRole, Calls, CredentialVariables, WebIdentity,
+    AccountName, AccountSource, Action, AssumeRole, Calls, CredentialVariables, Missing,
+    WebIdentity,
 };
 use crate::plan::{Bookkeeping, Change, Plan};
 use crate::render::escape::Clean;
@@ -139,6 +140,7 @@ fn unchanged(plan: &Plan) -> Option<String> {
     let parts: Vec<String> = [
         (summary.unchanged, "unchanged"),
         (summary.unproven, "unproven"),
+        (summary.missing, "perhaps missing"),
         (summary.unknown, "unknown"),
         (summary.not_checked, "not checked"),
         (summary.suspended, "suspended"),
@@ -155,6 +157,7 @@ fn unchanged(plan: &Plan) -> Option<String> {
 fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
     for note in [
         unproven(plan),
+        missing(plan),
         unknown(plan),
         not_checked(plan),
         suspended(plan),
@@ -178,6 +181,24 @@ fn unproven(plan: &Plan) -> Option<String> {
         "Unproven: present, but perhaps with another key or token. `--replace ADDRESS` proves one."
             .to_owned()
     })
+}
+
+fn missing(plan: &Plan) -> Option<String> {
+    let mut missing = plan.changes().filter_map(|change| {
+        let missing = change.before.as_ref()?.missing?;
+        (change.action == Action::NoOp).then_some((&change.address, missing))
+    });
+    let (address, Missing { since, messages }) = missing.next()?;
+    let messages = counted(messages.get() as usize, "message", "messages");
+    let more = match missing.count() {
+        0 => String::new(),
+        more => format!(" ({more} more like it)"),
+    };
+    Some(format!(
+        "Perhaps missing: {messages} that went to others since {since} did not arrive at {}{more}. `apply --heal` adds it \
+         again, and `verify` says whether its receiver answers.",
+        Clean(address)
+    ))
 }
 
 fn unknown(plan: &Plan) -> Option<String> {

@@ -71,6 +71,7 @@ impl Builder {
             lost,
             pending,
             proof,
+            sighting: line.sighting(),
         };
         let url = CallbackUrl::new(&*line.url.0);
         match self.urls.entry(url) {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::facts::{BeliefParts, WriteParts, WriteWord};
 use crate::model::{
     AccountName, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Evidence, Fingerprint,
-    Fingerprints, Identity, OrganizationId, Pending, Presence, Presumed, Proof, Recorded,
-    RequestId, Scope, SignedWrite, Timestamp, Write,
+    Fingerprints, Identity, Missing, OrganizationId, Pending, Presence, Presumed, Proof, Recorded,
+    RequestId, Scope, Sighting, SignedWrite, Timestamp, Write,
 };
 use crate::state::EndedCall;
 
@@ -49,6 +49,10 @@ pub(super) struct CallbackLine<'a> {
     proved_at: Option<Timestamp>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     request_id: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing: Option<Missing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<Open>,
 }
@@ -158,6 +162,7 @@ impl<'a> CallbackLine<'a> {
             lost,
             pending,
             proof,
+            sighting: Sighting { seen_at, missing },
         } = entry;
         let BeliefParts {
             presence,
@@ -189,6 +194,8 @@ impl<'a> CallbackLine<'a> {
             request_id: proof
                 .as_ref()
                 .map(|proof| Text::of(proof.request_id.as_str())),
+            seen_at: *seen_at,
+            missing: *missing,
             open: (open.lost.is_some() || open.pending.is_some()).then_some(open),
         }
     }
@@ -249,6 +256,14 @@ impl<'a> CallbackLine<'a> {
             (Some(_), None) | (None, Some(_)) => {
                 Err("`proved_at` and `request_id` go together".into())
             }
+        }
+    }
+
+    /// What messages said.
+    pub(super) const fn sighting(&self) -> Sighting {
+        Sighting {
+            seen_at: self.seen_at,
+            missing: self.missing,
         }
     }
 

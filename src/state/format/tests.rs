@@ -269,7 +269,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     `s.json` line 6: invalid type: map, expected a string
     `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
-    `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `open`
+    `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `seen_at`, `missing`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization
     `s.json` line 10: `url` is not an http or https URL
     `s.json` line 9: `operator` is empty

@@ -97,6 +97,8 @@ fn what_is_not_run_is_known() {
     docs/fuzzing.md: takes half an hour
     docs/notifications.md: prints a random secret
     docs/notifications.zh-CN.md: prints a random secret
+    docs/observe.md: needs receipts
+    docs/observe.zh-CN.md: needs receipts
     docs/pipelines.md: needs the pipeline's files
     docs/pipelines.md: needs an account
     docs/pipelines.md: needs an account

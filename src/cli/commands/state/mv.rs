@@ -10,7 +10,7 @@ use crate::cli::settings::Settings;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::edit::edit;
-use crate::model::{Address, Entry, Identity, Organization, Recorded, masked};
+use crate::model::{Address, Entry, Identity, Organization, Recorded, Sighting, masked};
 use crate::render::Clean;
 
 #[derive(Debug, clap::Args)]
@@ -135,6 +135,7 @@ fn moved(
         }
         moved.belief = moved.belief.elsewhere();
         moved.proof = None;
+        moved.sighting = Sighting::default();
     }
     Ok(moved)
 }

@@ -4,11 +4,13 @@
 //! known, [`Entry::interrupt`] when the program died in between. Invariant: whatever call may still
 //! arrive at eSign is in `lost` (or, while we wait for its answer, in `pending`).
 
+mod seen;
+
 use std::cmp::Ordering;
 
-use super::{
-    Belief, CallId, Evidence, Fingerprints, Handle, OperatorId, Outcome, RequestId, Timestamp,
-    Write,
+use crate::model::{
+    Belief, CallId, Evidence, Fingerprints, Handle, OperatorId, Outcome, RequestId, Sighting,
+    Timestamp, Write,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Entry {
     pub pending: Option<Pending>,
     /// When the belief was last confirmed by an answer.
     pub proof: Option<Proof>,
+    /// What messages said of it since.
+    pub sighting: Sighting,
 }
 
 /// A call without an answer.
@@ -78,6 +82,10 @@ impl Entry {
             lost: None,
             pending: None,
             proof: None,
+            sighting: Sighting {
+                seen_at: None,
+                missing: None,
+            },
         }
     }
 
@@ -91,6 +99,7 @@ impl Entry {
             lost,
             pending,
             proof: _,
+            sighting: _,
         } = self;
         *belief == Belief::ANYTHING && lost.is_none() && pending.is_none()
     }
@@ -100,9 +109,10 @@ impl Entry {
         self.belief.evidence() == Evidence::Unknown
     }
 
-    /// When the belief was last confirmed.
+    /// When it was last confirmed, by an answer or by a message.
     pub fn proved_at(&self) -> Option<Timestamp> {
-        self.proof.as_ref().map(|proof| proof.at)
+        let answered = self.proof.as_ref().map(|proof| proof.at);
+        answered.max(self.sighting.seen_at)
     }
 
     /// A call is about to leave.
@@ -133,7 +143,7 @@ impl Entry {
             }
             Outcome::NotThere(request_id) => match call.write {
                 Write::Delete => {
-                    let drift = match self.proof {
+                    let drift = match self.proved_at() {
                         Some(_) => Drift::WasGone,
                         None => Drift::NeverConfirmed,
                     };
@@ -225,6 +235,7 @@ impl Entry {
             lost,
             pending: None,
             proof,
+            sighting: self.sighting.merge(other.sighting),
         }
     }
 
@@ -248,6 +259,13 @@ impl Entry {
         at: Timestamp,
         request_id: &RequestId,
     ) {
+        let secrets = |belief: Belief| belief.presumed().map(|presumed| presumed.fingerprints);
+        // Messages of other secrets say nothing of these.
+        self.sighting.seen_at = self
+            .sighting
+            .seen_at
+            .filter(|_| secrets(belief) == secrets(self.belief));
+        self.sighting.missing = None;
         self.belief = belief;
         // A lost call with another effect was dead before this one left.
         self.lost = self.lost.filter(|lost| lost.write == call.write);
