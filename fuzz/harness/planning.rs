@@ -33,6 +33,7 @@ pub(crate) fn run(data: &[u8]) {
         destroy: choice & 1 != 0,
         heal: (choice & 2 != 0).then(|| Heal {
             proved_before: (choice & 4 != 0).then_some(Timestamp(1_790_000_000)),
+            proved_by: None,
             max_calls: (choice & 8 != 0).then_some(1),
         }),
         targets: Vec::new(),

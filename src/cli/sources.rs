@@ -107,10 +107,12 @@ fn beside(path: &Path) -> Vec<Source> {
     };
     let others = files.into_iter().filter(|file| file.file_name() != this);
     let read = |file: PathBuf| {
-        let opened = File::open(&file).ok()?;
-        if opened.metadata().ok()?.len() > MOST_BESIDE {
+        // Opening a pipe would wait for its writer.
+        let found = std::fs::metadata(&file).ok()?;
+        if !found.is_file() || found.len() > MOST_BESIDE {
             return None;
         }
+        let opened = File::open(&file).ok()?;
         let name = file.strip_prefix("./").unwrap_or(&file);
         let source = limited(&name.display().to_string(), opened).ok()?;
         let has = |key: &[u8]| source.text.windows(key.len()).any(|part| part == key);

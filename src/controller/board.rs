@@ -265,14 +265,10 @@ impl Board {
         Ok(())
     }
 
-    /// The digest that was approved. It counts until a run with it has begun.
-    pub fn approved(&self) -> Option<String> {
-        self.kept().approved.clone()
-    }
-
-    /// An approval is used once, and one for a plan that is gone counts no more.
-    pub fn forget_approval(&self) {
-        self.kept().approved = None;
+    /// The digest that was approved since the last round. An approval counts for one round: what that does not plan is
+    /// not what was reviewed.
+    pub fn take_approval(&self) -> Option<String> {
+        self.kept().approved.take()
     }
 
     /// The loop is alive.
@@ -344,11 +340,10 @@ mod tests {
         wait(WhyWaits::Deletes);
         let other = Refused::OtherDigest("sha256:a".to_owned());
         assert_eq!(board.approve("sha256:b"), Err(other));
-        assert_eq!(board.approved(), None);
+        assert_eq!(board.take_approval(), None);
         board.approve("sha256:a").unwrap();
-        assert_eq!(board.approved().as_deref(), Some("sha256:a"));
-        board.forget_approval();
-        assert_eq!(board.approved(), None);
+        assert_eq!(board.take_approval().as_deref(), Some("sha256:a"));
+        assert_eq!(board.take_approval(), None);
     }
 
     #[test]

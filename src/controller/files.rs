@@ -31,9 +31,12 @@ pub struct Broken {
     pub has_last_good: bool,
 }
 
+/// Whether a file has another text than before, or is gone.
+type Change = (Arc<str>, Option<Vec<u8>>);
+
 impl LastGood {
-    /// Checks the files. When some have errors, the last good text of each takes its place; one without is left out.
-    /// When that does not fit together either, all files are as they were.
+    /// Checks the files. Those that can't be used, alone or together with what was good before, keep their last good text;
+    /// one without is left out. All others are used: what a file breaks is never held against another.
     ///
     /// # Errors
     /// The errors of the files, when there is nothing to fall back to.
@@ -43,7 +46,7 @@ impl LastGood {
         unreadable: Vec<(Arc<str>, String)>,
         overrides: &Overrides,
     ) -> Result<Checked, Vec<Diagnostic>> {
-        let names: Vec<_> = unreadable
+        let names: BTreeSet<_> = unreadable
             .iter()
             .map(|(name, _)| Arc::clone(name))
             .collect();
@@ -54,112 +57,210 @@ impl LastGood {
             unreadable: Some(why),
         });
         let unreadable: Vec<_> = unreadable.collect();
-        // First as if only these were missing.
-        let mut filled = current.to_vec();
-        filled.extend(self.last_good(&names));
-        filled.sort_by(|one, other| one.name.cmp(&other.name));
-        let errors = match parse_with(&filled, overrides, &[]) {
+        let mut wanted = texts(current);
+        // As if only these were missing.
+        for name in &names {
+            wanted.extend(
+                self.0
+                    .get(name)
+                    .map(|text| (Arc::clone(name), text.clone())),
+            );
+        }
+        let errors = match parse_with(&sources(&wanted), overrides, &[]) {
             Ok(parsed) => {
-                self.0 = texts(&filled);
+                let sources = sources(&wanted);
+                self.0 = wanted;
                 return Ok(Checked {
-                    sources: filled,
+                    sources,
                     parsed,
                     broken: unreadable,
                 });
             }
             Err(errors) => errors,
         };
-        let mut broken = self.broken(current, &errors);
-        broken.extend(unreadable);
-        let is_broken = |source: &Source| broken.iter().any(|one| one.file == source.name);
-        let (bad, good): (Vec<_>, Vec<_>) = current.iter().partition(|source| is_broken(source));
-        let bad = bad.into_iter().map(|source| Arc::clone(&source.name));
-        let bad: Vec<_> = bad.chain(names.iter().cloned()).collect();
-        let mut mixed: Vec<_> = good.into_iter().cloned().collect();
-        mixed.extend(self.last_good(&bad));
-        mixed.sort_by(|one, other| one.name.cmp(&other.name));
-        // Errors without a place, or all files broken and none known: nothing to go on with.
-        if !broken.is_empty()
-            && let Ok(parsed) = parse_with(&mixed, overrides, &[])
-        {
-            let good = current.iter().filter(|source| !is_broken(source)).cloned();
-            self.0.extend(texts(&good.collect::<Vec<_>>()));
-            self.0.retain(|name, _| {
-                names.contains(name) || current.iter().any(|source| source.name == *name)
-            });
-            return Ok(Checked {
-                sources: mixed,
-                parsed,
-                broken,
-            });
+        if self.0.is_empty() {
+            return self.start(wanted, errors, unreadable, overrides);
         }
-        let before: Vec<_> = self
-            .0
-            .iter()
-            .map(|(name, text)| Source {
-                name: Arc::clone(name),
-                text: text.clone(),
-            })
-            .collect();
-        match parse_with(&before, overrides, &[]) {
-            Ok(parsed) => Ok(Checked {
-                sources: before,
-                parsed,
-                broken: self.all_as_before(&broken, &errors),
-            }),
-            Err(_) => Err(errors),
+        let base = self.base(&wanted, &errors, overrides).ok_or(errors)?;
+        let mut admission = Admission {
+            texts: base,
+            overrides,
+            refused: Vec::new(),
+        };
+        admission.admit(&changes(&admission.texts, &wanted));
+        // One may have waited for another, as when an organization moves from file to file.
+        let mut before = usize::MAX;
+        while admission.refused.len() < before && admission.refused.len() > 1 {
+            before = admission.refused.len();
+            let refused = std::mem::take(&mut admission.refused);
+            for (change, _) in refused {
+                admission.admit(&[change]);
+            }
         }
+        self.dispute(&mut admission);
+        let Admission { texts, refused, .. } = admission;
+        let refused = refused.into_iter().map(|((file, _), problems)| Broken {
+            has_last_good: texts.contains_key(&file),
+            file,
+            problems,
+            unreadable: None,
+        });
+        let mut broken: Vec<_> = refused.chain(unreadable).collect();
+        broken.sort_by(|one, other| one.file.cmp(&other.file));
+        let sources = sources(&texts);
+        let parsed = parse_with(&sources, overrides, &[])?;
+        self.0 = texts;
+        Ok(Checked {
+            sources,
+            parsed,
+            broken,
+        })
     }
 
-    /// The last good texts of these files, of those that were good once.
-    fn last_good(&self, names: &[Arc<str>]) -> Vec<Source> {
-        let text = |name: &Arc<str>| {
-            Some(Source {
-                text: self.0.get(name)?.clone(),
-                name: Arc::clone(name),
-            })
-        };
-        names.iter().filter_map(text).collect()
-    }
-
-    /// The files that errors name.
-    fn broken(&self, current: &[Source], errors: &[Diagnostic]) -> Vec<Broken> {
-        let errors = || errors.iter().filter(|one| one.severity == Severity::Error);
-        let is_of = |one: &Diagnostic, file: &str| {
-            let snippet = one.snippet.as_ref();
-            snippet.is_some_and(|snippet| *snippet.file == *file)
-        };
-        let named = current.iter().filter_map(|source| {
-            let of_it = errors().filter(|one| is_of(one, &source.name));
-            let problems: Vec<_> = of_it.cloned().collect();
+    /// At the start, when nothing was good yet, nothing says which of two files is to blame that don't fit together: neither
+    /// is used, and most of the files must be good.
+    fn start(
+        &mut self,
+        mut texts: BTreeMap<Arc<str>, Vec<u8>>,
+        errors: Vec<Diagnostic>,
+        unreadable: Vec<Broken>,
+        overrides: &Overrides,
+    ) -> Result<Checked, Vec<Diagnostic>> {
+        let all: Vec<_> = texts.keys().cloned().collect();
+        let broken = all.iter().filter_map(|name| {
+            let own = errors.iter().filter(|one| one.severity == Severity::Error);
+            let problems: Vec<_> = own.filter(|one| is_about(one, name)).cloned().collect();
             (!problems.is_empty()).then(|| Broken {
-                file: Arc::clone(&source.name),
+                file: Arc::clone(name),
                 problems,
                 unreadable: None,
-                has_last_good: self.0.contains_key(&source.name),
+                has_last_good: false,
             })
         });
-        named.collect()
+        let broken: Vec<_> = broken.collect();
+        texts.retain(|name, _| broken.iter().all(|one| one.file != *name));
+        let sources = sources(&texts);
+        let parsed = parse_with(&sources, overrides, &[]);
+        match parsed {
+            Ok(parsed) if 2 * broken.len() <= all.len() => {
+                self.0 = texts;
+                Ok(Checked {
+                    sources,
+                    parsed,
+                    broken: broken.into_iter().chain(unreadable).collect(),
+                })
+            }
+            Ok(_) | Err(_) => Err(errors),
+        }
     }
 
-    /// Nothing of the new files is used, because they don't fit together.
-    fn all_as_before(&self, named: &[Broken], errors: &[Diagnostic]) -> Vec<Broken> {
-        let names: BTreeSet<_> = named.iter().map(|one| Arc::clone(&one.file)).collect();
-        let others = self.0.keys().filter(|name| !names.contains(*name));
-        let others = others.map(|name| Broken {
-            file: Arc::clone(name),
-            // What has no place concerns all of them.
-            problems: errors
-                .iter()
-                .filter(|one| one.snippet.is_none())
-                .cloned()
-                .collect(),
-            unreadable: None,
-            has_last_good: true,
-        });
-        let named = named.iter().cloned();
-        named.chain(others).collect()
+    /// Of two files that don't fit together and never were good, neither is used, whatever their names are.
+    fn dispute(&self, admission: &mut Admission<'_>) {
+        let is_new = |name: &str| !self.0.contains_key(name);
+        let mut others = Vec::new();
+        for ((file, _), problems) in &admission.refused {
+            let with = admission.texts.iter().filter(|(name, _)| {
+                let about = problems.iter().any(|one| is_about(one, name));
+                about && is_new(name) && is_new(file) && *name != file
+            });
+            others.extend(with.map(|(name, text)| {
+                let change = (Arc::clone(name), Some(text.clone()));
+                (change, problems.clone())
+            }));
+        }
+        for (change, problems) in others {
+            if admission.texts.remove(&change.0).is_some() {
+                admission.refused.push((change, problems));
+            }
+        }
     }
+
+    /// What is good without the files that errors name, or all as it was.
+    fn base(
+        &self,
+        wanted: &BTreeMap<Arc<str>, Vec<u8>>,
+        errors: &[Diagnostic],
+        overrides: &Overrides,
+    ) -> Option<BTreeMap<Arc<str>, Vec<u8>>> {
+        let is_good = |texts: &BTreeMap<_, _>| parse_with(&sources(texts), overrides, &[]).is_ok();
+        let errors = errors.iter().filter(|one| one.severity == Severity::Error);
+        let named = errors.filter_map(|one| one.snippet.as_ref().map(|it| &*it.file));
+        let named: BTreeSet<&str> = named.collect();
+        let mut without = wanted.clone();
+        without.retain(|name, _| !named.contains(&**name));
+        for name in named {
+            without.extend(
+                self.0
+                    .get_key_value(name)
+                    .map(|(name, text)| (Arc::clone(name), text.clone())),
+            );
+        }
+        if is_good(&without) {
+            return Some(without);
+        }
+        is_good(&self.0).then(|| self.0.clone())
+    }
+}
+
+/// Whether a problem is in this file, or names it as the other one.
+fn is_about(one: &Diagnostic, name: &str) -> bool {
+    let is_in = one.snippet.as_ref().is_some_and(|it| *it.file == *name);
+    is_in || one.message.contains(&format!("{name}:"))
+}
+
+/// Takes the changes that fit, and finds those that don't.
+struct Admission<'a> {
+    /// Always good.
+    texts: BTreeMap<Arc<str>, Vec<u8>>,
+    overrides: &'a Overrides,
+    /// With what is wrong when they are made.
+    refused: Vec<(Change, Vec<Diagnostic>)>,
+}
+
+impl Admission<'_> {
+    fn admit(&mut self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        let mut with = self.texts.clone();
+        for (name, text) in changes {
+            match text {
+                Some(text) => with.insert(Arc::clone(name), text.clone()),
+                None => with.remove(name),
+            };
+        }
+        let Err(errors) = parse_with(&sources(&with), self.overrides, &[]) else {
+            self.texts = with;
+            return;
+        };
+        if let [one] = changes {
+            let errors = errors.into_iter();
+            let errors = errors.filter(|it| it.severity == Severity::Error).collect();
+            self.refused.push((one.clone(), errors));
+            return;
+        }
+        let (first, second) = changes.split_at(changes.len() / 2);
+        self.admit(first);
+        self.admit(second);
+    }
+}
+
+fn changes(from: &BTreeMap<Arc<str>, Vec<u8>>, to: &BTreeMap<Arc<str>, Vec<u8>>) -> Vec<Change> {
+    let gone = from.keys().filter(|name| !to.contains_key(*name));
+    let gone = gone.map(|name| (Arc::clone(name), None));
+    let other = to
+        .iter()
+        .filter(|(name, text)| from.get(*name) != Some(*text));
+    let other = other.map(|(name, text)| (Arc::clone(name), Some(text.clone())));
+    gone.chain(other).collect()
+}
+
+fn sources(texts: &BTreeMap<Arc<str>, Vec<u8>>) -> Vec<Source> {
+    let source = |(name, text): (&Arc<str>, &Vec<u8>)| Source {
+        name: Arc::clone(name),
+        text: text.clone(),
+    };
+    texts.iter().map(source).collect()
 }
 
 fn texts(sources: &[Source]) -> BTreeMap<Arc<str>, Vec<u8>> {
@@ -266,6 +367,92 @@ mod tests {
         let checked = last.check(&first, Vec::new(), &none).unwrap();
         assert_eq!(handles(&checked), ["a 1"]);
         assert_eq!(broken(&checked), [("b.yaml", false)]);
+    }
+
+    /// The mistake of one file shows as errors of others, which are not to blame.
+    #[test]
+    fn what_does_not_fit_is_held_against_the_file_that_changed() {
+        let none = Overrides::default();
+        let own = "organizations:\n  b:\n    callbacks: []\n";
+        let (a, b) = (team("a", ""), own);
+        let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("b.yaml", b)]);
+        let changed = team("a", "https://a.example/1");
+        // Without its id it would be the same organization as `b`.
+        let forgot = changed.replace("proxy_organization_id", "proxy_organisation");
+        let own_too = own.replace("b:", "c:");
+        let other = COMMON.replace("test", "production");
+        for (name, text, expected) in [
+            ("a.yaml", &*forgot, vec!["a 0", "b 1"]),
+            ("0.yaml", &own_too, vec!["a 1", "b 1"]),
+            ("z.yaml", &own_too, vec!["a 1", "b 1"]),
+            ("0.yaml", &other, vec!["a 1", "b 1"]),
+            ("z.yaml", &other, vec!["a 1", "b 1"]),
+        ] {
+            let mut last = LastGood::default();
+            last.check(&good, Vec::new(), &none).unwrap();
+            let b = "organizations:\n  b:\n    callbacks: [https://b.example/1]\n";
+            let mut now = vec![("common.yaml", COMMON), ("b.yaml", b)];
+            if name != "a.yaml" {
+                now.push(("a.yaml", &changed));
+            }
+            now.push((name, text));
+            now.sort_unstable();
+            for _ in 0..2 {
+                let checked = last.check(&files(&now), Vec::new(), &none).unwrap();
+                assert_eq!(broken(&checked), [(name, name == "a.yaml")], "{text}");
+                assert_eq!(handles(&checked), expected, "{text}");
+                assert!(!checked.broken[0].problems.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn an_organization_may_move_from_file_to_file() {
+        let mut last = LastGood::default();
+        let none = Overrides::default();
+        let (a, b) = (team("a", ""), team("b", ""));
+        let good = files(&[("common.yaml", COMMON), ("a.yaml", &a), ("z.yaml", &b)]);
+        last.check(&good, Vec::new(), &none).unwrap();
+        let moved = format!("{a}{}", b.replace("organizations:\n", ""));
+        let now = files(&[
+            ("common.yaml", COMMON),
+            ("a.yaml", &moved),
+            ("c.yaml", "["),
+            ("z.yaml", "organizations: {}\n"),
+        ]);
+        let checked = last.check(&now, Vec::new(), &none).unwrap();
+        assert_eq!(handles(&checked), ["a 0", "b 0"]);
+        assert_eq!(broken(&checked), [("c.yaml", false)]);
+    }
+
+    /// At the start nothing says which of two is right.
+    #[test]
+    fn at_the_start_neither_of_two_is_used_and_most_must_be_good() {
+        let none = Overrides::default();
+        let (a, b) = (team("a", ""), team("b", "https://b.example/new"));
+        let copy = team("b", "https://b.example/old");
+        let twice = files(&[
+            ("a.yaml", &a),
+            ("b (copy).yaml", &copy),
+            ("b.yaml", &b),
+            ("common.yaml", COMMON),
+        ]);
+        let mut last = LastGood::default();
+        for _ in 0..2 {
+            let checked = last.check(&twice, Vec::new(), &none).unwrap();
+            assert_eq!(handles(&checked), ["a 0"]);
+            assert_eq!(
+                broken(&checked),
+                [("b (copy).yaml", false), ("b.yaml", false)]
+            );
+        }
+        let other = COMMON.replace("test", "production");
+        let (a, b) = (
+            format!("{COMMON}{}", team("a", "")),
+            format!("{COMMON}{}", team("b", "")),
+        );
+        let all = files(&[("0.yaml", &other), ("a.yaml", &a), ("b.yaml", &b)]);
+        assert!(LastGood::default().check(&all, Vec::new(), &none).is_err());
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Options {
 pub struct Heal {
     /// Those whose last proof is from before this moment; `None` means all.
     pub proved_before: Option<Timestamp>,
+    /// A proof from after this moment counts as none: a clock was ahead.
+    pub proved_by: Option<Timestamp>,
     /// At most so many calls for the whole plan; heals beyond that are left for a later run.
     pub max_calls: Option<usize>,
 }

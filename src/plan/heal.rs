@@ -10,6 +10,7 @@ impl Builder<'_> {
     pub(super) fn heal(&mut self) {
         let Some(Heal {
             proved_before,
+            proved_by,
             max_calls,
         }) = self.options.heal
         else {
@@ -26,6 +27,7 @@ impl Builder<'_> {
             let change = &self.organizations[*at].changes[*position];
             let before = change.before.as_ref();
             let proved_at = before.and_then(|before| before.proved_at);
+            let proved_at = proved_at.filter(|at| proved_by.is_none_or(|now| *at <= now));
             let missing = before.is_some_and(|before| before.missing.is_some());
             let is_old = |limit| proved_at.is_none_or(|at| at < limit);
             if missing || proved_before.is_none_or(is_old) {

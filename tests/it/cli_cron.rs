@@ -146,6 +146,7 @@ fn what_was_proven_at_once_is_healed_a_part_at_a_time() {
         let options = Options {
             heal: Some(Heal {
                 proved_before: Some(now.plus(-24 * HOUR)),
+                proved_by: None,
                 max_calls: Some(20),
             }),
             ..Options::default()

@@ -30,6 +30,7 @@ pub(crate) fn any_options(dice: &mut Dice, facts: &mut RunFacts) -> Options {
     if dice.percent(15) {
         options.heal = Some(Heal {
             proved_before: dice.percent(50).then_some(Timestamp(1_800_000_200)),
+            proved_by: None,
             max_calls: dice.percent(30).then(|| dice.below(4)),
         });
     }

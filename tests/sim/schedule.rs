@@ -341,6 +341,7 @@ impl Schedule {
         let (options, exact) = if self.dice.percent(50) {
             let heal = Heal {
                 proved_before: None,
+                proved_by: None,
                 max_calls: None,
             };
             let options = Options {

@@ -386,6 +386,7 @@ fn heals_are_oldest_first_and_bounded() {
     ]);
     let heal = Heal {
         proved_before: Some(Timestamp(500)),
+        proved_by: None,
         max_calls: Some(2),
     };
     let options = Options {

@@ -101,6 +101,10 @@ impl Files for RealFiles {
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<File>> {
+        // Opening a pipe would wait for its writer.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(io::Error::other("it is not a regular file"));
+        }
         match File::open(path) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -98,3 +98,32 @@ fn what_was_planned_before_another_run_is_not_made_when_the_files_have_changed()
     );
     keeping.stop();
 }
+
+/// A run that waits for it would hold the lock for minutes.
+#[test]
+fn a_lost_call_holds_up_no_other_change() {
+    let world = World::new(&[("acme", 1), ("beta", 0)]);
+    let keeping = world.start(&[]);
+    world.has(1);
+    world
+        .served
+        .faults("", "lost-before,lost-before,lost-before");
+    world.declare("acme", 2);
+    keeping.until("an add is lost", |status| {
+        (status["callbacks"]["unknown"] == 1).then_some(())
+    });
+    // The delete waits until the add can't arrive any more.
+    world.declare("acme", 1);
+    keeping.running.wait_until_it_says("1 change waits until");
+    world.declare("beta", 1);
+    eventually("the others go on", || {
+        world.served.urls().contains(&url("beta", 1)).then_some(())
+    });
+    let status = keeping.status();
+    assert!(
+        status["pending"]["delete"] == 1 || status["pending"]["finish"] == 1,
+        "{status}"
+    );
+    assert_eq!(status["problems"], Value::Array(Vec::new()), "{status}");
+    keeping.stop();
+}

@@ -40,6 +40,8 @@ pub(super) struct Keeper<'a> {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
+    /// Whether to wait for lost calls, which holds up the other organizations and replicas.
+    pub(super) waits: bool,
     /// The files that the plan is made of, as they were when they were read.
     pub(super) files: &'a Signature,
     /// Whether they have changed since, perhaps while another run was waited for.
@@ -139,14 +141,13 @@ impl Caller for Keeper<'_> {
     }
 
     fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
-        self.board.forget_approval();
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
         let rate = self.planner.rate;
         Ok(Start {
             settings: apply::Settings {
                 parallelism: parallelism((PARALLELISM, rate), plan, connections, self.ui),
                 max_retries: RETRIES,
-                wait: true,
+                wait: self.waits,
                 seed: u64::from_be_bytes(random()?),
             },
             stop: self.stop.clone(),

@@ -222,6 +222,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         lanes: Default::default(),
         teller,
         last_unfinished: None,
+        waits: false,
         ui,
     };
     let mut service = Service::from_environment();
@@ -272,15 +273,17 @@ async fn keep(
                 }
             }
         };
-        let failed = match ended {
+        let (failed, fenced) = match ended {
             None | Some(Round::Interrupted) => return Ok(()),
-            Some(Round::Failed) => true,
-            Some(Round::Done) => false,
+            Some(Round::Failed) => (true, None),
+            Some(Round::Later(until)) => (false, Some(until)),
+            Some(Round::Done | Round::Outdated) => (false, None),
         };
         let pause = schedule.pause(failed, u64::from_be_bytes(random()?));
-        // A suspension ends on time.
-        let suspended = board.status().suspended;
-        let left = suspended.map(|it| it.until.seconds_since(SystemClock.now()) + 1);
+        // A suspension ends on time, and what waits goes on.
+        let suspended = board.status().suspended.map(|it| it.until);
+        let first = suspended.into_iter().chain(fenced).min();
+        let left = first.map(|until| until.seconds_since(SystemClock.now()) + 1);
         let left = left.and_then(|left| u64::try_from(left).ok());
         let pause = left.map_or(pause, |left| pause.min(Duration::from_secs(left)));
         http::next_round(&board, pause);

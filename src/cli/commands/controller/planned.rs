@@ -13,6 +13,9 @@ use crate::controller::{Decision, Policy, Waiting, Why, portion};
 use crate::model::{Action, Handle, Holdings, Recorded, Salt};
 use crate::plan::{Change, Plan, Tripped};
 
+/// How far the clocks of replicas may differ, in seconds.
+const AHEAD: i64 = 60;
+
 /// What a plan is made of, beside what is recorded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planner<'a> {
@@ -73,10 +76,14 @@ impl Planner<'_> {
     fn confirmed_just_now(&self, recorded: &Recorded) -> usize {
         let interval = i64::try_from(self.interval.as_secs()).unwrap_or(i64::MAX);
         let since = SystemClock.now().plus(-(interval / 10 * 8));
+        // One of a clock that was ahead says nothing.
+        let now = SystemClock.now().plus(AHEAD);
         let proofs = recorded
             .iter()
             .filter_map(|(_, _, entry)| entry.proof.as_ref());
-        proofs.filter(|proof| proof.at > since).count()
+        proofs
+            .filter(|proof| proof.at > since && proof.at <= now)
+            .count()
     }
 
     /// The organizations whose changes are not made now.
@@ -95,9 +102,16 @@ impl Planner<'_> {
                 why: Why::Deletes(_) | Why::Final,
                 ..
             }) => {
-                let mut held_up = of_changes(&|change| change.action == Action::Delete);
-                held_up.extend(plan.tripped.iter().filter_map(refused));
-                held_up
+                let named: Option<BTreeSet<_>> = plan.tripped.iter().map(refused).collect();
+                match named {
+                    Some(named) if self.may_delete => named,
+                    // A guard that counts the deletes of all.
+                    Some(_) | None => {
+                        let mut held_up = of_changes(&|change| change.action == Action::Delete);
+                        held_up.extend(named.unwrap_or_default());
+                        held_up
+                    }
+                }
             }
             Decision::Apply { .. } | Decision::Nothing if self.may_delete => BTreeSet::new(),
             Decision::Apply { .. } | Decision::Nothing => {

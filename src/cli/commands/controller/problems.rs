@@ -62,13 +62,22 @@ pub(super) fn unusable(broken: &Broken) -> Found {
         has_last_good,
     } = broken;
     let first = problems.first().map(|one| {
-        let line = one.snippet.as_ref().map(|it| format!(":{}", it.line));
-        let line = line.unwrap_or_default();
+        // It may be seen in another file.
+        let place = one.snippet.as_ref().map_or_else(
+            || format!("`{file}`"),
+            |it| {
+                if *it.file == **file {
+                    format!("`{file}:{}`", it.line)
+                } else {
+                    format!("`{file}` does not fit: `{}:{}`", it.file, it.line)
+                }
+            },
+        );
         let more = match problems.len() - 1 {
             0 => String::new(),
             more => format!(" (and {})", counted(more, "more problem", "more problems")),
         };
-        format!("`{file}{line}`: {} [{}]{more}", one.message, one.code)
+        format!("{place}: {} [{}]{more}", one.message, one.code)
     });
     let message = match (first, unreadable) {
         (Some(first), _) => first,

@@ -30,7 +30,10 @@ use crate::controller::{
     Board, Broken, Checked, Condition, Decision, LastGood, Pending, Phase, RunRecord, WaitingPlan,
     WhyWaits, decide, on_any_state, organizations,
 };
-use crate::model::{Account, AccountName, Handle, Holdings, Recorded, Suspension, Timestamp};
+use crate::model::{
+    Account, AccountName, Handle, Holdings, HowUnfinished, NotAttempted, Recorded, Report,
+    Suspension, Timestamp, Unfinished,
+};
 use crate::plan::{Pattern, Plan};
 use crate::render;
 use crate::run::{self, Ended, Request};
@@ -55,6 +58,9 @@ pub(super) struct Rounds<'a> {
     pub(super) teller: Teller,
     /// What the last run that made calls did not do.
     pub(super) last_unfinished: Option<Found>,
+    /// Whether the next run has to wait for lost calls: eSign does not tell its clock, so only waiting shows that they
+    /// can't arrive any more.
+    pub(super) waits: bool,
     pub(super) ui: &'a mut Ui,
 }
 
@@ -63,6 +69,10 @@ pub(super) struct Rounds<'a> {
 pub(super) enum Round {
     /// eSign is as declared, or what is left waits for somebody.
     Done,
+    /// What is left waits until then: a lost call may still arrive and undo it.
+    Later(Timestamp),
+    /// It was about older files.
+    Outdated,
     /// It is worth another try soon.
     Failed,
     /// A signal ended a command that prints a secret.
@@ -84,7 +94,8 @@ impl Rounds<'_> {
         self.board.update(|status| status.phase = Phase::Working);
         self.board.begin();
         let mut problems = Vec::new();
-        let ended = self.attempt(&mut problems).await;
+        let approved = self.board.take_approval();
+        let ended = self.attempt(approved, &mut problems).await;
         let now = SystemClock.now();
         let round = match &ended {
             Ok(round) => *round,
@@ -101,8 +112,10 @@ impl Rounds<'_> {
             .status()
             .waiting
             .is_some_and(|it| it.why == WhyWaits::Policy);
-        let is_well = problems.iter().all(|found| by_policy && is_waiting(found));
-        let news = self.board.problems(now, problems);
+        let is_well = !matches!(round, Round::Later(_) | Round::Outdated)
+            && problems.iter().all(|found| by_policy && is_waiting(found));
+        // What is wrong with older files may be mended.
+        let news = round != Round::Outdated && self.board.problems(now, problems);
         self.board.locked(false);
         self.board.round();
         self.board.update(|status| {
@@ -110,6 +123,10 @@ impl Rounds<'_> {
             status.last_round = Some(now);
             // What was never planned is not ready, and stays ready when a later round fails for the files.
             status.ready |= ended.is_ok();
+            if ended.is_err() {
+                // What was planned before may be outdated, so it can't be approved.
+                status.waiting = None;
+            }
             if is_well {
                 status.last_success = Some(now);
             }
@@ -134,7 +151,11 @@ impl Rounds<'_> {
         }
     }
 
-    async fn attempt(&mut self, problems: &mut Vec<Found>) -> Result<Round, Failure> {
+    async fn attempt(
+        &mut self,
+        approved: Option<String>,
+        problems: &mut Vec<Found>,
+    ) -> Result<Round, Failure> {
         let Read {
             files: signature,
             loaded,
@@ -152,7 +173,6 @@ impl Rounds<'_> {
                 return Err(failure);
             }
         };
-        let approved = self.board.approved();
         let planner = Planner {
             loaded: &loaded,
             only: only.as_ref(),
@@ -180,7 +200,6 @@ impl Rounds<'_> {
         let others = others.map(|plan| decide(&plan, planner.policy, None));
         self.show(&planner, recorded, plan, suspended.clone());
         if let Decision::Wait(_) = decision {
-            self.board.forget_approval();
             problems.extend(waiting(&self.board));
         }
         let (now, allow_deletes) = match (decision, of_others, others) {
@@ -203,6 +222,21 @@ impl Rounds<'_> {
         };
         self.apply((now, planner), &signature, approved.as_deref(), problems)
             .await
+    }
+
+    /// Prints that changes wait for lost calls.
+    fn tell_of_wait(&mut self, report: &Report, until: Timestamp) {
+        let count = report.unfinished.len();
+        let first = report.unfinished.first().map(|one| one.address.to_string());
+        self.ui.note(format_args!(
+            "{} {} until {} UTC: an earlier call that got no answer may still arrive, and would undo {}. The first is {}. \
+             Others go on meanwhile.",
+            render::counted(count, "change", "changes"),
+            render::plural(count, "waits", "wait"),
+            until.clock_time(),
+            render::plural(count, "it", "them"),
+            render::Clean(first.unwrap_or_default()),
+        ));
     }
 
     /// Reads the files, with what was good last in the place of what is broken, and the secrets.
@@ -383,6 +417,7 @@ impl Rounds<'_> {
             stop: self.board.halting(),
             ui: self.ui,
             remote: None,
+            waits: self.waits,
             files,
             is_outdated: false,
             is_suspended: false,
@@ -401,7 +436,7 @@ impl Rounds<'_> {
         }
         if is_outdated {
             self.board.poke();
-            return Ok(Round::Done);
+            return Ok(Round::Outdated);
         }
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let round = match ended {
@@ -461,12 +496,24 @@ impl Rounds<'_> {
                 saved,
             } => {
                 let complete = render::is_complete(&report);
-                self.board
-                    .ran(RunRecord::of(&report, at, elapsed, complete));
+                if complete || report.calls > 0 {
+                    self.board
+                        .ran(RunRecord::of(&report, at, elapsed, complete));
+                }
                 let unfinished = (!complete).then(|| unfinished(&report));
+                let fenced = fenced_until(&report);
+                self.waits = report.unfinished.iter().any(|one| {
+                    let why = HowUnfinished::NotAttempted(NotAttempted::FencedWithoutClock);
+                    one.how == why
+                });
                 // The same failure again says nothing new.
                 if complete || self.last_unfinished != unfinished {
-                    ended::conclude(&report, self.ui);
+                    match fenced {
+                        Some(until) if report.drifted.is_empty() => {
+                            self.tell_of_wait(&report, until);
+                        }
+                        Some(_) | None => ended::conclude(&report, self.ui),
+                    }
                 }
                 self.last_unfinished.clone_from(&unfinished);
                 let drifted = report.drifted.iter();
@@ -478,9 +525,10 @@ impl Rounds<'_> {
                     problems.push(problem("state", &ended::unsaved(*unsaved, &folder)));
                     return Round::Failed;
                 }
-                match unfinished {
-                    None => Round::Done,
-                    Some(unfinished) => {
+                match (unfinished, fenced) {
+                    (None, _) => Round::Done,
+                    (Some(_), Some(until)) => Round::Later(until),
+                    (Some(unfinished), None) => {
                         problems.push(unfinished);
                         Round::Failed
                     }
@@ -488,4 +536,27 @@ impl Rounds<'_> {
             }
         }
     }
+}
+
+/// Until when what is left has to wait, if all of it waits for lost calls.
+fn fenced_until(report: &Report) -> Option<Timestamp> {
+    let until = |one: &Unfinished| match &one.how {
+        HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(*until),
+        HowUnfinished::Failed(_)
+        | HowUnfinished::Unknown(_)
+        | HowUnfinished::NotAttempted(
+            NotAttempted::AccountStopped(_)
+            | NotAttempted::AccountUnreachable(..)
+            | NotAttempted::AccountUnsigned(..)
+            | NotAttempted::OrganizationStopped
+            | NotAttempted::AddsFailed
+            | NotAttempted::Unverified
+            | NotAttempted::Interrupted
+            | NotAttempted::FencedWithoutClock
+            | NotAttempted::JournalFailed,
+        ) => None,
+    };
+    let all: Option<Vec<_>> = report.unfinished.iter().map(until).collect();
+    // The first that may go on.
+    all?.into_iter().min()
 }
