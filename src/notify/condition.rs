@@ -18,6 +18,8 @@ pub enum Kind {
     RunFailed,
     /// Answers showed that eSign was not as recorded.
     DriftFound,
+    /// Messages do not reach a callback that others got.
+    CallbackMissing,
     /// The configuration can't be used. What was declared before stays in effect.
     ConfigurationBroken,
     /// Reconciling is suspended by hand.
@@ -27,11 +29,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PlanRefused,
         Self::PlanWaiting,
         Self::RunFailed,
         Self::DriftFound,
+        Self::CallbackMissing,
         Self::ConfigurationBroken,
         Self::Suspended,
         Self::EsignEvent,
@@ -44,6 +47,7 @@ impl Kind {
             Self::PlanWaiting => "plan-waiting",
             Self::RunFailed => "run-failed",
             Self::DriftFound => "drift-found",
+            Self::CallbackMissing => "callback-missing",
             Self::ConfigurationBroken => "configuration-broken",
             Self::Suspended => "suspended",
             Self::EsignEvent => "esign-event",
@@ -58,6 +62,7 @@ impl Kind {
             | Self::PlanWaiting
             | Self::RunFailed
             | Self::DriftFound
+            | Self::CallbackMissing
             | Self::ConfigurationBroken
             | Self::Suspended => false,
         }

@@ -51,6 +51,7 @@ pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
         Kind::PlanWaiting => ("plan waits for approval", "计划等待批准"),
         Kind::RunFailed => ("run failed", "运行失败"),
         Kind::DriftFound => ("drift found", "发现漂移"),
+        Kind::CallbackMissing => ("callbacks missing", "回调缺失"),
         Kind::ConfigurationBroken => ("configuration invalid", "配置无效"),
         Kind::Suspended => ("suspended", "已暂停"),
         Kind::EsignEvent => ("event of eSign", "电子签事件"),

@@ -147,6 +147,20 @@ impl Gaps {
         }
     }
 
+    /// Since when the callbacks are at eSign now, in their order.
+    pub(super) fn confirmed(&mut self, since: impl Iterator<Item = Option<Timestamp>>) {
+        for (member, since) in self.members.iter_mut().zip(since) {
+            if let Some(member) = member {
+                if since.is_none_or(|since| member.there_since.is_none_or(|before| since > before))
+                {
+                    // A call came meanwhile, which may have changed what is there.
+                    member.run = Run::default();
+                }
+                member.there_since = since;
+            }
+        }
+    }
+
     /// Something came from this source: whoever writes it is alive.
     pub(super) fn alive(&mut self, source: Source, at: Timestamp) {
         let slot = at.0.div_euclid(SLOT);

@@ -31,6 +31,7 @@ use crate::receiver::{
     Content, DedupeKey, Message, Novelty, Opened, Receipt, Receiver, Rejection, Secrets, Seen,
     Signature, V2,
 };
+use crate::secret::Secret;
 use gaps::{Gaps, Source};
 
 pub use learn::{Lesson, Lessons, learn};
@@ -66,7 +67,7 @@ pub struct Declared {
 #[derive(Clone, Debug)]
 pub struct OlderKey {
     pub name: Arc<str>,
-    pub key: crate::secret::Secret,
+    pub key: Secret,
 }
 
 /// Takes receipts. See the module.
@@ -168,6 +169,24 @@ impl Observer {
             observed: Observed::of(declared),
             places,
         }
+    }
+
+    /// Whether an observer of `before` may go on with `after`: the same callbacks with the same secrets.
+    pub fn is_of(&self, before: &[Declared], after: &[Declared]) -> bool {
+        let same = |(one, other): (&Declared, &Declared)| {
+            let value = |secret: Option<&Secret>| secret.map(|secret| secret.expose().to_owned());
+            one.address == other.address
+                && one.scope == other.scope
+                && value(one.secrets.key()) == value(other.secrets.key())
+                && value(one.secrets.token()) == value(other.secrets.token())
+        };
+        before.len() == after.len() && before.iter().zip(after).all(same)
+    }
+
+    /// Since when the callbacks, which are the same, are at eSign now.
+    pub fn confirmed(&mut self, declared: &[Declared]) {
+        let times = declared.iter().map(|callback| callback.there_since);
+        self.gaps.confirmed(times);
     }
 
     /// The names of the older keys.

@@ -173,8 +173,17 @@ fn is_protected(row: &Row<'_>) -> bool {
 fn confirmed(now: Timestamp, entry: &Entry) -> Markup {
     html! {
         @match entry.proved_at() {
-            Some(at) => (age(now, at)),
+            Some(at) => {
+                (age(now, at))
+                @if entry.sighting.seen_at == Some(at) { span.note { "seen in a message" } }
+            }
             None => span.quiet { "never" },
+        }
+        @if let Some(missing) = entry.sighting.missing {
+            span.note {
+                (counted(missing.messages.get() as usize, "message", "messages"))
+                " since " (missing.since) " went to others only"
+            }
         }
         @for call in entry.lost.into_iter().chain(entry.pending.map(|pending| pending.call)) {
             @if entry.is_open() || call.may_arrive_until(now).is_some() {

@@ -12,7 +12,7 @@ const A: &str = "https://a.acme.example/cb";
 const B: &str = "https://b.acme.example/cb";
 
 /// A receipt of a message, so many minutes ago, that this key and token made.
-fn receipt(url: &str, minutes: i64, id: &str, (key, token): (&str, &str)) -> String {
+pub(crate) fn receipt(url: &str, minutes: i64, id: &str, (key, token): (&str, &str)) -> String {
     let text = format!(
         r#"{{"MsgId":"{id}","MsgType":"FlowStatusChange","MsgData":{{"Approver":"canary-person"}}}}"#
     );
@@ -47,7 +47,7 @@ fn state_of(env: &TestEnv, url: &str) -> Value {
     found.cloned().unwrap_or_default()
 }
 
-const OWN: (&str, &str) = (KEY, TOKEN);
+pub(crate) const OWN: (&str, &str) = (KEY, TOKEN);
 
 #[test]
 fn messages_prove_what_was_imported_and_nothing_is_called() {

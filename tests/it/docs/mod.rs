@@ -90,8 +90,10 @@ fn what_is_not_run_is_known() {
     docs/controller.md: runs until it is stopped
     docs/controller.md: needs a controller
     docs/controller.md: needs a controller
+    docs/controller.md: needs a controller
     docs/controller.zh-CN.md: runs until it is stopped
     docs/controller.zh-CN.md: runs until it is stopped
+    docs/controller.zh-CN.md: needs a controller
     docs/controller.zh-CN.md: needs a controller
     docs/controller.zh-CN.md: needs a controller
     docs/fuzzing.md: takes half an hour

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::access::{Access, Proof};
 use super::answer::Answer;
 use super::esign::Esign;
+use super::receipts::Receipts;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
 use crate::controller::{Board, LastRun, RunRecord, metrics_text};
@@ -30,6 +31,8 @@ use crate::state::Store;
 const LARGEST_BODY: usize = 64 * 1024;
 /// Of a message of eSign: the limit of the vendor's gateway.
 const LARGEST_MESSAGE: usize = 10 * 1024 * 1024;
+/// Of many receipts.
+const LARGEST_RECEIPTS: usize = 8 * 1024 * 1024;
 const CONNECTIONS: usize = 128;
 const LARGE_BODIES: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +45,7 @@ pub(super) struct Served {
     esign: Option<Esign>,
     address: SocketAddr,
     pub(super) store: Store,
+    receipts: Arc<Receipts>,
     interval: Duration,
     pub(super) command: String,
     /// Whether the state is on a server, where the hold of another can be ended.
@@ -53,7 +57,7 @@ impl Served {
     pub(super) fn new(
         board: Board,
         (access, esign, address): (Access, Option<Esign>, SocketAddr),
-        store: Store,
+        (store, receipts): (Store, Arc<Receipts>),
         (interval, command, is_remote): (Duration, String, bool),
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -62,6 +66,7 @@ impl Served {
             esign,
             address,
             store,
+            receipts,
             interval,
             command,
             is_remote,
@@ -109,6 +114,10 @@ async fn answer(
     // All of it is read in any case, so that the client gets the answer.
     let largest = if parts.uri.path() == "/esign" && served.esign.is_some() {
         LARGEST_MESSAGE
+    } else if parts.uri.path() == "/receipts"
+        && served.access.proof(&parts.headers) == Proof::Bearer
+    {
+        LARGEST_RECEIPTS
     } else {
         LARGEST_BODY
     };
@@ -137,7 +146,11 @@ async fn answer(
                         Some("Start the controller with --esign-token-from."),
                     ),
                 },
-                (_, Some("POST")) => served.post(path, proof, &intake.bytes).await,
+                (_, Some("POST")) => {
+                    served
+                        .post((path, parts.uri.query()), proof, &intake.bytes)
+                        .await
+                }
                 _ => served.shown(path, proof).await,
             }
         }
@@ -180,7 +193,7 @@ async fn answer(
 fn allowed(path: &str) -> Option<&'static str> {
     match path {
         "/" | "/healthz" | "/readyz" | "/metrics" | "/status" => Some("GET"),
-        "/reconcile" | "/suspend" | "/resume" | "/approve" | "/esign" => Some("POST"),
+        "/reconcile" | "/suspend" | "/resume" | "/approve" | "/esign" | "/receipts" => Some("POST"),
         _ => None,
     }
 }
@@ -306,7 +319,7 @@ impl Served {
     }
 
     /// What changes something needs the token as a bearer, which no other page can make a browser send.
-    async fn post(&self, path: &str, proof: Proof, body: &[u8]) -> Answer {
+    async fn post(&self, (path, query): (&str, Option<&str>), proof: Proof, body: &[u8]) -> Answer {
         match proof {
             Proof::Bearer => {}
             Proof::Local | Proof::Nothing if !self.access.has_token() => {
@@ -326,6 +339,9 @@ impl Served {
                     Some(advice),
                 );
             }
+        }
+        if path == "/receipts" {
+            return self.receipts.take(query, body);
         }
         self.request(path, body).await
     }

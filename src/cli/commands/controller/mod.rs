@@ -10,11 +10,13 @@ mod page;
 mod planned;
 mod problems;
 mod pulse;
+mod receipts;
 mod requests;
 mod round;
 mod teller;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -38,6 +40,7 @@ use access::Access;
 use directory::Watch;
 use esign::Esign;
 use pulse::beat;
+use receipts::Receipts;
 use round::{Round, Rounds};
 use teller::Teller;
 
@@ -192,10 +195,11 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         locations.state
     ));
     ui.flush();
+    let receipts = Arc::new(Receipts::default());
     let served = http::Served::new(
         board.clone(),
         (access, esign, address),
-        store.clone(),
+        (store.clone(), Arc::clone(&receipts)),
         (
             args.interval,
             settings.command.clone(),
@@ -210,7 +214,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
             _ = over_too.wait_for(|over| *over) => {}
         }
     };
-    let router = http::router(std::sync::Arc::clone(&served));
+    let router = http::router(Arc::clone(&served));
     let server = tokio::spawn(serving::serve(listener, router, served, ends));
     let mut rounds = Rounds {
         settings,
@@ -223,6 +227,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         teller,
         last_unfinished: None,
         waits: false,
+        receipts,
         ui,
     };
     let mut service = Service::from_environment();

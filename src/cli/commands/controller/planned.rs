@@ -56,13 +56,15 @@ impl Planner<'_> {
         if !plan.is_empty() || !plan.tripped.is_empty() {
             return Ok(plan);
         }
-        let callbacks = Holdings::of(recorded).all();
-        let Some(portion) = portion(callbacks, self.interval, self.heal_within) else {
+        let holdings = Holdings::of(recorded);
+        let Some(portion) = portion(holdings.all(), self.interval, self.heal_within) else {
             return Ok(plan);
         };
         let left = portion
             .calls
-            .saturating_sub(self.confirmed_just_now(recorded));
+            .saturating_sub(self.confirmed_just_now(recorded))
+            // What messages do not reach does not wait for its turn.
+            .max(holdings.missing);
         if left == 0 {
             return Ok(plan);
         }

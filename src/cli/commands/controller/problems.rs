@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cli::exit::Failure;
 use crate::config::Source;
 use crate::controller::{Board, Broken, Files, WhyWaits};
-use crate::model::{HowUnfinished, Report, Tally, Unfinished};
+use crate::model::{HowUnfinished, Missing, Recorded, Report, Tally, Unfinished};
 use crate::render::{self, counted};
 
 /// A problem: its key, what it is, and what to do.
@@ -120,6 +120,29 @@ pub(super) fn unresolved_secrets(failure: &Failure, source: &Source) -> Found {
         message,
         Some(advice.to_owned()),
     )
+}
+
+/// The problem that messages do not reach callbacks.
+pub(super) fn missing(recorded: &Recorded) -> Option<Found> {
+    let mut missing = recorded
+        .iter()
+        .filter_map(|(_, url, entry)| Some((url, entry, entry.sighting.missing?)));
+    let (url, entry, Missing { since, messages }) = missing.next()?;
+    let more = match missing.count() {
+        0 => String::new(),
+        more => format!(
+            " ({} like it)",
+            counted(more, "more callback", "more callbacks")
+        ),
+    };
+    let message = format!(
+        "{} that went to others since {since} did not arrive at {}/{url}{more}",
+        counted(messages.get() as usize, "message", "messages"),
+        entry.handle,
+    );
+    let advice = "It is added again in one of the next rounds. If that does not help, something before its receiver \
+                  drops them: `verify` says whether it answers.";
+    Some(("missing".to_owned(), message, Some(advice.to_owned())))
 }
 
 /// The problem that not everything was done.

@@ -11,8 +11,9 @@ use super::directory::Signature;
 use super::keeper::Keeper;
 use super::planned::Planner;
 use super::problems::{
-    Found, files, is_named, problem, unfinished, unresolved_secrets, unusable, waiting,
+    Found, files, is_named, missing, problem, unfinished, unresolved_secrets, unusable, waiting,
 };
+use super::receipts::Receipts;
 use super::teller::Teller;
 use crate::apply::{Lanes, WallClock as _};
 use crate::cli::clock::SystemClock;
@@ -61,6 +62,7 @@ pub(super) struct Rounds<'a> {
     /// Whether the next run has to wait for lost calls: eSign does not tell its clock, so only waiting shows that they
     /// can't arrive any more.
     pub(super) waits: bool,
+    pub(super) receipts: Arc<Receipts>,
     pub(super) ui: &'a mut Ui,
 }
 
@@ -173,6 +175,8 @@ impl Rounds<'_> {
                 return Err(failure);
             }
         };
+        let recorded = self.observe(&loaded, recorded).await;
+        problems.extend(missing(&recorded));
         let planner = Planner {
             loaded: &loaded,
             only: only.as_ref(),
@@ -222,6 +226,49 @@ impl Rounds<'_> {
         };
         self.apply((now, planner), &signature, approved.as_deref(), problems)
             .await
+    }
+
+    /// Records what receipts prove, if the lock is free. Otherwise a later round does.
+    async fn observe(&self, loaded: &Loaded, recorded: Recorded) -> Recorded {
+        self.receipts.expect(loaded, &recorded);
+        let Some(salt) = recorded.salt else {
+            return recorded;
+        };
+        let Some((after, lessons)) = self.receipts.lessons(&recorded, salt) else {
+            return recorded;
+        };
+        let written = async {
+            let owner = owner::this_process(&self.settings.command)?;
+            let environment = loaded.desired.environment;
+            let state = self
+                .store
+                .lock(environment, &owner, Duration::ZERO, |_| {})
+                .await?;
+            let is_same = state.read(|now| now.serial == recorded.serial);
+            if is_same {
+                state.edit(|now| {
+                    now.scopes.clone_from(&after.scopes);
+                    true
+                });
+            }
+            let saved = state.save().await;
+            let now = state.read(Clone::clone);
+            state.release().await?;
+            saved?;
+            Ok::<_, Failure>(is_same.then_some(now))
+        };
+        match written.await {
+            Ok(Some(now)) => {
+                for (address, lesson) in &lessons.lessons {
+                    tracing::info!(%address, ?lesson, "receipts show it");
+                }
+                now
+            }
+            Ok(None) | Err(_) => {
+                self.receipts.again();
+                recorded
+            }
+        }
     }
 
     /// Prints that changes wait for lost calls.

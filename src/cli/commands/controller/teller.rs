@@ -155,6 +155,7 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
             (Kind::PlanWaiting, "", Severity::Notice)
         }
         _ if key == "waiting" => (Kind::PlanRefused, "", Severity::Error),
+        _ if key == "missing" => (Kind::CallbackMissing, "", Severity::Warning),
         _ => (Kind::RunFailed, key.as_str(), Severity::Error),
     };
     let mut condition = Condition::new(kind, about, severity);
@@ -163,7 +164,7 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
         .lines
         .extend(advice.iter().map(|advice| format!("  {advice}")));
     // Its words may hold counts and request ids.
-    if key == "calls" {
+    if key == "calls" || key == "missing" {
         condition.version = Some(key.clone());
     }
     condition

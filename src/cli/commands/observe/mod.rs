@@ -136,6 +136,11 @@ pub(in crate::cli) fn declared(loaded: &Loaded, recorded: &Recorded) -> Vec<Decl
         for callback in callbacks.filter(|callback| callback.enabled) {
             let value =
                 |index: Option<_>| index.and_then(|index| values.known.get(&index).cloned());
+            let has =
+                |index: Option<_>| index.is_none_or(|index| values.known.contains_key(&index));
+            if !has(callback.key) || !has(callback.token) {
+                continue;
+            }
             // Keys were checked where they were read.
             let Ok(secrets) = Secrets::new(value(callback.key), value(callback.token)) else {
                 continue;

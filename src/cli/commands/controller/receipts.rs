@@ -1,0 +1,136 @@
+//! `POST /receipts`: receipts of eSign's messages, as they come, and what they prove of the callbacks.
+//!
+//! The requests feed an [`Observer`]; each round tells it what is declared, and records what is new.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::answer::Answer;
+use crate::apply::WallClock as _;
+use crate::cli::clock::SystemClock;
+use crate::cli::commands::observe::{declared, fingerprints, leaving};
+use crate::cli::workspace::Loaded;
+use crate::model::{Recorded, Salt, Timestamp};
+use crate::observe::gaps::Source;
+use crate::observe::{Declared, GRACE, Lessons, Observer, learn};
+use crate::receiver::Receipt;
+
+/// How many receivers are told apart by name; further ones count as the last.
+const MOST_SOURCES: usize = 1_000;
+
+/// How often the times at which callbacks were seen are recorded, if nothing else is new, in seconds.
+const SEEN_EVERY: i64 = 3_600;
+
+/// What the receipts so far said.
+#[derive(Debug, Default)]
+pub(super) struct Receipts(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    observer: Option<Observer>,
+    declared: Vec<Declared>,
+    /// The names of receivers, by their numbers.
+    sources: Vec<String>,
+    /// Whether there are receipts that were not looked at.
+    is_new: bool,
+    recorded_at: Option<Timestamp>,
+}
+
+impl Receipts {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lines of a request. `query` may name the receiver: `source=NAME`.
+    pub(super) fn take(&self, query: Option<&str>, body: &[u8]) -> Answer {
+        let kept = &mut *self.kept();
+        let Some(observer) = &mut kept.observer else {
+            return Answer::error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the configuration was not read yet",
+                Some("Send the receipts again in a moment."),
+            );
+        };
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let mut named = pairs.filter(|(name, _)| name == "source");
+        let name = named.next().map(|(_, name)| name.into_owned());
+        let name = name.unwrap_or_default();
+        let known = kept.sources.iter().position(|known| *known == name);
+        let source = known.unwrap_or_else(|| {
+            if kept.sources.len() < MOST_SOURCES {
+                kept.sources.push(name);
+            }
+            kept.sources.len() - 1
+        });
+        let now = SystemClock.now();
+        let (mut receipts, mut unreadable) = (0, 0);
+        let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        for line in lines.filter(|line| !line.is_empty()) {
+            let receipt = std::str::from_utf8(line).ok();
+            if let Some(Ok(receipt)) = receipt.map(Receipt::parse) {
+                observer.take(Source(source), &receipt, now);
+                receipts += 1;
+            } else {
+                observer.unreadable();
+                unreadable += 1;
+            }
+        }
+        kept.is_new |= receipts > 0;
+        let counts = json!({ "receipts": receipts, "unreadable": unreadable });
+        if receipts == 0 && unreadable > 0 {
+            return Answer::json(StatusCode::BAD_REQUEST, &counts);
+        }
+        Answer::json(StatusCode::OK, &counts)
+    }
+
+    /// Tells what is declared and recorded now. What was compared so far is forgotten when the callbacks or their secrets
+    /// are others.
+    pub(super) fn expect(&self, loaded: &Loaded, recorded: &Recorded) {
+        let declared = declared(loaded, recorded);
+        let kept = &mut *self.kept();
+        match &mut kept.observer {
+            Some(observer) if observer.is_of(&kept.declared, &declared) => {
+                observer.confirmed(&declared);
+            }
+            _ => {
+                let leaving = leaving(&declared, recorded);
+                kept.observer = Some(Observer::new(&declared, Vec::new(), leaving, GRACE));
+            }
+        }
+        kept.declared = declared;
+    }
+
+    /// What the receipts teach that is not recorded, if it is worth a write: a change of `recorded`, and what was said.
+    pub(super) fn lessons(&self, recorded: &Recorded, salt: Salt) -> Option<(Recorded, Lessons)> {
+        let kept = &mut *self.kept();
+        let observed = kept.observer.as_ref()?.observed();
+        // Time alone decides about messages that are missed.
+        let looks = std::mem::take(&mut kept.is_new) || !observed.missing.is_empty();
+        if !looks {
+            return None;
+        }
+        let now = SystemClock.now();
+        let mut after = recorded.clone();
+        let secrets = fingerprints(salt, &kept.declared, &[]);
+        let lessons = learn(&mut after, &kept.declared, &observed, secrets);
+        let is_due = kept
+            .recorded_at
+            .is_none_or(|at| now.seconds_since(at) >= SEEN_EVERY);
+        if lessons.lessons.is_empty() && (lessons.seen == 0 || !is_due) {
+            // Looked at again when it is due.
+            kept.is_new |= lessons.seen > 0;
+            return None;
+        }
+        kept.recorded_at = Some(now);
+        Some((after, lessons))
+    }
+
+    /// It could not be recorded: a later round tries again.
+    pub(super) fn again(&self) {
+        let kept = &mut *self.kept();
+        kept.is_new = true;
+        kept.recorded_at = None;
+    }
+}
