@@ -257,18 +257,14 @@ impl Rounds<'_> {
             saved?;
             Ok::<_, Failure>(is_same.then_some(now))
         };
-        match written.await {
-            Ok(Some(now)) => {
-                for (address, lesson) in &lessons.lessons {
-                    tracing::info!(%address, ?lesson, "receipts show it");
-                }
-                now
-            }
-            Ok(None) | Err(_) => {
-                self.receipts.again();
-                recorded
-            }
+        let Ok(Some(now)) = written.await else {
+            self.receipts.again();
+            return recorded;
+        };
+        for (address, lesson) in &lessons.lessons {
+            tracing::info!(%address, ?lesson, "receipts show it");
         }
+        now
     }
 
     /// Prints that changes wait for lost calls.
