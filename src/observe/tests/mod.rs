@@ -8,7 +8,6 @@ use crate::model::{
     AccountName, Belief, Entry, Environment, Fingerprint, Fingerprints, Handle, Missing, Proof,
     Recorded, RequestId,
 };
-use crate::secret::Secret;
 
 const KEY: &str = "0123456789ABCDEF0123456789ABCDEF";
 const OTHER_KEY: &str = "FEDCBA9876543210FEDCBA9876543210";
