@@ -8,7 +8,8 @@ use super::decision::{Waiting, Why};
 use super::files::Broken;
 use crate::diag::Diagnostic;
 use crate::model::{
-    Desired, Environment, Handle, Holdings, Lineage, Recorded, Report, Suspension, Timestamp,
+    Action, Desired, Environment, Handle, Holdings, Lineage, Recorded, Report, Suspension,
+    Timestamp,
 };
 use crate::notify::Deliveries;
 use crate::plan::Plan;
@@ -120,7 +121,22 @@ pub struct WaitingPlan {
     pub why: WhyWaits,
     /// How many deletes of undeclared callbacks an approval allows.
     pub deletes: Option<usize>,
+    /// The first of its changes.
+    pub changes: Vec<WaitingChange>,
+    /// How many more it has.
+    pub more: usize,
 }
+
+/// A change that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingChange {
+    pub action: Action,
+    /// As people may see it.
+    pub address: String,
+}
+
+/// The most changes of a plan that waits that are given.
+const MOST_CHANGES: usize = 100;
 
 /// Why a plan waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -134,17 +150,27 @@ pub enum WhyWaits {
     Final,
 }
 
-impl From<&Waiting> for WaitingPlan {
-    fn from(waiting: &Waiting) -> Self {
+impl WaitingPlan {
+    /// This plan, which waits.
+    pub fn of(waiting: &Waiting, plan: &Plan) -> Self {
         let (why, deletes) = match waiting.why {
             Why::Policy => (WhyWaits::Policy, None),
             Why::Deletes(deletes) => (WhyWaits::Deletes, Some(deletes)),
             Why::Final => (WhyWaits::Final, None),
         };
+        let mut all = plan.changes();
+        let changes = all.by_ref().take(MOST_CHANGES);
+        let changes = changes.map(|change| WaitingChange {
+            action: change.action,
+            address: change.address.to_string(),
+        });
+        let changes = changes.collect();
         Self {
             digest: waiting.digest.clone(),
             why,
             deletes,
+            changes,
+            more: all.count(),
         }
     }
 }
@@ -157,6 +183,8 @@ pub struct Problem {
     pub since: Timestamp,
     /// What it is, in one sentence without a full stop.
     pub message: String,
+    /// What exactly, a line each.
+    pub details: Vec<String>,
     /// What to do, as sentences.
     pub advice: Option<String>,
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     DriftFound,
     /// The configuration can't be used. What was declared before stays in effect.
     ConfigurationBroken,
+    /// Secrets that the configuration names can't be read.
+    SecretsUnreadable,
     /// Reconciling is suspended by hand.
     Suspended,
     /// eSign reported it: a member joined or left, an operator quit. It happens once.
@@ -27,12 +29,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PlanRefused,
         Self::PlanWaiting,
         Self::RunFailed,
         Self::DriftFound,
         Self::ConfigurationBroken,
+        Self::SecretsUnreadable,
         Self::Suspended,
         Self::EsignEvent,
     ];
@@ -45,6 +48,7 @@ impl Kind {
             Self::RunFailed => "run-failed",
             Self::DriftFound => "drift-found",
             Self::ConfigurationBroken => "configuration-broken",
+            Self::SecretsUnreadable => "secrets-unreadable",
             Self::Suspended => "suspended",
             Self::EsignEvent => "esign-event",
         }
@@ -59,6 +63,7 @@ impl Kind {
             | Self::RunFailed
             | Self::DriftFound
             | Self::ConfigurationBroken
+            | Self::SecretsUnreadable
             | Self::Suspended => false,
         }
     }

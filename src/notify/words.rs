@@ -52,6 +52,7 @@ pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
         Kind::RunFailed => ("run failed", "运行失败"),
         Kind::DriftFound => ("drift found", "发现漂移"),
         Kind::ConfigurationBroken => ("configuration invalid", "配置无效"),
+        Kind::SecretsUnreadable => ("secrets can't be read", "机密无法读取"),
         Kind::Suspended => ("suspended", "已暂停"),
         Kind::EsignEvent => ("event of eSign", "电子签事件"),
     };

@@ -1,8 +1,8 @@
 //! The server: health, metrics, the status, and what can be asked for.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -19,6 +19,7 @@ use super::answer::Answer;
 use super::esign::Esign;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
+use crate::cli::terminal::log::Log;
 use crate::controller::{Board, LastRun, RunRecord, metrics_text};
 use crate::page::content_security_policy;
 use crate::render::{self, Metrics};
@@ -33,6 +34,8 @@ const LARGEST_MESSAGE: usize = 10 * 1024 * 1024;
 const CONNECTIONS: usize = 128;
 const LARGE_BODIES: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the log names a request with a wrong token.
+const WRONG_TOKENS: Duration = Duration::from_secs(60);
 
 /// Everything that a request needs.
 #[derive(Debug)]
@@ -41,12 +44,24 @@ pub(super) struct Served {
     access: Access,
     esign: Option<Esign>,
     address: SocketAddr,
+    /// The name of the configuration.
+    pub(super) configuration: String,
     pub(super) store: Store,
     interval: Duration,
     pub(super) command: String,
     /// Whether the state is on a server, where the hold of another can be ended.
     pub(super) is_remote: bool,
     large_bodies: Arc<Semaphore>,
+    pub(super) log: Log,
+    wrong_tokens: Mutex<WrongTokens>,
+}
+
+/// What the log was told of wrong tokens.
+#[derive(Debug, Default)]
+struct WrongTokens {
+    logged: Option<Instant>,
+    /// How many since then.
+    more: u64,
 }
 
 impl Served {
@@ -54,18 +69,22 @@ impl Served {
         board: Board,
         (access, esign, address): (Access, Option<Esign>, SocketAddr),
         store: Store,
-        (interval, command, is_remote): (Duration, String, bool),
+        log: Log,
+        (interval, configuration, command, is_remote): (Duration, String, String, bool),
     ) -> Arc<Self> {
         Arc::new(Self {
             board,
             access,
             esign,
             address,
+            configuration,
             store,
             interval,
             command,
             is_remote,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            log,
+            wrong_tokens: Mutex::default(),
         })
     }
 }
@@ -281,6 +300,7 @@ impl Served {
             Proof::Bearer | Proof::Password | Proof::Local => {
                 Answer::json(StatusCode::OK, &self.board.status())
             }
+            Proof::Wrong => self.wrong_token("GET", path),
             Proof::Nothing => self.refused(),
         }
     }
@@ -305,10 +325,41 @@ impl Served {
         )
     }
 
+    /// The token of a request is another one.
+    fn wrong_token(&self, method: &str, path: &str) -> Answer {
+        let mut wrong = self
+            .wrong_tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if wrong.logged.is_none_or(|at| at.elapsed() >= WRONG_TOKENS) {
+            let more = match wrong.more {
+                0 => String::new(),
+                more => format!(" (and {more} before)"),
+            };
+            self.log.say(format_args!(
+                "A request with a wrong token was refused: {method} {path}{more}"
+            ));
+            *wrong = WrongTokens {
+                logged: Some(Instant::now()),
+                more: 0,
+            };
+        } else {
+            wrong.more += 1;
+        }
+        Answer::error(
+            StatusCode::UNAUTHORIZED,
+            "this is not the token",
+            Some(
+                "Send the one of the controller's ESS_CALLBACKS_CONTROLLER_TOKEN or --token-file.",
+            ),
+        )
+    }
+
     /// What changes something needs the token as a bearer, which no other page can make a browser send.
     async fn post(&self, path: &str, proof: Proof, body: &[u8]) -> Answer {
         match proof {
             Proof::Bearer => {}
+            Proof::Wrong => return self.wrong_token("POST", path),
             Proof::Local | Proof::Nothing if !self.access.has_token() => {
                 return Answer::error(
                     StatusCode::FORBIDDEN,

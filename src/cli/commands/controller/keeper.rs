@@ -46,6 +46,8 @@ pub(super) struct Keeper<'a> {
     pub(super) is_outdated: bool,
     /// Whether the state says that no calls are to be made.
     pub(super) is_suspended: bool,
+    /// Whether calls have begun.
+    pub(super) has_begun: bool,
     /// What is recorded at the end.
     pub(super) recorded: Option<Recorded>,
 }
@@ -139,7 +141,7 @@ impl Caller for Keeper<'_> {
     }
 
     fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
-        self.board.forget_approval();
+        self.has_begun = true;
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
         let rate = self.planner.rate;
         Ok(Start {
