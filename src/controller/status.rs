@@ -48,6 +48,15 @@ pub struct Status {
     pub next_round: Option<Timestamp>,
 }
 
+impl Status {
+    /// Whether something is wrong. A plan that waits by policy is not.
+    pub fn has_failures(&self) -> bool {
+        let by_policy = self.waiting.as_ref().map(|waiting| waiting.why) == Some(WhyWaits::Policy);
+        let mut problems = self.problems.iter();
+        problems.any(|problem| !(by_policy && problem.key == "waiting"))
+    }
+}
+
 /// What the controller is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,7 +215,7 @@ pub struct Organization {
 pub enum Condition {
     /// As declared, as far as is known.
     Ready,
-    /// `suspend: true` is declared for it.
+    /// `suspend: true` is declared for it, or it has changes that are made after a suspension.
     Suspended,
     /// Changes are on their way.
     Reconciling,
@@ -214,12 +223,12 @@ pub enum Condition {
     Stalled,
 }
 
-/// The organizations of a plan, by handle.
+/// The organizations of a plan, by handle. `of_pending` is the condition of those with changes.
 pub fn organizations(
     desired: &Desired,
     recorded: &Recorded,
     plan: &Plan,
-    is_stalled: bool,
+    of_pending: Condition,
 ) -> Vec<Organization> {
     let mut found: BTreeMap<&Handle, (Holdings, usize, bool)> = BTreeMap::new();
     for organization in &desired.organizations {
@@ -239,8 +248,7 @@ pub fn organizations(
         condition: match (is_suspended, pending) {
             (true, _) => Condition::Suspended,
             (false, 0) => Condition::Ready,
-            (false, _) if is_stalled => Condition::Stalled,
-            (false, _) => Condition::Reconciling,
+            (false, _) => of_pending,
         },
         callbacks,
         pending,

@@ -283,7 +283,7 @@ impl Served {
             version: status.version,
             at: ended,
             elapsed_ms,
-            exit_code: u8::from(!status.problems.is_empty()),
+            exit_code: u8::from(status.has_failures()),
             last_success: status.last_success,
             environment: status.environment,
             report,

@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod approving;
+mod by_itself;
 mod directory;
 mod esign;
 mod http;

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::approving::Approving;
+use super::by_itself::by_itself;
 use crate::cli::exit::Failure;
 use crate::config::{SecretProblem, Source};
 use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
@@ -247,7 +248,7 @@ pub(super) fn unfinished(report: &Report) -> Found {
             let code = code.unwrap_or_default();
             Some((
                 format!(", first {}: {code}{}", one.address, error.message),
-                error.advice.to_string(),
+                by_itself(&error.advice),
             ))
         }
         HowUnfinished::NotAttempted(_) => None,

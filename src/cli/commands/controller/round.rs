@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::by_itself::conclude;
 use super::directory::Signature;
 use super::keeper::Keeper;
 use super::planned::Planner;
@@ -18,7 +19,7 @@ use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
 use crate::controller::{
-    Condition, Decision, Pending, Phase, RunRecord, WaitingPlan, WhyWaits, decide, on_any_state,
+    Condition, Decision, Pending, Phase, RunRecord, WaitingPlan, decide, on_any_state,
     organizations,
 };
 use crate::model::{Holdings, Recorded, Suspension, Timestamp};
@@ -57,14 +58,6 @@ impl Rounds<'_> {
                 Round::Failed
             }
         };
-        // A plan that waits by policy is no failure.
-        let is_waiting = |found: &Found| found.problem.key == "waiting";
-        let by_policy = self
-            .board
-            .status()
-            .waiting
-            .is_some_and(|it| it.why == WhyWaits::Policy);
-        let is_well = problems.iter().all(|found| by_policy && is_waiting(found));
         let all = problems.iter().map(|found| found.problem.clone());
         let news = self.board.problems(now, all.collect());
         self.board.locked(false);
@@ -72,7 +65,7 @@ impl Rounds<'_> {
         self.board.update(|status| {
             status.phase = Phase::Idle;
             status.last_round = Some(now);
-            if is_well {
+            if !status.has_failures() {
                 status.last_success = Some(now);
             }
         });
@@ -187,7 +180,12 @@ impl Rounds<'_> {
             Decision::Nothing | Decision::Apply { .. } => None,
         };
         let desired = &planner.loaded.desired;
-        let mut organizations = organizations(desired, &recorded, &plan, waiting.is_some());
+        let condition = match (&waiting, &suspended) {
+            (Some(_), _) => Condition::Stalled,
+            (None, Some(_)) => Condition::Suspended,
+            (None, None) => Condition::Reconciling,
+        };
+        let mut organizations = organizations(desired, &recorded, &plan, condition);
         if let Some(known) = planner.only {
             let unknown = organizations
                 .iter_mut()
@@ -337,7 +335,7 @@ impl Rounds<'_> {
                 // The same failure again says nothing new.
                 let left = unfinished.as_ref().map(|found| &found.problem);
                 if complete || self.last_unfinished.as_ref() != left {
-                    ended::conclude(&report, self.ui);
+                    conclude(&report, self.ui);
                 }
                 self.last_unfinished = left.cloned();
                 let drifted = report.drifted.iter();
