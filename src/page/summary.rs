@@ -51,7 +51,7 @@ fn task(task: &Task) -> Markup {
             }
             @if !rows.is_empty() {
                 ul {
-                    @for row in rows { li { (row) } }
+                    @for row in rows { li { (code_in(row)) } }
                     @if *more > 0 { li { "and " (number(*more)) " more" } }
                 }
             }

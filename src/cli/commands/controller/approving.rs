@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
+use super::advice::{APPROVE, NO_TOKEN};
 use crate::cli::options::variables::CONTROLLER_TOKEN;
 
 /// Where approvals go.
@@ -38,13 +39,12 @@ impl Approving {
     /// What to do to approve the plan with this digest.
     pub(super) fn how(&self, digest: &str) -> String {
         if !self.has_token {
-            return format!(
-                "Approvals need a token: restart the controller with {CONTROLLER_TOKEN} or --token-file."
-            );
+            return NO_TOKEN.0.to_owned();
         }
         let base = &self.base;
+        let approve = APPROVE.0;
         format!(
-            "To approve exactly these calls: `curl -H \"Authorization: Bearer ${CONTROLLER_TOKEN}\" {base}approve \
+            "{approve}`curl -H \"Authorization: Bearer ${CONTROLLER_TOKEN}\" {base}approve \
              -d '{{\"digest\":\"{digest}\"}}'`"
         )
     }

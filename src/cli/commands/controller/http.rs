@@ -149,7 +149,9 @@ async fn answer(
                 },
                 ("/healthz" | "/readyz" | "/metrics", _) => served.open(path),
                 ("/esign", _) => match &served.esign {
-                    Some(esign) => esign.take(&parts.headers, &intake.bytes, &served.board),
+                    Some(esign) => {
+                        esign.take(&parts.headers, &intake.bytes, (&served.board, &served.log))
+                    }
                     None => Answer::error(
                         StatusCode::NOT_FOUND,
                         "events of eSign are not received here",

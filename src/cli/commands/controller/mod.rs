@@ -1,6 +1,7 @@
 //! `controller`: keeps eSign as declared until it is stopped.
 
 mod access;
+mod advice;
 mod answer;
 mod approving;
 mod by_itself;

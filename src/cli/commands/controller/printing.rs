@@ -42,6 +42,10 @@ impl Rounds<'_> {
             return;
         }
         let more: Vec<_> = details.iter().chain(advice).map(String::as_str).collect();
+        if let (true, Shown::Notice) = (self.ui.json(), &found.shown) {
+            self.ui.say(format_args!("{message}: {}", more.join("; ")));
+            return;
+        }
         if self.ui.json() || details.is_empty() {
             let failure = Failure {
                 advice: (!more.is_empty()).then(|| more.join("; ")),

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::advice::{AGAIN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
 use super::approving::Approving;
 use super::by_itself::by_itself;
 use crate::cli::exit::Failure;
@@ -59,9 +60,13 @@ impl Found {
 
 /// The problem that a plan waits.
 pub(super) fn waiting(board: &Board, approving: &Approving) -> Option<Found> {
-    let waiting = board.status().waiting?;
+    let status = board.status();
+    let waiting = status.waiting?;
     let plan = board.seen()?.1?;
-    let approve = approving.how(&waiting.digest);
+    let approve = match status.suspended {
+        Some(_) => SUSPENDED.0.to_owned(),
+        None => approving.how(&waiting.digest),
+    };
     let (message, advice, shown) = match waiting.why {
         WhyWaits::Policy => {
             let changes = counted(plan.changes().count(), "change", "changes");
@@ -72,7 +77,7 @@ pub(super) fn waiting(board: &Board, approving: &Approving) -> Option<Found> {
             let reasons = render::refusal_sentences(&plan);
             let advice = match waiting.deletes {
                 Some(_) => approve,
-                None => "No approval overrides this. Correct the files.".to_owned(),
+                None => FINAL.0.to_owned(),
             };
             (reasons.join("; "), advice, Shown::Error)
         }
@@ -161,10 +166,11 @@ pub(super) fn unusable(broken: &Broken) -> Found {
         has_last_good,
     } = broken;
     let advice = if *has_last_good {
-        "Its last good version stays in force until it is corrected, and no organization is taken for removed."
+        LAST_GOOD
     } else {
-        "Until it is corrected, nothing is called for its organizations, and nothing that is not declared is deleted."
-    };
+        NEVER_GOOD
+    }
+    .0;
     let found =
         |message: String| Found::new(format!("file {file}"), message, Some(advice.to_owned()));
     let errors: Vec<_> = errors(problems).collect();
@@ -204,13 +210,10 @@ pub(super) fn unresolved_secrets(failure: &Failure, source: &Source) -> Found {
         0 => String::new(),
         more => format!(" (and {})", counted(more, "more secret", "more secrets")),
     };
-    let left =
-        "Nothing is called for the organizations of this file until its secrets can be read.";
     let is_variable = |one: &&Diagnostic| one.code == SecretProblem::NOT_SET;
+    let left = NO_SECRETS.0;
     let advice = if named.iter().any(is_variable) {
-        format!(
-            "{left} Environment variables are read at the start: set them and restart the controller."
-        )
+        format!("{left} {}", RESTART.0)
     } else {
         left.to_owned()
     };
@@ -264,7 +267,7 @@ pub(super) fn unfinished(report: &Report) -> Found {
         parts.join(", "),
         what.unwrap_or_default()
     );
-    let again = "It is tried again by itself.";
+    let again = AGAIN.0;
     let advice = advice.map_or_else(
         || again.to_owned(),
         |advice| format!("{}. {again}", advice.trim_end_matches('.')),

@@ -86,32 +86,31 @@ impl Served {
                 );
             }
         };
-        match approved {
+        let (what, advice) = match approved {
             Ok(()) => {
                 self.log.say(format_args!("Plan {digest} approved"));
-                Answer::json(StatusCode::ACCEPTED, &json!({ "approved": digest }))
+                return Answer::json(StatusCode::ACCEPTED, &json!({ "approved": digest }));
             }
-            Err(Refused::NothingWaits) => Answer::error(
-                StatusCode::CONFLICT,
-                "no plan waits for an approval here",
-                Some("It may be applied already, or have changed. GET /status shows it."),
+            Err(Refused::NothingWaits) => (
+                "no plan waits for an approval here".to_owned(),
+                "It may be applied already, or have changed. GET /status shows it.",
             ),
-            Err(Refused::OtherDigest(waiting)) => Answer::error(
-                StatusCode::CONFLICT,
-                &format!("this is not the plan that waits, whose digest is {waiting}"),
-                Some(other_digest(digest, &waiting)),
+            Err(Refused::OtherDigest(waiting)) => (
+                format!("this is not the plan that waits, whose digest is {waiting}"),
+                other_digest(digest, &waiting),
             ),
-            Err(Refused::Suspended) => Answer::error(
-                StatusCode::CONFLICT,
-                "no calls are made while it is suspended",
-                Some("POST /resume ends that."),
+            Err(Refused::Suspended) => (
+                "no calls are made while it is suspended".to_owned(),
+                "POST /resume ends that.",
             ),
-            Err(Refused::Final) => Answer::error(
-                StatusCode::CONFLICT,
-                "a guard refuses this plan that no approval overrides",
-                Some("GET /status says which. Correct the configuration."),
+            Err(Refused::Final) => (
+                "a guard refuses this plan that no approval overrides".to_owned(),
+                "GET /status says which. Correct the configuration.",
             ),
-        }
+        };
+        self.log
+            .say(format_args!("An approval was refused: {what}"));
+        Answer::error(StatusCode::CONFLICT, &what, Some(advice))
     }
 
     /// Whether another replica, too, has suspended it.

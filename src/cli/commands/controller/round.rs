@@ -84,15 +84,15 @@ impl Rounds<'_> {
     }
 
     async fn attempt(&mut self, problems: &mut Vec<Found>) -> Result<Round, Failure> {
-        let Read {
+        // What is wrong is among the problems.
+        let Some(Read {
             files: signature,
             loaded,
             broken,
             only,
-        } = match self.read(problems).await? {
-            Some(read) => read,
-            // What is wrong is among the problems.
-            None => return Ok(Round::Failed),
+        }) = self.read(problems).await?
+        else {
+            return Ok(Round::Failed);
         };
         self.board.update(|status| {
             status.environment = Some(loaded.desired.environment);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::advice::in_chinese;
 use super::words::moment;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -29,6 +30,7 @@ const NAMED: usize = 10;
 pub(super) struct Teller {
     memory: Memory,
     notifier: Option<Notifier>,
+    lang: Lang,
     /// Callbacks that were not as recorded in the last run that made calls.
     drifted: Vec<Address>,
 }
@@ -81,6 +83,7 @@ impl Teller {
         };
         Ok(Self {
             memory: Memory::default(),
+            lang: Lang::of(lang),
             notifier,
             drifted: Vec::new(),
         })
@@ -131,6 +134,11 @@ impl Teller {
             one.lines
                 .extend(named.map(|address| format!("  {address}")));
             conditions.push(one);
+        }
+        if self.lang == Lang::Zh {
+            for line in conditions.iter_mut().flat_map(|one| &mut one.lines) {
+                *line = in_chinese(line);
+            }
         }
         notifier.tell(&self.memory.observe(&conditions, SystemClock.now()));
         let deliveries = notifier.deliveries();
