@@ -15,12 +15,14 @@ const EXAMPLES: [(&str, &str); 6] = [
 
 const CREDENTIALS: &str = "\
 Credentials:
-  An account takes them from its `env`, `profile`, `tsign` or `web_identity` in callbacks.yaml. An
-  account that has none of them, and `default` if no account is declared, takes them from the first
-  that is set up: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN for
-  temporary ones), a web identity, ~/.tencentcloud/credentials, ~/.tccli/default.credential,
-  ~/.tsign/config.yaml, the identity of a TKE pod, the role of a CVM instance. `plan` needs none, and
-  neither does --sandbox.
+  An account takes them from its `env`, `profile`, `tsign` or `web_identity` in
+  callbacks.yaml. An account that has none of them, and `default` if no
+  account is declared, takes them from the first that is set up:
+  TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY (with TENCENTCLOUD_TOKEN
+  for temporary ones), a web identity, ~/.tencentcloud/credentials,
+  ~/.tccli/default.credential, ~/.tsign/config.yaml, the identity of a TKE
+  pod, the role of a CVM instance. `plan` needs none, and neither does
+  --sandbox.
 ";
 
 /// The end of the program's help.
@@ -38,6 +40,21 @@ pub(crate) fn examples_and_exit_codes() -> String {
 /// The end of the help of `apply`.
 pub(crate) fn credentials_and_exit_codes() -> String {
     format!("{CREDENTIALS}\n{}", exit_codes())
+}
+
+/// The end of the help of `controller`, which keeps running.
+pub(crate) fn controller() -> String {
+    format!(
+        "{CREDENTIALS}
+Exit codes:
+    0  ended by SIGTERM, SIGHUP, SIGQUIT or Ctrl-C
+    1  an error before the first round, such as a notification target that
+       can't be used
+   64  {}
+  130  interrupted a second time, while a run was ending
+",
+        Exit::Usage.meaning()
+    )
 }
 
 /// The end of the help of a command that makes a plan.

@@ -8,7 +8,7 @@ use crate::serving::BindError;
 /// `risk` is what other machines could do, and the advice about it.
 pub(super) fn not_bound(address: &str, error: &BindError, (risk, advice): (&str, &str)) -> Failure {
     match error {
-        BindError::NotLoopback => Failure::error(format!(
+        BindError::NotLoopback => Failure::usage(format!(
             "{address} is not a loopback address: other machines could {risk}"
         ))
         .advice(advice),

@@ -78,6 +78,15 @@ pub struct LastRun {
     pub elapsed_ms: u64,
 }
 
+/// What is different from before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// The keys of problems that are new, or say something else.
+    pub new: Vec<String>,
+    /// Problems that are no more.
+    pub over: Vec<Problem>,
+}
+
 /// Why an approval is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -224,22 +233,24 @@ impl Board {
         self.kept().totals.rounds += 1;
     }
 
-    /// Replaces the problems. One that was there keeps its beginning. Returns whether one is new, or says something
-    /// else than before.
-    pub fn problems(&self, now: Timestamp, found: Vec<(String, String, Option<String>)>) -> bool {
+    /// Replaces the problems. One that was there keeps its beginning.
+    pub fn problems(&self, now: Timestamp, found: Vec<Problem>) -> News {
         let problems = &mut self.kept().status.problems;
-        let before = std::mem::take(problems);
-        let mut news = false;
-        for (key, message, advice) in found {
-            let known = before.iter().find(|problem| problem.key == key);
-            news |= known.is_none_or(|known| known.message != message);
-            problems.push(Problem {
-                since: known.map_or(now, |known| known.since),
-                key,
-                message,
-                advice,
-            });
+        let mut before = std::mem::take(problems);
+        let mut news = News::default();
+        for problem in found {
+            let known = before.iter().position(|known| known.key == problem.key);
+            let known = known.map(|known| before.remove(known));
+            let problem = Problem {
+                since: known.as_ref().map_or(now, |known| known.since),
+                ..problem
+            };
+            if known.is_none_or(|known| known != problem) {
+                news.new.push(problem.key.clone());
+            }
+            problems.push(problem);
         }
+        news.over = before;
         news
     }
 
@@ -265,8 +276,7 @@ impl Board {
         Ok(())
     }
 
-    /// The digest that was approved since the last round. An approval counts for one round: what that does not plan is
-    /// not what was reviewed.
+    /// The digest that was approved. It counts for one round: an approval is never kept for later.
     pub fn take_approval(&self) -> Option<String> {
         self.kept().approved.take()
     }
@@ -332,6 +342,8 @@ mod tests {
                     digest: "sha256:a".to_owned(),
                     why,
                     deletes: None,
+                    changes: Vec::new(),
+                    more: 0,
                 });
             });
         };
@@ -346,16 +358,31 @@ mod tests {
         assert_eq!(board.take_approval(), None);
     }
 
+    fn problem(message: &str) -> Problem {
+        Problem {
+            key: "state".to_owned(),
+            since: Timestamp(0),
+            message: message.to_owned(),
+            details: Vec::new(),
+            advice: None,
+        }
+    }
+
     #[test]
     fn a_problem_that_lasts_keeps_its_beginning() {
         let board = board();
-        let problem = |message: &str| vec![("state".to_owned(), message.to_owned(), None)];
-        assert!(board.problems(Timestamp(10), problem("no answer")));
-        assert!(!board.problems(Timestamp(20), problem("no answer")));
-        assert!(board.problems(Timestamp(30), problem("access denied")));
+        let at = |now, message: &str| board.problems(Timestamp(now), vec![problem(message)]);
+        let is_new = |news: News| news.new == ["state"] && news.over.is_empty();
+        assert!(is_new(at(10, "no answer")));
+        assert_eq!(at(20, "no answer"), News::default());
+        assert!(is_new(at(30, "access denied")));
         assert_eq!(board.status().problems[0].since, Timestamp(10));
-        assert!(!board.problems(Timestamp(40), Vec::new()));
-        assert!(board.problems(Timestamp(50), problem("access denied")));
+        let news = board.problems(Timestamp(40), Vec::new());
+        assert_eq!(
+            (news.new.len(), &*news.over[0].message),
+            (0, "access denied")
+        );
+        assert!(is_new(at(50, "access denied")));
         assert_eq!(board.status().problems[0].since, Timestamp(50));
     }
 

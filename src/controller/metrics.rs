@@ -59,18 +59,18 @@ pub fn metrics_text(status: &Status, totals: &Totals) -> String {
     );
     out.gauge(
         "ready",
-        "Whether the state could be read in the last round.",
+        "Whether a plan was made, and the state could be read in the last round.",
         u64::from(status.ready),
     );
     out.gauge("problems", "Problems that last.", status.problems.len());
     out.gauge(
         "plan_waiting",
-        "Whether a plan waits for somebody.",
+        "Whether a plan waits for an approval or for other files.",
         u64::from(status.waiting.is_some()),
     );
     out.gauge(
         "suspended",
-        "Whether no calls are made.",
+        "Whether a suspension holds, so that no calls are made.",
         u64::from(status.suspended.is_some()),
     );
     out.gauge(
@@ -127,7 +127,7 @@ fn conditions(out: &mut Exposition, status: &Status) {
         ([("condition", word)], count.count())
     });
     out.family(
-        ("organizations", Kind::Gauge, "Organizations, by condition."),
+        ("organizations", Kind::Gauge, "Organizations, by condition: as declared, suspended, with changes under way, or with changes that wait or failed."),
         counts,
     );
     if organizations.len() > MOST_ORGANIZATIONS {

@@ -24,7 +24,7 @@ mod portion;
 mod schedule;
 mod status;
 
-pub use board::{Board, EsignEvent, LastRun, Refused, Totals};
+pub use board::{Board, EsignEvent, LastRun, News, Refused, Totals};
 pub use decision::{Decision, Policy, Waiting, Why, decide, digest, on_any_state};
 pub use files::{Broken, Checked, LastGood};
 pub use metrics::metrics_text;
@@ -32,5 +32,5 @@ pub use portion::{Portion, portion};
 pub use schedule::Schedule;
 pub use status::{
     Condition, Files, Organization, Pending, Phase, Problem, RunEnd, RunRecord, Status, Unusable,
-    WaitingPlan, WhyWaits, organizations,
+    WaitingChange, WaitingPlan, WhyWaits, organizations,
 };

@@ -8,7 +8,8 @@ use super::decision::{Waiting, Why};
 use super::files::Broken;
 use crate::diag::Diagnostic;
 use crate::model::{
-    Desired, Environment, Handle, Holdings, Lineage, Recorded, Report, Suspension, Timestamp,
+    Action, Desired, Environment, Handle, Holdings, Lineage, Recorded, Report, Suspension,
+    Timestamp,
 };
 use crate::notify::Deliveries;
 use crate::plan::Plan;
@@ -45,6 +46,15 @@ pub struct Status {
     pub last_success: Option<Timestamp>,
     pub last_round: Option<Timestamp>,
     pub next_round: Option<Timestamp>,
+}
+
+impl Status {
+    /// Whether something is wrong. A plan that waits by policy is not.
+    pub fn has_failures(&self) -> bool {
+        let by_policy = self.waiting.as_ref().map(|waiting| waiting.why) == Some(WhyWaits::Policy);
+        let mut problems = self.problems.iter();
+        problems.any(|problem| !(by_policy && problem.key == "waiting"))
+    }
 }
 
 /// What the controller is doing.
@@ -120,7 +130,22 @@ pub struct WaitingPlan {
     pub why: WhyWaits,
     /// How many deletes of undeclared callbacks an approval allows.
     pub deletes: Option<usize>,
+    /// The first of its changes.
+    pub changes: Vec<WaitingChange>,
+    /// How many more it has.
+    pub more: usize,
 }
+
+/// A change that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingChange {
+    pub action: Action,
+    /// As people may see it.
+    pub address: String,
+}
+
+/// The most changes of a plan that waits that are given.
+const MOST_CHANGES: usize = 100;
 
 /// Why a plan waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -134,17 +159,27 @@ pub enum WhyWaits {
     Final,
 }
 
-impl From<&Waiting> for WaitingPlan {
-    fn from(waiting: &Waiting) -> Self {
+impl WaitingPlan {
+    /// This plan, which waits.
+    pub fn of(waiting: &Waiting, plan: &Plan) -> Self {
         let (why, deletes) = match waiting.why {
             Why::Policy => (WhyWaits::Policy, None),
             Why::Deletes(deletes) => (WhyWaits::Deletes, Some(deletes)),
             Why::Final => (WhyWaits::Final, None),
         };
+        let mut all = plan.changes();
+        let changes = all.by_ref().take(MOST_CHANGES);
+        let changes = changes.map(|change| WaitingChange {
+            action: change.action,
+            address: change.address.to_string(),
+        });
+        let changes = changes.collect();
         Self {
             digest: waiting.digest.clone(),
             why,
             deletes,
+            changes,
+            more: all.count(),
         }
     }
 }
@@ -157,6 +192,8 @@ pub struct Problem {
     pub since: Timestamp,
     /// What it is, in one sentence without a full stop.
     pub message: String,
+    /// What exactly, a line each.
+    pub details: Vec<String>,
     /// What to do, as sentences.
     pub advice: Option<String>,
 }
@@ -178,7 +215,7 @@ pub struct Organization {
 pub enum Condition {
     /// As declared, as far as is known.
     Ready,
-    /// `suspend: true` is declared for it.
+    /// `suspend: true` is declared for it, or it has changes that are made after a suspension.
     Suspended,
     /// Changes are on their way.
     Reconciling,
@@ -186,12 +223,12 @@ pub enum Condition {
     Stalled,
 }
 
-/// The organizations of a plan, by handle.
+/// The organizations of a plan, by handle. `of_pending` is the condition of those with changes.
 pub fn organizations(
     desired: &Desired,
     recorded: &Recorded,
     plan: &Plan,
-    is_stalled: bool,
+    of_pending: Condition,
 ) -> Vec<Organization> {
     let mut found: BTreeMap<&Handle, (Holdings, usize, bool)> = BTreeMap::new();
     for organization in &desired.organizations {
@@ -211,8 +248,7 @@ pub fn organizations(
         condition: match (is_suspended, pending) {
             (true, _) => Condition::Suspended,
             (false, 0) => Condition::Ready,
-            (false, _) if is_stalled => Condition::Stalled,
-            (false, _) => Condition::Reconciling,
+            (false, _) => of_pending,
         },
         callbacks,
         pending,

@@ -22,6 +22,8 @@ pub enum Kind {
     CallbackMissing,
     /// The configuration can't be used. What was declared before stays in effect.
     ConfigurationBroken,
+    /// Secrets that the configuration names can't be read.
+    SecretsUnreadable,
     /// Reconciling is suspended by hand.
     Suspended,
     /// eSign reported it: a member joined or left, an operator quit. It happens once.
@@ -29,13 +31,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlanRefused,
         Self::PlanWaiting,
         Self::RunFailed,
         Self::DriftFound,
         Self::CallbackMissing,
         Self::ConfigurationBroken,
+        Self::SecretsUnreadable,
         Self::Suspended,
         Self::EsignEvent,
     ];
@@ -49,6 +52,7 @@ impl Kind {
             Self::DriftFound => "drift-found",
             Self::CallbackMissing => "callback-missing",
             Self::ConfigurationBroken => "configuration-broken",
+            Self::SecretsUnreadable => "secrets-unreadable",
             Self::Suspended => "suspended",
             Self::EsignEvent => "esign-event",
         }
@@ -64,6 +68,7 @@ impl Kind {
             | Self::DriftFound
             | Self::CallbackMissing
             | Self::ConfigurationBroken
+            | Self::SecretsUnreadable
             | Self::Suspended => false,
         }
     }

@@ -1,4 +1,4 @@
-//! How an option gives a target: `KIND=PLACE` or `KIND=PLACE,secret=PLACE`, where a place is `env:NAME` or `file:PATH`.
+//! How an option gives a target: `SERVICE=PLACE` or `SERVICE=PLACE,secret=PLACE`, where a place is `env:NAME` or `file:PATH`.
 //! Other programs can read command lines, so neither the URL nor the secret is given itself.
 
 use thiserror::Error;
@@ -14,13 +14,15 @@ pub struct Given {
     pub secret: Option<SecretReference>,
 }
 
-/// What is wrong with the text of an option. None of these repeats it: it may be the URL of a bot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// What is wrong with the text of an option. None of these repeats it but a short word: it may be the URL of a bot.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GivenError {
     #[error(
-        "write KIND=env:NAME or KIND=file:PATH, such as `wecom=env:WECOM_BOT_URL`; KIND is wecom, feishu, dingtalk, slack or webhook"
+        "write SERVICE=env:NAME or SERVICE=file:PATH, such as `wecom=env:WECOM_BOT_URL`; SERVICE is wecom, feishu, dingtalk, slack or webhook"
     )]
-    Kind,
+    Form,
+    #[error("unknown service `{0}`: write wecom, feishu, dingtalk, slack or webhook")]
+    Unknown(String),
     #[error(
         "{0} needs `env:NAME` or `file:PATH`, the place of its URL and not the URL, which lets anyone who has it write to the chat; if you gave the URL itself, create a new one"
     )]
@@ -35,8 +37,8 @@ impl Given {
     /// Reads the text of an option.
     pub fn parse(text: &str) -> Result<Self, GivenError> {
         const SECRET: &str = ",secret=";
-        let (kind, places) = text.split_once('=').ok_or(GivenError::Kind)?;
-        let service = Service::of(kind).ok_or(GivenError::Kind)?;
+        let (name, places) = text.split_once('=').ok_or(GivenError::Form)?;
+        let service = Service::of(name).ok_or_else(|| unknown(name))?;
         // The last one: a path may hold anything.
         let (url, secret) = match places.rsplit_once(SECRET) {
             Some((url, secret)) => (url, Some(secret)),
@@ -50,6 +52,16 @@ impl Given {
             url,
             secret: secret.transpose()?,
         })
+    }
+}
+
+/// A word can be named. Anything longer may be a part of a URL.
+fn unknown(name: &str) -> GivenError {
+    let is_word = (1..=12).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase());
+    if is_word {
+        GivenError::Unknown(name.to_owned())
+    } else {
+        GivenError::Form
     }
 }
 
@@ -100,12 +112,12 @@ mod tests {
     #[test]
     fn anything_else_is_refused_and_not_repeated() {
         for (text, error) in [
-            ("", GivenError::Kind),
-            ("wecom", GivenError::Kind),
-            ("https://hooks.slack.com/services/CANARY", GivenError::Kind),
-            ("https://qyapi.example/send?key=CANARY", GivenError::Kind),
-            ("teams=env:CANARY", GivenError::Kind),
-            ("WECOM=env:CANARY", GivenError::Kind),
+            ("", GivenError::Form),
+            ("wecom", GivenError::Form),
+            ("https://hooks.slack.com/services/CANARY", GivenError::Form),
+            ("https://qyapi.example/send?key=CANARY", GivenError::Form),
+            ("teams=env:CANARY", GivenError::Unknown("teams".into())),
+            ("WECOM=env:CANARY", GivenError::Form),
             ("wecom=", GivenError::Url(Service::Wecom)),
             ("wecom=https://CANARY", GivenError::Url(Service::Wecom)),
             ("wecom=env:", GivenError::Url(Service::Wecom)),
@@ -118,8 +130,8 @@ mod tests {
                 GivenError::Url(Service::Dingtalk),
             ),
         ] {
-            assert_eq!(Given::parse(text), Err(error), "{text}");
             assert!(!error.to_string().contains("CANARY"), "{error}");
+            assert_eq!(Given::parse(text), Err(error), "{text}");
         }
     }
 }

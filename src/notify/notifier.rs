@@ -68,6 +68,8 @@ pub struct Deliveries {
     pub last_sent: Option<Timestamp>,
     /// Why the last attempt failed, if it did: what happened and what to do.
     pub problem: Option<String>,
+    /// Until when the message is repeated whose last attempt failed.
+    pub repeated_until: Option<Timestamp>,
 }
 
 impl Deliveries {
@@ -81,6 +83,7 @@ impl Deliveries {
             waiting: 0,
             last_sent: None,
             problem: None,
+            repeated_until: None,
         }
     }
 }
@@ -240,6 +243,7 @@ impl<P: Post> Worker<P> {
             body: target.service().message(notices, &self.wording),
         };
         let ends = Instant::now() + GIVES_UP;
+        let repeated_until = (self.clock)().plus(GIVES_UP.as_secs().cast_signed());
         let mut attempt = 0;
         loop {
             let was_closed = self.is_closed();
@@ -253,6 +257,7 @@ impl<P: Post> Worker<P> {
                 deliveries.sent += 1;
                 deliveries.last_sent = Some((self.clock)());
                 deliveries.problem = None;
+                deliveries.repeated_until = None;
                 return;
             };
             attempt += 1;
@@ -264,9 +269,10 @@ impl<P: Post> Worker<P> {
                 let mut deliveries = lock(&self.lane.deliveries);
                 deliveries.failed += u64::from(gives_up);
                 deliveries.problem = Some(problem.clone());
+                deliveries.repeated_until = (!gives_up).then_some(repeated_until);
             }
             if gives_up {
-                tracing::warn!(%target, attempt, "a notification was not delivered: {problem}");
+                tracing::info!(%target, attempt, "a notification was not delivered: {problem}");
                 return;
             }
             tracing::info!(%target, attempt, ?wait, "a notification is repeated: {problem}");

@@ -53,6 +53,7 @@ pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
         Kind::DriftFound => ("drift found", "发现漂移"),
         Kind::CallbackMissing => ("callbacks missing", "回调缺失"),
         Kind::ConfigurationBroken => ("configuration invalid", "配置无效"),
+        Kind::SecretsUnreadable => ("secrets can't be read", "机密无法读取"),
         Kind::Suspended => ("suspended", "已暂停"),
         Kind::EsignEvent => ("event of eSign", "电子签事件"),
     };
@@ -67,8 +68,9 @@ pub(super) fn headline(notice: &Notice, wording: &Wording) -> String {
         link: _,
     } = wording;
     let key = &notice.condition.key;
+    let ended = lang.choose("suspension ended", "暂停已结束");
     let class = match (notice.news, notice.condition.severity) {
-        (News::Resolved, _) => lang.choose("resolved", "已恢复"),
+        (News::Resolved, _) => lang.choose("resolved", "已解决"),
         (_, Severity::Error) => lang.choose("error", "错误"),
         (_, Severity::Warning) => lang.choose("warning", "警告"),
         (_, Severity::Notice) => lang.choose("notice", "通知"),
@@ -78,7 +80,11 @@ pub(super) fn headline(notice: &Notice, wording: &Wording) -> String {
     if let Some(name) = name {
         text.extend([" ", name.as_str()]);
     }
-    text.extend([colon, class, colon, title(key.kind, *lang)]);
+    if notice.news == News::Resolved && key.kind == Kind::Suspended {
+        text.extend([colon, ended]);
+    } else {
+        text.extend([colon, class, colon, title(key.kind, *lang)]);
+    }
     // The id of an event's message means nothing to people.
     if !key.about.is_empty() && !key.kind.is_momentary() {
         text.extend([colon, &key.about]);
@@ -159,6 +165,7 @@ mod tests {
             notice(News::Changed, Kind::ConfigurationBroken, "", 90),
             notice(News::Lasting, Kind::PlanWaiting, "", 90_000),
             notice(News::Resolved, Kind::RunFailed, "acme", 200_000),
+            notice(News::Resolved, Kind::Suspended, "", 7_200),
             notice(News::Appeared, Kind::EsignEvent, "msg-1", 0),
         ] {
             for wording in [&english, &chinese] {
@@ -179,8 +186,12 @@ mod tests {
           已持续 25 小时，始于 2026-09-21T14:13:20Z
         ess-callbacks: resolved: run failed: acme
           after 2 days, since 2026-09-21T14:13:20Z
-        ess-callbacks production：已恢复：运行失败：acme
+        ess-callbacks production：已解决：运行失败：acme
           持续了 2 天，始于 2026-09-21T14:13:20Z
+        ess-callbacks: suspension ended
+          after 2 hours, since 2026-09-21T14:13:20Z
+        ess-callbacks production：暂停已结束
+          持续了 2 小时，始于 2026-09-21T14:13:20Z
         ess-callbacks: error: event of eSign
         ess-callbacks production：错误：电子签事件
         ");

@@ -158,7 +158,7 @@ fn row(page: &Page<'_>, row: &Row<'_>, columns: Columns) -> Markup {
             }
             td.secrets { @if let Some(entry) = row.entry { (secrets(entry)) } }
             @if columns.pending {
-                td { @if let Some(change) = row.change { (pending(page.now, change)) } }
+                td { @if let Some(change) = row.change { (pending(page, change)) } }
             }
         }
     }
@@ -225,7 +225,8 @@ const fn is_held(change: &Change) -> bool {
     matches!(change.reason, Reason::Suspended | Reason::Disabled)
 }
 
-fn pending(now: Timestamp, change: &Change) -> Markup {
+fn pending(page: &Page<'_>, change: &Change) -> Markup {
+    let now = page.now;
     let Some(symbol) = Symbol::of(change) else {
         return html! {
             @if is_held(change) {
@@ -239,10 +240,21 @@ fn pending(now: Timestamp, change: &Change) -> Markup {
             span.symbol aria-hidden="true" { (symbol.text().trim()) } " "
             (future(change.action, change.calls()))
         }
-        @if change.reason != Reason::NotRecorded { " " span.why { "because " (change.reason) } }
+        @if change.reason != Reason::NotRecorded { " " span.why { "because " (because(page, change)) } }
         @if let Some(until) = fence {
             span.note { "waits until " (until.clock_time()) " UTC for an earlier call" }
         }
+    }
+}
+
+/// The reason, with the name of the configuration that a controller reads.
+fn because(page: &Page<'_>, change: &Change) -> String {
+    let reason = change.reason.to_string();
+    match page.keeping {
+        Some(keeping) => {
+            reason.replace("callbacks.yaml", &Clean(keeping.configuration).to_string())
+        }
+        None => reason,
     }
 }
 

@@ -24,7 +24,11 @@ pub(super) fn document(page: &Page<'_>) -> Markup {
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
                 meta name="robots" content="noindex";
-                title { (answer.headline) " \u{b7} " (page.recorded.environment) " \u{b7} ess-callbacks" }
+                title {
+                    (answer.headline) " \u{b7} "
+                    @if page.knows_environment() { (page.recorded.environment) " \u{b7} " }
+                    "ess-callbacks"
+                }
                 link rel="icon" href=(icon(answer.level));
                 style { (PreEscaped(STYLE)) }
             }

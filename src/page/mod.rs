@@ -46,8 +46,8 @@ pub struct Page<'a> {
     pub recorded: &'a Recorded,
     /// What is pending, with the unchanged callbacks.
     pub plan: Option<&'a Plan>,
-    /// Whether what is pending and not refused is applied without anyone's doing.
-    pub automatic: bool,
+    /// What only a controller knows. `None` on a page that a command writes.
+    pub keeping: Option<Keeping<'a>>,
     /// What is wrong beside what the record and the plan show.
     pub problems: &'a [Problem],
     /// The last runs, the newest last. `None` where no runs are kept.
@@ -69,7 +69,7 @@ impl<'a> Page<'a> {
             place,
             recorded,
             plan: None,
-            automatic: false,
+            keeping: None,
             problems: &[],
             runs: None,
             lease: None,
@@ -79,12 +79,47 @@ impl<'a> Page<'a> {
     }
 }
 
+impl Page<'_> {
+    /// Whether the environment is that of a state or of a configuration.
+    fn knows_environment(&self) -> bool {
+        self.keeping
+            .is_none_or(|keeping| keeping.knows_environment || self.recorded.lineage.is_some())
+    }
+}
+
+/// What a controller knows of its own work.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeping<'a> {
+    /// The configuration, as people name it.
+    pub configuration: &'a str,
+    /// Whether the configuration was read, which says what the environment is.
+    pub knows_environment: bool,
+    /// When the last round ended.
+    pub last_round: Option<Timestamp>,
+    pub next: Next,
+}
+
+/// When pending changes are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// In the next round.
+    Round,
+    /// After the suspension.
+    Resumed,
+    /// After an approval. How to give it is among the problems.
+    Approved,
+    /// Once the problems are solved.
+    Solved,
+}
+
 /// Something that is wrong, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub severity: Severity,
     /// Without a full stop.
     pub headline: String,
+    /// What exactly, a line each.
+    pub details: Vec<String>,
     /// One sentence or more.
     pub remedy: Option<String>,
 }

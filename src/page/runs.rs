@@ -40,8 +40,14 @@ pub(super) fn runs(page: &Page<'_>) -> Markup {
     }
 }
 
+/// Shorter runs have no rate that means anything, in milliseconds.
+const SHORT: u64 = 1_000;
+
 /// Calls per second of a run, in tenths.
 fn rate(run: &Run) -> usize {
+    if run.elapsed_ms < SHORT {
+        return 0;
+    }
     let elapsed = usize::try_from(run.elapsed_ms).unwrap_or(usize::MAX);
     run.calls.saturating_mul(10_000) / elapsed.max(1)
 }
@@ -56,7 +62,9 @@ fn plots(runs: &[Run]) -> Markup {
     html! {
         div.plots {
             (plot("Calls", "calls", &of(|run| run.calls), number))
-            (plot("Calls a second", "rate", &of(rate), tenths))
+            @if runs.iter().any(|run| run.elapsed_ms >= SHORT) {
+                (plot("Calls a second", "rate", &of(rate), tenths))
+            }
             (plot("Throttled calls", "throttled", &of(|run| run.throttled), number))
             (plot("Seconds", "duration", &of(|run| usize::try_from(run.elapsed_ms / 100).unwrap_or(0)), tenths))
         }

@@ -51,7 +51,7 @@ fn task(task: &Task) -> Markup {
             }
             @if !rows.is_empty() {
                 ul {
-                    @for row in rows { li { (row) } }
+                    @for row in rows { li { (code_in(row)) } }
                     @if *more > 0 { li { "and " (number(*more)) " more" } }
                 }
             }
@@ -87,7 +87,7 @@ fn flags_in(text: &str) -> Markup {
     }
 }
 
-/// Counts of everything, the age of proofs, and who works on the state.
+/// Counts of everything, when it was confirmed, and who works on the state.
 pub(super) fn numbers(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
     let counts = &survey.counts;
     html! {
@@ -105,7 +105,7 @@ pub(super) fn numbers(page: &Page<'_>, survey: &Survey<'_>) -> Markup {
                 (evidence(survey))
             }
             div {
-                h2 { "Age of proof" }
+                h2 { "Last confirmed" }
                 (ages(page, survey))
             }
             @if let Some(owner) = page.lease {
@@ -235,7 +235,11 @@ pub(super) fn header(page: &Page<'_>) -> Markup {
         header {
             p.name { "ess-callbacks" }
             p.place {
-                strong { (crate::render::place_of(recorded)) }
+                @if page.knows_environment() {
+                    strong { (crate::render::place_of(recorded)) }
+                } @else {
+                    strong { "environment not known yet" }
+                }
                 " " span.quiet { "state " (foreign(page.place)) }
             }
             p.made { "as of " span #made { (moment(page.now)) } span #old role="status" {} }

@@ -2,11 +2,11 @@
 
 use super::survey::{Known, Survey};
 use super::times::minute;
-use super::{Page, Run, RunEnd};
+use super::{Keeping, Next, Page, Run, RunEnd};
 use crate::diag::Severity;
 use crate::model::{Entry, masked_in};
 use crate::plan::{Plan, calls_digest};
-use crate::render::{Clean, Refusal, counted, plural, refusals, update_words};
+use crate::render::{Clean, Refusal, Remedies, counted, plural, refusals, update_words};
 
 /// How urgent something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ pub(super) struct Task {
 pub(super) struct Verdict {
     pub(super) level: Level,
     pub(super) headline: String,
-    pub(super) remark: Option<&'static str>,
+    pub(super) remark: Option<String>,
     /// The most urgent first.
     pub(super) tasks: Vec<Task>,
     /// Of the plan, if it has calls.
@@ -95,10 +95,19 @@ impl Verdict {
             .iter()
             .map(|problem| Task {
                 remedy: problem.remedy.as_deref().map(foreign),
-                ..Task::new(problem.severity.into(), foreign(&problem.headline))
+                rows: problem.details.iter().map(|row| foreign(row)).collect(),
+                ..Task::new(
+                    problem.severity.into(),
+                    capitalized(&foreign(&problem.headline)),
+                )
             })
             .collect();
-        tasks.extend(page.plan.map(refused).into_iter().flatten());
+        tasks.extend(
+            page.plan
+                .map(|plan| refused(page, plan))
+                .into_iter()
+                .flatten(),
+        );
         tasks.extend(last_run(page));
         tasks.extend(suspended(page));
         tasks.extend(open(page, survey));
@@ -137,16 +146,20 @@ pub(super) fn foreign(text: &str) -> String {
     }
 }
 
-fn well(page: &Page<'_>, survey: &Survey<'_>) -> (String, Option<&'static str>) {
+fn well(page: &Page<'_>, survey: &Survey<'_>) -> (String, Option<String>) {
+    const NOTHING_PENDING: &str = "Nothing is pending: what is declared is what is recorded.";
+    // A controller keeps no plan that says no more than the state.
+    let last_round = page.keeping.and_then(|keeping| keeping.last_round);
+    if let Some(at) = last_round {
+        let remark = format!("{NOTHING_PENDING} The last round was at {}.", minute(at));
+        return ("All is well".to_owned(), Some(remark));
+    }
     let (headline, remark) = match page.plan {
         Some(plan) if plan.summary.not_checked > 0 => (
             "All is well",
             "Nothing is pending. The plan was made without secrets, so a changed key or token does not show.",
         ),
-        Some(_) => (
-            "All is well",
-            "Nothing is pending: what is declared is what is recorded.",
-        ),
+        Some(_) => ("All is well", NOTHING_PENDING),
         None if survey.counts.all() == 0 => (
             "Nothing is recorded",
             "The first apply records what it does.",
@@ -157,17 +170,20 @@ fn well(page: &Page<'_>, survey: &Survey<'_>) -> (String, Option<&'static str>) 
              configuration.",
         ),
     };
-    (headline.to_owned(), Some(remark))
+    (headline.to_owned(), Some(remark.to_owned()))
 }
 
 /// A task for each kind of guard that refuses the plan.
-fn refused(plan: &Plan) -> Vec<Task> {
+fn refused(page: &Page<'_>, plan: &Plan) -> Vec<Task> {
+    let remedies = page.keeping.map_or(Remedies::Flags, |keeping| {
+        Remedies::Approval(keeping.configuration)
+    });
     let task = |refusal: &Refusal| {
         Task::new(Level::Error, capitalized(refusal.title))
             .rows(refusal.rows(plan))
             .remedy(refusal.remedy.clone())
     };
-    refusals(plan).iter().map(task).collect()
+    refusals(plan, remedies).iter().map(task).collect()
 }
 
 fn last_run(page: &Page<'_>) -> Option<Task> {
@@ -175,6 +191,7 @@ fn last_run(page: &Page<'_>) -> Option<Task> {
     let last: &Run = ended.find(|run| run.end != RunEnd::Running)?;
     // What else ended a run is among the problems, or shows in the plan.
     let how = match &last.end {
+        RunEnd::Failed(why) if why.is_empty() => "the last run failed".to_owned(),
         RunEnd::Failed(why) => format!("the last run failed: {}", foreign(why)),
         RunEnd::Incomplete => "the last run did not make all changes".to_owned(),
         RunEnd::Running | RunEnd::Complete | RunEnd::Refused | RunEnd::Interrupted => return None,
@@ -189,7 +206,7 @@ fn suspended(page: &Page<'_>) -> Option<Task> {
         minute(suspension.until),
         foreign(&suspension.reason)
     );
-    Some(Task::new(Level::Warning, headline).remedy("`POST /resume` ends that before."))
+    Some(Task::new(Level::Warning, headline).remedy("`POST /resume` ends it earlier."))
 }
 
 /// Calls whose outcome is unknown.
@@ -207,12 +224,23 @@ fn open(page: &Page<'_>, survey: &Survey<'_>) -> Option<Task> {
     (count > 0).then(|| {
         Task::new(Level::Warning, headline)
             .rows(rows)
-            .remedy(if page.automatic {
-                format!("The next run settles {it}.")
-            } else {
-                format!("Run `ess-callbacks apply`: it settles {it}.")
+            .remedy(match next(page) {
+                None => format!("Run `ess-callbacks apply`: it settles {it}."),
+                Some(Next::Round | Next::Approved) => format!("The next round settles {it}."),
+                Some(Next::Resumed) => {
+                    format!("The first round after the suspension settles {it}.")
+                }
+                Some(Next::Solved) => {
+                    format!("The first round without the problems above settles {it}.")
+                }
             })
     })
+}
+
+/// When a controller makes what is pending. `None` where there is none.
+fn next(page: &Page<'_>) -> Option<Next> {
+    let Keeping { next, .. } = page.keeping?;
+    Some(next)
 }
 
 fn pending_headline(survey: &Survey<'_>) -> String {
@@ -231,10 +259,12 @@ fn pending(page: &Page<'_>, plan: &Plan) -> Option<Task> {
         "{} to add, {} to change, {} to destroy",
         summary.to_add, summary.to_change, summary.to_destroy
     );
-    let remedy = if page.automatic {
-        "The next run makes these changes."
-    } else {
-        "Run `ess-callbacks apply` to make these changes."
+    let remedy = match next(page) {
+        None => "Run `ess-callbacks apply` to make these changes.",
+        Some(Next::Round) => "The next round makes these changes.",
+        Some(Next::Resumed) => "They are made after the suspension ends.",
+        Some(Next::Approved) => "They are made when they are approved.",
+        Some(Next::Solved) => "They are made when the problems above are solved.",
     };
     Some(Task::new(Level::Pending, headline).remedy(remedy))
 }
@@ -258,6 +288,10 @@ fn records(plan: &Plan) -> Option<Task> {
 }
 
 fn capitalized(text: &str) -> String {
+    // Not a name such as eSign.
+    if text.chars().nth(1).is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
     let mut all = text.chars();
     all.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(all).collect()

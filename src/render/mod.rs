@@ -66,7 +66,7 @@ pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
     refusal_sentences,
 };
-pub(crate) use text::{Refusal, refusals, shortened, update_words};
+pub(crate) use text::{Refusal, Remedies, refusals, shortened, update_words};
 pub use trial::{Setting, trial_markdown};
 pub use verified::{verified_json, verified_lines, verified_summary, verified_text};
 pub use words::{ago, counted, plural, span, tenths};

@@ -36,7 +36,7 @@ fn a_closed_port_costs_a_handful_of_calls_and_a_page() {
     let (_, course) = said.stdout.split_once("about 5 s at 20/s.\n").unwrap();
     assert!(course.lines().count() < 40, "{course}");
     assert!(
-        course.contains("Stopped. Account default: no more calls: 6 calls in a row"),
+        course.contains("Stopped. Account default: no more calls in this run: 6 calls in a row"),
         "{course}"
     );
     assert_snapshot!(said.err(), @"

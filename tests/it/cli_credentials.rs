@@ -73,7 +73,7 @@ fn a_refused_key_stops_its_account_and_says_what_to_do() {
     assert_snapshot!(shown, @"
     Environment: test (sandbox at http://127.0.0.1:[PORT]/), account: default
     acme/https://hooks.example/one: Adding...
-    Stopped. Account default: no more calls: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]. It means: the SecretKey does not belong to the SecretId. What to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId.
+    Stopped. Account default: no more calls in this run: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]. It means: the SecretKey does not belong to the SecretId. What to do: check the SecretKey: copied whole, without white space, from the same pair as the SecretId.
     acme/https://hooks.example/one: Failed (add): AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 [request id [UUID]]
     ");
     // Also when the output goes nowhere.

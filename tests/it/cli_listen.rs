@@ -273,7 +273,7 @@ fn what_can_not_be_received_is_an_error_before_it_listens() {
             1,
             "does not begin with a receipt",
         ),
-        (&["--listen", "0.0.0.0:0"], 1, "is not a loopback address"),
+        (&["--listen", "0.0.0.0:0"], 64, "is not a loopback address"),
         (&["--status", "100"], 64, "--status"),
         (&["--delay", "11m"], 64, "at most 10m"),
     ] {

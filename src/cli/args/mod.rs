@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// Serve the sandbox, a local imitation of eSign, for any client.
     Sandbox(sandbox::Args),
     /// Keep eSign as declared until it is stopped, with a server for its status.
-    #[command(after_long_help = help::credentials_and_exit_codes())]
+    #[command(after_long_help = help::controller())]
     Controller(controller::Args),
     /// Check all that an apply needs, from the network to the permissions.
     ///

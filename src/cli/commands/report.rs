@@ -128,12 +128,14 @@ fn problems(failure: &Failure) -> Vec<Problem> {
     let problem = |diagnostic: &Diagnostic| Problem {
         severity: diagnostic.severity,
         headline: diagnostic.message.clone(),
+        details: Vec::new(),
         remedy: diagnostic.help.clone(),
     };
     if failure.diagnostics.is_empty() {
         return vec![Problem {
             severity: Severity::Error,
             headline: failure.message.clone(),
+            details: Vec::new(),
             remedy: failure.advice.clone(),
         }];
     }

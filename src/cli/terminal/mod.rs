@@ -9,6 +9,7 @@
 mod errors;
 mod events;
 mod fold;
+pub(super) mod log;
 pub(super) mod logging;
 mod one_line;
 mod outlet;
@@ -36,6 +37,7 @@ use crate::harmless::neutral;
 use crate::model::Address;
 use crate::render::{self, Style};
 use fold::Fold;
+use log::Log;
 use one_line::CLEARED;
 use outlet::{Detached, Outlet};
 use progress::Progress;
@@ -102,11 +104,21 @@ impl Ui {
         }
     }
 
-    /// Does not wait for who reads from now on: what they don't take in time is lost.
-    pub(crate) fn detach(&mut self) {
+    /// Does not wait for who reads from now on: what they don't take in time is lost. Each line of text begins with the
+    /// time. Others can write lines, too.
+    pub(crate) fn detach(&mut self) -> Log {
         self.flush();
-        *self.out.to.get_mut() = Outlet::Detached(Detached::new(io::stdout()));
-        *self.err.to.get_mut() = Outlet::Detached(Detached::new(io::stderr()));
+        let timed = !self.json;
+        for style in [&mut self.out.style, &mut self.err.style] {
+            style.width = style
+                .width
+                .saturating_sub(if timed { log::TIME } else { 0 });
+        }
+        let out = Detached::new(io::stdout(), timed);
+        let log = Log::new(out.lines(), self.json);
+        *self.out.to.get_mut() = Outlet::Detached(out);
+        *self.err.to.get_mut() = Outlet::Detached(Detached::new(io::stderr(), timed));
+        log
     }
 
     /// Ends [`Self::detach`] where who reads takes the rest in a moment. Elsewhere it would wait.

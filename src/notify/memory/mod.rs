@@ -47,7 +47,7 @@ pub struct Notice {
     pub condition: Condition,
     /// When it appeared.
     pub since: Timestamp,
-    /// When this was decided.
+    /// When this was decided; of a resolution, when the condition ended.
     pub at: Timestamp,
 }
 
@@ -200,7 +200,7 @@ impl Known {
             news: News::Resolved,
             condition: Condition::new(key.kind, key.about.clone(), self.severity),
             since: self.since,
-            at: now,
+            at: since,
         };
         (true, Some(notice))
     }

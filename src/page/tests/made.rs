@@ -9,7 +9,7 @@ use crate::model::{
     Fingerprint, Fingerprints, Handle, Identity, Lineage, OperatorId, OrganizationId, Proof,
     Recorded, RequestId, Salt, Scope, SignedWrite, Suspension, Tally, Timestamp, Write,
 };
-use crate::page::{Page, Problem, Run, RunEnd};
+use crate::page::{Keeping, Next, Page, Problem, Run, RunEnd};
 use crate::plan::{
     After, Before, Change, Deletion, OrganizationPlan, Plan, Reason, Steps, Summary, Tripped,
 };
@@ -19,6 +19,14 @@ use crate::state::LockOwner;
 pub(super) const NOW: Timestamp = Timestamp(1_795_435_200);
 
 const DAY: i64 = 86_400;
+
+/// As the controller of `conf` says it.
+pub(super) const KEEPING: Keeping<'static> = Keeping {
+    configuration: "conf",
+    knows_environment: true,
+    last_round: Some(NOW),
+    next: Next::Round,
+};
 
 /// Everything that a page borrows.
 #[derive(Clone)]
@@ -42,7 +50,7 @@ impl World {
     pub(super) fn page(&self) -> Page<'_> {
         Page {
             plan: Some(&self.plan),
-            automatic: true,
+            keeping: Some(KEEPING),
             problems: &self.problems,
             runs: Some(&self.runs),
             lease: Some(&self.lease),
@@ -101,6 +109,7 @@ impl World {
             problems: vec![Problem {
                 severity: Severity::Error,
                 headline: text.to_owned(),
+                details: vec![text.to_owned()],
                 remedy: Some(text.to_owned()),
             }],
             runs: vec![Run {
@@ -204,6 +213,7 @@ impl World {
             problems: vec![Problem {
                 severity: Severity::Warning,
                 headline: "eSign refuses the calls of the organization `beta-trade`".to_owned(),
+                details: Vec::new(),
                 remedy: Some("Give the operator the role of an administrator.".to_owned()),
             }],
             runs: (0..60).map(run).collect(),

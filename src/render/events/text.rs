@@ -138,7 +138,7 @@ fn clock_offset(account: &AccountName, seconds: i64, style: &Style) -> String {
 
 fn account_stopped(account: &AccountName, error: &ApiError, style: &Style) -> String {
     format!(
-        "{} Account {}: no more calls: {}. It means: {}. What to do: {}.",
+        "{} Account {}: no more calls in this run: {}. It means: {}. What to do: {}.",
         style.paint(Tone::Error, "Stopped."),
         Clean(account),
         ErrorWords(error),

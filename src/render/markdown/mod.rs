@@ -19,8 +19,8 @@ use std::fmt;
 use super::escape::Clean;
 use super::style::Style;
 use super::text::{
-    Ambiguous, Context, Symbol, UPDATES, change_text, differences, footer, move_text, no_changes,
-    refusals, scope_words, summary_line, update_words,
+    Ambiguous, Context, Remedies, Symbol, UPDATES, change_text, differences, footer, move_text,
+    no_changes, refusals, scope_words, summary_line, update_words,
 };
 use super::words;
 use crate::model::{Action, Calls};
@@ -65,7 +65,7 @@ pub fn plan_markdown(plan: &Plan, subject: &Subject, style: &Style) -> String {
         ),
         unfolded: 0,
     };
-    for refusal in refusals(plan) {
+    for refusal in refusals(plan, Remedies::Flags) {
         page.text.extend([
             "**Refused: ",
             refusal.title,

@@ -10,6 +10,15 @@ use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 use crate::render::wrap::{write_sentence, write_wrapped};
 
+/// What the remedies of refusals name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Remedies<'a> {
+    /// Flags of the command.
+    Flags,
+    /// Approvals of a controller that reads this configuration. How to give one is said elsewhere.
+    Approval(&'a str),
+}
+
 /// The tripped guards of one kind.
 pub(crate) struct Refusal {
     /// What is wrong, without a full stop.
@@ -30,16 +39,20 @@ impl Refusal {
 }
 
 /// Empty if the plan is not refused.
-pub(crate) fn refusals(plan: &Plan) -> Vec<Refusal> {
+pub(crate) fn refusals(plan: &Plan, remedies: Remedies<'_>) -> Vec<Refusal> {
+    let (file, overrides) = match remedies {
+        Remedies::Flags => ("callbacks.yaml".to_owned(), "flag"),
+        Remedies::Approval(file) => (format!("`{}`", Clean(file)), "approval"),
+    };
     let deletes = plan.summary.deletes_by_omission;
     let destroys = |change: &Change| change.reason == Reason::Destroy;
     let moved = |change: &Change| matches!(change.reason, Reason::ScopeChanged { .. });
     let why = if plan.changes().any(destroys) {
-        "--destroy was given"
+        "--destroy was given".to_owned()
     } else if plan.changes().any(moved) {
-        "callbacks.yaml leaves them out, or their organization has another scope there"
+        format!("{file} leaves them out, or their organization has another scope there")
     } else {
-        "callbacks.yaml leaves them out"
+        format!("{file} leaves them out")
     };
     let is_final = |tripped: &Tripped| match tripped {
         Tripped::Protected { .. } | Tripped::PerhapsShared { .. } => true,
@@ -49,17 +62,26 @@ pub(crate) fn refusals(plan: &Plan) -> Vec<Refusal> {
         | Tripped::WrongAllowance { .. } => false,
     };
     // A flag that would not help is not named.
-    let (say_how_many, say_again) = if plan.tripped.iter().any(is_final) {
-        (
-            "If that is meant, first settle what is refused below, which no flag overrides."
-                .to_owned(),
-            "First settle what is refused below, which no flag overrides.".to_owned(),
-        )
-    } else {
-        (
+    let is_final = plan.tripped.iter().any(is_final);
+    let (say_how_many, say_again) = match remedies {
+        Remedies::Flags | Remedies::Approval(_) if is_final => (
+            format!(
+                "If that is meant, first settle what is refused below, which no {overrides} overrides."
+            ),
+            format!("First settle what is refused below, which no {overrides} overrides."),
+        ),
+        Remedies::Flags => (
             format!("If that is meant, say how many: --allow-deletes {deletes}"),
             format!("Read it again; if the deletes are meant: --allow-deletes {deletes}"),
-        )
+        ),
+        Remedies::Approval(_) => (
+            "If that is meant, approve the plan.".to_owned(),
+            "Read it again; if the deletes are meant, approve the plan.".to_owned(),
+        ),
+    };
+    let once_applied = match remedies {
+        Remedies::Flags => "apply that",
+        Remedies::Approval(_) => "wait until that is recorded",
     };
     let all = [
         Refusal {
@@ -75,18 +97,20 @@ pub(crate) fn refusals(plan: &Plan) -> Vec<Refusal> {
         Refusal {
             title: "this plan may delete callbacks that another account still declares, and will not \
                     be applied",
-            remedy: "If these accounts belong to one enterprise, the callbacks are the same at eSign, \
-                     and deleting them for one account erases them for the other. After a change of \
-                     name, write `formerly: OLD` under the new account. If the enterprises are \
-                     different, write `expect_account_id` under both accounts. No flag overrides this."
-                .to_owned(),
+            remedy: format!(
+                "If these accounts belong to one enterprise, the callbacks are the same at eSign, \
+                 and deleting them for one account erases them for the other. After a change of \
+                 name, write `formerly: OLD` under the new account. If the enterprises are \
+                 different, write `expect_account_id` under both accounts. No {overrides} overrides this."
+            ),
             row: perhaps_shared,
         },
         Refusal {
             title: "this plan deletes what is protected and will not be applied",
-            remedy: "No flag overrides this. To delete them, declare them with `protect: false`, apply \
-                     that, then delete them."
-                .to_owned(),
+            remedy: format!(
+                "No {overrides} overrides this. To delete them, declare them with `protect: false`, \
+                 {once_applied}, then delete them."
+            ),
             row: protected,
         },
     ];
@@ -97,7 +121,7 @@ pub(crate) fn refusals(plan: &Plan) -> Vec<Refusal> {
 
 /// Writes an error for each kind of guard that tripped.
 pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
-    for refusal in refusals(plan) {
+    for refusal in refusals(plan, Remedies::Flags) {
         out.write_char('\n')?;
         write_sentence(
             out,
@@ -117,7 +141,7 @@ pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt:
 
 /// Why a plan is refused: a sentence for each kind of guard that tripped, without a full stop. Empty if it is not.
 pub fn refusal_sentences(plan: &Plan) -> Vec<String> {
-    let all = refusals(plan);
+    let all = refusals(plan, Remedies::Flags);
     all.iter().map(|refusal| sentence(refusal, plan)).collect()
 }
 
@@ -136,7 +160,7 @@ const NAMED: usize = 10;
 
 /// Like [`guards_text`], as a diagnostic event for each kind of guard, with the exit code.
 pub fn guards_json(plan: &Plan, exit_code: u8, at: Timestamp) -> Vec<String> {
-    let all = refusals(plan);
+    let all = refusals(plan, Remedies::Flags);
     let event = |refusal: &Refusal| {
         let message = sentence(refusal, plan);
         error_json(&message, Some(&refusal.remedy), exit_code, at)

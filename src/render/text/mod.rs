@@ -16,7 +16,7 @@ mod tests;
 pub use brief::plan_summary;
 pub(crate) use change::shortened;
 pub use change::{Context, change_text};
-pub(crate) use guards::{Refusal, refusals};
+pub(crate) use guards::{Refusal, Remedies, refusals};
 pub use guards::{guards_json, guards_text, refusal_sentences};
 pub(super) use scope::{
     Ambiguous, differences, fields as scope_fields, move_text, words as scope_words,

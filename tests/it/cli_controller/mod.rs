@@ -146,6 +146,14 @@ impl Keeping {
         })
     }
 
+    /// Waits until the log has this.
+    fn logs(&self, text: &str) {
+        eventually(text, || {
+            let said = self.running.so_far();
+            (said.stdout.contains(text) || said.stderr.contains(text)).then_some(())
+        });
+    }
+
     /// What it printed, after it ended because of SIGTERM.
     fn stop(self) -> String {
         self.running.signal("TERM");
@@ -176,11 +184,13 @@ fn a_directory_is_kept_and_a_broken_file_stops_only_itself() {
     world.has(5);
     let problem = keeping.until("it says so", |status| messages(status).pop());
     assert!(problem.contains("acme.yaml:1"), "{problem}");
+    keeping.logs("error: `conf/acme.yaml` is not used");
     // A file that is taken away is a decision, which the guards look at.
     world.declare("acme", 2);
     keeping.until("it is mended", |status| {
         status["problems"].as_array()?.is_empty().then_some(())
     });
+    keeping.logs("`conf/acme.yaml` is valid again");
     let all = keeping.stop();
     assert!(all.contains("Stopped."), "{all}");
     world.env.run(&["plan", "--detailed-exitcode"]).exits(0);
@@ -297,6 +307,16 @@ fn what_guards_refuse_waits_for_the_approval_of_exactly_these_calls() {
     let (code, answer) = approve("sha256:00");
     assert_eq!(code, 409, "{answer}");
     assert!(answer["error"].as_str().unwrap().contains(&digest));
+    let token = format!("authorization: Bearer {TOKEN}");
+    let (_, page) = keeping.send("GET /", &[token], "");
+    assert!(
+        page.contains("leaves them out. If that is meant, approve the plan."),
+        "{page}"
+    );
+    assert!(
+        !page.contains("--allow-deletes") && !page.contains("callbacks.yaml"),
+        "{page}"
+    );
     // Another plan with as many deletes is not the one that was approved.
     world.env.write(
         "conf/acme.yaml",
@@ -323,8 +343,73 @@ fn with_the_policy_approve_each_plan_waits() {
     let keeping = world.start(&["--policy", "approve"]);
     let digest = keeping.waiting();
     assert_eq!(world.served.arrived(), 0);
-    let (code, _) = keeping.ask("POST /approve", &json!({ "digest": digest }));
+    // What waits can be reviewed, before it is approved, where it is announced.
+    let address = format!("acme/{}", url("acme", 1));
+    let status = keeping.status();
+    assert_eq!(
+        status["waiting"]["changes"],
+        json!([{ "action": "add", "address": address }])
+    );
+    keeping.logs(&format!("  add {address}"));
+    keeping.logs(&format!(
+        "http://{}/approve -d '{{\"digest\":\"{digest}\"}}'",
+        keeping.address
+    ));
+    let approve = |digest: &str| keeping.ask("POST /approve", &json!({ "digest": digest }));
+    let (code, answer) = approve(&digest[..40]);
+    assert_eq!(code, 409, "{answer}");
+    assert!(
+        answer["advice"].as_str().unwrap().contains("cut"),
+        "{answer}"
+    );
+    let (code, _) = approve(&digest);
     assert_eq!(code, 202);
     world.has(1);
+    let log = keeping.stop();
+    assert!(log.contains(&format!("Plan {digest} approved")), "{log}");
+    for line in log.lines().filter(|line| !line.is_empty()) {
+        let time = line.get(..9).unwrap_or_default();
+        assert!(
+            time.ends_with(' ') && time.matches(':').count() == 2,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_with_help_and_without_repetition() {
+    let world = World::new(&[("acme", 1)]);
+    let secrets = ["ONE", "TWO"].map(|name| {
+        format!("{{ url: \"https://hooks.acme.example/{name}\", key: {{ env: {name}_NOT_SET }} }}")
+    });
+    world.env.write(
+        "conf/acme.yaml",
+        team("acme", 1).replace(
+            "callbacks: [",
+            &format!("callbacks: [{}, ", secrets.join(", ")),
+        ),
+    );
+    let keeping = world.start(&[]);
+    let problem = keeping.until("it says so", |status| status["problems"].get(0).cloned());
+    let all = problem.to_string();
+    assert!(
+        all.contains("ONE_NOT_SET") && all.contains("TWO_NOT_SET"),
+        "{all}"
+    );
+    assert!(all.contains("restart the controller"), "{all}");
+    assert_eq!(keeping.status()["problems"].as_array().unwrap().len(), 1);
+    world.env.write(
+        "conf/acme.yaml",
+        team("acme", 1).replace("callbacks", "calbacks"),
+    );
+    let problem = keeping.until("it says another thing", |status| {
+        let problem = status["problems"].get(0)?;
+        problem["message"]
+            .as_str()?
+            .contains("calbacks")
+            .then(|| problem.clone())
+    });
+    let details = problem["details"].to_string();
+    assert!(details.contains("help: "), "{problem}");
     keeping.stop();
 }

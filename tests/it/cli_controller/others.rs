@@ -36,7 +36,41 @@ fn a_suspension_is_in_the_state_and_holds_for_all_replicas() {
     world.declare("acme", 3);
     assert_eq!(other.ask("POST /resume", &Value::Null).0, 200);
     world.has(3);
-    one.stop();
+    assert_eq!(one.ask("POST /reconcile", &Value::Null).0, 202);
+    one.logs(" Resumed\n");
+    let seen = one.stop();
+    assert!(seen.contains("(eSign moves), by POST /suspend"), "{seen}");
+    let seen = other.stop();
+    assert!(seen.contains("(eSign moves)\n"), "{seen}");
+    assert!(seen.contains("Resumed, by POST /resume"), "{seen}");
+}
+
+#[test]
+fn an_approval_is_not_kept_until_a_suspension_ends() {
+    let world = World::new(&[("acme", 4)]);
+    let (one, other) = (world.start(&[]), world.start(&[]));
+    world.has(4);
+    world.declare("acme", 1);
+    let digest = one.waiting();
+    assert_eq!(other.waiting(), digest);
+    let suspend = json!({ "reason": "eSign moves", "for": "2h" });
+    assert_eq!(one.ask("POST /suspend", &suspend).0, 200);
+    // The other one has no reason to look at the state before it is asked.
+    let approve = || other.ask("POST /approve", &json!({ "digest": digest }));
+    let (code, answer) = approve();
+    assert_eq!(code, 409, "{answer}");
+    assert_eq!(one.ask("POST /resume", &Value::Null).0, 200);
+    let rounds = other.status()["last_round"].clone();
+    assert_eq!(other.ask("POST /reconcile", &Value::Null).0, 202);
+    other.until("a round ends", |status| {
+        (status["last_round"] != rounds && status["phase"] == "idle").then_some(())
+    });
+    assert_eq!(world.served.urls().len(), 4);
+    assert_eq!(approve().0, 202);
+    world.has(1);
+    let log = one.stop();
+    assert!(log.contains("(eSign moves), by POST /suspend"), "{log}");
+    assert!(log.contains("Resumed, by POST /resume"), "{log}");
     other.stop();
 }
 

@@ -24,8 +24,15 @@ fn only_who_has_the_token_gets_in() {
         eventually(path, || (get(path, &[]) == 200).then_some(()));
     }
     assert_eq!(get("/status", &[]), 401);
-    let wrong = format!("authorization: Bearer {TOKEN}x");
-    assert_eq!(get("/status", &[wrong]), 401);
+    let wrong = [format!("authorization: Bearer {TOKEN}x")];
+    assert_eq!(get("/status", &wrong), 401);
+    for request in ["GET /status", "POST /resume"] {
+        let (code, body) = keeping.send(request, &wrong, "");
+        assert!(
+            code == 401 && body.contains("this is not the token"),
+            "{body}"
+        );
+    }
     assert_eq!(get("/nothing", &[]), 404);
     assert_eq!(get("/approve", &[]), 405);
     // A browser sends a password by itself, also for another page: it reads, and changes nothing.
@@ -47,13 +54,16 @@ fn only_who_has_the_token_gets_in() {
         "{text}"
     );
     assert!(!text.contains("canary") && !text.contains(KEY));
-    keeping.stop();
+    let log = keeping.stop();
+    let refused = "A request with a wrong token was refused: GET /status\n";
+    assert_eq!(log.matches("wrong token").count(), 1, "{log}");
+    assert!(log.contains(refused), "{log}");
     // Without a token there are no requests, and no other names.
     world.env.unset("ESS_CALLBACKS_CONTROLLER_TOKEN");
     let said = world
         .env
         .run(&["controller", "--listen", "0.0.0.0:0"])
-        .exits(1);
+        .exits(64);
     assert!(
         said.stderr.contains("ESS_CALLBACKS_CONTROLLER_TOKEN"),
         "{said}"
@@ -154,25 +164,32 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
     let token = format!("authorization: Bearer {TOKEN}");
     let (_, page) = keeping.send("GET /", &[token], "");
     assert!(
-        page.contains("a notification was not delivered to slack at 127.0.0.1"),
+        page.contains("A notification was not delivered to slack at 127.0.0.1"),
         "{page}"
     );
     for shown in [target.to_string(), metrics, page] {
         assert!(!shown.contains("canary"), "{shown}");
     }
-    keeping.stop();
+    let log = keeping.stop();
+    assert!(
+        log.contains("A notification was not delivered to slack at 127.0.0.1"),
+        "{log}"
+    );
 }
 
 #[test]
 fn what_is_wrong_at_the_start_is_said_at_once() {
     let mut world = World::new(&[("acme", 1)]);
     for (arguments, what) in [
-        (vec!["--interval", "1s"], "at least 10s"),
+        (vec!["--interval", "1s"], "must be at least 10s"),
+        (vec!["--heal-within", "1s"], "or `never`"),
+        (vec!["--listen", ":8990"], "such as 127.0.0.1:8990"),
         (
             vec!["--interval", "10m", "--heal-within", "5m"],
             "--heal-within",
         ),
         (vec!["--notify", "wecom=https://x"], "env:NAME"),
+        (vec!["--notify", "teams=env:X"], "unknown service `teams`"),
         (
             vec!["--status-url", "https://me:canary@callbacks.example"],
             "without user",
@@ -180,11 +197,11 @@ fn what_is_wrong_at_the_start_is_said_at_once() {
         (vec!["--token-file", "missing"], "missing"),
     ] {
         let said = world.env.run(&[&["controller"], &*arguments].concat());
-        assert!(matches!(said.code, Some(1 | 64)), "{said}");
+        assert_eq!(said.code, Some(64), "{said}");
         assert!(said.stderr.contains(what), "{said}");
         assert!(!said.stderr.contains("canary"), "{said}");
     }
     world.env.set("ESS_CALLBACKS_CONTROLLER_TOKEN", "short");
-    let said = world.env.run(&["controller"]).exits(1);
+    let said = world.env.run(&["controller"]).exits(64);
     assert!(said.stderr.contains("could be guessed"), "{said}");
 }

@@ -87,11 +87,13 @@ fn what_is_not_run_is_known() {
     README.zh-CN.md: needs an account
     README.zh-CN.md: needs an account
     docs/controller.md: runs until it is stopped
+    docs/controller.md: needs a controller
     docs/controller.md: runs until it is stopped
     docs/controller.md: needs a controller
     docs/controller.md: needs a controller
     docs/controller.md: needs a controller
     docs/controller.zh-CN.md: runs until it is stopped
+    docs/controller.zh-CN.md: needs a controller
     docs/controller.zh-CN.md: runs until it is stopped
     docs/controller.zh-CN.md: needs a controller
     docs/controller.zh-CN.md: needs a controller

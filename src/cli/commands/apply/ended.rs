@@ -132,7 +132,7 @@ fn is_only_unverified(unfinished: &[Unfinished]) -> bool {
 }
 
 /// Prints the report. What needs attention is printed in spite of `--quiet`.
-pub(in crate::cli::commands) fn conclude(report: &Report, ui: &mut Ui) {
+pub(super) fn conclude(report: &Report, ui: &mut Ui) {
     if !render::is_complete(report) || !report.drifted.is_empty() {
         ui.speak();
     }

@@ -34,6 +34,8 @@ pub(super) enum Proof {
     Password,
     /// It comes from this machine, to a server without a token.
     Local,
+    /// It has another token.
+    Wrong,
     Nothing,
 }
 
@@ -44,7 +46,7 @@ impl Access {
             Some(path) => {
                 let failed = |error: std::io::Error| {
                     let path = path.display();
-                    Failure::error(format!("the token file `{path}` can't be read: {error}"))
+                    Failure::usage(format!("the token file `{path}` can't be read: {error}"))
                 };
                 let found = path.metadata().map_err(failed)?;
                 let text = if !found.is_file() {
@@ -61,7 +63,7 @@ impl Access {
         };
         let Some(token) = token.filter(|token| !token.is_empty()) else {
             return if file.is_some() {
-                Err(Failure::error(format!("{from} is empty")))
+                Err(Failure::usage(format!("{from} is empty")))
             } else {
                 Ok(Self { token: None })
             };
@@ -72,12 +74,12 @@ impl Access {
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || !c.is_ascii())
         {
-            return Err(Failure::error(format!(
+            return Err(Failure::usage(format!(
                 "{from} has characters that no header can carry: only visible ASCII characters are possible"
             )));
         }
         if token.len() < SHORTEST {
-            return Err(Failure::error(format!(
+            return Err(Failure::usage(format!(
                 "{from} is shorter than {SHORTEST} characters, so it could be guessed"
             ))
             .advice("Generate one, for example with `openssl rand -hex 32`."));
@@ -118,7 +120,7 @@ impl Access {
                 return Proof::Password;
             }
         }
-        Proof::Nothing
+        Proof::Wrong
     }
 }
 
@@ -169,7 +171,7 @@ mod tests {
             basic(TOKEN),
             "Basic %%%".to_owned(),
         ] {
-            assert_eq!(proof(&wrong), Proof::Nothing, "{wrong}");
+            assert_eq!(proof(&wrong), Proof::Wrong, "{wrong}");
         }
         assert_eq!(access.proof(&headers(HOST, "localhost")), Proof::Nothing);
         assert!(!format!("{access:?}").contains("canary"));

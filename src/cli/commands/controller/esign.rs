@@ -11,6 +11,7 @@ use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::cli::secrets::given::given;
+use crate::cli::terminal::log::Log;
 use crate::config::SecretRole;
 use crate::controller::{Board, EsignEvent};
 use crate::receiver::{Content, Message, Novelty, Receiver, Secrets, Seen, V2};
@@ -74,7 +75,12 @@ impl Esign {
     }
 
     /// Takes a message. What it says of people is neither kept nor shown.
-    pub(super) fn take(&self, headers: &HeaderMap, body: &[u8], board: &Board) -> Answer {
+    pub(super) fn take(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        (board, log): (&Board, &Log),
+    ) -> Answer {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -87,12 +93,12 @@ impl Esign {
             }
         };
         if let Content::Message(message) = opened.content {
-            self.note(&message, board);
+            self.note(&message, board, log);
         }
         Answer::json(StatusCode::OK, &json!({ "received": true }))
     }
 
-    fn note(&self, message: &Message, board: &Board) {
+    fn note(&self, message: &Message, board: &Board, log: &Log) {
         let Message::V2(V2 {
             msg_id, msg_type, ..
         }) = message
@@ -106,7 +112,7 @@ impl Esign {
         let novelty = seen.note(message.dedupe_key(), SystemClock.now(), ());
         drop(seen);
         if novelty == Novelty::New {
-            tracing::info!(kind, id = msg_id.as_deref(), "eSign reports: {meaning}");
+            log.say(format_args!("eSign reports {kind}: {meaning}"));
             board.happened(EsignEvent {
                 id: msg_id.clone().unwrap_or_default(),
                 kind,

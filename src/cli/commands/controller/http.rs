@@ -1,8 +1,8 @@
 //! The server: health, metrics, the status, and what can be asked for.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -20,6 +20,7 @@ use super::esign::Esign;
 use super::receipts::Receipts;
 use crate::apply::WallClock as _;
 use crate::cli::clock::{self, SystemClock};
+use crate::cli::terminal::log::Log;
 use crate::controller::{Board, LastRun, RunRecord, metrics_text};
 use crate::page::content_security_policy;
 use crate::render::{self, Metrics};
@@ -36,6 +37,8 @@ const LARGEST_RECEIPTS: usize = 8 * 1024 * 1024;
 const CONNECTIONS: usize = 128;
 const LARGE_BODIES: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the log names a request with a wrong token.
+const WRONG_TOKENS: Duration = Duration::from_secs(60);
 
 /// Everything that a request needs.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub(super) struct Served {
     access: Access,
     esign: Option<Esign>,
     address: SocketAddr,
+    /// The name of the configuration.
+    pub(super) configuration: String,
     pub(super) store: Store,
     receipts: Arc<Receipts>,
     interval: Duration,
@@ -51,6 +56,16 @@ pub(super) struct Served {
     /// Whether the state is on a server, where the hold of another can be ended.
     pub(super) is_remote: bool,
     large_bodies: Arc<Semaphore>,
+    pub(super) log: Log,
+    wrong_tokens: Mutex<WrongTokens>,
+}
+
+/// What the log was told of wrong tokens.
+#[derive(Debug, Default)]
+struct WrongTokens {
+    logged: Option<Instant>,
+    /// How many since then.
+    more: u64,
 }
 
 impl Served {
@@ -58,19 +73,23 @@ impl Served {
         board: Board,
         (access, esign, address): (Access, Option<Esign>, SocketAddr),
         (store, receipts): (Store, Arc<Receipts>),
-        (interval, command, is_remote): (Duration, String, bool),
+        log: Log,
+        (interval, configuration, command, is_remote): (Duration, String, String, bool),
     ) -> Arc<Self> {
         Arc::new(Self {
             board,
             access,
             esign,
             address,
+            configuration,
             store,
             receipts,
             interval,
             command,
             is_remote,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            log,
+            wrong_tokens: Mutex::default(),
         })
     }
 }
@@ -139,7 +158,9 @@ async fn answer(
                 },
                 ("/healthz" | "/readyz" | "/metrics", _) => served.open(path),
                 ("/esign", _) => match &served.esign {
-                    Some(esign) => esign.take(&parts.headers, &intake.bytes, &served.board),
+                    Some(esign) => {
+                        esign.take(&parts.headers, &intake.bytes, (&served.board, &served.log))
+                    }
                     None => Answer::error(
                         StatusCode::NOT_FOUND,
                         "events of eSign are not received here",
@@ -277,7 +298,7 @@ impl Served {
             version: status.version,
             at: ended,
             elapsed_ms,
-            exit_code: u8::from(!status.problems.is_empty()),
+            exit_code: u8::from(status.has_failures()),
             last_success: status.last_success,
             environment: status.environment,
             report,
@@ -294,6 +315,7 @@ impl Served {
             Proof::Bearer | Proof::Password | Proof::Local => {
                 Answer::json(StatusCode::OK, &self.board.status())
             }
+            Proof::Wrong => self.wrong_token("GET", path),
             Proof::Nothing => self.refused(),
         }
     }
@@ -318,10 +340,41 @@ impl Served {
         )
     }
 
+    /// The token of a request is another one.
+    fn wrong_token(&self, method: &str, path: &str) -> Answer {
+        let mut wrong = self
+            .wrong_tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if wrong.logged.is_none_or(|at| at.elapsed() >= WRONG_TOKENS) {
+            let more = match wrong.more {
+                0 => String::new(),
+                more => format!(" (and {more} before)"),
+            };
+            self.log.say(format_args!(
+                "A request with a wrong token was refused: {method} {path}{more}"
+            ));
+            *wrong = WrongTokens {
+                logged: Some(Instant::now()),
+                more: 0,
+            };
+        } else {
+            wrong.more += 1;
+        }
+        Answer::error(
+            StatusCode::UNAUTHORIZED,
+            "this is not the token",
+            Some(
+                "Send the one of the controller's ESS_CALLBACKS_CONTROLLER_TOKEN or --token-file.",
+            ),
+        )
+    }
+
     /// What changes something needs the token as a bearer, which no other page can make a browser send.
     async fn post(&self, (path, query): (&str, Option<&str>), proof: Proof, body: &[u8]) -> Answer {
         match proof {
             Proof::Bearer => {}
+            Proof::Wrong => return self.wrong_token("POST", path),
             Proof::Local | Proof::Nothing if !self.access.has_token() => {
                 return Answer::error(
                     StatusCode::FORBIDDEN,

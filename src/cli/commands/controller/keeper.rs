@@ -22,6 +22,7 @@ use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide, digest};
 use crate::model::{AccountName, Action, Event, Lineage, Recorded, SecretIndex};
 use crate::plan::Plan;
+use crate::render::counted;
 use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
 use crate::state::LockOwner;
@@ -30,6 +31,15 @@ use crate::state::LockOwner;
 const PARALLELISM: u32 = 900;
 /// How often a call without an answer is sent again.
 const RETRIES: u32 = 2;
+
+/// What becomes of changes that a lost call may undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fenced {
+    /// A later round makes them.
+    Leave,
+    /// This run waits, which holds up the other organizations and replicas.
+    Wait,
+}
 
 pub(super) struct Keeper<'a> {
     pub(super) settings: &'a Settings,
@@ -40,14 +50,15 @@ pub(super) struct Keeper<'a> {
     pub(super) stop: watch::Receiver<bool>,
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
-    /// Whether to wait for lost calls, which holds up the other organizations and replicas.
-    pub(super) waits: bool,
+    pub(super) fenced: Fenced,
     /// The files that the plan is made of, as they were when they were read.
     pub(super) files: &'a Signature,
     /// Whether they have changed since, perhaps while another run was waited for.
     pub(super) is_outdated: bool,
     /// Whether the state says that no calls are to be made.
     pub(super) is_suspended: bool,
+    /// Whether calls have begun.
+    pub(super) has_begun: bool,
     /// What is recorded at the end.
     pub(super) recorded: Option<Recorded>,
 }
@@ -63,6 +74,14 @@ impl Keeper<'_> {
 
 impl Sink for Keeper<'_> {
     fn event(&mut self, event: Event) {
+        // It ends for a suspension, too, and nobody is to press Ctrl-C again.
+        if let (Event::Interrupted { in_flight }, false) = (&event, self.ui.json()) {
+            let calls = counted(*in_flight, "call", "calls");
+            self.ui.note(format_args!(
+                "The run ends: no new calls, {calls} in flight"
+            ));
+            return;
+        }
         self.ui.event(event);
     }
 }
@@ -141,13 +160,14 @@ impl Caller for Keeper<'_> {
     }
 
     fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
+        self.has_begun = true;
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
         let rate = self.planner.rate;
         Ok(Start {
             settings: apply::Settings {
                 parallelism: parallelism((PARALLELISM, rate), plan, connections, self.ui),
                 max_retries: RETRIES,
-                wait: self.waits,
+                wait: self.fenced == Fenced::Wait,
                 seed: u64::from_be_bytes(random()?),
             },
             stop: self.stop.clone(),

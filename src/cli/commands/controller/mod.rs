@@ -1,19 +1,26 @@
 //! `controller`: keeps eSign as declared until it is stopped.
 
 mod access;
+mod advice;
 mod answer;
+mod approving;
+mod by_itself;
 mod directory;
 mod esign;
 mod http;
 mod keeper;
 mod page;
 mod planned;
+mod printing;
 mod problems;
 mod pulse;
+mod reading;
 mod receipts;
 mod requests;
 mod round;
+mod rounds;
 mod teller;
+mod words;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,22 +33,26 @@ use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::not_bound::not_bound;
-use crate::cli::options::duration;
 use crate::cli::options::secret_commands::Commands;
+use crate::cli::options::{address, duration};
 use crate::cli::process::{signals, systemd::Service};
 use crate::cli::random::random;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
+use crate::cli::terminal::log::Log;
 use crate::cli::workspace::lock;
 use crate::controller::{Board, LastGood, Phase, Policy, Schedule};
 use crate::serving;
 use crate::state::Store;
 use access::Access;
+use approving::Approving;
 use directory::Watch;
 use esign::Esign;
+use keeper::Fenced;
 use pulse::beat;
 use receipts::Receipts;
-use round::{Round, Rounds};
+use round::Round;
+use rounds::Rounds;
 use teller::Teller;
 
 /// The default address.
@@ -66,10 +77,10 @@ pub(crate) struct Args {
     #[arg(long, env = "ESS_CALLBACKS_INTERVAL", value_name = "DURATION", value_parser = at_least_ten_seconds)]
     #[arg(default_value = "5m")]
     interval: Duration,
-    /// Add each callback again at least this often, in small portions, in case something else deleted it.
-    #[arg(long, env = "ESS_CALLBACKS_HEAL_WITHIN", value_name = "DURATION", value_parser = at_least_ten_seconds)]
+    /// Add each callback again at least this often, in small portions, in case something else deleted it; or never.
+    #[arg(long, env = "ESS_CALLBACKS_HEAL_WITHIN", value_name = "DURATION", value_parser = heal_within)]
     #[arg(default_value = "24h")]
-    heal_within: Duration,
+    heal_within: HealWithin,
     /// Which plans to apply: auto, those that the guards pass; approve, those that were approved, and heals.
     #[arg(
         long,
@@ -80,6 +91,7 @@ pub(crate) struct Args {
     policy: PolicyName,
     /// The address to serve on. With another machine's reach it needs a token.
     #[arg(long, env = "ESS_CALLBACKS_LISTEN", value_name = "ADDRESS", default_value = ADDRESS)]
+    #[arg(value_parser = address::parse)]
     listen: String,
     /// Read the token of the server from this file, instead of `ESS_CALLBACKS_CONTROLLER_TOKEN`.
     #[arg(long, env = "ESS_CALLBACKS_TOKEN_FILE", value_name = "FILE")]
@@ -128,6 +140,10 @@ pub(crate) struct Args {
     commands: Commands,
 }
 
+/// How old a proof may get. `None` when nothing is healed.
+#[derive(Clone, Copy, Debug)]
+struct HealWithin(Option<Duration>);
+
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum PolicyName {
     Auto,
@@ -146,9 +162,18 @@ impl From<PolicyName> for Policy {
 fn at_least_ten_seconds(text: &str) -> Result<Duration, String> {
     let duration = duration::parse(text)?;
     if duration < SHORTEST {
-        return Err("at least 10s".to_owned());
+        return Err("must be at least 10s".to_owned());
     }
     Ok(duration)
+}
+
+fn heal_within(text: &str) -> Result<HealWithin, String> {
+    if text == "never" {
+        return Ok(HealWithin(None));
+    }
+    let duration = at_least_ten_seconds(text);
+    let or_never = |why| format!("{why}, or `never`");
+    duration.map(|it| HealWithin(Some(it))).map_err(or_never)
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -159,7 +184,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         )
         .advice("Give a directory or a file with -f."));
     }
-    if args.heal_within < args.interval {
+    if args.heal_within.0.is_some_and(|it| it < args.interval) {
         return Err(Failure::usage(
             "--heal-within is shorter than --interval: a round heals at most once",
         ));
@@ -182,26 +207,30 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let address = listener
         .local_addr()
         .map_err(|error| Failure::error(error.to_string()))?;
-    ui.detach();
+    let approving = Approving::new(args.status_url.as_deref(), address, access.has_token());
+    let log = ui.detach();
     let mut stop = signals::listen(ui.open_changes());
     ui.say(format_args!(
-        "Keeping {} as declared in {}, with the state in {}. Status: http://{address}/",
+        "Keeping {} as declared in {}",
         if locations.cloud.is_some() {
             "the sandbox"
         } else {
             "eSign"
         },
-        locations.config.display(),
-        locations.state
+        locations.config.display()
     ));
+    ui.say(format_args!("State: {}", locations.state));
+    ui.say(format_args!("Status: http://{address}/"));
     ui.flush();
     let receipts = Arc::new(Receipts::default());
     let served = http::Served::new(
         board.clone(),
         (access, esign, address),
         (store.clone(), Arc::clone(&receipts)),
+        log.clone(),
         (
             args.interval,
+            locations.config.display().to_string(),
             settings.command.clone(),
             locations.state.file().is_none(),
         ),
@@ -226,8 +255,11 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         lanes: Default::default(),
         teller,
         last_unfinished: None,
-        waits: false,
+        fenced: Fenced::Leave,
         receipts,
+        approval: None,
+        approving,
+        log,
         ui,
     };
     let mut service = Service::from_environment();
@@ -292,9 +324,9 @@ async fn keep(
         let left = left.and_then(|left| u64::try_from(left).ok());
         let pause = left.map_or(pause, |left| pause.min(Duration::from_secs(left)));
         http::next_round(&board, pause);
-        let store = rounds.store.clone();
+        let (store, log) = (rounds.store.clone(), rounds.log.clone());
         tokio::select! {
-            () = rest(&board, (&store, &mut files, &mut rounds.teller, service), pause) => {}
+            () = rest(&board, (&store, &log, &mut files, &mut rounds.teller, service), pause) => {}
             () = signals::first(stop) => return Ok(()),
         }
     }
@@ -304,7 +336,7 @@ async fn keep(
 /// another run seems to have died.
 async fn rest(
     board: &Board,
-    (store, files, teller, service): (&Store, &mut Watch, &mut Teller, &mut Service),
+    (store, log, files, teller, service): (&Store, &Log, &mut Watch, &mut Teller, &mut Service),
     pause: Duration,
 ) {
     let due = Instant::now() + pause;
@@ -318,7 +350,7 @@ async fn rest(
             () = &mut other => return,
             _ = look.tick() => {
                 beat(board, service);
-                teller.tell(board);
+                teller.tell(board, log);
                 if files.look() {
                     return;
                 }

@@ -12,7 +12,7 @@ use crate::cli::clock::SystemClock;
 use crate::controller::{self, RunRecord, Status, WhyWaits};
 use crate::diag::Severity;
 use crate::model::{Environment, Recorded, Tally};
-use crate::page::{self, Page};
+use crate::page::{self, Keeping, Next, Page};
 
 /// How long the owner of the lock is looked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,13 +30,30 @@ impl Served {
         let html = page::html(&Page {
             version: status.version,
             plan: seen.as_ref().and_then(|(_, plan)| plan.as_deref()),
-            automatic: status.waiting.is_none(),
+            keeping: Some(Keeping {
+                configuration: &self.configuration,
+                knows_environment: status.environment.is_some(),
+                last_round: status.last_round,
+                next: next(&status),
+            }),
             problems: &problems,
             runs: Some(&runs),
             lease: lease.as_ref(),
             ..Page::of(recorded, &status.state, SystemClock.now())
         });
         Answer::text(StatusCode::OK, "text/html; charset=utf-8", html)
+    }
+}
+
+/// When what is pending is called.
+fn next(status: &Status) -> Next {
+    if status.suspended.is_some() {
+        return Next::Resumed;
+    }
+    match &status.waiting {
+        Some(_) => Next::Approved,
+        None if status.problems.is_empty() => Next::Round,
+        None => Next::Solved,
     }
 }
 
@@ -47,15 +64,21 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
     let start = (status.last_round.is_none()).then(|| page::Problem {
         severity: Severity::Warning,
         headline: "the first round is not over yet".to_owned(),
+        details: Vec::new(),
         remedy: None,
     });
     let undelivered = status.notifications.iter().filter_map(|target| {
+        let how = match target.repeated_until {
+            Some(_) => "is not delivered yet",
+            None => "was not delivered",
+        };
         Some(page::Problem {
             severity: Severity::Warning,
             headline: format!(
-                "a notification was not delivered to {} at {}",
+                "a notification {how} to {} at {}",
                 target.service, target.host
             ),
+            details: Vec::new(),
             remedy: Some(target.problem.clone()?),
         })
     });
@@ -66,6 +89,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
                 key,
                 since: _,
                 message,
+                details,
                 advice,
             } = problem;
             page::Problem {
@@ -80,6 +104,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
                 } else {
                     message.clone()
                 },
+                details: details.clone(),
                 remedy: advice.clone(),
             }
         }))

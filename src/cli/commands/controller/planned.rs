@@ -24,7 +24,8 @@ pub(super) struct Planner<'a> {
     pub(super) only: Option<&'a BTreeSet<Handle>>,
     pub(super) policy: Policy,
     pub(super) interval: Duration,
-    pub(super) heal_within: Duration,
+    /// `None` when nothing is healed.
+    pub(super) heal_within: Option<Duration>,
     pub(super) rate: u32,
     /// The deletes that were approved.
     pub(super) allow_deletes: Option<usize>,
@@ -57,7 +58,10 @@ impl Planner<'_> {
             return Ok(plan);
         }
         let holdings = Holdings::of(recorded);
-        let Some(portion) = portion(holdings.all(), self.interval, self.heal_within) else {
+        let portion = self
+            .heal_within
+            .and_then(|within| portion(holdings.all(), self.interval, within));
+        let Some(portion) = portion else {
             return Ok(plan);
         };
         let left = portion

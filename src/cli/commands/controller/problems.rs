@@ -2,41 +2,105 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::advice::{AGAIN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
+use super::approving::Approving;
+use super::by_itself::by_itself;
 use crate::cli::exit::Failure;
-use crate::config::Source;
-use crate::controller::{Board, Broken, Files, WhyWaits};
-use crate::model::{HowUnfinished, Missing, Recorded, Report, Tally, Unfinished};
+use crate::config::{SecretProblem, Source};
+use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
+use crate::diag::{Diagnostic, Severity};
+use crate::model::{HowUnfinished, Missing, Recorded, Report, Tally, Timestamp, Unfinished};
 use crate::render::{self, counted};
 
-/// A problem: its key, what it is, and what to do.
-pub(super) type Found = (String, String, Option<String>);
+/// How many problems of files are named in messages, and how many changes that wait.
+const NAMED: usize = 10;
+
+/// A problem, and what the log shows of it.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) problem: Problem,
+    pub(super) shown: Shown,
+}
+
+/// How the log shows a problem.
+#[derive(Clone, Debug)]
+pub(super) enum Shown {
+    /// Its message and its details, as an error.
+    Error,
+    /// The same, as nothing that is wrong.
+    Notice,
+    /// Files as `validate` shows them, and the error that follows from that.
+    Diagnostics(Vec<Diagnostic>, String),
+}
+
+impl Found {
+    fn new(key: impl Into<String>, message: impl Into<String>, advice: Option<String>) -> Self {
+        Self {
+            problem: Problem {
+                key: key.into(),
+                // The board knows it.
+                since: Timestamp(0),
+                message: message.into(),
+                details: Vec::new(),
+                advice,
+            },
+            shown: Shown::Error,
+        }
+    }
+
+    fn details(mut self, details: Vec<String>) -> Self {
+        self.problem.details = details;
+        self
+    }
+
+    fn shown(self, shown: Shown) -> Self {
+        Self { shown, ..self }
+    }
+}
 
 /// The problem that a plan waits.
-pub(super) fn waiting(board: &Board) -> Option<Found> {
+pub(super) fn waiting(board: &Board, approving: &Approving) -> Option<Found> {
     let status = board.status();
     let waiting = status.waiting?;
-    let approve = format!(
-        "To allow exactly these calls: POST /approve with {{\"digest\":\"{}\"}}.",
-        waiting.digest
-    );
     let plan = board.seen()?.1?;
-    let (message, advice) = match waiting.why {
+    let approve = match status.suspended {
+        Some(_) => SUSPENDED.0.to_owned(),
+        None => approving.how(&waiting.digest),
+    };
+    let (message, advice, shown) = match waiting.why {
         WhyWaits::Policy => {
             let changes = counted(plan.changes().count(), "change", "changes");
-            (format!("a plan with {changes} waits for approval"), approve)
+            let message = format!("a plan with {changes} waits for approval");
+            (message, approve, Shown::Notice)
         }
         WhyWaits::Deletes | WhyWaits::Final => {
             let reasons = render::refusal_sentences(&plan);
             let advice = match waiting.deletes {
                 Some(_) => approve,
-                None => "No approval overrides this. Correct the files.".to_owned(),
+                None => FINAL.0.to_owned(),
             };
-            (reasons.join("; "), advice)
+            (reasons.join("; "), advice, Shown::Error)
         }
     };
-    Some(("waiting".to_owned(), message, Some(advice)))
+    let found = Found::new("waiting", message, Some(advice));
+    Some(found.details(changes(&waiting)).shown(shown))
 }
 
+/// The first changes of a plan that waits, a line each.
+fn changes(waiting: &WaitingPlan) -> Vec<String> {
+    let WaitingPlan { changes, more, .. } = waiting;
+    let named = changes.iter().take(NAMED);
+    let mut lines: Vec<_> = named
+        .map(|change| format!("{} {}", change.action, change.address))
+        .collect();
+    let more = more + changes.len().saturating_sub(NAMED);
+    if more > 0 {
+        lines.push(format!("and {more} more, which `GET /status` shows"));
+    }
+    lines
+}
+
+/// The problem that a round ended with an error.
 pub(super) fn problem(key: &str, failure: &Failure) -> Found {
     let Failure {
         exit: _,
@@ -44,13 +108,53 @@ pub(super) fn problem(key: &str, failure: &Failure) -> Found {
         advice,
         diagnostics,
     } = failure;
-    let first = diagnostics.first();
-    let first = first.map(|one| format!("{message}: {} [{}]", one.message, one.code));
-    (
-        key.to_owned(),
-        first.unwrap_or_else(|| message.clone()),
-        advice.clone(),
-    )
+    if diagnostics.is_empty() {
+        return Found::new(key, message.clone(), advice.clone());
+    }
+    let errors: Vec<_> = errors(diagnostics).collect();
+    let (first, details) = in_words(&errors);
+    let first = match errors.len() {
+        1 => first,
+        count => format!("the configuration has {count} errors, the first: {first}"),
+    };
+    Found::new("configuration", first, advice.clone())
+        .details(details)
+        .shown(Shown::Diagnostics(diagnostics.clone(), message.clone()))
+}
+
+fn errors(all: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
+    all.iter().filter(|one| one.severity == Severity::Error)
+}
+
+/// The first problem in one line, and lines for its help and for the others.
+fn in_words(all: &[&Diagnostic]) -> (String, Vec<String>) {
+    let line = |one: &Diagnostic| {
+        let place = one.snippet.as_ref();
+        let place = place.map(|it| format!("`{}:{}`: ", it.file, it.line));
+        format!(
+            "{}{} [{}]",
+            place.unwrap_or_default(),
+            one.message,
+            one.code
+        )
+    };
+    let help = |one: &Diagnostic| one.help.as_ref().map(|help| format!("help: {help}"));
+    let Some((first, others)) = all.split_first() else {
+        return ("it has errors".to_owned(), Vec::new());
+    };
+    let mut details: Vec<_> = help(first).into_iter().collect();
+    for one in others.iter().take(NAMED - 1) {
+        details.push(line(one));
+        details.extend(help(one));
+    }
+    let more = all.len().saturating_sub(NAMED);
+    if more > 0 {
+        details.push(format!(
+            "and {}",
+            counted(more, "more error", "more errors")
+        ));
+    }
+    (line(first), details)
 }
 
 /// The problem that a file can't be used.
@@ -61,35 +165,38 @@ pub(super) fn unusable(broken: &Broken) -> Found {
         unreadable,
         has_last_good,
     } = broken;
-    let first = problems.first().map(|one| {
-        // It may be seen in another file.
-        let place = one.snippet.as_ref().map_or_else(
-            || format!("`{file}`"),
-            |it| {
-                if *it.file == **file {
-                    format!("`{file}:{}`", it.line)
-                } else {
-                    format!("`{file}` does not fit: `{}:{}`", it.file, it.line)
-                }
-            },
-        );
-        let more = match problems.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {})", counted(more, "more problem", "more problems")),
-        };
-        format!("{place}: {} [{}]{more}", one.message, one.code)
-    });
-    let message = match (first, unreadable) {
-        (Some(first), _) => first,
-        (None, Some(why)) => format!("`{file}` can't be read: {why}"),
-        (None, None) => format!("`{file}` does not fit together with the others"),
-    };
     let advice = if *has_last_good {
-        "Its last good version stays in force until it is corrected, and no organization is taken for removed."
+        LAST_GOOD
     } else {
-        "Until it is corrected, nothing is called for its organizations, and nothing that is not declared is deleted."
-    };
-    (format!("file {file}"), message, Some(advice.to_owned()))
+        NEVER_GOOD
+    }
+    .0;
+    let found =
+        |message: String| Found::new(format!("file {file}"), message, Some(advice.to_owned()));
+    let errors: Vec<_> = errors(problems).collect();
+    match (errors.len(), unreadable) {
+        (0, Some(why)) => found(format!("`{file}` can't be read: {why}")),
+        (0, None) => found(format!("`{file}` does not fit together with the others")),
+        (count, _) => {
+            let (first, details) = in_words(&errors);
+            let more = match count - 1 {
+                0 => String::new(),
+                more => format!(" (and {})", counted(more, "more error", "more errors")),
+            };
+            let drawn = Shown::Diagnostics(problems.clone(), format!("`{file}` is not used"));
+            // It may be seen in another file.
+            let elsewhere = errors.first().and_then(|one| one.snippet.as_ref());
+            let fits = elsewhere.is_none_or(|it| *it.file == **file);
+            let place = if fits {
+                String::new()
+            } else {
+                format!("`{file}` does not fit: ")
+            };
+            found(format!("{place}{first}{more}"))
+                .details(details)
+                .shown(drawn)
+        }
+    }
 }
 
 pub(super) fn is_named(failure: &Failure, source: &Source) -> bool {
@@ -101,25 +208,34 @@ pub(super) fn is_named(failure: &Failure, source: &Source) -> bool {
 
 /// The problem that secrets of a file can't be had.
 pub(super) fn unresolved_secrets(failure: &Failure, source: &Source) -> Found {
-    let mut named = failure.diagnostics.iter().filter(|one| {
+    let named = errors(&failure.diagnostics).filter(|one| {
         let snippet = one.snippet.as_ref();
         snippet.is_some_and(|snippet| snippet.file == source.name)
     });
-    let first = named.next();
-    let message = first.map_or_else(
-        || failure.message.clone(),
-        |one| {
-            let line = one.snippet.as_ref().map_or(0, |snippet| snippet.line);
-            format!("`{}:{line}`: {} [{}]", source.name, one.message, one.code)
-        },
+    let named: Vec<_> = named.collect();
+    let (first, details) = in_words(&named);
+    let more = match named.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" (and {})", counted(more, "more secret", "more secrets")),
+    };
+    let is_variable = |one: &&Diagnostic| one.code == SecretProblem::NOT_SET;
+    let left = NO_SECRETS.0;
+    let advice = if named.iter().any(is_variable) {
+        format!("{left} {}", RESTART.0)
+    } else {
+        left.to_owned()
+    };
+    let drawn = Shown::Diagnostics(
+        named.into_iter().cloned().collect(),
+        format!("secrets of `{}` can't be read", source.name),
     );
-    let advice =
-        "Nothing is called for the organizations of this file until its secrets can be read.";
-    (
+    Found::new(
         format!("secrets {}", source.name),
-        message,
-        Some(advice.to_owned()),
+        format!("{first}{more}"),
+        Some(advice),
     )
+    .details(details)
+    .shown(drawn)
 }
 
 /// The problem that messages do not reach callbacks.
@@ -142,7 +258,7 @@ pub(super) fn missing(recorded: &Recorded) -> Option<Found> {
     );
     let advice = "It is added again in one of the next rounds. If that does not help, something before its receiver \
                   drops them: `verify` says whether it answers.";
-    Some(("missing".to_owned(), message, Some(advice.to_owned())))
+    Some(Found::new("missing", message, Some(advice.to_owned())))
 }
 
 /// The problem that not everything was done.
@@ -166,7 +282,7 @@ pub(super) fn unfinished(report: &Report) -> Found {
             let code = code.unwrap_or_default();
             Some((
                 format!(", first {}: {code}{}", one.address, error.message),
-                error.advice.to_string(),
+                by_itself(&error.advice),
             ))
         }
         HowUnfinished::NotAttempted(_) => None,
@@ -182,12 +298,12 @@ pub(super) fn unfinished(report: &Report) -> Found {
         parts.join(", "),
         what.unwrap_or_default()
     );
-    let again = "It is tried again by itself.";
+    let again = AGAIN.0;
     let advice = advice.map_or_else(
         || again.to_owned(),
         |advice| format!("{}. {again}", advice.trim_end_matches('.')),
     );
-    ("calls".to_owned(), message, Some(advice))
+    Found::new("calls", message, Some(advice))
 }
 
 /// The files in force.

@@ -46,6 +46,7 @@ fn line(status: &Status) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::Problem;
     use crate::model::{Suspension, Timestamp};
 
     #[test]
@@ -61,7 +62,13 @@ mod tests {
         };
         board.update(|status| status.suspended = Some(suspension));
         assert_eq!(now(), "Suspended until 1970-01-01T00:00:00Z: eSign moves");
-        let found = |key: &str| (key.to_owned(), format!("{key} is wrong"), None);
+        let found = |key: &str| Problem {
+            key: key.to_owned(),
+            since: Timestamp(0),
+            message: format!("{key} is wrong"),
+            details: Vec::new(),
+            advice: None,
+        };
         board.problems(Timestamp(0), vec![found("one")]);
         assert_eq!(now(), "one is wrong");
         board.problems(Timestamp(0), vec![found("one"), found("two")]);

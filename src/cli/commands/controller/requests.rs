@@ -6,9 +6,11 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::http::Served;
+use super::words::suspended;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -23,6 +25,10 @@ use crate::state::{LockOwner, StateError};
 const SHORT_PATIENCE: Duration = Duration::from_secs(4);
 /// How long a suspension waits for a run to end.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the state is read for an approval.
+const READ_PATIENCE: Duration = Duration::from_secs(5);
+/// How much of two digests is the same by mistake only, in characters.
+const ALIKE: usize = "sha256:".len() + 8;
 /// A suspension ends by itself; who needs more suspends again.
 const LONGEST_SUSPENSION: Duration = Duration::from_secs(90 * 86_400);
 /// In characters.
@@ -47,7 +53,7 @@ impl Served {
     pub(super) async fn request(&self, path: &str, body: &[u8]) -> Answer {
         match path {
             "/approve" => match parsed::<Approve>(body, "{\"digest\":\"sha256:…\"}") {
-                Ok(Approve { digest }) => self.approve(&digest),
+                Ok(Approve { digest }) => self.approve(&digest).await,
                 Err(answer) => answer,
             },
             "/suspend" => {
@@ -59,36 +65,61 @@ impl Served {
             }
             "/resume" => self.suspend(None).await,
             _ => {
+                self.log
+                    .say(format_args!("A round begins, by POST /reconcile"));
                 self.board.poke();
                 Answer::json(StatusCode::ACCEPTED, &json!({ "asked": "reconcile" }))
             }
         }
     }
 
-    fn approve(&self, digest: &str) -> Answer {
-        match self.board.approve(digest) {
-            Ok(()) => Answer::json(StatusCode::ACCEPTED, &json!({ "approved": digest })),
-            Err(Refused::NothingWaits) => Answer::error(
-                StatusCode::CONFLICT,
-                "no plan waits for an approval here",
-                Some("It may be applied already, or have changed. GET /status shows it."),
+    /// Approves the plan that waits, if it can be applied now: an approval is never kept for later.
+    async fn approve(&self, digest: &str) -> Answer {
+        let approved = match self.suspended_now().await {
+            Ok(false) => self.board.approve(digest),
+            Ok(true) => Err(Refused::Suspended),
+            Err(why) => {
+                return Answer::error(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("the state can't be read: {why}; nothing was approved"),
+                    Some("Approve the plan again when the state can be read."),
+                );
+            }
+        };
+        let (what, advice) = match approved {
+            Ok(()) => {
+                self.log.say(format_args!("Plan {digest} approved"));
+                return Answer::json(StatusCode::ACCEPTED, &json!({ "approved": digest }));
+            }
+            Err(Refused::NothingWaits) => (
+                "no plan waits for an approval here".to_owned(),
+                "It may be applied already, or have changed. GET /status shows it.",
             ),
-            Err(Refused::OtherDigest(waiting)) => Answer::error(
-                StatusCode::CONFLICT,
-                &format!("the plan that waits has the digest {waiting}"),
-                Some("It has changed. Review it again: GET /status shows it."),
+            Err(Refused::OtherDigest(waiting)) => (
+                format!("this is not the plan that waits, whose digest is {waiting}"),
+                other_digest(digest, &waiting),
             ),
-            Err(Refused::Suspended) => Answer::error(
-                StatusCode::CONFLICT,
-                "no calls are made while it is suspended",
-                Some("POST /resume ends that."),
+            Err(Refused::Suspended) => (
+                "no calls are made while it is suspended".to_owned(),
+                "POST /resume ends that.",
             ),
-            Err(Refused::Final) => Answer::error(
-                StatusCode::CONFLICT,
-                "a guard refuses this plan that no approval overrides",
-                Some("GET /status says which. Correct the configuration."),
+            Err(Refused::Final) => (
+                "a guard refuses this plan that no approval overrides".to_owned(),
+                "GET /status says which. Correct the configuration.",
             ),
-        }
+        };
+        self.log
+            .say(format_args!("An approval was refused: {what}"));
+        Answer::error(StatusCode::CONFLICT, &what, Some(advice))
+    }
+
+    /// Whether another replica, too, has suspended it.
+    async fn suspended_now(&self) -> Result<bool, String> {
+        let read = timeout(READ_PATIENCE, self.store.peek()).await;
+        let recorded = read.map_err(|_| "it does not answer".to_owned())?;
+        let recorded = recorded.map_err(|error| Failure::from(error).message)?;
+        let now = SystemClock.now();
+        Ok(recorded.is_some_and(|recorded| recorded.suspended(now).is_some()))
     }
 
     /// Writes a suspension, or its end, into the state, where all replicas see it.
@@ -98,18 +129,37 @@ impl Served {
         }
         match self.record(suspension.clone()).await {
             Ok(()) => {
+                let was = self.board.status().suspended;
+                match &suspension {
+                    Some(suspension) => self.log.say(format_args!(
+                        "{}, by POST /suspend",
+                        suspended(suspension, SystemClock.now())
+                    )),
+                    None if was.is_some() => self.log.say(format_args!("Resumed, by POST /resume")),
+                    None => {}
+                }
                 self.board
                     .update(|status| status.suspended.clone_from(&suspension));
                 self.board.poke();
                 Answer::json(StatusCode::OK, &json!({ "suspended": suspension }))
             }
-            Err(failure) => Answer::error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &format!("it could not be recorded: {}", failure.message),
-                Some(
-                    "A run of this replica was ended all the same. Ask again when the lock is free.",
-                ),
-            ),
+            Err(failure) => {
+                let word = match suspension {
+                    Some(_) => "suspend",
+                    None => "resume",
+                };
+                self.log.say(format_args!(
+                    "POST /{word} could not be recorded: {}",
+                    failure.message
+                ));
+                Answer::error(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("it could not be recorded: {}", failure.message),
+                    Some(
+                        "A run of this replica was ended all the same. Ask again when the lock is free.",
+                    ),
+                )
+            }
         }
     }
 
@@ -127,7 +177,13 @@ impl Served {
                 owner: Some(other), ..
             }) if suspension.is_some() && self.is_remote && is_another_replica(&other, &owner) => {
                 let ended = self.store.unlock(&other.id, &owner.host).await;
-                tracing::warn!(ended = ended.is_ok(), "suspending ended a run of {other}");
+                let word = if ended.is_ok() {
+                    "ended"
+                } else {
+                    "could not end"
+                };
+                self.log
+                    .say(format_args!("POST /suspend {word} a run of {other}"));
                 take(LOCK_PATIENCE).await?
             }
             Err(StateError::Locked { .. }) => take(LOCK_PATIENCE).await?,
@@ -147,6 +203,23 @@ impl Served {
         .await;
         let released = state.release().await;
         written.and(released.map_err(Failure::from))
+    }
+}
+
+/// What to do about a digest that is not the one that waits.
+fn other_digest(digest: &str, waiting: &str) -> &'static str {
+    let hex = digest.strip_prefix("sha256:");
+    let is_whole =
+        hex.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let begins_alike = digest
+        .get(..ALIKE)
+        .is_some_and(|begin| waiting.starts_with(begin));
+    if !is_whole {
+        "The digest is cut or mistyped: it is `sha256:` and 64 hexadecimal digits."
+    } else if begins_alike {
+        "The digest is mistyped: it begins like the one of the plan that waits."
+    } else {
+        "The plan has changed. Review it again: GET /status shows it."
     }
 }
 

@@ -1,70 +1,36 @@
-//! One round: reads the files and the state, plans, and applies what may be applied.
+//! One round: plans, and applies what may be applied.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
-
-use super::Args;
+use super::by_itself::conclude;
 use super::directory::Signature;
-use super::keeper::Keeper;
+use super::keeper::{Fenced, Keeper};
 use super::planned::Planner;
-use super::problems::{
-    Found, files, is_named, missing, problem, unfinished, unresolved_secrets, unusable, waiting,
-};
-use super::receipts::Receipts;
-use super::teller::Teller;
+use super::problems::{Found, files, missing, problem, unfinished, waiting};
+use super::reading::Read;
+use super::rounds::Rounds;
 use crate::apply::{Lanes, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::ended;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::locations::Locations;
 use crate::cli::process::owner;
-use crate::cli::settings::Settings;
-use crate::cli::sources::{self, Configuration, Unreadable};
-use crate::cli::terminal::Ui;
-use crate::cli::workspace::{Loaded, Resolve, check_aim, elsewhere};
+use crate::cli::sources;
+use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
-use crate::config::parse_with;
 use crate::controller::{
-    Board, Broken, Checked, Condition, Decision, LastGood, Pending, Phase, RunRecord, WaitingPlan,
-    WhyWaits, decide, on_any_state, organizations,
+    Condition, Decision, News, Pending, Phase, RunRecord, WaitingPlan, decide, on_any_state,
+    organizations,
 };
 use crate::model::{
-    Account, AccountName, Handle, Holdings, HowUnfinished, NotAttempted, Recorded, Report,
-    Suspension, Timestamp, Unfinished,
+    Holdings, HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp, Unfinished,
 };
-use crate::plan::{Pattern, Plan};
+use crate::plan::Plan;
 use crate::render;
 use crate::run::{self, Ended, Request};
-use crate::state::Store;
 
-/// How long the files have to be the same before they are read, and how often that is tried.
-const REST: Duration = Duration::from_millis(300);
-const TRIES: usize = 20;
 /// How long a round waits for another run.
 const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// What lasts from round to round.
-pub(super) struct Rounds<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) locations: &'a Locations,
-    pub(super) args: &'a Args,
-    pub(super) store: Store,
-    pub(super) board: Board,
-    pub(super) last_good: LastGood,
-    /// The rate limiters, and the accounts that they are of.
-    pub(super) lanes: (Lanes, Vec<(AccountName, Account)>),
-    pub(super) teller: Teller,
-    /// What the last run that made calls did not do.
-    pub(super) last_unfinished: Option<Found>,
-    /// Whether the next run has to wait for lost calls: eSign does not tell its clock, so only waiting shows that they
-    /// can't arrive any more.
-    pub(super) waits: bool,
-    pub(super) receipts: Arc<Receipts>,
-    pub(super) ui: &'a mut Ui,
-}
 
 /// How a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,23 +47,14 @@ pub(super) enum Round {
     Interrupted,
 }
 
-/// What a round has read.
-struct Read {
-    /// Of the files.
-    files: Signature,
-    loaded: Loaded,
-    broken: Vec<Broken>,
-    /// The organizations that are known, when some are not.
-    only: Option<BTreeSet<Handle>>,
-}
-
 impl Rounds<'_> {
     pub(super) async fn round(&mut self) -> Round {
         self.board.update(|status| status.phase = Phase::Working);
         self.board.begin();
         let mut problems = Vec::new();
-        let approved = self.board.take_approval();
-        let ended = self.attempt(approved, &mut problems).await;
+        // It counts for this round only.
+        self.approval = self.board.take_approval();
+        let ended = self.attempt(&mut problems).await;
         let now = SystemClock.now();
         let round = match &ended {
             Ok(round) => *round,
@@ -107,63 +64,51 @@ impl Rounds<'_> {
                 Round::Failed
             }
         };
-        // A plan that waits by policy is no failure.
-        let is_waiting = |found: &Found| found.0 == "waiting";
-        let by_policy = self
-            .board
-            .status()
-            .waiting
-            .is_some_and(|it| it.why == WhyWaits::Policy);
-        let is_well = !matches!(round, Round::Later(_) | Round::Outdated)
-            && problems.iter().all(|found| by_policy && is_waiting(found));
-        // What is wrong with older files may be mended.
-        let news = round != Round::Outdated && self.board.problems(now, problems);
+        let news = if round == Round::Outdated {
+            // What is wrong with older files may be mended.
+            News::default()
+        } else {
+            let all = problems.iter().map(|found| found.problem.clone());
+            self.board.problems(now, all.collect())
+        };
         self.board.locked(false);
         self.board.round();
         self.board.update(|status| {
             status.phase = Phase::Idle;
             status.last_round = Some(now);
-            // What was never planned is not ready, and stays ready when a later round fails for the files.
-            status.ready |= ended.is_ok();
             if ended.is_err() {
                 // What was planned before may be outdated, so it can't be approved.
                 status.waiting = None;
             }
-            if is_well {
+            if !status.has_failures() && !matches!(round, Round::Later(_) | Round::Outdated) {
                 status.last_success = Some(now);
             }
         });
         // Who stops it knows why not everything is done.
-        if news && !self.board.is_halted() {
-            self.tell();
+        if !self.board.is_halted() {
+            self.print(&problems, &news);
         }
-        self.teller.tell(&self.board);
+        if let Some(digest) = self.approval.take() {
+            self.log.say(format_args!(
+                "Plan {digest} was not applied; approve it again if it waits"
+            ));
+        }
         self.ui.flush();
+        self.teller.tell(&self.board, &self.log);
         round
     }
 
-    /// Prints what is wrong.
-    fn tell(&mut self) {
-        for problem in self.board.status().problems {
-            let failure = Failure {
-                advice: problem.advice,
-                ..Failure::error(problem.message)
-            };
-            self.ui.failure(&failure);
-        }
-    }
-
-    async fn attempt(
-        &mut self,
-        approved: Option<String>,
-        problems: &mut Vec<Found>,
-    ) -> Result<Round, Failure> {
-        let Read {
+    async fn attempt(&mut self, problems: &mut Vec<Found>) -> Result<Round, Failure> {
+        // What is wrong is among the problems.
+        let Some(Read {
             files: signature,
             loaded,
             broken,
             only,
-        } = self.read(problems).await?;
+        }) = self.read(problems).await?
+        else {
+            return Ok(Round::Failed);
+        };
         self.board.update(|status| {
             status.environment = Some(loaded.desired.environment);
             status.files = files(&loaded.configuration.sources, &broken);
@@ -177,17 +122,19 @@ impl Rounds<'_> {
         };
         let recorded = self.observe(&loaded, recorded).await;
         problems.extend(missing(&recorded));
+        let approved = self.approval.clone();
         let planner = Planner {
             loaded: &loaded,
             only: only.as_ref(),
             policy: self.args.policy.into(),
             interval: self.args.interval,
-            heal_within: self.args.heal_within,
+            heal_within: self.args.heal_within.0,
             rate: self.args.rate,
             allow_deletes: None,
             may_delete: broken.iter().all(|one| one.has_last_good),
         };
         if planner.is_void(&recorded) {
+            self.board.update(|status| status.ready = true);
             return Ok(Round::Done);
         }
         let plan = planner.plan(&recorded)?;
@@ -204,7 +151,7 @@ impl Rounds<'_> {
         let others = others.map(|plan| decide(&plan, planner.policy, None));
         self.show(&planner, recorded, plan, suspended.clone());
         if let Decision::Wait(_) = decision {
-            problems.extend(waiting(&self.board));
+            problems.extend(waiting(&self.board, &self.approving));
         }
         let (now, allow_deletes) = match (decision, of_others, others) {
             (_, Some(rest), Some(Decision::Apply { .. })) => (rest, None),
@@ -282,102 +229,6 @@ impl Rounds<'_> {
         ));
     }
 
-    /// Reads the files, with what was good last in the place of what is broken, and the secrets.
-    async fn read(&mut self, problems: &mut Vec<Found>) -> Result<Read, Failure> {
-        let (signature, Configuration { sources, folder }, unreadable) =
-            self.files_at_rest().await?;
-        let checked = self
-            .last_good
-            .check(&sources, unreadable, &self.locations.given);
-        let Checked {
-            sources,
-            parsed,
-            broken,
-        } = checked.map_err(Failure::invalid)?;
-        problems.extend(broken.iter().map(unusable));
-        let organizations = parsed.desired.organizations.iter();
-        let organizations: Vec<_> = organizations
-            .map(|one| (one.handle.clone(), one.place.file as usize))
-            .collect();
-        let mut parsed = Some(parsed);
-        let mut usable: BTreeSet<_> = (0..sources.len()).collect();
-        let mut resolve = Resolve {
-            commands: self.args.commands,
-            only: Vec::new(),
-        };
-        let mut silent = Ui::silent(self.settings);
-        let configuration = Configuration { sources, folder };
-        loop {
-            let known = organizations
-                .iter()
-                .filter(|(_, file)| usable.contains(file));
-            let handles: BTreeSet<_> = known.map(|(handle, _)| handle.clone()).collect();
-            let is_whole = broken.is_empty() && usable.len() == configuration.sources.len();
-            let parsed = match parsed.take() {
-                Some(parsed) => parsed,
-                // Rarely needed, so that it is not kept.
-                None => parse_with(&configuration.sources, &self.locations.given, &[])
-                    .map_err(Failure::invalid)?,
-            };
-            let read = (configuration.clone(), parsed);
-            let loaded =
-                Loaded::checked(self.locations, read, Some(resolve.clone()), &mut silent).await;
-            let failure = match loaded {
-                Ok(loaded) => {
-                    return Ok(Read {
-                        files: signature,
-                        loaded,
-                        broken,
-                        only: (!is_whole).then_some(handles),
-                    });
-                }
-                Err(failure) => failure,
-            };
-            // Secrets that can't be had stop only the organizations of the files that name them.
-            let unresolved: Vec<_> = (configuration.sources.iter().enumerate())
-                .filter(|(number, source)| usable.contains(number) && is_named(&failure, source))
-                .collect();
-            if unresolved.is_empty() {
-                return Err(failure);
-            }
-            for (number, source) in unresolved {
-                usable.remove(&number);
-                problems.push(unresolved_secrets(&failure, source));
-            }
-            let left = organizations
-                .iter()
-                .filter(|(_, file)| usable.contains(file));
-            resolve.only = left
-                .filter_map(|(handle, _)| Pattern::parse(&handle.to_string()).ok())
-                .collect();
-            if resolve.only.is_empty() {
-                return Err(failure);
-            }
-        }
-    }
-
-    /// Reads the files when they have not changed for a moment, and did not while they were read: a round must not see
-    /// half of a checkout, or one version's files beside those of another.
-    async fn files_at_rest(&self) -> Result<(Signature, Configuration, Vec<Unreadable>), Failure> {
-        let path = &self.locations.config;
-        let mut tries = 0;
-        loop {
-            let before = Signature::of(path);
-            sleep(REST).await;
-            let read = sources::read_each(path);
-            if Signature::of(path) == before {
-                return read.map(|(read, unreadable)| (before, read, unreadable));
-            }
-            tries += 1;
-            if tries == TRIES {
-                return Err(Failure::error(format!(
-                    "the files of `{}` have been changing all the time, so they were not read",
-                    path.display()
-                )));
-            }
-        }
-    }
-
     async fn recorded(&self, loaded: &Loaded) -> Result<Recorded, Failure> {
         let recorded = self.store.peek().await?;
         let recorded = self
@@ -396,17 +247,28 @@ impl Rounds<'_> {
         suspended: Option<Suspension>,
     ) {
         let waiting = match decide(&plan, planner.policy, None) {
-            Decision::Wait(waiting) => Some(WaitingPlan::from(&waiting)),
+            Decision::Wait(waiting) => Some(WaitingPlan::of(&waiting, &plan)),
             Decision::Nothing | Decision::Apply { .. } => None,
         };
+        // One that was asked for during this round is newer than what it read.
+        let suspended = suspended.or_else(|| {
+            let asked_for = self.board.status().suspended;
+            asked_for.filter(|_| self.board.is_halted())
+        });
         let desired = &planner.loaded.desired;
-        let mut organizations = organizations(desired, &recorded, &plan, waiting.is_some());
+        let condition = match (&waiting, &suspended) {
+            (Some(_), _) => Condition::Stalled,
+            (None, Some(_)) => Condition::Suspended,
+            (None, None) => Condition::Reconciling,
+        };
+        let mut organizations = organizations(desired, &recorded, &plan, condition);
         if let Some(known) = planner.only {
             let unknown = organizations
                 .iter_mut()
                 .filter(|one| !known.contains(&one.handle));
             unknown.for_each(|one| one.condition = Condition::Stalled);
         }
+        self.note_suspension(suspended.as_ref());
         self.board.update(|status| {
             status.ready = true;
             status.lineage = recorded.lineage;
@@ -460,10 +322,11 @@ impl Rounds<'_> {
             stop: self.board.halting(),
             ui: self.ui,
             remote: None,
-            waits: self.waits,
+            fenced: self.fenced,
             files,
             is_outdated: false,
             is_suspended: false,
+            has_begun: false,
             recorded: None,
         };
         let (at, begun) = (SystemClock.now(), Instant::now());
@@ -472,8 +335,12 @@ impl Rounds<'_> {
             remote,
             recorded,
             is_outdated,
+            has_begun,
             ..
         } = keeper;
+        if has_begun {
+            self.approval = None;
+        }
         if let Some(remote) = remote {
             remote.shutdown().await;
         }
@@ -545,20 +412,24 @@ impl Rounds<'_> {
                 }
                 let unfinished = (!complete).then(|| unfinished(&report));
                 let fenced = fenced_until(&report);
-                self.waits = report.unfinished.iter().any(|one| {
-                    let why = HowUnfinished::NotAttempted(NotAttempted::FencedWithoutClock);
-                    one.how == why
-                });
+                let clockless = HowUnfinished::NotAttempted(NotAttempted::FencedWithoutClock);
+                // eSign does not tell its clock, so only waiting shows that they can't arrive any more.
+                self.fenced = if report.unfinished.iter().any(|one| one.how == clockless) {
+                    Fenced::Wait
+                } else {
+                    Fenced::Leave
+                };
                 // The same failure again says nothing new.
-                if complete || self.last_unfinished != unfinished {
+                let left = unfinished.as_ref().map(|found| &found.problem);
+                if complete || self.last_unfinished.as_ref() != left {
                     match fenced {
                         Some(until) if report.drifted.is_empty() => {
                             self.tell_of_wait(&report, until);
                         }
-                        Some(_) | None => ended::conclude(&report, self.ui),
+                        Some(_) | None => conclude(&report, self.ui),
                     }
                 }
-                self.last_unfinished.clone_from(&unfinished);
+                self.last_unfinished = left.cloned();
                 let drifted = report.drifted.iter();
                 self.teller
                     .ran(drifted.map(|(address, _)| address.clone()).collect());

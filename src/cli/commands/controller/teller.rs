@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::advice::in_chinese;
+use super::words::moment;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::random::random;
 use crate::cli::secrets::given::read;
+use crate::cli::terminal::log::Log;
 use crate::controller::{Board, Problem, WhyWaits};
-use crate::model::Address;
+use crate::model::{Address, Timestamp};
 use crate::notify::{
-    Condition, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target, Wording,
+    Condition, Deliveries, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target,
+    Wording,
 };
 use crate::render::counted;
 
@@ -26,6 +30,7 @@ const NAMED: usize = 10;
 pub(super) struct Teller {
     memory: Memory,
     notifier: Option<Notifier>,
+    lang: Lang,
     /// Callbacks that were not as recorded in the last run that made calls.
     drifted: Vec<Address>,
 }
@@ -78,6 +83,7 @@ impl Teller {
         };
         Ok(Self {
             memory: Memory::default(),
+            lang: Lang::of(lang),
             notifier,
             drifted: Vec::new(),
         })
@@ -89,7 +95,7 @@ impl Teller {
     }
 
     /// Tells what is new, and the board what became of the messages. Never waits.
-    pub(super) fn tell(&mut self, board: &Board) {
+    pub(super) fn tell(&mut self, board: &Board, log: &Log) {
         let Some(notifier) = &self.notifier else {
             return;
         };
@@ -129,8 +135,19 @@ impl Teller {
                 .extend(named.map(|address| format!("  {address}")));
             conditions.push(one);
         }
+        if self.lang == Lang::Zh {
+            for line in conditions.iter_mut().flat_map(|one| &mut one.lines) {
+                *line = in_chinese(line);
+            }
+        }
         notifier.tell(&self.memory.observe(&conditions, SystemClock.now()));
         let deliveries = notifier.deliveries();
+        let now = SystemClock.now();
+        for (number, target) in deliveries.iter().enumerate() {
+            if let Some(news) = delivery(status.notifications.get(number), target, now) {
+                log.say(format_args!("{news}"));
+            }
+        }
         board.update(|status| status.notifications = deliveries);
     }
 
@@ -142,15 +159,40 @@ impl Teller {
     }
 }
 
+/// What is new of the deliveries to a target.
+fn delivery(before: Option<&Deliveries>, now: &Deliveries, time: Timestamp) -> Option<String> {
+    let place = format!("{} at {}", now.service, now.host);
+    let failed = before.is_some_and(|before| before.problem.is_some());
+    let repeated = before.is_some_and(|before| before.repeated_until.is_some());
+    let given_up = before.map_or(0, |before| before.failed);
+    match (&now.problem, now.repeated_until) {
+        (Some(why), Some(until)) if !repeated => Some(format!(
+            "A notification was not delivered to {place}: {why}; it is repeated until {}",
+            moment(until, time)
+        )),
+        (Some(why), None) if now.failed > given_up && repeated => {
+            Some(format!("A notification to {place} is given up: {why}"))
+        }
+        (Some(why), None) if now.failed > given_up => Some(format!(
+            "A notification was not delivered to {place}: {why}"
+        )),
+        (None, _) if failed => Some(format!("Notifications to {place} are delivered again")),
+        (Some(_) | None, _) => None,
+    }
+}
+
 fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
     let Problem {
         key,
         since: _,
         message,
+        details,
         advice,
     } = problem;
     let (kind, about, severity) = match key.split_once(' ') {
-        Some(("file" | "secrets", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
+        Some(("file", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
+        Some(("secrets", file)) => (Kind::SecretsUnreadable, file, Severity::Error),
+        _ if key == "configuration" => (Kind::ConfigurationBroken, "", Severity::Error),
         _ if key == "waiting" && waits == Some(WhyWaits::Policy) => {
             (Kind::PlanWaiting, "", Severity::Notice)
         }
@@ -160,9 +202,8 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
     };
     let mut condition = Condition::new(kind, about, severity);
     condition.lines.push(message.clone());
-    condition
-        .lines
-        .extend(advice.iter().map(|advice| format!("  {advice}")));
+    let more = details.iter().chain(advice);
+    condition.lines.extend(more.map(|line| format!("  {line}")));
     // Its words may hold counts and request ids.
     if key == "calls" || key == "missing" {
         condition.version = Some(key.clone());

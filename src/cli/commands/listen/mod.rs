@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::not_bound::not_bound;
 use crate::cli::options::secret_commands::Commands;
-use crate::cli::options::{duration, switch};
+use crate::cli::options::{address, duration, switch};
 use crate::cli::process::signals;
 use crate::cli::secrets::given;
 use crate::cli::settings::Settings;
@@ -57,6 +57,7 @@ pub(crate) struct Args {
     addresses: Vec<String>,
     /// The address to listen on. Other machines can't connect without --allow-remote.
     #[arg(long, env = "ESS_CALLBACKS_LISTEN", value_name = "ADDRESS", default_value = ADDRESS)]
+    #[arg(value_parser = address::parse)]
     listen: String,
     /// Let other machines connect.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_REMOTE", value_parser = switch::parse)]
