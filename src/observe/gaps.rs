@@ -176,6 +176,15 @@ impl Gaps {
         self.decide();
     }
 
+    /// Something of eSign came to a callback, or may have: so it is not missing.
+    pub(super) fn touched(&mut self, callback: usize, (source, at): (Source, Timestamp)) {
+        if let Some(Some(member)) = self.members.get_mut(callback) {
+            member.run = Run::default();
+            member.last = member.last.max(Some(at));
+            member.source = source;
+        }
+    }
+
     /// A message came to a callback: its key, a hash of its type, and when.
     pub(super) fn arrived(
         &mut self,
@@ -183,12 +192,10 @@ impl Gaps {
         (key, kind): (DedupeKey, u64),
         (source, at): (Source, Timestamp),
     ) {
+        self.touched(callback, (source, at));
         let Some(Some(member)) = self.members.get_mut(callback) else {
             return;
         };
-        member.run = Run::default();
-        member.last = member.last.max(Some(at));
-        member.source = source;
         let (scope, bit) = (member.scope, member.bit);
         if self.sizes[scope] < 2 {
             return;

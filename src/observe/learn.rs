@@ -1,8 +1,8 @@
 //! Puts what receipts said into the record.
 
-use crate::model::{Address, Belief, Entry, Fingerprints, Learned, Recorded, Sighting, Timestamp};
+use crate::model::{Address, Fingerprints, Learned, Recorded, Timestamp};
 
-use super::{Confidence, Declared, Observed};
+use super::{Confidence, Declared, Observed, Tally};
 
 /// What the record learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,13 +11,14 @@ pub struct Lessons {
     pub lessons: Vec<(Address, Lesson)>,
     /// Callbacks that were seen again, and nothing else.
     pub seen: usize,
+    /// Callbacks that messages show and that are not recorded. Nothing says whether a call of another state, or one that is
+    /// forgotten, has deleted them since, so they stay so.
+    pub unrecorded: Vec<Address>,
 }
 
 /// What is new of one callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lesson {
-    /// It was not recorded, and is there as declared.
-    New,
     /// It was recorded, and is proven now.
     Proven,
     /// It has another key or token than recorded.
@@ -44,49 +45,31 @@ pub fn learn(
     let mut lessons = Lessons::default();
     for (number, (callback, subject)) in declared.iter().zip(&observed.subjects).enumerate() {
         let tally = &subject.tally;
-        let own = fingerprints(number, None);
-        let clear = Fingerprints {
-            key: None,
-            token: own.token,
-        };
-        let mut sightings: Vec<(Timestamp, Option<Fingerprints>)> = Vec::new();
-        let older = tally.older.iter();
-        let older = older.map(|(older, count)| (count.last, fingerprints(number, Some(*older))));
-        let known = [(tally.proven.last, own), (tally.clear_text.last, clear)];
-        for (at, secrets) in known.into_iter().chain(older) {
-            sightings.extend(at.map(|at| (at, Some(secrets))));
-        }
-        sightings.extend(tally.other_key.last.map(|at| (at, None)));
-        sightings.sort_unstable();
         let Some(entry) = recorded.get_mut(&callback.scope, &callback.address.url) else {
-            if let Some((at, Some(secrets))) = sightings.last()
-                && *secrets == own
-            {
-                recorded.insert(callback.identity(), found(callback, own, *at));
-                let lesson = (callback.address.clone(), Lesson::New);
-                lessons.lessons.push(lesson);
+            if tally.proven.messages > 0 {
+                lessons.unrecorded.push(callback.address.clone());
             }
             continue;
         };
-        let mut learned = Learned::Nothing;
-        for (at, secrets) in sightings {
-            let one = match secrets {
-                Some(secrets) => entry.saw(secrets, at),
-                None => entry.saw_another_key(at),
-            };
-            learned = learned.max(one);
-        }
-        match learned {
-            Learned::Nothing => {}
-            Learned::Seen => lessons.seen += 1,
-            Learned::Proven => lessons
-                .lessons
-                .push((callback.address.clone(), Lesson::Proven)),
-            Learned::Changed => {
-                let lesson = (callback.address.clone(), Lesson::Changed);
-                lessons.lessons.push(lesson);
+        let own = fingerprints(number, None);
+        let learned = match contradiction(tally, own, |older| fingerprints(number, Some(older))) {
+            Some((at, Some(secrets))) => entry.saw(secrets, at),
+            Some((at, None)) => entry.saw_another_key(at),
+            None => match tally.proven.last {
+                Some(at) => entry.saw(own, at),
+                None => Learned::Nothing,
+            },
+        };
+        let lesson = match learned {
+            Learned::Nothing => continue,
+            Learned::Seen => {
+                lessons.seen += 1;
+                continue;
             }
-        }
+            Learned::Proven => Lesson::Proven,
+            Learned::Changed => Lesson::Changed,
+        };
+        lessons.lessons.push((callback.address.clone(), lesson));
     }
     for gap in &observed.missing {
         let Some(callback) = declared.get(gap.callback) else {
@@ -103,20 +86,21 @@ pub fn learn(
     lessons
 }
 
-/// The record of a callback that was not recorded, and that a message showed.
-fn found(callback: &Declared, secrets: Fingerprints, at: Timestamp) -> Entry {
-    let Declared {
-        address,
-        operator,
-        protect,
-        ..
-    } = callback;
-    Entry {
-        belief: Belief::proven(secrets),
-        sighting: Sighting {
-            seen_at: Some(at),
-            missing: None,
-        },
-        ..Entry::untouched(address.handle.clone(), operator.clone(), *protect)
-    }
+/// The newest secrets that enough messages show in the place of the declared ones; `None` for a key that is not known.
+fn contradiction(
+    tally: &Tally,
+    own: Fingerprints,
+    older: impl Fn(usize) -> Fingerprints,
+) -> Option<(Timestamp, Option<Fingerprints>)> {
+    let clear = Fingerprints {
+        key: None,
+        token: own.token,
+    };
+    let of_older = tally.older.iter();
+    let of_older = of_older.map(|(number, count)| (count, Some(older(*number))));
+    let others = [(&tally.other_key, None), (&tally.clear_text, Some(clear))];
+    let all = of_older.chain(others);
+    let enough = all.filter(|(count, _)| count.is_enough());
+    let newest = enough.max_by_key(|(count, _)| count.last)?;
+    Some((newest.0.last?, newest.1))
 }

@@ -16,11 +16,13 @@
 pub mod gaps;
 mod learn;
 mod observed;
+mod places;
+mod strangers;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -28,11 +30,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{Address, CallbackUrl, Identity, OperatorId, Scope, SecretIndex, Timestamp};
 use crate::receiver::{
-    Content, DedupeKey, Message, Novelty, Opened, Receipt, Receiver, Rejection, Secrets, Seen,
-    Signature, V2,
+    Content, DedupeKey, Message, Novelty, Opened, Receipt, Rejection, Secrets, Seen, Signature, V2,
 };
 use crate::secret::Secret;
 use gaps::{Gaps, Source};
+use places::{Pair, Place};
+use strangers::Strangers;
 
 pub use learn::{Lesson, Lessons, learn};
 pub use observed::{Confidence, Count, Gap, Observed, Subject, Tally, Undeclared};
@@ -42,6 +45,9 @@ pub const GRACE: i64 = 6 * 3600;
 
 /// How many messages are remembered to find repetitions, and for how many seconds.
 const REMEMBERED: (NonZeroUsize, u64) = (NonZeroUsize::new(200_000).expect("not zero"), 7 * 86_400);
+
+/// The longest URL that eSign takes has 256 bytes; a longer one in a receipt is none of its.
+const LONGEST_URL: usize = 4_096;
 
 /// How many URLs that are not declared are listed.
 const MOST_UNDECLARED: usize = 1_000;
@@ -75,97 +81,61 @@ pub struct OlderKey {
 pub struct Observer {
     places: BTreeMap<CallbackUrl, Place>,
     older: Vec<Arc<str>>,
-    seen: Seen<Timestamp>,
+    seen: Seen<()>,
     gaps: Gaps,
-    /// URLs that are recorded and not declared any more.
-    leaving: BTreeSet<CallbackUrl>,
+    known: BTreeMap<CallbackUrl, Known>,
+    /// Since when each callback is at eSign.
+    there_since: Vec<Option<Timestamp>>,
+    /// In seconds.
+    grace: i64,
+    strangers: Strangers,
     observed: Observed,
 }
 
-/// A URL with what opens its messages.
-#[derive(Debug)]
-struct Place {
-    receiver: Receiver,
-    /// Of each pair of the receiver: whose it is.
-    pairs: Vec<Pair>,
-}
-
-#[derive(Debug)]
-struct Pair {
-    /// The callbacks with this URL and these secrets; more than one if it is declared in several organizations.
-    owners: Vec<usize>,
-    /// The number of the older key, if it is one.
-    older: Option<usize>,
+/// Why messages of a URL without secrets surprise no one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is recorded, and not declared any more.
+    Leaving,
+    /// It is declared, and suspended or not enabled.
+    Idle,
 }
 
 impl Observer {
-    /// For these callbacks. `grace` in seconds; messages of URLs in `leaving` surprise no one.
+    /// For these callbacks. `grace` in seconds; `known` has the URLs without secrets.
     pub fn new(
         declared: &[Declared],
-        older: Vec<OlderKey>,
-        leaving: BTreeSet<CallbackUrl>,
+        older: &[OlderKey],
+        known: BTreeMap<CallbackUrl, Known>,
         grace: i64,
     ) -> Self {
         let mut scopes: BTreeMap<Arc<Scope>, usize> = BTreeMap::new();
-        let mut urls: BTreeMap<CallbackUrl, BTreeMap<_, (Secrets, Vec<usize>)>> = BTreeMap::new();
-        for (number, callback) in declared.iter().enumerate() {
+        for callback in declared {
             let next = scopes.len();
             scopes.entry(Arc::clone(&callback.scope)).or_insert(next);
-            let pairs = urls.entry(callback.address.url.clone()).or_default();
-            let pair = pairs
-                .entry(callback.indices)
-                .or_insert_with(|| (callback.secrets.clone(), Vec::new()));
-            pair.1.push(number);
         }
-        let place = |(url, pairs): (CallbackUrl, BTreeMap<_, (Secrets, Vec<usize>)>)| {
-            let mut all: Vec<(Secrets, Pair)> = Vec::new();
-            for (secrets, owners) in pairs.into_values() {
-                let older = None;
-                all.push((secrets, Pair { owners, older }));
-            }
-            for at in 0..all.len() {
-                let current = &all[at];
-                let (token, owners) = (current.0.token().cloned(), current.1.owners.clone());
-                for (number, OlderKey { name: _, key }) in older.iter().enumerate() {
-                    let Ok(secrets) = Secrets::new(Some(key.clone()), token.clone()) else {
-                        continue;
-                    };
-                    let pair = Pair {
-                        owners: owners.clone(),
-                        older: Some(number),
-                    };
-                    all.push((secrets, pair));
-                }
-            }
-            let (secrets, pairs): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-            let mut secrets = secrets.into_iter();
-            let receiver = Receiver::new(secrets.next()?);
-            let receiver = secrets.fold(receiver, Receiver::also);
-            Some((url, Place { receiver, pairs }))
-        };
-        let places: BTreeMap<_, _> = urls.into_iter().filter_map(place).collect();
-        // A message at a URL of several organizations may be of any of them.
-        let alone = |url: &CallbackUrl| {
-            let place = places.get(url)?;
-            let own = place.pairs.iter().filter(|pair| pair.older.is_none());
-            own.map(|pair| pair.owners.len())
-                .sum::<usize>()
-                .eq(&1)
-                .then_some(())
-        };
+        let places = places::of(declared, older);
         let compared: Vec<_> = declared
             .iter()
             .map(|callback| {
-                alone(&callback.address.url)?;
-                Some((*scopes.get(&callback.scope)?, callback.there_since))
+                // A message at a URL of several organizations may be of any of them.
+                let place = places.get(&callback.address.url)?;
+                let scope = *scopes.get(&callback.scope)?;
+                (place.current_owners().count() == 1).then_some((scope, callback.there_since))
             })
             .collect();
         let (capacity, seconds) = REMEMBERED;
         Self {
             gaps: Gaps::new(grace, &compared),
-            older: older.into_iter().map(|older| older.name).collect(),
+            older: older.iter().map(|older| Arc::clone(&older.name)).collect(),
             seen: Seen::new(capacity, seconds),
-            leaving,
+            known,
+            there_since: declared
+                .iter()
+                .map(|callback| callback.there_since)
+                .collect(),
+            grace,
+            strangers: Strangers::of(declared),
             observed: Observed::of(declared),
             places,
         }
@@ -186,12 +156,8 @@ impl Observer {
     /// Since when the callbacks, which are the same, are at eSign now.
     pub fn confirmed(&mut self, declared: &[Declared]) {
         let times = declared.iter().map(|callback| callback.there_since);
-        self.gaps.confirmed(times);
-    }
-
-    /// The names of the older keys.
-    pub fn older_keys(&self) -> &[Arc<str>] {
-        &self.older
+        self.there_since = times.collect();
+        self.gaps.confirmed(self.there_since.iter().copied());
     }
 
     /// A line that is no receipt.
@@ -201,6 +167,10 @@ impl Observer {
 
     /// Takes a receipt, in the order in which they were received. One from the future counts as one from `now`.
     pub fn take(&mut self, source: Source, receipt: &Receipt, now: Timestamp) {
+        if receipt.url.as_str().len() > LONGEST_URL {
+            self.unreadable();
+            return;
+        }
         let at = receipt.received_at.min(now);
         let observed = &mut self.observed;
         observed.receipts += 1;
@@ -216,40 +186,13 @@ impl Observer {
                 content: Content::Probe | Content::VendorCheck,
                 ..
             }) => observed.probes += 1,
-            Ok(Opened {
-                content: Content::Message(message),
-                encrypted,
-                signature,
-                pair,
-            }) => {
-                if is_own_probe(&message) {
-                    observed.probes += 1;
-                    return;
-                }
-                let key = message.dedupe_key();
-                let of_url = key.at(receipt.url.as_str());
-                if let Novelty::Again(_) = self.seen.note(of_url, at, at) {
-                    observed.repeated += 1;
-                    return;
-                }
-                // Only who knows the key or the token could make it.
-                let proves = pair.is_some()
-                    && match signature {
-                        Signature::Valid => true,
-                        Signature::Absent => encrypted,
-                        Signature::Unverified => false,
-                    };
-                let Some(pair) = place.pairs.get(pair.unwrap_or_default()) else {
-                    return;
-                };
-                let of = (pair.owners.clone(), pair.older);
-                self.message(of, &message, key, (source, at), proves);
-            }
-            Err(rejection) => {
-                let owners: Vec<usize> = place.current_owners().collect();
-                let authentic = owners.len() == 1 && place.is_authentic(receipt);
-                self.rejected(&owners, rejection, at, authentic);
-            }
+            Ok(
+                opened @ Opened {
+                    content: Content::Message(_),
+                    ..
+                },
+            ) => self.opened(&opened, receipt, (source, at)),
+            Err(rejection) => self.rejected(rejection, receipt, (source, at)),
         }
     }
 
@@ -269,115 +212,164 @@ impl Observer {
         observed
     }
 
-    fn message(
-        &mut self,
-        (owners, older): (Vec<usize>, Option<usize>),
-        message: &Message,
-        key: DedupeKey,
-        (source, at): (Source, Timestamp),
-        proves: bool,
-    ) {
-        let alone = owners.len() == 1;
-        for owner in owners {
-            let Some(subject) = self.observed.subjects.get_mut(owner) else {
-                continue;
-            };
-            let count = match (older, alone) {
-                (Some(older), true) if proves => subject.tally.older.entry(older).or_default(),
-                (None, true) if proves => &mut subject.tally.proven,
-                (_, false) if proves => &mut subject.tally.shared,
-                (_, _) => &mut subject.tally.unproven,
-            };
-            count.add(at);
-            if proves && alone {
+    /// A message that a pair of secrets opened.
+    fn opened(&mut self, opened: &Opened, receipt: &Receipt, (source, at): (Source, Timestamp)) {
+        let Content::Message(message) = &opened.content else {
+            return;
+        };
+        if is_own_probe(message) {
+            self.observed.probes += 1;
+            return;
+        }
+        let Some(place) = self.places.get(&receipt.url) else {
+            return;
+        };
+        let number = opened.pair.unwrap_or_default();
+        let Some(Pair { owners, older }) = place.pairs.get(number) else {
+            return;
+        };
+        if !proves(opened) {
+            for owner in owners {
+                if let Some(subject) = self.observed.subjects.get_mut(*owner) {
+                    subject.tally.unproven.add(at);
+                }
+            }
+            return;
+        }
+        let key = message.dedupe_key();
+        let of_pair = key.at(&format!("{number} {}", receipt.url.as_str()));
+        let is_again = matches!(self.seen.note(of_pair, at, ()), Novelty::Again(()));
+        let [owner] = owners[..] else {
+            self.observed.repeated += u64::from(is_again);
+            for owner in owners {
+                if let Some(subject) = self.observed.subjects.get_mut(*owner) {
+                    subject.tally.shared.add_if(!is_again, at);
+                }
+            }
+            return;
+        };
+        self.gaps.touched(owner, (source, at));
+        if is_again {
+            self.observed.repeated += 1;
+            return;
+        }
+        let is_late = self.is_before_the_last_change(owner, at);
+        let Some(Subject { tally, .. }) = self.observed.subjects.get_mut(owner) else {
+            return;
+        };
+        match older {
+            Some(_) if is_late => tally.before.add(at),
+            Some(older) => tally.older.entry(*older).or_default().add(at),
+            None => {
+                tally.proven.add(at);
+                tally.forget_streaks();
                 self.gaps.arrived(owner, (key, kind(message)), (source, at));
             }
         }
     }
 
-    fn rejected(&mut self, owners: &[usize], rejection: Rejection, at: Timestamp, authentic: bool) {
+    fn rejected(
+        &mut self,
+        rejection: Rejection,
+        receipt: &Receipt,
+        (source, at): (Source, Timestamp),
+    ) {
+        let Some(place) = self.places.get(&receipt.url) else {
+            return;
+        };
+        let owners: Vec<usize> = place.current_owners().collect();
+        let alone = match owners[..] {
+            [owner] if place.is_authentic(receipt) => Some(owner),
+            _ => None,
+        };
+        let of_url = DedupeKey::of_body(&receipt.body).at(receipt.url.as_str());
+        if let Novelty::Again(()) = self.seen.note(of_url, at, ()) {
+            self.observed.repeated += 1;
+            return;
+        }
+        if let Some(owner) = alone {
+            self.gaps.touched(owner, (source, at));
+        }
+        let is_late = alone.is_some_and(|owner| self.is_before_the_last_change(owner, at));
         for owner in owners {
-            let Some(Subject { tally, .. }) = self.observed.subjects.get_mut(*owner) else {
+            let Some(Subject { tally, .. }) = self.observed.subjects.get_mut(owner) else {
                 continue;
             };
-            let count = match rejection {
-                Rejection::WrongKey | Rejection::NotAMessage | Rejection::EncryptedWithoutKey => {
-                    if authentic {
-                        &mut tally.other_key
-                    } else {
-                        &mut tally.unproven
-                    }
+            let count = match (rejection, alone) {
+                (
+                    Rejection::WrongKey | Rejection::EncryptedWithoutKey | Rejection::ClearText,
+                    Some(_),
+                ) if is_late => &mut tally.before,
+                (Rejection::WrongKey | Rejection::EncryptedWithoutKey, Some(_)) => {
+                    &mut tally.other_key
                 }
-                Rejection::ClearText if authentic => &mut tally.clear_text,
-                Rejection::ClearText => &mut tally.unproven,
-                Rejection::MissingSignature
-                | Rejection::SeveralSignatures
-                | Rejection::MalformedSignature
-                | Rejection::WrongSignature => &mut tally.wrong_signature,
-                Rejection::NotJson | Rejection::Damaged => &mut tally.unreadable,
+                (Rejection::ClearText, Some(_)) => &mut tally.clear_text,
+                (
+                    Rejection::WrongKey | Rejection::EncryptedWithoutKey | Rejection::ClearText,
+                    None,
+                ) => &mut tally.unproven,
+                (
+                    Rejection::MissingSignature
+                    | Rejection::SeveralSignatures
+                    | Rejection::MalformedSignature
+                    | Rejection::WrongSignature,
+                    _,
+                ) => &mut tally.wrong_signature,
+                (Rejection::NotJson | Rejection::Damaged | Rejection::NotAMessage, _) => {
+                    &mut tally.unreadable
+                }
             };
             count.add(at);
+            if rejection == Rejection::WrongSignature {
+                // Perhaps it is eSign's, with another token: then they do arrive.
+                self.gaps.touched(owner, (source, at));
+            }
         }
+    }
+
+    /// Whether a message of other secrets may have been made before a call of ours changed them.
+    fn is_before_the_last_change(&self, owner: usize, at: Timestamp) -> bool {
+        let since = self.there_since.get(owner).copied().flatten();
+        since.is_none_or(|since| at.seconds_since(since) <= self.grace)
     }
 
     /// A URL that is not declared: anyone can send to it, but what the secrets of a declared one open comes from eSign.
     fn undeclared(&mut self, receipt: &Receipt, at: Timestamp) {
-        let Self {
-            observed,
-            places,
-            leaving,
-            ..
-        } = self;
-        let known = observed.undeclared.contains_key(&receipt.url);
-        if !known && observed.undeclared.len() >= MOST_UNDECLARED {
-            observed.undeclared_more += 1;
+        let found = self.observed.undeclared.get(&receipt.url);
+        let is_known = found.is_some();
+        let opened = match found.and_then(|found| found.secrets_of) {
+            Some(owner) => Some(owner),
+            None => self.strangers.opened_by(receipt),
+        };
+        // What eSign has is listed in any case.
+        if !is_known && opened.is_none() && self.observed.undeclared.len() >= MOST_UNDECLARED {
+            self.observed.undeclared_more += 1;
             return;
         }
-        let found = observed
+        let url = receipt.url.clone();
+        let known = self.known.get(&url).copied();
+        let found = self
+            .observed
             .undeclared
-            .entry(receipt.url.clone())
-            .or_insert_with(|| {
-                let opened = places.values().find_map(|place| {
-                    let opened = place.open(receipt).ok()?;
-                    let message = matches!(&opened.content, Content::Message(message) if !is_own_probe(message));
-                    let signed = opened.signature == Signature::Valid && message;
-                    let pair = place.pairs.get(opened.pair.filter(|_| signed)?)?;
-                    pair.owners.first().copied()
-                });
-                Undeclared {
-                    count: Count::default(),
-                    secrets_of: opened,
-                    is_recorded: leaving.contains(&receipt.url),
-                }
+            .entry(url)
+            .or_insert_with(|| Undeclared {
+                count: Count::default(),
+                secrets_of: None,
+                known,
             });
+        found.secrets_of = opened;
         found.count.add(at);
     }
 }
 
-impl Place {
-    fn open(&self, receipt: &Receipt) -> Result<Opened, Rejection> {
-        let signature = receipt.content_signature.as_deref();
-        let headers = signature.map(|value| (crate::envelope::SIGNATURE_HEADER, value.as_bytes()));
-        self.receiver.open(headers, receipt.body.as_bytes())
-    }
-
-    /// Whether a token of this URL signed it.
-    fn is_authentic(&self, receipt: &Receipt) -> bool {
-        let Some(header) = &receipt.content_signature else {
-            return false;
-        };
-        self.receiver.accepted().iter().any(|secrets| {
-            secrets.token().is_some_and(|token| {
-                crate::envelope::verify(token, receipt.body.as_bytes(), header)
-            })
-        })
-    }
-
-    /// The callbacks with this URL.
-    fn current_owners(&self) -> impl Iterator<Item = usize> + '_ {
-        let pairs = self.pairs.iter().filter(|pair| pair.older.is_none());
-        pairs.flat_map(|pair| pair.owners.iter().copied())
-    }
+/// Whether only who knows the key or the token could make it.
+fn proves(opened: &Opened) -> bool {
+    opened.pair.is_some()
+        && match opened.signature {
+            Signature::Valid => true,
+            Signature::Absent => opened.encrypted,
+            Signature::Unverified => false,
+        }
 }
 
 /// A message of `verify`, whose type can be chosen.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Declared;
+use super::{Declared, Known};
 use crate::model::{Address, CallbackUrl, Missing, Timestamp};
+
+/// How many messages in a row, with none of the declared secrets between them, show that these are not in effect.
+const ENOUGH: u64 = 3;
 
 /// What all receipts so far said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Tally {
     pub proven: Count,
     /// The same, but several organizations have this URL with the same secrets, so it may be the others'.
     pub shared: Count,
+    /// Made with other secrets, and perhaps before a call of ours changed them.
+    pub before: Count,
     /// Made with an older key that was given, by its number.
     pub older: BTreeMap<usize, Count>,
     /// Signed with the declared token, but encrypted with a key that is not known.
@@ -66,16 +71,18 @@ pub struct Tally {
 pub struct Count {
     pub messages: u64,
     pub last: Option<Timestamp>,
+    /// How many of them came after the last message with the declared secrets.
+    pub streak: u64,
 }
 
 /// What came to a URL that is not declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undeclared {
     pub count: Count,
-    /// The callback whose secrets opened the first message: then eSign has this URL, with these secrets. Its number.
+    /// The callback whose secrets opened a message: then eSign has this URL, with these secrets. Its number.
     pub secrets_of: Option<usize>,
-    /// It is recorded, and will be deleted.
-    pub is_recorded: bool,
+    /// Why it surprises no one.
+    pub known: Option<Known>,
 }
 
 /// A callback that messages did not reach.
@@ -126,16 +133,12 @@ impl Observed {
     /// Whether something is certainly not as declared: a callback is missing, has another key or is not encrypted, or
     /// eSign has a URL that is not declared.
     pub fn is_drift(&self) -> bool {
-        let newest = |tally: &Tally| {
-            let other = tally.older.values().map(|count| count.last);
-            let other = other
-                .chain([tally.other_key.last, tally.clear_text.last])
-                .max();
-            other.flatten() > tally.proven.last
-        };
         let sure = |gap: &Gap| gap.confidence == Confidence::High;
         self.missing.iter().any(sure)
-            || self.subjects.iter().any(|subject| newest(&subject.tally))
+            || self
+                .subjects
+                .iter()
+                .any(|subject| subject.tally.contradicts())
             || self.undeclared.values().any(Undeclared::is_foreign)
     }
 }
@@ -143,11 +146,31 @@ impl Observed {
 impl Undeclared {
     /// Whether someone else configured it at eSign.
     pub const fn is_foreign(&self) -> bool {
-        self.secrets_of.is_some() && !self.is_recorded
+        self.secrets_of.is_some() && self.known.is_none()
     }
 }
 
 impl Tally {
+    /// The messages that contradict what is declared, by what they show.
+    fn contradictions(&self) -> impl Iterator<Item = &Count> {
+        let others = [&self.other_key, &self.clear_text];
+        self.older.values().chain(others)
+    }
+
+    /// Whether messages certainly show other secrets than the declared ones. A few may be old ones that somebody sent again.
+    pub fn contradicts(&self) -> bool {
+        let mut all = self.contradictions();
+        all.any(Count::is_enough)
+    }
+
+    /// A message with the declared secrets came.
+    pub(super) fn forget_streaks(&mut self) {
+        let others = [&mut self.other_key, &mut self.clear_text];
+        for count in self.older.values_mut().chain(others) {
+            count.streak = 0;
+        }
+    }
+
     /// Messages that show another key than the declared one.
     pub fn wrong_key(&self) -> u64 {
         let older = self.older.values().map(|count| count.messages);
@@ -156,8 +179,20 @@ impl Tally {
 }
 
 impl Count {
+    /// Whether there are so many in a row that they are no repetition of old ones.
+    pub const fn is_enough(&self) -> bool {
+        self.streak >= ENOUGH
+    }
+
     pub(super) fn add(&mut self, at: Timestamp) {
         self.messages += 1;
+        self.streak += 1;
         self.last = self.last.max(Some(at));
+    }
+
+    pub(super) fn add_if(&mut self, counts: bool, at: Timestamp) {
+        if counts {
+            self.add(at);
+        }
     }
 }

@@ -54,6 +54,12 @@ impl DedupeKey {
         }
     }
 
+    /// Of a request that no secret opens: of its whole body.
+    #[must_use]
+    pub fn of_body(body: &str) -> Self {
+        Self::of("body", [Some(body)])
+    }
+
     /// Of this message at one callback: what two callbacks get is no repetition.
     #[must_use]
     pub fn at(self, callback: &str) -> Self {

@@ -10,8 +10,8 @@ use super::style::{Style, Tone};
 use super::words::{ago, counted, plural};
 use super::wrap::write_wrapped;
 use crate::harmless;
-use crate::model::{Address, Missing, Timestamp};
-use crate::observe::{Confidence, Count, Gap, Lesson, Lessons, Observed, Subject, Tally};
+use crate::model::{Address, CallbackUrl, MASK, Missing, Timestamp};
+use crate::observe::{Confidence, Count, Gap, Known, Lesson, Lessons, Observed, Subject, Tally};
 
 /// How many callbacks are listed that are as declared, or not seen.
 const LISTED: usize = 20;
@@ -131,6 +131,15 @@ impl Fault {
     }
 }
 
+/// What to do about messages with other secrets.
+const fn replaced(count: &Count, remedy: &'static str) -> &'static str {
+    if count.is_enough() {
+        remedy
+    } else {
+        "That is too little to go by: somebody may have sent old ones again."
+    }
+}
+
 fn faults(observed: &Observed, tally: &Tally) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (number, count) in &tally.older {
@@ -138,19 +147,28 @@ fn faults(observed: &Observed, tally: &Tally) -> Vec<Fault> {
         faults.push(Fault {
             count: *count,
             what: format!("{} encrypted with an older key, `{name}`", was(count)),
-            remedy: "`apply` replaces it, if no message with the declared key came later.",
+            remedy: replaced(
+                count,
+                "eSign still has it, or has it again; `apply` replaces it.",
+            ),
         });
     }
     for (count, what, remedy) in [
         (
             &tally.other_key,
             "encrypted with a key that is not declared, under the declared token",
-            "Someone changed the key at eSign, or in callbacks.yaml without `apply`; `apply` replaces it.",
+            replaced(
+                &tally.other_key,
+                "Someone changed the key at eSign, or in callbacks.yaml without `apply`; `apply` replaces it.",
+            ),
         ),
         (
             &tally.clear_text,
             "not encrypted, under the declared token",
-            "eSign has no key for it; `apply` replaces it.",
+            replaced(
+                &tally.clear_text,
+                "eSign has no key for it; `apply` replaces it.",
+            ),
         ),
         (
             &tally.wrong_signature,
@@ -225,18 +243,21 @@ fn undeclared(observed: &Observed, style: &Style, out: &mut dyn fmt::Write) -> f
         let owner = found
             .secrets_of
             .and_then(|number| observed.subjects.get(number));
-        let whose = match owner.filter(|_| !found.is_recorded) {
+        let whose = match owner.filter(|_| found.known.is_none()) {
             Some(subject) => format!(
                 ". The secrets of `{}` open them: someone configured this URL at eSign. Declare it, or list it under \
                  `absent`",
                 Clean(&subject.address)
             ),
-            None if found.is_recorded => ". It is recorded, and `apply` deletes it".to_owned(),
-            None => ". Nothing shows that eSign sent them".to_owned(),
+            None => match found.known {
+                Some(Known::Leaving) => ". It is recorded, and `apply` deletes it".to_owned(),
+                Some(Known::Idle) => ". It is declared, and suspended or not enabled".to_owned(),
+                None => ". Nothing shows that eSign sent them".to_owned(),
+            },
         };
         let text = format!(
             "{}: {}, the last {}{whose}",
-            Clean(url),
+            Clean(without_query(url)),
             counted(requests, "request", "requests"),
             last(&found.count, style)
         );
@@ -258,6 +279,14 @@ fn undeclared(observed: &Observed, style: &Style, out: &mut dyn fmt::Write) -> f
         )?;
     }
     Ok(())
+}
+
+/// The URL of a stranger: anything may be in its query.
+fn without_query(url: &CallbackUrl) -> String {
+    match url.shown().split_once('?') {
+        Some((path, _)) => format!("{path}?{MASK}"),
+        None => url.shown().into_owned(),
+    }
 }
 
 /// The last line.
@@ -297,9 +326,17 @@ pub fn observed_summary(observed: &Observed, lessons: Option<&Lessons>) -> Strin
         text.push_str(". Nothing was recorded, because of --no-record.");
         return text;
     };
+    let unrecorded = match lessons.unrecorded.as_slice() {
+        [] => String::new(),
+        [one] => format!(" `{}` is not recorded: `import` records it.", Clean(one)),
+        [one, more @ ..] => format!(
+            " `{}` and {} more are not recorded: `import` records them.",
+            Clean(one),
+            more.len()
+        ),
+    };
     if lessons.is_empty() {
-        text.push_str(". Nothing new to record.");
-        return text;
+        return format!("{text}. Nothing new to record.{unrecorded}");
     }
     let of = |which: Lesson| {
         lessons
@@ -309,7 +346,6 @@ pub fn observed_summary(observed: &Observed, lessons: Option<&Lessons>) -> Strin
             .count()
     };
     let parts = [
-        (of(Lesson::New), "new"),
         (of(Lesson::Proven), "proven for the first time"),
         (of(Lesson::Changed), "with another key or token"),
         (of(Lesson::Missing), "missing"),
@@ -319,7 +355,7 @@ pub fn observed_summary(observed: &Observed, lessons: Option<&Lessons>) -> Strin
     let parts: Vec<_> = parts
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    format!("{text}. Recorded: {}.", parts.join(", "))
+    format!("{text}. Recorded: {}.{unrecorded}", parts.join(", "))
 }
 
 /// A line for each callback with something to say, and one summary.
@@ -339,8 +375,8 @@ pub fn observed_json(observed: &Observed, mut out: impl io::Write) -> io::Result
             .and_then(|number| observed.subjects.get(number));
         let json = UndeclaredJson {
             kind: "undeclared",
-            recorded: found.is_recorded,
-            url: url.shown(),
+            recorded: found.known.is_some(),
+            url: without_query(url),
             requests: found.count.messages,
             last: found.count.last,
             secrets_of: owner.map(|subject| &subject.address),
@@ -364,6 +400,7 @@ struct CallbackJson<'a> {
     proven: u64,
     seen_at: Option<Timestamp>,
     shared: u64,
+    before: u64,
     older_keys: Vec<OlderJson<'a>>,
     other_key: u64,
     clear_text: u64,
@@ -384,6 +421,7 @@ impl<'a> CallbackJson<'a> {
         let Tally {
             proven,
             shared,
+            before,
             older,
             other_key,
             clear_text,
@@ -402,6 +440,7 @@ impl<'a> CallbackJson<'a> {
             proven: proven.messages,
             seen_at: proven.last,
             shared: shared.messages,
+            before: before.messages,
             older_keys: older.collect(),
             other_key: other_key.messages,
             clear_text: clear_text.messages,
@@ -417,7 +456,7 @@ struct UndeclaredJson<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     recorded: bool,
-    url: std::borrow::Cow<'a, str>,
+    url: String,
     requests: u64,
     last: Option<Timestamp>,
     secrets_of: Option<&'a Address>,

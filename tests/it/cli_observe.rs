@@ -90,9 +90,15 @@ fn each_cause_is_told_and_the_next_apply_mends_it() {
     let env = world();
     env.write("old.key", OTHER_KEY);
     let third = KEY.replace('0', "9");
+    let old = |minutes: i64| receipt(A, minutes, &minutes.to_string(), (OTHER_KEY, TOKEN));
+    let other = |minutes: i64| receipt(B, minutes, &minutes.to_string(), (&third, TOKEN));
     let lines = [
-        receipt(A, 60, "1", (OTHER_KEY, TOKEN)),
-        receipt(B, 50, "2", (&third, TOKEN)),
+        old(63),
+        old(62),
+        old(61),
+        other(53),
+        other(52),
+        other(51),
         receipt(B, 40, "3", (KEY, "a forged token")),
         line(B, 30, "{}", None),
         receipt("https://x.example/?token=canary", 20, "4", OWN),
@@ -105,14 +111,14 @@ fn each_cause_is_told_and_the_next_apply_mends_it() {
         .exits(8);
     insta::assert_snapshot!(said.out(), @"
     acme/https://a.acme.example/cb
-      1 message was encrypted with an older key, `file:old.key`, the last [AGO] ([TIME]). `apply` replaces it, if no message with the declared key came later.
+      3 messages were encrypted with an older key, `file:old.key`, the last [AGO] ([TIME]). eSign still has it, or has it again; `apply` replaces it.
     acme/https://b.acme.example/cb
-      1 message was encrypted with a key that is not declared, under the declared token, the last [AGO] ([TIME]). Someone changed the key at eSign, or in callbacks.yaml without `apply`; `apply` replaces it.
+      3 messages were encrypted with a key that is not declared, under the declared token, the last [AGO] ([TIME]). Someone changed the key at eSign, or in callbacks.yaml without `apply`; `apply` replaces it.
       1 message was not signed with the declared token, the last [AGO] ([TIME]). Anyone can send such; if real ones are missing, eSign has another token, or a proxy changes bodies.
     URLs that are not declared
-      https://x.example/?token=***: 1 request, the last [AGO] ([TIME]). The secrets of `acme/https://a.acme.example/cb` open them: someone configured this URL at eSign. Declare it, or list it under `absent`
+      https://x.example/?***: 1 request, the last [AGO] ([TIME]). The secrets of `acme/https://a.acme.example/cb` open them: someone configured this URL at eSign. Declare it, or list it under `absent`
       https://y.example/: 1 request, the last [AGO] ([TIME]). Nothing shows that eSign sent them
-    6 receipts: 0 of 2 declared callbacks proven, 1 probe. Recorded: 2 with another key or token.
+    10 receipts: 0 of 2 declared callbacks proven, 1 probe. Recorded: 2 with another key or token.
     ");
     assert!(!said.stdout.contains("canary"), "{said}");
     let plan = env.run(&["plan", "--detailed-exitcode"]).exits(2);
@@ -198,10 +204,11 @@ fn what_can_t_be_read_records_nothing() {
     }
     env.run(&["observe", "a.jsonl", "--no-record"]).exits(0);
     assert_eq!(before, env.files());
-    // What is not recorded is new.
+    // Nothing says that what is not recorded was not deleted since.
     let said = env.run_with_input(&["observe", "-"], &receipt(A, 5, "1", OWN));
     let said = said.exits(0);
-    assert!(said.stdout.contains("Recorded: 1 new"), "{said}");
-    assert_eq!(state_of(&env, A)["status"], "present");
-    assert_eq!(state_of(&env, B), Value::Null);
+    assert!(said.stdout.contains("is not recorded"), "{said}");
+    assert!(!env.exists(".ess-callbacks/sandbox.state.json"));
+    let said = env.run_with_input(&["observe", "-"], "no receipt\n{}\n");
+    assert!(said.exits(1).stderr.contains("none of the 2 lines"));
 }

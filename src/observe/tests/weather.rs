@@ -2,6 +2,8 @@
 //!
 //! The rates are guesses, and on the bad side: docs/observe.md has them in a table.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::random::SplitMix64;
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::answer::Answer;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::observe::{declared, fingerprints, leaving};
+use crate::cli::commands::observe::{declared, fingerprints, known};
 use crate::cli::workspace::Loaded;
 use crate::model::{Recorded, Salt, Timestamp};
 use crate::observe::gaps::Source;
@@ -95,8 +95,8 @@ impl Receipts {
                 observer.confirmed(&declared);
             }
             _ => {
-                let leaving = leaving(&declared, recorded);
-                kept.observer = Some(Observer::new(&declared, Vec::new(), leaving, GRACE));
+                let known = known(loaded, &declared, recorded);
+                kept.observer = Some(Observer::new(&declared, &[], known, GRACE));
             }
         }
         kept.declared = declared;

@@ -49,7 +49,10 @@ pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             return Err(Failure::usage(message));
         }
         let next = sources.len();
-        let source = *sources.entry(receiver_of(&name)).or_insert(next);
+        let name_of = name.strip_prefix("./").unwrap_or(&name);
+        let source = *sources
+            .entry(receiver_of(name_of).to_owned())
+            .or_insert(next);
         let failed = |error: io::Error| {
             Failure::error(format!("the receipts `{name}` can't be read: {error}"))
         };
@@ -143,7 +146,11 @@ impl Input {
                 self.skip_line()?;
                 return Ok(Some(Line::Unreadable));
             }
-            let text = self.line.trim_ascii();
+            let text = self
+                .line
+                .strip_prefix(b"\xef\xbb\xbf")
+                .unwrap_or(&self.line);
+            let text = text.trim_ascii();
             if text.is_empty() {
                 continue;
             }
@@ -173,24 +180,21 @@ impl Input {
     }
 }
 
+/// What the names of files of receipts end with.
+const ENDINGS: [&str; 5] = [".jsonl", ".ndjson", ".json", ".log", ".txt"];
+
 /// The name of a file without what rotation adds: `a.jsonl-20260901.gz` and `a.jsonl.1` are of `a.jsonl`.
-fn receiver_of(name: &str) -> String {
-    let mut name = name;
-    loop {
-        let cut = name
-            .strip_suffix(".gz")
-            .or_else(|| {
-                let rest =
-                    name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '_');
-                let rest = rest.strip_suffix(['.', 'T']).unwrap_or(rest);
-                let digits = name.len() - rest.len();
-                (digits > 0 && digits < name.len()).then_some(rest)
-            })
-            .filter(|rest| !rest.is_empty() && !rest.ends_with('/'));
-        match cut {
-            Some(rest) => name = rest,
-            None => return name.to_owned(),
-        }
+fn receiver_of(name: &str) -> &str {
+    let plain = name.strip_suffix(".gz").unwrap_or(name);
+    let number = |c: char| c.is_ascii_digit() || c == '-';
+    let rotated = plain
+        .trim_end_matches(number)
+        .strip_suffix('.')
+        .unwrap_or_else(|| plain.trim_end_matches(number));
+    if ENDINGS.iter().any(|ending| rotated.ends_with(ending)) {
+        rotated
+    } else {
+        plain
     }
 }
 
@@ -199,14 +203,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rotated_files_are_of_one_receiver() {
+    fn rotated_files_are_of_one_receiver_and_others_are_not() {
         for (name, receiver) in [
             ("logs/a.jsonl", "logs/a.jsonl"),
             ("logs/a.jsonl.1", "logs/a.jsonl"),
             ("logs/a.jsonl.12.gz", "logs/a.jsonl"),
             ("logs/a.jsonl-20260901.gz", "logs/a.jsonl"),
             ("logs/a.jsonl-2026-09-01", "logs/a.jsonl"),
-            ("b/1.gz", "b/1"),
+            ("node-1", "node-1"),
+            ("node-2.jsonl", "node-2.jsonl"),
+            ("receipts.2025", "receipts.2025"),
+            ("10.0.0.1", "10.0.0.1"),
+            ("host2.gz", "host2"),
             ("-", "-"),
         ] {
             assert_eq!(receiver_of(name), receiver, "{name}");

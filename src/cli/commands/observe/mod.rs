@@ -2,7 +2,7 @@
 
 mod input;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::cli::workspace::lock::report_new;
 use crate::cli::workspace::{Loaded, Resolve, check_aim};
 use crate::config::SecretRole;
 use crate::model::{Address, CallbackUrl, Fingerprints, Lineage, Recorded, Salt, Timestamp};
-use crate::observe::{Declared, Lessons, Observed, Observer, OlderKey, learn};
+use crate::observe::{Declared, Known, Lessons, Observed, Observer, OlderKey, learn};
 use crate::receiver::Secrets;
 use crate::render;
 use crate::secret::Fingerprinter;
@@ -83,24 +83,43 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         );
     }
     let grace = i64::try_from(args.grace.as_secs()).unwrap_or(i64::MAX);
-    let leaving = leaving(&declared, &recorded);
-    let mut observer = Observer::new(&declared, older.clone(), leaving, grace);
+    let known = known(&loaded, &declared, &recorded);
+    let mut observer = Observer::new(&declared, &older, known, grace);
     input::read(files, &mut observer, SystemClock.now())?;
     let observed = observer.observed();
+    if observed.receipts == 0 && observed.unreadable > 0 {
+        let lines = render::counted(
+            usize::try_from(observed.unreadable).unwrap_or(usize::MAX),
+            "line is",
+            "lines are",
+        );
+        let message = format!("none of the {lines} a receipt");
+        return Err(Failure::error(message).advice(
+            "A receipt is a line of JSON with `received_at`, `url`, `body` and `content_signature`: see docs/receivers.md.",
+        ));
+    }
     let environment = loaded.desired.environment;
     let lessons = if args.no_record {
         None
     } else {
-        let (lessons, before) = locked(settings, environment, args.lock, ui, async |state| {
+        let recorded = locked(settings, environment, args.lock, ui, async |state| {
             let before = state.read(|recorded| recorded.lineage);
             let lessons = record(&loaded, (&declared, &older), &observed, state).await?;
             Ok((lessons, before))
-        })
-        .await?;
-        if !lessons.is_empty() {
-            report_new(&locations.state, before, ui);
+        });
+        match recorded.await {
+            Ok((lessons, before)) => {
+                if !lessons.is_empty() {
+                    report_new(&locations.state, before, ui);
+                }
+                Some(lessons)
+            }
+            Err(failure) => {
+                // What was read is worth something without the record.
+                print(&observed, None, ui);
+                return Err(failure);
+            }
         }
-        Some(lessons)
     };
     print(&observed, lessons.as_ref(), ui);
     Ok(if observed.is_drift() {
@@ -173,13 +192,26 @@ pub(in crate::cli) fn declared(loaded: &Loaded, recorded: &Recorded) -> Vec<Decl
     all
 }
 
-/// The URLs that are recorded and not declared.
-pub(in crate::cli) fn leaving(declared: &[Declared], recorded: &Recorded) -> BTreeSet<CallbackUrl> {
-    let mut urls: BTreeSet<_> = recorded.iter().map(|(_, url, _)| url.clone()).collect();
-    for callback in declared {
-        urls.remove(&callback.address.url);
+/// The URLs that are recorded or declared, and have no secrets here.
+pub(in crate::cli) fn known(
+    loaded: &Loaded,
+    declared: &[Declared],
+    recorded: &Recorded,
+) -> BTreeMap<CallbackUrl, Known> {
+    let mut known: BTreeMap<_, _> = recorded
+        .iter()
+        .filter(|(_, _, entry)| entry.belief.presumed().is_some())
+        .map(|(_, url, _)| (url.clone(), Known::Leaving))
+        .collect();
+    for organization in &loaded.desired.organizations {
+        for callback in &organization.callbacks {
+            known.insert(callback.url.clone(), Known::Idle);
+        }
     }
-    urls
+    for callback in declared {
+        known.remove(&callback.address.url);
+    }
+    known
 }
 
 /// The fingerprints by which secrets of a declared callback are recorded.
