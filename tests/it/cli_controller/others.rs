@@ -36,8 +36,13 @@ fn a_suspension_is_in_the_state_and_holds_for_all_replicas() {
     world.declare("acme", 3);
     assert_eq!(other.ask("POST /resume", &Value::Null).0, 200);
     world.has(3);
-    one.stop();
-    other.stop();
+    assert_eq!(one.ask("POST /reconcile", &Value::Null).0, 202);
+    one.logs(" Resumed\n");
+    let seen = one.stop();
+    assert!(seen.contains("(eSign moves), by POST /suspend"), "{seen}");
+    let seen = other.stop();
+    assert!(seen.contains("(eSign moves)\n"), "{seen}");
+    assert!(seen.contains("Resumed, by POST /resume"), "{seen}");
 }
 
 #[test]

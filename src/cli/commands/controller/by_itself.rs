@@ -7,7 +7,7 @@ use crate::model::Report;
 use crate::render::{self, Style};
 
 /// What `apply` says, and what is said instead. The longer ones are first.
-const WORDS: [(&str, &str); 14] = [
+const WORDS: [(&str, &str); 13] = [
     (
         "run apply again: it settles the open call",
         "the next round settles the open call",
@@ -32,10 +32,6 @@ const WORDS: [(&str, &str); 14] = [
     ("Run apply again after", "The calls are made after"),
     ("Run apply again", "The next round tries again"),
     ("run apply again", "the next round tries again"),
-    (
-        " Press Ctrl-C again to quit now: the journal keeps the rest.",
-        "",
-    ),
     ("The next apply", "The next round"),
 ];
 

@@ -22,6 +22,7 @@ use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide, digest};
 use crate::model::{AccountName, Action, Event, Lineage, Recorded, SecretIndex};
 use crate::plan::Plan;
+use crate::render::counted;
 use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
 use crate::state::LockOwner;
@@ -63,6 +64,14 @@ impl Keeper<'_> {
 
 impl Sink for Keeper<'_> {
     fn event(&mut self, event: Event) {
+        // It ends for a suspension, too, and nobody is to press Ctrl-C again.
+        if let (Event::Interrupted { in_flight }, false) = (&event, self.ui.json()) {
+            let calls = counted(*in_flight, "call", "calls");
+            self.ui.note(format_args!(
+                "The run ends: no new calls, {calls} in flight"
+            ));
+            return;
+        }
         self.ui.event(event);
     }
 }

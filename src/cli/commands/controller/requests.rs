@@ -143,13 +143,23 @@ impl Served {
                 self.board.poke();
                 Answer::json(StatusCode::OK, &json!({ "suspended": suspension }))
             }
-            Err(failure) => Answer::error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                &format!("it could not be recorded: {}", failure.message),
-                Some(
-                    "A run of this replica was ended all the same. Ask again when the lock is free.",
-                ),
-            ),
+            Err(failure) => {
+                let word = match suspension {
+                    Some(_) => "suspend",
+                    None => "resume",
+                };
+                self.log.say(format_args!(
+                    "POST /{word} could not be recorded: {}",
+                    failure.message
+                ));
+                Answer::error(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    &format!("it could not be recorded: {}", failure.message),
+                    Some(
+                        "A run of this replica was ended all the same. Ask again when the lock is free.",
+                    ),
+                )
+            }
         }
     }
 

@@ -179,6 +179,11 @@ impl Rounds<'_> {
             Decision::Wait(waiting) => Some(WaitingPlan::of(&waiting, &plan)),
             Decision::Nothing | Decision::Apply { .. } => None,
         };
+        // One that was asked for during this round is newer than what it read.
+        let suspended = suspended.or_else(|| {
+            let asked_for = self.board.status().suspended;
+            asked_for.filter(|_| self.board.is_halted())
+        });
         let desired = &planner.loaded.desired;
         let condition = match (&waiting, &suspended) {
             (Some(_), _) => Condition::Stalled,
