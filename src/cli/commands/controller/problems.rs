@@ -301,9 +301,16 @@ pub(super) fn unfinished(report: &Report) -> Found {
     let again = AGAIN.0;
     let advice = advice.map_or_else(
         || again.to_owned(),
-        |advice| format!("{}. {again}", advice.trim_end_matches('.')),
+        |advice| format!("{}. {again}", sentence(advice.trim_end_matches('.'))),
     );
     Found::new("calls", message, Some(advice))
+}
+
+/// The text with a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut all = text.chars();
+    let first = all.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(all).collect()
 }
 
 /// The files in force.
