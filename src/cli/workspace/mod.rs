@@ -5,7 +5,7 @@ pub(super) mod edit;
 pub(super) mod lock;
 pub(super) mod outputs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 use crate::apply::WallClock as _;
@@ -269,6 +269,8 @@ impl Loaded {
             destroy: planning.destroy,
             heal,
             targets,
+            only: None,
+            twins: BTreeMap::new(),
             replace,
             allow_deletes: planning.allow_deletes,
         })
