@@ -13,6 +13,7 @@ pub(super) mod man;
 pub(super) mod orgs;
 pub(super) mod plan;
 pub(super) mod report;
+pub(super) mod rotate;
 pub(super) mod sandbox;
 pub(super) mod schema;
 pub(super) mod secret;

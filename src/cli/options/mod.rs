@@ -1,5 +1,6 @@
 //! Options that several commands share, and how their values are read.
 
+pub(super) mod calling;
 pub(super) mod duration;
 pub(super) mod form;
 pub(super) mod global;

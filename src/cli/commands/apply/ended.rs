@@ -91,7 +91,7 @@ pub(in crate::cli::commands) fn refusal(
 }
 
 /// The exit code of a finished run. An interruption takes precedence, then an unknown outcome.
-fn exit_of(report: &Report) -> Exit {
+pub(in crate::cli::commands) fn exit_of(report: &Report) -> Exit {
     let Report {
         tally,
         unfinished,
