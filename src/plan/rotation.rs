@@ -146,7 +146,7 @@ pub fn rotate(
             let Some(own) = of(&plain)(&address.url) else {
                 continue;
             };
-            let adds = of(&added)(twin).map(Change::calls);
+            let adds = of(&added)(twin);
             let left = left(organization, &now, &address, twin);
             rotations.push(rotation(organization, own, (twin, adds), left));
         }
@@ -183,7 +183,7 @@ pub fn rotate(
 fn rotation(
     organization: &Organization,
     own: &Change,
-    (twin, adds): (&CallbackUrl, Option<Calls>),
+    (twin, adds): (&CallbackUrl, Option<&Change>),
     left: BTreeSet<CallbackUrl>,
 ) -> Rotation {
     let is_declared = organization.absent.contains(twin)
@@ -195,9 +195,9 @@ fn rotation(
         _ if is_held(own) => Stage::Nothing,
         Calls::Replace if own.before.is_none() => Stage::Nothing,
         Calls::Replace if is_declared => Stage::TwinDeclared,
-        Calls::Replace if adds == Some(Calls::Nothing) => Stage::Finish,
-        // With another key, the twin takes the messages all the same, and perhaps nothing else does.
-        Calls::Replace if adds == Some(Calls::Replace) && may_be_missing(own) => Stage::Finish,
+        Calls::Replace if adds.is_some_and(|adds| adds.calls() == Calls::Nothing) => Stage::Finish,
+        // Its twin has another key, and takes the messages all the same. Perhaps nothing else does.
+        Calls::Replace if may_be_missing(own) && !adds.is_none_or(may_be_missing) => Stage::Finish,
         Calls::Replace => Stage::Begin,
         Calls::Nothing | Calls::Add | Calls::Delete if left.is_empty() => Stage::Nothing,
         Calls::Nothing | Calls::Add | Calls::Delete => Stage::Finish,
@@ -214,7 +214,7 @@ fn rotation(
         reason: own.reason,
         adds: adds
             .filter(|_| stage == Stage::Begin)
-            .unwrap_or(Calls::Nothing),
+            .map_or(Calls::Nothing, Change::calls),
         calls: own.calls(),
         deletes,
     }

@@ -65,7 +65,7 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
             "fix the cause reported for that add, then run apply again",
         ),
         NotAttempted::Unverified => (
-            "its receiver failed its verification".to_owned(),
+            "its receiver failed the verification".to_owned(),
             "correct the receiver as its finding says, then run the same command again; `verify` shows the findings",
         ),
         NotAttempted::Interrupted => (

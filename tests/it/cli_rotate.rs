@@ -219,7 +219,7 @@ fn a_receiver_that_fails_its_verification_stops_the_rotation() {
     Apply incomplete! Resources: 0 added, 0 changed, 0 destroyed. 1 not attempted.
 
       acme/http://127.0.0.1:[PORT]/?esign-rotation=09 (add): not attempted
-          why:        its receiver failed its verification
+          why:        its receiver failed the verification
           what to do: correct the receiver as its finding says, then run the same command again; `verify` shows the findings
 
     Rotation incomplete! 0 of 1 rotation is complete. Run the same command again, also where it says above to run apply: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.

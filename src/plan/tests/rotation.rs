@@ -144,6 +144,28 @@ fn a_twin_with_another_key_is_replaced_first() {
     assert_eq!(calls(&first.plan), [of(TWIN, Calls::Replace)]);
 }
 
+/// A twin that is there covers its callback whatever its key is; one that may be missing does not.
+#[test]
+fn a_callback_that_may_be_missing_is_not_left_alone() {
+    let (mut desired, mut recorded) = changed(Some(Belief::proven(value(3))));
+    let open = Belief::unknown(Presumed {
+        fingerprints: value(1),
+        exact: true,
+    });
+    record(&mut recorded, "acme", url(1), open);
+    let rest = [of(ORIGINAL, Calls::Replace), of(TWIN, Calls::Delete)];
+    assert_eq!(calls(&next(&desired, &recorded, true).plan), rest);
+
+    desired.organizations[0].adoption = Adoption::Replace;
+    let identity = Identity {
+        scope: scope("acme"),
+        url: twin(&url(1), CHECK),
+    };
+    recorded.remove(&identity.scope, &identity.url);
+    let first = next(&desired, &recorded, true);
+    assert_eq!(calls(&first.plan), [of(TWIN, Calls::Replace)]);
+}
+
 /// Between the delete and the add of the callback, nothing but its add can come before the delete of the twin.
 #[test]
 fn a_twin_is_kept_while_its_callback_may_be_missing() {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::Args;
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
@@ -48,6 +50,8 @@ pub(super) struct Rotator<'a> {
     /// Whether the next run is the first.
     first: bool,
     approved: bool,
+    /// The signals since the first call, also between the two runs.
+    stop: Option<watch::Receiver<bool>>,
     remote: Option<Remote>,
 }
 
@@ -71,6 +75,7 @@ impl<'a> Rotator<'a> {
             without_twin: BTreeSet::new(),
             first: true,
             approved: args.auto_approve,
+            stop: None,
             remote: None,
         }
     }
@@ -255,6 +260,9 @@ impl Caller for Rotator<'_> {
         let calling = &self.args.calling;
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
         let asked = (calling.parallelism, calling.rate);
+        let last = self.ui.open_changes();
+        let stop = self.stop.get_or_insert_with(|| signals::listen(last));
+        let stop = stop.clone();
         let start = Start {
             settings: apply::Settings {
                 parallelism: parallelism(asked, plan, connections, self.ui),
@@ -262,7 +270,7 @@ impl Caller for Rotator<'_> {
                 wait: !calling.no_wait,
                 seed: u64::from_be_bytes(random()?),
             },
-            stop: signals::listen(self.ui.open_changes()),
+            stop,
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
         };
         self.ui.start_progress(plan.changes().count());
