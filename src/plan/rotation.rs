@@ -7,12 +7,12 @@
 //! [`rotate`] gives the next plan of that, from what is declared and what is recorded. Which one is next follows from
 //! the record alone, so a rotation goes on after a crash where it was, and nothing is kept of it beside the callbacks.
 //! A URL of the form that [`twin`] gives is recognized in every plan as the twin of the callback that it is made of, so
-//! a rotation that nobody continues is finished by the next apply.
+//! a rotation that is not continued is finished by the next apply.
 //!
 //! # Invariants
 //!
-//! * A callback is replaced only in a plan before which its twin is certain to be present with the declared key and
-//!   token, and which does not touch the twin before.
+//! * [`rotate`] replaces a callback only in a plan before which its twin is certain to be present with the declared key
+//!   and token, or with others if the callback may be missing; and that plan does not touch the twin before.
 //! * A twin is deleted only in a plan before or in which its callback is certain to be present: an organization's
 //!   deletes come after all its adds and replaces, and only when these succeeded. That is so in every plan but for
 //!   `--destroy`.

@@ -154,7 +154,7 @@ fn steps_text(
         remark(out, &format!("(because {reason})"))?;
     }
     if *stage == Stage::Finish {
-        remark(out, "(goes on with a rotation that has begun)")?;
+        remark(out, "(continues a rotation)")?;
     }
     if verifies && calls.deletes() {
         let both = plural(
@@ -255,19 +255,19 @@ mod tests {
 
           # acme/https://hooks.acme.example/2
           # (because its key changed)
-          # (goes on with a rotation that has begun)
+          # (continues a rotation)
               verify  the new key and token at this URL
         -/+   replace https://hooks.acme.example/2
           -   delete  https://hooks.acme.example/2?esign-rotation=3f
 
           # acme/https://hooks.acme.example/3
           # (because it is recorded as absent)
-          # (goes on with a rotation that has begun)
+          # (continues a rotation)
           +   add     https://hooks.acme.example/3
           -   delete  https://hooks.acme.example/3?esign-rotation=3f
 
           # acme/https://hooks.acme.example/4
-          # (goes on with a rotation that has begun)
+          # (continues a rotation)
           -   delete  https://hooks.acme.example/4?esign-rotation=3f
 
           # acme/https://hooks.acme.example/6 is left out: it has `enabled: false`

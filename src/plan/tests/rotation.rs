@@ -396,7 +396,7 @@ proptest! {
             let plan = if by_rotation {
                 next.plan
             } else {
-                // Nobody but a rotation begins one: what has no twin is replaced with a gap.
+                // Only a rotation begins one: what has no twin is replaced with a gap.
                 let begun = next.rotations.iter().any(|one| one.stage == Stage::Begin);
                 if begun { continue; }
                 planned(&desired, &recorded, &Options::default())

@@ -23,7 +23,7 @@ use crate::cli::workspace::{Loaded, Resolve, elsewhere, lock};
 use crate::model::Report;
 use crate::plan::Pattern;
 use crate::render;
-use crate::run::{self, Ended, Request};
+use crate::run::{self, Ended, Refusal, Request};
 use crate::state::Store;
 use caller::Rotator;
 
@@ -96,6 +96,9 @@ async fn rotate(
                 Some(Ok(report.as_ref().map_or(Exit::Done, exit_of)))
             }
             Ok(Ended::Elsewhere(there)) => Some(Err(elsewhere(&there, request.destination))),
+            Ok(Ended::Refused(_, Refusal::NotApproved)) => Some(Err(Failure::error(
+                "rotate was not approved; nothing was called",
+            ))),
             Ok(Ended::Refused(plan, why)) => Some(
                 refusal(&plan, why, request.destination, None)
                     .map_or_else(|| Ok(refused(&plan, rotator.ui)), Err),
