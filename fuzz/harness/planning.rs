@@ -37,6 +37,8 @@ pub(crate) fn run(data: &[u8]) {
             max_calls: (choice & 8 != 0).then_some(1),
         }),
         targets: Vec::new(),
+        only: None,
+        twins: std::collections::BTreeMap::new(),
         replace: Vec::new(),
         allow_deletes: (choice & 16 != 0).then_some(1),
     };

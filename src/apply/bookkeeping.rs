@@ -52,7 +52,7 @@ pub fn keep_books(plan: &Plan, recorded: &mut Recorded) -> bool {
     }
     for organization in &plan.organizations {
         for change in &organization.changes {
-            if change.is_by_omission() {
+            if change.forgets() {
                 changed |= forget(recorded, &organization.scope, &change.address.url);
             }
         }

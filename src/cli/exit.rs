@@ -67,8 +67,8 @@ impl Exit {
                  or the plan does not have the digest of `--expect-digest`"
             }
             Self::Unverified => {
-                "verification failed: a receiver of `verify` or `apply --verify`, whose changes were not attempted, or a \
-                 check of `doctor`"
+                "verification failed: a receiver of `verify`, `apply --verify` or `rotate`, whose changes were not \
+                 attempted, or a check of `doctor`"
             }
             Self::Usage => "invalid command line, or an invalid environment variable for it",
             Self::Interrupted => "interrupted by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT",

@@ -42,7 +42,7 @@ use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
     apply, completions, controller, doctor, explain, fmt, import, init, listen, man, observe, orgs,
-    plan, report, sandbox, schema, secret, show, state, unlock, validate, verify, version,
+    plan, report, rotate, sandbox, schema, secret, show, state, unlock, validate, verify, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -104,6 +104,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Validate(args) => runtime(1)?.block_on(validate::run(settings, &args, ui)),
         Command::Plan(args) => runtime(1)?.block_on(plan::run(settings, args, ui)),
         Command::Apply(args) => runtime(2)?.block_on(apply::run(settings, args, ui)),
+        Command::Rotate(args) => rotate_callbacks(settings, args, ui),
         Command::Report(args) => runtime(1)?.block_on(report::run(settings, &args, ui)),
         Command::Show(args) => runtime(1)?.block_on(show::run(settings, args, ui)),
         Command::Import(args) => runtime(1)?.block_on(import::run(settings, args, ui)),
@@ -130,6 +131,14 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
 fn verify_receivers(settings: &Settings, args: verify::Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let runtime = runtime(2)?;
     let ended = runtime.block_on(verify::run(settings, args, ui));
+    runtime.shutdown_background();
+    ended
+}
+
+/// It verifies receivers, as above.
+fn rotate_callbacks(settings: &Settings, args: rotate::Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let runtime = runtime(2)?;
+    let ended = runtime.block_on(rotate::run(settings, args, ui));
     runtime.shutdown_background();
     ended
 }

@@ -70,6 +70,15 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// The first error of a callback URL that is not in a file, if it has one.
+pub fn url_error(url: &str) -> Option<String> {
+    let first = url::errors(url).into_iter().next()?;
+    Some(match first.help {
+        Some(help) => format!("{}; {help}", first.message),
+        None => first.message,
+    })
+}
+
 /// Reads a configuration: one file, or all files of a directory merged.
 ///
 /// Of several files, each may set any field, but what two of them set must be equal; an organization

@@ -152,3 +152,56 @@ pub struct Report {
     /// Why no more calls could be made, when the journal could not be written.
     pub journal_error: Option<String>,
 }
+
+impl Tally {
+    fn plus(self, more: Self) -> Self {
+        let Self {
+            added,
+            changed,
+            destroyed,
+            failed,
+            unknown,
+            not_attempted,
+        } = more;
+        Self {
+            added: self.added + added,
+            changed: self.changed + changed,
+            destroyed: self.destroyed + destroyed,
+            failed: self.failed + failed,
+            unknown: self.unknown + unknown,
+            not_attempted: self.not_attempted + not_attempted,
+        }
+    }
+}
+
+impl Report {
+    /// The report of two applies, one after the other.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        let Self {
+            tally,
+            mut unfinished,
+            mut drifted,
+            mut were_there,
+            calls,
+            throttled,
+            interrupted,
+            fenced,
+            journal_error,
+        } = later;
+        unfinished.splice(0..0, self.unfinished);
+        drifted.splice(0..0, self.drifted);
+        were_there.splice(0..0, self.were_there);
+        Self {
+            tally: self.tally.plus(tally),
+            unfinished,
+            drifted,
+            were_there,
+            calls: self.calls + calls,
+            throttled: self.throttled + throttled,
+            interrupted: self.interrupted || interrupted,
+            fenced: self.fenced || fenced,
+            journal_error: self.journal_error.or(journal_error),
+        }
+    }
+}

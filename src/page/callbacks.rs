@@ -220,9 +220,12 @@ fn secrets(entry: &Entry) -> String {
     words.join(" ")
 }
 
-/// Whether callbacks.yaml says that nothing is called for it.
+/// Whether nothing is called for it for a reason that must be shown.
 const fn is_held(change: &Change) -> bool {
-    matches!(change.reason, Reason::Suspended | Reason::Disabled)
+    matches!(
+        change.reason,
+        Reason::Suspended | Reason::Disabled | Reason::RotationKept
+    )
 }
 
 fn pending(page: &Page<'_>, change: &Change) -> Markup {

@@ -29,6 +29,10 @@ pub struct Options {
     pub heal: Option<Heal>,
     /// Only these; empty means all.
     pub targets: Vec<Pattern>,
+    /// Of those, only these.
+    pub only: Option<BTreeSet<Address>>,
+    /// Twins whose URL does not show it, with the URL of their callback.
+    pub twins: BTreeMap<Address, CallbackUrl>,
     /// Delete and add these, whatever is recorded.
     pub replace: Vec<Pattern>,
     /// Lifts the guards when exactly so many are deleted by omission.
@@ -104,7 +108,7 @@ pub fn plan(
 
 pub(super) struct Builder<'a> {
     pub(super) desired: &'a Desired,
-    recorded: &'a Recorded,
+    pub(super) recorded: &'a Recorded,
     secrets: Secrets<'a>,
     pub(super) options: &'a Options,
     pub(super) organizations: Vec<OrganizationPlan>,
@@ -129,8 +133,14 @@ pub(super) const DISABLED: Verdict = Verdict {
     ..SUSPENDED
 };
 
+/// Nor for a twin whose callback may be missing when the plan is done.
+const KEPT: Verdict = Verdict {
+    reason: Reason::RotationKept,
+    ..SUSPENDED
+};
+
 /// What the file says about one URL of an organization.
-enum Declaration<'a> {
+pub(super) enum Declaration<'a> {
     Callback(&'a Callback),
     Absent,
     Nothing,
@@ -202,6 +212,8 @@ impl<'a> Builder<'a> {
             Some(SUSPENDED)
         } else if let Declaration::Callback(Callback { enabled: false, .. }) = declaration {
             Some(DISABLED)
+        } else if self.keeps(organization, url, &wanted) {
+            Some(KEPT)
         } else {
             self.note(organization, url, declaration, entry);
             None
@@ -234,7 +246,7 @@ impl<'a> Builder<'a> {
         Some(change)
     }
 
-    fn wanted(
+    pub(super) fn wanted(
         &self,
         organization: &Organization,
         address: &Address,
@@ -288,6 +300,9 @@ impl<'a> Builder<'a> {
                 )
             }
             Declaration::Absent => (Wanted::Gone(Deletion::Listed, Reason::ListedAbsent), None),
+            Declaration::Nothing if self.original(organization, &address.url).is_some() => {
+                (Wanted::Gone(Deletion::Twin, Reason::RotationEnds), None)
+            }
             Declaration::Nothing => (Wanted::Gone(Deletion::Omitted, Reason::NotDeclared), None),
         }
     }
@@ -338,8 +353,10 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn targeted(&self, address: &Address) -> bool {
-        let targets = &self.options.targets;
-        targets.is_empty() || targets.iter().any(|pattern| pattern.matches(address))
+        let Options { targets, only, .. } = self.options;
+        let one_of = |only: &BTreeSet<Address>| only.contains(address);
+        only.as_ref().is_none_or(one_of)
+            && (targets.is_empty() || targets.iter().any(|pattern| pattern.matches(address)))
     }
 
     pub(super) fn push(&mut self, organization: OrganizationPlan, census: Census) {

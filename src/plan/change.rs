@@ -46,6 +46,9 @@ pub enum Deletion {
     /// callbacks.yaml does not mention it, or `--destroy` asks for it. The guards count it, and its record
     /// is forgotten once it is proven absent.
     Omitted,
+    /// It is the twin of a rotation that ends ([`rotation`](super::rotation)). No guard counts it, and its record
+    /// is forgotten once it is proven absent.
+    Twin,
 }
 
 impl Change {
@@ -81,6 +84,14 @@ impl Change {
     /// Whether it deletes because callbacks.yaml does not mention the callback.
     pub const fn is_by_omission(&self) -> bool {
         matches!(self.steps, Steps::Delete(Deletion::Omitted))
+    }
+
+    /// Whether nothing is recorded of the callback once it is proven absent.
+    pub const fn forgets(&self) -> bool {
+        matches!(
+            self.steps,
+            Steps::Delete(Deletion::Omitted | Deletion::Twin)
+        )
     }
 
     /// Whether the callback is protected when it is done, or was if it is gone then.

@@ -26,6 +26,7 @@ mod order;
 mod owners;
 mod pattern;
 mod reason;
+mod rotation;
 mod same;
 mod shown;
 mod sound;
@@ -54,6 +55,7 @@ pub use document::{
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use reason::Reason;
+pub use rotation::{Rotation, Rotations, Stage, rotate, twin};
 pub use same::{FingerprintTable, Unlike};
 pub use stale::Stale;
 pub use updates::{Details, Update, Updated};

@@ -49,6 +49,10 @@ pub enum Reason {
     Suspended,
     /// It is not enabled.
     Disabled,
+    /// It is the twin of a rotation that ends with this plan.
+    RotationEnds,
+    /// It is the twin of a callback that is not certain to be present when the plan is done.
+    RotationKept,
 }
 
 impl fmt::Display for Reason {
@@ -92,6 +96,8 @@ impl fmt::Display for Reason {
             Self::NotChecked => "nothing changed as far as is known without its secrets",
             Self::Suspended => "its organization is suspended",
             Self::Disabled => "it has `enabled: false`",
+            Self::RotationEnds => "the rotation that it was added for ends",
+            Self::RotationKept => "the callback that it was added for may be missing",
         })
     }
 }

@@ -106,7 +106,8 @@ const fn deletes(reason: Reason) -> bool {
         | Reason::OrganizationNotDeclared
         | Reason::ScopeChanged { .. }
         | Reason::ListedAbsent
-        | Reason::Destroy => true,
+        | Reason::Destroy
+        | Reason::RotationEnds => true,
         Reason::NotRecorded
         | Reason::ProvenAbsent
         | Reason::Adoption
@@ -121,7 +122,8 @@ const fn deletes(reason: Reason) -> bool {
         | Reason::Unproven
         | Reason::NotChecked
         | Reason::Suspended
-        | Reason::Disabled => false,
+        | Reason::Disabled
+        | Reason::RotationKept => false,
     }
 }
 

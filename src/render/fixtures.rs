@@ -89,6 +89,7 @@ pub(super) fn change(
         Calls::Add => Steps::Add(after.unwrap()),
         Calls::Replace => Steps::Replace(after.unwrap()),
         Calls::Delete if reason == Reason::ListedAbsent => Steps::Delete(Deletion::Listed),
+        Calls::Delete if reason == Reason::RotationEnds => Steps::Delete(Deletion::Twin),
         Calls::Delete => Steps::Delete(Deletion::Omitted),
     };
     compared(Change {

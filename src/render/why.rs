@@ -65,8 +65,8 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
             "fix the cause reported for that add, then run apply again",
         ),
         NotAttempted::Unverified => (
-            "its receiver failed the verification that --verify asked for".to_owned(),
-            "correct the receiver as its finding says, then run apply again; `verify` shows the findings",
+            "its receiver failed the verification".to_owned(),
+            "correct the receiver as its finding says, then run the same command again; `verify` shows the findings",
         ),
         NotAttempted::Interrupted => (
             "the run was interrupted".to_owned(),

@@ -226,6 +226,7 @@ fn no_command_shows_or_keeps_a_secret() {
         &["help", "plan"],
         &["doctor"],
         &["orgs"],
+        &["rotate", "acme", "--auto-approve"],
         &["schema"],
         &["completions", "bash"],
         &["man"],
@@ -256,6 +257,9 @@ fn no_command_shows_or_keeps_a_secret() {
     place.run(&["plan", "--format", "diff"]);
     place.run(&["plan", "--out", "plan.json"]);
     place.run(&["apply", "plan.json"]);
+    place.env.set("KEY", KEY);
+    place.run(&["rotate", "*", "--auto-approve"]);
+    place.run(&["rotate", "*", "--auto-approve", "--no-verify"]);
     place.run(&["state", "rm", "acme/*"]);
     place.run(&["--sandbox", "apply", "--auto-approve"]);
     place.run(&["--sandbox", "plan"]);

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use crate::support::{Said, TestEnv, configuration};
+use crate::support::{KEY, OTHER_KEY, Said, TestEnv, configuration};
 
 const ONE: &str = "https://hooks.example/one";
 const TWO: &str = "https://hooks.example/two";
@@ -151,6 +151,31 @@ fn anything_else_does_not() {
     }
     assert_eq!(served.log().len(), 0);
     assert!(!env.exists("callbacks.state.json"), "nothing was begun");
+}
+
+/// Both runs are one question, and it comes after all that will be done.
+#[test]
+fn a_rotation_asks_once() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    env.set("KEY", OTHER_KEY);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.set("KEY", KEY);
+    let rotate = ["rotate", "acme", "--no-verify"];
+    let said = at_a_terminal(&env, 100, "no", &rotate).exits(1);
+    let text = plain(&said.stdout);
+    assert!(
+        text.ends_with("error: rotate was not approved; nothing was called\n"),
+        "{text}"
+    );
+    assert_eq!(served.arrived(), 1);
+    let said = at_a_terminal(&env, 100, "yes", &rotate).exits(0);
+    let text = plain(&said.stdout);
+    assert_eq!(text.matches("Enter a value:").count(), 1, "{text}");
+    let (before, after) = text.split_once("Enter a value: yes").unwrap();
+    assert!(before.contains("4 calls."), "{text}");
+    assert!(after.contains("Rotation complete!"), "{text}");
+    assert_eq!(served.arrived(), 5);
 }
 
 #[test]

@@ -40,6 +40,7 @@ BELIEF = "src/model/belief.rs"
 ENTRY = "src/model/entry/mod.rs"
 RECORDED = "src/model/recorded.rs"
 BUILD = "src/plan/build.rs"
+ROTATION = "src/plan/rotation.rs"
 DECIDE = "src/plan/decide/mod.rs"
 GUARDS = "src/plan/guards.rs"
 MOVES = "src/plan/moves.rs"
@@ -390,8 +391,8 @@ MUTATIONS = [
         Edit(
             DECIDE,
             "gone",
-            "Deletion::Omitted => (Action::NoOp, Calls::Nothing)",
-            "Deletion::Omitted => (Action::Delete, Calls::Delete)",
+            "Deletion::Omitted | Deletion::Twin => (Action::NoOp, Calls::Nothing)",
+            "Deletion::Omitted | Deletion::Twin => (Action::Delete, Calls::Delete)",
         ),
     ),
     Mutation(
@@ -408,6 +409,16 @@ MUTATIONS = [
         "targets-ignored",
         "only targets are called",
         Edit(BUILD, "Builder::targeted", "targets.is_empty()", "targets.len() != 1"),
+    ),
+    Mutation(
+        "twin-is-not-kept",
+        "a twin stays while its callback may be missing",
+        Edit(ROTATION, "Builder::keeps", "&& added())", "&& added()) && address.handle.as_str().is_empty()"),
+    ),
+    Mutation(
+        "replaced-beside-a-twin-that-may-be-missing",
+        "a rotation replaces a callback only beside its twin",
+        Edit(ROTATION, "rotation", "!adds.is_none_or(may_be_missing)", "adds.is_some_and(may_be_missing)"),
     ),
     # The rate.
     Mutation(

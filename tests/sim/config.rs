@@ -17,6 +17,7 @@ use ess_callbacks::plan::FingerprintTable;
 use ess_callbacks::secret::{Fingerprinter, Secret, SecretReference};
 
 use crate::dice::Dice;
+use crate::rotation::twin_urls;
 
 /// Only there credentials have an owner that can be asked for.
 pub(crate) const ENVIRONMENT: Environment = Environment::Production;
@@ -97,6 +98,10 @@ pub(crate) fn universe() -> &'static Universe {
                 app_id: None,
             })
         };
+        let urls: Vec<_> = (0..=FOREIGN[1])
+            .map(|number| CallbackUrl::new(format!("https://u{number}.example/")))
+            .collect();
+        let twins = twin_urls(&urls, &secrets);
         Universe {
             scopes: vec![
                 vec![scope(ACCOUNTS[0], None), scope(OTHER_NAME, None)],
@@ -105,9 +110,7 @@ pub(crate) fn universe() -> &'static Universe {
                     .to_vec(),
                 vec![scope(ACCOUNTS[1], None)],
             ],
-            urls: (0..=FOREIGN[1])
-                .map(|number| CallbackUrl::new(format!("https://u{number}.example/")))
-                .collect(),
+            urls: [urls, twins].concat(),
             fingerprints: (0..).map_while(pair).map(|pair| table[&pair]).collect(),
             secrets,
             table,
@@ -377,6 +380,17 @@ impl Config {
             None => {
                 if let Some(organization) = self.organizations.values_mut().next() {
                     organization.edit(dice);
+                }
+            }
+        }
+    }
+
+    /// Somebody changes most keys and tokens.
+    pub(crate) fn rekey(&mut self, dice: &mut Dice) {
+        for organization in self.organizations.values_mut() {
+            for (value, _) in organization.callbacks.values_mut() {
+                if dice.percent(70) {
+                    *value = any_value(dice);
                 }
             }
         }

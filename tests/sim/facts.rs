@@ -17,6 +17,10 @@ pub(crate) struct Facts {
     pub(crate) mistaken: u64,
     /// Callbacks of emergency copies that were recorded.
     pub(crate) brought_home: u64,
+    /// Runs of rotations.
+    pub(crate) rotations: u64,
+    /// Deletes of a callback or its twin while the other took its messages.
+    pub(crate) covered: u64,
 }
 
 impl Facts {
@@ -33,6 +37,8 @@ impl Facts {
             fences,
             mistaken,
             brought_home,
+            rotations,
+            covered,
         } = *other;
         self.calls += calls;
         self.lost += lost;
@@ -45,5 +51,7 @@ impl Facts {
         self.fences += fences;
         self.mistaken += mistaken;
         self.brought_home += brought_home;
+        self.rotations += rotations;
+        self.covered += covered;
     }
 }

@@ -17,6 +17,7 @@ mod facts;
 mod others;
 mod place;
 mod process;
+mod rotation;
 mod rules;
 mod schedule;
 mod weather;

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::api::{SimApi, SimWall};
 use crate::config::{Credentials, ENVIRONMENT, Id, SALT, universe};
 use crate::place::Place;
+use crate::rotation::{self, Rotating};
 use crate::weather::silence;
 use crate::world::Shared;
 
@@ -56,6 +57,8 @@ pub(crate) enum Stop {
 pub(crate) struct Spec {
     pub(crate) number: usize,
     pub(crate) options: Options,
+    /// A rotation instead of an apply.
+    pub(crate) rotation: Option<Rotating>,
     pub(crate) credentials: Credentials,
     /// Receivers that fail their verification.
     pub(crate) unverified: BTreeSet<Id>,
@@ -146,7 +149,7 @@ impl Caller for Starter<'_> {
         let changes = plan.changes_by_organization();
         let failed = changes.filter(|(organization, change)| {
             let id = Id::of(&organization.scope, &change.address.url);
-            id.is_some_and(|id| self.spec.unverified.contains(&id))
+            id.is_some_and(|id| self.spec.unverified.contains(&id.declared()))
         });
         Ok(failed.map(|(_, change)| change.address.clone()).collect())
     }
@@ -417,6 +420,9 @@ async fn interrupted<T>(
 
 /// What is planned now.
 pub(crate) fn planned(world: &Shared, recorded: &Recorded, spec: &Spec) -> Plan {
+    if let Some(rotating) = &spec.rotation {
+        return rotation::planned(world, recorded, spec, rotating);
+    }
     let desired = world.now().runs[spec.number].config.desired();
     let secrets = Secrets {
         salt: recorded.salt.unwrap_or(SALT),

@@ -20,6 +20,8 @@ pub(crate) struct RunFacts {
     pub(crate) config: Config,
     /// Deletes everything.
     pub(crate) destroy: bool,
+    /// Is one of a rotation.
+    pub(crate) rotates: bool,
     /// `None`: everything.
     pub(crate) targets: Option<BTreeSet<Id>>,
     /// Replaced whatever is recorded.
@@ -53,6 +55,7 @@ impl RunFacts {
         Self {
             config,
             destroy: false,
+            rotates: false,
             targets: None,
             forced: BTreeSet::new(),
             place,
@@ -78,7 +81,7 @@ impl RunFacts {
     }
 
     /// Whether the file wants this callback to be there.
-    fn wants(&self, id: Id) -> bool {
+    pub(crate) fn wants(&self, id: Id) -> bool {
         !self.destroy && self.config.value(id).is_some()
     }
 }
@@ -101,7 +104,9 @@ impl World {
         self.check_retries(run, id);
         self.check_silence(run, sent.enterprise);
         self.check_gap(run, id, write);
-        if write == Write::Delete && !self.runs[run].wants(id) {
+        // What a rotation replaces has a rule of its own.
+        let facts = &self.runs[run];
+        if write == Write::Delete && !facts.wants(id) && facts.written(id).is_none() {
             self.check_order(run, id);
         }
         let declared = self.runs[run].config.declared();
@@ -120,7 +125,11 @@ impl World {
         let Sent { run, id, write, .. } = *sent;
         let facts = &self.runs[run];
         let what = format!("run {run}: {write:?} {id:?}");
-        let wanted = facts.config.value(id).filter(|_| !facts.destroy);
+        let wanted = match write {
+            Write::Add(_) => facts.written(id),
+            Write::Delete => facts.config.value(id),
+        };
+        let wanted = wanted.filter(|_| !facts.destroy);
         let suspended = facts.config.is_suspended(id.scope);
         let targeted = facts.is_targeted(id);
         let listed = facts.config.is_absent(id);

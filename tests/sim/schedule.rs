@@ -19,6 +19,7 @@ use crate::facts::Facts;
 use crate::others::{break_lock, bring_home};
 use crate::place::Place;
 use crate::process::{self, Death, Ended, Spec, Stop};
+use crate::rotation::any_rotation;
 use crate::rules::RunFacts;
 use crate::weather::Weather;
 use crate::world::{Shared, World};
@@ -83,6 +84,8 @@ struct Schedule {
     place: Place,
     config: Config,
     born: Instant,
+    /// Whether keys are rotated in it, too.
+    rotates: bool,
 }
 
 impl Schedule {
@@ -99,12 +102,14 @@ impl Schedule {
             },
             config: Config::random(&mut dice),
             born: Instant::now(),
+            rotates: seed.is_multiple_of(10),
             dice,
         }
     }
 
     async fn play(&mut self) {
-        for round in 0..=self.dice.below(4) {
+        let more = if self.rotates { 3 } else { 0 };
+        for round in 0..=self.dice.below(4) + more {
             if round > 0 {
                 for _ in 0..self.dice.below(3) {
                     self.config.edit(&mut self.dice);
@@ -122,8 +127,11 @@ impl Schedule {
             }
             if self.dice.percent(12) {
                 self.two_runs().await;
+            } else if self.rotates && round > 0 && self.dice.percent(75) {
+                self.rotate().await;
             } else {
-                self.one_run().await;
+                let spec = self.any_spec();
+                self.one_run(&spec).await;
             }
             if !self.world.now().broken.is_empty() {
                 return;
@@ -141,11 +149,32 @@ impl Schedule {
         self.settle().await;
     }
 
-    async fn one_run(&mut self) {
-        let spec = self.any_spec();
-        let ended = process::run(&self.world, &self.place, &spec).await;
+    /// New keys, and the two runs of a rotation, which may end at any time like any other. Others come in between.
+    async fn rotate(&mut self) {
+        if self.dice.percent(70) {
+            self.config.rekey(&mut self.dice);
+        }
+        let mut rotating = any_rotation(&mut self.dice);
+        for begin in [true, false] {
+            rotating.begin = begin;
+            let spec = self.any_spec();
+            let spec = spec.rotating(rotating.clone(), &mut self.world.now());
+            self.one_run(&spec).await;
+            if self.dice.percent(15) {
+                self.config.rekey(&mut self.dice);
+            }
+            if self.dice.percent(25) {
+                let spec = self.any_spec();
+                let spec = spec.perhaps_for_a_twin(&mut self.dice, &mut self.world.now());
+                self.one_run(&spec).await;
+            }
+        }
+    }
+
+    async fn one_run(&mut self, spec: &Spec) {
+        let ended = process::run(&self.world, &self.place, spec).await;
         let full = spec.full.is_some() || self.place.is_rough();
-        self.after(&spec, &ended, full);
+        self.after(spec, &ended, full);
         self.next_disk(matches!(ended, Ended::Died));
         self.check_state("after a run").await;
     }
@@ -216,6 +245,7 @@ impl Schedule {
             number: self.world.now().runs.len(),
             unverified: facts.unverified.clone(),
             options,
+            rotation: None,
             credentials: Credentials::mixed_up_if(dice.percent(8)),
             owners_known: dice.percent(90),
             allow_deletes: dice.percent(85),
@@ -377,6 +407,7 @@ impl Schedule {
             let spec = Spec {
                 number: self.world.now().runs.len(),
                 options: options.clone(),
+                rotation: None,
                 unverified: BTreeSet::new(),
                 credentials: Credentials::Right,
                 owners_known: true,

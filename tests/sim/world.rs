@@ -354,6 +354,7 @@ impl World {
         match write {
             Write::Delete => {
                 self.check_execution(id, run);
+                self.check_covered(number);
                 self.taints.remove(&id);
                 self.ours.remove(&id);
                 match self.cloud.remove(&id) {

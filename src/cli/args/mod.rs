@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
     apply, completions, controller, doctor, explain, fmt, import, listen, observe, orgs, plan,
-    report, sandbox, secret, show, state, unlock, validate, verify,
+    report, rotate, sandbox, secret, show, state, unlock, validate, verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -40,6 +40,13 @@ pub(crate) enum Command {
     /// Change the callbacks at eSign to match the configuration.
     #[command(after_long_help = help::credentials_and_exit_codes())]
     Apply(apply::Args),
+    /// Change the key or token of callbacks without losing a message.
+    ///
+    /// A second URL of the receiver, the twin, takes the messages while a callback is replaced: it is added with the
+    /// new key and token, the callback is replaced, and the twin is deleted. docs/rotation.md says what the receiver
+    /// must do meanwhile.
+    #[command(after_long_help = help::credentials_and_exit_codes())]
+    Rotate(rotate::Args),
     /// Show a saved plan, or the state.
     Show(show::Args),
     /// Write a status page: what is recorded, what is pending, and what to do.

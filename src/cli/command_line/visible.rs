@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 15] = [
+const USED: [(&str, &[&str]); 16] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -59,6 +59,7 @@ const USED: [(&str, &[&str]); 15] = [
         ],
     ),
     ("apply", &CALLS),
+    ("rotate", &CALLS),
     ("controller", &CALLS),
 ];
 

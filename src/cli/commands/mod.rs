@@ -14,6 +14,7 @@ pub(super) mod observe;
 pub(super) mod orgs;
 pub(super) mod plan;
 pub(super) mod report;
+pub(super) mod rotate;
 pub(super) mod sandbox;
 pub(super) mod schema;
 pub(super) mod secret;

@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::verification::{self, How, PARALLEL, Subject};
 use crate::cli::workspace::{Loaded, Resolve};
-use crate::model::{Address, Verdict, Verified};
+use crate::model::{Verdict, Verified};
 use crate::plan::Pattern;
 use crate::render;
 use crate::verify::MsgType;
@@ -97,41 +97,19 @@ struct Chosen {
 
 /// The declared callbacks that a pattern matches, in the order of the file.
 fn chosen(loaded: &Loaded, patterns: &[Pattern]) -> Result<Chosen, Failure> {
-    let mut matched = vec![false; patterns.len()];
     let mut left_out = 0;
     let mut found = Vec::new();
-    for organization in &loaded.desired.organizations {
-        for callback in &organization.callbacks {
-            let address = Address {
-                handle: organization.handle.clone(),
-                url: callback.url.clone(),
-            };
-            let mut meant = patterns.is_empty();
-            for (pattern, matched) in patterns.iter().zip(&mut matched) {
-                let matches = pattern.matches(&address);
-                *matched |= matches;
-                meant |= matches;
-            }
-            if !meant {
-                continue;
-            }
-            if organization.suspend || !callback.enabled {
-                left_out += 1;
-                continue;
-            }
-            let subject = Subject {
-                address,
-                key: callback.key,
-                token: callback.token,
-            };
-            found.push(((organization.place, callback.place), subject));
+    for (organization, callback, address) in loaded.chosen(patterns)? {
+        if organization.suspend || !callback.enabled {
+            left_out += 1;
+            continue;
         }
-    }
-    if let Some(at) = matched.iter().position(|matched| !matched) {
-        let message = format!("no declared callback matches `{}`", patterns[at]);
-        return Err(Failure::error(message).advice(
-            "An address is `HANDLE/URL`; `HANDLE` matches all callbacks of an organization. URLs under `absent` are not verified.",
-        ));
+        let subject = Subject {
+            address,
+            key: callback.key,
+            token: callback.token,
+        };
+        found.push(((organization.place, callback.place), subject));
     }
     found.sort_by_key(|(place, _)| *place);
     Ok(Chosen {

@@ -1,6 +1,7 @@
 //! Options that several commands share, and how their values are read.
 
 pub(super) mod address;
+pub(super) mod calling;
 pub(super) mod duration;
 pub(super) mod form;
 pub(super) mod global;

@@ -21,8 +21,8 @@ pub(crate) fn refused(plan: &Plan, ui: &mut Ui) -> Exit {
     exit
 }
 
-/// Prints a plan, as text, as the document, or as events.
-pub(crate) fn print(plan: &Plan, warnings: &[Diagnostic], form: &Form, rate: u32, ui: &mut Ui) {
+/// Prints a plan as events, where these are taken.
+pub(crate) fn print_events(plan: &Plan, ui: &mut Ui) {
     let now = SystemClock.now();
     if ui.takes_json() {
         for item in &plan.moves {
@@ -37,6 +37,11 @@ pub(crate) fn print(plan: &Plan, warnings: &[Diagnostic], form: &Form, rate: u32
         ui.json_line(&render::change_summary_json(plan, now));
         ui.flush();
     }
+}
+
+/// Prints a plan, as text, as the document, or as events.
+pub(crate) fn print(plan: &Plan, warnings: &[Diagnostic], form: &Form, rate: u32, ui: &mut Ui) {
+    print_events(plan, ui);
     if ui.json() {
         return;
     }

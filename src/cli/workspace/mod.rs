@@ -5,7 +5,7 @@ pub(super) mod edit;
 pub(super) mod lock;
 pub(super) mod outputs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 
 use crate::apply::WallClock as _;
@@ -20,9 +20,12 @@ use crate::cli::terminal::Ui;
 use crate::config;
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{
-    AccountName, Address, Callback, Desired, Handle, Organization, Recorded, Salt, SecretIndex,
+    AccountName, Address, Callback, CallbackUrl, Desired, Handle, Organization, Recorded, Salt,
+    SecretIndex,
 };
-use crate::plan::{self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Secrets};
+use crate::plan::{
+    self, Destination, FingerprintTable, Heal, Options, Pattern, Plan, Rotations, Secrets,
+};
 use crate::secret::Fingerprinter;
 use lock::{report_new, warn_of_copies};
 
@@ -209,6 +212,40 @@ impl Loaded {
         })
     }
 
+    /// The declared callbacks that a pattern matches, or all without a pattern, in the order of handles and URLs.
+    pub(crate) fn chosen(
+        &self,
+        patterns: &[Pattern],
+    ) -> Result<Vec<(&Organization, &Callback, Address)>, Failure> {
+        let mut matched = vec![false; patterns.len()];
+        let mut chosen = Vec::new();
+        for organization in &self.desired.organizations {
+            for callback in &organization.callbacks {
+                let address = Address {
+                    handle: organization.handle.clone(),
+                    url: callback.url.clone(),
+                };
+                let mut meant = patterns.is_empty();
+                for (pattern, matched) in patterns.iter().zip(&mut matched) {
+                    let matches = pattern.matches(&address);
+                    *matched |= matches;
+                    meant |= matches;
+                }
+                if meant {
+                    chosen.push((organization, callback, address));
+                }
+            }
+        }
+        if let Some(at) = matched.iter().position(|matched| !matched) {
+            let message = format!("no declared callback matches `{}`", patterns[at]);
+            return Err(Failure::error(message).advice(
+                "An address is `HANDLE/URL`; `HANDLE` matches all callbacks of an organization. URLs under `absent` \
+                 are not matched.",
+            ));
+        }
+        Ok(chosen)
+    }
+
     /// Plans against what is recorded. `fresh_salt` is for a state without a salt.
     pub(crate) fn plan(
         &self,
@@ -219,15 +256,37 @@ impl Loaded {
         let salt = recorded.salt.unwrap_or(fresh_salt);
         let table = self.fingerprints(salt);
         let options = self.options(recorded, planning)?;
-        let mut plan = plan::plan(
-            &self.desired,
-            recorded,
-            Secrets {
-                salt,
-                fingerprints: table.as_ref(),
-            },
-            &options,
-        );
+        let secrets = Secrets {
+            salt,
+            fingerprints: table.as_ref(),
+        };
+        self.finished(plan::plan(&self.desired, recorded, secrets, &options))
+    }
+
+    /// Plans what comes next in the rotation of each of these callbacks, which have these twins.
+    pub(crate) fn rotate(
+        &self,
+        recorded: &Recorded,
+        fresh_salt: Salt,
+        twins: &BTreeMap<Address, CallbackUrl>,
+        begin: bool,
+    ) -> Result<Rotations, Failure> {
+        let salt = recorded.salt.unwrap_or(fresh_salt);
+        let table = self.fingerprints(salt);
+        let secrets = Secrets {
+            salt,
+            fingerprints: table.as_ref(),
+        };
+        let Rotations { plan, rotations } =
+            plan::rotate(&self.desired, recorded, secrets, twins, begin);
+        Ok(Rotations {
+            plan: self.finished(plan)?,
+            rotations,
+        })
+    }
+
+    /// A plan with what the planner does not know.
+    fn finished(&self, mut plan: Plan) -> Result<Plan, Failure> {
         plan.destination = self.destination.clone();
         let values = self.values.as_ref();
         plan.checks = values
@@ -271,6 +330,8 @@ impl Loaded {
             destroy: planning.destroy,
             heal,
             targets,
+            only: None,
+            twins: BTreeMap::new(),
             replace,
             allow_deletes: planning.allow_deletes,
         })

@@ -149,6 +149,8 @@ fn reason() -> impl Strategy<Value = Reason> {
             Reason::NotChecked,
             Reason::Suspended,
             Reason::Disabled,
+            Reason::RotationEnds,
+            Reason::RotationKept,
         ]),
     ]
 }
@@ -196,6 +198,8 @@ fn change(secrets: u32) -> impl Strategy<Value = Change> {
             |((address, operator, (action, calls)), (reason, fence, before, (declared, after)))| {
                 let deletion = if reason == Reason::ListedAbsent {
                     Deletion::Listed
+                } else if reason == Reason::RotationEnds {
+                    Deletion::Twin
                 } else {
                     Deletion::Omitted
                 };

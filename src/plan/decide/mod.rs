@@ -144,7 +144,7 @@ fn gone(entry: Option<&Entry>, deletion: Deletion) -> (Action, Calls) {
         // Of what is not recorded only an explicit wish may be sent: --destroy means what is.
         return match deletion {
             Deletion::Listed => (Action::Delete, Calls::Delete),
-            Deletion::Omitted => (Action::NoOp, Calls::Nothing),
+            Deletion::Omitted | Deletion::Twin => (Action::NoOp, Calls::Nothing),
         };
     };
     match entry.belief.presence() {

@@ -215,7 +215,7 @@ impl ChangeRow {
     }
 }
 
-/// An add has an `after`, and a delete has none. Whether a delete is listed follows from the reason.
+/// An add has an `after`, and a delete has none. What a delete follows from is in the reason.
 fn steps(calls: Calls, reason: Reason, after: Option<After>) -> Result<Steps, &'static str> {
     match (calls, after) {
         (Calls::Nothing, after) => Ok(Steps::Nothing(after)),
@@ -223,6 +223,9 @@ fn steps(calls: Calls, reason: Reason, after: Option<After>) -> Result<Steps, &'
         (Calls::Replace, Some(after)) => Ok(Steps::Replace(after)),
         (Calls::Delete, None) if reason == Reason::ListedAbsent => {
             Ok(Steps::Delete(Deletion::Listed))
+        }
+        (Calls::Delete, None) if reason == Reason::RotationEnds => {
+            Ok(Steps::Delete(Deletion::Twin))
         }
         (Calls::Delete, None) => Ok(Steps::Delete(Deletion::Omitted)),
         (Calls::Add | Calls::Replace, None) => Err("added, but its `after` is missing"),

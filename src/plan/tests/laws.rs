@@ -6,7 +6,6 @@ use super::*;
 
 /// Applies a plan to the record as if every call succeeded and every fence had been waited for.
 fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
-    let now = Timestamp(1_800_000_000);
     for organization in &plan.organizations {
         for change in &organization.changes {
             let add = |after: &After| Write::Add(after.fingerprints.unwrap());
@@ -17,23 +16,7 @@ fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
                 Steps::Replace(after) => vec![Write::Delete, add(after)],
             };
             for write in writes {
-                let id = recorded.next_call();
-                let identity = Identity {
-                    scope: Arc::clone(&organization.scope),
-                    url: change.address.url.clone(),
-                };
-                let intent = Intent {
-                    identity,
-                    handle: change.address.handle.clone(),
-                    operator: change.operator.clone(),
-                    protect: false,
-                    call: SignedWrite {
-                        write,
-                        signed_at: now,
-                    },
-                };
-                recorded.open_call(id, &intent);
-                recorded.close_call(id, &Outcome::Applied(RequestId::new("r")), now);
+                make(recorded, organization, change, write);
             }
         }
     }
@@ -60,6 +43,33 @@ fn apply_perfectly(plan: &Plan, recorded: &mut Recorded) {
     }
 }
 
+/// Records a call that succeeded.
+pub(super) fn make(
+    recorded: &mut Recorded,
+    organization: &OrganizationPlan,
+    change: &Change,
+    write: Write,
+) {
+    let now = Timestamp(1_800_000_000);
+    let id = recorded.next_call();
+    let identity = Identity {
+        scope: Arc::clone(&organization.scope),
+        url: change.address.url.clone(),
+    };
+    let intent = Intent {
+        identity,
+        handle: change.address.handle.clone(),
+        operator: change.operator.clone(),
+        protect: false,
+        call: SignedWrite {
+            write,
+            signed_at: now,
+        },
+    };
+    recorded.open_call(id, &intent);
+    recorded.close_call(id, &Outcome::Applied(RequestId::new("r")), now);
+}
+
 const HANDLES: [&str; 3] = ["acme", "beta", "gamma"];
 
 fn any_belief() -> impl Strategy<Value = (Belief, Option<Write>)> {
@@ -81,7 +91,7 @@ fn any_belief() -> impl Strategy<Value = (Belief, Option<Write>)> {
     ]
 }
 
-fn any_recorded() -> impl Strategy<Value = Recorded> {
+pub(super) fn any_recorded() -> impl Strategy<Value = Recorded> {
     let one = (0..3_usize, 0..5_usize, any_belief());
     prop::collection::vec(one, 0..12).prop_map(|entries| {
         let entries = entries.into_iter().map(|(at, number, (belief, lost))| {
@@ -96,7 +106,7 @@ fn any_recorded() -> impl Strategy<Value = Recorded> {
     })
 }
 
-fn any_desired() -> impl Strategy<Value = Desired> {
+pub(super) fn any_desired() -> impl Strategy<Value = Desired> {
     // For each URL of an organization: not mentioned, absent, or declared with one of four values.
     let urls = prop::collection::vec(
         prop_oneof![

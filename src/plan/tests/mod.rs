@@ -2,6 +2,7 @@
 
 mod laws;
 mod owners;
+mod rotation;
 mod saved;
 mod updates;
 

@@ -129,7 +129,7 @@ impl Symbol {
         }
     }
 
-    const fn tone(self) -> Tone {
+    pub(in crate::render) const fn tone(self) -> Tone {
         match self {
             Self::Add => Tone::Add,
             Self::Delete => Tone::Delete,

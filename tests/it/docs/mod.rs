@@ -129,6 +129,10 @@ fn what_is_not_run_is_known() {
     docs/real-account.zh-CN.md: needs a receiver
     docs/receivers.md: serves until it is stopped
     docs/receivers.zh-CN.md: serves until it is stopped
+    docs/rotation.md: needs a receiver
+    docs/rotation.md: an example
+    docs/rotation.zh-CN.md: needs a receiver
+    docs/rotation.zh-CN.md: an example
     docs/sandbox.md: serves until it is stopped
     docs/sandbox.md: needs a served sandbox and a receiver
     docs/state.md: needs a server

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::server::{Receiver, good, status};
-use crate::support::{KEY, TOKEN, TestEnv, configuration};
+use crate::support::{KEY, OTHER_KEY, TOKEN, TestEnv, configuration};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Runtime::new().unwrap()
@@ -189,5 +189,47 @@ fn a_code_is_explained() {
     assert!(
         said.stdout.starts_with("V001 redirect from http to https"),
         "{said}"
+    );
+}
+
+/// The receiver has to take the new key at both URLs before its callback is changed.
+#[test]
+fn a_rotation_verifies_both_urls() {
+    let runtime = runtime();
+    let (fine, bad) = runtime.block_on(async {
+        let bad = |_: &_| status(404);
+        (
+            Receiver::start("127.0.0.1:0", good).await,
+            Receiver::start("127.0.0.1:0", bad).await,
+        )
+    });
+    let (fine_url, bad_url) = (fine.url(), bad.url());
+    let mut env = TestEnv::new(&configuration(&[
+        ("acme", &[&fine_url]),
+        ("beta", &[&bad_url]),
+    ]));
+    let served = env.serve(&[]);
+    env.set("KEY", OTHER_KEY);
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.set("KEY", KEY);
+    let said = env.run(&["rotate", "*", "--auto-approve", "--allow-private"]);
+    let said = said.exits(8);
+    assert!(
+        said.stdout
+            .contains("4 callbacks verified: 2 ok, 0 with warnings, 2 failed."),
+        "{said}"
+    );
+    assert!(
+        said.stderr.contains("1 of 2 rotations are complete"),
+        "{said}"
+    );
+    assert_eq!(served.operations(&fine_url), ["add", "delete", "add"]);
+    assert_eq!(served.operations(&bad_url), ["add"], "it keeps its old key");
+    // A plan shows what is left: a replace with a gap.
+    let left = env.run(&["plan"]).exits(0);
+    assert!(
+        left.stdout
+            .contains("Plan: 1 to add, 0 to change, 1 to destroy."),
+        "{left}"
     );
 }

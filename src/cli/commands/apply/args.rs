@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::options::calling::Calling;
 use crate::cli::options::form::Brief;
 use crate::cli::options::planning::Planning;
 use crate::cli::options::receivers::Verifying;
@@ -22,38 +23,8 @@ pub(crate) struct Args {
     pub(super) auto_approve: bool,
     #[command(flatten)]
     pub(super) verifying: Verifying,
-    /// Requests per second for each set of credentials; 0 is no limit, for a sandbox.
-    #[arg(
-        long,
-        env = "ESS_CALLBACKS_RATE",
-        value_name = "N",
-        default_value_t = 20
-    )]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    pub(super) rate: u32,
-    /// Maximum number of calls in flight for each set of credentials.
-    #[arg(
-        long,
-        env = "ESS_CALLBACKS_PARALLELISM",
-        value_name = "N",
-        default_value_t = 900
-    )]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) parallelism: u32,
-    /// How often to send a call again when its outcome is unknown.
-    #[arg(
-        long,
-        env = "ESS_CALLBACKS_MAX_RETRIES",
-        value_name = "N",
-        default_value_t = 5
-    )]
-    pub(super) max_retries: u32,
-    /// Leave changes that must wait for a lost call to the next run (exit code 4).
-    #[arg(long, env = "ESS_CALLBACKS_NO_WAIT", value_parser = switch::parse)]
-    pub(super) no_wait: bool,
-    /// How long to wait for another apply to finish, such as 30s or 5m.
-    #[arg(long, env = "ESS_CALLBACKS_LOCK_TIMEOUT", value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) lock_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(super) calling: Calling,
     /// Call nothing unless the plan has this digest (exit code 7). `plan --json`, `plan --format json`
     /// and comments show the digest.
     #[arg(long, env = "ESS_CALLBACKS_EXPECT_DIGEST", value_name = "DIGEST", value_parser = digest)]

@@ -91,7 +91,7 @@ pub(in crate::cli::commands) fn refusal(
 }
 
 /// The exit code of a finished run. An interruption takes precedence, then an unknown outcome.
-fn exit_of(report: &Report) -> Exit {
+pub(in crate::cli::commands) fn exit_of(report: &Report) -> Exit {
     let Report {
         tally,
         unfinished,
@@ -132,7 +132,7 @@ fn is_only_unverified(unfinished: &[Unfinished]) -> bool {
 }
 
 /// Prints the report. What needs attention is printed in spite of `--quiet`.
-pub(super) fn conclude(report: &Report, ui: &mut Ui) {
+pub(in crate::cli::commands) fn conclude(report: &Report, ui: &mut Ui) {
     if !render::is_complete(report) || !report.drifted.is_empty() {
         ui.speak();
     }

@@ -4,7 +4,7 @@ mod args;
 pub(super) mod ended;
 mod jitter;
 mod metrics;
-mod receivers;
+pub(super) mod receivers;
 mod saved;
 pub(super) mod starter;
 
@@ -20,7 +20,6 @@ use crate::cli::terminal::Ui;
 use crate::cli::workspace::lock;
 use crate::cli::workspace::outputs;
 use crate::cli::workspace::{Loaded, Resolve};
-use crate::client::Rate;
 use crate::model::Environment;
 use crate::plan::Plan;
 use crate::run::{self, Request};
@@ -102,15 +101,13 @@ async fn apply(
     }
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
-    let rate = Rate::per_second(f64::from(args.rate))
-        .ok_or_else(|| Failure::usage(format!("--rate {} is out of range", args.rate)))?;
     let request = Request {
         environment: wish.environment(),
         destination: &destination,
         owner: &owner,
-        lock_timeout: args.lock_timeout.unwrap_or_default(),
+        lock_timeout: args.calling.lock_timeout.unwrap_or_default(),
         expected_digest: args.expect_digest.as_deref(),
-        rate,
+        rate: args.calling.limit()?,
         wall: &SystemClock,
     };
     let mut starter = Starter::new(

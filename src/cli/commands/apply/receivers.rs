@@ -1,8 +1,7 @@
-//! `apply --verify`: which of the plan's adds must not be made, because their receivers failed.
+//! Before calls: which adds must not be made, because their receivers failed their verification.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Args;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -15,15 +14,8 @@ use crate::render;
 use crate::secret::Secret;
 use crate::verify::MsgType;
 
-/// Verifies the receivers that the plan adds or replaces, and returns those that failed. A heal changes nothing at a
-/// receiver that eSign has already.
-pub(super) async fn verify(
-    plan: &Plan,
-    values: &BTreeMap<SecretIndex, Secret>,
-    settings: &Settings,
-    args: &Args,
-    ui: &mut Ui,
-) -> Result<BTreeSet<Address>, Failure> {
+/// The receivers that the plan adds or replaces. A heal changes nothing at a receiver that eSign has already.
+pub(super) fn of_plan(plan: &Plan) -> Vec<Subject> {
     let subject = |change: &Change| {
         let after = change.adds().filter(|_| change.action != Action::Heal)?;
         Some(Subject {
@@ -32,17 +24,26 @@ pub(super) async fn verify(
             token: after.token,
         })
     };
-    let subjects: Vec<_> = plan.changes().filter_map(subject).collect();
+    plan.changes().filter_map(subject).collect()
+}
+
+/// Verifies these receivers, prints what was found, and returns those that failed.
+pub(in crate::cli::commands) async fn verify(
+    subjects: &[Subject],
+    values: &BTreeMap<SecretIndex, Secret>,
+    (settings, allow_private): (&Settings, bool),
+    ui: &mut Ui,
+) -> Result<BTreeSet<Address>, Failure> {
     if subjects.is_empty() {
         return Ok(BTreeSet::new());
     }
     let how = How {
-        allow_private: args.verifying.receivers.allow_private,
+        allow_private,
         parallel: PARALLEL,
         timeout: TIMEOUT,
         msg_type: MsgType::harmless(),
     };
-    let verified = verification::verify(&subjects, values, how, settings, None, ui).await?;
+    let verified = verification::verify(subjects, values, how, settings, None, ui).await?;
     let failed = |one: &Verified| one.verdict() == Verdict::Failed;
     print(&verified, verified.iter().any(failed), ui);
     let failed = verified.into_iter().filter(failed);

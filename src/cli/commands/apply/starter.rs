@@ -104,7 +104,13 @@ impl Caller for Starter<'_> {
                     self.ui.speak();
                 }
                 let brief = self.args.brief.into();
-                print(&plan, &loaded.warnings, &brief, self.args.rate, self.ui);
+                print(
+                    &plan,
+                    &loaded.warnings,
+                    &brief,
+                    self.args.calling.rate,
+                    self.ui,
+                );
                 if let Some(values) = &loaded.values {
                     self.secrets = values.known.clone();
                 }
@@ -126,11 +132,14 @@ impl Caller for Starter<'_> {
         if !self.args.verifying.verify {
             return Ok(BTreeSet::new());
         }
-        receivers::verify(plan, &self.secrets, self.settings, self.args, self.ui).await
+        let allow_private = self.args.verifying.receivers.allow_private;
+        let subjects = receivers::of_plan(plan);
+        let how = (self.settings, allow_private);
+        receivers::verify(&subjects, &self.secrets, how, self.ui).await
     }
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
-        let remote = Remote::connect(self.settings, plan, self.args.rate).await?;
+        let remote = Remote::connect(self.settings, plan, self.args.calling.rate).await?;
         let connection = remote.connection(std::mem::take(&mut self.secrets));
         self.remote = Some(remote);
         Ok(connection)
@@ -155,13 +164,13 @@ impl Caller for Starter<'_> {
         let start = Start {
             settings: apply::Settings {
                 parallelism: parallelism(
-                    (self.args.parallelism, self.args.rate),
+                    (self.args.calling.parallelism, self.args.calling.rate),
                     plan,
                     connections,
                     self.ui,
                 ),
-                max_retries: self.args.max_retries,
-                wait: !self.args.no_wait,
+                max_retries: self.args.calling.max_retries,
+                wait: !self.args.calling.no_wait,
                 seed: u64::from_be_bytes(random()?),
             },
             stop: signals::listen(self.ui.open_changes()),
@@ -228,7 +237,8 @@ pub(in crate::cli::commands) fn parallelism(
     asked.min(most)
 }
 
-fn approve(plan: &Plan, ui: &mut Ui) -> Result<bool, Failure> {
+/// Asks whether the plan is to be applied.
+pub(in crate::cli::commands) fn approve(plan: &Plan, ui: &mut Ui) -> Result<bool, Failure> {
     let question =
         |style: &Style, out: &mut dyn fmt::Write| render::question_text(plan, style, out);
     let answer = ui.ask(question).map_err(|error| {

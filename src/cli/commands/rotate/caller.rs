@@ -1,0 +1,296 @@
+//! The runs of a rotation: what they ask of the options, the terminal and the signals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Args;
+use crate::apply::{self, Sink, WallClock as _};
+use crate::cli::clock::SystemClock;
+use crate::cli::commands::apply::receivers;
+use crate::cli::commands::apply::starter::{approve, parallelism, unlike};
+use crate::cli::exit::Failure;
+use crate::cli::locations::Locations;
+use crate::cli::process::signals;
+use crate::cli::random::random;
+use crate::cli::remote::Remote;
+use crate::cli::settings::Settings;
+use crate::cli::terminal::Ui;
+use crate::cli::terminal::plan::print_events;
+use crate::cli::verification::Subject;
+use crate::cli::workspace::{Loaded, lock};
+use crate::client::HttpApi;
+use crate::model::{
+    AccountName, Address, CallbackUrl, Event, Lineage, Recorded, Report, Salt, SecretIndex,
+};
+use crate::plan::{Plan, Rotation, Rotations, Stage};
+use crate::render;
+use crate::run::{Caller, Connection, Ended, Owners, Start};
+use crate::secret::Secret;
+use crate::state::LockOwner;
+
+/// Starts the two runs of some rotations: the first adds the twins, the second replaces the callbacks and deletes
+/// the twins. What has its twin already is finished by the first.
+pub(super) struct Rotator<'a> {
+    settings: &'a Settings,
+    locations: &'a Locations,
+    /// That of the state's store.
+    lease: Option<Duration>,
+    args: &'a Args,
+    loaded: &'a Loaded,
+    pub(super) ui: &'a mut Ui,
+    /// What is rotated in the next run.
+    twins: BTreeMap<Address, CallbackUrl>,
+    /// What is left of each, as the first run found it.
+    rotations: Vec<Rotation>,
+    /// What the second run left as it was, because something else had deleted its twin.
+    without_twin: BTreeSet<Address>,
+    /// Whether the next run is the first.
+    first: bool,
+    approved: bool,
+    /// The signals since the first call, also between the two runs.
+    stop: Option<watch::Receiver<bool>>,
+    remote: Option<Remote>,
+}
+
+impl<'a> Rotator<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        (locations, lease): (&'a Locations, Option<Duration>),
+        args: &'a Args,
+        (loaded, twins): (&'a Loaded, BTreeMap<Address, CallbackUrl>),
+        ui: &'a mut Ui,
+    ) -> Self {
+        Self {
+            settings,
+            locations,
+            lease,
+            args,
+            loaded,
+            ui,
+            twins,
+            rotations: Vec::new(),
+            without_twin: BTreeSet::new(),
+            first: true,
+            approved: args.auto_approve,
+            stop: None,
+            remote: None,
+        }
+    }
+
+    /// Prepares the second run: what has its twin now, by the report of the first. Whether that is anything.
+    pub(super) fn go_on(&mut self, report: &Report) -> bool {
+        self.first = false;
+        let ready = self.rotations.iter().filter(|one| {
+            one.stage == Stage::Begin && !is_unfinished(report, &one.address, &one.twin)
+        });
+        let ready: BTreeSet<&Address> = ready.map(|one| &one.address).collect();
+        self.twins.retain(|address, _| ready.contains(address));
+        !self.twins.is_empty()
+    }
+
+    /// How many rotations are complete by the report of all runs, `all` of them or only the first; and of how many.
+    pub(super) fn complete(&self, report: &Report, all: bool) -> (usize, usize) {
+        let begun = self.rotations.iter().filter(|one| one.count() > 0);
+        let is_complete = |one: &&Rotation| {
+            let mut urls = one.deletes.iter().chain([&one.twin, &one.address.url]);
+            let done = urls.all(|url| !is_unfinished(report, &one.address, url));
+            let has_twin = !self.without_twin.contains(&one.address);
+            done && has_twin && (all || one.stage == Stage::Finish)
+        };
+        (begun.clone().filter(is_complete).count(), begun.count())
+    }
+
+    /// Ends the embedded sandbox, if the calls went there.
+    pub(super) async fn disconnect(self) {
+        if let Some(remote) = self.remote {
+            remote.shutdown().await;
+        }
+    }
+
+    fn values(&self) -> BTreeMap<SecretIndex, Secret> {
+        let values = self.loaded.values.as_ref();
+        values
+            .map(|values| values.known.clone())
+            .unwrap_or_default()
+    }
+
+    fn show(&mut self, rotations: &Rotations) {
+        for line in rotations_lines(rotations, self.ui.takes_json()) {
+            self.ui
+                .json_line(&render::log_json(&line, SystemClock.now()));
+        }
+        if !self.ui.json() {
+            let verifies = !self.args.no_verify;
+            let style = self.ui.style(self.args.calling.rate);
+            self.ui
+                .stream(|out| render::rotations_text(rotations, verifies, &style, out));
+            self.ui
+                .complain(|style, out| render::guards_text(&rotations.plan, style, out));
+        }
+        self.ui.flush();
+    }
+}
+
+fn rotations_lines(rotations: &Rotations, wanted: bool) -> Vec<String> {
+    let lines = wanted.then(|| render::rotations_lines(rotations));
+    lines.into_iter().flatten().collect()
+}
+
+/// Whether a URL of the organization of this callback was left by a run.
+fn is_unfinished(report: &Report, beside: &Address, url: &CallbackUrl) -> bool {
+    let mut unfinished = report.unfinished.iter();
+    unfinished.any(|one| one.address.handle == beside.handle && one.address.url == *url)
+}
+
+impl Sink for Rotator<'_> {
+    fn event(&mut self, event: Event) {
+        self.ui.event(event);
+    }
+}
+
+impl Caller for Rotator<'_> {
+    type Api = Arc<HttpApi>;
+    type Wall = SystemClock;
+    type Error = Failure;
+
+    fn waiting(&mut self, holder: Option<&LockOwner>) {
+        lock::report_waiting(self.lease, holder, self.ui);
+    }
+
+    fn locked(&mut self, taken_over: Option<&LockOwner>) {
+        lock::report_taken(self.locations, taken_over, self.ui);
+    }
+
+    fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
+        let salt = Salt(random()?);
+        let rotations = self
+            .loaded
+            .rotate(recorded, salt, &self.twins, self.first)?;
+        let declared = |one: &&Rotation| one.stage == Stage::TwinDeclared;
+        if let Some(one) = rotations.rotations.iter().find(declared) {
+            return Err(twin_declared(one));
+        }
+        if self.first {
+            lock::report_new(&self.locations.state, recorded.lineage, self.ui);
+            self.show(&rotations);
+            self.rotations.clone_from(&rotations.rotations);
+        } else {
+            let left = rotations.rotations.iter();
+            let left = left.filter(|one| one.stage == Stage::Begin);
+            self.without_twin = left.map(|one| one.address.clone()).collect();
+        }
+        print_events(&rotations.plan, self.ui);
+        Ok(rotations.plan)
+    }
+
+    /// Before the first call, so that what fails has changed nothing. Both URLs must take the new key and token; the
+    /// old ones are not known any more.
+    async fn verify(&mut self, _plan: &Plan) -> Result<BTreeSet<Address>, Failure> {
+        if self.args.no_verify || !self.first {
+            return Ok(BTreeSet::new());
+        }
+        let mut subjects = Vec::new();
+        for (_, callback, address) in self.loaded.chosen(&[])? {
+            let of = |one: &&Rotation| one.address == address && one.calls.deletes();
+            let Some(one) = self.rotations.iter().find(of) else {
+                continue;
+            };
+            let subject = |url: &CallbackUrl| Subject {
+                address: Address {
+                    handle: address.handle.clone(),
+                    url: url.clone(),
+                },
+                key: callback.key,
+                token: callback.token,
+            };
+            if one.stage != Stage::Nothing {
+                subjects.push(subject(&address.url));
+            }
+            if one.stage == Stage::Begin {
+                subjects.push(subject(&one.twin));
+            }
+        }
+        let how = (self.settings, self.args.receivers.allow_private);
+        let values = self.values();
+        let failed = receivers::verify(&subjects, &values, how, self.ui).await?;
+        // Without its twin, a callback is not replaced.
+        let mut left_out = BTreeSet::new();
+        for one in &self.rotations {
+            let twin = Address {
+                handle: one.address.handle.clone(),
+                url: one.twin.clone(),
+            };
+            if failed.contains(&one.address) || failed.contains(&twin) {
+                left_out.extend([one.address.clone(), twin]);
+            }
+        }
+        Ok(left_out)
+    }
+
+    async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
+        let remote = match self.remote.take() {
+            Some(remote) => remote,
+            None => Remote::connect(self.settings, plan, self.args.calling.rate).await?,
+        };
+        let connection = remote.connection(self.values());
+        self.remote = Some(remote);
+        Ok(connection)
+    }
+
+    async fn owners(&mut self, plan: &Plan) -> Owners {
+        match &self.remote {
+            Some(remote) => remote.owners(plan).await,
+            None => Owners::new(),
+        }
+    }
+
+    /// Both runs are one question.
+    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
+        for account in unproven {
+            self.ui.warn(format_args!("{}", unlike(account)));
+        }
+        self.approved = self.approved || approve(plan, self.ui)?;
+        Ok(self.approved)
+    }
+
+    fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
+        let calling = &self.args.calling;
+        let connections = self.remote.as_ref().and_then(|remote| remote.connections);
+        let asked = (calling.parallelism, calling.rate);
+        let last = self.ui.open_changes();
+        let stop = self.stop.get_or_insert_with(|| signals::listen(last));
+        let stop = stop.clone();
+        let start = Start {
+            settings: apply::Settings {
+                parallelism: parallelism(asked, plan, connections, self.ui),
+                max_retries: calling.max_retries,
+                wait: !calling.no_wait,
+                seed: u64::from_be_bytes(random()?),
+            },
+            stop,
+            lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
+        };
+        self.ui.start_progress(plan.changes().count());
+        Ok(start)
+    }
+
+    fn ended(&mut self, _ended: Option<&Ended>, _recorded: &Recorded) {
+        self.ui.finish_progress();
+    }
+}
+
+/// The error when the twin must stay by the file.
+fn twin_declared(rotation: &Rotation) -> Failure {
+    let Rotation { address, twin, .. } = rotation;
+    Failure::error(format!(
+        "the twin of `{address}`, {twin}, is in callbacks.yaml itself, so it can't be deleted at the end; nothing was \
+         called"
+    ))
+    .advice(
+        "If you rotate with the file, run `ess-callbacks apply` and remove the twin from the file afterwards. \
+         Otherwise remove it first, or give another URL with --twin.",
+    )
+}

@@ -1,0 +1,377 @@
+//! Rotations: another key or token for a callback without a lost message.
+//!
+//! eSign can't change a callback, so another key or token is a delete and an add, and messages in between are lost. In
+//! a rotation a second URL of the same receiver, the *twin*, takes the messages meanwhile: it is added with the
+//! declared key and token, the callback is replaced, and the twin is deleted.
+//!
+//! [`rotate`] gives the next plan of that, from what is declared and what is recorded. Which one is next follows from
+//! the record alone, so a rotation goes on after a crash where it was, and nothing is kept of it beside the callbacks.
+//! A URL of the form that [`twin`] gives is recognized in every plan as the twin of the callback that it is made of, so
+//! a rotation that is not continued is finished by the next apply.
+//!
+//! # Invariants
+//!
+//! * [`rotate`] replaces a callback only in a plan before which its twin is certain to be present with the declared key
+//!   and token, or with others if the callback may be missing; and that plan does not touch the twin before.
+//! * A twin is deleted only in a plan before or in which its callback is certain to be present: an organization's
+//!   deletes come after all its adds and replaces, and only when these succeeded. That is so in every plan but for
+//!   `--destroy`.
+//! * No plan both adds and deletes a twin.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::build::{Builder, Declaration};
+use super::decide::{Wanted, decide};
+use super::moves::moved;
+use super::{Change, Deletion, Options, Plan, Reason, Secrets, plan};
+use crate::model::{
+    Address, Callback, CallbackUrl, Calls, Desired, Handle, Organization, Presence, Recorded, Scope,
+};
+use crate::secret::Check;
+
+/// The query parameter of a twin.
+const PARAMETER: &str = "esign-rotation=";
+
+/// The URL of the twin that a rotation to this key adds.
+///
+/// Its value makes the twins of different keys different URLs, and reveals no more of the key than a saved plan does.
+/// Two keys with one value do no harm: the twin is recorded with its fingerprints, and replaced where these differ.
+pub fn twin(url: &CallbackUrl, key: Option<Check>) -> CallbackUrl {
+    let url = url.as_str();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let Check(value) = key.unwrap_or(Check(0));
+    CallbackUrl::new(format!("{url}{separator}{PARAMETER}{value:02x}"))
+}
+
+/// The URL whose twin this would be.
+fn original(twin: &CallbackUrl) -> Option<CallbackUrl> {
+    let (start, value) = twin.as_str().rsplit_once(PARAMETER)?;
+    let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let url = start.strip_suffix(['?', '&'])?;
+    let separator = if url.contains('?') { '&' } else { '?' };
+    (start.ends_with(separator) && !value.is_empty() && value.chars().all(hexadecimal))
+        .then(|| CallbackUrl::new(url))
+}
+
+/// The next plan of some rotations.
+#[derive(Clone, Debug)]
+pub struct Rotations {
+    pub plan: Plan,
+    /// In the order of their addresses.
+    pub rotations: Vec<Rotation>,
+}
+
+/// One callback, and what is left of its rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    pub address: Address,
+    /// Where the callback and its twin live.
+    pub scope: Arc<Scope>,
+    /// The URL of the twin.
+    pub twin: CallbackUrl,
+    pub stage: Stage,
+    /// Why the callback is changed, or is not.
+    pub reason: Reason,
+    /// The calls that add the twin.
+    pub adds: Calls,
+    /// The calls for the callback.
+    pub calls: Calls,
+    /// The twins that are deleted at the end: this one, and those of rotations that were given up.
+    pub deletes: BTreeSet<CallbackUrl>,
+}
+
+/// How far a rotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// There is nothing to rotate, for this rotation's reason.
+    Nothing,
+    /// The twin must be added first.
+    Begin,
+    /// The twin is there, or the callback has the declared key and token already.
+    Finish,
+    /// The URL of the twin is declared or listed under `absent`, so it can't be added and deleted.
+    TwinDeclared,
+}
+
+impl Rotation {
+    /// How many calls are left.
+    pub fn count(&self) -> usize {
+        match self.stage {
+            Stage::Nothing | Stage::TwinDeclared => 0,
+            Stage::Begin | Stage::Finish => {
+                self.adds.count() + self.calls.count() + self.deletes.len()
+            }
+        }
+    }
+}
+
+/// Plans what comes next in the rotation of each of these declared callbacks, which have these twins.
+///
+/// Without `begin` no twin is added, and what has none is left as it is.
+pub fn rotate(
+    desired: &Desired,
+    recorded: &Recorded,
+    secrets: Secrets<'_>,
+    twins: &BTreeMap<Address, CallbackUrl>,
+    begin: bool,
+) -> Rotations {
+    let only = |addresses: BTreeSet<Address>| Options {
+        only: Some(addresses),
+        twins: custom(twins),
+        ..Options::default()
+    };
+    let plain = plan(
+        desired,
+        recorded,
+        secrets,
+        &only(twins.keys().cloned().collect()),
+    );
+    let all = twins.keys().collect();
+    let declared = with_twins(desired, twins, &all);
+    let of_twins = twins.iter().map(|(address, twin)| beside(address, twin));
+    let added = plan(&declared, recorded, secrets, &only(of_twins.collect()));
+    let now = moved(recorded, &plain.moves);
+    let mut rotations = Vec::new();
+    for organization in &desired.organizations {
+        for callback in &organization.callbacks {
+            let address = Address {
+                handle: organization.handle.clone(),
+                url: callback.url.clone(),
+            };
+            let Some(twin) = twins.get(&address) else {
+                continue;
+            };
+            let of = |plan| change(plan, &organization.scope, &address.handle);
+            let Some(own) = of(&plain)(&address.url) else {
+                continue;
+            };
+            let adds = of(&added)(twin);
+            let left = left(organization, &now, &address, twin);
+            rotations.push(rotation(organization, own, (twin, adds), left));
+        }
+    }
+    rotations.sort_by(|one, two| one.address.cmp(&two.address));
+    let mut chosen = BTreeSet::new();
+    let mut begun = BTreeSet::new();
+    for rotation in &rotations {
+        match rotation.stage {
+            Stage::Begin if begin => {
+                begun.insert(&rotation.address);
+                chosen.insert(beside(&rotation.address, &rotation.twin));
+            }
+            Stage::Finish => {
+                let twins = rotation.deletes.iter();
+                chosen.extend(twins.map(|twin| beside(&rotation.address, twin)));
+                chosen.insert(rotation.address.clone());
+            }
+            Stage::Begin | Stage::Nothing | Stage::TwinDeclared => {}
+        }
+    }
+    let desired = with_twins(desired, twins, &begun);
+    let mut next = plan(&desired, recorded, secrets, &only(chosen));
+    // What refuses the replace refuses the rotation, before its twin is added.
+    if next.tripped.is_empty() {
+        next.tripped = plain.tripped;
+    }
+    Rotations {
+        plan: next,
+        rotations,
+    }
+}
+
+fn rotation(
+    organization: &Organization,
+    own: &Change,
+    (twin, adds): (&CallbackUrl, Option<&Change>),
+    left: BTreeSet<CallbackUrl>,
+) -> Rotation {
+    let is_declared = organization.absent.contains(twin)
+        || organization
+            .callbacks
+            .iter()
+            .any(|other| other.url == *twin);
+    let stage = match own.calls() {
+        _ if is_held(own) => Stage::Nothing,
+        Calls::Replace if own.before.is_none() => Stage::Nothing,
+        Calls::Replace if is_declared => Stage::TwinDeclared,
+        Calls::Replace if adds.is_some_and(|adds| adds.calls() == Calls::Nothing) => Stage::Finish,
+        // Its twin has another key, and takes the messages all the same. Perhaps nothing else does.
+        Calls::Replace if may_be_missing(own) && !adds.is_none_or(may_be_missing) => Stage::Finish,
+        Calls::Replace => Stage::Begin,
+        Calls::Nothing | Calls::Add | Calls::Delete if left.is_empty() => Stage::Nothing,
+        Calls::Nothing | Calls::Add | Calls::Delete => Stage::Finish,
+    };
+    let mut deletes = left;
+    if stage == Stage::Begin {
+        deletes.insert(twin.clone());
+    }
+    Rotation {
+        address: own.address.clone(),
+        scope: Arc::clone(&organization.scope),
+        twin: twin.clone(),
+        stage,
+        reason: own.reason,
+        adds: adds
+            .filter(|_| stage == Stage::Begin)
+            .map_or(Calls::Nothing, Change::calls),
+        calls: own.calls(),
+        deletes,
+    }
+}
+
+/// Whether the file says that nothing is called for it.
+fn is_held(change: &Change) -> bool {
+    matches!(change.reason, Reason::Suspended | Reason::Disabled)
+}
+
+fn may_be_missing(change: &Change) -> bool {
+    let before = change.before.as_ref();
+    before.is_none_or(|before| before.belief.may_be_absent())
+}
+
+/// The twins of a callback that may be present and are not declared.
+fn left(
+    organization: &Organization,
+    recorded: &Recorded,
+    address: &Address,
+    twin: &CallbackUrl,
+) -> BTreeSet<CallbackUrl> {
+    let recorded = recorded.scopes.get(&organization.scope);
+    let is_left = |url: &CallbackUrl| {
+        let declared = organization.callbacks.iter().any(|other| other.url == *url);
+        let is_twin = url == twin || original(url).as_ref() == Some(&address.url);
+        is_twin && !declared && !organization.absent.contains(url)
+    };
+    let entries = recorded.into_iter().flatten();
+    entries
+        .filter(|(url, entry)| entry.belief.presence() != Presence::Absent && is_left(url))
+        .map(|(url, _)| url.clone())
+        .collect()
+}
+
+/// The change of a URL in a scope.
+fn change<'p>(
+    plan: &'p Plan,
+    scope: &Scope,
+    handle: &Handle,
+) -> impl Fn(&CallbackUrl) -> Option<&'p Change> {
+    let organizations = plan.organizations.iter();
+    let found = organizations
+        .filter(|one| *one.scope == *scope && one.handle == *handle)
+        .flat_map(|one| &one.changes);
+    let changes: BTreeMap<&CallbackUrl, &Change> =
+        found.map(|change| (&change.address.url, change)).collect();
+    move |url| changes.get(url).copied()
+}
+
+/// The address of another URL of the same organization.
+fn beside(address: &Address, url: &CallbackUrl) -> Address {
+    Address {
+        handle: address.handle.clone(),
+        url: url.clone(),
+    }
+}
+
+/// The twins with a URL of another form than that of [`twin`].
+fn custom(twins: &BTreeMap<Address, CallbackUrl>) -> BTreeMap<Address, CallbackUrl> {
+    let twins = twins.iter();
+    twins
+        .filter(|(address, twin)| original(twin).as_ref() != Some(&address.url))
+        .map(|(address, twin)| (beside(address, twin), address.url.clone()))
+        .collect()
+}
+
+/// What is declared, and the twins of these callbacks with their keys and tokens.
+fn with_twins(
+    desired: &Desired,
+    twins: &BTreeMap<Address, CallbackUrl>,
+    of: &BTreeSet<&Address>,
+) -> Desired {
+    let mut desired = desired.clone();
+    for organization in &mut desired.organizations {
+        let Organization {
+            handle,
+            callbacks,
+            absent,
+            ..
+        } = organization;
+        let mut added = Vec::new();
+        for callback in callbacks.iter() {
+            let address = Address {
+                handle: handle.clone(),
+                url: callback.url.clone(),
+            };
+            let twin = of.get(&address).and_then(|address| twins.get(*address));
+            added.extend(twin.map(|twin| Callback {
+                url: twin.clone(),
+                protect: false,
+                description: None,
+                ..callback.clone()
+            }));
+        }
+        for twin in added {
+            let at = callbacks.binary_search_by(|other| other.url.cmp(&twin.url));
+            if let Err(at) = at
+                && !absent.contains(&twin.url)
+            {
+                callbacks.insert(at, twin);
+            }
+        }
+    }
+    desired
+}
+
+impl Builder<'_> {
+    /// The declared callback of this organization whose twin this URL is.
+    pub(super) fn original<'o>(
+        &self,
+        organization: &'o Organization,
+        url: &CallbackUrl,
+    ) -> Option<&'o Callback> {
+        let of_form = original(url);
+        let given = || {
+            let twins = &self.options.twins;
+            let address = |handle| Address {
+                handle,
+                url: url.clone(),
+            };
+            (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())))?
+        };
+        let original = of_form.as_ref().or_else(given)?;
+        let callbacks = &organization.callbacks;
+        let at = callbacks
+            .binary_search_by(|callback| callback.url.cmp(original))
+            .ok()?;
+        Some(&callbacks[at])
+    }
+
+    /// Whether it is a twin that stays: its callback may be missing, and is not added by this plan.
+    pub(super) fn keeps(
+        &self,
+        organization: &Organization,
+        url: &CallbackUrl,
+        wanted: &Wanted,
+    ) -> bool {
+        let Wanted::Gone(Deletion::Twin, _) = wanted else {
+            return false;
+        };
+        let Some(callback) = self.original(organization, url) else {
+            return false;
+        };
+        let entry = self.recorded.get(&organization.scope, &callback.url);
+        if entry.is_some_and(|entry| entry.belief.presence() == Presence::Present) {
+            return false;
+        }
+        let address = Address {
+            handle: organization.handle.clone(),
+            url: callback.url.clone(),
+        };
+        let added = || {
+            let declaration = Declaration::Callback(callback);
+            let (wanted, _) = self.wanted(organization, &address, &declaration);
+            decide(entry, wanted).calls.adds()
+        };
+        !(callback.enabled && self.targeted(&address) && added())
+    }
+}
