@@ -10,8 +10,8 @@ use crate::docs::{every_flag, misuse};
 use crate::layering::rust_files;
 use crate::support::{Said, TestEnv, configuration};
 
-/// Commands that are designed, and that messages may name only once they are there.
-const DESIGNED: [&str; 1] = ["rotate"];
+/// What users of other tools look for, and what messages may not name, because it can't be had.
+const DESIGNED: [&str; 1] = ["refresh"];
 
 /// The source as it speaks to users: without comments and tests.
 fn messages(source: &str) -> String {
@@ -37,7 +37,7 @@ fn problems(text: &str, flags: &BTreeSet<String>) -> Vec<String> {
         .map(|found| found[1].to_owned())
         .filter(|found| !flags.contains(found))
         .map(|found| format!("there is no flag {found}"));
-    let commands = "apply|plan|state|import|unlock|validate|secret|show|init|sandbox|verify|listen|doctor|orgs|controller|observe|report";
+    let commands = "apply|plan|state|import|unlock|validate|secret|show|init|sandbox|verify|listen|doctor|orgs|controller|observe|report|rotate";
     let span = format!(
         "`(?:ess-callbacks )?((?:{commands}|{})(?: [^`]*)?)`",
         DESIGNED.join("|")
@@ -78,8 +78,8 @@ fn advice_that_can_not_be_followed_is_found() {
     let found = |text: &str| problems(text, &flags);
     assert!(found("run `ess-callbacks state list`, or give --lock-timeout").is_empty());
     assert_eq!(
-        found("`rotate` changes the key"),
-        ["`rotate` names no command"]
+        found("`refresh` reads what is there"),
+        ["`refresh` names no command"]
     );
     assert_eq!(
         found("allow it with --allow-remotes"),

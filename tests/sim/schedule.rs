@@ -369,11 +369,7 @@ impl Schedule {
         }
         let all = || Pattern::parse("*/*").expect("a pattern");
         let (options, exact) = if self.dice.percent(50) {
-            let heal = Heal {
-                proved_before: None,
-                proved_by: None,
-                max_calls: None,
-            };
+            let heal = Heal::default();
             let options = Options {
                 heal: Some(heal),
                 ..Options::default()
