@@ -2,7 +2,7 @@
 //!
 //! eSign can't be asked what is configured, but each message that reaches a receiver says it: one that is encrypted with
 //! the declared key and signed with the declared token shows that its URL is configured with exactly these. An
-//! [`Observer`] takes [receipts](Receipt) one by one and gives what they [say](Observed); [`learn`] puts it into the
+//! [`Observer`] takes [receipts](Receipt) one by one and gives what they [say](Observed); [`learn()`] puts it into the
 //! record. [`gaps`] finds callbacks that messages do not reach.
 //!
 //! Invariants: what is not signed with a known token proves nothing, because anyone can send it; an observer's memory is
