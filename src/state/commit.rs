@@ -93,7 +93,7 @@ impl Memory {
             let call = EndedCall {
                 identity,
                 lost,
-                proved_at: entry.proved_at(),
+                proved_at: entry.answered_at(),
             };
             self.ended.push_back((self.queued, call));
         }

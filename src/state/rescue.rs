@@ -25,7 +25,7 @@ pub struct EndedCall {
     pub identity: Identity,
     /// As a reader of the store sees it: see [`Entry::interrupt`](crate::model::Entry::interrupt).
     pub lost: SignedWrite,
-    /// When the callback was last confirmed before it. A repetition of a lost call may have been answered since, and
+    /// When an answer last confirmed the callback before it. A repetition of a lost call may have been answered since, and
     /// the call is still recorded as lost.
     pub proved_at: Option<Timestamp>,
 }
@@ -58,7 +58,7 @@ impl Rescue {
                 homecoming.known += 1;
                 continue;
             }
-            let seen = theirs.and_then(|entry| Some((entry.lost?, entry.proved_at())));
+            let seen = theirs.and_then(|entry| Some((entry.lost?, entry.answered_at())));
             if seen.is_some_and(|seen| calls.contains(&seen)) {
                 drop(match ours {
                     Some(ours) => state.insert(identity.clone(), ours.clone()),

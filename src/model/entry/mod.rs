@@ -109,10 +109,14 @@ impl Entry {
         self.belief.evidence() == Evidence::Unknown
     }
 
+    /// When an answer last confirmed it.
+    pub fn answered_at(&self) -> Option<Timestamp> {
+        self.proof.as_ref().map(|proof| proof.at)
+    }
+
     /// When it was last confirmed, by an answer or by a message.
     pub fn proved_at(&self) -> Option<Timestamp> {
-        let answered = self.proof.as_ref().map(|proof| proof.at);
-        answered.max(self.sighting.seen_at)
+        self.answered_at().max(self.sighting.seen_at)
     }
 
     /// A call is about to leave.
