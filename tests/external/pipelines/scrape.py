@@ -16,7 +16,7 @@ def main(program, configuration):
     arguments = ["-f", configuration, "--sandbox", "controller", "--listen", "127.0.0.1:0"]
     with subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, text=True) as controller:
         try:
-            address = re.search("http://[^/]+", controller.stdout.readline()).group()
+            address = next(filter(None, map(re.compile("http://[^/]+").search, controller.stdout))).group()
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             end = time.monotonic() + PATIENCE
             while True:

@@ -23,7 +23,7 @@ use crate::controller::{
     organizations,
 };
 use crate::model::{
-    Holdings, HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp, Unfinished,
+    Holdings, HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp,
 };
 use crate::plan::Plan;
 use crate::render;
@@ -322,7 +322,8 @@ impl Rounds<'_> {
             stop: self.board.halting(),
             ui: self.ui,
             remote: None,
-            fenced: self.fenced,
+            // What was approved is done whole: the rest of it would need another approval.
+            fenced: approved.map_or(self.fenced, |_| Fenced::Wait),
             files,
             is_outdated: false,
             is_suspended: false,
@@ -452,25 +453,29 @@ impl Rounds<'_> {
     }
 }
 
-/// Until when what is left has to wait, if all of it waits for lost calls.
+/// Until when what is left has to wait, if all of it waits for lost calls, or for what does.
 fn fenced_until(report: &Report) -> Option<Timestamp> {
-    let until = |one: &Unfinished| match &one.how {
-        HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => Some(*until),
-        HowUnfinished::Failed(_)
-        | HowUnfinished::Unknown(_)
-        | HowUnfinished::NotAttempted(
-            NotAttempted::AccountStopped(_)
-            | NotAttempted::AccountUnreachable(..)
-            | NotAttempted::AccountUnsigned(..)
-            | NotAttempted::OrganizationStopped
-            | NotAttempted::AddsFailed
-            | NotAttempted::Unverified
-            | NotAttempted::Interrupted
-            | NotAttempted::FencedWithoutClock
-            | NotAttempted::JournalFailed,
-        ) => None,
-    };
-    let all: Option<Vec<_>> = report.unfinished.iter().map(until).collect();
-    // The first that may go on.
-    all?.into_iter().min()
+    let mut first = None;
+    for one in &report.unfinished {
+        match &one.how {
+            HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => {
+                first = Some(first.map_or(*until, |first: Timestamp| first.min(*until)));
+            }
+            // A delete waits for the adds of its organization.
+            HowUnfinished::NotAttempted(NotAttempted::AddsFailed) => {}
+            HowUnfinished::Failed(_)
+            | HowUnfinished::Unknown(_)
+            | HowUnfinished::NotAttempted(
+                NotAttempted::AccountStopped(_)
+                | NotAttempted::AccountUnreachable(..)
+                | NotAttempted::AccountUnsigned(..)
+                | NotAttempted::OrganizationStopped
+                | NotAttempted::Unverified
+                | NotAttempted::Interrupted
+                | NotAttempted::FencedWithoutClock
+                | NotAttempted::JournalFailed,
+            ) => return None,
+        }
+    }
+    first
 }
