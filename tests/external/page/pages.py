@@ -70,7 +70,8 @@ def served(name, before, after):
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as controller:
         try:
-            address = controller.stdout.readline().split()[-1]
+            said = filter(lambda line: "Status: " in line, controller.stdout)
+            address = next(said).split()[-1]
             changed = False
             for _ in range(300):
                 with urllib.request.urlopen(address + "status") as answer:
