@@ -96,7 +96,6 @@ struct Arrived {
     kind: u64,
     first: Timestamp,
     got: u64,
-    decided: bool,
 }
 
 /// Compares what the callbacks of an application get. Of bounded size.
@@ -106,8 +105,9 @@ pub(super) struct Gaps {
     grace: i64,
     members: Vec<Option<Member>>,
     sizes: Vec<usize>,
-    /// In the order in which they first arrived. The numbers of the first is `forgotten`.
+    /// In the order in which they first arrived.
     messages: VecDeque<Arrived>,
+    /// The number of the first of them, and of the first that is not decided.
     forgotten: u64,
     undecided: u64,
     numbers: BTreeMap<(usize, DedupeKey), u64>,
@@ -226,7 +226,6 @@ impl Gaps {
             kind,
             first: at,
             got: bit,
-            decided: false,
         });
         if self.messages.len() > MOST {
             self.forget_oldest();
@@ -251,19 +250,18 @@ impl Gaps {
     fn decide(&mut self) {
         loop {
             let place = usize::try_from(self.undecided - self.forgotten).unwrap_or(usize::MAX);
-            let Some(message) = self.messages.get_mut(place) else {
+            let Some(message) = self.messages.get(place) else {
                 break;
             };
             if self.now.seconds_since(message.first) < self.grace {
                 break;
             }
-            message.decided = true;
             let message = *message;
             self.undecided += 1;
             self.decide_one(message);
         }
         while let Some(message) = self.messages.front()
-            && message.decided
+            && self.forgotten < self.undecided
             && self.now.seconds_since(message.first) > REMEMBERED
         {
             self.forget_oldest();

@@ -5,8 +5,8 @@
 //! [`Observer`] takes [receipts](Receipt) one by one and gives what they [say](Observed); [`learn()`] puts it into the
 //! record. [`gaps`] finds callbacks that messages do not reach.
 //!
-//! Invariants: what is not signed with a known token proves nothing, because anyone can send it; an observer's memory is
-//! bounded, however many receipts it takes; nothing of a message is kept but hashes.
+//! Invariants: what is neither signed with a known token nor encrypted with a known key proves nothing, because anyone
+//! can send it; an observer's memory is bounded, however many receipts it takes; nothing of a message is kept but hashes.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -28,13 +28,13 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Address, CallbackUrl, Identity, OperatorId, Scope, SecretIndex, Timestamp};
+use crate::model::{Address, CallbackUrl, Scope, Timestamp};
 use crate::receiver::{
     Content, DedupeKey, Message, Novelty, Opened, Receipt, Rejection, Secrets, Seen, Signature, V2,
 };
 use crate::secret::Secret;
 use gaps::{Gaps, Source};
-use places::{Pair, Place};
+use places::{Pair, Place, value};
 use strangers::Strangers;
 
 pub use learn::{Lesson, Lessons, learn};
@@ -60,10 +60,6 @@ const PROBES: (&str, &str) = ("ess-callbacks-verify-", "EssCallbacksVerify");
 pub struct Declared {
     pub address: Address,
     pub scope: Arc<Scope>,
-    pub operator: OperatorId,
-    pub protect: bool,
-    /// Its key and token, which tell callbacks with the same ones apart from others.
-    pub indices: (Option<SecretIndex>, Option<SecretIndex>),
     pub secrets: Secrets,
     /// Since when it is at eSign as far as is recorded; `None` if it is not.
     pub there_since: Option<Timestamp>,
@@ -141,23 +137,12 @@ impl Observer {
         }
     }
 
-    /// Whether an observer of `before` may go on with `after`: the same callbacks with the same secrets.
-    pub fn is_of(&self, before: &[Declared], after: &[Declared]) -> bool {
-        let same = |(one, other): (&Declared, &Declared)| {
-            let value = |secret: Option<&Secret>| secret.map(|secret| secret.expose().to_owned());
-            one.address == other.address
-                && one.scope == other.scope
-                && value(one.secrets.key()) == value(other.secrets.key())
-                && value(one.secrets.token()) == value(other.secrets.token())
-        };
-        before.len() == after.len() && before.iter().zip(after).all(same)
-    }
-
-    /// Since when the callbacks, which are the same, are at eSign now.
-    pub fn confirmed(&mut self, declared: &[Declared]) {
+    /// Since when the callbacks, which are the same, are at eSign now, and which URLs are known besides.
+    pub fn confirmed(&mut self, declared: &[Declared], known: BTreeMap<CallbackUrl, Known>) {
         let times = declared.iter().map(|callback| callback.there_since);
         self.there_since = times.collect();
         self.gaps.confirmed(self.there_since.iter().copied());
+        self.known = known;
     }
 
     /// A line that is no receipt.
@@ -282,13 +267,14 @@ impl Observer {
             [owner] if place.is_authentic(receipt) => Some(owner),
             _ => None,
         };
-        let of_url = DedupeKey::of_body(&receipt.body).at(receipt.url.as_str());
-        if let Novelty::Again(()) = self.seen.note(of_url, at, ()) {
-            self.observed.repeated += 1;
-            return;
-        }
+        // What anyone can send is not remembered: it would drive out what counts.
         if let Some(owner) = alone {
             self.gaps.touched(owner, (source, at));
+            let of_url = DedupeKey::of_body(&receipt.body).at(receipt.url.as_str());
+            if let Novelty::Again(()) = self.seen.note(of_url, at, ()) {
+                self.observed.repeated += 1;
+                return;
+            }
         }
         let is_late = alone.is_some_and(|owner| self.is_before_the_last_change(owner, at));
         for owner in owners {
@@ -401,11 +387,10 @@ fn kind(message: &Message) -> u64 {
 }
 
 impl Declared {
-    /// What it is recorded under.
-    pub fn identity(&self) -> Identity {
-        Identity {
-            scope: Arc::clone(&self.scope),
-            url: self.address.url.clone(),
-        }
+    /// Whether it is the same callback with the same key and token.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.address == other.address
+            && self.scope == other.scope
+            && value(&self.secrets) == value(&other.secrets)
     }
 }

@@ -5,8 +5,8 @@ mod weather;
 use super::*;
 use crate::envelope::{content_signature, encrypt};
 use crate::model::{
-    AccountName, Belief, Entry, Environment, Fingerprint, Fingerprints, Handle, Missing, Proof,
-    Recorded, RequestId,
+    AccountName, Belief, Entry, Environment, Fingerprint, Fingerprints, Handle, Identity, Missing,
+    OperatorId, Proof, Recorded, RequestId,
 };
 
 const KEY: &str = "0123456789ABCDEF0123456789ABCDEF";
@@ -24,17 +24,14 @@ fn scope(organization: &str) -> Arc<Scope> {
     })
 }
 
-/// A callback of an organization, with the key and token of this number.
-fn declared(handle: &str, url: &str, number: u32) -> Declared {
+/// A callback of an organization, with `KEY` and `TOKEN`.
+fn declared(handle: &str, url: &str) -> Declared {
     Declared {
         address: Address {
             handle: Handle::new(handle),
             url: CallbackUrl::new(url),
         },
         scope: scope(handle),
-        operator: OperatorId::new("operator"),
-        protect: false,
-        indices: (Some(SecretIndex(number)), Some(SecretIndex(number))),
         secrets: Secrets::new(Some(Secret::new(KEY)), Some(Secret::new(TOKEN))).unwrap(),
         there_since: Some(Timestamp(0)),
     }
@@ -84,7 +81,7 @@ fn count(messages: u64, last: i64, streak: u64) -> Count {
 fn each_message_says_what_its_secrets_show() {
     let url = "https://a.example/cb";
     let third = "0000000000000000000000000000000K";
-    let callbacks = [declared("acme", url, 0)];
+    let callbacks = [declared("acme", url)];
     let clear = r#"{"MsgId":"7","MsgType":"X"}"#;
     let made = |at: i64, id: &str, key: &str, token: &str| message(url, LATER + at, id, key, token);
     let sent = |at: i64, body: &str, token| receipt(url, LATER + at, body, token);
@@ -123,12 +120,12 @@ fn each_message_says_what_its_secrets_show() {
         older: BTreeMap::from([(0, count(1, 4, 1))]),
         other_key: count(1, 5, 1),
         clear_text: count(1, 7, 1),
-        wrong_signature: count(1, 6, 1),
+        wrong_signature: count(2, 8, 2),
         unproven: Count::default(),
         unreadable: count(1, 12, 1),
     };
     assert_eq!(told.subjects[0].tally, expected);
-    assert_eq!((told.receipts, told.repeated, told.probes), (18, 3, 3));
+    assert_eq!((told.receipts, told.repeated, told.probes), (18, 2, 3));
     let undeclared: Vec<_> = told
         .undeclared
         .iter()
@@ -148,7 +145,7 @@ fn each_message_says_what_its_secrets_show() {
 #[test]
 fn a_few_messages_with_another_key_prove_nothing() {
     let url = "https://a.example/cb";
-    let callbacks = [declared("acme", url, 0)];
+    let callbacks = [declared("acme", url)];
     let old = |id: i64| message(url, LATER + id, &id.to_string(), OTHER_KEY, TOKEN);
     let drift = |receipts: &[Receipt]| observed(&callbacks, receipts).is_drift();
     assert!(!drift(&[old(1), old(2)]));
@@ -166,7 +163,7 @@ fn a_few_messages_with_another_key_prove_nothing() {
 #[test]
 fn without_a_token_the_key_proves_and_without_both_nothing_does() {
     let url = "https://a.example/cb";
-    let mut callback = declared("acme", url, 0);
+    let mut callback = declared("acme", url);
     callback.secrets = Secrets::new(Some(Secret::new(KEY)), None).unwrap();
     let body = encrypt(&Secret::new(KEY), r#"{"MsgId":"1","MsgType":"X"}"#).unwrap();
     let tally = |callback: &Declared, receipt: Receipt| {
@@ -189,7 +186,7 @@ fn without_a_token_the_key_proves_and_without_both_nothing_does() {
 #[test]
 fn what_may_be_anothers_proves_nothing() {
     let url = "https://a.example/cb";
-    let both = [declared("acme", url, 0), declared("beta", url, 0)];
+    let both = [declared("acme", url), declared("beta", url)];
     let told = observed(&both, &[message(url, 1, "1", KEY, TOKEN)]);
     for subject in &told.subjects {
         assert_eq!(
@@ -198,10 +195,10 @@ fn what_may_be_anothers_proves_nothing() {
         );
     }
     // Other secrets tell them apart.
-    let mut beta = declared("beta", url, 1);
+    let mut beta = declared("beta", url);
     let third = KEY.replace('0', "9");
     beta.secrets = Secrets::new(Some(Secret::new(&*third)), Some(Secret::new("b"))).unwrap();
-    let both = [declared("acme", url, 0), beta];
+    let both = [declared("acme", url), beta];
     let told = observed(&both, &[message(url, 1, "1", &third, "b")]);
     let proven = |at: usize| told.subjects[at].tally.proven.messages;
     assert_eq!((proven(0), proven(1)), (0, 1));
@@ -288,6 +285,13 @@ fn what_else_explains_a_gap_is_no_alarm() {
     assert_eq!(missing(-day, &script), []);
 }
 
+fn identity(callback: &Declared) -> Identity {
+    Identity {
+        scope: Arc::clone(&callback.scope),
+        url: callback.address.url.clone(),
+    }
+}
+
 #[test]
 fn the_record_learns_what_is_proven() {
     let urls = [
@@ -295,7 +299,7 @@ fn the_record_learns_what_is_proven() {
         "https://b.example/",
         "https://c.example/",
     ];
-    let callbacks: Vec<_> = urls.iter().map(|url| declared("acme", url, 0)).collect();
+    let callbacks: Vec<_> = urls.iter().map(|url| declared("acme", url)).collect();
     let own = Fingerprints {
         key: Some(Fingerprint([1; 16])),
         token: Some(Fingerprint([2; 16])),
@@ -313,8 +317,8 @@ fn the_record_learns_what_is_proven() {
         }),
         ..Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false)
     };
-    recorded.insert(callbacks[0].identity(), entry(Belief::assumed(own)));
-    recorded.insert(callbacks[1].identity(), entry(Belief::proven(own)));
+    recorded.insert(identity(&callbacks[0]), entry(Belief::assumed(own)));
+    recorded.insert(identity(&callbacks[1]), entry(Belief::proven(own)));
     let at = 1000 + 7 * 3600;
     let mut receipts = vec![
         message(urls[0], at, "1", KEY, TOKEN),

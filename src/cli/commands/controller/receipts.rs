@@ -89,13 +89,14 @@ impl Receipts {
     /// are others.
     pub(super) fn expect(&self, loaded: &Loaded, recorded: &Recorded) {
         let declared = declared(loaded, recorded);
+        let known = known(loaded, &declared, recorded);
         let kept = &mut *self.kept();
+        let before = kept.declared.iter();
+        let is_same = kept.declared.len() == declared.len()
+            && before.zip(&declared).all(|(one, other)| one.is_same(other));
         match &mut kept.observer {
-            Some(observer) if observer.is_of(&kept.declared, &declared) => {
-                observer.confirmed(&declared);
-            }
-            _ => {
-                let known = known(loaded, &declared, recorded);
+            Some(observer) if is_same => observer.confirmed(&declared, known),
+            Some(_) | None => {
                 kept.observer = Some(Observer::new(&declared, &[], known, GRACE));
             }
         }
@@ -105,12 +106,11 @@ impl Receipts {
     /// What the receipts teach that is not recorded, if it is worth a write: a change of `recorded`, and what was said.
     pub(super) fn lessons(&self, recorded: &Recorded, salt: Salt) -> Option<(Recorded, Lessons)> {
         let kept = &mut *self.kept();
-        let observed = kept.observer.as_ref()?.observed();
-        // Time alone decides about messages that are missed.
-        let looks = std::mem::take(&mut kept.is_new) || !observed.missing.is_empty();
-        if !looks {
+        let observer = kept.observer.as_ref()?;
+        if !std::mem::take(&mut kept.is_new) {
             return None;
         }
+        let observed = observer.observed();
         let now = SystemClock.now();
         let mut after = recorded.clone();
         let secrets = fingerprints(salt, &kept.declared, &[]);

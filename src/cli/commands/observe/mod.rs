@@ -13,15 +13,13 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::lock::Lock;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::options::{duration, switch};
-use crate::cli::random::random;
 use crate::cli::secrets::given;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::workspace::edit::locked;
-use crate::cli::workspace::lock::report_new;
 use crate::cli::workspace::{Loaded, Resolve, check_aim};
 use crate::config::SecretRole;
-use crate::model::{Address, CallbackUrl, Fingerprints, Lineage, Recorded, Salt, Timestamp};
+use crate::model::{Address, CallbackUrl, Fingerprints, Recorded, Salt, Timestamp};
 use crate::observe::{Declared, Known, Lessons, Observed, Observer, OlderKey, learn};
 use crate::receiver::Secrets;
 use crate::render;
@@ -103,17 +101,10 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         None
     } else {
         let recorded = locked(settings, environment, args.lock, ui, async |state| {
-            let before = state.read(|recorded| recorded.lineage);
-            let lessons = record(&loaded, (&declared, &older), &observed, state).await?;
-            Ok((lessons, before))
+            record(&loaded, (&declared, &older), &observed, state).await
         });
         match recorded.await {
-            Ok((lessons, before)) => {
-                if !lessons.is_empty() {
-                    report_new(&locations.state, before, ui);
-                }
-                Some(lessons)
-            }
+            Ok(lessons) => Some(lessons),
             Err(failure) => {
                 // What was read is worth something without the record.
                 print(&observed, None, ui);
@@ -181,9 +172,6 @@ pub(in crate::cli) fn declared(loaded: &Loaded, recorded: &Recorded) -> Vec<Decl
                     url: callback.url.clone(),
                 },
                 scope: Arc::clone(&organization.scope),
-                operator: organization.operator.clone(),
-                protect: callback.protect,
-                indices: (callback.key, callback.token),
                 secrets,
                 there_since,
             });
@@ -237,23 +225,18 @@ async fn record(
     state: &Locked,
 ) -> Result<Lessons, Failure> {
     state.read(|recorded| check_aim(recorded, &loaded.destination))?;
-    let salt = state
-        .read(|recorded| recorded.salt)
-        .map_or_else(|| random().map(Salt), Ok)?;
-    let secrets = fingerprints(salt, declared, older);
+    // Without a salt nothing is recorded yet, and no fingerprint is needed.
+    let salt = state.read(|recorded| recorded.salt);
+    let secrets = fingerprints(salt.unwrap_or(Salt([0; 16])), declared, older);
     let mut after = state.read(Clone::clone);
     let lessons = learn(&mut after, declared, observed, secrets);
-    if lessons.is_empty() {
-        return Ok(lessons);
+    if !lessons.is_empty() {
+        state.edit(|recorded| {
+            recorded.scopes = after.scopes;
+            true
+        });
+        state.save().await?;
     }
-    let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
-    state.aim(&loaded.destination);
-    state.initialize(lineage, salt).await?;
-    state.edit(|recorded| {
-        recorded.scopes = after.scopes;
-        true
-    });
-    state.save().await?;
     Ok(lessons)
 }
 
