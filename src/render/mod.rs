@@ -60,7 +60,7 @@ pub use observed::{observed_json, observed_summary, observed_text};
 pub use orgs::{Groups, incomplete, orgs_json, orgs_text, orgs_yaml};
 pub(crate) use place::of_state as place_of;
 pub use received::{Delivery, Outcome, Reception, reception_json, reception_text};
-pub use report::{is_complete, report_json, report_text};
+pub use report::{Again, is_complete, report_json, report_text};
 pub use rotation::{rotated_text, rotations_lines, rotations_text};
 pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};

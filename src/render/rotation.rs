@@ -93,8 +93,8 @@ pub fn rotated_text(complete: usize, of: usize) -> String {
         );
     }
     format!(
-        "Rotation incomplete! {complete} of {} complete. Run the same command again, also where it says above to run \
-         apply: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, \
+        "Rotation incomplete! {complete} of {} complete. Run the same command again: it goes on from \
+         here, while an apply replaces a callback that has no twin yet with a gap. Until then, \
          the receiver must take both pairs of key and token.",
         counted(of, "rotation is", "rotations are")
     )
@@ -294,6 +294,6 @@ mod tests {
     #[test]
     fn how_it_ended() {
         assert_snapshot!(rotated_text(2, 2), @"Rotation complete! 2 callbacks have the new key and token, and no twin is left.");
-        assert_snapshot!(rotated_text(0, 1), @"Rotation incomplete! 0 of 1 rotation is complete. Run the same command again, also where it says above to run apply: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.");
+        assert_snapshot!(rotated_text(0, 1), @"Rotation incomplete! 0 of 1 rotation is complete. Run the same command again: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.");
     }
 }

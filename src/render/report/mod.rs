@@ -1,11 +1,13 @@
 //! The end of an apply: the counts, the changes that were not made with what to do, and what the answers
 //! revealed.
 
+mod again;
 mod json;
 
 #[cfg(test)]
 mod tests;
 
+pub use again::Again;
 pub use json::report_json;
 
 use std::collections::BTreeMap;
@@ -59,8 +61,13 @@ pub(super) fn headline(report: &Report) -> String {
     format!("Apply incomplete! {done} {}.", left.join(", "))
 }
 
-/// Writes the end of an apply.
-pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+/// Writes the end of an apply, or of another command that makes calls and goes on in its own way.
+pub fn report_text(
+    report: &Report,
+    again: Again,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
     let tone = if is_complete(report) {
         Tone::Add
     } else {
@@ -74,14 +81,14 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
         match groups.get_mut(&sort_of(unfinished, style.now)) {
             Some(group) if group.len() > HANDFUL => {
                 out.write_char('\n')?;
-                group_text(group, style, out)?;
+                group_text(group, again, style, out)?;
                 // The whole group was written with its first change.
                 group.clear();
             }
             Some(group) if group.is_empty() => {}
             Some(_) | None => {
                 out.write_char('\n')?;
-                unfinished_text(unfinished, style, out)?;
+                unfinished_text(unfinished, again, style, out)?;
             }
         }
     }
@@ -89,7 +96,7 @@ pub fn report_text(report: &Report, style: &Style, out: &mut dyn fmt::Write) -> 
     there_already_text(&report.were_there, style, out)?;
     for remark in remarks(report, style.now) {
         out.write_char('\n')?;
-        write_wrapped(out, ("", ""), &remark, style.width)?;
+        write_wrapped(out, ("", ""), &again.words(&remark), style.width)?;
     }
     Ok(())
 }
@@ -129,7 +136,12 @@ fn groups(report: &Report, now: Timestamp) -> BTreeMap<Sort, Vec<&Unfinished>> {
 }
 
 /// Many changes that ended alike, as one row.
-fn group_text(group: &[&Unfinished], style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
+fn group_text(
+    group: &[&Unfinished],
+    again: Again,
+    style: &Style,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
     let Some(first) = group.first() else {
         return Ok(());
     };
@@ -153,11 +165,12 @@ fn group_text(group: &[&Unfinished], style: &Style, out: &mut dyn fmt::Write) ->
         more.len()
     );
     row(out, style, "which:", &which)?;
-    how_text(&first.how, first.action, style, out)
+    how_text((&first.how, first.action), again, style, out)
 }
 
 fn unfinished_text(
     unfinished: &Unfinished,
+    again: Again,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
@@ -172,7 +185,7 @@ fn unfinished_text(
         style.paint(Tone::Strong, Clean(address)),
         ended(how, style)
     )?;
-    how_text(how, *action, style, out)
+    how_text((how, *action), again, style, out)
 }
 
 fn ended(how: &HowUnfinished, style: &Style) -> impl fmt::Display {
@@ -194,12 +207,12 @@ fn row(out: &mut dyn fmt::Write, style: &Style, label: &str, text: &str) -> fmt:
 }
 
 fn how_text(
-    how: &HowUnfinished,
-    action: Action,
+    (how, action): (&HowUnfinished, Action),
+    again: Again,
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let mut row = |label: &str, text: &str| row(out, style, label, text);
+    let mut row = |label: &str, text: &str| row(out, style, label, &again.words(text));
     match how {
         HowUnfinished::Failed(error) => {
             row("error:", &ErrorWords(error).to_string())?;

@@ -8,7 +8,7 @@ use crate::render::fixtures::*;
 
 fn text(report: &Report, style: &Style) -> String {
     let mut out = String::new();
-    report_text(report, style, &mut out).unwrap();
+    report_text(report, Again::Apply, style, &mut out).unwrap();
     out
 }
 

@@ -16,7 +16,7 @@ use crate::model::{
     AccountId, AccountName, ApiError, HowUnfinished, NotAttempted, Report, Unfinished,
 };
 use crate::plan::{Destination, Plan};
-use crate::render::{self, counted};
+use crate::render::{self, Again, counted};
 use crate::run::{Ended, Refusal, Unsaved};
 use crate::state::{Rescue, StateError, format};
 
@@ -132,7 +132,7 @@ fn is_only_unverified(unfinished: &[Unfinished]) -> bool {
 }
 
 /// Prints the report. What needs attention is printed in spite of `--quiet`.
-pub(in crate::cli::commands) fn conclude(report: &Report, ui: &mut Ui) {
+pub(in crate::cli::commands) fn conclude(report: &Report, again: Again, ui: &mut Ui) {
     if !render::is_complete(report) || !report.drifted.is_empty() {
         ui.speak();
     }
@@ -142,9 +142,9 @@ pub(in crate::cli::commands) fn conclude(report: &Report, ui: &mut Ui) {
     if !ui.json() {
         if render::is_complete(report) {
             let style = ui.style(0);
-            ui.stream(|out| render::report_text(report, &style, out));
+            ui.stream(|out| render::report_text(report, again, &style, out));
         } else {
-            ui.complain(|style, out| render::report_text(report, style, out));
+            ui.complain(|style, out| render::report_text(report, again, style, out));
         }
     }
     ui.flush();

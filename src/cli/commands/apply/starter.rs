@@ -185,11 +185,11 @@ impl Caller for Starter<'_> {
         self.told.recorded = Some(Holdings::of(recorded));
         match ended {
             Some(Ended::NothingToCall(plan)) => {
-                conclude(&Report::default(), self.ui);
+                conclude(&Report::default(), render::Again::Apply, self.ui);
                 self.told.report(plan, Report::default());
             }
             Some(Ended::Called { plan, report, .. }) => {
-                conclude(report, self.ui);
+                conclude(report, render::Again::Apply, self.ui);
                 self.told.report(plan, report.clone());
             }
             Some(Ended::Elsewhere(_) | Ended::Refused(..)) | None => {}

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE, REFERRER_POLICY,
-    WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, DATE,
+    REFERRER_POLICY, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::{Extension, Router};
@@ -156,7 +156,14 @@ async fn answer(
                         None,
                     )
                 },
-                ("/healthz" | "/readyz" | "/metrics", _) => served.open(path),
+                ("/healthz", _) => served.open(path),
+                // Without a token, other names of this machine may be those of a web page.
+                ("/readyz" | "/metrics", _)
+                    if served.access.has_token() || proof == Proof::Local =>
+                {
+                    served.open(path)
+                }
+                ("/readyz" | "/metrics", _) => served.refused(),
                 ("/esign", _) => match &served.esign {
                     Some(esign) => {
                         esign.take(&parts.headers, &intake.bytes, (&served.board, &served.log))
@@ -176,6 +183,7 @@ async fn answer(
             }
         }
     };
+    let length = answer.body.len();
     let mut response = Response::new(Body::from(if parts.method == Method::HEAD {
         String::new()
     } else {
@@ -184,6 +192,7 @@ async fn answer(
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.kind));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         "x-content-type-options",

@@ -4,7 +4,6 @@ mod access;
 mod advice;
 mod answer;
 mod approving;
-mod by_itself;
 mod directory;
 mod esign;
 mod http;

@@ -4,7 +4,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::advice::{AGAIN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
 use super::approving::Approving;
-use super::by_itself::by_itself;
 use crate::cli::exit::Failure;
 use crate::config::{SecretProblem, Source};
 use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
@@ -282,7 +281,7 @@ pub(super) fn unfinished(report: &Report) -> Found {
             let code = code.unwrap_or_default();
             Some((
                 format!(", first {}: {code}{}", one.address, error.message),
-                by_itself(&error.advice),
+                render::Again::Round.words(&error.advice),
             ))
         }
         HowUnfinished::NotAttempted(_) => None,

@@ -144,9 +144,15 @@ impl Served {
                 Answer::json(StatusCode::OK, &json!({ "suspended": suspension }))
             }
             Err(failure) => {
-                let word = match suspension {
-                    Some(_) => "suspend",
-                    None => "resume",
+                let (word, advice) = match suspension {
+                    Some(_) => (
+                        "suspend",
+                        "A run of this replica was ended all the same. Ask again when the lock is free.",
+                    ),
+                    None => (
+                        "resume",
+                        "It is still suspended. Ask again when the lock is free.",
+                    ),
                 };
                 self.log.say(format_args!(
                     "POST /{word} could not be recorded: {}",
@@ -155,9 +161,7 @@ impl Served {
                 Answer::error(
                     StatusCode::SERVICE_UNAVAILABLE,
                     &format!("it could not be recorded: {}", failure.message),
-                    Some(
-                        "A run of this replica was ended all the same. Ask again when the lock is free.",
-                    ),
+                    Some(advice),
                 )
             }
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::by_itself::conclude;
 use super::directory::Signature;
 use super::keeper::{Fenced, Keeper};
 use super::planned::Planner;
@@ -153,13 +152,13 @@ impl Rounds<'_> {
         if let Decision::Wait(_) = decision {
             problems.extend(waiting(&self.board, &self.approving));
         }
-        let (now, allow_deletes) = match (decision, of_others, others) {
-            (_, Some(rest), Some(Decision::Apply { .. })) => (rest, None),
+        let (now, allow_deletes, approved) = match (decision, of_others, others) {
+            (_, Some(rest), Some(Decision::Apply { .. })) => (rest, None, None),
             (_, Some(_), _) | (Decision::Nothing | Decision::Wait(_), None, _) => {
                 return Ok(Round::Done);
             }
             (Decision::Apply { allow_deletes }, None, _) if held_up.is_empty() => {
-                (planner, allow_deletes)
+                (planner, allow_deletes, approved.as_deref())
             }
             (Decision::Apply { .. }, None, _) => return Ok(Round::Done),
         };
@@ -171,7 +170,7 @@ impl Rounds<'_> {
             allow_deletes,
             ..now
         };
-        self.apply((now, planner), &signature, approved.as_deref(), problems)
+        self.apply((now, planner), &signature, approved, problems)
             .await
     }
 
@@ -427,7 +426,7 @@ impl Rounds<'_> {
                         Some(until) if report.drifted.is_empty() => {
                             self.tell_of_wait(&report, until);
                         }
-                        Some(_) | None => conclude(&report, self.ui),
+                        Some(_) | None => ended::conclude(&report, render::Again::Round, self.ui),
                     }
                 }
                 self.last_unfinished = left.cloned();

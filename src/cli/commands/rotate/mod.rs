@@ -113,7 +113,7 @@ async fn rotate(
     let Some(report) = report else {
         return ended;
     };
-    conclude(&report, rotator.ui);
+    conclude(&report, render::Again::Rotate, rotator.ui);
     let (complete, of) = rotator.complete(&report, made);
     let text = render::rotated_text(complete, of);
     if complete == of {
