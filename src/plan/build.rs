@@ -50,6 +50,11 @@ pub struct Heal {
     pub max_calls: Option<usize>,
 }
 
+impl Heal {
+    /// How far clocks of machines that share a state may differ, in seconds.
+    pub const CLOCKS: i64 = 60;
+}
+
 /// What is known of the declared secrets' values.
 #[derive(Clone, Copy, Debug)]
 pub struct Secrets<'a> {

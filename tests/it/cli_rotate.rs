@@ -222,7 +222,7 @@ fn a_receiver_that_fails_its_verification_stops_the_rotation() {
           why:        its receiver failed the verification
           what to do: correct the receiver as its finding says, then run the same command again; `verify` shows the findings
 
-    Rotation incomplete! 0 of 1 rotation is complete. Run the same command again, also where it says above to run apply: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.
+    Rotation incomplete! 0 of 1 rotation is complete. Run the same command again: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.
     "#);
     assert_eq!(served.arrived(), before);
 }
@@ -245,9 +245,9 @@ fn an_unknown_outcome_leaves_the_callback_and_the_next_rotation_goes_on() {
       acme/https://hooks.example/one?esign-rotation=09 (add): unknown
           error:      the connection to 127.0.0.1:[PORT] was lost before its answer: client error (SendRequest): connection closed before message completed
           it means:   the call may have arrived and been carried out; it is unknown whether this add took effect, so it stays open in the state
-          what to do: run apply again: it sends the same call again. A call with the opposite effect waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` shows until when)
+          what to do: run the same command: it sends the same call again. A call with the opposite effect waits until the lost one can't arrive any more, at most about 6 minutes after it was sent (`state show` shows until when)
 
-    Rotation incomplete! 0 of 1 rotation is complete. Run the same command again, also where it says above to run apply: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.
+    Rotation incomplete! 0 of 1 rotation is complete. Run the same command again: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.
     ");
     assert_eq!(served.operations(ONE), ["add"]);
     served.faults("", "");

@@ -309,8 +309,7 @@ impl Loaded {
                     .now()
                     .plus(-i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
             }),
-            // Clocks differ a little.
-            proved_by: Some(SystemClock.now().plus(60)),
+            proved_by: Some(SystemClock.now().plus(Heal::CLOCKS)),
             max_calls: planning.max_calls,
         });
         let targets = self.patterns("--target", &planning.target, recorded)?;

@@ -11,10 +11,7 @@ use crate::cli::random::random;
 use crate::cli::workspace::Loaded;
 use crate::controller::{Decision, Policy, Waiting, Why, portion};
 use crate::model::{Action, Handle, Holdings, Recorded, Salt};
-use crate::plan::{Change, Plan, Tripped};
-
-/// How far the clocks of replicas may differ, in seconds.
-const AHEAD: i64 = 60;
+use crate::plan::{Change, Heal, Plan, Tripped};
 
 /// What a plan is made of, beside what is recorded.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +80,7 @@ impl Planner<'_> {
         let interval = i64::try_from(self.interval.as_secs()).unwrap_or(i64::MAX);
         let since = SystemClock.now().plus(-(interval / 10 * 8));
         // One of a clock that was ahead says nothing.
-        let now = SystemClock.now().plus(AHEAD);
+        let now = SystemClock.now().plus(Heal::CLOCKS);
         let proofs = recorded
             .iter()
             .filter_map(|(_, _, entry)| entry.proof.as_ref());

@@ -3,7 +3,8 @@
 mod input;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,10 @@ use crate::cli::terminal::Ui;
 use crate::cli::workspace::edit::locked;
 use crate::cli::workspace::{Loaded, Resolve, check_aim};
 use crate::config::SecretRole;
-use crate::model::{Address, CallbackUrl, Fingerprints, Recorded, Salt, Timestamp};
+use crate::model::{
+    Address, Callback, CallbackUrl, Fingerprints, Organization, Recorded, Salt, SecretIndex,
+    Timestamp,
+};
 use crate::observe::{Declared, Known, Lessons, Observed, Observer, OlderKey, learn};
 use crate::receiver::Secrets;
 use crate::render;
@@ -67,6 +71,11 @@ pub(in crate::cli) fn grace(text: &str) -> Result<Duration, String> {
 pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let locations = settings.locations()?;
     let older = older_keys(&args.key_from, ui)?;
+    if args.receipts.iter().any(|path| path == Path::new("-")) && io::stdin().is_terminal() {
+        ui.note(format_args!(
+            "Reading receipts from this terminal, a line each; Ctrl-D ends them."
+        ));
+    }
     let files = input::open(&args.receipts)?;
     let resolve = Resolve {
         commands: args.commands,
@@ -136,48 +145,34 @@ fn older_keys(named: &[String], ui: &mut Ui) -> Result<Vec<OlderKey>, Failure> {
 
 /// The declared callbacks that are enabled, with their secrets.
 pub(in crate::cli) fn declared(loaded: &Loaded, recorded: &Recorded) -> Vec<Declared> {
-    let Some(values) = &loaded.values else {
-        return Vec::new();
+    let known = loaded.values.as_ref().map(|values| &values.known);
+    let value = |index: Option<SecretIndex>| match index {
+        // Perhaps it could not be read.
+        Some(index) => known.and_then(|known| known.get(&index).cloned()).map(Some),
+        None => Some(None),
     };
-    let mut all = Vec::new();
-    let organizations = loaded.desired.organizations.iter();
-    for organization in organizations.filter(|organization| !organization.suspend) {
-        let callbacks = organization.callbacks.iter();
-        for callback in callbacks.filter(|callback| callback.enabled) {
-            let value =
-                |index: Option<_>| index.and_then(|index| values.known.get(&index).cloned());
-            let has =
-                |index: Option<_>| index.is_none_or(|index| values.known.contains_key(&index));
-            if !has(callback.key) || !has(callback.token) {
-                continue;
-            }
-            // Keys were checked where they were read.
-            let Ok(secrets) = Secrets::new(value(callback.key), value(callback.token)) else {
-                continue;
-            };
+    let is_active = |(organization, callback, _): &(&Organization, &Callback, Address)| {
+        !organization.suspend && callback.enabled
+    };
+    let all = loaded.chosen(&[]).unwrap_or_default().into_iter();
+    let declared = all
+        .filter(is_active)
+        .filter_map(|(organization, callback, address)| {
             let there_since = match recorded.get(&organization.scope, &callback.url) {
                 // It may have been there before.
                 None => Some(Timestamp(i64::MIN)),
                 Some(entry) if entry.belief.may_be_absent() || entry.lost.is_some() => None,
-                Some(entry) => Some(
-                    entry
-                        .proof
-                        .as_ref()
-                        .map_or(Timestamp(i64::MIN), |proof| proof.at),
-                ),
+                Some(entry) => Some(entry.answered_at().unwrap_or(Timestamp(i64::MIN))),
             };
-            all.push(Declared {
-                address: Address {
-                    handle: organization.handle.clone(),
-                    url: callback.url.clone(),
-                },
+            Some(Declared {
+                address,
                 scope: Arc::clone(&organization.scope),
-                secrets,
+                // Keys were checked where they were read.
+                secrets: Secrets::new(value(callback.key)?, value(callback.token)?).ok()?,
                 there_since,
-            });
-        }
-    }
-    all
+            })
+        });
+    declared.collect()
 }
 
 /// The URLs that are recorded or declared, and have no secrets here.
