@@ -139,6 +139,23 @@ mod tests {
         assert_eq!(state, before);
     }
 
+    /// The clock of the first run was ahead, so its lost call counts longer than the one of the other run.
+    #[tokio::test]
+    async fn a_call_that_another_run_lost_since_stays_lost() {
+        let (rescue, mut state) = lost_after_two_calls().await;
+        let first = identity(1);
+        let lost = state.get(&first.scope, &first.url).unwrap().lost.unwrap();
+        for earlier in [0, 400] {
+            let mut again = intent(1, ADD);
+            again.call.signed_at = lost.signed_at.plus(-earlier);
+            let id = state.next_call();
+            state.open_call(id, &again);
+            state.interrupt();
+            let homecoming = rescue.settle(&mut state.clone());
+            assert_eq!((homecoming.settled, homecoming.changed.len()), (1, 1));
+        }
+    }
+
     /// Only the intent said that the organization has a new handle, and it was never written.
     #[tokio::test]
     async fn another_handle_is_no_change_by_another_run() {

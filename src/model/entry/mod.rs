@@ -285,10 +285,14 @@ impl Entry {
         None
     }
 
+    /// Its answer will never be seen. Of two lost calls with one effect the one that may arrive longer counts, a second
+    /// longer than alone: who knows how the one of them ended must not take it for the other (`state::rescue`).
     fn lose(&mut self, call: SignedWrite) {
         self.belief = self.belief.or_after(call.write);
         let earlier = self.lost.filter(|lost| lost.write == call.write);
-        let signed_at = earlier.map_or(call.signed_at, |lost| lost.signed_at.max(call.signed_at));
+        let signed_at = earlier.map_or(call.signed_at, |lost| {
+            call.signed_at.max(lost.signed_at.plus(1))
+        });
         self.lost = Some(SignedWrite {
             write: call.write,
             signed_at,
