@@ -7,6 +7,7 @@
 //!
 //! * Replicas need no leader. Whoever has something to do takes the state's lock for one run, as any `apply` does, and
 //!   plans again under it; so two of them never do the same twice.
+//! * Who has older files than those that were applied last applies nothing.
 //! * A file that can't be used deletes nothing: as long as there is one, only the callbacks of organizations that are
 //!   known are planned.
 //! * What a guard refuses is applied only after an approval of exactly these calls.
@@ -17,6 +18,7 @@
 )]
 
 mod board;
+mod checkout;
 mod decision;
 mod files;
 mod metrics;
@@ -25,6 +27,7 @@ mod schedule;
 mod status;
 
 pub use board::{Board, EsignEvent, LastRun, News, Refused, Totals};
+pub use checkout::{Seen, in_force};
 pub use decision::{Decision, Policy, Waiting, Why, decide, digest, on_any_state};
 pub use files::{Broken, Checked, LastGood};
 pub use metrics::metrics_text;

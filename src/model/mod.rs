@@ -48,7 +48,7 @@ pub use name::{
 pub use outcome::{ApiError, Blast, Outcome};
 pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{
-    Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Suspension,
+    Checkout, Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Suspension,
 };
 pub use scope::{Environment, Scope};
 #[cfg(test)]

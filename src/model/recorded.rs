@@ -70,6 +70,16 @@ pub struct Suspension {
     pub until: Timestamp,
 }
 
+/// The files that a controller applied: replicas that still have older ones wait for theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkout {
+    /// Of their names and their texts.
+    pub digest: String,
+    /// When they became so, by the clock of who applied them first.
+    pub since: Timestamp,
+}
+
 /// A call that is about to leave, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -99,6 +109,8 @@ pub struct Recorded {
     pub accounts: BTreeMap<AccountName, RecordedAccount>,
     /// Whether controllers are to make no calls. It is here because all of them read this.
     pub suspension: Option<Suspension>,
+    /// What controllers last applied. It is here because all of them read this.
+    pub checkout: Option<Checkout>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
     pub scopes: BTreeMap<Arc<Scope>, BTreeMap<CallbackUrl, Entry>>,
@@ -116,6 +128,7 @@ impl Recorded {
             destination: None,
             accounts: BTreeMap::new(),
             suspension: None,
+            checkout: None,
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
-use crate::model::{AccountName, Address, Lineage, Recorded, SecretIndex};
+use crate::model::{AccountName, Address, Checkout, Lineage, Recorded, SecretIndex};
 use crate::plan::Plan;
 use crate::run::{Ended, Owners, Signers};
 use crate::secret::Secret;
@@ -85,4 +85,6 @@ pub struct Start {
     pub stop: watch::Receiver<bool>,
     /// For a state that has none yet.
     pub lineage: Lineage,
+    /// The files that the plan was made of, if who comes later has to know them.
+    pub checkout: Option<Checkout>,
 }

@@ -225,12 +225,20 @@ async fn with_state<C: Caller>(
         settings,
         stop,
         lineage,
+        checkout,
     } = caller.start(&plan)?;
     state.aim(&plan.destination);
     state.edit(|recorded| move_records(&plan, recorded));
+    let is_checkout_new = checkout.is_some();
+    if is_checkout_new {
+        state.edit(|recorded| {
+            recorded.checkout = checkout;
+            true
+        });
+    }
     state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
     state.initialize(lineage, plan.salt).await?;
-    if !plan.moves.is_empty() {
+    if is_checkout_new || !plan.moves.is_empty() {
         state.save().await?;
     }
     let now = request.wall.now();

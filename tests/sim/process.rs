@@ -202,6 +202,7 @@ impl Caller for Starter<'_> {
             settings: self.spec.settings.clone(),
             stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(1)),
+            checkout: None,
         })
     }
 

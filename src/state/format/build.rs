@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::line::{CallbackLine, Text, check_number, scope};
 use crate::model::{
-    AccountName, AppId, CallId, CallbackUrl, Destination, Entry, Environment, Handle, Identity,
-    Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
+    AccountName, AppId, CallId, CallbackUrl, Checkout, Destination, Entry, Environment, Handle,
+    Identity, Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
     Suspension,
 };
 use crate::state::{EndedCall, Rescue};
@@ -20,6 +20,7 @@ pub(super) struct Head {
     pub(super) destination: Option<Destination>,
     pub(super) accounts: BTreeMap<AccountName, RecordedAccount>,
     pub(super) suspension: Option<Suspension>,
+    pub(super) checkout: Option<Checkout>,
     pub(super) salt: Salt,
     pub(super) ended: Vec<EndedCall>,
 }
@@ -45,6 +46,7 @@ impl Builder {
         recorded.destination = head.destination;
         recorded.accounts = head.accounts;
         recorded.suspension = head.suspension;
+        recorded.checkout = head.checkout;
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,

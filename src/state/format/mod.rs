@@ -29,7 +29,8 @@
 //!   out where that is not known, and `last_calls`, left out before a run ended: when it did, how
 //!   many calls may have reached eSign in the second before that, and what part of the differences of
 //!   round trips was the way there. `suspended`, left out when it is not: until when controllers make no calls, and
-//!   why. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
+//!   why. `checkout`, left out before a controller applied anything: a digest of the files that it applied last, and since
+//!   when they were so. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
 //!   `missing`, since when and how many messages went to others and not to it. `ended_calls`, in an emergency copy only: calls that have ended, though the store
 //!   that was lost may still have them as lost.
 //!

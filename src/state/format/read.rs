@@ -9,7 +9,8 @@ use super::VERSION;
 use super::build::{Builder, Head};
 use super::line::{CallbackLine, EndedLine};
 use crate::model::{
-    AccountName, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt, Suspension,
+    AccountName, Checkout, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
+    Suspension,
 };
 use crate::state::error::io;
 use crate::state::{Part, Place, Rescue, StateError};
@@ -40,6 +41,8 @@ struct Document<'a> {
     accounts: BTreeMap<AccountName, RecordedAccount>,
     #[serde(default)]
     suspended: Option<Suspension>,
+    #[serde(default)]
+    checkout: Option<Checkout>,
     fingerprint_salt: Salt,
     #[serde(borrow, default)]
     ended_calls: Vec<EndedLine<'a>>,
@@ -193,6 +196,7 @@ impl Document<'_> {
             destination: self.destination.clone(),
             accounts: self.accounts.clone(),
             suspension: self.suspended.clone(),
+            checkout: self.checkout.clone(),
             salt: self.fingerprint_salt,
             ended: ended.collect::<Result<_, _>>()?,
         })

@@ -3,10 +3,9 @@
 use proptest::prelude::*;
 
 use super::{read, read_copy, write, write_copy};
-use crate::model::Suspension;
 use crate::model::{
-    AccountName, AccountSource, Destination, Environment, Fingerprint, LastCalls, Recorded,
-    RecordedAccount, SignedWrite, Write,
+    AccountName, AccountSource, Checkout, Destination, Environment, Fingerprint, LastCalls,
+    Recorded, RecordedAccount, SignedWrite, Suspension, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -48,7 +47,15 @@ fn example() -> Recorded {
 
 #[test]
 fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
-    let recorded = example();
+    let mut recorded = example();
+    recorded.suspension = Some(Suspension {
+        reason: "eSign moves".to_owned(),
+        until: NOW,
+    });
+    recorded.checkout = Some(Checkout {
+        digest: "sha256:07".to_owned(),
+        since: NOW,
+    });
     let ended = [(1, ADD), (2, Write::Delete)].map(|(number, write)| EndedCall {
         identity: identity(number),
         lost: SignedWrite {
@@ -73,6 +80,8 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
       "serial": 12,
       "environment": "test",
       "destination": "sandbox",
+      "suspended": {"reason":"eSign moves","until":"2026-09-21T14:13:20Z"},
+      "checkout": {"digest":"sha256:07","since":"2026-09-21T14:13:20Z"},
       "fingerprint_salt": "07070707070707070707070707070707",
       "ended_calls": [
         {"account":"default","url":"https://h.example/1","lost":{"call":"add","key":"01010101010101010101010101010101","signed_at":"2026-09-21T14:13:20Z"}},
@@ -267,7 +276,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `fingerprint_salt`, `ended_calls`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `seen_at`, `missing`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization

@@ -118,6 +118,10 @@ fn write_head(
         Some(suspension) => format!("\n  \"suspended\": {},", text(suspension)?),
         None => String::new(),
     };
+    let checkout = match &recorded.checkout {
+        Some(checkout) => format!("\n  \"checkout\": {},", text(checkout)?),
+        None => String::new(),
+    };
     let salt = text(&salt)?;
     write!(
         out,
@@ -125,7 +129,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",{destination}{accounts}{suspended}
+  "environment": "{}",{destination}{accounts}{suspended}{checkout}
   "fingerprint_salt": {salt},"#,
         recorded.serial, recorded.environment
     )

@@ -111,6 +111,7 @@ impl<A: Api + Clone> Caller for Replacing<A> {
             },
             stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(1)),
+            checkout: None,
         })
     }
 }

@@ -1,8 +1,9 @@
 //! A controller beside others that use the same state: replicas, and who runs `apply`.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Keeping, World, url};
+use super::{Keeping, World, team, url};
 use crate::support::eventually;
 
 #[test]
@@ -160,4 +161,49 @@ fn a_lost_call_holds_up_no_other_change() {
     );
     assert_eq!(status["problems"], Value::Array(Vec::new()), "{status}");
     keeping.stop();
+}
+
+#[test]
+fn a_replica_with_older_files_undoes_nothing_and_waits_for_its_own() {
+    let world = World::new(&[("acme", 1)]);
+    let late = world.env.path("late");
+    std::fs::create_dir(&late).unwrap();
+    let follow = || {
+        for file in ["common.yaml", "acme.yaml"] {
+            std::fs::copy(world.env.path("conf").join(file), late.join(file)).unwrap();
+        }
+    };
+    follow();
+    let copied = Timestamp::now();
+    let (first, other) = (world.start(&[]), world.start(&["-f", "late"]));
+    world.has(1);
+    eventually("the times of files differ", || {
+        (Timestamp::now().as_second() > copied.as_second() + 1).then_some(())
+    });
+    world.declare("acme", 2);
+    world.has(2);
+    let round = |keeping: &Keeping| {
+        let before = keeping.status()["last_round"].clone();
+        assert_eq!(keeping.ask("POST /reconcile", &Value::Null).0, 202);
+        keeping.until("a round ends", |status| {
+            let ended = status["last_round"] != before && status["phase"] == "idle";
+            ended.then(|| status["problems"].clone())
+        })
+    };
+    // It may be late for a while, and that is no problem.
+    assert_eq!(round(&other), json!([]));
+    other.logs("these are older. Nothing is called until this replica has newer files.");
+    assert_eq!(world.served.urls().len(), 2);
+    follow();
+    other.logs("The files are no longer behind");
+    round(&other);
+    assert_eq!(world.served.urls().len(), 2);
+    // Now it is the other one that is late; and to go back to what was before is a change like any other.
+    std::fs::write(late.join("acme.yaml"), team("acme", 1)).unwrap();
+    world.has(1);
+    round(&first);
+    first.logs("these are older.");
+    assert_eq!(world.served.urls().len(), 1);
+    first.stop();
+    other.stop();
 }

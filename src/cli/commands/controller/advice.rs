@@ -35,10 +35,14 @@ pub(super) const RESTART: Advice = (
     "Environment variables are read at the start: set them and restart the controller.",
     "环境变量只在启动时读取：请设置之后重启控制器。",
 );
+pub(super) const BEHIND: Advice = (
+    "Nothing is called until this replica has newer files. If it is these that are right, `touch` one of them.",
+    "在本副本拿到更新的文件之前，不发起任何调用。如果应以现有文件为准，请对其中一个执行 `touch`。",
+);
 pub(super) const AGAIN: Advice = ("It is tried again by itself.", "程序会自动重试。");
 
-const ALL: [Advice; 9] = [
-    APPROVE, SUSPENDED, NO_TOKEN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, AGAIN,
+const ALL: [Advice; 10] = [
+    APPROVE, SUSPENDED, NO_TOKEN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, BEHIND, AGAIN,
 ];
 
 /// The line with its advice in Chinese. What eSign or a file said stays as it is.

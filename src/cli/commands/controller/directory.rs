@@ -1,9 +1,11 @@
 //! Noticing that the files have changed: a cheap signature of them, taken again and again.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::cli::sources;
+use crate::model::Timestamp;
 
 /// How the files of a configuration look from outside. What is behind a symbolic link counts, so that the swap of a
 /// link, as `ConfigMap`s and git-sync do it, is a change.
@@ -21,6 +23,32 @@ impl Signature {
         };
         Self(files.into_iter().filter_map(look).collect())
     }
+}
+
+/// When the files became what they are, by the times of files: the newest of theirs, of the folder's, and of the links on
+/// the way there. What is moved or linked keeps the time of its contents, so the time of its entry counts.
+pub(super) fn since(path: &Path) -> Option<Timestamp> {
+    let files = sources::files(path).unwrap_or_default();
+    let links = path.ancestors().filter(|part| part.is_symlink());
+    let entries = files.iter().map(PathBuf::as_path).chain([path]);
+    let found = entries.clone().filter_map(|entry| entry.metadata().ok());
+    let on_the_way = entries.chain(links);
+    let found = found.chain(on_the_way.filter_map(|entry| entry.symlink_metadata().ok()));
+    found.map(|found| changed(&found)).max()
+}
+
+#[cfg(unix)]
+fn changed(found: &Metadata) -> Timestamp {
+    use std::os::unix::fs::MetadataExt as _;
+    Timestamp(found.ctime())
+}
+
+#[cfg(not(unix))]
+fn changed(found: &Metadata) -> Timestamp {
+    let modified = found.modified().ok();
+    let since = modified.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
+    Timestamp(seconds.unwrap_or_default())
 }
 
 /// Notices changes, once the files have come to rest.

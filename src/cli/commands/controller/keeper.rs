@@ -20,7 +20,7 @@ use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide, digest};
-use crate::model::{AccountName, Action, Event, Lineage, Recorded, SecretIndex};
+use crate::model::{AccountName, Action, Checkout, Event, Lineage, Recorded, SecretIndex};
 use crate::plan::Plan;
 use crate::render::counted;
 use crate::run::{Caller, Connection, Ended, Owners, Start};
@@ -41,6 +41,16 @@ pub(super) enum Fenced {
     Wait,
 }
 
+/// The files of a round.
+pub(super) struct Files {
+    /// As they were when they were read.
+    pub(super) signature: Signature,
+    /// What the state has to record of them before they are applied.
+    pub(super) in_force: Option<Checkout>,
+    /// What it recorded before.
+    pub(super) others: Option<Checkout>,
+}
+
 pub(super) struct Keeper<'a> {
     pub(super) settings: &'a Settings,
     pub(super) planner: Planner<'a>,
@@ -51,8 +61,8 @@ pub(super) struct Keeper<'a> {
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
     pub(super) fenced: Fenced,
-    /// The files that the plan is made of, as they were when they were read.
-    pub(super) files: &'a Signature,
+    /// The files that the plan is made of.
+    pub(super) files: &'a Files,
     /// Whether they have changed since, perhaps while another run was waited for.
     pub(super) is_outdated: bool,
     /// Whether the state says that no calls are to be made.
@@ -108,8 +118,9 @@ impl Caller for Keeper<'_> {
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
         let locations = self.settings.locations()?;
-        // Whoever had the lock may have applied the newer files.
-        if Signature::of(&locations.config) != *self.files {
+        // Whoever had the lock may have applied newer files.
+        let are_same = Signature::of(&locations.config) == self.files.signature;
+        if !are_same || recorded.checkout != self.files.others {
             self.is_outdated = true;
             return Err(Failure::error("the files have changed meanwhile"));
         }
@@ -172,6 +183,7 @@ impl Caller for Keeper<'_> {
             },
             stop: self.stop.clone(),
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
+            checkout: self.files.in_force.clone(),
         })
     }
 

@@ -4,6 +4,7 @@ mod access;
 mod advice;
 mod answer;
 mod approving;
+mod behind;
 mod directory;
 mod esign;
 mod http;
@@ -45,6 +46,7 @@ use crate::serving;
 use crate::state::Store;
 use access::Access;
 use approving::Approving;
+use behind::Order;
 use directory::Watch;
 use esign::Esign;
 use keeper::Fenced;
@@ -251,6 +253,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         store,
         board: board.clone(),
         last_good: LastGood::default(),
+        order: Order::default(),
         lanes: Default::default(),
         teller,
         last_unfinished: None,

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::advice::{AGAIN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
+use super::advice::{AGAIN, BEHIND, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
 use super::approving::Approving;
 use crate::cli::exit::Failure;
 use crate::config::{SecretProblem, Source};
@@ -97,6 +97,14 @@ fn changes(waiting: &WaitingPlan) -> Vec<String> {
         lines.push(format!("and {more} more, which `GET /status` shows"));
     }
     lines
+}
+
+/// The problem that the files of this replica are old, and others, of `since`, are applied.
+pub(super) fn behind(since: Timestamp) -> Found {
+    let message = format!(
+        "the files of this replica are older than those that another replica has applied, which are of {since}"
+    );
+    Found::new("behind", message, Some(BEHIND.0.to_owned()))
 }
 
 /// The problem that a round ended with an error.
@@ -313,7 +321,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// The files in force.
-pub(super) fn files(sources: &[Source], broken: &[Broken]) -> Files {
+pub(super) fn in_use(sources: &[Source], broken: &[Broken]) -> Files {
     let mut digest = Sha256::new();
     for Source { name, text } in sources {
         digest.update((name.len() as u64).to_be_bytes());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::behind::checkout;
 use super::directory::Signature;
 use super::problems::{Found, is_named, unresolved_secrets, unusable};
 use super::rounds::Rounds;
@@ -14,7 +15,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::workspace::{Loaded, Resolve};
 use crate::config::parse_with;
 use crate::controller::{Broken, Checked};
-use crate::model::Handle;
+use crate::model::{Checkout, Handle};
 use crate::plan::Pattern;
 
 /// How long the files have to be the same before they are read, and how often that is tried.
@@ -24,6 +25,7 @@ const TRIES: usize = 20;
 pub(super) struct Read {
     /// Of the files.
     pub(super) files: Signature,
+    pub(super) checkout: Option<Checkout>,
     pub(super) loaded: Loaded,
     pub(super) broken: Vec<Broken>,
     /// The organizations that are known, when some are not.
@@ -39,6 +41,7 @@ impl Rounds<'_> {
     ) -> Result<Option<Read>, Failure> {
         let (signature, Configuration { sources, folder }, unreadable) =
             self.files_at_rest().await?;
+        let checkout = checkout(&self.locations.config, &sources, &unreadable);
         let checked = self
             .last_good
             .check(&sources, unreadable, &self.locations.given);
@@ -79,6 +82,7 @@ impl Rounds<'_> {
                 Ok(loaded) => {
                     return Ok(Some(Read {
                         files: signature,
+                        checkout,
                         loaded,
                         broken,
                         only: (!is_whole).then_some(handles),

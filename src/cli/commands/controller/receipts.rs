@@ -3,14 +3,18 @@
 //! The requests feed an [`Observer`]; each round tells it what is declared, and records what is new.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::json;
 
 use super::answer::Answer;
+use super::rounds::Rounds;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::observe::{declared, fingerprints, known};
+use crate::cli::exit::Failure;
+use crate::cli::process::owner;
 use crate::cli::workspace::Loaded;
 use crate::model::{Recorded, Salt, Timestamp};
 use crate::observe::gaps::Source;
@@ -132,5 +136,46 @@ impl Receipts {
         let kept = &mut *self.kept();
         kept.is_new = true;
         kept.recorded_at = None;
+    }
+}
+
+impl Rounds<'_> {
+    /// Records what receipts prove, if the lock is free. Otherwise a later round does.
+    pub(super) async fn observe(&self, loaded: &Loaded, recorded: Recorded) -> Recorded {
+        self.receipts.expect(loaded, &recorded);
+        let Some(salt) = recorded.salt else {
+            return recorded;
+        };
+        let Some((after, lessons)) = self.receipts.lessons(&recorded, salt) else {
+            return recorded;
+        };
+        let written = async {
+            let owner = owner::this_process(&self.settings.command)?;
+            let environment = loaded.desired.environment;
+            let state = self
+                .store
+                .lock(environment, &owner, Duration::ZERO, |_| {})
+                .await?;
+            let is_same = state.read(|now| now.serial == recorded.serial);
+            if is_same {
+                state.edit(|now| {
+                    now.scopes.clone_from(&after.scopes);
+                    true
+                });
+            }
+            let saved = state.save().await;
+            let now = state.read(Clone::clone);
+            state.release().await?;
+            saved?;
+            Ok::<_, Failure>(is_same.then_some(now))
+        };
+        let Ok(Some(now)) = written.await else {
+            self.receipts.again();
+            return recorded;
+        };
+        for (address, lesson) in &lessons.lessons {
+            tracing::info!(%address, ?lesson, "receipts show it");
+        }
+        now
     }
 }

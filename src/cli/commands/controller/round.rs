@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::directory::Signature;
-use super::keeper::{Fenced, Keeper};
+use super::keeper::{Fenced, Files, Keeper};
 use super::planned::Planner;
-use super::problems::{Found, files, missing, problem, unfinished, waiting};
+use super::problems::{Found, in_use, missing, problem, unfinished, waiting};
 use super::reading::Read;
 use super::rounds::Rounds;
 use crate::apply::{Lanes, WallClock as _};
@@ -18,8 +17,8 @@ use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
 use crate::controller::{
-    Condition, Decision, News, Pending, Phase, RunRecord, WaitingPlan, decide, on_any_state,
-    organizations,
+    Condition, Decision, News, Pending, Phase, RunRecord, WaitingPlan, decide, in_force,
+    on_any_state, organizations,
 };
 use crate::model::{
     Holdings, HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp,
@@ -101,6 +100,7 @@ impl Rounds<'_> {
         // What is wrong is among the problems.
         let Some(Read {
             files: signature,
+            checkout,
             loaded,
             broken,
             only,
@@ -110,7 +110,7 @@ impl Rounds<'_> {
         };
         self.board.update(|status| {
             status.environment = Some(loaded.desired.environment);
-            status.files = files(&loaded.configuration.sources, &broken);
+            status.files = in_use(&loaded.configuration.sources, &broken);
         });
         let recorded = match self.recorded(&loaded).await {
             Ok(recorded) => recorded,
@@ -118,6 +118,21 @@ impl Rounds<'_> {
                 self.board.update(|status| status.ready = false);
                 return Err(failure);
             }
+        };
+        if self.is_behind(checkout.as_ref(), &recorded, problems) {
+            self.board.update(|status| {
+                status.ready = true;
+                // It was made of these files.
+                status.waiting = None;
+            });
+            return Ok(Round::Done);
+        }
+        // What is half written is no version to follow.
+        let own = checkout.filter(|_| broken.is_empty());
+        let files = Files {
+            signature,
+            in_force: own.and_then(|own| in_force(&own, recorded.checkout.as_ref())),
+            others: recorded.checkout.clone(),
         };
         let recorded = self.observe(&loaded, recorded).await;
         problems.extend(missing(&recorded));
@@ -170,47 +185,7 @@ impl Rounds<'_> {
             allow_deletes,
             ..now
         };
-        self.apply((now, planner), &signature, approved, problems)
-            .await
-    }
-
-    /// Records what receipts prove, if the lock is free. Otherwise a later round does.
-    async fn observe(&self, loaded: &Loaded, recorded: Recorded) -> Recorded {
-        self.receipts.expect(loaded, &recorded);
-        let Some(salt) = recorded.salt else {
-            return recorded;
-        };
-        let Some((after, lessons)) = self.receipts.lessons(&recorded, salt) else {
-            return recorded;
-        };
-        let written = async {
-            let owner = owner::this_process(&self.settings.command)?;
-            let environment = loaded.desired.environment;
-            let state = self
-                .store
-                .lock(environment, &owner, Duration::ZERO, |_| {})
-                .await?;
-            let is_same = state.read(|now| now.serial == recorded.serial);
-            if is_same {
-                state.edit(|now| {
-                    now.scopes.clone_from(&after.scopes);
-                    true
-                });
-            }
-            let saved = state.save().await;
-            let now = state.read(Clone::clone);
-            state.release().await?;
-            saved?;
-            Ok::<_, Failure>(is_same.then_some(now))
-        };
-        let Ok(Some(now)) = written.await else {
-            self.receipts.again();
-            return recorded;
-        };
-        for (address, lesson) in &lessons.lessons {
-            tracing::info!(%address, ?lesson, "receipts show it");
-        }
-        now
+        self.apply((now, planner), &files, approved, problems).await
     }
 
     /// Prints that changes wait for lost calls.
@@ -293,7 +268,7 @@ impl Rounds<'_> {
     async fn apply(
         &mut self,
         (planner, whole): (Planner<'_>, Planner<'_>),
-        files: &Signature,
+        files: &Files,
         approved: Option<&str>,
         problems: &mut Vec<Found>,
     ) -> Result<Round, Failure> {

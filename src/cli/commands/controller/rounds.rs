@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Args;
 use super::approving::Approving;
+use super::behind::Order;
 use super::keeper::Fenced;
 use super::receipts::Receipts;
 use super::teller::Teller;
@@ -23,6 +24,7 @@ pub(super) struct Rounds<'a> {
     pub(super) store: Store,
     pub(super) board: Board,
     pub(super) last_good: LastGood,
+    pub(super) order: Order,
     /// The rate limiters, and the accounts that they are of.
     pub(super) lanes: (Lanes, Vec<(AccountName, Account)>),
     pub(super) teller: Teller,

@@ -1,0 +1,166 @@
+//! Which of two replicas has the older files, when each has a checkout of its own.
+//!
+//! A checkout follows the repository with a delay that differs from replica to replica. Who still has the files of
+//! yesterday must not undo what another has applied from those of today. So the state records what was applied last
+//! ([`Checkout`]), and who finds other files there than its own asks which are older. Times of files are compared,
+//! and, because clocks differ, what this replica saw itself: files that changed here after it had seen those of the
+//! state are newer than they, whatever their times say.
+
+use crate::model::{Checkout, Timestamp};
+
+/// What a replica remembers of the checkout in the state.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Its digest, and when this replica saw it first, by its own clock.
+    first: Option<(String, Timestamp)>,
+}
+
+impl Seen {
+    /// Remembers when what the state records was seen first: `now`, unless it is known already.
+    pub fn note(&mut self, recorded: Option<&Checkout>, now: Timestamp) {
+        let digest = recorded.map(|it| it.digest.as_str());
+        if self.first.as_ref().map(|(digest, _)| digest.as_str()) != digest {
+            self.first = digest.map(|digest| (digest.to_owned(), now));
+        }
+    }
+
+    /// Since when this replica has known that its own files are older than those that were applied. `None` if they
+    /// are not.
+    pub fn behind_since(&self, own: &Checkout, recorded: Option<&Checkout>) -> Option<Timestamp> {
+        let recorded = recorded?;
+        let (digest, first) = self.first.as_ref()?;
+        let is_older = own.digest != recorded.digest && own.since < recorded.since;
+        let knew = *digest == recorded.digest && own.since >= *first;
+        (is_older && !knew).then_some(*first)
+    }
+}
+
+/// What the state has to record when `own` is applied. `None` if it has that already.
+///
+/// What is recorded later is never older, so that a replica whose clock is ahead finds itself behind, too.
+#[must_use]
+pub fn in_force(own: &Checkout, recorded: Option<&Checkout>) -> Option<Checkout> {
+    let Some(recorded) = recorded else {
+        return Some(own.clone());
+    };
+    (own.digest != recorded.digest).then(|| Checkout {
+        digest: own.digest.clone(),
+        since: own.since.max(recorded.since.plus(1)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn checkout(digest: &str, since: i64) -> Checkout {
+        Checkout {
+            digest: digest.to_owned(),
+            since: Timestamp(since),
+        }
+    }
+
+    #[test]
+    fn older_files_are_behind_and_the_same_are_not() {
+        let mut seen = Seen::default();
+        let recorded = checkout("two", 100);
+        seen.note(Some(&recorded), Timestamp(105));
+        seen.note(Some(&recorded), Timestamp(150));
+        let behind = |own| seen.behind_since(&own, Some(&recorded));
+        assert_eq!(behind(checkout("one", 40)), Some(Timestamp(105)));
+        assert_eq!(behind(checkout("two", 40)), None);
+        assert_eq!(behind(checkout("three", 160)), None);
+        // By the clock of the other replica the change was later, but this one had seen its files before.
+        let ahead = checkout("two", 1000);
+        seen.note(Some(&ahead), Timestamp(105));
+        let behind = |own| seen.behind_since(&own, Some(&ahead));
+        assert_eq!(behind(checkout("three", 160)), None);
+        assert_eq!(behind(checkout("one", 40)), Some(Timestamp(105)));
+        let next = in_force(&checkout("three", 160), Some(&ahead)).unwrap();
+        assert_eq!(next, checkout("three", 1001));
+        assert_eq!(seen.behind_since(&checkout("one", 40), None), None);
+    }
+
+    /// Version `n` is committed at `n * PERIOD`, long enough after the last one for all to have seen that.
+    const PERIOD: i64 = 400;
+
+    #[derive(Clone, Debug)]
+    struct Replica {
+        /// How far its clock is ahead.
+        skew: i64,
+        /// How long after a commit its checkout has it.
+        delays: Vec<i64>,
+        /// When its rounds are.
+        rounds: Vec<i64>,
+    }
+
+    impl Replica {
+        /// What it has at a true time: the version, and since when by its own clock.
+        fn has(&self, at: i64) -> (usize, i64) {
+            let arrived = self.delays.iter().enumerate().map(|(version, delay)| {
+                let at = i64::try_from(version).unwrap() * PERIOD + delay;
+                (version, at)
+            });
+            let (version, since) = arrived
+                .rev()
+                .find(|(_, arrived)| *arrived <= at)
+                .unwrap_or((0, 0));
+            (version, since + self.skew)
+        }
+    }
+
+    fn replica(versions: usize) -> impl Strategy<Value = Replica> {
+        let delays = proptest::collection::vec(1..100_i64, versions);
+        let rounds = proptest::collection::vec(0..110_i64, 40);
+        (-150..150_i64, delays, rounds).prop_map(|(skew, mut delays, pauses)| {
+            delays[0] = 0;
+            let rounds = pauses.iter().scan(0, |at, pause| {
+                *at += pause;
+                Some(*at)
+            });
+            Replica {
+                skew,
+                delays,
+                rounds: rounds.collect(),
+            }
+        })
+    }
+
+    proptest! {
+        /// Whatever the delays, the moments of the rounds and the clocks: once a version is applied, none before it is,
+        /// and every replica ends with the last one in force.
+        #[test]
+        fn no_replica_undoes_what_another_has_applied(
+            replicas in proptest::collection::vec(replica(4), 2..4),
+            contents in proptest::collection::vec(0..3_u8, 4),
+        ) {
+            let mut rounds: Vec<_> = replicas.iter().enumerate()
+                .flat_map(|(number, one)| one.rounds.iter().map(move |at| (*at, number)))
+                .collect();
+            let end = 5 * PERIOD;
+            rounds.extend((0..replicas.len()).map(|number| (end, number)));
+            rounds.sort_unstable();
+            let mut seen = vec![Seen::default(); replicas.len()];
+            let mut recorded: Option<Checkout> = None;
+            let mut applied = 0;
+            for (at, number) in rounds {
+                let replica = &replicas[number];
+                let (version, since) = replica.has(at);
+                // A revert has the digest of what was before.
+                let own = checkout(&contents[version].to_string(), since);
+                seen[number].note(recorded.as_ref(), Timestamp(at + replica.skew));
+                if seen[number].behind_since(&own, recorded.as_ref()).is_some() {
+                    prop_assert!(version < applied, "version {version} of {number} waits at {at}, {applied} was applied");
+                    continue;
+                }
+                if let Some(checkout) = in_force(&own, recorded.as_ref()) {
+                    prop_assert!(version >= applied, "{number} undoes {applied} with {version} at {at}");
+                    recorded = Some(checkout);
+                    applied = version;
+                }
+            }
+            prop_assert_eq!(recorded.map(|it| it.digest), Some(contents[3].to_string()));
+        }
+    }
+}
