@@ -5,6 +5,8 @@
 mod bots;
 mod comments;
 mod controller;
+#[cfg(unix)]
+mod install;
 mod jobs;
 mod kubernetes;
 mod monitoring;
