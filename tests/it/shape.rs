@@ -80,11 +80,13 @@ fn no_test_file_is_forgotten() {
 
 #[test]
 fn the_top_level_stays_small() {
-    const EXPECTED: [&str; 23] = [
+    const EXPECTED: [&str; 26] = [
         ".ci",
         ".config",
         ".gitattributes",
+        ".github",
         ".gitignore",
+        ".gitlab-ci.yml",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
@@ -101,6 +103,7 @@ fn the_top_level_stays_small() {
         "examples",
         "fuzz",
         "proptest-regressions",
+        "release",
         "rustfmt.toml",
         "src",
         "tests",

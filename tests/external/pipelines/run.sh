@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Reads the examples the way their readers would: by the vendors' schemas, a shell's linter and a parser
-# of metrics. What can be run without them is run by tests/it/examples.
+# Reads workflows and examples the way their readers would: by the vendors' schemas, linters of workflows and of
+# shells, and a parser of metrics. What can be run without them is run by tests/it/examples.
 #
 #   tests/external/pipelines/run.sh [PROGRAM]    PROGRAM is ess-callbacks [target/debug/ess-callbacks]
 #
@@ -20,20 +20,34 @@ if [ ! -e "$environment/complete" ]; then
 fi
 PATH=$environment/bin:$PATH
 
-check-jsonschema --builtin-schema vendor.github-workflows examples/github/{plan,comment,apply,heal}.yml \
-  examples/github/bucket/{plan,apply,heal}.yml
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/{ci,release}.yml \
+  examples/github/{plan,comment,apply,heal}.yml examples/github/bucket/{plan,apply,heal}.yml
 check-jsonschema --builtin-schema vendor.github-actions examples/github/action.yml
-check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
+check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml \
   examples/gitlab/{,state-branch}.gitlab-ci.yml
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml \
   examples/kubernetes-controller/{deployment,service,pdb,networkpolicy}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
-shellcheck examples/*.sh tests/external/*/*.sh .ci/run
+shellcheck examples/*.sh examples/github/*.sh release/*.sh tests/external/*/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python tests/external/pipelines/kustomize.py "$folder"
 kubernetes-validate --strict "$folder"/*.yaml
+
+# The workflows where GitHub looks for them: here, and in a repository that copied the examples.
+settings=$PWD/tests/external/pipelines/zizmor.yml
+actionlint
+zizmor --offline --quiet --no-progress --config "$settings" .github examples/github/action.yml
+for kind in github github/bucket; do
+  copied=$folder/copied-$(basename "$kind")
+  mkdir -p "$copied/.github/workflows" "$copied/.github/actions/ess-callbacks"
+  cp "examples/$kind"/*.yml "$copied/.github/workflows"
+  rm -f "$copied/.github/workflows/action.yml"
+  cp examples/github/{action.yml,install.sh} "$copied/.github/actions/ess-callbacks"
+  git init --quiet "$copied"
+  (cd "$copied" && actionlint && zizmor --offline --quiet --no-progress --config "$settings" .)
+done
 
 cp callbacks.yaml.example "$folder/callbacks.yaml"
 "$program" -f "$folder/callbacks.yaml" --sandbox apply --auto-approve --quiet --metrics-file "$folder/esign.prom" \
