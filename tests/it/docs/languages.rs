@@ -112,6 +112,9 @@ fn filled(page: &Page, section: Section, prose: &str) -> Section {
 /// What both languages have in common of where a link leads. Titles differ, and with them the anchors.
 fn common(page: &Page, link: &str) -> String {
     let target = link.split('#').next().unwrap_or_default();
+    if target.is_empty() {
+        return "#".to_owned();
+    }
     let folder = Path::new(&page.name).parent().unwrap_or(Path::new(""));
     let is_translated = root().join(folder).join(translation(target)).is_file();
     original(target).unwrap_or_else(|| if is_translated { target } else { link }.to_owned())

@@ -99,6 +99,36 @@ fn what_is_not_run_is_known() {
     docs/controller.zh-CN.md: needs a controller
     docs/controller.zh-CN.md: needs a controller
     docs/fuzzing.md: takes half an hour
+    docs/installation.md: installs the program
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: needs a release
+    docs/installation.md: writes to the home folder
+    docs/installation.md: removes the program
+    docs/installation.md: needs a release
+    docs/installation.zh-CN.md: installs the program
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: needs a release
+    docs/installation.zh-CN.md: writes to the home folder
+    docs/installation.zh-CN.md: removes the program
+    docs/installation.zh-CN.md: needs a release
     docs/notifications.md: prints a random secret
     docs/notifications.zh-CN.md: prints a random secret
     docs/observe.md: needs receipts

@@ -1,5 +1,6 @@
 //! The installer, with hosts that are well and hosts that are not. `gh` is a script that notes what it was asked.
 
+mod gather;
 mod host;
 
 use std::fs;
