@@ -58,6 +58,7 @@ mod layering;
 mod mutations;
 mod pipelines;
 mod receivers;
+mod releases;
 mod render;
 mod sandbox;
 mod schemas;

@@ -28,7 +28,7 @@ check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .g
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml \
   examples/kubernetes-controller/{deployment,service,pdb,networkpolicy}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
-shellcheck examples/*.sh examples/github/*.sh release/*.sh tests/external/*/*.sh .ci/run
+shellcheck examples/*.sh examples/github/*.sh release/*.sh tests/external/*/*.sh tests/vectors/releases/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
