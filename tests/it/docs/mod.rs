@@ -70,7 +70,9 @@ fn rewrite(page: &Page, wrong: &[(usize, String)]) {
 #[test]
 fn what_is_not_run_is_known() {
     let mut found = Vec::new();
-    for page in pages(root()) {
+    // The Chinese pages have the same blocks, and the same reasons; another test sees to that.
+    let english = |page: &&Page| languages::original(&page.name).is_none();
+    for page in pages(root()).iter().filter(english) {
         for block in &page.blocks {
             if let Some(Mark::NotRun(reason)) = &block.mark {
                 found.push(format!("{}: {reason}", page.name));
@@ -82,22 +84,12 @@ fn what_is_not_run_is_known() {
     README.md: needs the pipeline's secrets
     README.md: needs an account
     README.md: needs an account
-    README.zh-CN.md: installs the program
-    README.zh-CN.md: needs the pipeline's secrets
-    README.zh-CN.md: needs an account
-    README.zh-CN.md: needs an account
     docs/controller.md: runs until it is stopped
     docs/controller.md: needs a controller
     docs/controller.md: runs until it is stopped
     docs/controller.md: needs a controller
     docs/controller.md: needs a controller
     docs/controller.md: needs a controller
-    docs/controller.zh-CN.md: runs until it is stopped
-    docs/controller.zh-CN.md: needs a controller
-    docs/controller.zh-CN.md: runs until it is stopped
-    docs/controller.zh-CN.md: needs a controller
-    docs/controller.zh-CN.md: needs a controller
-    docs/controller.zh-CN.md: needs a controller
     docs/fuzzing.md: takes half an hour
     docs/installation.md: installs the program
     docs/installation.md: needs a release
@@ -114,25 +106,8 @@ fn what_is_not_run_is_known() {
     docs/installation.md: writes to the home folder
     docs/installation.md: removes the program
     docs/installation.md: needs a release
-    docs/installation.zh-CN.md: installs the program
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: needs a release
-    docs/installation.zh-CN.md: writes to the home folder
-    docs/installation.zh-CN.md: removes the program
-    docs/installation.zh-CN.md: needs a release
     docs/notifications.md: prints a random secret
-    docs/notifications.zh-CN.md: prints a random secret
     docs/observe.md: needs receipts
-    docs/observe.zh-CN.md: needs receipts
     docs/pipelines.md: needs the pipeline's files
     docs/pipelines.md: needs an account
     docs/pipelines.md: needs an account
@@ -140,29 +115,14 @@ fn what_is_not_run_is_known() {
     docs/pipelines.md: needs the pipeline's files
     docs/pipelines.md: needs an account
     docs/pipelines.md: needs an account and a bot
-    docs/pipelines.zh-CN.md: needs the pipeline's files
-    docs/pipelines.zh-CN.md: needs an account
-    docs/pipelines.zh-CN.md: needs an account
-    docs/pipelines.zh-CN.md: needs an account
-    docs/pipelines.zh-CN.md: needs the pipeline's files
-    docs/pipelines.zh-CN.md: needs an account
-    docs/pipelines.zh-CN.md: needs an account and a bot
     docs/real-account.md: needs an account
     docs/real-account.md: serves until it is stopped
     docs/real-account.md: the test sets its own
     docs/real-account.md: needs a message
     docs/real-account.md: needs a receiver
-    docs/real-account.zh-CN.md: needs an account
-    docs/real-account.zh-CN.md: serves until it is stopped
-    docs/real-account.zh-CN.md: the test sets its own
-    docs/real-account.zh-CN.md: needs a message
-    docs/real-account.zh-CN.md: needs a receiver
     docs/receivers.md: serves until it is stopped
-    docs/receivers.zh-CN.md: serves until it is stopped
     docs/rotation.md: needs a receiver
     docs/rotation.md: an example
-    docs/rotation.zh-CN.md: needs a receiver
-    docs/rotation.zh-CN.md: an example
     docs/sandbox.md: serves until it is stopped
     docs/sandbox.md: needs a served sandbox and a receiver
     docs/state.md: needs a server
@@ -173,18 +133,8 @@ fn what_is_not_run_is_known() {
     docs/state.md: needs a server
     docs/state.md: needs a server
     docs/state.md: needs an emergency copy
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs a server
-    docs/state.zh-CN.md: needs an emergency copy
     docs/verify.md: needs receivers
     docs/verify.md: an example
-    docs/verify.zh-CN.md: needs receivers
-    docs/verify.zh-CN.md: an example
     ");
 }
 

@@ -1,5 +1,6 @@
 //! What release/gather.sh makes of the files of all targets.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use super::super::{has, machine, root, sh};
@@ -26,11 +27,13 @@ fn built(env: &TestEnv) {
         let mut sums = String::new();
         for name in [format!("{stem}.{suffix}"), format!("{stem}.cdx.json")] {
             env.write(&format!("dist/{name}"), &name);
-            sums += &format!("{}  {name}\n", checksum(name.as_bytes()));
+            writeln!(sums, "{}  {name}", checksum(name.as_bytes())).unwrap();
         }
         env.write(&format!("dist/{stem}.sha256"), sums);
     }
 }
+
+type Damage = fn(&TestEnv);
 
 fn gather(env: &TestEnv) -> Said {
     let mut command = env.other("bash");
@@ -78,7 +81,6 @@ fn the_files_of_all_targets_become_one_release() {
     ));
 
     // A file without a checksum, one that is missing, and one that changed on its way.
-    type Damage = fn(&TestEnv);
     let damages: [(Damage, &str); 3] = [
         (|env| env.write("dist/extra", ""), "> extra"),
         (

@@ -94,7 +94,7 @@ fn serve(mut stream: &TcpStream, shared: &Mutex<Shared>) {
             send(head("200 OK", body.len(), ""), &body[..body.len() / 2]);
         }
         Some(Answer::Redirect(to)) => {
-            send(head("302 Found", 0, &format!("Location: {to}\r\n")), b"")
+            send(head("302 Found", 0, &format!("Location: {to}\r\n")), b"");
         }
         Some(Answer::Stalls(body)) => {
             send(head("200 OK", body.len(), ""), &body[..body.len() / 2]);
