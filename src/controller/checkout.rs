@@ -11,16 +11,16 @@ use crate::model::{Checkout, Timestamp};
 /// What a replica remembers of the checkout in the state.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Its digest, and when this replica saw it first, by its own clock.
-    first: Option<(String, Timestamp)>,
+    /// What the state had last, and when this replica saw it first, by its own clock. With its time: after a revert the
+    /// digest is the same as before.
+    first: Option<(Checkout, Timestamp)>,
 }
 
 impl Seen {
     /// Remembers when what the state records was seen first: `now`, unless it is known already.
     pub fn note(&mut self, recorded: Option<&Checkout>, now: Timestamp) {
-        let digest = recorded.map(|it| it.digest.as_str());
-        if self.first.as_ref().map(|(digest, _)| digest.as_str()) != digest {
-            self.first = digest.map(|digest| (digest.to_owned(), now));
+        if self.first.as_ref().map(|(seen, _)| seen) != recorded {
+            self.first = recorded.map(|recorded| (recorded.clone(), now));
         }
     }
 
@@ -28,9 +28,9 @@ impl Seen {
     /// are not.
     pub fn behind_since(&self, own: &Checkout, recorded: Option<&Checkout>) -> Option<Timestamp> {
         let recorded = recorded?;
-        let (digest, first) = self.first.as_ref()?;
+        let (seen, first) = self.first.as_ref()?;
         let is_older = own.digest != recorded.digest && own.since < recorded.since;
-        let knew = *digest == recorded.digest && own.since >= *first;
+        let knew = seen == recorded && own.since >= *first;
         (is_older && !knew).then_some(*first)
     }
 }
@@ -80,6 +80,18 @@ mod tests {
         let next = in_force(&checkout("three", 160), Some(&ahead)).unwrap();
         assert_eq!(next, checkout("three", 1001));
         assert_eq!(seen.behind_since(&checkout("one", 40), None), None);
+    }
+
+    #[test]
+    fn a_revert_is_not_what_was_seen_before_it() {
+        let mut seen = Seen::default();
+        let before = checkout("one", 10);
+        seen.note(Some(&before), Timestamp(15));
+        // It gets the second version, and before it looks again, others have applied that, and its revert.
+        let reverted = checkout("one", 200);
+        seen.note(Some(&reverted), Timestamp(205));
+        let behind = seen.behind_since(&checkout("two", 100), Some(&reverted));
+        assert_eq!(behind, Some(Timestamp(205)));
     }
 
     /// Version `n` is committed at `n * PERIOD`, long enough after the last one for all to have seen that.

@@ -57,6 +57,11 @@ pub trait Caller: Sink {
     /// their recorded callbacks, which may be another enterprise's.
     fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Self::Error>;
 
+    /// The files that the plan was made of, if who comes later has to know them.
+    fn checkout(&self) -> Option<Checkout> {
+        None
+    }
+
     /// The calls begin now.
     fn start(&mut self, plan: &Plan) -> Result<Start, Self::Error>;
 
@@ -85,6 +90,4 @@ pub struct Start {
     pub stop: watch::Receiver<bool>,
     /// For a state that has none yet.
     pub lineage: Lineage,
-    /// The files that the plan was made of, if who comes later has to know them.
-    pub checkout: Option<Checkout>,
 }

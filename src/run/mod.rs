@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::apply::{Lanes, Tools, WallClock as _, accounts, apply, keep_books, move_records};
 use crate::client::Rate;
 use crate::model::{
-    AccountId, AccountName, ApiError, Destination, Environment, Handle, Recorded, Report,
+    AccountId, AccountName, ApiError, Checkout, Destination, Environment, Handle, Recorded, Report,
 };
 use crate::plan::{Plan, Stale, calls_digest};
 use crate::state::{LockOwner, Locked, Rescue, StateError, Store};
@@ -167,6 +167,18 @@ pub async fn run<C: Caller>(
     Ok(ended)
 }
 
+/// Records that these files are in force. Whether there are any.
+fn follow(state: &Locked, checkout: Option<Checkout>) -> bool {
+    let follows = checkout.is_some();
+    if follows {
+        state.edit(|recorded| {
+            recorded.checkout = checkout;
+            true
+        });
+    }
+    follows
+}
+
 async fn with_state<C: Caller>(
     state: &Locked,
     request: &Request<'_, C::Wall>,
@@ -191,6 +203,7 @@ async fn with_state<C: Caller>(
     if plan.is_empty() {
         state.aim(&plan.destination);
         state.edit(|recorded| keep_books(&plan, recorded));
+        follow(state, caller.checkout());
         state.save().await?;
         return Ok(Ended::NothingToCall(plan));
     }
@@ -225,20 +238,13 @@ async fn with_state<C: Caller>(
         settings,
         stop,
         lineage,
-        checkout,
     } = caller.start(&plan)?;
     state.aim(&plan.destination);
     state.edit(|recorded| move_records(&plan, recorded));
-    let is_checkout_new = checkout.is_some();
-    if is_checkout_new {
-        state.edit(|recorded| {
-            recorded.checkout = checkout;
-            true
-        });
-    }
+    let follows = follow(state, caller.checkout());
     state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
     state.initialize(lineage, plan.salt).await?;
-    if is_checkout_new || !plan.moves.is_empty() {
+    if follows || !plan.moves.is_empty() {
         state.save().await?;
     }
     let now = request.wall.now();

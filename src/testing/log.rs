@@ -24,6 +24,8 @@ pub struct MemoryLog {
     timing: Timing,
     /// Nothing happens to the requests of this handle.
     is_fair: bool,
+    /// Nothing of this machine gets through before this moment.
+    way: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What happens to requests, each in percent.
@@ -89,7 +91,27 @@ impl MemoryLog {
                 patience: Duration::from_secs(60),
             },
             is_fair: false,
+            way: Arc::default(),
         }
+    }
+
+    /// The same store, for another machine.
+    #[must_use]
+    pub fn from_another_machine(&self) -> Self {
+        Self {
+            way: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Lets nothing of this machine through for so long.
+    pub fn cut_off(&self, time: Duration) {
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+    }
+
+    fn is_cut_off(&self) -> bool {
+        let until = *self.way.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     /// The same store for one to whose requests nothing happens.
@@ -176,7 +198,11 @@ impl MemoryLog {
             if self.is_fair {
                 return Fate::Done;
             }
-            let fate = store.fate();
+            let fate = if self.is_cut_off() {
+                Fate::NeverArrives
+            } else {
+                store.fate()
+            };
             let most = u64::try_from(store.weather.latency.as_millis()).unwrap_or(u64::MAX);
             (fate, Duration::from_millis(store.random.below(most.max(1))))
         };

@@ -21,6 +21,14 @@ pub(crate) struct Facts {
     pub(crate) rotations: u64,
     /// Deletes of a callback or its twin while the other took its messages.
     pub(crate) covered: u64,
+    /// Rounds of replicas of the controller.
+    pub(crate) rounds: u64,
+    /// Schedules at whose end replicas had made eSign as declared, by themselves.
+    pub(crate) kept: u64,
+    /// Rounds whose files were older than those that were applied.
+    pub(crate) behind: u64,
+    /// Rounds that healed.
+    pub(crate) healed: u64,
 }
 
 impl Facts {
@@ -39,6 +47,10 @@ impl Facts {
             brought_home,
             rotations,
             covered,
+            rounds,
+            kept,
+            behind,
+            healed,
         } = *other;
         self.calls += calls;
         self.lost += lost;
@@ -53,5 +65,9 @@ impl Facts {
         self.brought_home += brought_home;
         self.rotations += rotations;
         self.covered += covered;
+        self.rounds += rounds;
+        self.kept += kept;
+        self.behind += behind;
+        self.healed += healed;
     }
 }

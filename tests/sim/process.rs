@@ -1,24 +1,24 @@
 //! One run of the program: lock, plan, apply, save, release, as `apply` does it; and how it may die.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use ess_callbacks::apply::{Lanes, Settings, Sink};
 use ess_callbacks::client::Rate;
 use ess_callbacks::model::{
-    AccountId, AccountName, Address, Calls, Destination, Event, Lineage, NotAttempted, Recorded,
-    Report, Timestamp, Unfinished,
+    AccountId, AccountName, Address, Calls, Checkout, Destination, Event, Lineage, NotAttempted,
+    Recorded, Report, Timestamp, Unfinished,
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
-use ess_callbacks::run::{self, Caller, Connection, Owners, Refusal, Request, Start, Unsaved};
+use ess_callbacks::run::{self, Caller, Connection, Owners, Request, Start, Unsaved};
 use ess_callbacks::state::{LockOwner, StateError};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::api::{SimApi, SimWall};
 use crate::config::{Credentials, ENVIRONMENT, Id, SALT, universe};
+use crate::endings::may_refuse;
+use crate::lifetime::{interrupted, mortal, stalling};
 use crate::place::Place;
 use crate::rotation::{self, Rotating};
 use crate::weather::silence;
@@ -77,6 +77,17 @@ pub(crate) struct Spec {
     pub(crate) full: Option<u64>,
     /// It stands still when it has been polled so often, for that long: a process that is stopped.
     pub(crate) stall: Option<(u64, Duration)>,
+    /// The files of a replica of the controller. `None` for who runs `apply`.
+    pub(crate) files: Option<Files>,
+}
+
+/// What a round of a controller knows of its files.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    /// What the state has to record of them.
+    pub(crate) in_force: Option<Checkout>,
+    /// What it recorded when the round read it.
+    pub(crate) others: Option<Checkout>,
 }
 
 /// How it ended.
@@ -97,6 +108,8 @@ struct Starter<'s> {
     stop: watch::Sender<bool>,
     /// The accounts whose owner is recorded.
     owned: BTreeSet<AccountName>,
+    /// Whether another replica has applied other files since its own were read.
+    is_outdated: bool,
 }
 
 impl Starter<'_> {
@@ -129,6 +142,8 @@ impl Caller for Starter<'_> {
         let owned = owned.filter(|(_, account)| account.account_id.is_some());
         self.owned = owned.map(|(name, _)| name.clone()).collect();
         let plan = planned(self.world, recorded, self.spec);
+        let files = self.spec.files.as_ref();
+        self.is_outdated = files.is_some_and(|files| files.others != recorded.checkout);
         let mut world = self.world.now();
         world.tell(|| format!("run {}: {}", self.spec.number, outline(&plan)));
         // Nothing tells whose credentials an account has that is neither recorded nor described.
@@ -183,6 +198,9 @@ impl Caller for Starter<'_> {
 
     /// Nobody renews credentials here, so that others than before are a mistake.
     fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, StateError> {
+        if self.is_outdated {
+            return Ok(false);
+        }
         let mixed_up = self.credentials() == Credentials::MixedUp && !self.spec.owners_known;
         if mixed_up && plan.accounts.keys().any(|name| self.owned.contains(name)) {
             let what = "other credentials than the recorded owner's, whose owner is not known";
@@ -197,12 +215,16 @@ impl Caller for Starter<'_> {
         Ok(unproven.is_empty())
     }
 
+    fn checkout(&self) -> Option<Checkout> {
+        let files = self.spec.files.as_ref().filter(|_| !self.is_outdated);
+        files?.in_force.clone()
+    }
+
     fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
         Ok(Start {
             settings: self.spec.settings.clone(),
             stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(1)),
-            checkout: None,
         })
     }
 
@@ -256,51 +278,6 @@ pub(crate) async fn run(world: &Shared, place: &Place, spec: &Spec) -> Ended {
     }
 }
 
-/// A future that is not polled for a while when it has been polled so often.
-fn stalling<'a, T: 'a>(
-    work: impl Future<Output = T> + 'a,
-    stall: Option<(u64, Duration)>,
-) -> impl Future<Output = T> + 'a {
-    let mut work = Box::pin(work);
-    let (mut polls, time) = stall.unwrap_or((0, Duration::ZERO));
-    let mut pause: Option<Pin<Box<tokio::time::Sleep>>> = None;
-    std::future::poll_fn(move |context| {
-        if polls == 1 && pause.is_none() {
-            pause = Some(Box::pin(sleep(time)));
-        }
-        if let Some(asleep) = &mut pause {
-            if asleep.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            pause = None;
-            polls = 0;
-        }
-        polls = polls.saturating_sub(u64::from(polls > 1));
-        work.as_mut().poll(context)
-    })
-}
-
-/// A future that is dropped when it has been polled so often, or when its machine has crashed.
-fn mortal<'a, T: 'a>(
-    work: impl Future<Output = T> + 'a,
-    place: &'a Place,
-    mut polls: u64,
-) -> impl Future<Output = Option<T>> + 'a {
-    let mut work: Pin<Box<dyn Future<Output = T> + 'a>> = Box::pin(work);
-    std::future::poll_fn(move |context| {
-        let polled = work.as_mut().poll(context);
-        polls -= 1;
-        if place.has_crashed() {
-            return Poll::Ready(None);
-        }
-        match polled {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if polls == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-}
-
 pub(crate) fn lock_id(spec: &Spec) -> String {
     format!("lock-{}", spec.number)
 }
@@ -330,6 +307,7 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         spec,
         stop: watch::channel(false).0,
         owned: BTreeSet::new(),
+        is_outdated: false,
     };
     let stop = starter.stop.clone();
     let mut lanes = Lanes::default();
@@ -360,62 +338,6 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
             Ended::State(error)
         }
         Err(error) => Ended::State(error),
-    }
-}
-
-/// Whether a run may be refused for this reason.
-fn may_refuse(world: &Shared, spec: &Spec, why: &Refusal) -> bool {
-    match why {
-        Refusal::Guards | Refusal::MissingAccount(..) => true,
-        Refusal::OwnerUnknown { .. }
-        | Refusal::RecordedOwnerUnknown { .. }
-        | Refusal::PerhapsSameOwner { .. } => !spec.owners_known,
-        // The old name of an account may be left out.
-        Refusal::SameAccount(..) if world.now().runs[spec.number].config.leaves_a_name_out() => {
-            true
-        }
-        Refusal::SameAccount(..)
-        | Refusal::UnexpectedOwner { .. }
-        | Refusal::SameOwner { .. }
-        | Refusal::OtherOwner { .. }
-        | Refusal::NotApproved => {
-            let mut world = world.now();
-            world.facts.mistaken += 1;
-            world.runs[spec.number].credentials == Credentials::MixedUp
-        }
-        Refusal::OtherDestination | Refusal::Stale(_) | Refusal::NotReviewed(_) => false,
-    }
-}
-
-/// A run, with the signal that asks it to stop.
-async fn interrupted<T>(
-    running: impl Future<Output = T>,
-    when: Stop,
-    stop: &watch::Sender<bool>,
-) -> T {
-    let interrupting = async {
-        if let Stop::After(after) = when {
-            sleep(after).await;
-            stop.send_replace(true);
-        }
-        std::future::pending::<()>().await;
-    };
-    let mut polls = match when {
-        Stop::AtPoll(polls) => polls,
-        Stop::Never | Stop::After(_) => 0,
-    };
-    let mut running = std::pin::pin!(running);
-    let watched = std::future::poll_fn(|context| {
-        if polls == 1 {
-            stop.send_replace(true);
-        }
-        polls = polls.saturating_sub(1);
-        running.as_mut().poll(context)
-    });
-    tokio::select! {
-        biased;
-        done = watched => done,
-        () = interrupting => unreachable!("it never ends"),
     }
 }
 

@@ -48,6 +48,9 @@ pub(crate) struct RunFacts {
     pub(crate) robbed: bool,
     /// Another run may have begun while it still sent what it had recorded.
     pub(crate) overtaken: bool,
+    /// The version of the files of a replica.
+    pub(crate) version: Option<usize>,
+    has_called: bool,
 }
 
 impl RunFacts {
@@ -71,6 +74,8 @@ impl RunFacts {
             credentials: Credentials::Right,
             robbed: false,
             overtaken: false,
+            version: None,
+            has_called: false,
         }
     }
 
@@ -93,6 +98,7 @@ impl World {
         if !self.runs[run].alive {
             self.breaks("h", &format!("run {run} is dead and calls all the same"));
         }
+        self.check_version(run);
         if self.runs[run].credentials == Credentials::MixedUp {
             let what = format!("run {run}: {write:?} {id:?} for another enterprise's account");
             self.breaks("c", &what);
@@ -117,6 +123,28 @@ impl World {
             } else {
                 self.protected.remove(&id);
             }
+        }
+    }
+
+    /// (j) No replica applies files that are older than those that another has applied.
+    fn check_version(&mut self, run: usize) {
+        let facts = &self.runs[run];
+        let Some(version) = facts.version else { return };
+        // What is the same again after a revert is not older.
+        let is_undone = |other: &&RunFacts| {
+            let later = other.version.is_some_and(|other| version < other);
+            later && other.has_called && other.config != facts.config
+        };
+        let newer = self
+            .runs
+            .iter()
+            .find(is_undone)
+            .and_then(|other| other.version);
+        let is_overtaken = facts.overtaken;
+        self.runs[run].has_called = true;
+        if let Some(newer) = newer.filter(|_| !is_overtaken) {
+            let what = format!("run {run} applies version {version}, and {newer} was applied");
+            self.breaks("j", &what);
         }
     }
 

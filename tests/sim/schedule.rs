@@ -7,7 +7,7 @@ use std::time::Duration;
 use ess_callbacks::apply::Settings;
 use ess_callbacks::model::Recorded;
 use ess_callbacks::plan::{Heal, Options, Pattern};
-use ess_callbacks::state::{ErrorKind, StateError};
+use ess_callbacks::state::StateError;
 use ess_callbacks::testing::{MemoryFiles, MemoryLog};
 use tokio::time::{Instant, sleep};
 
@@ -15,10 +15,12 @@ use crate::api::SimWall;
 use crate::chance::{any_options, any_stop};
 use crate::config::{Config, Credentials, ENVIRONMENT, Id, any_id, any_value};
 use crate::dice::Dice;
+use crate::endings::after;
 use crate::facts::Facts;
 use crate::others::{break_lock, bring_home};
 use crate::place::Place;
 use crate::process::{self, Death, Ended, Spec, Stop};
+use crate::replicas;
 use crate::rotation::any_rotation;
 use crate::rules::RunFacts;
 use crate::weather::Weather;
@@ -146,6 +148,17 @@ impl Schedule {
             bring_home(&self.world, &self.place).await;
             self.check_state("after a pause").await;
         }
+        if let Place::Log(log) = &self.place
+            && self.dice.percent(40)
+        {
+            let log = log.clone();
+            let born = self.born;
+            let config = self.config.clone();
+            let newest = replicas::keep(&self.world, &log, (born, config), &mut self.dice).await;
+            let Some(newest) = newest else { return };
+            self.config = newest;
+            self.check_state("after the replicas").await;
+        }
         self.settle().await;
     }
 
@@ -262,6 +275,7 @@ impl Schedule {
             stop: any_stop(dice),
             full: dice.percent(5).then(|| dice.any_size(60)),
             stall: self.place.stall(dice),
+            files: None,
         };
         facts.overtaken = spec.stall.is_some();
         let mut world = self.world.now();
@@ -280,35 +294,8 @@ impl Schedule {
         }
     }
 
-    /// Whether a run may have ended like this.
     fn after(&self, spec: &Spec, ended: &Ended, full: bool) {
-        let mut world = self.world.now();
-        let number = spec.number;
-        match ended {
-            Ended::Died => {
-                world.facts.crashes += 1;
-                world.weaken(number);
-                world.tell(|| format!("run {number} died"));
-            }
-            Ended::Stuck => world.breaks("g", &format!("run {number} is stuck")),
-            Ended::State(error) => {
-                world.weaken(number);
-                world.tell(|| format!("run {number}: {error}"));
-                let injected = full || self.place.has_crashed();
-                let expected = is_locked(error) || (injected && error.kind() != ErrorKind::Corrupt);
-                if !expected {
-                    world.breaks("h", &format!("run {number}: {error}"));
-                }
-            }
-            Ended::Guarded(_) => world.tell(|| format!("run {number}: guarded")),
-            Ended::Done(report) => {
-                if let Some(error) = &report.journal_error
-                    && !full
-                {
-                    world.breaks("h", &format!("run {number}: {error}"));
-                }
-            }
-        }
+        after(&self.world, &self.place, spec, ended, full);
     }
 
     /// The disk that the next program finds.
@@ -420,6 +407,7 @@ impl Schedule {
                 stop: Stop::Never,
                 full: None,
                 stall: None,
+                files: None,
             };
             self.world.now().runs.push(facts);
             self.world
@@ -477,8 +465,4 @@ impl Schedule {
             .breaks("a", &format!("a plan is left: {:?}", plan.summary));
         false
     }
-}
-
-fn is_locked(error: &StateError) -> bool {
-    error.kind() == ErrorKind::Locked
 }

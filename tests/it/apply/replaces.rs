@@ -111,7 +111,6 @@ impl<A: Api + Clone> Caller for Replacing<A> {
             },
             stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(1)),
-            checkout: None,
         })
     }
 }

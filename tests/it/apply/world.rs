@@ -88,7 +88,6 @@ impl Caller for Scenario<'_> {
             settings: self.world.settings.clone(),
             stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(7)),
-            checkout: None,
         })
     }
 }

@@ -175,7 +175,6 @@ impl Caller for Starter<'_> {
             },
             stop: signals::listen(self.ui.open_changes()),
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
-            checkout: None,
         };
         self.ui.start_progress(plan.changes().count());
         Ok(start)

@@ -170,6 +170,10 @@ impl Caller for Keeper<'_> {
         Ok(true)
     }
 
+    fn checkout(&self) -> Option<Checkout> {
+        self.files.in_force.clone()
+    }
+
     fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
         self.has_begun = true;
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
@@ -183,7 +187,6 @@ impl Caller for Keeper<'_> {
             },
             stop: self.stop.clone(),
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
-            checkout: self.files.in_force.clone(),
         })
     }
 

@@ -134,6 +134,8 @@ impl Rounds<'_> {
             in_force: own.and_then(|own| in_force(&own, recorded.checkout.as_ref())),
             others: recorded.checkout.clone(),
         };
+        // Also when they change nothing: who still has older files must know.
+        let follows = files.in_force.is_some() && recorded.lineage.is_some();
         let recorded = self.observe(&loaded, recorded).await;
         problems.extend(missing(&recorded));
         let approved = self.approval.clone();
@@ -169,6 +171,7 @@ impl Rounds<'_> {
         }
         let (now, allow_deletes, approved) = match (decision, of_others, others) {
             (_, Some(rest), Some(Decision::Apply { .. })) => (rest, None, None),
+            (Decision::Nothing, None, _) if follows => (planner, None, None),
             (_, Some(_), _) | (Decision::Nothing | Decision::Wait(_), None, _) => {
                 return Ok(Round::Done);
             }

@@ -272,7 +272,6 @@ impl Caller for Rotator<'_> {
             },
             stop,
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
-            checkout: None,
         };
         self.ui.start_progress(plan.changes().count());
         Ok(start)
