@@ -16,6 +16,20 @@ pub struct Lessons {
     pub unrecorded: Vec<Address>,
 }
 
+impl Lessons {
+    /// What another observer taught as well.
+    pub fn add(&mut self, other: Self) {
+        let Self {
+            lessons,
+            seen,
+            unrecorded,
+        } = other;
+        self.lessons.extend(lessons);
+        self.seen += seen;
+        self.unrecorded.extend(unrecorded);
+    }
+}
+
 /// What is new of one callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lesson {

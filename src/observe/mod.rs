@@ -391,6 +391,11 @@ impl Declared {
     pub fn is_same(&self, other: &Self) -> bool {
         self.address == other.address
             && self.scope == other.scope
-            && value(&self.secrets) == value(&other.secrets)
+            && self.has_secrets(&other.secrets)
+    }
+
+    /// Whether these are its key and token.
+    pub fn has_secrets(&self, secrets: &Secrets) -> bool {
+        value(&self.secrets) == value(secrets)
     }
 }

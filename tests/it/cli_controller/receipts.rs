@@ -1,10 +1,12 @@
 //! `POST /receipts`: what messages show is recorded, and what they do not reach is healed first.
 
+use ess_callbacks::envelope::content_signature;
+use ess_callbacks::secret::Secret;
 use serde_json::{Value, json};
 
 use super::{TOKEN as BEARER, World};
 use crate::cli_observe::{OWN, receipt};
-use crate::support::eventually;
+use crate::support::{TOKEN as SIGNING, eventually};
 
 const URLS: [&str; 3] = [
     "https://hooks.acme.example/1",
@@ -66,5 +68,42 @@ fn receipts_are_recorded_and_a_callback_that_gets_none_is_healed_first() {
     assert!(of(seen)["seen_at"].is_string() && of(silent)["missing"].is_null());
     let (_, page) = keeping.send("GET /", &token, "");
     assert!(page.contains("seen in a message"), "{page}");
+    keeping.stop();
+}
+
+#[test]
+fn a_message_to_the_controller_proves_its_own_callback() {
+    let world = World::new(&[]);
+    declare(&world);
+    let text = std::fs::read_to_string(world.env.path("conf/acme.yaml")).unwrap();
+    let own = "https://callbacks.acme.example/esign";
+    let text = format!("{text}      - {{ url: \"{own}\", token: {{ env: TOKEN }} }}\n");
+    world.env.write("conf/acme.yaml", text);
+    world.env.run(&["import", "--all"]).exits(0);
+    let keeping = world.start(&["--esign-token-from", "env:TOKEN", "--heal-within", "never"]);
+    keeping.until("the first round ends", |status| {
+        status["last_round"].as_str().map(|_| ())
+    });
+    let message = r#"{"MsgId":"m1","MsgType":"FlowStatusChange","MsgData":{}}"#;
+    let signature = content_signature(&Secret::new(SIGNING), message.as_bytes());
+    let headers = [format!("Content-Signature: {signature}")];
+    assert_eq!(keeping.send("POST /esign", &headers, message).0, 200);
+    keeping.ask("POST /reconcile", &Value::Null);
+    let of = |url: &str| {
+        let shown = world.env.run(&["show", "--json"]).exits(0);
+        let state: Value = serde_json::from_str(&shown.stdout).unwrap();
+        let callbacks = state["callbacks"].as_array().unwrap();
+        callbacks
+            .iter()
+            .find(|it| it["url"] == url)
+            .cloned()
+            .unwrap()
+    };
+    let proven = eventually("it is recorded", || {
+        let own = of(own);
+        own["seen_at"].is_string().then_some(own)
+    });
+    assert_eq!(proven["evidence"], "proven");
+    assert!(of(URLS[0])["seen_at"].is_null());
     keeping.stop();
 }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::answer::Answer;
+use super::receipts::Receipts;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -45,6 +46,7 @@ const TYPES: [(&str, &str); 6] = [
 #[derive(Debug)]
 pub(super) struct Esign {
     receiver: Receiver,
+    secrets: Secrets,
     seen: Mutex<Seen<()>>,
 }
 
@@ -69,7 +71,8 @@ impl Esign {
             secrets.map_err(|error| Failure::error(format!("--esign-key-from: {error}")))?;
         let (capacity, seconds) = REMEMBERED;
         Ok(Some(Self {
-            receiver: Receiver::new(secrets),
+            receiver: Receiver::new(secrets.clone()),
+            secrets,
             seen: Mutex::new(Seen::new(capacity, seconds)),
         }))
     }
@@ -79,8 +82,10 @@ impl Esign {
         &self,
         headers: &HeaderMap,
         body: &[u8],
-        (board, log): (&Board, &Log),
+        (board, receipts, log): (&Board, &Receipts, &Log),
     ) -> Answer {
+        let signature = headers.get("content-signature");
+        let signature = signature.and_then(|value| value.to_str().ok());
         let headers = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()));
@@ -94,6 +99,7 @@ impl Esign {
         };
         if let Content::Message(message) = opened.content {
             self.note(&message, board, log);
+            receipts.heard(&self.secrets, body, signature);
         }
         Answer::json(StatusCode::OK, &json!({ "received": true }))
     }

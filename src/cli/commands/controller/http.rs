@@ -165,9 +165,11 @@ async fn answer(
                 }
                 ("/readyz" | "/metrics", _) => served.refused(),
                 ("/esign", _) => match &served.esign {
-                    Some(esign) => {
-                        esign.take(&parts.headers, &intake.bytes, (&served.board, &served.log))
-                    }
+                    Some(esign) => esign.take(
+                        &parts.headers,
+                        &intake.bytes,
+                        (&served.board, &served.receipts, &served.log),
+                    ),
                     None => Answer::error(
                         StatusCode::NOT_FOUND,
                         "events of eSign are not received here",

@@ -19,7 +19,7 @@ use crate::cli::workspace::Loaded;
 use crate::model::{Recorded, Salt, Timestamp};
 use crate::observe::gaps::Source;
 use crate::observe::{Declared, GRACE, Lessons, Observer, learn};
-use crate::receiver::Receipt;
+use crate::receiver::{Receipt, Secrets};
 
 /// How many receivers are told apart by name; further ones count as the last.
 const MOST_SOURCES: usize = 1_000;
@@ -34,6 +34,8 @@ pub(super) struct Receipts(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     observer: Option<Observer>,
+    /// Of the messages to this controller itself. Each replica gets a part of them, so they are not compared with others'.
+    own: Option<Observer>,
     declared: Vec<Declared>,
     /// The names of receivers, by their numbers.
     sources: Vec<String>,
@@ -89,6 +91,21 @@ impl Receipts {
         Answer::json(StatusCode::OK, &counts)
     }
 
+    /// A message came to this controller, with these secrets. It proves something if one callback alone has them.
+    pub(super) fn heard(&self, secrets: &Secrets, body: &[u8], signature: Option<&str>) {
+        let kept = &mut *self.kept();
+        let mut with_these = kept.declared.iter().filter(|one| one.has_secrets(secrets));
+        let (Some(one), None) = (with_these.next(), with_these.next()) else {
+            return;
+        };
+        let now = SystemClock.now();
+        let receipt = Receipt::new(now, one.address.url.clone(), body, signature);
+        if let (Some(own), Ok(receipt)) = (&mut kept.own, receipt) {
+            own.take(Source(0), &receipt, now);
+            kept.is_new = true;
+        }
+    }
+
     /// Tells what is declared and recorded now. What was compared so far is forgotten when the callbacks or their secrets
     /// are others.
     pub(super) fn expect(&self, loaded: &Loaded, recorded: &Recorded) {
@@ -98,10 +115,12 @@ impl Receipts {
         let before = kept.declared.iter();
         let is_same = kept.declared.len() == declared.len()
             && before.zip(&declared).all(|(one, other)| one.is_same(other));
-        match &mut kept.observer {
-            Some(observer) if is_same => observer.confirmed(&declared, known),
-            Some(_) | None => {
-                kept.observer = Some(Observer::new(&declared, &[], known, GRACE));
+        for observer in [&mut kept.observer, &mut kept.own] {
+            match observer {
+                Some(observer) if is_same => observer.confirmed(&declared, known.clone()),
+                Some(_) | None => {
+                    *observer = Some(Observer::new(&declared, &[], known.clone(), GRACE));
+                }
             }
         }
         kept.declared = declared;
@@ -110,15 +129,19 @@ impl Receipts {
     /// What the receipts teach that is not recorded, if it is worth a write: a change of `recorded`, and what was said.
     pub(super) fn lessons(&self, recorded: &Recorded, salt: Salt) -> Option<(Recorded, Lessons)> {
         let kept = &mut *self.kept();
-        let observer = kept.observer.as_ref()?;
+        // What is heard here has arrived, whatever others' receipts lack.
+        let observers = [kept.own.as_ref()?, kept.observer.as_ref()?];
         if !std::mem::take(&mut kept.is_new) {
             return None;
         }
-        let observed = observer.observed();
         let now = SystemClock.now();
         let mut after = recorded.clone();
         let secrets = fingerprints(salt, &kept.declared, &[]);
-        let lessons = learn(&mut after, &kept.declared, &observed, secrets);
+        let mut lessons = Lessons::default();
+        for observer in observers {
+            let observed = observer.observed();
+            lessons.add(learn(&mut after, &kept.declared, &observed, &secrets));
+        }
         let is_due = kept
             .recorded_at
             .is_none_or(|at| now.seconds_since(at) >= SEEN_EVERY);
