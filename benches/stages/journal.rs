@@ -61,6 +61,7 @@ fn intent(desired: &Desired) -> Intent {
             }),
             signed_at: Timestamp(1_790_000_000),
         },
+        nonce: None,
     }
 }
 

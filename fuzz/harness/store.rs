@@ -156,6 +156,7 @@ fn intent(recorded: &Recorded, url: &str) -> Intent {
             write: Write::Add(Fingerprints::default()),
             signed_at: NOW,
         },
+        nonce: None,
     }
 }
 

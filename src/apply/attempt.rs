@@ -14,7 +14,8 @@ use crate::client::pace::{Reservation, SentAt, Slot};
 use crate::client::retry::delay;
 use crate::client::{Api, Renewal, ServerTime};
 use crate::model::{
-    ApiError, Blast, CallId, Calls, Event, NotAttempted, Outcome, RequestId, Timestamp, Write,
+    ApiError, Blast, CallId, Calls, Event, Nonce, NotAttempted, Outcome, RequestId, Timestamp,
+    Write,
 };
 use crate::plan::{Change, OrganizationPlan};
 
@@ -79,6 +80,12 @@ impl Tries {
             None => End::NotAttempted(why),
         }
     }
+}
+
+/// A call whose intent is durable.
+pub(super) struct Begun {
+    id: CallId,
+    nonce: Option<Nonce>,
 }
 
 /// Where in the rate a call has its place.
@@ -247,12 +254,12 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
         // The add of a replace is awaited with its delete.
         let _awaited = (!self.committed).then(|| self.context.await_call());
         let signed_at = self.context.signing_time(self.account);
-        let id = self.record_intent(step, signed_at).await?;
+        let begun = self.record_intent(step, signed_at).await?;
         let sent = match slot {
             Place::Reserved(reservation) => reservation.use_now().await,
             Place::Slot(slot) => slot.start().await,
         };
-        let outcome = self.make_call(id, step, (signed_at, sent)).await;
+        let outcome = self.make_call(begun, step, (signed_at, sent)).await;
         self.context.flush().await;
         Ok((outcome, sent))
     }
@@ -263,8 +270,10 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
         &self,
         step: Step<'_>,
         signed_at: Timestamp,
-    ) -> Result<CallId, NotAttempted> {
-        let intent = step.intent(self.organization, self.change, signed_at);
+    ) -> Result<Begun, NotAttempted> {
+        // A repetition is another request, so it has another nonce.
+        let nonce = self.context.api().nonce();
+        let intent = step.intent(self.organization, self.change, (signed_at, nonce));
         let id = self.context.record_intent(intent).await?;
         if self.begun.set(Instant::now()).is_ok() {
             self.context.tell(Event::Started {
@@ -273,17 +282,18 @@ impl<A: Api, W: WallClock> Sender<'_, '_, A, W> {
                 calls: self.change.calls(),
             });
         }
-        Ok(id)
+        Ok(Begun { id, nonce })
     }
 
     /// The call itself, and what its answer teaches. Nothing interrupts it.
     pub(super) async fn make_call(
         &self,
-        id: CallId,
+        Begun { id, nonce }: Begun,
         step: Step<'_>,
         (signed_at, sent): (Timestamp, SentAt),
     ) -> Outcome {
-        let call = step.call(self.organization, self.change, self.context.secrets());
+        let secrets = self.context.secrets();
+        let call = step.call(self.organization, self.change, nonce, secrets);
         self.context.ledger.count_call();
         let left = Instant::now();
         self.account.reach.left();

@@ -105,10 +105,12 @@ async fn delete<'a, A: Api, W: WallClock>(
     let awaited = sender.context.await_call();
     let short = account.clock.short_lived();
     let signed_at = short.unwrap_or_else(|| sender.context.signing_time(account));
-    let id = sender.record_intent(Step::Delete, signed_at).await?;
+    let begun = sender.record_intent(Step::Delete, signed_at).await?;
     let (sent, reservation) = slot.start().await;
     Ok(Deleted {
-        outcome: sender.make_call(id, Step::Delete, (signed_at, sent)).await,
+        outcome: sender
+            .make_call(begun, Step::Delete, (signed_at, sent))
+            .await,
         sent,
         short_lived: short.is_some(),
         reservation,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    Call, Calls, Fingerprints, Identity, Intent, Operation, SecretIndex, SignedWrite, Timestamp,
-    Write,
+    Call, Calls, Fingerprints, Identity, Intent, Nonce, Operation, SecretIndex, SignedWrite,
+    Timestamp, Write,
 };
 use crate::plan::{After, Change, OrganizationPlan};
 use crate::secret::Secret;
@@ -35,7 +35,7 @@ impl Step<'_> {
         self,
         organization: &OrganizationPlan,
         change: &Change,
-        signed_at: Timestamp,
+        (signed_at, nonce): (Timestamp, Option<Nonce>),
     ) -> Intent {
         Intent {
             identity: Identity {
@@ -49,6 +49,7 @@ impl Step<'_> {
                 write: self.write(),
                 signed_at,
             },
+            nonce,
         }
     }
 
@@ -56,6 +57,7 @@ impl Step<'_> {
         self,
         organization: &OrganizationPlan,
         change: &Change,
+        nonce: Option<Nonce>,
         secrets: &BTreeMap<SecretIndex, Secret>,
     ) -> Call {
         let secret = |index| secrets.get(&index).cloned();
@@ -79,6 +81,7 @@ impl Step<'_> {
             operator: change.operator.clone(),
             url: change.address.url.clone(),
             operation,
+            nonce,
             new_connection,
         }
     }

@@ -63,6 +63,20 @@ impl HttpApi {
         signed_at: Timestamp,
         timeout: Duration,
     ) -> Result<T, ApiError> {
+        let asked = self.ask_dated(to, account, action, body, signed_at, timeout);
+        asked.await.map(|(answer, _)| answer)
+    }
+
+    /// The same, with the server's clock: the answer's `Date`.
+    pub(super) async fn ask_dated<T: DeserializeOwned>(
+        &self,
+        to: Destination<'_>,
+        account: &AccountName,
+        action: &'static str,
+        body: &(impl Serialize + Sync),
+        signed_at: Timestamp,
+        timeout: Duration,
+    ) -> Result<(T, Option<Timestamp>), ApiError> {
         let trouble = |message: String| ApiError {
             code: None,
             message,
@@ -94,6 +108,7 @@ impl HttpApi {
             .map_err(|error| trouble(error.to_string()))?;
         let request = request.timeout(timeout);
         let response = request.send().await.map_err(|error| lost(&error))?;
+        let server_time = transport::server_time(&response);
         let status = response.status().as_u16();
         let body = transport::read(response)
             .await
@@ -114,7 +129,7 @@ impl HttpApi {
         }
         // An answer that can't be read is not quoted: it may hold people's names.
         serde_json::from_slice::<Envelope<T>>(&body)
-            .map(|envelope| envelope.response)
+            .map(|envelope| (envelope.response, server_time))
             .map_err(|_| {
                 trouble(format!(
                     "the answer to {action}, HTTP status {status}, is not in the documented form"

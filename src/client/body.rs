@@ -52,6 +52,7 @@ mod tests {
             operator: OperatorId::new("yDw6yUUgyg3caowzUx4GQptRKfMnJqX8"),
             url: CallbackUrl::new("https://tsign.tencent.com/callback"),
             operation,
+            nonce: None,
             new_connection: false,
         };
         String::from_utf8(modify(&call)).unwrap()

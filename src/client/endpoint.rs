@@ -46,6 +46,11 @@ impl Endpoint {
         Self::parse("https://sts.tencentcloudapi.com/").expect("a valid endpoint")
     }
 
+    /// The address of Tencent Cloud's CloudAudit.
+    pub fn cloudaudit() -> Self {
+        Self::parse("https://cloudaudit.tencentcloudapi.com/").expect("a valid endpoint")
+    }
+
     /// What to do when something else answers in place of the token service at this address.
     pub(super) fn advice_of_token_service(&self) -> &'static str {
         if *self == Self::sts() {

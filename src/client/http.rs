@@ -16,9 +16,11 @@ use reqwest::{Client, RequestBuilder};
 use super::classify::{classify, no_credentials};
 use super::redact::Redactor;
 use super::transport::{self, HttpError, HttpOptions, Idle, LARGEST_ANSWER, TIMEOUT, Unread};
-use super::{Api, CredentialCache, Credentials, Endpoint, Renewal, Reply, ServerTime, body};
+use super::{
+    Api, CredentialCache, Credentials, Endpoint, Random, Renewal, Reply, ServerTime, body,
+};
 use crate::model::{
-    AccountName, ApiError, Call, Operation, Outcome, Region, Timestamp, credentials,
+    AccountName, ApiError, Call, Nonce, Operation, Outcome, Region, Timestamp, credentials,
 };
 use crate::secret::Secret;
 use crate::sign::{Credential, Unsigned, sign};
@@ -34,6 +36,8 @@ pub struct HttpApi {
     /// Of the accounts that have one.
     regions: BTreeMap<AccountName, HeaderValue>,
     credentials: Credentials,
+    /// The halves of nonces.
+    nonces: Option<[Random; 2]>,
 }
 
 /// Which service a request is for, and where that is.
@@ -65,7 +69,17 @@ impl HttpApi {
             endpoint,
             regions,
             credentials,
+            nonces: None,
         })
+    }
+
+    /// Marks each call with a nonce that is drawn from these.
+    #[must_use]
+    pub fn marking(self, seeds: [u64; 2]) -> Self {
+        Self {
+            nonces: Some(seeds.map(Random::new)),
+            ..self
+        }
     }
 
     pub(super) fn credentials_of(&self, account: &AccountName) -> Option<&CredentialCache> {
@@ -175,6 +189,10 @@ impl Api for HttpApi {
             // The cache has checked that the credential fits into headers.
             return unsent(no_credentials(account));
         };
+        let request = match call.nonce {
+            Some(nonce) => request.header(wire::REQUEST_CLIENT, nonce.mark()),
+            None => request,
+        };
         let sent = match request.build() {
             Ok(request) => self.connections(call).execute(request).await,
             Err(error) => Err(error),
@@ -221,6 +239,12 @@ impl Api for HttpApi {
                 })
             }
         }
+    }
+
+    fn nonce(&self) -> Option<Nonce> {
+        let [high, low] = self.nonces.as_ref()?.each_ref().map(Random::next);
+        let bits = u128::from(high) << 64 | u128::from(low);
+        Some(Nonce(bits.to_be_bytes()))
     }
 
     async fn renew(&self, account: &AccountName) -> Renewal {

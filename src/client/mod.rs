@@ -4,6 +4,7 @@
 //! knows what was recorded before; it says for each attempt what is known afterwards.
 
 mod ask;
+mod audit;
 mod body;
 mod classify;
 pub mod codes;
@@ -19,6 +20,7 @@ mod redact;
 pub mod retry;
 pub(crate) mod transport;
 
+pub use audit::{AuditLog, Logged, SPAN};
 pub use classify::outcome_of;
 pub use credentials::{
     CredentialCache, CredentialError, CredentialProvider, Credentials, Issued, Renewal,
@@ -33,7 +35,7 @@ pub use transport::{ExtraRoots, HttpError, HttpOptions};
 
 use std::sync::Arc;
 
-use crate::model::{AccountName, ApiError, Call, Outcome, Timestamp};
+use crate::model::{AccountName, ApiError, Call, Nonce, Outcome, Timestamp};
 
 /// eSign, or a double of it.
 pub trait Api: Send + Sync {
@@ -42,6 +44,11 @@ pub trait Api: Send + Sync {
 
     /// Asks for the server's clock without changing anything.
     fn server_time(&self, account: &AccountName) -> impl Future<Output = ServerTime> + Send;
+
+    /// What marks the next call for a witness: new each time. `None` if calls are not marked.
+    fn nonce(&self) -> Option<Nonce> {
+        None
+    }
 
     /// Waits for another credential than the one that eSign refused as expired, or that has expired.
     fn renew(&self, account: &AccountName) -> impl Future<Output = Renewal> + Send;
@@ -54,6 +61,10 @@ impl<T: Api> Api for Arc<T> {
 
     fn server_time(&self, account: &AccountName) -> impl Future<Output = ServerTime> + Send {
         T::server_time(self, account)
+    }
+
+    fn nonce(&self) -> Option<Nonce> {
+        T::nonce(self)
     }
 
     fn renew(&self, account: &AccountName) -> impl Future<Output = Renewal> + Send {

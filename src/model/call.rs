@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CallbackUrl, Fingerprints, OperatorId, Scope};
+use super::{CallbackUrl, Fingerprints, Nonce, OperatorId, Scope};
 use crate::secret::Secret;
 
 /// A call as it is sent: it holds the secrets themselves and is never stored.
@@ -13,6 +13,8 @@ pub struct Call {
     pub operator: OperatorId,
     pub url: CallbackUrl,
     pub operation: Operation,
+    /// What the request carries for a witness; already recorded with the intent.
+    pub nonce: Option<Nonce>,
     /// Over a new connection. One that was idle may be about to be closed by the other side, and a
     /// call that leaves on it then is lost.
     pub new_connection: bool,

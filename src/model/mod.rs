@@ -20,6 +20,7 @@ mod entry;
 mod event;
 mod holdings;
 mod name;
+mod nonce;
 mod outcome;
 mod reading;
 mod recorded;
@@ -38,13 +39,14 @@ pub use call::{Call, CallId, Operation, Write};
 pub use credential::{MASK, credentials, credentials_in, masked, masked_in};
 pub use desired::{Adoption, Callback, DeclaredSecret, Desired, Organization, SecretIndex};
 pub use destination::Destination;
-pub use entry::{Drift, Entry, Pending, Proof, SignedWrite};
+pub use entry::{Drift, Entry, Pending, Proof, SignedWrite, Testimony, Traces, Witnessed};
 pub use event::{Event, HowUnfinished, NotAttempted, Report, Tally, Unfinished};
 pub use holdings::Holdings;
 pub use name::{
     AccountId, AccountName, Address, AppId, CallbackUrl, Handle, OperatorId, OrganizationId,
     Region, RequestId,
 };
+pub use nonce::Nonce;
 pub use outcome::{ApiError, Blast, Outcome};
 pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{

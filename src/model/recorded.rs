@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::Drift;
 use super::{
-    AccountId, AccountName, AccountSource, CallId, CallbackUrl, Destination, Entry, Environment,
-    Fingerprint, Handle, OperatorId, Outcome, Salt, Scope, SignedWrite, Timestamp,
+    AccountId, AccountName, AccountSource, Address, CallId, CallbackUrl, Destination, Entry,
+    Environment, Fingerprint, Handle, Nonce, OperatorId, Outcome, Salt, Scope, SignedWrite,
+    Testimony, Timestamp, Witnessed,
 };
 
 /// A callback's identity: scope and URL.
@@ -89,6 +90,8 @@ pub struct Intent {
     pub protect: bool,
     /// What it does, and when it was signed.
     pub call: SignedWrite,
+    /// What it carries for a witness, if anything.
+    pub nonce: Option<Nonce>,
 }
 
 /// What is known of one environment's callbacks.
@@ -264,6 +267,7 @@ impl Recorded {
             operator,
             protect,
             call,
+            nonce,
         } = intent;
         let entry = self
             .scopes
@@ -274,7 +278,7 @@ impl Recorded {
         entry.handle = handle.clone();
         entry.operator = operator.clone();
         entry.protect = *protect;
-        entry.open_call(id, *call);
+        entry.open_call(id, *call, *nonce);
         self.pending.insert(id, identity.clone());
         self.next_call = self.next_call.max(CallId(id.0 + 1));
     }
@@ -301,6 +305,32 @@ impl Recorded {
             self.remove(&identity.scope, &identity.url);
         }
         Some(Settled { identity, drift })
+    }
+
+    /// What a witness says of lost calls settles those that it names: see [`Entry::settle`].
+    ///
+    /// An entry about which nothing is known afterwards is forgotten.
+    pub fn settle(
+        &mut self,
+        said: &BTreeMap<Nonce, Testimony>,
+        server_now: Timestamp,
+    ) -> Vec<(Address, Witnessed)> {
+        let mut settled = Vec::new();
+        for urls in self.scopes.values_mut() {
+            urls.retain(|url, entry| {
+                let Some(witnessed) = entry.settle(said, server_now) else {
+                    return true;
+                };
+                let address = Address {
+                    handle: entry.handle.clone(),
+                    url: url.clone(),
+                };
+                settled.push((address, witnessed));
+                !entry.is_untouched()
+            });
+        }
+        self.scopes.retain(|_, urls| !urls.is_empty());
+        settled
     }
 
     /// No answer will come any more for any pending call: the program that waited for them is gone.

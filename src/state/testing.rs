@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use super::{LockOwner, Locked, StateError, Store};
 use crate::model::{
     AccountName, ApiError, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Fingerprint,
-    Fingerprints, Handle, Identity, Intent, Lineage, OperatorId, OrganizationId, Outcome, Pending,
-    Presumed, Proof, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Write, any_sighting,
+    Fingerprints, Handle, Identity, Intent, Lineage, Nonce, OperatorId, OrganizationId, Outcome,
+    Pending, Presumed, Proof, Recorded, RequestId, Salt, Scope, SignedWrite, Timestamp, Traces,
+    Write, any_sighting,
 };
 use crate::testing::MemoryFiles;
 
@@ -89,6 +90,7 @@ pub(crate) fn intent(number: usize, write: Write) -> Intent {
             write,
             signed_at: NOW,
         },
+        nonce: None,
     }
 }
 
@@ -215,9 +217,12 @@ fn entry() -> impl Strategy<Value = Entry> {
         at,
         request_id: RequestId::new(id),
     });
+    let nonce = || any::<[u8; 16]>().prop_map(Nonce);
+    let traces = (belief(), proptest::collection::vec(nonce(), 1..3))
+        .prop_map(|(before, nonces)| Box::new(Traces { before, nonces }));
     let calls = (
-        proptest::option::of(call()),
-        proptest::option::weighted(0.3, call()),
+        proptest::option::of((call(), proptest::option::of(traces))),
+        proptest::option::weighted(0.3, (call(), proptest::option::of(nonce()))),
     );
     let said = (proptest::option::of(proof), any_sighting());
     (names, belief(), calls, said).prop_map(
@@ -226,10 +231,12 @@ fn entry() -> impl Strategy<Value = Entry> {
             operator: OperatorId::new(operator),
             protect,
             belief,
-            lost,
-            pending: pending.map(|call| Pending {
+            lost: lost.as_ref().map(|(call, _)| *call),
+            traces: lost.and_then(|(_, traces)| traces),
+            pending: pending.map(|(call, nonce)| Pending {
                 id: CallId(0),
                 call,
+                nonce,
             }),
             proof,
             sighting,

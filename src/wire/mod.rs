@@ -9,8 +9,13 @@
     reason = "wire types are values"
 )]
 
+mod audit;
 mod read;
 
+pub use audit::{
+    AuditEvent, CLOUDAUDIT, DESCRIBE_EVENTS, EVENT_NAME, EventsPage, EventsRequest,
+    LookupAttribute, MOST_EVENTS,
+};
 pub use read::{
     EMPLOYEES, Employees, EmployeesRequest, Filter, GROUP, GroupPage, GroupRequest, MOST_EMPLOYEES,
     MOST_MEMBERS, MOST_OFFSET, MOST_ROLES, MOST_ROLES_OFFSET, Member, ROLES, Role, RoleOfEmployee,
@@ -52,6 +57,8 @@ pub const ASSUME_ROLE: &str = "AssumeRole";
 pub const ASSUME_ROLE_WITH_WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 /// `X-TC-Action` of the one call that changes callbacks.
 pub const MODIFY: &str = "ModifyApplicationCallbackInfo";
+/// The header that names the client of a request. At most 128 characters of `0-9a-zA-Z-_,;.`.
+pub const REQUEST_CLIENT: &str = "X-TC-RequestClient";
 /// `Content-Type`, byte-equal on the wire and in the signature.
 pub const CONTENT_TYPE: &str = "application/json";
 /// What eSign says when a delete finds nothing. Only together with `FailedOperation`.

@@ -129,6 +129,7 @@ fn what_was_proven_at_once_is_healed_a_part_at_a_time() {
             protect: false,
             belief: Belief::proven(Fingerprints::default()),
             lost: None,
+            traces: None,
             pending: None,
             proof: proof(Timestamp(0)),
             sighting: Sighting::default(),

@@ -122,6 +122,7 @@ fn call(account: &str) -> Call {
             key: Some(Secret::new(KEY)),
             token: Some(Secret::new(TOKEN)),
         },
+        nonce: None,
         new_connection: false,
     }
 }

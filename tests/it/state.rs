@@ -66,6 +66,7 @@ fn add(number: usize) -> Intent {
             write: Write::Add(Fingerprints::default()),
             signed_at: NOW,
         },
+        nonce: None,
     }
 }
 

@@ -75,12 +75,13 @@ impl Known {
         entry.pending = self.pending.map(|call| Pending {
             id: CallId(1),
             call: seconds(call),
+            nonce: None,
         });
         entry
     }
 
     pub(crate) fn begin(self, write: Write) -> Self {
-        self.change(|entry| entry.open_call(CallId(1), seconds((write, LIFE))))
+        self.change(|entry| entry.open_call(CallId(1), seconds((write, LIFE)), None))
     }
 
     /// Nothing when there is nothing to remember.

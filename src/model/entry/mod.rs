@@ -5,12 +5,14 @@
 //! arrive at eSign is in `lost` (or, while we wait for its answer, in `pending`).
 
 mod seen;
+mod traces;
 
 use std::cmp::Ordering;
 
+pub use self::traces::{Testimony, Traces, Witnessed};
 use crate::model::{
-    Belief, CallId, Evidence, Fingerprints, Handle, OperatorId, Outcome, RequestId, Sighting,
-    Timestamp, Write,
+    Belief, CallId, Evidence, Fingerprints, Handle, Nonce, OperatorId, Outcome, RequestId,
+    Sighting, Timestamp, Write,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub struct Entry {
     /// The last call that got no answer. It may still take effect until it is dead, even if a
     /// repetition of it was answered.
     pub lost: Option<SignedWrite>,
+    /// How a witness can recognise what is lost. `None` without a lost call, and when an answer or a message has
+    /// settled it since.
+    pub traces: Option<Box<Traces>>,
     /// The call we are waiting for.
     pub pending: Option<Pending>,
     /// When the belief was last confirmed by an answer.
@@ -50,6 +55,8 @@ pub struct Pending {
     pub id: CallId,
     /// What it does, and when it was signed.
     pub call: SignedWrite,
+    /// What it carries for a witness, if anything.
+    pub nonce: Option<Nonce>,
 }
 
 /// An answer that confirmed a belief.
@@ -80,6 +87,7 @@ impl Entry {
             protect,
             belief: Belief::ANYTHING,
             lost: None,
+            traces: None,
             pending: None,
             proof: None,
             sighting: Sighting {
@@ -97,6 +105,7 @@ impl Entry {
             protect: _,
             belief,
             lost,
+            traces: _,
             pending,
             proof: _,
             sighting: _,
@@ -124,21 +133,22 @@ impl Entry {
     /// Only the applier calls this, and only when a lost call with another effect is dead: see
     /// `apply`, *fence*. That one is kept all the same until this call has an effect: should it be
     /// refused, what is open is still what the lost one left open.
-    pub fn open_call(&mut self, id: CallId, call: SignedWrite) {
+    pub fn open_call(&mut self, id: CallId, call: SignedWrite, nonce: Option<Nonce>) {
         self.interrupt();
-        self.pending = Some(Pending { id, call });
+        self.pending = Some(Pending { id, call, nonce });
     }
 
     /// The pending call's answer will never be seen.
     pub fn interrupt(&mut self) {
-        if let Some(Pending { id: _, call }) = self.pending.take() {
-            self.lose(call);
+        if let Some(pending) = self.pending.take() {
+            self.lose(pending);
         }
     }
 
     /// The pending call ended with `outcome` at `at`.
     pub fn close_call(&mut self, outcome: &Outcome, at: Timestamp) -> Option<Drift> {
-        let Pending { id: _, call } = self.pending.take()?;
+        let pending = self.pending.take()?;
+        let call = pending.call;
         let before = self.belief;
         match outcome {
             Outcome::Applied(request_id) => {
@@ -154,16 +164,16 @@ impl Entry {
                     self.confirm(call, Belief::ABSENT, at, request_id);
                     (!before.may_be_absent()).then_some(drift)
                 }
-                Write::Add(_) => self.learn_nothing(call),
+                Write::Add(_) => self.learn_nothing(pending),
             },
             Outcome::AlreadyThere(request_id) => match call.write {
                 Write::Add(declared) => {
                     self.confirm(call, before.given_present(declared), at, request_id);
                     before.presumed().is_none().then_some(Drift::WasThere)
                 }
-                Write::Delete => self.learn_nothing(call),
+                Write::Delete => self.learn_nothing(pending),
             },
-            Outcome::Unknown(_) => self.learn_nothing(call),
+            Outcome::Unknown(_) => self.learn_nothing(pending),
             Outcome::Throttled(_)
             | Outcome::NotSent(_)
             | Outcome::NotSigned(_)
@@ -197,6 +207,7 @@ impl Entry {
     pub fn forget_dead(&mut self, server_now: Timestamp) {
         if !self.is_open() && self.lost.is_some_and(|lost| lost.dead_at() <= server_now) {
             self.lost = None;
+            self.traces = None;
         }
     }
 
@@ -237,6 +248,8 @@ impl Entry {
             protect: self.protect || other.protect,
             belief,
             lost,
+            // They may be of calls with other effects, of callbacks with other beliefs.
+            traces: None,
             pending: None,
             proof,
             sighting: self.sighting.merge(other.sighting),
@@ -273,6 +286,7 @@ impl Entry {
         self.belief = belief;
         // A lost call with another effect was dead before this one left.
         self.lost = self.lost.filter(|lost| lost.write == call.write);
+        self.traces = None;
         self.proof = Some(Proof {
             at,
             request_id: request_id.clone(),
@@ -280,15 +294,17 @@ impl Entry {
     }
 
     /// No answer, or one that makes no sense for this call.
-    fn learn_nothing(&mut self, call: SignedWrite) -> Option<Drift> {
-        self.lose(call);
+    fn learn_nothing(&mut self, pending: Pending) -> Option<Drift> {
+        self.lose(pending);
         None
     }
 
     /// Its answer will never be seen. Of two lost calls with one effect the one that may arrive longer counts, a second
     /// longer than alone: who knows how the one of them ended must not take it for the other (`state::rescue`).
-    fn lose(&mut self, call: SignedWrite) {
-        self.belief = self.belief.or_after(call.write);
+    fn lose(&mut self, pending: Pending) {
+        let Pending { id: _, call, nonce } = pending;
+        let before = self.belief;
+        self.belief = before.or_after(call.write);
         let earlier = self.lost.filter(|lost| lost.write == call.write);
         let signed_at = earlier.map_or(call.signed_at, |lost| {
             call.signed_at.max(lost.signed_at.plus(1))
@@ -297,6 +313,16 @@ impl Entry {
             write: call.write,
             signed_at,
         });
+        self.traces = match self.traces.take().filter(|_| earlier.is_some()) {
+            Some(mut traces) => {
+                traces.lose(nonce, self.belief);
+                Some(traces)
+            }
+            None => nonce.map(|nonce| {
+                let nonces = vec![nonce];
+                Box::new(Traces { before, nonces })
+            }),
+        };
     }
 }
 
@@ -421,13 +447,13 @@ mod tests {
     fn a_refused_call_leaves_open_what_an_earlier_one_left_open() {
         let mut entry = Entry::untouched(Handle::new("acme"), OperatorId::new("operator"), false);
         let add = call(Write::Add(Fingerprints::default()), 1000);
-        entry.open_call(CallId(1), add);
+        entry.open_call(CallId(1), add, None);
         entry.close_call(&Outcome::Unknown(error()), Timestamp(1001));
-        entry.open_call(CallId(2), call(Write::Delete, 2000));
+        entry.open_call(CallId(2), call(Write::Delete, 2000), None);
         entry.close_call(&Outcome::NotSent(error()), Timestamp(2001));
         assert_eq!(entry.lost, Some(add));
         assert!(entry.is_open() && !entry.is_untouched());
-        entry.open_call(CallId(3), call(Write::Delete, 3000));
+        entry.open_call(CallId(3), call(Write::Delete, 3000), None);
         entry.close_call(&Outcome::Applied(RequestId::new("r")), Timestamp(3001));
         assert_eq!((entry.lost, entry.belief), (None, Belief::ABSENT));
     }

@@ -38,6 +38,7 @@ impl Entry {
             && self.lost.is_none_or(settles)
         {
             self.belief = proven;
+            self.traces = None;
             return Learned::Proven;
         }
         if newer || found {
@@ -163,7 +164,7 @@ mod tests {
             write: Write::Add(F),
             signed_at: Timestamp(60),
         };
-        there.open_call(CallId(1), call);
+        there.open_call(CallId(1), call, None);
         assert!(!there.missed(missing(61)));
         there.close_call(&Outcome::AlreadyThere(RequestId::new("r")), Timestamp(61));
         assert_eq!(there.sighting.missing, None);
@@ -217,7 +218,7 @@ mod tests {
                         // The applier waits until another lost call is dead.
                         let lost = known.lost.filter(|lost| lost.write != write);
                         now = now.max(lost.map_or(now, |lost| lost.dead_at()));
-                        known.open_call(CallId(1), SignedWrite { write, signed_at: now });
+                        known.open_call(CallId(1), SignedWrite { write, signed_at: now }, None);
                         let before = there;
                         match write {
                             Write::Add(secrets) if works => there = there.or(Some(secrets)),

@@ -84,6 +84,7 @@ fn entry() -> impl Strategy<Value = Entry> {
                 protect,
                 belief,
                 lost,
+                traces: None,
                 pending: None,
                 proof: proof.map(|(at, id)| Proof {
                     at,

@@ -65,6 +65,7 @@ pub(super) fn make(
             write,
             signed_at: now,
         },
+        nonce: None,
     };
     recorded.open_call(id, &intent);
     recorded.close_call(id, &Outcome::Applied(RequestId::new("r")), now);

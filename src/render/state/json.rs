@@ -95,6 +95,7 @@ impl<'a> EntryJson<'a> {
             protect,
             belief,
             lost,
+            traces: _,
             pending,
             proof,
             sighting: Sighting { seen_at, missing },

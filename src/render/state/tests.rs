@@ -40,6 +40,7 @@ fn recorded() -> Recorded {
     open.pending = Some(Pending {
         id: CallId(3),
         call: lost(Write::Add(secrets(1, 2)), 400),
+        nonce: None,
     });
     let app = Arc::new(Scope {
         app_id: Some(AppId::new("app-1")),

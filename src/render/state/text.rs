@@ -75,6 +75,7 @@ pub fn entry_text(
         protect,
         belief,
         lost,
+        traces: _,
         pending,
         proof,
         sighting: Sighting { seen_at, missing },

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::sync::Arc;
 
-use super::line::{CallbackLine, Text, check_number, scope};
+use super::line::{CallbackLine, OpenCalls, Text, check_number, scope};
 use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Checkout, Destination, Entry, Environment, Handle,
     Identity, Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
@@ -63,7 +63,11 @@ impl Builder {
         line.check_names()?;
         let belief = line.belief()?;
         let proof = line.proof()?;
-        let (lost, pending) = line.open()?;
+        let OpenCalls {
+            lost,
+            traces,
+            pending,
+        } = line.open()?;
         let scope = self.scope(line);
         let entry = Entry {
             handle: self.handle(&line.handle),
@@ -71,6 +75,7 @@ impl Builder {
             protect: line.protect,
             belief,
             lost,
+            traces,
             pending,
             proof,
             sighting: line.sighting(),
@@ -84,7 +89,7 @@ impl Builder {
                 ));
             }
             btree_map::Entry::Vacant(place) => {
-                if let Some(Pending { id, call: _ }) = pending {
+                if let Some(Pending { id, .. }) = pending {
                     let url = place.key().clone();
                     let other = self.in_flight.insert(id, Identity { scope, url });
                     if let Some(Identity { scope: _, url }) = other {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::facts::{BeliefParts, WriteParts, WriteWord};
 use crate::model::{
     AccountName, AppId, Belief, CallId, CallbackUrl, Entry, Environment, Evidence, Fingerprint,
-    Fingerprints, Identity, Missing, OrganizationId, Pending, Presence, Presumed, Proof, Recorded,
-    RequestId, Scope, Sighting, SignedWrite, Timestamp, Write,
+    Fingerprints, Identity, Missing, Nonce, OrganizationId, Pending, Presence, Presumed, Proof,
+    Recorded, RequestId, Scope, Sighting, SignedWrite, Timestamp, Traces, Write,
 };
 use crate::state::EndedCall;
 
@@ -58,12 +58,15 @@ pub(super) struct CallbackLine<'a> {
 }
 
 /// The calls whose outcome is open.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Open {
     /// Its answer will never be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lost: Option<CallRecord>,
+    /// How a witness can recognise it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traces: Option<TracesRecord>,
     /// On its way when the file was written; the journal may have its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<PendingRecord>,
@@ -143,6 +146,30 @@ pub(in crate::state) struct CallRecord {
 struct PendingRecord {
     id: CallId,
     call: CallRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<Nonce>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TracesRecord {
+    nonces: Vec<Nonce>,
+    before: BeliefRecord,
+}
+
+/// A belief, as a callback's own line has it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BeliefRecord {
+    status: Presence,
+    evidence: Evidence,
+    /// Only of an unknown one; of a present one the evidence says it. (`exact` in the plan document is of both.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exact: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<Fingerprint>,
 }
 
 impl<'a> CallbackLine<'a> {
@@ -160,21 +187,25 @@ impl<'a> CallbackLine<'a> {
             protect,
             belief,
             lost,
+            traces,
             pending,
             proof,
             sighting: Sighting { seen_at, missing },
         } = entry;
-        let BeliefParts {
-            presence,
+        let BeliefRecord {
+            status,
             evidence,
-            fingerprints,
             exact,
-        } = BeliefParts::from(*belief);
+            key,
+            token,
+        } = BeliefRecord::of(*belief);
         let open = Open {
             lost: lost.map(CallRecord::of),
-            pending: pending.map(|Pending { id, call }| PendingRecord {
+            traces: traces.as_deref().map(TracesRecord::of),
+            pending: pending.map(|Pending { id, call, nonce }| PendingRecord {
                 id,
                 call: CallRecord::of(call),
+                nonce,
             }),
         };
         Self {
@@ -185,11 +216,11 @@ impl<'a> CallbackLine<'a> {
             url: Text::of(url.as_str()),
             operator: Text::of(operator.as_str()),
             protect: *protect,
-            status: presence,
+            status,
             evidence,
-            exact_if_present: exact.filter(|_| presence == Presence::Unknown),
-            key: fingerprints.and_then(|of| of.key),
-            token: fingerprints.and_then(|of| of.token),
+            exact_if_present: exact,
+            key,
+            token,
             proved_at: proof.as_ref().map(|proof| proof.at),
             request_id: proof
                 .as_ref()
@@ -213,36 +244,14 @@ impl<'a> CallbackLine<'a> {
 
     /// The belief that status, evidence and fingerprints express.
     pub(super) fn belief(&self) -> Result<Belief, String> {
-        let fingerprints = Fingerprints {
+        let record = BeliefRecord {
+            status: self.status,
+            evidence: self.evidence,
+            exact: self.exact_if_present,
             key: self.key,
             token: self.token,
         };
-        let none = fingerprints == Fingerprints::default();
-        match (self.status, self.evidence, self.exact_if_present) {
-            (Presence::Present, Evidence::Proven, None) => Ok(Belief::proven(fingerprints)),
-            (Presence::Present, Evidence::Assumed, None) => Ok(Belief::assumed(fingerprints)),
-            (Presence::Absent, Evidence::Proven, None) if none => Ok(Belief::ABSENT),
-            (Presence::Absent, Evidence::Proven, None) => {
-                Err("an absent callback has no `key` and no `token`".into())
-            }
-            (Presence::Unknown, Evidence::Unknown, Some(exact)) => Ok(Belief::unknown(Presumed {
-                fingerprints,
-                exact,
-            })),
-            (Presence::Unknown, Evidence::Unknown, None) => {
-                Err("`exact` is missing, which an unknown callback needs".into())
-            }
-            (
-                Presence::Present | Presence::Absent,
-                Evidence::Proven | Evidence::Assumed | Evidence::Unknown,
-                Some(_),
-            ) => Err("`exact` is allowed only with the status `unknown`".into()),
-            (Presence::Present, Evidence::Unknown, None)
-            | (Presence::Absent, Evidence::Assumed | Evidence::Unknown, None)
-            | (Presence::Unknown, Evidence::Proven | Evidence::Assumed, _) => {
-                Err("`status` and `evidence` contradict each other".into())
-            }
-        }
+        record.belief()
     }
 
     /// The answer that last confirmed the belief.
@@ -268,22 +277,113 @@ impl<'a> CallbackLine<'a> {
     }
 
     /// The calls whose outcome is open.
-    pub(super) fn open(&self) -> Result<(Option<SignedWrite>, Option<Pending>), String> {
-        let Some(Open { lost, pending }) = self.open else {
-            return Ok((None, None));
+    pub(super) fn open(&self) -> Result<OpenCalls, String> {
+        let Some(Open {
+            lost,
+            traces,
+            pending,
+        }) = &self.open
+        else {
+            return Ok(OpenCalls::default());
         };
         if lost.is_none() && pending.is_none() {
             return Err("`open` is empty".into());
         }
-        let lost = lost.map(CallRecord::call).transpose()?;
+        if lost.is_none() && traces.is_some() {
+            return Err("`traces` needs a `lost` call".into());
+        }
         let pending = pending
-            .map(|PendingRecord { id, call }| {
+            .map(|PendingRecord { id, call, nonce }| {
                 check_number("id", id.0)?;
                 let call = call.call()?;
-                Ok::<_, String>(Pending { id, call })
+                Ok::<_, String>(Pending { id, call, nonce })
             })
             .transpose()?;
-        Ok((lost, pending))
+        Ok(OpenCalls {
+            lost: lost.map(CallRecord::call).transpose()?,
+            traces: traces.as_ref().map(TracesRecord::traces).transpose()?,
+            pending,
+        })
+    }
+}
+
+/// The calls of a callback whose outcome is open.
+#[derive(Debug, Default)]
+pub(super) struct OpenCalls {
+    pub(super) lost: Option<SignedWrite>,
+    pub(super) traces: Option<Box<Traces>>,
+    pub(super) pending: Option<Pending>,
+}
+
+impl TracesRecord {
+    fn of(traces: &Traces) -> Self {
+        let Traces { before, nonces } = traces;
+        Self {
+            nonces: nonces.clone(),
+            before: BeliefRecord::of(*before),
+        }
+    }
+
+    fn traces(&self) -> Result<Box<Traces>, String> {
+        let Self { nonces, before } = self;
+        if nonces.is_empty() {
+            return Err("`nonces` is empty; leave `traces` out if there are none".into());
+        }
+        Ok(Box::new(Traces {
+            before: before.belief()?,
+            nonces: nonces.clone(),
+        }))
+    }
+}
+
+impl BeliefRecord {
+    fn of(belief: Belief) -> Self {
+        let BeliefParts {
+            presence,
+            evidence,
+            fingerprints,
+            exact,
+        } = BeliefParts::from(belief);
+        Self {
+            status: presence,
+            evidence,
+            exact: exact.filter(|_| presence == Presence::Unknown),
+            key: fingerprints.and_then(|of| of.key),
+            token: fingerprints.and_then(|of| of.token),
+        }
+    }
+
+    fn belief(self) -> Result<Belief, String> {
+        let fingerprints = Fingerprints {
+            key: self.key,
+            token: self.token,
+        };
+        let none = fingerprints == Fingerprints::default();
+        match (self.status, self.evidence, self.exact) {
+            (Presence::Present, Evidence::Proven, None) => Ok(Belief::proven(fingerprints)),
+            (Presence::Present, Evidence::Assumed, None) => Ok(Belief::assumed(fingerprints)),
+            (Presence::Absent, Evidence::Proven, None) if none => Ok(Belief::ABSENT),
+            (Presence::Absent, Evidence::Proven, None) => {
+                Err("an absent callback has no `key` and no `token`".into())
+            }
+            (Presence::Unknown, Evidence::Unknown, Some(exact)) => Ok(Belief::unknown(Presumed {
+                fingerprints,
+                exact,
+            })),
+            (Presence::Unknown, Evidence::Unknown, None) => {
+                Err("`exact` is missing, which an unknown callback needs".into())
+            }
+            (
+                Presence::Present | Presence::Absent,
+                Evidence::Proven | Evidence::Assumed | Evidence::Unknown,
+                Some(_),
+            ) => Err("`exact` is allowed only with the status `unknown`".into()),
+            (Presence::Present, Evidence::Unknown, None)
+            | (Presence::Absent, Evidence::Assumed | Evidence::Unknown, None)
+            | (Presence::Unknown, Evidence::Proven | Evidence::Assumed, _) => {
+                Err("`status` and `evidence` contradict each other".into())
+            }
+        }
     }
 }
 

@@ -31,7 +31,9 @@
 //!   round trips was the way there. `suspended`, left out when it is not: until when controllers make no calls, and
 //!   why. `checkout`, left out before a controller applied anything: a digest of the files that it applied last, and since
 //!   when they were so. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
-//!   `missing`, since when and how many messages went to others and not to it. `ended_calls`, in an emergency copy only: calls that have ended, though the store
+//!   `missing`, since when and how many messages went to others and not to it; of its open calls the `nonce` of one on its
+//!   way and, as `traces`, the `nonces` of lost ones with what was believed `before` them. `ended_calls`, in an emergency
+//!   copy only: calls that have ended, though the store
 //!   that was lost may still have them as lost.
 //!
 //! [`Recorded`]: crate::model::Recorded

@@ -12,7 +12,7 @@
 //!
 //! # Changes of the format
 //!
-//! * 1: the first.
+//! * 1: the first. An intent's `nonce`, left out when the call carries none.
 
 mod chain;
 mod record;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    ApiError, Blast, CallId, CallbackUrl, Environment, Handle, Identity, Intent, OperatorId,
+    ApiError, Blast, CallId, CallbackUrl, Environment, Handle, Identity, Intent, Nonce, OperatorId,
     Outcome, RequestId, Scope, Timestamp,
 };
 use crate::state::format::{CallRecord, Text, check_ids, check_names, check_number, scope};
@@ -38,6 +38,8 @@ pub(super) struct IntentRecord<'a> {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     protect: bool,
     call: CallRecord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<Nonce>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,6 +76,7 @@ pub(in crate::state) fn push_intent(records: &mut Vec<u8>, id: CallId, intent: &
         operator,
         protect,
         call,
+        nonce,
     } = intent;
     let Scope {
         environment: _,
@@ -93,6 +96,7 @@ pub(in crate::state) fn push_intent(records: &mut Vec<u8>, id: CallId, intent: &
             operator: Text::of(operator.as_str()),
             protect: *protect,
             call: CallRecord::of(*call),
+            nonce: *nonce,
         }),
     );
 }
@@ -154,6 +158,7 @@ impl IntentRecord<'_> {
             operator: Text(operator),
             protect,
             call,
+            nonce,
         } = self;
         check_number("id", id.0)?;
         check_ids(proxy_organization_id.as_ref(), app_id.as_ref())?;
@@ -167,6 +172,7 @@ impl IntentRecord<'_> {
             operator: OperatorId::new(&**operator),
             protect: *protect,
             call: call.call()?,
+            nonce: *nonce,
         })
     }
 }

@@ -21,6 +21,7 @@ fn call(operation: Operation) -> Call {
         operator: OperatorId::new("operator"),
         url: CallbackUrl::new(URL),
         operation,
+        nonce: None,
         new_connection: false,
     }
 }

@@ -122,6 +122,7 @@ async fn after_another_client_s_calls_the_rate_is_back_within_seconds() {
                 operator: OperatorId::new("rival"),
                 url: CallbackUrl::new(format!("https://rival.example/{number}")),
                 operation: Operation::Delete,
+                nonce: None,
                 new_connection: false,
             };
             let next = Instant::now() + SECOND / 10;

@@ -246,6 +246,7 @@ async fn probe(
         operator: organization.operator.clone(),
         url,
         operation: Operation::Delete,
+        nonce: None,
         new_connection: false,
     };
     let outcome = send(&inspection.api, &call(probing.probe.reserved()), pace).await;

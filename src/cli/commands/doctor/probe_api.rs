@@ -216,6 +216,7 @@ impl Caller<'_> {
             operator: self.organization.operator.clone(),
             url: trial.url_of(step.target).clone(),
             operation,
+            nonce: None,
             new_connection: false,
         };
         trial.leaves(step);

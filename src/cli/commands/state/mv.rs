@@ -134,6 +134,7 @@ fn moved(
             );
         }
         moved.belief = moved.belief.elsewhere();
+        moved.traces = None;
         moved.proof = None;
         moved.sighting = Sighting::default();
     }
