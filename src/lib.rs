@@ -7,13 +7,14 @@
 //! |---|---|
 //! | vocabulary | [`model`], [`diag`], [`secret`], [`random`], `harmless`, `exposition`, `facts` |
 //! | pure | [`config`], [`plan`], [`render`], [`sign`], [`wire`], [`envelope`], [`receiver`], [`observe`], [`group`], [`doctor`] |
-//! | effects | [`client`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`], [`notify`] |
+//! | effects | [`client`], [`audit`], [`state`], [`apply`], [`run`], `backend`, `serving`, [`sandbox`], [`verify`], [`notify`] |
 //! | pages | [`page`] |
 //! | program | [`cli`] |
 //!
 //! `testing` has doubles of the disk and of eSign, behind the feature of that name.
 
 pub mod apply;
+pub mod audit;
 mod backend;
 pub mod cli;
 pub mod client;

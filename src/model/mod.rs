@@ -11,6 +11,7 @@
 
 mod account;
 mod action;
+mod audited;
 mod belief;
 mod call;
 mod credential;
@@ -34,6 +35,7 @@ pub use account::{
     WebIdentity,
 };
 pub use action::{Action, Calls, Effect};
+pub use audited::{Asked, Audited, AuditedAnswer, AuditedCaller};
 pub use belief::{Belief, Evidence, Presence, Presumed};
 pub use call::{Call, CallId, Operation, Write};
 pub use credential::{MASK, credentials, credentials_in, masked, masked_in};
@@ -50,7 +52,8 @@ pub use nonce::Nonce;
 pub use outcome::{ApiError, Blast, Outcome};
 pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{
-    Checkout, Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Suspension,
+    Checkout, Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Sought,
+    Suspension,
 };
 pub use scope::{Environment, Scope};
 #[cfg(test)]

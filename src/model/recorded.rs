@@ -10,7 +10,7 @@ use super::entry::Drift;
 use super::{
     AccountId, AccountName, AccountSource, Address, CallId, CallbackUrl, Destination, Entry,
     Environment, Fingerprint, Handle, Nonce, OperatorId, Outcome, Salt, Scope, SignedWrite,
-    Testimony, Timestamp, Witnessed,
+    Testimony, Timestamp, Witnessed, Write,
 };
 
 /// A callback's identity: scope and URL.
@@ -307,6 +307,24 @@ impl Recorded {
         Some(Settled { identity, drift })
     }
 
+    /// The lost calls that a witness can recognise.
+    pub fn sought(&self) -> Vec<Sought> {
+        let traced = self.iter().filter_map(|(scope, url, entry)| {
+            let (lost, traces) = entry.traced()?;
+            Some(Sought {
+                identity: Identity {
+                    scope: Arc::clone(scope),
+                    url: url.clone(),
+                },
+                operator: entry.operator.clone(),
+                write: lost.write,
+                signed_at: lost.signed_at,
+                nonces: traces.nonces.clone(),
+            })
+        });
+        traced.collect()
+    }
+
     /// What a witness says of lost calls settles those that it names: see [`Entry::settle`].
     ///
     /// An entry about which nothing is known afterwards is forgotten.
@@ -341,6 +359,18 @@ impl Recorded {
             }
         }
     }
+}
+
+/// Lost calls of one callback that a witness can recognise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    pub identity: Identity,
+    /// In whose name they were made.
+    pub operator: OperatorId,
+    pub write: Write,
+    /// When the last of them was signed.
+    pub signed_at: Timestamp,
+    pub nonces: Vec<Nonce>,
 }
 
 /// What settling a call changed.

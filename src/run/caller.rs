@@ -6,7 +6,10 @@ use tokio::sync::watch;
 
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
-use crate::model::{AccountName, Address, Checkout, Lineage, Recorded, SecretIndex};
+use crate::model::{
+    AccountName, Address, Checkout, Lineage, Nonce, Recorded, SecretIndex, Sought, Testimony,
+    Timestamp, Witnessed,
+};
 use crate::plan::Plan;
 use crate::run::{Ended, Owners, Signers};
 use crate::secret::Secret;
@@ -26,6 +29,17 @@ pub trait Caller: Sink {
 
     /// The lock is taken, from this owner if it died without releasing it.
     fn locked(&mut self, _taken_over: Option<&LockOwner>) {}
+
+    /// Asks a witness for lost calls, if there is one. What it says is recorded before the plan is made.
+    fn witness(
+        &mut self,
+        _sought: Vec<Sought>,
+    ) -> impl Future<Output = Option<Testimonies>> + Send {
+        async { None }
+    }
+
+    /// What the witness said has settled these, durably.
+    fn witnessed(&mut self, _settled: &[(Address, Witnessed)]) {}
 
     /// Makes the plan from what is recorded, or gives a saved one.
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Self::Error>;
@@ -67,6 +81,14 @@ pub trait Caller: Sink {
 
     /// How it ended, and what is recorded now; `None` when an error ended it. The lock is still held.
     fn ended(&mut self, _ended: Option<&Ended>, _recorded: &Recorded) {}
+}
+
+/// What a witness says of lost calls.
+#[derive(Clone, Debug)]
+pub struct Testimonies {
+    pub said: BTreeMap<Nonce, Testimony>,
+    /// A time that the witness's clock had passed when it said so.
+    pub server_now: Timestamp,
 }
 
 /// The way to eSign.

@@ -28,7 +28,7 @@ use crate::plan::{Plan, Stale, calls_digest};
 use crate::state::{LockOwner, Locked, Rescue, StateError, Store};
 
 pub use self::accounts::{Signers, signers};
-pub use self::caller::{Caller, Connection, Start};
+pub use self::caller::{Caller, Connection, Start, Testimonies};
 pub use self::owners::Owners;
 
 /// What a run is given.
@@ -189,6 +189,10 @@ async fn with_state<C: Caller>(
     if let Some(there) = state.read(elsewhere) {
         return Ok(Ended::Elsewhere(there));
     }
+    // A plan that was reviewed is of what was recorded then.
+    if request.expected_digest.is_none() {
+        settle(state, caller).await?;
+    }
     let plan = state.read(|recorded| caller.plan(recorded))?;
     if plan.destination != *request.destination {
         return Ok(Ended::Refused(plan, Refusal::OtherDestination));
@@ -268,6 +272,27 @@ async fn with_state<C: Caller>(
         report,
         saved,
     })
+}
+
+/// Records what a witness says of lost calls, before anything is planned for them.
+async fn settle<C: Caller>(state: &Locked, caller: &mut C) -> Result<(), C::Error> {
+    let sought = state.read(Recorded::sought);
+    if sought.is_empty() {
+        return Ok(());
+    }
+    let Some(Testimonies { said, server_now }) = caller.witness(sought).await else {
+        return Ok(());
+    };
+    let mut settled = Vec::new();
+    state.edit(|recorded| {
+        settled = recorded.settle(&said, server_now);
+        !settled.is_empty()
+    });
+    if !settled.is_empty() {
+        state.save().await?;
+        caller.witnessed(&settled);
+    }
+    Ok(())
 }
 
 /// Why this plan must not be applied. One without calls needs no review.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::audit::Habits;
 use super::cloud::Held;
 use super::emit::{self, Emission};
 use super::fault::SpecError;
@@ -96,6 +97,7 @@ pub(super) fn router(service: Arc<Service>) -> Router<Arc<Service>> {
         .route("/faults", get(show_faults).post(post_faults))
         .route("/clock", get(show_clock).post(set_clock))
         .route("/exists", get(show_exists).post(set_exists))
+        .route("/audit", get(show_audit).post(set_audit))
         .route("/emit", post(emit_to))
         .method_not_allowed_fallback(async || {
             problem(
@@ -291,6 +293,21 @@ async fn set_exists(State(service): Shared, request: Body<ExistsRequest>) -> Res
         Ok(Json(ExistsRequest { answer })) => {
             service.inner().exists = answer;
             exists_shown(&service).into_response()
+        }
+        Err(rejection) => bad_request(&rejection),
+    }
+}
+
+async fn show_audit(State(service): Shared) -> Json<Habits> {
+    Json(service.inner().audit.habits)
+}
+
+/// An omitted member means none.
+async fn set_audit(State(service): Shared, request: Body<Habits>) -> Response {
+    match request {
+        Ok(Json(habits)) => {
+            service.inner().audit.habits = habits;
+            Json(habits).into_response()
         }
         Err(rejection) => bad_request(&rejection),
     }

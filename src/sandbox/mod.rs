@@ -9,6 +9,7 @@
 
 mod actions;
 mod arrivals;
+mod audit;
 mod auth;
 mod clock;
 mod cloud;

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::actions::{Action, describe, identity, modify};
 use super::arrivals::{Arrival, Arrivals, Effect};
+use super::audit::{Answered, AuditLog};
 use super::auth::{RawRequest, authenticate, identify};
 use super::clock::{Clock, SkewedClock};
 use super::cloud::{Cloud, Verdict};
@@ -48,6 +49,7 @@ pub(super) struct Inner {
     limiter: Limiter,
     pub(super) faults: Faults,
     pub(super) arrivals: Arrivals,
+    pub(super) audit: AuditLog,
     received: u64,
     pub(super) ids: Random,
 }
@@ -120,6 +122,7 @@ impl Service {
                 limiter: Limiter::new(limit),
                 faults: Faults::new(faults, script, seed),
                 arrivals: Arrivals::default(),
+                audit: AuditLog::default(),
                 received: 0,
                 ids: Random::keyed(seed, b"ids", 0),
             }),
@@ -172,6 +175,10 @@ impl Service {
         let mut arrival = Arrival::of(request, receipt.sequence, now, receipt.fault);
         arrival.effect = Effect::Nothing;
         let checked = self.check(request);
+        let writer = match &checked {
+            Ok((customer, Action::Modify)) => Some(*customer),
+            Ok(_) | Err(_) => None,
+        };
         let mut inner = self.inner();
         let outcome = checked.and_then(|(customer, action)| {
             let call = Call {
@@ -185,6 +192,16 @@ impl Service {
         });
         let id = inner.ids.uuid();
         arrival.request_id = Some(id.clone());
+        if let Some(customer) = writer {
+            let answered = Answered {
+                account: &customer.account,
+                secret_id: &customer.credential.secret_id,
+                at: self.clock.shown().0,
+                request_id: &id,
+                failure: outcome.as_ref().err(),
+            };
+            inner.audit.push(request, &answered);
+        }
         let body = match outcome {
             Ok(members) => success(members, id),
             Err(failure) => {
@@ -263,6 +280,10 @@ impl Service {
         }
         if self.enterprise.denied_actions.iter().any(|one| one == name) {
             return Err(Failure::not_allowed_by_cam(name));
+        }
+        if action == Action::AuditEvents {
+            let now = self.clock.shown().0;
+            return inner.audit.page(&request.body, account, now);
         }
         if action != Action::Modify {
             let cloud = &inner.cloud;

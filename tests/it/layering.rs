@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module, and the other modules that it may name.
-const MAY_IMPORT: [(&str, &[&str]); 31] = [
+const MAY_IMPORT: [(&str, &[&str]); 32] = [
     ("model", &["diag", "secret"]),
     ("diag", &[]),
     ("harmless", &[]),
@@ -46,6 +46,7 @@ const MAY_IMPORT: [(&str, &[&str]); 31] = [
         "client",
         &["model", "diag", "secret", "random", "sign", "wire"],
     ),
+    ("audit", &["model", "wire", "client"]),
     (
         "state",
         &["model", "diag", "secret", "harmless", "facts", "random"],
@@ -106,6 +107,7 @@ const MAY_IMPORT: [(&str, &[&str]); 31] = [
             "notify",
             "page",
             "observe",
+            "audit",
         ],
     ),
     ("verify", &["model", "secret", "envelope", "client"]),

@@ -1,5 +1,5 @@
-//! The actions that the sandbox supports: the one that changes callbacks, four that read, and
-//! `GetCallerIdentity` of the security token service.
+//! The actions that the sandbox supports: the one that changes callbacks, four that read, `GetCallerIdentity` of the
+//! security token service and `DescribeEvents` of CloudAudit.
 
 mod read;
 
@@ -14,8 +14,8 @@ use super::parameters::{MODIFY_FIELDS, parse, text};
 use crate::envelope::KEY_LENGTH;
 use crate::secret::Secret;
 use crate::wire::{
-    CALLER_IDENTITY, EMPLOYEES, GROUP, MODIFY, OPERATE_ADD, OPERATE_DELETE, ROLES, STS, Service,
-    VERIFY_STATUS,
+    CALLER_IDENTITY, CLOUDAUDIT, DESCRIBE_EVENTS, EMPLOYEES, GROUP, MODIFY, OPERATE_ADD,
+    OPERATE_DELETE, ROLES, STS, Service, VERIFY_STATUS,
 };
 
 /// The length of eSign's ids.
@@ -34,12 +34,17 @@ pub(super) enum Action {
     VerifyStatus,
     /// Of the security token service: returns the account of the credentials.
     CallerIdentity,
+    /// Of CloudAudit: what arrived.
+    AuditEvents,
 }
 
 impl Action {
     pub(super) fn named(service: &Service, name: &str) -> Option<Self> {
         if *service == STS {
             return (name == CALLER_IDENTITY).then_some(Self::CallerIdentity);
+        }
+        if *service == CLOUDAUDIT {
+            return (name == DESCRIBE_EVENTS).then_some(Self::AuditEvents);
         }
         match name {
             MODIFY => Some(Self::Modify),

@@ -23,7 +23,7 @@ pub(in crate::sandbox) fn describe(
         Action::GroupOrganizations => group(body, account, enterprise, cloud)?,
         Action::Employees => employees(body, enterprise)?,
         Action::Roles => roles(body, enterprise)?,
-        Action::VerifyStatus | Action::Modify | Action::CallerIdentity => {
+        Action::VerifyStatus | Action::Modify | Action::CallerIdentity | Action::AuditEvents => {
             let request = parse(body, STATUS_FIELDS)?;
             check_operator(&request)?;
             organization(&request, enterprise)?;

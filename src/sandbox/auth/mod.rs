@@ -7,7 +7,7 @@ use super::failure::{Failure, Language};
 use super::options::Customer;
 use crate::model::Timestamp;
 use crate::sign::{ALGORITHM, canonical_request, signature, string_to_sign};
-use crate::wire::{ESIGN, STS, Service};
+use crate::wire::{CLOUDAUDIT, ESIGN, STS, Service};
 
 /// How far a signature's time may be from the server's, in seconds.
 const WINDOW: i64 = 300;
@@ -76,9 +76,9 @@ impl<'a> Authorization<'a> {
         else {
             return Err(wrong("the Credential is not ID/DATE/ess/tc3_request"));
         };
-        if ![ESIGN.name, STS.name].contains(&service) {
+        if ![ESIGN.name, STS.name, CLOUDAUDIT.name].contains(&service) {
             return Err(wrong(
-                "the Credential names another service than ess and sts",
+                "the Credential names another service than ess, sts and cloudaudit",
             ));
         }
         let signed_headers: Vec<&str> = headers
@@ -146,6 +146,7 @@ pub(super) fn authenticate<'c>(
     match (&customer.credential.token, request.header("x-tc-token")) {
         (Some(token), sent) if sent != Some(token.expose()) => Err(Failure::token_wrong()),
         _ if claimed.service == STS.name => Ok((customer, &STS)),
+        _ if claimed.service == CLOUDAUDIT.name => Ok((customer, &CLOUDAUDIT)),
         _ => Ok((customer, &ESIGN)),
     }
 }
