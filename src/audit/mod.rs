@@ -21,8 +21,8 @@ use serde_json::json;
 pub use self::event::read;
 use crate::client::outcome_of;
 use crate::model::{
-    Asked, Audited, AuditedAnswer, Nonce, Operation, Outcome, Recorded, RequestId, Sought,
-    Testimony, Write,
+    AppId, Asked, Audited, AuditedAnswer, Nonce, Operation, OrganizationId, Outcome, Recorded,
+    RequestId, Sought, Testimony, Write,
 };
 use crate::wire::{OPERATE_ADD, OPERATE_DELETE};
 
@@ -115,12 +115,12 @@ fn contradicts(asked: &Asked, call: &Sought) -> bool {
             .as_ref()
             .is_some_and(|theirs| *theirs != call.operator)
         || other_scope(
-            organization.as_ref().map(|id| id.as_str()),
-            scope.organization.as_ref().map(|id| id.as_str()),
+            organization.as_ref().map(OrganizationId::as_str),
+            scope.organization.as_ref().map(OrganizationId::as_str),
         )
         || other_scope(
-            app_id.as_ref().map(|id| id.as_str()),
-            scope.app_id.as_ref().map(|id| id.as_str()),
+            app_id.as_ref().map(AppId::as_str),
+            scope.app_id.as_ref().map(AppId::as_str),
         )
 }
 

@@ -153,7 +153,7 @@ fn what_is_kept_of_an_event_has_no_secret() {
     assert_eq!(event.caller.secret_id.as_deref(), Some("AKIDabcd…"));
     all["requestParameters"]["CallbackInfo"]["CallbackKey"] = json!("ca****ry");
     assert!(
-        !super::event::read(&AuditEvent {
+        !read(&AuditEvent {
             cloud_audit_event: Some(all.to_string()),
             ..AuditEvent::default()
         })

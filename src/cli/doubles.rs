@@ -6,6 +6,7 @@ use crate::client::Endpoint;
 
 /// The variables of tests that replace services of Tencent Cloud by doubles on this machine.
 pub(crate) const STS: &str = "ESS_CALLBACKS_STS_ENDPOINT";
+pub(crate) const CLOUDAUDIT: &str = "ESS_CALLBACKS_CLOUDAUDIT_ENDPOINT";
 pub(crate) const METADATA: &str = "ESS_CALLBACKS_METADATA_ENDPOINT";
 
 /// The double that a variable names. It must be on this machine.

@@ -41,8 +41,9 @@ use crate::render;
 use args::{Cli, Command};
 use clock::SystemClock;
 use commands::{
-    apply, completions, controller, doctor, explain, fmt, import, init, listen, man, observe, orgs,
-    plan, report, rotate, sandbox, schema, secret, show, state, unlock, validate, verify, version,
+    apply, audit, completions, controller, doctor, explain, fmt, import, init, listen, man,
+    observe, orgs, plan, report, rotate, sandbox, schema, secret, show, state, unlock, validate,
+    verify, version,
 };
 use environment::ProcessEnvironment;
 use exit::{Exit, Failure};
@@ -117,6 +118,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Sandbox(args) => runtime(2)?.block_on(sandbox::run(args, ui)),
         Command::Controller(args) => runtime(2)?.block_on(controller::run(settings, args, ui)),
         Command::Doctor(args) => runtime(2)?.block_on(doctor::run(settings, args, ui)),
+        Command::Audit(args) => runtime(2)?.block_on(audit::run(settings, args, ui)),
         Command::Orgs(args) => runtime(2)?.block_on(orgs::run(settings, args, ui)),
         Command::Explain(args) => explain::run(&args, settings, ui),
         Command::Fmt(args) => fmt::run(settings, &args, ui),

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{
@@ -37,7 +38,7 @@ pub struct HttpApi {
     regions: BTreeMap<AccountName, HeaderValue>,
     credentials: Credentials,
     /// The halves of nonces.
-    nonces: Option<[Random; 2]>,
+    nonces: OnceLock<[Random; 2]>,
 }
 
 /// Which service a request is for, and where that is.
@@ -69,17 +70,13 @@ impl HttpApi {
             endpoint,
             regions,
             credentials,
-            nonces: None,
+            nonces: OnceLock::new(),
         })
     }
 
-    /// Marks each call with a nonce that is drawn from these.
-    #[must_use]
-    pub fn marking(self, seeds: [u64; 2]) -> Self {
-        Self {
-            nonces: Some(seeds.map(Random::new)),
-            ..self
-        }
+    /// Marks each call from now on with a nonce that is drawn from these, unless calls are marked already.
+    pub fn mark_calls(&self, seeds: [u64; 2]) {
+        self.nonces.get_or_init(|| seeds.map(Random::new));
     }
 
     pub(super) fn credentials_of(&self, account: &AccountName) -> Option<&CredentialCache> {
@@ -242,7 +239,7 @@ impl Api for HttpApi {
     }
 
     fn nonce(&self) -> Option<Nonce> {
-        let [high, low] = self.nonces.as_ref()?.each_ref().map(Random::next);
+        let [high, low] = self.nonces.get()?.each_ref().map(Random::next);
         let bits = u128::from(high) << 64 | u128::from(low);
         Some(Nonce(bits.to_be_bytes()))
     }

@@ -13,6 +13,7 @@
 )]
 
 mod annotations;
+mod audited;
 pub mod diagnostic;
 mod diff;
 mod doctor;
@@ -45,6 +46,7 @@ mod words;
 mod wrap;
 
 pub use annotations::{github_annotations, gitlab_code_quality};
+pub use audited::{AuditedWrites, audited_json, audited_text, audited_warning, witnessed_line};
 pub use diff::plan_diff;
 pub use doctor::{checks_json, checks_text};
 pub use escape::{Clean, Quoted};

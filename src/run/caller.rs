@@ -38,7 +38,7 @@ pub trait Caller: Sink {
         async { None }
     }
 
-    /// What the witness said has settled these, durably.
+    /// What the witness said has settled these, durably. Perhaps none.
     fn witnessed(&mut self, _settled: &[(Address, Witnessed)]) {}
 
     /// Makes the plan from what is recorded, or gives a saved one.

@@ -290,8 +290,8 @@ async fn settle<C: Caller>(state: &Locked, caller: &mut C) -> Result<(), C::Erro
     });
     if !settled.is_empty() {
         state.save().await?;
-        caller.witnessed(&settled);
     }
+    caller.witnessed(&settled);
     Ok(())
 }
 

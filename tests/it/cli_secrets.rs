@@ -226,6 +226,8 @@ fn no_command_shows_or_keeps_a_secret() {
         &["help", "plan"],
         &["doctor"],
         &["orgs"],
+        // In the test environment it is refused; what it lists is watched below.
+        &["audit"],
         &["rotate", "acme", "--auto-approve"],
         &["schema"],
         &["completions", "bash"],
@@ -275,6 +277,29 @@ fn no_command_shows_or_keeps_a_secret() {
         "the log of the sandbox",
         format!("{:?}", place.served.log()).as_bytes(),
     );
+}
+
+/// The audit log has them in clear.
+#[test]
+fn the_audit_log_shows_secrets_and_this_program_does_not() {
+    let place = Place::new();
+    let production = place.env.read("callbacks.yaml");
+    let production = production.replace("environment: test", "environment: production");
+    place.env.write("callbacks.yaml", production);
+    let apply = ["apply", "--auto-approve", "--max-retries", "0"];
+    place.env.run(&apply).exits(0);
+    place.served.faults("", "lost-after,garbage-after");
+    let marked = [
+        &apply[..],
+        &["--replace", "*", "--no-wait", "--experimental-cloudaudit"],
+    ]
+    .concat();
+    place.run(&marked);
+    place.run(&["audit"]);
+    place.run(&["audit", "--since", "90d"]);
+    let said = place.env.run(&["audit", "--json"]).exits(0);
+    assert!(!said.stdout.contains(r#""secrets_in_clear":0"#), "{said}");
+    assert!(said.stdout.contains(r#""type":"write""#), "{said}");
 }
 
 #[test]

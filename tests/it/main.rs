@@ -9,6 +9,7 @@ mod chaos_machine;
 mod chaos_reach;
 mod circles;
 mod cli_apply;
+mod cli_audit;
 mod cli_chain;
 mod cli_config;
 mod cli_controller;

@@ -6,8 +6,8 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use crate::cli::commands::{
-    apply, completions, controller, doctor, explain, fmt, import, listen, observe, orgs, plan,
-    report, rotate, sandbox, secret, show, state, unlock, validate, verify,
+    apply, audit, completions, controller, doctor, explain, fmt, import, listen, observe, orgs,
+    plan, report, rotate, sandbox, secret, show, state, unlock, validate, verify,
 };
 use crate::cli::help;
 use crate::cli::options::global::Global;
@@ -81,6 +81,12 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// List the group's member organizations beside the configuration.
     Orgs(orgs::Args),
+    /// List writes of others that CloudAudit has. Experimental.
+    ///
+    /// CloudAudit is Tencent Cloud's log of calls. This was only ever tried against the sandbox's imitation of it, and
+    /// whether CloudAudit logs the calls that change callbacks is not known. It needs the permission
+    /// `cloudaudit:DescribeEvents` and changes nothing.
+    Audit(audit::Args),
     /// Explain the code of an error or warning, of this program or of eSign.
     Explain(explain::Args),
     /// Format the configuration and print the names of the changed files.

@@ -79,8 +79,13 @@ pub(crate) fn command_of(words: &[OsString]) -> String {
 /// The prefix of the variables of options.
 const OURS: &str = "ESS_CALLBACKS_";
 
-/// Variables of no option: two for tests, and one that is too secret for an option.
-const OF_NO_OPTION: [&str; 3] = [doubles::STS, doubles::METADATA, variables::CONTROLLER_TOKEN];
+/// Variables of no option: three for tests, and one that is too secret for an option.
+const OF_NO_OPTION: [&str; 4] = [
+    doubles::STS,
+    doubles::METADATA,
+    doubles::CLOUDAUDIT,
+    variables::CONTROLLER_TOKEN,
+];
 
 /// Unknown variables with our prefix, each with a similar known one. The option that such a variable was to set is not set.
 pub(crate) fn unknown_variables() -> Vec<(String, Option<String>)> {

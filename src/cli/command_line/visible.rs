@@ -7,7 +7,7 @@ use crate::cli::args::Cli;
 
 /// The IDs of the global options that each command uses, besides those for colour. A command that is not listed uses
 /// none.
-const USED: [(&str, &[&str]); 16] = [
+const USED: [(&str, &[&str]); 17] = [
     ("init", &["config", "json"]),
     ("fmt", &["config"]),
     ("sandbox", &["verbose", "log_format"]),
@@ -60,6 +60,7 @@ const USED: [(&str, &[&str]); 16] = [
     ),
     ("apply", &CALLS),
     ("rotate", &CALLS),
+    ("audit", &CALLS),
     ("controller", &CALLS),
 ];
 

@@ -1,6 +1,7 @@
 //! The commands. Each is a file or a folder, with its arguments.
 
 pub(super) mod apply;
+pub(super) mod audit;
 pub(super) mod completions;
 pub(super) mod controller;
 pub(super) mod doctor;

@@ -1,5 +1,6 @@
 //! The destination of the calls: eSign, the URL of `--endpoint`, or the embedded sandbox.
 
+pub(crate) mod cloudaudit;
 pub(crate) mod credentials;
 pub(crate) mod group;
 pub(crate) mod identity;

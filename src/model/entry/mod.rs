@@ -304,7 +304,7 @@ impl Entry {
     fn lose(&mut self, pending: Pending) {
         let Pending { id: _, call, nonce } = pending;
         let before = self.belief;
-        self.belief = before.or_after(call.write);
+        self.belief = self.belief.or_after(call.write);
         let earlier = self.lost.filter(|lost| lost.write == call.write);
         let signed_at = earlier.map_or(call.signed_at, |lost| {
             call.signed_at.max(lost.signed_at.plus(1))

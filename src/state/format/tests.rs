@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::{read, read_copy, write, write_copy};
 use crate::model::{
-    AccountName, AccountSource, Checkout, Destination, Environment, Fingerprint, LastCalls,
-    Recorded, RecordedAccount, SignedWrite, Suspension, Write,
+    AccountName, AccountSource, Belief, Checkout, Destination, Environment, Fingerprint, LastCalls,
+    Nonce, Recorded, RecordedAccount, SignedWrite, Suspension, Traces, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -364,5 +364,33 @@ proptest! {
     fn reading_never_panics(text in "[ -~\n]{0,200}") {
         // Whether it is an error does not matter here.
         drop(parsed(&text));
+    }
+}
+
+#[test]
+fn a_lost_call_is_written_with_what_a_witness_needs() {
+    let mut recorded = example();
+    let identity = identity(2);
+    let entry = recorded.get_mut(&identity.scope, &identity.url).unwrap();
+    entry.traces = Some(Box::new(Traces {
+        before: Belief::ABSENT,
+        nonces: vec![Nonce([0xab; 16])],
+    }));
+    let text = written(&recorded);
+    let traces = r#""traces":{"nonces":["abababababababababababababababab"],"before":{"status":"absent","evidence":"proven"}}"#;
+    assert!(text.contains(traces), "{text}");
+    assert_eq!(parsed(&text).unwrap(), recorded);
+    for (bad, why) in [
+        (
+            text.replace(r#"["abababababababababababababababab"]"#, "[]"),
+            "`nonces` is empty",
+        ),
+        (
+            text.replace("abababababababababababababababab", "abab"),
+            "32 hexadecimal digits",
+        ),
+        (text.replace(r#""lost":{"#, r#""lots":{"#), "unknown field"),
+    ] {
+        assert!(refusal(&bad).contains(why), "{}", refusal(&bad));
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of the journal: what a crash may do to it, and what it may not.
 
 use super::{Chain, Journal, batch, header, push_intent, push_outcome};
-use crate::model::{CallId, Environment, Recorded};
+use crate::model::{CallId, Environment, Intent, Nonce, Recorded};
 use crate::state::testing::{ADD, NOW, SALT, applied, intent, lineage, unknown};
 use crate::state::{Place, StateError};
 
@@ -174,4 +174,26 @@ fn the_words_of_an_error_are_not_kept() {
     push_outcome(&mut records, recorded.next_call(), &unknown(), NOW);
     let text = String::from_utf8(records).unwrap();
     assert!(text.contains("InternalError") && !text.contains("secret words"));
+}
+
+#[test]
+fn a_call_that_was_killed_on_its_way_keeps_its_nonce() {
+    let mut recorded = Recorded::nothing(Environment::Test);
+    let id = recorded.next_call();
+    let nonce = Nonce([0xab; 16]);
+    let intent = Intent {
+        nonce: Some(nonce),
+        ..intent(1, ADD)
+    };
+    let (mut chain, mut records) = (Chain::default(), Vec::new());
+    let mut text = header(&mut chain, lineage(), 12);
+    push_intent(&mut records, id, &intent);
+    text.extend_from_slice(&batch(&mut chain, &records));
+    let line = String::from_utf8(text.clone()).unwrap();
+    assert!(line.contains(&format!(r#""nonce":"{nonce}""#)), "{line}");
+    let (_, mut read) = replayed(&text).unwrap();
+    read.interrupt();
+    let sought = read.sought();
+    assert_eq!(sought.len(), 1);
+    assert_eq!(sought[0].nonces, [nonce]);
 }

@@ -144,6 +144,11 @@ impl Served {
         clock["true_micros"].as_i64().expect("a number") / 1_000_000
     }
 
+    /// How late its audit log is, in seconds, and whether it leaves out what arrives from now on.
+    pub(crate) fn audit_log(&self, delay: i64, drop: bool) {
+        self.ask("POST", "audit", &json!({ "delay": delay, "drop": drop }));
+    }
+
     /// Sets its clock ahead of the true time by so many seconds.
     pub(crate) fn skew(&self, seconds: i64) {
         self.ask("POST", "clock", &json!({ "skew": seconds }));

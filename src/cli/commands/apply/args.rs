@@ -29,6 +29,10 @@ pub(crate) struct Args {
     /// and comments show the digest.
     #[arg(long, env = "ESS_CALLBACKS_EXPECT_DIGEST", value_name = "DIGEST", value_parser = digest)]
     pub(super) expect_digest: Option<String>,
+    /// Mark calls, and ask CloudAudit what became of those without an answer. Experimental: only ever tried against
+    /// the sandbox.
+    #[arg(long, env = "ESS_CALLBACKS_EXPERIMENTAL_CLOUDAUDIT", value_parser = switch::parse)]
+    pub(super) experimental_cloudaudit: bool,
     /// Start after a random delay of up to this, so that many cron jobs don't call at once.
     #[arg(long, env = "ESS_CALLBACKS_JITTER", value_name = "DURATION", value_parser = duration::parse)]
     pub(super) jitter: Option<Duration>,

@@ -14,6 +14,7 @@ use crate::apply::Lanes;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::owner;
+use crate::cli::remote::cloudaudit;
 use crate::cli::settings::Settings;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
@@ -93,6 +94,9 @@ async fn apply(
         Wish::Configuration(Box::new(Loaded::read(locations, resolve, ui).await?))
     };
     told.environment = Some(wish.environment());
+    if args.experimental_cloudaudit {
+        cloudaudit::check("--experimental-cloudaudit", wish.environment(), locations)?;
+    }
     let destination = locations.destination(wish.environment());
     if let Wish::Saved(plan) = &wish
         && plan.destination != destination

@@ -15,18 +15,19 @@ use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::process::signals;
 use crate::cli::random::random;
-use crate::cli::remote::Remote;
+use crate::cli::remote::{Remote, cloudaudit};
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock;
 use crate::client::HttpApi;
 use crate::model::{
-    AccountName, Address, Event, Holdings, Lineage, Recorded, Report, Salt, SecretIndex,
+    AccountName, Address, Event, Holdings, Lineage, Recorded, Report, Salt, SecretIndex, Sought,
+    Witnessed,
 };
 use crate::plan::{Plan, calls_digest};
 use crate::render::{self, Style};
-use crate::run::{Caller, Connection, Ended, Owners, Start};
+use crate::run::{Caller, Connection, Ended, Owners, Start, Testimonies};
 use crate::secret::Secret;
 use crate::state::LockOwner;
 
@@ -91,6 +92,38 @@ impl Caller for Starter<'_> {
         lock::report_taken(self.locations, taken_over, self.ui);
     }
 
+    async fn witness(&mut self, sought: Vec<Sought>) -> Option<Testimonies> {
+        let Wish::Configuration(loaded) = self.wish else {
+            // A saved plan is of what was recorded then.
+            return None;
+        };
+        if !self.args.experimental_cloudaudit {
+            return None;
+        }
+        let mut hindered = Vec::new();
+        let (settings, desired) = (self.settings, &loaded.desired);
+        let said = cloudaudit::ask(settings, desired, &sought, |why| hindered.push(why)).await;
+        for why in hindered {
+            self.ui.warn(format_args!(
+                "Warning: CloudAudit (experimental) was not read, and the run goes on without it: {why}"
+            ));
+        }
+        said
+    }
+
+    fn witnessed(&mut self, settled: &[(Address, Witnessed)]) {
+        if settled.is_empty() {
+            self.ui.note(format_args!(
+                "Note: CloudAudit (experimental) settles no lost call now, which proves nothing: events come minutes late \
+                 or not at all, and a call is settled only when it can't arrive any more."
+            ));
+        }
+        for (address, witnessed) in settled {
+            let line = render::witnessed_line(address, witnessed);
+            self.ui.say(format_args!("{line}"));
+        }
+    }
+
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
         lock::report_new(&self.locations.state, recorded.lineage, self.ui);
         match self.wish {
@@ -140,6 +173,10 @@ impl Caller for Starter<'_> {
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
         let remote = Remote::connect(self.settings, plan, self.args.calling.rate).await?;
+        if self.args.experimental_cloudaudit {
+            let seeds = [random()?, random()?];
+            remote.api.mark_calls(seeds.map(u64::from_be_bytes));
+        }
         let connection = remote.connection(std::mem::take(&mut self.secrets));
         self.remote = Some(remote);
         Ok(connection)
