@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{
-    AccountName, CallbackUrl, Environment, Fingerprints, Identity, OperatorId, OrganizationId,
-    Scope, Timestamp,
+    AccountName, CallbackUrl, Environment, Fingerprints, Identity, OperatorId, Scope, Timestamp,
 };
 use crate::wire::AuditEvent;
 

@@ -60,7 +60,19 @@ const USED: [(&str, &[&str]); 17] = [
     ),
     ("apply", &CALLS),
     ("rotate", &CALLS),
-    ("audit", &CALLS),
+    (
+        "audit",
+        &[
+            "config",
+            "var",
+            "state",
+            "endpoint",
+            "ca_file",
+            "json",
+            "verbose",
+            "log_format",
+        ],
+    ),
     ("controller", &CALLS),
 ];
 

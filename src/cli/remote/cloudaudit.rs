@@ -125,13 +125,11 @@ pub(crate) async fn ask(
         PATIENCE,
         every_account(settings, desired, sought, &mut warn),
     );
-    match asked.await {
-        Ok(said) => said,
-        Err(_) => {
-            warn(format!("no answer within {} s", PATIENCE.as_secs()));
-            None
-        }
+    if let Ok(said) = asked.await {
+        return said;
     }
+    warn(format!("no answer within {} s", PATIENCE.as_secs()));
+    None
 }
 
 async fn every_account(

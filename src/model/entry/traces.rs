@@ -74,7 +74,7 @@ impl Entry {
         let mut confirmed: Option<(Belief, &Testimony, &RequestId)> = None;
         let mut refused = Vec::new();
         for testimony in &known {
-            match self.conclusion(lost.write, before, &testimony.outcome) {
+            match self.conclusion(lost.write, traces, &testimony.outcome) {
                 Some(Conclusion::Confirmed(belief, request_id)) => {
                     let others = confirmed.map_or(belief, |(others, _, _)| others);
                     confirmed = Some((others.union(belief), testimony, request_id));
@@ -83,23 +83,20 @@ impl Entry {
                 None => {}
             }
         }
-        let testimony = match confirmed {
-            Some((belief, testimony, request_id)) => {
-                self.confirm(lost, belief, testimony.at.min(server_now), request_id);
+        let testimony = if let Some((belief, testimony, request_id)) = confirmed {
+            self.confirm(lost, belief, testimony.at.min(server_now), request_id);
+            self.lost = None;
+            testimony
+        } else {
+            let every_one = refused.len() == traces.nonces.len();
+            let last = refused.last().filter(|_| every_one)?;
+            self.belief = before;
+            self.traces = None;
+            // What is open still was left open by a call before them: the lost one says what that is.
+            if !self.is_open() || before == Belief::ANYTHING {
                 self.lost = None;
-                testimony
             }
-            None => {
-                let every_one = refused.len() == traces.nonces.len();
-                let last = refused.last().filter(|_| every_one)?;
-                self.belief = before;
-                self.traces = None;
-                // What is open still was left open by a call before them: the lost one says what that is.
-                if !self.is_open() || before == Belief::ANYTHING {
-                    self.lost = None;
-                }
-                last
-            }
+            last
         };
         Some(Witnessed {
             lost,
@@ -111,15 +108,18 @@ impl Entry {
     fn conclusion<'o>(
         &self,
         write: Write,
-        before: Belief,
+        traces: &Traces,
         outcome: &'o Outcome,
     ) -> Option<Conclusion<'o>> {
         let belief = match (outcome, write) {
             (Outcome::Applied(id), _) => (self.belief.after(write), id),
             (Outcome::NotThere(id), Write::Delete) => (Belief::ABSENT, id),
-            // What was there when the first of them arrived: it may be that one's add that a later one found.
+            // What was there before them, or what another of them added.
             (Outcome::AlreadyThere(id), Write::Add(declared)) => {
-                (before.given_present(declared), id)
+                let there = traces.before.given_present(declared);
+                let another = traces.nonces.len() > 1;
+                let added = another.then(|| self.belief.given_present(declared));
+                (added.map_or(there, |added| added.union(there)), id)
             }
             (Outcome::NotThere(_), Write::Add(_))
             | (Outcome::AlreadyThere(_), Write::Delete)
@@ -148,11 +148,17 @@ enum Conclusion<'o> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{ApiError, Blast, CallId, Fingerprint, Fingerprints, Handle, OperatorId};
 
     const X: Fingerprints = Fingerprints {
         key: Some(Fingerprint([1; 16])),
+        token: None,
+    };
+    const Y: Fingerprints = Fingerprints {
+        key: Some(Fingerprint([2; 16])),
         token: None,
     };
     const ADD: Write = Write::Add(X);
@@ -305,5 +311,96 @@ mod tests {
         let mut dead = answered;
         dead.forget_dead(Timestamp(9000));
         assert_eq!((dead.lost, dead.traces), (None, None));
+    }
+
+    /// One call of a history, and whether the witness then says what it has.
+    #[derive(Clone, Copy, Debug)]
+    struct Turn {
+        write: Write,
+        marked: bool,
+        admitted: bool,
+        answered: bool,
+        logged: bool,
+        asked: bool,
+    }
+
+    fn some_turn() -> impl Strategy<Value = Turn> {
+        let write = prop_oneof![Just(ADD), Just(Write::Add(Y)), Just(Write::Delete)];
+        (write, any::<[bool; 5]>()).prop_map(|(write, flags)| {
+            let [marked, admitted, answered, logged, asked] = flags;
+            Turn {
+                write,
+                marked,
+                admitted,
+                answered,
+                logged,
+                asked,
+            }
+        })
+    }
+
+    /// What eSign answers to a call that it admits, and what it has afterwards.
+    fn answer(write: Write, there: &mut Option<Fingerprints>, tells: bool) -> Outcome {
+        let id = RequestId::new("r");
+        match (write, *there) {
+            (Write::Add(_), Some(_)) if tells => Outcome::AlreadyThere(id),
+            (Write::Add(_), Some(_)) => Outcome::Applied(id),
+            (Write::Add(new), None) => {
+                *there = Some(new);
+                Outcome::Applied(id)
+            }
+            (Write::Delete, None) => Outcome::NotThere(id),
+            (Write::Delete, Some(_)) => {
+                *there = None;
+                Outcome::Applied(id)
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever happened to the calls, and whatever a truthful witness leaves out.
+        #[test]
+        fn a_belief_never_excludes_what_is_true(
+            turns in proptest::collection::vec(some_turn(), 1..12),
+            first in prop_oneof![Just(None), Just(Some(X)), Just(Some(Y))],
+            known: bool,
+            tells: bool,
+        ) {
+            let mut there = first;
+            let mut known = entry(match first {
+                _ if !known => Belief::ANYTHING,
+                None => Belief::ABSENT,
+                Some(secrets) => Belief::proven(secrets),
+            });
+            let mut log = BTreeMap::new();
+            for (turn, number) in turns.into_iter().zip(1_u8..) {
+                let at = Timestamp(i64::from(number) * 1000);
+                let call = SignedWrite { write: turn.write, signed_at: at };
+                let nonce = turn.marked.then_some(Nonce([number; 16]));
+                known.open_call(CallId(1), call, nonce);
+                let outcome = if turn.admitted {
+                    answer(turn.write, &mut there, tells)
+                } else {
+                    refused()
+                };
+                if let Some(nonce) = nonce.filter(|_| turn.logged) {
+                    log.insert(nonce, Testimony { outcome: outcome.clone(), at });
+                }
+                let seen = if turn.answered { outcome } else { Outcome::Unknown(error()) };
+                known.close_call(&seen, at);
+                if turn.asked {
+                    known.settle(&log, at.plus(900));
+                }
+                let believed = match there {
+                    None => known.belief.may_be_absent(),
+                    Some(secrets) => known
+                        .belief
+                        .presumed()
+                        .is_some_and(|presumed| !presumed.exact || presumed.fingerprints == secrets),
+                };
+                prop_assert!(believed, "{there:?} is not in {:?}", known.belief);
+                prop_assert!(known.lost.is_some() || known.traces.is_none());
+            }
+        }
     }
 }

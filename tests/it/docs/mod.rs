@@ -108,6 +108,8 @@ fn what_is_not_run_is_known() {
     docs/installation.md: needs a release
     docs/notifications.md: prints a random secret
     docs/observe.md: needs receipts
+    docs/observe.md: needs an account
+    docs/observe.md: needs an account
     docs/pipelines.md: needs the pipeline's files
     docs/pipelines.md: needs an account
     docs/pipelines.md: needs an account
