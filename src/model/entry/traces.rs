@@ -317,26 +317,13 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     struct Turn {
         write: Write,
-        marked: bool,
-        admitted: bool,
-        answered: bool,
-        logged: bool,
-        asked: bool,
+        /// Marked, admitted, answered, logged, and whether the witness is asked then.
+        flags: [bool; 5],
     }
 
     fn some_turn() -> impl Strategy<Value = Turn> {
         let write = prop_oneof![Just(ADD), Just(Write::Add(Y)), Just(Write::Delete)];
-        (write, any::<[bool; 5]>()).prop_map(|(write, flags)| {
-            let [marked, admitted, answered, logged, asked] = flags;
-            Turn {
-                write,
-                marked,
-                admitted,
-                answered,
-                logged,
-                asked,
-            }
-        })
+        (write, any::<[bool; 5]>()).prop_map(|(write, flags)| Turn { write, flags })
     }
 
     /// What eSign answers to a call that it admits, and what it has afterwards.
@@ -373,22 +360,23 @@ mod tests {
                 Some(secrets) => Belief::proven(secrets),
             });
             let mut log = BTreeMap::new();
-            for (turn, number) in turns.into_iter().zip(1_u8..) {
+            for (Turn { write, flags }, number) in turns.into_iter().zip(1_u8..) {
+                let [marked, admitted, answered, logged, asked] = flags;
                 let at = Timestamp(i64::from(number) * 1000);
-                let call = SignedWrite { write: turn.write, signed_at: at };
-                let nonce = turn.marked.then_some(Nonce([number; 16]));
+                let call = SignedWrite { write, signed_at: at };
+                let nonce = marked.then_some(Nonce([number; 16]));
                 known.open_call(CallId(1), call, nonce);
-                let outcome = if turn.admitted {
-                    answer(turn.write, &mut there, tells)
+                let outcome = if admitted {
+                    answer(write, &mut there, tells)
                 } else {
                     refused()
                 };
-                if let Some(nonce) = nonce.filter(|_| turn.logged) {
+                if let Some(nonce) = nonce.filter(|_| logged) {
                     log.insert(nonce, Testimony { outcome: outcome.clone(), at });
                 }
-                let seen = if turn.answered { outcome } else { Outcome::Unknown(error()) };
+                let seen = if answered { outcome } else { Outcome::Unknown(error()) };
                 known.close_call(&seen, at);
-                if turn.asked {
+                if asked {
                     known.settle(&log, at.plus(900));
                 }
                 let believed = match there {
