@@ -57,7 +57,8 @@ def component(package, checksums, scope):
 def sbom(metadata, target, packages, checksums):
     root = packages[metadata["resolve"]["root"]]
     linked, used = reached(metadata, {None}), reached(metadata, {None, "build"})
-    time = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.UTC)
+    seconds = int(os.environ["SOURCE_DATE_EPOCH"])
+    time = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     order = sorted(used, key=lambda name: (packages[name]["name"], packages[name]["version"]))
     return {
@@ -65,7 +66,7 @@ def sbom(metadata, target, packages, checksums):
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         # One for each program, the same in each build of it.
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{purl(root)}?target={target}&time={os.environ["SOURCE_DATE_EPOCH"]}')}",
+        "serialNumber": uuid.uuid5(uuid.NAMESPACE_URL, f"{purl(root)}?target={target}&time={seconds}").urn,
         "version": 1,
         "metadata": {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -3,6 +3,8 @@
     release/pack.py TARGET PROGRAM MADE OUT    MADE has completions, manual page, SBOM and THIRD-PARTY.txt
 """
 
+import datetime
+import email.utils
 import gzip
 import hashlib
 import io
@@ -18,14 +20,16 @@ NAME = "ess-callbacks"
 TIME = int(os.environ["SOURCE_DATE_EPOCH"])
 # Who runs in the container: a number, as Kubernetes can't tell whether a name is root.
 USER = 65532
+DAY = datetime.datetime.fromtimestamp(TIME, datetime.UTC)
+MAINTAINER = f"the authors of {NAME} <noreply@{NAME}.invalid>"
 
 
 def compressed(data):
     return gzip.compress(data, compresslevel=9, mtime=0)
 
 
-def tar(files, folders=()):
-    """A tar of (path, bytes, mode) and of (path, mode, owner), with all folders above them."""
+def tar(files, folders=(), prefix=""):
+    """A tar of (path, bytes, mode) and of (path, mode, owner), with all folders above them, in order."""
     known = {path: (mode, owner) for path, mode, owner in folders}
     for path in [path for path, _, _ in files] + list(known):
         for parent in pathlib.PurePosixPath(path).parents:
@@ -36,7 +40,7 @@ def tar(files, folders=()):
         entries = [(path, None, mode, owner) for path, (mode, owner) in known.items()]
         entries += [(path, data, mode, 0) for path, data, mode in files]
         for path, data, mode, owner in sorted(entries, key=lambda entry: entry[0]):
-            entry = tarfile.TarInfo(path)
+            entry = tarfile.TarInfo(prefix + path)
             entry.mtime, entry.mode, entry.uid, entry.gid = TIME, mode, owner, owner
             if data is None:
                 entry.type = tarfile.DIRTYPE
@@ -74,9 +78,13 @@ def debian(version, processor, program, made, text):
     doc = f"{shared}/doc/{NAME}"
     copyright = (
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
-        f"Upstream-Name: {NAME}\n\nFiles: *\nCopyright: the authors of {NAME}\nLicense: Apache-2.0\n"
+        f"Upstream-Name: {NAME}\n\nFiles: *\nCopyright: {DAY.year} the authors of {NAME}\nLicense: Apache-2.0\n"
         " On Debian systems, the full text is in /usr/share/common-licenses/Apache-2.0.\n"
         " The licences of the packages that the program contains are in THIRD-PARTY.txt.gz.\n"
+    )
+    changelog = (
+        f"{NAME} ({version}) unstable; urgency=medium\n\n  * CHANGELOG.md.gz has the changes.\n\n"
+        f" -- {MAINTAINER}  {email.utils.format_datetime(DAY)}\n"
     )
     files = [
         (f"usr/bin/{NAME}", program.read_bytes(), 0o755),
@@ -85,24 +93,26 @@ def debian(version, processor, program, made, text):
         (f"{shared}/fish/vendor_completions.d/{NAME}.fish", made(f"{NAME}.fish"), 0o644),
         (f"{shared}/man/man1/{NAME}.1.gz", compressed(made(f"{NAME}.1")), 0o644),
         (f"{doc}/copyright", copyright.encode(), 0o644),
-        (f"{doc}/changelog.gz", compressed(text("CHANGELOG.md")), 0o644),
+        (f"{doc}/changelog.gz", compressed(changelog.encode()), 0o644),
+        (f"{doc}/CHANGELOG.md.gz", compressed(text("CHANGELOG.md")), 0o644),
         (f"{doc}/THIRD-PARTY.txt.gz", compressed(made("THIRD-PARTY.txt")), 0o644),
     ]
     size = sum(len(data) for _, data, _ in files) // 1024
     control = (
         f"Package: {NAME}\nVersion: {version}\nArchitecture: {processor}\nSection: net\nPriority: optional\n"
-        f"Maintainer: the authors of {NAME} <noreply@{NAME}.invalid>\nInstalled-Size: {size}\n"
+        f"Maintainer: {MAINTAINER}\nInstalled-Size: {size}\n"
         "Recommends: ca-certificates\n"
         "Description: declarative callback URLs for Tencent eSign\n"
         " Plans and applies the callback URLs of an enterprise at Tencent eSign, whose\n"
         " API can add and delete them but not list them, and corrects drift.\n"
     )
     sums = "".join(f"{hashlib.md5(data).hexdigest()}  {path}\n" for path, data, _ in sorted(files))
-    rooted = [(f"./{path}", data, mode) for path, data, mode in files]
     members = {
         "debian-binary": b"2.0\n",
-        "control.tar.gz": compressed(tar([("./control", control.encode(), 0o644), ("./md5sums", sums.encode(), 0o644)])),
-        "data.tar.gz": compressed(tar(rooted)),
+        "control.tar.gz": compressed(
+            tar([("control", control.encode(), 0o644), ("md5sums", sums.encode(), 0o644)], prefix="./")
+        ),
+        "data.tar.gz": compressed(tar(files, prefix="./")),
     }
     out = b"!<arch>\n"
     for name, data in members.items():
@@ -142,6 +152,7 @@ def image(version, processor, program, certificates, made, text):
     config = {
         "architecture": processor,
         "os": "linux",
+        "created": f"{DAY:%Y-%m-%dT%H:%M:%SZ}",
         "config": {
             "User": f"{USER}:{USER}",
             "Env": ["PATH=/usr/local/bin"],

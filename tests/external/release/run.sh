@@ -81,7 +81,7 @@ man --warnings=all -l "$folder/$name/man/ess-callbacks.1" > /dev/null
 
 say "the package of Debian"
 package=$(echo ess-callbacks_*.deb)
-lintian --fail-on error --suppress-tags statically-linked-binary "$package"
+lintian --fail-on error,warning --suppress-tags statically-linked-binary,shared-library-lacks-prerequisites "$package"
 mkdir "$folder/installed"
 mkdir -p "$folder/dpkg/info" "$folder/dpkg/updates"
 touch "$folder/dpkg/status"
