@@ -99,15 +99,20 @@ tar -xzf "$folder/image/$(python3 -c 'import json, sys; print(json.load(open(sys
 mkdir "$folder/work"
 cp "$repository/callbacks.yaml.example" "$folder/work/callbacks.yaml"
 chown -R 65532:65532 "$folder/work"
-# Nothing but the image, read-only, with a folder of the user's; no /proc, no /dev.
+# Nothing but the image, read-only, with a folder of the user's and the one device that glibc's program needs; no /proc.
+mkdir "$folder/root/dev"
+touch "$folder/root/dev/urandom"
 mount --bind "$folder/root" "$folder/root"
 mounted=$folder/root
 mount --bind "$folder/work" "$folder/root/work"
+mount --bind /dev/urandom "$folder/root/dev/urandom"
 mount -o remount,bind,ro "$folder/root"
-inside() { env -i PATH=/usr/local/bin chroot --userspec=65532:65532 "$folder/root" "$@"; }
+inside() { env -i PATH=/usr/local/bin "$(command -v chroot)" --userspec=65532:65532 "$folder/root" "$@"; }
 [ "$(inside ess-callbacks --version)" = "$version" ] || fail "the image has another version"
-inside ess-callbacks -f /work/callbacks.yaml --sandbox apply --auto-approve --quiet
-inside ess-callbacks -f /work/callbacks.yaml --sandbox plan --detailed-exitcode > /dev/null
+inside ess-callbacks -f /work/callbacks.yaml --sandbox apply --auto-approve --quiet 2> "$folder/log" ||
+  fail "$(cat "$folder/log")"
+inside ess-callbacks -f /work/callbacks.yaml --sandbox plan --detailed-exitcode > "$folder/log" 2>&1 ||
+  fail "$(cat "$folder/log")"
 [ "$(stat -c %u "$folder/work/callbacks.yaml")" = 65532 ]
 umount -R "$folder/root"
 mounted=
@@ -118,4 +123,4 @@ cargo package --locked --no-verify --quiet
 crate=$(echo target/package/*.crate)
 tar -xzf "$crate" -C "$folder"
 cd "$folder/$(basename "$crate" .crate)"
-CARGO_TARGET_DIR=$repository/target cargo test --lib --locked --quiet
+CARGO_TARGET_DIR=$repository/target cargo test --lib --locked --quiet -- --skip backend:: # these have servers, and the gate runs them
