@@ -99,13 +99,12 @@ tar -xzf "$folder/image/$(python3 -c 'import json, sys; print(json.load(open(sys
 mkdir "$folder/work"
 cp "$repository/callbacks.yaml.example" "$folder/work/callbacks.yaml"
 chown -R 65532:65532 "$folder/work"
-# Nothing but the image, read-only, with a folder of the user's and the one device that glibc's program needs; no /proc.
+# Nothing but the image, read-only, with a folder of the user's and the devices that each container has; no /proc.
 mkdir "$folder/root/dev"
-touch "$folder/root/dev/urandom"
 mount --bind "$folder/root" "$folder/root"
 mounted=$folder/root
 mount --bind "$folder/work" "$folder/root/work"
-mount --bind /dev/urandom "$folder/root/dev/urandom"
+mount --bind /dev "$folder/root/dev"
 mount -o remount,bind,ro "$folder/root"
 inside() { env -i PATH=/usr/local/bin "$(command -v chroot)" --userspec=65532:65532 "$folder/root" "$@"; }
 [ "$(inside ess-callbacks --version)" = "$version" ] || fail "the image has another version"
