@@ -6,7 +6,8 @@
 # The same commit, toolchain and target give the same bytes in any folder. Needs git, Python 3.11 and cargo-auditable of
 # the version below, which `release/build.sh --tools` installs below target/. A target of another processor needs its
 # linker (CARGO_TARGET_…_LINKER) and, as the program can't be run then, a program of the same commit that can
-# (ESS_CALLBACKS_RUNS) to print completions and the manual page. The image has the root certificates of
+# (ESS_CALLBACKS_RUNS) to print completions and the manual page. A program with glibc is for tests only: what is given
+# away has musl, whose licence asks for no more than a notice. The image has the root certificates of
 # ESS_CALLBACKS_CERTIFICATES, by default those of this machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd -P)

@@ -110,14 +110,19 @@ def texts(package):
     if "MIT" not in licence(package):
         sys.exit(f"{package['name']} {package['version']} has no text of its licence, {licence(package)}")
     # Some crates name the licence and forget the file.
-    holders = ", ".join(package["authors"]) or f"the authors of {package['name']}"
-    mit = pathlib.Path(__file__).parent / "licences" / "MIT.txt"
-    return [mit.read_text(encoding="utf-8").replace("HOLDERS", holders).strip()]
+    return [mit(", ".join(package["authors"]) or f"the authors of {package['name']}")]
 
 
-def third_party(metadata, packages):
+def mit(holders):
+    file = pathlib.Path(__file__).parent / "licences" / "MIT.txt"
+    return file.read_text(encoding="utf-8").replace("HOLDERS", holders).strip()
+
+
+def third_party(metadata, target, packages):
     """Each text once, after the names of the packages that come with it."""
-    users = {}
+    users = {mit("The Rust Project Contributors"): {"the standard library of Rust (MIT OR Apache-2.0)"}}
+    if "musl" in target:
+        users[mit("2005-2020 Rich Felker, et al.")] = {"musl (MIT)"}
     for name in sorted(reached(metadata, {None}) - {metadata["resolve"]["root"]}):
         package = packages[name]
         for text in texts(package):
@@ -136,7 +141,7 @@ def main(target, folder):
     checksums = {(entry["name"], entry["version"]): entry["checksum"] for entry in locked if "checksum" in entry}
     written = json.dumps(sbom(metadata, target, packages, checksums), indent=1, ensure_ascii=False)
     (folder / "sbom.cdx.json").write_text(written + "\n", encoding="utf-8", newline="\n")
-    (folder / "THIRD-PARTY.txt").write_text(third_party(metadata, packages), encoding="utf-8", newline="\n")
+    (folder / "THIRD-PARTY.txt").write_text(third_party(metadata, target, packages), encoding="utf-8", newline="\n")
 
 
 main(*sys.argv[1:])

@@ -23,6 +23,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::docs::misuse;
+use crate::layering::rust_files;
 use crate::support::{Said, TestEnv};
 
 fn root() -> &'static Path {
@@ -195,4 +196,13 @@ fn the_image_is_made_of_what_there_is() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    // What the sources name is there, too.
+    for file in rust_files(&env.path("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for named in text.split("include_str!(\"").skip(1) {
+            let (named, _) = named.split_once('"').unwrap();
+            let named = file.parent().unwrap().join(named);
+            assert!(named.exists(), "{} is not copied", named.display());
+        }
+    }
 }
