@@ -6,14 +6,14 @@
 # The same commit, toolchain and target give the same bytes in any folder. Needs git, Python 3.11 and cargo-auditable of
 # the version below, which `release/build.sh --tools` installs below target/. A target of another processor needs its
 # linker (CARGO_TARGET_…_LINKER) and, as the program can't be run then, a program of the same commit that can
-# (ESS_CALLBACKS_RUNS) to print completions and the manual page. A program with glibc is for tests only: what is given
+# (RELEASE_RUNS) to print completions and the manual page. A program with glibc is for tests only: what is given
 # away has musl, whose licence asks for no more than a notice. The image has the root certificates of
-# ESS_CALLBACKS_CERTIFICATES, by default those of this machine.
+# RELEASE_CERTIFICATES, by default those of this machine.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd -P)
 
 auditable=0.7.7
-tools=${ESS_CALLBACKS_TOOLS:-$here/target/external/release-$auditable}
+tools=${RELEASE_TOOLS:-$here/target/external/release-$auditable}
 if [ ! -x "$tools/bin/cargo-auditable" ]; then
   cargo install cargo-auditable --version "$auditable" --locked --quiet --root "$tools"
 fi
@@ -52,7 +52,7 @@ PATH=$tools/bin:$PATH cargo auditable build --quiet --locked --profile dist --bi
 
 program=${CARGO_TARGET_DIR:-target}/$target/dist/ess-callbacks
 [ ! -e "$program.exe" ] || program=$program.exe
-runs=${ESS_CALLBACKS_RUNS:-$program}
+runs=${RELEASE_RUNS:-$program}
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 for shell in bash zsh fish; do

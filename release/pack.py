@@ -191,7 +191,7 @@ def main(target, program, made_in, out):
         written[f"{folder}.tar.gz"] = compressed(tar(files))
     processor = {"x86_64": "amd64", "aarch64": "arm64"}.get(target.split("-")[0])
     if "-linux-" in target and processor:
-        certificates = os.environ.get("ESS_CALLBACKS_CERTIFICATES", "/etc/ssl/certs/ca-certificates.crt")
+        certificates = os.environ.get("RELEASE_CERTIFICATES", "/etc/ssl/certs/ca-certificates.crt")
         certificates = pathlib.Path(certificates).read_bytes()
         written[f"{NAME}_{version}_{processor}.deb"] = debian(version, processor, program, made, text)
         written[f"{folder}.oci.tar"] = image(version, processor, program, certificates, made, text)

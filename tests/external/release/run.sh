@@ -45,8 +45,8 @@ ln -s "$home/registry" "$folder/home/registry"
 git clone --quiet . "$folder/one"
 git clone --quiet . "$folder/in/another/folder/two"
 cargo fetch --locked --quiet
-ESS_CALLBACKS_TOOLS=$(find "$PWD/target/external" -maxdepth 1 -name 'release-[0-9].*' | sort -V | tail -1)
-export ESS_CALLBACKS_TOOLS
+RELEASE_TOOLS=$(find "$PWD/target/external" -maxdepth 1 -name 'release-[0-9].*' | sort -V | tail -1)
+export RELEASE_TOOLS
 (
   unset CARGO_TARGET_DIR
   exec "$folder/one/release/build.sh" "$folder/first" "$@"
