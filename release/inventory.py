@@ -115,7 +115,7 @@ def texts(package):
 
 def mit(holders):
     file = pathlib.Path(__file__).parent / "licences" / "MIT.txt"
-    return file.read_text(encoding="utf-8").replace("HOLDERS", holders).strip()
+    return file.read_text(encoding="utf-8").replace("{holders}", holders).strip()
 
 
 def third_party(metadata, target, packages):

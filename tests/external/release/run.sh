@@ -77,7 +77,7 @@ version=$("$program" --version)
 ! grep -aFo -e "$folder" -e "$home" -e "$HOME/" "$program" | sort -u | grep . || fail "the program names paths of this machine"
 "$environment/bin/python" "$repository/tests/external/release/check.py" "$program" "$name.cdx.json"
 man --warnings=all -l "$folder/$name/man/ess-callbacks.1" > /dev/null
-! grep -E 'HOLDERS' "$folder/$name/THIRD-PARTY.txt" || fail "a notice without names"
+! grep -F '{holders}' "$folder/$name/THIRD-PARTY.txt" || fail "a notice without names"
 
 say "the package of Debian"
 package=$(echo ess-callbacks_*.deb)
