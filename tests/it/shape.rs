@@ -98,7 +98,6 @@ fn the_top_level_stays_small() {
         "benches",
         "callbacks.yaml.example",
         "clippy.toml",
-        "deny.toml",
         "docs",
         "examples",
         "fuzz",

@@ -8,7 +8,6 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use super::paths::folder_of;
 use crate::state::Hindrance;
 
 /// What the system knows of a file.
@@ -109,7 +108,7 @@ fn sticky(path: &Path) -> Option<u32> {
     const STICKY: u32 = 0o1000;
     let (file, folder) = (
         fs::symlink_metadata(path).ok()?,
-        fs::metadata(folder_of(path)).ok()?,
+        fs::metadata(super::paths::folder_of(path)).ok()?,
     );
     let us = rustix::process::geteuid().as_raw();
     let free = us == 0 || file.uid() == us || folder.uid() == us || folder.mode() & STICKY == 0;

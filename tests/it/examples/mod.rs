@@ -15,6 +15,7 @@ mod remote;
 mod state_branch;
 mod units;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -154,7 +155,7 @@ fn the_image_is_made_of_what_there_is() {
     let file = fs::read_to_string(folder.join("Dockerfile")).unwrap();
     let ignore = fs::read_to_string(folder.join("Dockerfile.dockerignore")).unwrap();
     let own = |line: &&str| line.starts_with("COPY ") && !line.contains("--from");
-    let sources: Vec<&str> = file
+    let sources: BTreeSet<&str> = file
         .lines()
         .filter(own)
         .flat_map(|line| line.split(' ').skip(1).filter(|word| *word != "./"))

@@ -5,7 +5,6 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Wri
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::Failure;
-use crate::cli::shell;
 use crate::receiver::{MAX_RECEIPT_BODY, Receipt};
 
 /// A file of receipts. Several programs may append to it at the same time.
@@ -125,7 +124,7 @@ impl Receipts {
                 "other users can open the receipts file `{}` (mode {mode:04o}), which may hold personal data; \
                  `chmod 600 {}` keeps it to its owner",
                 self.path.display(),
-                shell::path(&self.path)
+                crate::cli::shell::path(&self.path)
             )
         })
     }
