@@ -46,6 +46,7 @@ pub(super) async fn read(file: PathBuf, address: &Address, user: &str) -> Found 
 
 enum Unread {
     Missing,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only unix has modes"))]
     Public,
     Failed(io::Error),
 }
