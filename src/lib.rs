@@ -48,6 +48,7 @@
 
 #[doc(hidden)]
 pub mod apply;
+#[doc(hidden)]
 pub mod audit;
 mod backend;
 #[doc(hidden)]
