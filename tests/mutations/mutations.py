@@ -143,7 +143,22 @@ MUTATIONS = [
     Mutation(
         "keep-first-signature",
         "the latest of several lost calls counts",
-        Edit(ENTRY, "Entry::lose", "lost.signed_at.max(call.signed_at)", "lost.signed_at.min(call.signed_at)"),
+        Edit(ENTRY, "Entry::lose", "call.signed_at.max(lost.signed_at.plus(1))", "call.signed_at.min(lost.signed_at)"),
+    ),
+    Mutation(
+        "older-files-are-applied",
+        "who has older files than those that were applied waits",
+        Edit("src/controller/checkout.rs", "Seen::behind_since", "own.digest != recorded.digest", "false"),
+    ),
+    Mutation(
+        "revert-was-seen-before",
+        "after a revert the files of before it are others",
+        Edit("src/controller/checkout.rs", "Seen::note", "!= recorded {", ".map(|it| &it.digest) != recorded.map(|it| &it.digest) {"),
+    ),
+    Mutation(
+        "settle-others-lost-call",
+        "a call that another run lost since is another one",
+        Edit(ENTRY, "Entry::lose", "lost.signed_at.plus(1)", "lost.signed_at"),
     ),
     Mutation(
         "forget-lost-at-begin",

@@ -34,6 +34,8 @@ TARGET = ROOT / "target" / "mutations" / "target"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
 LAYERS = "apply client diag facts harmless model plan random run secret sign state testing wire".split()
+# What the controller decides, without what it shows.
+DECISIONS = "checkout decision portion schedule".split()
 SECTIONS = ("package", "features", "target", "dependencies", "dev-dependencies", "profile")
 HEAD = ["| mutation | rule it breaks | simulation | model | unit tests |", "|---|---|---|---|---|"]
 # The schedules run ten times as fast as unoptimized ones, and a mutation is built in seconds.
@@ -52,7 +54,12 @@ def copy_source():
             shutil.copytree(ROOT / part, COPY / part)
         else:
             shutil.copy2(ROOT / f"{part}.rs", COPY / f"{part}.rs")
-    (COPY / "src" / "lib.rs").write_text("".join(f"pub mod {name};\n" for name in LAYERS))
+    (COPY / "src" / "controller").mkdir()
+    for name in DECISIONS:
+        shutil.copy2(ROOT / "src" / "controller" / f"{name}.rs", COPY / "src" / "controller")
+    modules = "".join(f"mod {name};\npub use self::{name}::*;\n" for name in DECISIONS)
+    (COPY / "src" / "controller" / "mod.rs").write_text(modules)
+    (COPY / "src" / "lib.rs").write_text("".join(f"pub mod {name};\n" for name in [*LAYERS, "controller"]))
     shutil.copy2(ROOT / "Cargo.lock", COPY / "Cargo.lock")
     sections = re.split(r"^(?=\[)", (ROOT / "Cargo.toml").read_text(), flags=re.MULTILINE)
     kept = [text for text in sections if re.match(r"\[(\w[\w-]*)", text) and text[1:].startswith(SECTIONS)]

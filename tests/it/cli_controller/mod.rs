@@ -139,6 +139,23 @@ impl Keeping {
         eventually(what, || look(&self.status()))
     }
 
+    /// How many rounds have ended.
+    fn rounds(&self) -> u64 {
+        let headers = [format!("authorization: Bearer {TOKEN}")];
+        let (_, text) = self.send("GET /metrics", &headers, "");
+        let begin = "ess_callbacks_rounds_total{";
+        let lines = text.lines().filter(|line| line.starts_with(begin));
+        let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        counts.sum()
+    }
+
+    /// Asks for a round, and waits until it has ended.
+    fn reconcile(&self) {
+        let before = self.rounds();
+        assert_eq!(self.ask("POST /reconcile", &Value::Null).0, 202);
+        eventually("a round ends", || (self.rounds() > before).then_some(()));
+    }
+
     /// Waits for the plan that waits, and gives its digest.
     fn waiting(&self) -> String {
         self.until("a plan waits", |status| {

@@ -61,11 +61,7 @@ fn an_approval_is_not_kept_until_a_suspension_ends() {
     let (code, answer) = approve();
     assert_eq!(code, 409, "{answer}");
     assert_eq!(one.ask("POST /resume", &Value::Null).0, 200);
-    let rounds = other.status()["last_round"].clone();
-    assert_eq!(other.ask("POST /reconcile", &Value::Null).0, 202);
-    other.until("a round ends", |status| {
-        (status["last_round"] != rounds && status["phase"] == "idle").then_some(())
-    });
+    other.reconcile();
     assert_eq!(world.served.urls().len(), 4);
     assert_eq!(approve().0, 202);
     world.has(1);
@@ -182,26 +178,19 @@ fn a_replica_with_older_files_undoes_nothing_and_waits_for_its_own() {
     });
     world.declare("acme", 2);
     world.has(2);
-    let round = |keeping: &Keeping| {
-        let before = keeping.status()["last_round"].clone();
-        assert_eq!(keeping.ask("POST /reconcile", &Value::Null).0, 202);
-        keeping.until("a round ends", |status| {
-            let ended = status["last_round"] != before && status["phase"] == "idle";
-            ended.then(|| status["problems"].clone())
-        })
-    };
     // It may be late for a while, and that is no problem.
-    assert_eq!(round(&other), json!([]));
+    other.reconcile();
+    assert_eq!(other.status()["problems"], json!([]));
     other.logs("these are older. Nothing is called until this replica has newer files.");
     assert_eq!(world.served.urls().len(), 2);
     follow();
     other.logs("The files are no longer behind");
-    round(&other);
+    other.reconcile();
     assert_eq!(world.served.urls().len(), 2);
     // Now it is the other one that is late; and to go back to what was before is a change like any other.
     std::fs::write(late.join("acme.yaml"), team("acme", 1)).unwrap();
     world.has(1);
-    round(&first);
+    first.reconcile();
     first.logs("these are older.");
     assert_eq!(world.served.urls().len(), 1);
     first.stop();

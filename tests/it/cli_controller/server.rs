@@ -97,15 +97,8 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
     ];
     let keeping = world.start(&arguments);
     world.has(1);
-    let rounds = || {
-        let (_, text) = keeping.send("GET /metrics", &[], "");
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("ess_callbacks_rounds_total{"));
-        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-    };
     let before = eventually("the first round ends", || {
-        rounds().filter(|rounds| *rounds > 0)
+        Some(keeping.rounds()).filter(|rounds| *rounds > 0)
     });
     let message = json!({
         "MsgId": "m1", "MsgType": "QuiteJob", "MsgVersion": "CustomApp",
@@ -123,7 +116,7 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
         assert_eq!(post(&[signed(SIGNING)]), 200);
     }
     eventually("a round begins", || {
-        rounds().filter(|rounds| *rounds > before)
+        Some(keeping.rounds()).filter(|rounds| *rounds > before)
     });
     let (mut told, _) = chat.accept().unwrap();
     let mut text = vec![0; 8192];

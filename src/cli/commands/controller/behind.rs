@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 use super::advice::BEHIND;
 use super::directory;
 use super::problems::{Found, behind};
-use super::rounds::Rounds;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::sources::Unreadable;
+use crate::cli::terminal::log::Log;
 use crate::config::Source;
 use crate::controller::Seen;
 use crate::model::{Checkout, Recorded};
@@ -26,26 +26,26 @@ pub(super) struct Order {
     was_behind: bool,
 }
 
-impl Rounds<'_> {
+impl Order {
     /// Whether the files are older than those that were applied last. When they have been for long, it is a problem.
     pub(super) fn is_behind(
         &mut self,
         own: Option<&Checkout>,
         recorded: &Recorded,
-        problems: &mut Vec<Found>,
+        (problems, log): (&mut Vec<Found>, &Log),
     ) -> bool {
         let now = SystemClock.now();
         let applied = recorded.checkout.as_ref();
-        self.order.seen.note(applied, now);
-        let since = own.and_then(|own| self.order.seen.behind_since(own, applied));
-        let was = std::mem::replace(&mut self.order.was_behind, since.is_some());
+        self.seen.note(applied, now);
+        let since = own.and_then(|own| self.seen.behind_since(own, applied));
+        let was = std::mem::replace(&mut self.was_behind, since.is_some());
         match (was, since, applied) {
             (_, Some(since), Some(applied)) => {
                 let is_late = now.seconds_since(since) > USUAL_DELAY;
                 if is_late {
                     problems.push(behind(applied.since));
                 } else if !was {
-                    self.log.say(format_args!(
+                    log.say(format_args!(
                         "Other files than these were applied by another replica, and these are older. {}",
                         BEHIND.0
                     ));
@@ -53,7 +53,7 @@ impl Rounds<'_> {
                 true
             }
             (true, None, _) => {
-                self.log.say(format_args!("The files are no longer behind"));
+                log.say(format_args!("The files are no longer behind"));
                 false
             }
             (_, None, _) | (_, _, None) => false,

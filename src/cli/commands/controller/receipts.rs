@@ -9,7 +9,6 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::rounds::Rounds;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::observe::{declared, fingerprints, known};
@@ -20,6 +19,7 @@ use crate::model::{Recorded, Salt, Timestamp};
 use crate::observe::gaps::Source;
 use crate::observe::{Declared, GRACE, Lessons, Observer, learn};
 use crate::receiver::{Receipt, Secrets};
+use crate::state::Store;
 
 /// How many receivers are told apart by name; further ones count as the last.
 const MOST_SOURCES: usize = 1_000;
@@ -162,21 +162,25 @@ impl Receipts {
     }
 }
 
-impl Rounds<'_> {
+impl Receipts {
     /// Records what receipts prove, if the lock is free. Otherwise a later round does.
-    pub(super) async fn observe(&self, loaded: &Loaded, recorded: Recorded) -> Recorded {
-        self.receipts.expect(loaded, &recorded);
+    pub(super) async fn record(
+        &self,
+        (store, command): (&Store, &str),
+        loaded: &Loaded,
+        recorded: Recorded,
+    ) -> Recorded {
+        self.expect(loaded, &recorded);
         let Some(salt) = recorded.salt else {
             return recorded;
         };
-        let Some((after, lessons)) = self.receipts.lessons(&recorded, salt) else {
+        let Some((after, lessons)) = self.lessons(&recorded, salt) else {
             return recorded;
         };
         let written = async {
-            let owner = owner::this_process(&self.settings.command)?;
+            let owner = owner::this_process(command)?;
             let environment = loaded.desired.environment;
-            let state = self
-                .store
+            let state = store
                 .lock(environment, &owner, Duration::ZERO, |_| {})
                 .await?;
             let is_same = state.read(|now| now.serial == recorded.serial);
@@ -193,7 +197,7 @@ impl Rounds<'_> {
             Ok::<_, Failure>(is_same.then_some(now))
         };
         let Ok(Some(now)) = written.await else {
-            self.receipts.again();
+            self.again();
             return recorded;
         };
         for (address, lesson) in &lessons.lessons {

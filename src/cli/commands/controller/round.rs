@@ -119,7 +119,10 @@ impl Rounds<'_> {
                 return Err(failure);
             }
         };
-        if self.is_behind(checkout.as_ref(), &recorded, problems) {
+        if self
+            .order
+            .is_behind(checkout.as_ref(), &recorded, (problems, &self.log))
+        {
             self.board.update(|status| {
                 status.ready = true;
                 // It was made of these files.
@@ -136,7 +139,10 @@ impl Rounds<'_> {
         };
         // Also when they change nothing: who still has older files must know.
         let follows = files.in_force.is_some() && recorded.lineage.is_some();
-        let recorded = self.observe(&loaded, recorded).await;
+        let recorded = self
+            .receipts
+            .record((&self.store, &self.settings.command), &loaded, recorded)
+            .await;
         problems.extend(missing(&recorded));
         let approved = self.approval.clone();
         let planner = Planner {
