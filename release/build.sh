@@ -35,10 +35,12 @@ export SOURCE_DATE_EPOCH CARGO_INCREMENTAL=0 LC_ALL=C TZ=UTC
 umask 022
 
 cargo fetch --locked --quiet --target "$target"
+# As rustc writes it: the shell on Windows has other names for the same folders.
+native() { if command -v cygpath > /dev/null; then cygpath -w "$1"; else printf '%s\n' "$1"; fi; }
 # No path of this machine is left in the program: panics name the files of each crate.
-flags=(--remap-path-prefix "$here=/src")
+flags=(--remap-path-prefix "$(native "$here")=/src")
 for crates in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
-  flags+=(--remap-path-prefix "$crates=/crates")
+  flags+=(--remap-path-prefix "$(native "$crates")=/crates")
 done
 case $target in
   *-linux-*) flags+=(-C target-feature=+crt-static) ;;
@@ -60,5 +62,6 @@ for shell in bash zsh fish; do
 done
 "$runs" man > "$made/ess-callbacks.1"
 cargo metadata --format-version 1 --locked --filter-platform "$target" > "$made/metadata.json"
-python3 release/inventory.py "$target" "$made"
-python3 release/pack.py "$target" "$program" "$made" "$out"
+python=$(command -v python3 || command -v python)
+"$python" release/inventory.py "$target" "$made"
+"$python" release/pack.py "$target" "$program" "$made" "$out"

@@ -86,6 +86,11 @@ download() {
     --retry-max-time 60 --max-filesize 200000000 --write-out '%{http_code}' --output "$work/$1" \
     "$url" 2> "$work/curl") || code=$?
   [ "$code" != 0 ] || return 0
+  # 37: a file:// that is not there.
+  case $code-$status in
+    37-*) fail "there is no $url" "check the version and the folder; not every version has a build for $target" ;;
+    3-*) fail "$url is not an address" 'write a space as %20' ;;
+  esac
   case $status in
     404 | 410) fail "there is no $url" "check the version; not every version has a build for $target" ;;
   esac
@@ -95,7 +100,7 @@ download() {
 
 # What SHA256SUMS says of the archive. It must say it once.
 listed_sha256() {
-  sums=$(awk -v name="$archive" '$2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
+  sums=$(awk -v name="$archive" '{ sub(/\r$/, "") } $2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
   [ -n "$sums" ] || fail "SHA256SUMS of $version has no $archive" "there is no build of this version for $target"
   is_sha256 "$sums" || fail "SHA256SUMS of $version has no valid checksum of $archive"
   echo "$sums"
@@ -106,21 +111,20 @@ check() {
   [ "$actual" = "$1" ] ||
     fail "the checksum of $archive is $actual, and SHA256SUMS has $1" 'it was damaged on the way, or replaced'
   if [ -n "$sha256" ]; then
-    [ "$actual" = "$sha256" ] || fail "the checksum of $archive is $actual, and not $sha256"
+    [ "$actual" = "$sha256" ] || fail "the checksum of $archive is $actual, and --sha256 is $sha256" \
+      'compare both with the release: one of them is of another version, or the archive was replaced'
     return
   fi
   if [ "$attestation" = skip ]; then
     echo 'warning: only SHA256SUMS was checked, which comes from where the archive comes from' >&2
     return
   fi
-  command -v gh > /dev/null ||
-    fail 'there is no gh, which verifies who built the archive' \
-      'install GitHub CLI (https://cli.github.com), give --sha256, or check only SHA256SUMS with --attestation skip'
   # The tag as well: otherwise an older release could be served under this name.
   gh attestation verify "$work/$archive" --repo "$repository" --signer-workflow "$repository/$WORKFLOW" \
     --source-ref "refs/tags/v$version" --deny-self-hosted-runners > "$work/gh" 2>&1 || {
     sed 's/^/  gh: /' "$work/gh" >&2
-    fail "$archive has no valid attestation of $repository for v$version"
+    fail "gh could not verify that $repository built $archive from v$version" \
+      'its own words are above; if it is not logged in, run gh auth login, or give --sha256'
   }
 }
 
@@ -147,6 +151,7 @@ try() {
 }
 
 place() {
+  [ ! -d "$to/$name" ] || fail "$to/$name is a folder" 'choose another folder with --to'
   # Beside the old one: programs may be started there, and the new one takes its place in one step.
   mkdir -p "$to" 2> /dev/null || fail "$to can't be made" 'choose another folder with --to'
   new=$(mktemp -d "$to/.ess-callbacks.XXXXXX" 2> /dev/null) ||
@@ -171,7 +176,7 @@ main() {
           --target) target=$2 ;;
           --base) base=$2 ;;
           --repository) repository=$2 ;;
-          --sha256) sha256=$2 ;;
+          --sha256) sha256=$(printf '%s\n' "$2" | awk '{ print tolower($0) }') ;;
           --attestation) attestation=$2 ;;
         esac
         shift 2
@@ -186,13 +191,13 @@ main() {
     *[!0-9A-Za-z.-]* | [!0-9]* | *..*) misused "\`$version\` is not a version, such as 0.2.0" ;;
   esac
   case $attestation in verify | skip) ;; *) misused '--attestation is verify or skip' ;; esac
-  [ -z "$sha256" ] || is_sha256 "$sha256" || misused '--sha256 is not 64 digits of lowercase hexadecimal'
+  [ -z "$sha256" ] || is_sha256 "$sha256" || misused '--sha256 is not 64 digits of hexadecimal'
   # Redirects too may use only these.
   case $base in
     https://*) protocols=https ;;
     http://127.0.0.1:* | http://localhost:*) protocols=http,https ;;
     file:///*) protocols='file' ;;
-    *) misused "$base must begin with https://, or with file:/// for a folder" ;;
+    *) misused "$base must begin with https://, with file:/// for a folder, or with http:// for this machine" ;;
   esac
   here=$(target_of_this_machine)
   target=${target:-$here}
@@ -202,6 +207,10 @@ main() {
     *[!0-9a-z_-]*) misused "\`$target\` is not a target" ;;
   esac
   command -v curl > /dev/null || fail 'there is no curl to download with'
+  # Before the download, which may take long.
+  [ -n "$sha256" ] || [ "$attestation" = skip ] || command -v gh > /dev/null ||
+    fail 'there is no gh, which verifies who built the archive' \
+      'install GitHub CLI (https://cli.github.com), give --sha256, or check only SHA256SUMS with --attestation skip'
 
   stem=ess-callbacks-$version-$target
   case $target in

@@ -152,7 +152,11 @@ fn scheme(url: &str) -> Option<UrlError> {
         Some(_) | None => Some(UrlError::new(
             code::SCHEME,
             "a callback URL must begin with `https://` or `http://`",
-            "write it in full: `https://host/path`",
+            if url.contains('：') {
+                "it has a full-width colon `：`; write `:`, and a space after the name of a field"
+            } else {
+                "write it in full: `https://host/path`"
+            },
         )),
     }
 }

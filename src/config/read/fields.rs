@@ -7,7 +7,7 @@ use super::reader::Reader;
 use crate::config::code;
 use crate::config::name::{closest, is_key_like, listed};
 use crate::config::raw::{Fields, FromYaml, Kind, Record, Text, UnexpectedField, Value};
-use crate::config::yaml::Spanned;
+use crate::config::yaml::{ByteRange, Spanned};
 
 impl Reader<'_> {
     /// The value, if it has the expected type; otherwise this is reported. `what` names it in the message.
@@ -33,7 +33,11 @@ impl Reader<'_> {
                     span,
                     code::WRONG_TYPE,
                     format!("{what} must be {}, but it is {kind}", T::EXPECTED),
-                    remedy(T::EXPECTED, kind),
+                    if kind == Kind::String && is_wide(self.text, bytes) {
+                        Some(WIDE_COLON.to_owned())
+                    } else {
+                        remedy(T::EXPECTED, kind)
+                    },
                 );
                 None
             }
@@ -123,6 +127,14 @@ pub(crate) fn mistyped(unexpected: &[UnexpectedField<'_>], name: &str) -> bool {
         .any(|field| !field.is_duplicate && closest(&field.name.value, &[name]).is_some())
 }
 
+/// Chinese input methods type it.
+const WIDE_COLON: &str = "it has a full-width colon `：`; write `:` and a space";
+
+fn is_wide(text: &str, (begin, end): ByteRange) -> bool {
+    let bytes = text.get(begin as usize..end as usize);
+    bytes.is_some_and(|text| text.contains('：'))
+}
+
 fn remedy(expected: &str, kind: Kind) -> Option<String> {
     let text = match (expected, kind) {
         ("a string", Kind::Number | Kind::Boolean) => "put it in quotes",
@@ -135,4 +147,34 @@ fn remedy(expected: &str, kind: Kind) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Source, parse};
+
+    fn source(text: &str) -> Source {
+        Source {
+            name: "callbacks.yaml".into(),
+            text: text.as_bytes().to_vec(),
+        }
+    }
+
+    /// As Chinese input methods type it.
+    #[test]
+    fn a_full_width_colon_is_recognized() {
+        let text = "version: 1\nenvironment: test\ndefaults:\n  operator：x\norganizations:\n  a:\n    callbacks:\n      - url：https://a.example/\n";
+        let found = parse(&[source(text)]).unwrap_err();
+        let help: Vec<_> = found.iter().filter_map(|one| one.help.as_deref()).collect();
+        assert_eq!(
+            help[0],
+            "it has a full-width colon `：`; write `:` and a space"
+        );
+        assert_eq!(
+            help[1],
+            "it has a full-width colon `：`; write `:`, and a space after the name of a field"
+        );
+        let whole = parse(&[source("version：1\n")]).unwrap_err();
+        assert_eq!(whole[0].help.as_deref(), Some(help[0]));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod gather;
 mod host;
+mod mistakes;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -282,7 +283,7 @@ fn who_built_it_is_checked_unless_that_is_turned_off() {
     machine.env.set("GH_SAYS", "no attestations found");
     machine.refuses(
         &[],
-        "  gh: no attestations found\nerror: ess-callbacks-9.8.7-",
+        "  gh: no attestations found\nerror: gh could not verify that acme/ess-callbacks built ess-callbacks-9.8.7-",
     );
     fs::remove_file(machine.env.path("tools/gh")).unwrap();
     machine.refuses(
@@ -292,7 +293,7 @@ fn who_built_it_is_checked_unless_that_is_turned_off() {
 
     // With a checksum from elsewhere it is not needed.
     let right = checksum(&machine.archive());
-    machine.refuses(&["--sha256", &"1".repeat(64)], "and not 1111");
+    machine.refuses(&["--sha256", &"1".repeat(64)], "and --sha256 is 1111");
     let said = machine.install(&["--sha256", &right]).exits(0);
     assert!(!said.stderr.contains("warning"), "{said}");
     let said = machine.install(&["--attestation", "skip"]).exits(0);
