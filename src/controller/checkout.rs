@@ -1,12 +1,17 @@
-//! Which of two replicas has the older files, when each has a checkout of its own.
+//! Which of two replicas has the older files, when each has its own checkout.
 //!
 //! A checkout follows the repository with a delay that differs from replica to replica. Who still has the files of
 //! yesterday must not undo what another has applied from those of today. So the state records what was applied last
-//! ([`Checkout`]), and who finds other files there than its own asks which are older. Times of files are compared,
-//! and, because clocks differ, what this replica saw itself: files that changed here after it had seen those of the
-//! state are newer than they, whatever their times say.
+//! ([`Checkout`]), and who has other files asks which are older:
+//!
+//! * Who had exactly the files that are in force, and has others now, has newer ones.
+//! * Who never had them may be on the way to them. Its files count as newer when they have not changed for a while, and
+//!   their time is later; or when they changed after this replica saw those in force, as clocks differ.
 
 use crate::model::{Checkout, Timestamp};
+
+/// After so many seconds without a change, a checkout is not on its way to another version.
+const SETTLED: i64 = 120;
 
 /// What a replica remembers of the checkout in the state.
 #[derive(Clone, Debug, Default)]
@@ -14,24 +19,37 @@ pub struct Seen {
     /// What the state had last, and when this replica saw it first, by its own clock. With its time: after a revert the
     /// digest is the same as before.
     first: Option<(Checkout, Timestamp)>,
+    /// Whether its own files were these since.
+    matched: bool,
 }
 
 impl Seen {
-    /// Remembers when what the state records was seen first: `now`, unless it is known already.
-    pub fn note(&mut self, recorded: Option<&Checkout>, now: Timestamp) {
+    /// Remembers what the state records, at `now`, and whether the files are the same.
+    pub fn note(&mut self, own: &Checkout, recorded: Option<&Checkout>, now: Timestamp) {
         if self.first.as_ref().map(|(seen, _)| seen) != recorded {
             self.first = recorded.map(|recorded| (recorded.clone(), now));
+            self.matched = false;
         }
+        self.matched |= recorded.is_some_and(|recorded| recorded.digest == own.digest);
     }
 
-    /// Since when this replica has known that its own files are older than those that were applied. `None` if they
-    /// are not.
-    pub fn behind_since(&self, own: &Checkout, recorded: Option<&Checkout>) -> Option<Timestamp> {
+    /// Since when this replica has known that others' files are in force, which its own may not replace. `None` if they
+    /// may.
+    pub fn behind_since(
+        &self,
+        own: &Checkout,
+        recorded: Option<&Checkout>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let recorded = recorded?;
         let (seen, first) = self.first.as_ref()?;
-        let is_older = own.digest != recorded.digest && own.since < recorded.since;
-        let knew = seen == recorded && own.since >= *first;
-        (is_older && !knew).then_some(*first)
+        let is_known = seen == recorded;
+        if own.digest == recorded.digest || (is_known && self.matched) {
+            return None;
+        }
+        let is_later = own.since > recorded.since || (is_known && own.since >= *first);
+        let is_settled = now.seconds_since(own.since) >= SETTLED;
+        (!is_later || !is_settled).then_some(*first)
     }
 }
 
@@ -65,32 +83,50 @@ mod tests {
     fn older_files_are_behind_and_the_same_are_not() {
         let mut seen = Seen::default();
         let recorded = checkout("two", 100);
-        seen.note(Some(&recorded), Timestamp(105));
-        seen.note(Some(&recorded), Timestamp(150));
-        let behind = |own| seen.behind_since(&own, Some(&recorded));
-        assert_eq!(behind(checkout("one", 40)), Some(Timestamp(105)));
-        assert_eq!(behind(checkout("two", 40)), None);
-        assert_eq!(behind(checkout("three", 160)), None);
+        let old = checkout("one", 40);
+        seen.note(&old, Some(&recorded), Timestamp(105));
+        seen.note(&old, Some(&recorded), Timestamp(150));
+        let behind = |own, now| seen.behind_since(&own, Some(&recorded), Timestamp(now));
+        assert_eq!(behind(checkout("one", 40), 9_000), Some(Timestamp(105)));
+        assert_eq!(behind(checkout("two", 40), 150), None);
+        // It may be a version before that in the state, which came late.
+        assert_eq!(behind(checkout("three", 160), 170), Some(Timestamp(105)));
+        assert_eq!(behind(checkout("three", 160), 160 + SETTLED), None);
         // By the clock of the other replica the change was later, but this one had seen its files before.
         let ahead = checkout("two", 1000);
-        seen.note(Some(&ahead), Timestamp(105));
-        let behind = |own| seen.behind_since(&own, Some(&ahead));
-        assert_eq!(behind(checkout("three", 160)), None);
-        assert_eq!(behind(checkout("one", 40)), Some(Timestamp(105)));
+        seen.note(&old, Some(&ahead), Timestamp(105));
+        let behind = |own, now| seen.behind_since(&own, Some(&ahead), Timestamp(now));
+        assert_eq!(behind(checkout("three", 160), 300), None);
+        assert_eq!(behind(checkout("one", 40), 300), Some(Timestamp(105)));
         let next = in_force(&checkout("three", 160), Some(&ahead)).unwrap();
         assert_eq!(next, checkout("three", 1001));
-        assert_eq!(seen.behind_since(&checkout("one", 40), None), None);
+        assert_eq!(seen.behind_since(&old, None, Timestamp(300)), None);
+    }
+
+    #[test]
+    fn who_had_what_is_in_force_goes_on_from_there_at_once() {
+        let mut seen = Seen::default();
+        let recorded = checkout("two", 100);
+        seen.note(&checkout("two", 30), Some(&recorded), Timestamp(105));
+        // Back to what is old, in a folder that was there before.
+        let reverted = checkout("one", 10);
+        seen.note(&reverted, Some(&recorded), Timestamp(110));
+        assert_eq!(
+            seen.behind_since(&reverted, Some(&recorded), Timestamp(110)),
+            None
+        );
     }
 
     #[test]
     fn a_revert_is_not_what_was_seen_before_it() {
         let mut seen = Seen::default();
         let before = checkout("one", 10);
-        seen.note(Some(&before), Timestamp(15));
+        seen.note(&before, Some(&before), Timestamp(15));
         // It gets the second version, and before it looks again, others have applied that, and its revert.
         let reverted = checkout("one", 200);
-        seen.note(Some(&reverted), Timestamp(205));
-        let behind = seen.behind_since(&checkout("two", 100), Some(&reverted));
+        let own = checkout("two", 100);
+        seen.note(&own, Some(&reverted), Timestamp(205));
+        let behind = seen.behind_since(&own, Some(&reverted), Timestamp(900));
         assert_eq!(behind, Some(Timestamp(205)));
     }
 
@@ -161,9 +197,11 @@ mod tests {
                 let (version, since) = replica.has(at);
                 // A revert has the digest of what was before.
                 let own = checkout(&contents[version].to_string(), since);
-                seen[number].note(recorded.as_ref(), Timestamp(at + replica.skew));
-                if seen[number].behind_since(&own, recorded.as_ref()).is_some() {
-                    prop_assert!(version < applied, "version {version} of {number} waits at {at}, {applied} was applied");
+                let now = Timestamp(at + replica.skew);
+                seen[number].note(&own, recorded.as_ref(), now);
+                if seen[number].behind_since(&own, recorded.as_ref(), now).is_some() {
+                    let unsettled = now.seconds_since(own.since) < SETTLED;
+                    prop_assert!(unsettled || version < applied, "{version} of {number} waits at {at}, {applied} was applied");
                     continue;
                 }
                 if let Some(checkout) = in_force(&own, recorded.as_ref()) {

@@ -148,12 +148,17 @@ MUTATIONS = [
     Mutation(
         "older-files-are-applied",
         "who has older files than those that were applied waits",
-        Edit("src/controller/checkout.rs", "Seen::behind_since", "own.digest != recorded.digest", "false"),
+        Edit("src/controller/checkout.rs", "Seen::behind_since", "!is_later || !is_settled", "false"),
+    ),
+    Mutation(
+        "late-version-is-newest",
+        "what has just changed may be a version on the way",
+        Edit("src/controller/checkout.rs", "Seen::behind_since", "!is_later || !is_settled", "!is_later"),
     ),
     Mutation(
         "revert-was-seen-before",
         "after a revert the files of before it are others",
-        Edit("src/controller/checkout.rs", "Seen::note", "!= recorded {", ".map(|it| &it.digest) != recorded.map(|it| &it.digest) {"),
+        Edit("src/controller/checkout.rs", "Seen::note", ".map(|(seen, _)| seen) != recorded", ".map(|(seen, _)| &seen.digest) != recorded.map(|it| &it.digest)"),
     ),
     Mutation(
         "settle-others-lost-call",

@@ -1,4 +1,4 @@
-//! Two or three replicas of the controller on one state, each with a checkout of its own that is late by its own time:
+//! Two or three replicas of the controller on one state, each with its own checkout, which is late:
 //! round after round, with the decisions of `controller`. They are cut off, stand still, die and start again.
 
 use std::collections::BTreeSet;
@@ -230,8 +230,9 @@ impl Replica<'_> {
             return Verdict::Busy;
         };
         let applied = recorded.checkout.as_ref();
-        self.seen.note(applied, self.wall.now());
-        if self.seen.behind_since(&own, applied).is_some() {
+        let now = self.wall.now();
+        self.seen.note(&own, applied, now);
+        if self.seen.behind_since(&own, applied, now).is_some() {
             self.world.now().facts.behind += 1;
             return Verdict::Behind;
         }
@@ -253,6 +254,12 @@ impl Replica<'_> {
         }
         let ended = process::run(self.world, &place, &spec).await;
         after(self.world, &place, &spec, &ended, true);
+        if let Ended::Done(_) = &ended
+            && let Ok(recorded) = place.in_fair_weather().read(ENVIRONMENT).await
+        {
+            let applied = recorded.checkout.as_ref();
+            self.seen.note(&own, applied, self.wall.now());
+        }
         let clockless = HowUnfinished::NotAttempted(NotAttempted::FencedWithoutClock);
         self.waits = matches!(&ended, Ended::Done(report)
             if report.unfinished.iter().any(|one| one.how == clockless));

@@ -181,18 +181,35 @@ fn a_replica_with_older_files_undoes_nothing_and_waits_for_its_own() {
     // It may be late for a while, and that is no problem.
     other.reconcile();
     assert_eq!(other.status()["problems"], json!([]));
-    other.logs("these are older. Nothing is called until this replica has newer files.");
-    assert_eq!(world.served.urls().len(), 2);
+    other.logs("or have just changed. Nothing is called until this replica has newer files.");
+    world.declare("acme", 3);
+    world.has(3);
+    // What makes its files no newer: another file, one that breaks, and a version before the one that is in force.
+    std::fs::write(late.join("notes.txt"), "").unwrap();
+    for (late_text, problems) in [
+        ("organizations:\n  acme:\n    callb".to_owned(), 1),
+        (team("acme", 2), 0),
+    ] {
+        other.reconcile();
+        assert_eq!(world.served.urls().len(), 3);
+        std::fs::write(late.join("acme.yaml"), late_text).unwrap();
+        other.reconcile();
+        assert_eq!(
+            other.status()["problems"].as_array().unwrap().len(),
+            problems
+        );
+    }
+    assert_eq!(world.served.urls().len(), 3);
     follow();
     other.logs("The files are no longer behind");
     other.reconcile();
-    assert_eq!(world.served.urls().len(), 2);
+    assert_eq!(world.served.urls().len(), 3);
     // Now it is the other one that is late; and to go back to what was before is a change like any other.
-    std::fs::write(late.join("acme.yaml"), team("acme", 1)).unwrap();
-    world.has(1);
+    std::fs::write(late.join("acme.yaml"), team("acme", 2)).unwrap();
+    world.has(2);
     first.reconcile();
-    first.logs("these are older.");
-    assert_eq!(world.served.urls().len(), 1);
+    first.logs("or have just changed.");
+    assert_eq!(world.served.urls().len(), 2);
     first.stop();
     other.stop();
 }

@@ -13,7 +13,7 @@ use crate::cli::sources::Unreadable;
 use crate::cli::terminal::log::Log;
 use crate::config::Source;
 use crate::controller::Seen;
-use crate::model::{Checkout, Recorded};
+use crate::model::{Checkout, Recorded, Timestamp};
 
 /// How long a checkout may be late before somebody has to look after it, in seconds.
 const USUAL_DELAY: i64 = 300;
@@ -22,31 +22,64 @@ const USUAL_DELAY: i64 = 300;
 #[derive(Debug, Default)]
 pub(super) struct Order {
     seen: Seen,
+    /// The files of the last round.
+    last: Option<Checkout>,
+    /// Since when the files were so that all of them could be used, the last time they could.
+    whole_since: Option<Timestamp>,
     /// Whether the last round found its files behind.
     was_behind: bool,
 }
 
 impl Order {
-    /// Whether the files are older than those that were applied last. When they have been for long, it is a problem.
+    /// Since when the files are what they are, also by what this replica saw of them.
+    pub(super) fn date(&mut self, found: Checkout, is_whole: bool) -> Checkout {
+        let since = match &self.last {
+            Some(last) if last.digest == found.digest => last.since,
+            // The times of files don't tell that one is gone.
+            Some(_) => found.since.max(SystemClock.now()),
+            None => found.since,
+        };
+        // What is half written, or away, makes no checkout newer.
+        let since = match self.whole_since {
+            Some(whole) if !is_whole => whole,
+            Some(_) | None => since,
+        };
+        if is_whole {
+            self.whole_since = Some(since);
+        }
+        let dated = Checkout { since, ..found };
+        self.last = Some(dated.clone());
+        dated
+    }
+
+    /// Remembers that a run with these files has ended, and what is recorded then.
+    pub(super) fn ran(&mut self, own: &Checkout, recorded: &Recorded) {
+        let applied = recorded.checkout.as_ref();
+        self.seen.note(own, applied, SystemClock.now());
+    }
+
+    /// Whether the files may not replace those that were applied last. When that lasts, it is a problem.
     pub(super) fn is_behind(
         &mut self,
-        own: Option<&Checkout>,
+        own: &Checkout,
         recorded: &Recorded,
         (problems, log): (&mut Vec<Found>, &Log),
     ) -> bool {
         let now = SystemClock.now();
         let applied = recorded.checkout.as_ref();
-        self.seen.note(applied, now);
-        let since = own.and_then(|own| self.seen.behind_since(own, applied));
+        self.seen.note(own, applied, now);
+        let since = self.seen.behind_since(own, applied, now);
         let was = std::mem::replace(&mut self.was_behind, since.is_some());
         match (was, since, applied) {
             (_, Some(since), Some(applied)) => {
-                let is_late = now.seconds_since(since) > USUAL_DELAY;
+                // Also by what they say themselves, so that a restart does not begin anew.
+                let is_late = now.seconds_since(since.min(applied.since)) > USUAL_DELAY;
                 if is_late {
                     problems.push(behind(applied.since));
                 } else if !was {
                     log.say(format_args!(
-                        "Other files than these were applied by another replica, and these are older. {}",
+                        "Other files than these were applied, by another replica or before a restart, and these are older or \
+                         have just changed. {}",
                         BEHIND.0
                     ));
                 }
@@ -61,16 +94,8 @@ impl Order {
     }
 }
 
-/// The files as they are, also those that can't be used. `None` when one can't be read: nothing says what it has become.
-/// Their names don't matter: another replica may have them elsewhere.
-pub(super) fn checkout(
-    path: &Path,
-    sources: &[Source],
-    unreadable: &[Unreadable],
-) -> Option<Checkout> {
-    if !unreadable.is_empty() {
-        return None;
-    }
+/// The files as they are, also those that can't be used. Their names don't matter: another replica may have them elsewhere.
+pub(super) fn checkout(path: &Path, sources: &[Source], unreadable: &[Unreadable]) -> Checkout {
     let mut texts: Vec<[u8; 32]> = sources
         .iter()
         .map(|source| Sha256::digest(&source.text).into())
@@ -80,8 +105,11 @@ pub(super) fn checkout(
     for text in texts {
         digest.update(text);
     }
-    Some(Checkout {
+    for (name, _) in unreadable {
+        digest.update(name.as_bytes());
+    }
+    Checkout {
         digest: format!("sha256:{}", hex::encode(digest.finalize())),
-        since: directory::since(path)?,
-    })
+        since: directory::since(path).unwrap_or(Timestamp(0)),
+    }
 }

@@ -25,12 +25,13 @@ impl Signature {
     }
 }
 
-/// When the files became what they are, by the times of files: the newest of theirs, of the folder's, and of the links on
-/// the way there. What is moved or linked keeps the time of its contents, so the time of its entry counts.
+/// When the files became what they are, by the times of files: the newest of theirs, and of the links on the way there. What
+/// is moved or linked keeps the time of its contents, so the time of its entry counts. That of the folder does not: it
+/// changes with anything in it.
 pub(super) fn since(path: &Path) -> Option<Timestamp> {
     let files = sources::files(path).unwrap_or_default();
     let links = path.ancestors().filter(|part| part.is_symlink());
-    let entries = files.iter().map(PathBuf::as_path).chain([path]);
+    let entries = files.iter().map(PathBuf::as_path);
     let found = entries.clone().filter_map(|entry| entry.metadata().ok());
     let on_the_way = entries.chain(links);
     let found = found.chain(on_the_way.filter_map(|entry| entry.symlink_metadata().ok()));

@@ -43,6 +43,7 @@ pub(super) enum Fenced {
 
 /// The files of a round.
 pub(super) struct Files {
+    pub(super) own: Checkout,
     /// As they were when they were read.
     pub(super) signature: Signature,
     /// What the state has to record of them before they are applied.

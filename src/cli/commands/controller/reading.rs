@@ -25,7 +25,9 @@ const TRIES: usize = 20;
 pub(super) struct Read {
     /// Of the files.
     pub(super) files: Signature,
-    pub(super) checkout: Option<Checkout>,
+    pub(super) checkout: Checkout,
+    /// Whether each of them could be read.
+    pub(super) is_readable: bool,
     pub(super) loaded: Loaded,
     pub(super) broken: Vec<Broken>,
     /// The organizations that are known, when some are not.
@@ -41,7 +43,8 @@ impl Rounds<'_> {
     ) -> Result<Option<Read>, Failure> {
         let (signature, Configuration { sources, folder }, unreadable) =
             self.files_at_rest().await?;
-        let checkout = checkout(&self.locations.config, &sources, &unreadable);
+        let found = checkout(&self.locations.config, &sources, &unreadable);
+        let is_readable = unreadable.is_empty();
         let checked = self
             .last_good
             .check(&sources, unreadable, &self.locations.given);
@@ -50,6 +53,7 @@ impl Rounds<'_> {
             parsed,
             broken,
         } = checked.map_err(Failure::invalid)?;
+        let checkout = self.order.date(found, broken.is_empty());
         problems.extend(broken.iter().map(unusable));
         let organizations = parsed.desired.organizations.iter();
         let organizations: Vec<_> = organizations
@@ -83,6 +87,7 @@ impl Rounds<'_> {
                     return Ok(Some(Read {
                         files: signature,
                         checkout,
+                        is_readable,
                         loaded,
                         broken,
                         only: (!is_whole).then_some(handles),

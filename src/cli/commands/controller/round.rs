@@ -101,6 +101,7 @@ impl Rounds<'_> {
         let Some(Read {
             files: signature,
             checkout,
+            is_readable,
             loaded,
             broken,
             only,
@@ -121,24 +122,24 @@ impl Rounds<'_> {
         };
         if self
             .order
-            .is_behind(checkout.as_ref(), &recorded, (problems, &self.log))
+            .is_behind(&checkout, &recorded, (problems, &self.log))
         {
             self.board.update(|status| {
-                status.ready = true;
                 // It was made of these files.
                 status.waiting = None;
             });
             return Ok(Round::Done);
         }
-        // What is half written is no version to follow.
-        let own = checkout.filter(|_| broken.is_empty());
+        // What can't be read is no version that others could have.
         let files = Files {
             signature,
-            in_force: own.and_then(|own| in_force(&own, recorded.checkout.as_ref())),
+            in_force: in_force(&checkout, recorded.checkout.as_ref()).filter(|_| is_readable),
+            own: checkout,
             others: recorded.checkout.clone(),
         };
-        // Also when they change nothing: who still has older files must know.
-        let follows = files.in_force.is_some() && recorded.lineage.is_some();
+        // Also when they change nothing: who still has older files must know. What is half written only counts for what
+        // it changes.
+        let follows = files.in_force.is_some() && recorded.lineage.is_some() && broken.is_empty();
         let recorded = self
             .receipts
             .record((&self.store, &self.settings.command), &loaded, recorded)
@@ -341,6 +342,7 @@ impl Rounds<'_> {
             }
         };
         if let Some(recorded) = recorded {
+            self.order.ran(&files.own, &recorded);
             let suspended = recorded.suspended(SystemClock.now()).cloned();
             let plan = whole.plan(&recorded)?;
             self.show(&whole, recorded, plan, suspended);
