@@ -21,6 +21,9 @@ const ATTEMPTS: u32 = 4;
 /// How many pages of a span are read at most: 20,000 events.
 const PAGES: usize = 400;
 
+/// After so many pages without an event, no more are asked for.
+const EMPTY_PAGES: u32 = 20;
+
 /// Reads the log of one account.
 #[derive(Debug)]
 pub struct AuditLog<'a> {
@@ -89,6 +92,7 @@ impl<'a> AuditLog<'a> {
             }],
         };
         let mut tokens = BTreeSet::new();
+        let mut empty = 0;
         loop {
             let (page, server_time) = self.page(&request).await?;
             let EventsPage {
@@ -96,11 +100,13 @@ impl<'a> AuditLog<'a> {
                 next_token,
                 events,
             } = page;
-            logged.events.extend(events.unwrap_or_default());
+            let events = events.unwrap_or_default();
+            empty = if events.is_empty() { empty + 1 } else { 0 };
+            logged.events.extend(events);
             logged.server_time = server_time.or(logged.server_time);
             // A token that comes again would never end.
             let next = next_token.filter(|token| !list_over && tokens.insert(*token));
-            if next.is_none() || tokens.len() >= PAGES {
+            if next.is_none() || tokens.len() >= PAGES || empty >= EMPTY_PAGES {
                 logged.incomplete |= !list_over;
                 return Ok(());
             }
@@ -169,11 +175,10 @@ fn of_cloudaudit(error: ApiError, endpoint: &Endpoint) -> ApiError {
         )
     };
     ApiError {
+        // Its own words are not shown: they could quote what the log holds.
         message: format!(
-            "{} (the answer of CloudAudit {} to {})",
-            error.message,
+            "the answer of CloudAudit {} to {DESCRIBE_EVENTS}",
             endpoint.host(),
-            DESCRIBE_EVENTS
         ),
         meaning: Cow::Borrowed(meaning),
         advice,

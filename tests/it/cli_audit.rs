@@ -1,5 +1,10 @@
 //! CloudAudit as a witness, by the real program against the sandbox's imitation of it.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ess_callbacks::model::Timestamp;
 use insta::assert_snapshot;
 
@@ -165,12 +170,12 @@ fn without_the_permission_the_run_goes_on() {
     env.run(&APPLY).exits(4);
     age(&env, &served);
     let said = env.run(&APPLY).exits(0);
-    assert_snapshot!(of_witness(&said), @"Warning: CloudAudit (experimental) was not read, and the run goes on without it: account `default`: AuthFailure.UnauthorizedOperation: 请求未授权。请检查CAM策略是否允许`DescribeEvents`。 (the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents) [request id [UUID]]; CAM does not allow these credentials to read the audit log: allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account");
+    assert_snapshot!(of_witness(&said), @"Warning: CloudAudit (experimental) was not read, and the run goes on without it: account `default`: AuthFailure.UnauthorizedOperation: the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents [request id [UUID]]; CAM does not allow these credentials to read the audit log: allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account");
     assert_snapshot!(env.run(&["audit"]), @"
     exit 1
     --- stderr
     Note: `audit` is experimental. It was only ever tried against the sandbox, and whether CloudAudit logs the calls that change callbacks is not known: that a write is missing here proves nothing.
-    error: CloudAudit can't be read: account `default`: AuthFailure.UnauthorizedOperation: 请求未授权。请检查CAM策略是否允许`DescribeEvents`。 (the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents) [request id [UUID]]; CAM does not allow these credentials to read the audit log: allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account
+    error: CloudAudit can't be read: account `default`: AuthFailure.UnauthorizedOperation: the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents [request id [UUID]]; CAM does not allow these credentials to read the audit log: allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account
       Nothing was changed. No other command needs CloudAudit.
     ");
 }
@@ -245,4 +250,43 @@ fn it_is_for_production() {
     for since in ["91d", "0s", "7"] {
         env.run(&["audit", "--since", since]).exits(64);
     }
+}
+
+/// A log of which each page has no event, and says that there is another one.
+#[test]
+fn a_log_without_end_is_given_up() {
+    let (env, _served) = served(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(&stream);
+            let mut line = String::new();
+            let mut length = 0;
+            while request.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            request.read_exact(&mut vec![0; length]).unwrap();
+            let next = counted.fetch_add(1, Ordering::Relaxed) + 1;
+            let body = format!(
+                r#"{{"Response":{{"RequestId":"r","ListOver":false,"NextToken":{next},"Events":[]}}}}"#
+            );
+            let length = body.len();
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            write!(stream, "{head}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        }
+    });
+    let said = env.run(&["--endpoint", &endpoint, "audit"]).exits(0);
+    assert!(
+        said.stderr
+            .contains("has more events than are read at once"),
+        "{said}"
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 20);
 }

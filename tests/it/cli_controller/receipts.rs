@@ -107,3 +107,30 @@ fn a_message_to_the_controller_proves_its_own_callback() {
     assert!(of(URLS[0])["seen_at"].is_null());
     keeping.stop();
 }
+
+#[test]
+fn a_message_proves_nothing_while_a_callback_with_the_same_secrets_may_be_there() {
+    let world = World::new(&[]);
+    let organization = |callbacks: &str| {
+        let text = format!(
+            "organizations:\n  acme:\n    proxy_organization_id: acme-id\n    callbacks:\n{callbacks}"
+        );
+        world.env.write("conf/acme.yaml", text);
+    };
+    let of = |url: &str, more: &str| {
+        format!("      - {{ url: \"{url}\", token: {{ env: TOKEN }}{more} }}\n")
+    };
+    organization(&(of(URLS[0], "") + &of(URLS[1], ", protect: true")));
+    world.env.run(&["apply", "--auto-approve"]).exits(0);
+    organization(&of(URLS[0], ""));
+    let keeping = world.start(&["--esign-token-from", "env:TOKEN", "--heal-within", "never"]);
+    keeping.reconcile();
+    let message = r#"{"MsgId":"m1","MsgType":"FlowStatusChange","MsgData":{}}"#;
+    let signature = content_signature(&Secret::new(SIGNING), message.as_bytes());
+    let headers = [format!("Content-Signature: {signature}")];
+    assert_eq!(keeping.send("POST /esign", &headers, message).0, 200);
+    keeping.reconcile();
+    let shown = world.env.run(&["show", "--json"]).exits(0);
+    assert!(!shown.stdout.contains("seen_at\":\""), "{shown}");
+    keeping.stop();
+}

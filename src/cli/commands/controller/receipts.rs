@@ -15,7 +15,7 @@ use crate::cli::commands::observe::{declared, fingerprints, known};
 use crate::cli::exit::Failure;
 use crate::cli::process::owner;
 use crate::cli::workspace::Loaded;
-use crate::model::{Recorded, Salt, Timestamp};
+use crate::model::{Fingerprints, Recorded, Salt, Timestamp};
 use crate::observe::gaps::Source;
 use crate::observe::{Declared, GRACE, Lessons, Observer, learn};
 use crate::receiver::{Receipt, Secrets};
@@ -138,8 +138,16 @@ impl Receipts {
         let mut after = recorded.clone();
         let secrets = fingerprints(salt, &kept.declared, &[]);
         let mut lessons = Lessons::default();
-        for observer in observers {
+        for (observer, is_own) in observers.into_iter().zip([true, false]) {
             let observed = observer.observed();
+            let proven = observed.subjects.iter().zip(&kept.declared).enumerate();
+            let mut proven = proven.filter(|(_, (subject, _))| subject.tally.proven.messages > 0);
+            // One that is not declared now may still be at eSign, and the messages be its own.
+            if is_own
+                && proven.any(|(number, (_, one))| has_double(recorded, one, secrets(number, None)))
+            {
+                continue;
+            }
             lessons.add(learn(&mut after, &kept.declared, &observed, &secrets));
         }
         let is_due = kept
@@ -205,4 +213,13 @@ impl Receipts {
         }
         now
     }
+}
+
+/// Whether another callback is recorded with these secrets.
+fn has_double(recorded: &Recorded, one: &Declared, secrets: Fingerprints) -> bool {
+    recorded.iter().any(|(scope, url, entry)| {
+        let is_other = *scope != one.scope || *url != one.address.url;
+        let presumed = entry.belief.presumed();
+        is_other && presumed.is_some_and(|presumed| presumed.fingerprints == secrets)
+    })
 }
