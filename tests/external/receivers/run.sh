@@ -9,16 +9,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
-requirements=tests/external/receivers/requirements.txt
-environment=$PWD/target/external/receivers-$(sha256sum "$requirements" | cut -c 1-16)
+environment=$(tests/external/python.sh receivers)
 python=$environment/bin/python
-
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment" >&2
-  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
-  touch "$environment/complete"
-fi
 
 if [ "${1:-}" = --prepare ]; then
   echo "$python"

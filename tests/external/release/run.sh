@@ -12,14 +12,7 @@ repository=$PWD
 say() { printf -- '-- %s\n' "$*"; }
 fail() { echo "$*" >&2; exit 1; }
 
-requirements=tests/external/release/requirements.txt
-environment=$PWD/target/external/release-$(sha256sum "$requirements" | cut -c 1-16)
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
-  touch "$environment/complete"
-fi
+environment=$(tests/external/python.sh release)
 if ! command -v skopeo > /dev/null || ! command -v lintian > /dev/null || ! command -v man > /dev/null; then
   root="$(command -v sudo || true)"
   $root apt-get update -qq
@@ -93,27 +86,27 @@ gzip -t "$folder/installed/usr/share/man/man1/ess-callbacks.1.gz"
 say "the container image"
 skopeo inspect "oci-archive:$name.oci.tar" > "$folder/image.json"
 skopeo copy --quiet "oci-archive:$name.oci.tar" "dir:$folder/image"
-mkdir "$folder/root"
+mkdir "$folder/image-files"
 tar -xzf "$folder/image/$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["layers"][0]["digest"][7:])' \
-  "$folder/image/manifest.json")" -C "$folder/root"
-mkdir "$folder/work"
-cp "$repository/callbacks.yaml.example" "$folder/work/callbacks.yaml"
-chown -R 65532:65532 "$folder/work"
+  "$folder/image/manifest.json")" -C "$folder/image-files"
+mkdir "$folder/user"
+cp "$repository/callbacks.yaml.example" "$folder/user/callbacks.yaml"
+chown -R 65532:65532 "$folder/user"
 # Nothing but the image, read-only, with a folder of the user's and the devices that each container has; no /proc.
-mkdir "$folder/root/dev"
-mount --bind "$folder/root" "$folder/root"
-mounted=$folder/root
-mount --bind "$folder/work" "$folder/root/work"
-mount --bind /dev "$folder/root/dev"
-mount -o remount,bind,ro "$folder/root"
-inside() { env -i PATH=/usr/local/bin "$(command -v chroot)" --userspec=65532:65532 "$folder/root" "$@"; }
+mkdir "$folder/image-files/dev"
+mount --bind "$folder/image-files" "$folder/image-files"
+mounted=$folder/image-files
+mount --bind "$folder/user" "$folder/image-files/work"
+mount --bind /dev "$folder/image-files/dev"
+mount -o remount,bind,ro "$folder/image-files"
+inside() { env -i PATH=/usr/local/bin "$(command -v chroot)" --userspec=65532:65532 "$folder/image-files" "$@"; }
 [ "$(inside ess-callbacks --version)" = "$version" ] || fail "the image has another version"
-inside ess-callbacks -f /work/callbacks.yaml --sandbox apply --auto-approve --quiet 2> "$folder/log" ||
+inside ess-callbacks -f work/callbacks.yaml --sandbox apply --auto-approve --quiet 2> "$folder/log" ||
   fail "$(cat "$folder/log")"
-inside ess-callbacks -f /work/callbacks.yaml --sandbox plan --detailed-exitcode > "$folder/log" 2>&1 ||
+inside ess-callbacks -f work/callbacks.yaml --sandbox plan --detailed-exitcode > "$folder/log" 2>&1 ||
   fail "$(cat "$folder/log")"
-[ "$(stat -c %u "$folder/work/callbacks.yaml")" = 65532 ]
-umount -R "$folder/root"
+[ "$(stat -c %u "$folder/user/callbacks.yaml")" = 65532 ]
+umount -R "$folder/image-files"
 mounted=
 
 say "the crate"

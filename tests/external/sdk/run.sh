@@ -8,17 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
-requirements=tests/external/sdk/requirements.txt
-hash=$(python3 -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest()[:16])' "$requirements")
-environment=$PWD/target/external/sdk-$hash
+environment=$(tests/external/python.sh sdk)
 python=$environment/bin/python
-
-if [ ! -e "$environment/complete" ]; then
-  rm -rf "$environment"
-  python3 -m venv "$environment" >&2
-  "$python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
-  touch "$environment/complete"
-fi
 
 if [ "${1:-}" = --prepare ]; then
   echo "$python"
