@@ -38,6 +38,7 @@ PACE = "src/client/pace/mod.rs"
 SCHEDULE = "src/client/pace/schedule/mod.rs"
 BELIEF = "src/model/belief.rs"
 ENTRY = "src/model/entry/mod.rs"
+SIGNED = "src/model/entry/signed.rs"
 RECORDED = "src/model/recorded.rs"
 BUILD = "src/plan/build.rs"
 ROTATION = "src/plan/rotation.rs"
@@ -69,7 +70,7 @@ MUTATIONS = [
         "own-time-too-short",
         "no call is on its way for more than ten minutes",
         Edit(
-            ENTRY,
+            SIGNED,
             "SignedWrite::OWN_TIME",
             "Self::LONGEST_WAY + Self::GATEWAY_TIMEOUT + 60",
             "Self::LONGEST_WAY - 300",
@@ -93,17 +94,17 @@ MUTATIONS = [
     Mutation(
         "gateway-forgotten",
         "what was admitted takes effect within half a minute",
-        Edit(ENTRY, "SignedWrite::GATEWAY_TIMEOUT", "30", "0"),
+        Edit(SIGNED, "SignedWrite::GATEWAY_TIMEOUT", "30", "0"),
     ),
     Mutation(
         "fence-too-short",
         "a signature lives for 300 s",
-        Edit(ENTRY, "SignedWrite::SIGNATURE_LIFE", "300", "290"),
+        Edit(SIGNED, "SignedWrite::SIGNATURE_LIFE", "300", "290"),
     ),
     Mutation(
         "no-clock-margin",
         "machines' clocks differ by a few seconds",
-        Edit(ENTRY, "SignedWrite::CLOCK_MARGIN", "5", "0"),
+        Edit(SIGNED, "SignedWrite::CLOCK_MARGIN", "5", "0"),
     ),
     Mutation(
         "fence-by-fastest-clock",

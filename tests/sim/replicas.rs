@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::process::{self, Death, Ended, Files, Spec, Stop};
 use crate::rules::RunFacts;
 use crate::weather::Weather;
-use crate::world::Shared;
+use crate::world::{Shared, World};
 
 const INTERVAL: Duration = Duration::from_secs(300);
 const HEAL_WITHIN: Duration = Duration::from_secs(7_200);
@@ -341,5 +341,29 @@ impl Replica<'_> {
         world.runs.push(facts);
         world.tell(|| format!("run {}: a replica's, of version {number}", spec.number));
         spec
+    }
+}
+
+impl World {
+    /// (j) No replica applies files that are older than those that another has applied.
+    pub(crate) fn check_version(&mut self, run: usize) {
+        let facts = &self.runs[run];
+        let Some(version) = facts.version else { return };
+        // What is the same again after a revert is not older.
+        let is_undone = |other: &&RunFacts| {
+            let later = other.version.is_some_and(|other| version < other);
+            later && other.has_called && other.config != facts.config
+        };
+        let newer = self
+            .runs
+            .iter()
+            .find(is_undone)
+            .and_then(|other| other.version);
+        let is_overtaken = facts.overtaken;
+        self.runs[run].has_called = true;
+        if let Some(newer) = newer.filter(|_| !is_overtaken) {
+            let what = format!("run {run} applies version {version}, and {newer} was applied");
+            self.breaks("j", &what);
+        }
     }
 }

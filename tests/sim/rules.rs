@@ -50,7 +50,7 @@ pub(crate) struct RunFacts {
     pub(crate) overtaken: bool,
     /// The version of the files of a replica.
     pub(crate) version: Option<usize>,
-    has_called: bool,
+    pub(crate) has_called: bool,
 }
 
 impl RunFacts {
@@ -123,28 +123,6 @@ impl World {
             } else {
                 self.protected.remove(&id);
             }
-        }
-    }
-
-    /// (j) No replica applies files that are older than those that another has applied.
-    fn check_version(&mut self, run: usize) {
-        let facts = &self.runs[run];
-        let Some(version) = facts.version else { return };
-        // What is the same again after a revert is not older.
-        let is_undone = |other: &&RunFacts| {
-            let later = other.version.is_some_and(|other| version < other);
-            later && other.has_called && other.config != facts.config
-        };
-        let newer = self
-            .runs
-            .iter()
-            .find(is_undone)
-            .and_then(|other| other.version);
-        let is_overtaken = facts.overtaken;
-        self.runs[run].has_called = true;
-        if let Some(newer) = newer.filter(|_| !is_overtaken) {
-            let what = format!("run {run} applies version {version}, and {newer} was applied");
-            self.breaks("j", &what);
         }
     }
 
