@@ -1,5 +1,5 @@
 //! CloudAudit (操作审计) as a second witness of what happened at eSign. Experimental: it was only ever tried against the
-//! sandbox, and nobody documents whether CloudAudit logs the calls that change callbacks.
+//! sandbox, and it is not documented whether CloudAudit logs the calls that change callbacks.
 //!
 //! Pure: [`read`] makes an [`Audited`] of an event and drops its secrets, [`testimonies`] says which lost calls the
 //! events settle, [`foreign`] which of them are others' writes.

@@ -175,7 +175,7 @@ pub fn skipped_after(
 }
 
 /// An error in eSign's words and in ours.
-fn told(error: &ApiError) -> String {
+pub fn told(error: &ApiError) -> String {
     let ApiError {
         code,
         message,

@@ -69,4 +69,18 @@ impl Outcome {
             | Self::Unknown(error) => Some(error),
         }
     }
+
+    /// The id of the answer, if there was one that has it.
+    pub const fn request_id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Applied(id) | Self::AlreadyThere(id) | Self::NotThere(id) => Some(id),
+            Self::Throttled(error)
+            | Self::NotSent(error)
+            | Self::NotSigned(error)
+            | Self::ClockOff(error)
+            | Self::TokenExpired(error)
+            | Self::Rejected(_, error)
+            | Self::Unknown(error) => error.request_id.as_ref(),
+        }
+    }
 }

@@ -75,7 +75,7 @@ pub struct Suspension {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkout {
-    /// Of their names and their texts.
+    /// Of their texts, whatever the files are called.
     pub digest: String,
     /// When they became so, by the clock of who applied them first.
     pub since: Timestamp,

@@ -46,16 +46,7 @@ pub fn witnessed_line(address: &Address, witnessed: &Witnessed) -> String {
         | Outcome::Rejected(_, error)
         | Outcome::Unknown(error) => format!("was refused: {}", code(error)),
     };
-    let id = match outcome {
-        Outcome::Applied(id) | Outcome::AlreadyThere(id) | Outcome::NotThere(id) => Some(id),
-        Outcome::Throttled(error)
-        | Outcome::NotSent(error)
-        | Outcome::NotSigned(error)
-        | Outcome::ClockOff(error)
-        | Outcome::TokenExpired(error)
-        | Outcome::Rejected(_, error)
-        | Outcome::Unknown(error) => error.request_id.as_ref(),
-    };
+    let id = outcome.request_id();
     let id = id.map_or_else(String::new, |id| format!(" [request id {}]", Clean(id)));
     format!(
         "{}: Settled by CloudAudit (experimental): {call} without an answer {became} at {}{id}",

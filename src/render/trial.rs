@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::escape::Clean;
-use crate::doctor::trial::{Left, Made, Purpose, Target, Trial, request_id, told};
+use crate::doctor::trial::{Left, Made, Purpose, Target, Trial, told};
 use crate::model::{CallbackUrl, Environment, Timestamp};
 
 /// Where and when a trial was made.
@@ -47,7 +47,7 @@ pub fn trial_markdown(
         "\n| | time | call | answer | RequestId |\n|---|---|---|---|---|"
     )?;
     for (number, made) in (1..).zip(trial.made()) {
-        let id = request_id(&made.outcome).map_or("", |id| id.as_str());
+        let id = made.outcome.request_id().map_or("", |id| id.as_str());
         writeln!(
             out,
             "| {number} | {} UTC | {} | {} | {} |",

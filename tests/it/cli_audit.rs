@@ -170,12 +170,12 @@ fn without_the_permission_the_run_goes_on() {
     env.run(&APPLY).exits(4);
     age(&env, &served);
     let said = env.run(&APPLY).exits(0);
-    assert_snapshot!(of_witness(&said), @"Warning: CloudAudit (experimental) was not read, and the run goes on without it: account `default`: AuthFailure.UnauthorizedOperation: the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents [request id [UUID]]; CAM does not allow these credentials to read the audit log: allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account");
+    assert_snapshot!(of_witness(&said), @"Warning: CloudAudit (experimental) was not read, and the run goes on without it: account `default`: CAM does not allow these credentials to read the audit log (AuthFailure.UnauthorizedOperation: the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents [request id [UUID]]): allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account");
     assert_snapshot!(env.run(&["audit"]), @"
     exit 1
     --- stderr
     Note: `audit` is experimental. It was only ever tried against the sandbox, and whether CloudAudit logs the calls that change callbacks is not known: that a write is missing here proves nothing.
-    error: CloudAudit can't be read: account `default`: AuthFailure.UnauthorizedOperation: the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents [request id [UUID]]; CAM does not allow these credentials to read the audit log: allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account
+    error: CloudAudit can't be read: account `default`: CAM does not allow these credentials to read the audit log (AuthFailure.UnauthorizedOperation: the answer of CloudAudit 127.0.0.1:[PORT] to DescribeEvents [request id [UUID]]): allow `cloudaudit:DescribeEvents` in the CAM policy of the sub-account
       Nothing was changed. No other command needs CloudAudit.
     ");
 }

@@ -14,7 +14,7 @@ use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::settings::Settings;
 use crate::client::{AuditLog, Endpoint, Logged, Pace, Rate};
-use crate::doctor::Lookup;
+use crate::doctor::{Lookup, told};
 use crate::model::{
     AccountName, ApiError, Audited, Desired, Environment, Nonce, Sought, Testimony, Timestamp,
 };
@@ -180,12 +180,5 @@ async fn every_account(
 
 /// An error of CloudAudit on one line.
 pub(crate) fn words(account: &AccountName, error: &ApiError) -> String {
-    let code = error.code.as_deref();
-    let code = code.map_or_else(String::new, |code| format!("{code}: "));
-    let id = error.request_id.as_ref();
-    let id = id.map_or_else(String::new, |id| format!(" [request id {id}]"));
-    format!(
-        "account `{account}`: {code}{}{id}; {}: {}",
-        error.message, error.meaning, error.advice
-    )
+    format!("account `{account}`: {}: {}", told(error), error.advice)
 }

@@ -6,7 +6,7 @@
 
 use url::Url;
 
-use crate::model::{ApiError, CallbackUrl, Outcome, RequestId, SignedWrite, Timestamp};
+use crate::model::{ApiError, CallbackUrl, Outcome, SignedWrite, Timestamp};
 
 /// Another way to write a URL. It depends on eSign whether it is another URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -410,20 +410,6 @@ pub fn told(outcome: &Outcome) -> String {
         | Outcome::TokenExpired(error)
         | Outcome::Rejected(_, error)
         | Outcome::Unknown(error) => of(error),
-    }
-}
-
-/// The id of an answer.
-pub fn request_id(outcome: &Outcome) -> Option<&RequestId> {
-    match outcome {
-        Outcome::Applied(id) | Outcome::AlreadyThere(id) | Outcome::NotThere(id) => Some(id),
-        Outcome::Throttled(error)
-        | Outcome::NotSent(error)
-        | Outcome::NotSigned(error)
-        | Outcome::ClockOff(error)
-        | Outcome::TokenExpired(error)
-        | Outcome::Rejected(_, error)
-        | Outcome::Unknown(error) => error.request_id.as_ref(),
     }
 }
 

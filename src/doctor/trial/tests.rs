@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::doctor::fixtures::error;
-use crate::model::Blast;
+use crate::model::{Blast, RequestId};
 use proptest::prelude::*;
 
 const URL: &str = "https://h.example/esign-trial";
