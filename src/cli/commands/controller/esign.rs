@@ -77,6 +77,11 @@ impl Esign {
         }))
     }
 
+    /// The key and token of the callback that leads here.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.secrets.clone()
+    }
+
     /// Takes a message. What it says of people is neither kept nor shown.
     pub(super) fn take(
         &self,
@@ -99,7 +104,7 @@ impl Esign {
         };
         if let Content::Message(message) = opened.content {
             self.note(&message, board, log);
-            receipts.heard(&self.secrets, body, signature);
+            receipts.heard(body, signature);
         }
         Answer::json(StatusCode::OK, &json!({ "received": true }))
     }

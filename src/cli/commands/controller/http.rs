@@ -405,7 +405,11 @@ impl Served {
             }
         }
         if path == "/receipts" {
-            return self.receipts.take(query, body);
+            let (answer, is_early) = self.receipts.take(query, body);
+            if is_early {
+                self.board.poke();
+            }
+            return answer;
         }
         self.request(path, body).await
     }

@@ -223,7 +223,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     ui.say(format_args!("State: {}", locations.state));
     ui.say(format_args!("Status: http://{address}/"));
     ui.flush();
-    let receipts = Arc::new(Receipts::default());
+    let receipts = Arc::new(Receipts::new(esign.as_ref().map(Esign::secrets)));
     let served = http::Served::new(
         board.clone(),
         (access, esign, address),

@@ -2,6 +2,7 @@
 //!
 //! The requests feed an [`Observer`]; each round tells it what is declared, and records what is new.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use crate::cli::commands::observe::{declared, fingerprints, known};
 use crate::cli::exit::Failure;
 use crate::cli::process::owner;
 use crate::cli::workspace::Loaded;
-use crate::model::{Fingerprints, Recorded, Salt, Timestamp};
+use crate::model::{CallbackUrl, Recorded, Salt, Timestamp};
 use crate::observe::gaps::Source;
-use crate::observe::{Declared, GRACE, Lessons, Observer, learn};
+use crate::observe::{Declared, GRACE, Known, Lessons, Observer, learn};
 use crate::receiver::{Receipt, Secrets};
 use crate::state::Store;
 
@@ -27,16 +28,25 @@ const MOST_SOURCES: usize = 1_000;
 /// How often the times at which callbacks were seen are recorded, if nothing else is new, in seconds.
 const SEEN_EVERY: i64 = 3_600;
 
-/// What the receipts so far said.
-#[derive(Debug, Default)]
-pub(super) struct Receipts(Mutex<Kept>);
+/// How many bytes of receipts wait until a round has read what is declared.
+const MOST_EARLY: usize = 16 << 20;
+
+/// What the receipts so far said. Costs nothing as long as there are none.
+#[derive(Debug)]
+pub(super) struct Receipts {
+    /// The key and token of the callback that leads to this controller itself.
+    own: Option<Secrets>,
+    kept: Mutex<Kept>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
-    observer: Option<Observer>,
+    /// Of receipts, once there are any.
+    others: Option<Observed>,
     /// Of the messages to this controller itself. Each replica gets a part of them, so they are not compared with others'.
-    own: Option<Observer>,
-    declared: Vec<Declared>,
+    own: Option<Observed>,
+    /// What came before a round knew what is declared.
+    early: Vec<(String, Vec<u8>)>,
     /// The names of receivers, by their numbers.
     sources: Vec<String>,
     /// Whether there are receipts that were not looked at.
@@ -44,111 +54,138 @@ struct Kept {
     recorded_at: Option<Timestamp>,
 }
 
+/// Callbacks, and what messages say of them.
+#[derive(Debug)]
+struct Observed {
+    declared: Vec<Declared>,
+    observer: Observer,
+}
+
+impl Observed {
+    /// Of what is declared now. What was compared so far is forgotten when the callbacks or their secrets are others.
+    fn of(
+        before: Option<Self>,
+        declared: Vec<Declared>,
+        known: BTreeMap<CallbackUrl, Known>,
+    ) -> Self {
+        let is_same = |before: &Self| {
+            let pairs = before.declared.iter().zip(&declared);
+            before.declared.len() == declared.len()
+                && pairs.into_iter().all(|(one, other)| one.is_same(other))
+        };
+        let observer = match before.filter(is_same) {
+            Some(Self { mut observer, .. }) => {
+                observer.confirmed(&declared, known);
+                observer
+            }
+            None => Observer::new(&declared, &[], known, GRACE),
+        };
+        Self { declared, observer }
+    }
+}
+
 impl Receipts {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// `own` are the key and token of the callback that leads to this controller.
+    pub(super) fn new(own: Option<Secrets>) -> Self {
+        Self {
+            own,
+            kept: Mutex::default(),
+        }
     }
 
-    /// Takes the lines of a request. `query` may name the receiver: `source=NAME`.
-    pub(super) fn take(&self, query: Option<&str>, body: &[u8]) -> Answer {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lines of a request. `query` may name the receiver: `source=NAME`. Whether a round has to come soon.
+    pub(super) fn take(&self, query: Option<&str>, body: &[u8]) -> (Answer, bool) {
         let kept = &mut *self.kept();
-        let Some(observer) = &mut kept.observer else {
-            return Answer::error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the configuration was not read yet",
-                Some("Send the receipts again in a moment."),
-            );
-        };
         let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let mut named = pairs.filter(|(name, _)| name == "source");
         let name = named.next().map(|(_, name)| name.into_owned());
         let name = name.unwrap_or_default();
-        let known = kept.sources.iter().position(|known| *known == name);
-        let source = known.unwrap_or_else(|| {
-            if kept.sources.len() < MOST_SOURCES {
-                kept.sources.push(name);
+        let is_early = kept.others.is_none();
+        let (receipts, unreadable) = if is_early {
+            let size: usize = kept.early.iter().map(|(_, body)| body.len()).sum();
+            if size + body.len() > MOST_EARLY {
+                let why = "the receipts so far wait for a round";
+                let advice = Some("Send these again when one has ended.");
+                let answer = Answer::error(StatusCode::SERVICE_UNAVAILABLE, why, advice);
+                return (answer, true);
             }
-            kept.sources.len() - 1
-        });
-        let now = SystemClock.now();
-        let (mut receipts, mut unreadable) = (0, 0);
-        let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        for line in lines.filter(|line| !line.is_empty()) {
-            let receipt = std::str::from_utf8(line).ok();
-            if let Some(Ok(receipt)) = receipt.map(Receipt::parse) {
-                observer.take(Source(source), &receipt, now);
-                receipts += 1;
-            } else {
-                observer.unreadable();
-                unreadable += 1;
-            }
-        }
+            kept.early.push((name, body.to_vec()));
+            let (good, bad): (Vec<_>, Vec<_>) = lines(body).partition(Option::is_some);
+            (good.len(), bad.len())
+        } else {
+            kept.feed(name, body)
+        };
         kept.is_new |= receipts > 0;
         let counts = json!({ "receipts": receipts, "unreadable": unreadable });
-        if receipts == 0 && unreadable > 0 {
-            return Answer::json(StatusCode::BAD_REQUEST, &counts);
-        }
-        Answer::json(StatusCode::OK, &counts)
+        let code = if receipts == 0 && unreadable > 0 {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::OK
+        };
+        (Answer::json(code, &counts), is_early)
     }
 
-    /// A message came to this controller, with these secrets. It proves something if one callback alone has them.
-    pub(super) fn heard(&self, secrets: &Secrets, body: &[u8], signature: Option<&str>) {
+    /// A message came to this controller itself. It proves its callback.
+    pub(super) fn heard(&self, body: &[u8], signature: Option<&str>) {
         let kept = &mut *self.kept();
-        let mut with_these = kept.declared.iter().filter(|one| one.has_secrets(secrets));
-        let (Some(one), None) = (with_these.next(), with_these.next()) else {
+        // Otherwise another callback has the same key and token.
+        let Some(own) = &mut kept.own else { return };
+        let Some(one) = own.declared.first() else {
             return;
         };
         let now = SystemClock.now();
-        let receipt = Receipt::new(now, one.address.url.clone(), body, signature);
-        if let (Some(own), Ok(receipt)) = (&mut kept.own, receipt) {
-            own.take(Source(0), &receipt, now);
+        if let Ok(receipt) = Receipt::new(now, one.address.url.clone(), body, signature) {
+            own.observer.take(Source(0), &receipt, now);
             kept.is_new = true;
         }
     }
 
-    /// Tells what is declared and recorded now. What was compared so far is forgotten when the callbacks or their secrets
-    /// are others.
+    /// Tells what is declared and recorded now, if there is a use for it.
     pub(super) fn expect(&self, loaded: &Loaded, recorded: &Recorded) {
-        let declared = declared(loaded, recorded);
-        let known = known(loaded, &declared, recorded);
         let kept = &mut *self.kept();
-        let before = kept.declared.iter();
-        let is_same = kept.declared.len() == declared.len()
-            && before.zip(&declared).all(|(one, other)| one.is_same(other));
-        for observer in [&mut kept.observer, &mut kept.own] {
-            match observer {
-                Some(observer) if is_same => observer.confirmed(&declared, known.clone()),
-                Some(_) | None => {
-                    *observer = Some(Observer::new(&declared, &[], known.clone(), GRACE));
-                }
+        let has_receipts = kept.others.is_some() || !kept.early.is_empty();
+        if self.own.is_none() && !has_receipts {
+            return;
+        }
+        let declared = declared(loaded, recorded);
+        let with_own = |secrets: &Secrets| {
+            let mut with_these = declared.iter().filter(|one| one.has_secrets(secrets));
+            let first = with_these.next().cloned();
+            first.filter(|_| with_these.next().is_none())
+        };
+        let own = self.own.as_ref().and_then(with_own);
+        let before = kept.own.take();
+        kept.own = own.map(|own| Observed::of(before, vec![own], BTreeMap::new()));
+        if has_receipts {
+            let known = known(loaded, &declared, recorded);
+            kept.others = Some(Observed::of(kept.others.take(), declared, known));
+            for (name, body) in std::mem::take(&mut kept.early) {
+                kept.feed(name, &body);
             }
         }
-        kept.declared = declared;
     }
 
     /// What the receipts teach that is not recorded, if it is worth a write: a change of `recorded`, and what was said.
     pub(super) fn lessons(&self, recorded: &Recorded, salt: Salt) -> Option<(Recorded, Lessons)> {
         let kept = &mut *self.kept();
-        // What is heard here has arrived, whatever others' receipts lack.
-        let observers = [kept.own.as_ref()?, kept.observer.as_ref()?];
         if !std::mem::take(&mut kept.is_new) {
             return None;
         }
         let now = SystemClock.now();
         let mut after = recorded.clone();
-        let secrets = fingerprints(salt, &kept.declared, &[]);
         let mut lessons = Lessons::default();
-        for (observer, is_own) in observers.into_iter().zip([true, false]) {
-            let observed = observer.observed();
-            let proven = observed.subjects.iter().zip(&kept.declared).enumerate();
-            let mut proven = proven.filter(|(_, (subject, _))| subject.tally.proven.messages > 0);
-            // One that is not declared now may still be at eSign, and the messages be its own.
-            if is_own
-                && proven.any(|(number, (_, one))| has_double(recorded, one, secrets(number, None)))
-            {
-                continue;
-            }
-            lessons.add(learn(&mut after, &kept.declared, &observed, &secrets));
+        // What is heard here has arrived, whatever others' receipts lack.
+        if let Some(own) = &kept.own
+            && !has_double(recorded, &own.declared, salt)
+        {
+            lessons.add(own.lessons(&mut after, salt));
+        }
+        if let Some(others) = &kept.others {
+            lessons.add(others.lessons(&mut after, salt));
         }
         let is_due = kept
             .recorded_at
@@ -215,11 +252,58 @@ impl Receipts {
     }
 }
 
-/// Whether another callback is recorded with these secrets.
-fn has_double(recorded: &Recorded, one: &Declared, secrets: Fingerprints) -> bool {
-    recorded.iter().any(|(scope, url, entry)| {
-        let is_other = *scope != one.scope || *url != one.address.url;
-        let presumed = entry.belief.presumed();
-        is_other && presumed.is_some_and(|presumed| presumed.fingerprints == secrets)
+/// Whether another callback is recorded with the secrets of this one. It may still be at eSign, though it is not declared
+/// now, and the messages be its own.
+fn has_double(recorded: &Recorded, declared: &[Declared], salt: Salt) -> bool {
+    let secrets = fingerprints(salt, declared, &[]);
+    declared.iter().enumerate().any(|(number, one)| {
+        let secrets = secrets(number, None);
+        recorded.iter().any(|(scope, url, entry)| {
+            let is_other = *scope != one.scope || *url != one.address.url;
+            let presumed = entry.belief.presumed();
+            is_other && presumed.is_some_and(|presumed| presumed.fingerprints == secrets)
+        })
     })
+}
+
+/// The receipts of a request; `None` for a line that is none.
+fn lines(body: &[u8]) -> impl Iterator<Item = Option<Receipt>> {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| Receipt::parse(std::str::from_utf8(line).ok()?).ok())
+}
+
+impl Kept {
+    /// Shows the lines to the observer. How many receipts there are, and how many lines are none.
+    fn feed(&mut self, name: String, body: &[u8]) -> (usize, usize) {
+        let known = self.sources.iter().position(|known| *known == name);
+        let source = known.unwrap_or_else(|| {
+            if self.sources.len() < MOST_SOURCES {
+                self.sources.push(name);
+            }
+            self.sources.len() - 1
+        });
+        let (mut receipts, mut unreadable) = (0, 0);
+        let Some(Observed { observer, .. }) = &mut self.others else {
+            return (0, 0);
+        };
+        let now = SystemClock.now();
+        for line in lines(body) {
+            if let Some(receipt) = line {
+                observer.take(Source(source), &receipt, now);
+                receipts += 1;
+            } else {
+                observer.unreadable();
+                unreadable += 1;
+            }
+        }
+        (receipts, unreadable)
+    }
+}
+
+impl Observed {
+    fn lessons(&self, after: &mut Recorded, salt: Salt) -> Lessons {
+        let secrets = fingerprints(salt, &self.declared, &[]);
+        learn(after, &self.declared, &self.observer.observed(), secrets)
+    }
 }
