@@ -7,10 +7,11 @@ PATH is the program, and BIN_DIR the folder of `initdb` and `postgres`. Linux on
 and in which order, but not how it interleaves with what the program does.
 
 In a temporary folder it starts a PostgreSQL server, the sandbox (which loses 2 % of the requests and 2 % of the
-answers, throttles 1 % and takes 30 ms), and two replicas of the controller on one state and one directory of files.
-A replica that ends is started again, as a supervisor does. Then it changes and breaks files, rotates keys, kills,
-stops and ends replicas, kills PostgreSQL and the sandbox, deletes callbacks behind the controller's back, suspends,
-resumes, asks for rounds, and approves what the guards refuse.
+answers, throttles 1 % and takes 30 ms), and two replicas of the controller on one state. Each has a directory of its
+own. Changes are made in one of them, and the other gets them up to a minute later, as with git-sync in each pod; after
+each calm check it is the other way round. A replica that ends is started again, as a supervisor does. Then it changes
+and breaks files, rotates keys, kills, stops and ends replicas, kills PostgreSQL and the sandbox, deletes callbacks
+behind the controller's back, suspends, resumes, asks for rounds, and approves what the guards refuse.
 
 What has to hold all the time:
 
@@ -73,6 +74,8 @@ SIGNATURE_LIFETIME = 300
 LONGEST_WAIT = SIGNATURE_LIFETIME + 40
 WAITING = re.compile(rb"(?:Waiting|waits?) until (\d\d):(\d\d):(\d\d) UTC")
 TERM_LIMIT = 10.0
+REPLICAS = ("a", "b")
+LONGEST_LAG = 60.0
 APPROVE_AGAIN = 15.0
 UNHEALTHY_LIMIT = 120.0
 
@@ -407,12 +410,45 @@ class Replica(Program):
         return round(time.monotonic() - self.started), round(int(memory[1]) / 1024, 1), files
 
 
+class Checkouts:
+    """The directory of each replica, in which one of them is ahead of the others."""
+
+    def __init__(self, folder):
+        self.all = collections.deque(folder / f"conf-{name}" for name in REPLICAS)
+        for checkout in self.all:
+            checkout.mkdir()
+
+    @property
+    def first(self):
+        """Where changes are made."""
+        return self.all[0]
+
+    def pull(self):
+        """Gives the others what the first one has now, whatever that is: also a broken file, and half of one."""
+        for checkout in list(self.all)[1:]:
+            for source in self.first.iterdir():
+                self.copy(source, checkout / source.name)
+
+    @staticmethod
+    def copy(source, path):
+        if source.is_symlink() and not source.exists():
+            link = path.parent.parent / f".{path.name}.new"
+            link.symlink_to(source.readlink())
+            link.rename(path)
+        elif not path.exists() or path.read_bytes() != source.read_bytes():
+            write_whole(path, source.read_text())
+
+    def take_turns(self):
+        self.pull()
+        self.all.rotate()
+
+
 class Team:
     """What one team declares, and the file where it says so."""
 
-    def __init__(self, handle, folder, draw):
+    def __init__(self, handle, checkouts, folder, draw):
         self.handle = handle
-        self.path = folder / "conf" / f"{handle}.yaml"
+        self.checkouts = checkouts
         self.versions = folder / "versions"
         self.key_path = folder / "secrets" / f"{handle}.key"
         # Whether each callback has a key and a token, by its number.
@@ -421,6 +457,10 @@ class Team:
         # Whether the file is between two states, so that nobody else may write it.
         self.is_busy = False
         self.links = itertools.count()
+
+    @property
+    def path(self):
+        return self.checkouts.first / f"{self.handle}.yaml"
 
     @property
     def token_name(self):
@@ -516,39 +556,42 @@ class Soak:
         # Every second time between calm checks, the second replica is not ended, so that it becomes old.
         self.both_end = True
         self.programs, self.teams, self.replicas = [], [], []
-        self.postgres = self.sandbox = None
+        self.postgres = self.sandbox = self.checkouts = None
 
     # How it is set up.
 
     def build(self):
-        for name in ("conf", "versions", "secrets"):
+        for name in ("versions", "secrets"):
             (self.folder / name).mkdir()
+        self.checkouts = Checkouts(self.folder)
         common = f"version: 1\nenvironment: test\ndefaults: {{ operator: {OPERATOR} }}\n"
-        (self.folder / "conf" / "common.yaml").write_text(common)
-        self.teams = [Team(handle, self.folder, self.draw) for handle in TEAMS]
+        (self.checkouts.first / "common.yaml").write_text(common)
+        self.teams = [Team(handle, self.checkouts, self.folder, self.draw) for handle in TEAMS]
         for team in self.teams:
             team.rotate(self.draw)
             team.write()
+        self.checkouts.pull()
         self.postgres = self.keep(Postgres(self.arguments.postgres.resolve(), self.folder))
         self.sandbox = self.keep(Sandbox(self.program, self.folder, self.arguments.seed))
         while not self.postgres.is_ready() or self.sandbox.callbacks() is None:
             if self.elapsed() > 60:
                 raise Failed("PostgreSQL or the sandbox does not start")
             time.sleep(0.1)
-        for name in ("a", "b"):
-            replica = Replica(name, self.program, self.folder, self.environment(), free_port())
+        for name in REPLICAS:
+            environment = self.environment(self.folder / f"conf-{name}")
+            replica = Replica(name, self.program, self.folder, environment, free_port())
             self.replicas.append(self.keep(replica))
 
     def keep(self, program):
         self.programs.append(program)
         return program
 
-    def environment(self):
+    def environment(self, checkout):
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "ESS_CALLBACKS_CONTROLLER_TOKEN": CONTROLLER_TOKEN,
-            "ESS_CALLBACKS_CONFIG": "conf",
+            "ESS_CALLBACKS_CONFIG": str(checkout),
             "ESS_CALLBACKS_STATE": f"postgres://soak@127.0.0.1:{self.postgres.port}/postgres?name=soak",
             "ESS_CALLBACKS_ENDPOINT": f"http://127.0.0.1:{self.sandbox.port}",
             "PGPASSWORD": POSTGRES_PASSWORD,
@@ -579,12 +622,25 @@ class Soak:
         self.check_calm()
         while time.monotonic() < end:
             phase = min(end, time.monotonic() + BETWEEN_CALM_CHECKS)
+            self.pull_later(phase)
             while time.monotonic() < phase:
                 self.inject()
                 self.pass_time(min(self.draw.expovariate(1 / BETWEEN_FAULTS), phase - time.monotonic()))
             self.check_calm()
             self.both_end = not self.both_end
+            self.checkouts.take_turns()
         self.finish()
+
+    def pull_later(self, end):
+        """The other replica gets the changes now and then, until this time."""
+
+        def pull():
+            self.checkouts.pull()
+            self.faults["changes pulled by the other replica"] += 1
+            self.pull_later(end)
+
+        if time.monotonic() < end:
+            self.after(self.draw.uniform(1, LONGEST_LAG), pull)
 
     def pass_time(self, seconds):
         """Lets time pass, and looks after everything meanwhile."""
@@ -870,6 +926,7 @@ class Soak:
 
     def check_calm(self):
         self.do_what_is_due(all_of_it=True)
+        self.checkouts.pull()
         begun, clock = time.monotonic(), time.time()
         say_at = 10
         while True:
@@ -939,7 +996,7 @@ class Soak:
     def command(self, *words):
         command = [str(self.program), *words]
         done = subprocess.run(
-            command, env=self.environment(), cwd=self.folder, check=False, timeout=120,
+            command, env=self.environment(self.checkouts.first), cwd=self.folder, check=False, timeout=120,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         self.check_text(done.stdout, " ".join(words))
