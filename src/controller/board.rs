@@ -117,6 +117,7 @@ impl Board {
             pending: None,
             waiting: None,
             suspended: None,
+            behind: None,
             problems: Vec::new(),
             organizations: Vec::new(),
             runs: Vec::new(),

@@ -35,6 +35,9 @@ pub struct Status {
     /// The plan that waits for somebody.
     pub waiting: Option<WaitingPlan>,
     pub suspended: Option<Suspension>,
+    /// Since when other files than these are in force, if this replica has older ones, or perhaps some on their way, and makes no
+    /// calls until it has newer ones.
+    pub behind: Option<Timestamp>,
     /// What keeps eSign from being as declared, the most important first.
     pub problems: Vec<Problem>,
     pub organizations: Vec<Organization>,

@@ -10,7 +10,7 @@ use super::entry::Drift;
 use super::{
     AccountId, AccountName, AccountSource, Address, CallId, CallbackUrl, Destination, Entry,
     Environment, Fingerprint, Handle, Nonce, OperatorId, Outcome, Salt, Scope, SignedWrite,
-    Testimony, Timestamp, Witnessed, Write,
+    Testimony, Timestamp, Told, Witnessed, Write,
 };
 
 /// A callback's identity: scope and URL.
@@ -114,6 +114,8 @@ pub struct Recorded {
     pub suspension: Option<Suspension>,
     /// What controllers last applied. It is here because all of them read this.
     pub checkout: Option<Checkout>,
+    /// What controllers told people, by condition. It is here so that one of them tells it.
+    pub told: BTreeMap<String, Told>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
     pub scopes: BTreeMap<Arc<Scope>, BTreeMap<CallbackUrl, Entry>>,
@@ -132,6 +134,7 @@ impl Recorded {
             accounts: BTreeMap::new(),
             suspension: None,
             checkout: None,
+            told: BTreeMap::new(),
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),

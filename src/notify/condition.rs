@@ -5,6 +5,8 @@
     reason = "a condition is a value"
 )]
 
+use std::fmt;
+
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -92,6 +94,17 @@ pub struct Key {
     pub about: String,
 }
 
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, about } = self;
+        f.write_str(kind.id())?;
+        if about.is_empty() {
+            return Ok(());
+        }
+        write!(f, " {about}")
+    }
+}
+
 /// A condition as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
@@ -143,7 +156,7 @@ impl Condition {
 
 /// A hash of what a condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Content(String);
+pub(super) struct Content(pub(super) String);
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ mod service;
 mod sign;
 mod target;
 mod text;
+mod told;
 mod words;
 
 #[cfg(test)]
@@ -28,7 +29,7 @@ pub use condition::{Condition, Key, Kind, Severity};
 pub use given::{Given, GivenError};
 pub use link::Link;
 pub use memory::{DAY, Memory, News, Notice, SETTLES};
-pub use notifier::{Clock, Deliveries, Notifier, Options};
+pub use notifier::{Clock, Deliveries, Notifier, Options, Outlet};
 pub use service::Service;
 pub use target::{Target, TargetError};
 pub use words::{Lang, Wording};

@@ -102,6 +102,14 @@ struct Lane {
     deliveries: Mutex<Deliveries>,
     /// Something was put into the queue.
     filled: Notify,
+    /// Whether anything waits or is being sent.
+    busy: watch::Sender<bool>,
+}
+
+/// Where notices are handed over.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    lanes: Vec<Arc<Lane>>,
 }
 
 impl Notifier {
@@ -133,6 +141,7 @@ impl Notifier {
                 queue: Mutex::default(),
                 deliveries: Mutex::new(deliveries),
                 filled: Notify::new(),
+                busy: watch::Sender::new(false),
             });
             let worker = Worker {
                 lane: Arc::clone(&lane),
@@ -150,11 +159,13 @@ impl Notifier {
 
     /// Hands notices over and returns at once.
     pub fn tell(&self, notices: &[Notice]) {
-        if notices.is_empty() {
-            return;
-        }
-        for lane in &self.lanes {
-            lane.put(notices);
+        self.outlet().tell(notices);
+    }
+
+    /// For who tells from another task.
+    pub fn outlet(&self) -> Outlet {
+        Outlet {
+            lanes: self.lanes.clone(),
         }
     }
 
@@ -177,6 +188,38 @@ impl Notifier {
     }
 }
 
+impl Outlet {
+    /// Hands notices over and returns at once.
+    pub fn tell(&self, notices: &[Notice]) {
+        if notices.is_empty() {
+            return;
+        }
+        for lane in &self.lanes {
+            lane.put(notices);
+        }
+    }
+
+    /// Hands notices over, and waits until no target has anything to send any more. Whether that was within this time, and
+    /// one of them took something. Otherwise all of it is sent later, or again.
+    pub async fn deliver(&self, notices: &[Notice], within: Duration) -> bool {
+        let sent = || -> u64 {
+            self.lanes
+                .iter()
+                .map(|lane| lock(&lane.deliveries).sent)
+                .sum()
+        };
+        let before = sent();
+        self.tell(notices);
+        let all = async {
+            for lane in &self.lanes {
+                // The lane keeps the sender.
+                drop(lane.busy.subscribe().wait_for(|busy| !busy).await);
+            }
+        };
+        timeout(within, all).await.is_ok() && sent() > before
+    }
+}
+
 impl Lane {
     fn put(&self, notices: &[Notice]) {
         let mut dropped = 0;
@@ -189,6 +232,7 @@ impl Lane {
             }
             queue.push_back(notice.clone());
         }
+        self.busy.send_replace(true);
         drop(queue);
         lock(&self.deliveries).dropped += dropped;
         self.filled.notify_one();
@@ -198,6 +242,12 @@ impl Lane {
         let mut queue = lock(&self.queue);
         let count = queue.len().min(self.target.service().batch());
         queue.drain(..count).collect()
+    }
+
+    /// A message has ended.
+    fn rests(&self) {
+        let queue = lock(&self.queue);
+        self.busy.send_replace(!queue.is_empty());
     }
 }
 
@@ -223,6 +273,7 @@ impl<P: Post> Worker<P> {
             let notices = self.lane.take();
             if !notices.is_empty() {
                 self.deliver(&notices).await;
+                self.lane.rests();
                 self.rest(spacing).await;
             } else if self.is_closed() {
                 return;

@@ -96,6 +96,8 @@ pub struct Keeping<'a> {
     pub knows_environment: bool,
     /// When the last round ended.
     pub last_round: Option<Timestamp>,
+    /// Since when other files are in force than this replica has, if it waits for newer ones.
+    pub behind: Option<Timestamp>,
     pub next: Next,
 }
 

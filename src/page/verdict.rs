@@ -110,6 +110,7 @@ impl Verdict {
         );
         tasks.extend(last_run(page));
         tasks.extend(suspended(page));
+        tasks.extend(behind(page));
         tasks.extend(open(page, survey));
         tasks.extend(page.plan.and_then(|plan| pending(page, plan)));
         tasks.extend(page.plan.and_then(records));
@@ -207,6 +208,16 @@ fn suspended(page: &Page<'_>) -> Option<Task> {
         foreign(&suspension.reason)
     );
     Some(Task::new(Level::Warning, headline).remedy("`POST /resume` ends it earlier."))
+}
+
+/// The files are not those in force. When that lasts, it is among the problems.
+fn behind(page: &Page<'_>) -> Option<Task> {
+    let since = page.keeping?.behind?;
+    let headline = format!(
+        "This replica waits for newer files: others are in force since {}",
+        minute(since)
+    );
+    Some(Task::new(Level::Warning, headline))
 }
 
 /// Calls whose outcome is unknown.

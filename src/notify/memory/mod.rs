@@ -20,7 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Condition, Content, Key, Severity};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Told, ToldAs};
 
 /// In seconds: how long the first resolution and the first change wait.
 pub const SETTLES: i64 = 600;
@@ -101,6 +101,16 @@ impl Memory {
             kept
         });
         notices
+    }
+
+    /// Hears what was told by others too. A condition that they call resolved is not, if it is still here now: it is told
+    /// again. To be called after what is here was looked at anew.
+    pub fn hear(&mut self, told: &BTreeMap<String, Told>) {
+        for (key, known) in &mut self.conditions {
+            let last = told.get(&key.to_string());
+            known.resolved |= known.absent.is_none()
+                && last.is_some_and(|last| last.is == ToldAs::Resolved && last.at > known.reported);
+        }
     }
 
     fn present(&mut self, condition: &Condition, now: Timestamp) -> Option<Notice> {

@@ -123,6 +123,23 @@ fn before_the_configuration_is_read_no_environment_is_named() {
 }
 
 #[test]
+fn who_waits_for_newer_files_says_so() {
+    let world = World::settled();
+    let keeping = Keeping {
+        behind: Some(NOW),
+        ..KEEPING
+    };
+    let page = Page {
+        keeping: Some(keeping),
+        ..world.bare()
+    };
+    insta::assert_snapshot!(said(&page), @r"
+    Warning: 1 warning
+    - Warning: This replica waits for newer files: others are in force since 2026-11-23 12:00 UTC
+    ");
+}
+
+#[test]
 fn a_state_alone_says_what_is_open() {
     insta::assert_snapshot!(said(&World::eventful().bare()), @r"
     Warning: 2 warnings

@@ -25,6 +25,7 @@ pub(super) const KEEPING: Keeping<'static> = Keeping {
     configuration: "conf",
     knows_environment: true,
     last_round: Some(NOW),
+    behind: None,
     next: Next::Round,
 };
 

@@ -8,7 +8,7 @@ use super::line::{CallbackLine, OpenCalls, Text, check_number, scope};
 use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Checkout, Destination, Entry, Environment, Handle,
     Identity, Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
-    Suspension,
+    Suspension, Told,
 };
 use crate::state::{EndedCall, Rescue};
 
@@ -21,6 +21,7 @@ pub(super) struct Head {
     pub(super) accounts: BTreeMap<AccountName, RecordedAccount>,
     pub(super) suspension: Option<Suspension>,
     pub(super) checkout: Option<Checkout>,
+    pub(super) told: BTreeMap<String, Told>,
     pub(super) salt: Salt,
     pub(super) ended: Vec<EndedCall>,
 }
@@ -47,6 +48,7 @@ impl Builder {
         recorded.accounts = head.accounts;
         recorded.suspension = head.suspension;
         recorded.checkout = head.checkout;
+        recorded.told = head.told;
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,

@@ -10,7 +10,7 @@ use super::build::{Builder, Head};
 use super::line::{CallbackLine, EndedLine};
 use crate::model::{
     AccountName, Checkout, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
-    Suspension,
+    Suspension, Told,
 };
 use crate::state::error::io;
 use crate::state::{Part, Place, Rescue, StateError};
@@ -43,6 +43,8 @@ struct Document<'a> {
     suspended: Option<Suspension>,
     #[serde(default)]
     checkout: Option<Checkout>,
+    #[serde(default)]
+    told: BTreeMap<String, Told>,
     fingerprint_salt: Salt,
     #[serde(borrow, default)]
     ended_calls: Vec<EndedLine<'a>>,
@@ -197,6 +199,7 @@ impl Document<'_> {
             accounts: self.accounts.clone(),
             suspension: self.suspended.clone(),
             checkout: self.checkout.clone(),
+            told: self.told.clone(),
             salt: self.fingerprint_salt,
             ended: ended.collect::<Result<_, _>>()?,
         })

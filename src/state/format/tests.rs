@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{read, read_copy, write, write_copy};
 use crate::model::{
     AccountName, AccountSource, Belief, Checkout, Destination, Environment, Fingerprint, LastCalls,
-    Nonce, Recorded, RecordedAccount, SignedWrite, Suspension, Traces, Write,
+    Nonce, Recorded, RecordedAccount, SignedWrite, Suspension, Told, ToldAs, Traces, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -56,6 +56,12 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
         digest: "sha256:07".to_owned(),
         since: NOW,
     });
+    let told = Told {
+        is: ToldAs::Present,
+        content: "0707".to_owned(),
+        at: NOW,
+    };
+    recorded.told.insert("run-failed calls".to_owned(), told);
     let ended = [(1, ADD), (2, Write::Delete)].map(|(number, write)| EndedCall {
         identity: identity(number),
         lost: SignedWrite {
@@ -82,6 +88,9 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
       "destination": "sandbox",
       "suspended": {"reason":"eSign moves","until":"2026-09-21T14:13:20Z"},
       "checkout": {"digest":"sha256:07","since":"2026-09-21T14:13:20Z"},
+      "told": {
+        "run-failed calls": {"is":"present","content":"0707","at":"2026-09-21T14:13:20Z"}
+      },
       "fingerprint_salt": "07070707070707070707070707070707",
       "ended_calls": [
         {"account":"default","url":"https://h.example/1","lost":{"call":"add","key":"01010101010101010101010101010101","signed_at":"2026-09-21T14:13:20Z"}},
@@ -276,7 +285,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `fingerprint_salt`, `ended_calls`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `told`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `seen_at`, `missing`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization

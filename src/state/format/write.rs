@@ -1,5 +1,6 @@
 //! Writes a state file.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -82,6 +83,19 @@ fn harmless(out: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut serializer).map_err(io::Error::from)
 }
 
+/// A field with one line for each, left out when there are none.
+fn by_name<K: Serialize, V: Serialize>(field: &str, all: &BTreeMap<K, V>) -> io::Result<String> {
+    let mut lines = Vec::new();
+    for (name, one) in all {
+        lines.push(format!("\n    {}: {}", text(name)?, text(one)?));
+    }
+    Ok(if lines.is_empty() {
+        String::new()
+    } else {
+        format!("\n  \"{field}\": {{{}\n  }},", lines.join(","))
+    })
+}
+
 fn text(value: &impl Serialize) -> io::Result<String> {
     let mut out = Vec::new();
     harmless(&mut out, value)?;
@@ -98,22 +112,7 @@ fn write_head(
         Some(destination) => format!("\n  \"destination\": {},", text(destination)?),
         None => String::new(),
     };
-    let mut accounts = String::new();
-    for (name, account) in &recorded.accounts {
-        let start = if accounts.is_empty() {
-            "\n  \"accounts\": {"
-        } else {
-            ","
-        };
-        accounts.push_str(start);
-        accounts.push_str("\n    ");
-        accounts.push_str(&text(name)?);
-        accounts.push_str(": ");
-        accounts.push_str(&text(account)?);
-    }
-    if !accounts.is_empty() {
-        accounts.push_str("\n  },");
-    }
+    let accounts = by_name("accounts", &recorded.accounts)?;
     let suspended = match &recorded.suspension {
         Some(suspension) => format!("\n  \"suspended\": {},", text(suspension)?),
         None => String::new(),
@@ -122,6 +121,7 @@ fn write_head(
         Some(checkout) => format!("\n  \"checkout\": {},", text(checkout)?),
         None => String::new(),
     };
+    let told = by_name("told", &recorded.told)?;
     let salt = text(&salt)?;
     write!(
         out,
@@ -129,7 +129,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",{destination}{accounts}{suspended}{checkout}
+  "environment": "{}",{destination}{accounts}{suspended}{checkout}{told}
   "fingerprint_salt": {salt},"#,
         recorded.serial, recorded.environment
     )

@@ -163,12 +163,14 @@ impl Keeping {
         })
     }
 
+    fn has_logged(&self, text: &str) -> bool {
+        let said = self.running.so_far();
+        said.stdout.contains(text) || said.stderr.contains(text)
+    }
+
     /// Waits until the log has this.
     fn logs(&self, text: &str) {
-        eventually(text, || {
-            let said = self.running.so_far();
-            (said.stdout.contains(text) || said.stderr.contains(text)).then_some(())
-        });
+        eventually(text, || self.has_logged(text).then_some(()));
     }
 
     /// What it printed, after it ended because of SIGTERM.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Keeping, World, team, url};
+use crate::examples::receiver::Receiver;
 use crate::support::eventually;
 
 #[test]
@@ -180,7 +181,9 @@ fn a_replica_with_older_files_undoes_nothing_and_waits_for_its_own() {
     world.has(2);
     // It may be late for a while, and that is no problem.
     other.reconcile();
-    assert_eq!(other.status()["problems"], json!([]));
+    let status = other.status();
+    assert_eq!(status["problems"], json!([]));
+    assert!(status["behind"].is_string(), "{status}");
     other.logs("or have just changed. Nothing is called until this replica has newer files.");
     world.declare("acme", 3);
     world.has(3);
@@ -203,6 +206,7 @@ fn a_replica_with_older_files_undoes_nothing_and_waits_for_its_own() {
     follow();
     other.logs("The files are no longer behind");
     other.reconcile();
+    assert_eq!(other.status()["behind"], Value::Null);
     assert_eq!(world.served.urls().len(), 3);
     // Now it is the other one that is late; and to go back to what was before is a change like any other.
     std::fs::write(late.join("acme.yaml"), team("acme", 2)).unwrap();
@@ -212,4 +216,44 @@ fn a_replica_with_older_files_undoes_nothing_and_waits_for_its_own() {
     assert_eq!(world.served.urls().len(), 2);
     first.stop();
     other.stop();
+}
+
+#[test]
+fn what_both_replicas_notice_is_told_once_also_after_a_restart() {
+    let mut world = World::new(&[("acme", 4)]);
+    let chat = Receiver::saying("ok");
+    world
+        .env
+        .set("BOT", &format!("{}/services/T0/B0/x", chat.url()));
+    let titles = || -> Vec<String> {
+        let title = |body: &Value| {
+            let text = body.to_string();
+            let title = text.split_once("conf: ").unwrap().1;
+            title.split_once('"').unwrap().0.to_owned()
+        };
+        chat.asked().iter().map(|one| title(&one.body)).collect()
+    };
+    let arguments = ["--notify", "slack=env:BOT", "-v"];
+    let (one, other) = (world.start(&arguments), world.start(&arguments));
+    world.has(4);
+    let left_to_the_other = |what: &str| {
+        let left = format!("`{what}` was told already");
+        eventually("one of them leaves it to the other", || {
+            (one.has_logged(&left) || other.has_logged(&left)).then_some(())
+        });
+    };
+    world.declare("acme", 1);
+    left_to_the_other("plan-refused");
+    assert_eq!(titles(), ["error: plan refused"]);
+    let suspend = json!({ "reason": "eSign moves", "for": "2h" });
+    assert_eq!(one.ask("POST /suspend", &suspend).0, 200);
+    other.reconcile();
+    left_to_the_other("suspended");
+    // One that starts again says nothing twice.
+    other.stop();
+    let again = world.start(&arguments);
+    again.logs("`suspended` was told already");
+    assert_eq!(titles(), ["error: plan refused", "notice: suspended"]);
+    again.stop();
+    one.stop();
 }

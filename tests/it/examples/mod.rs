@@ -10,7 +10,7 @@ mod install;
 mod jobs;
 mod kubernetes;
 mod monitoring;
-mod receiver;
+pub(crate) mod receiver;
 mod remote;
 mod state_branch;
 mod units;

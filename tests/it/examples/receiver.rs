@@ -10,20 +10,20 @@ use serde_json::Value;
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Method and path, like `POST /hook`.
-    pub(super) line: String,
+    pub(crate) line: String,
     /// All header lines.
-    pub(super) head: String,
+    pub(crate) head: String,
     /// Null when there was none.
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 /// What it answers: a status, a header line, and a body.
-pub(super) type Answer = (u16, String, String);
+pub(crate) type Answer = (u16, String, String);
 
 /// Ends when it is dropped.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     ending: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn start(mut answer: impl FnMut(&Asked) -> Answer + Send + 'static) -> Self {
+    pub(crate) fn start(mut answer: impl FnMut(&Asked) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -63,16 +63,16 @@ impl Receiver {
     }
 
     /// Answers everything with this body.
-    pub(super) fn saying(body: &'static str) -> Self {
+    pub(crate) fn saying(body: &'static str) -> Self {
         Self::start(move |_| (200, "X-Nothing: 1".to_owned(), body.to_owned()))
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// What it was asked so far, in order.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }

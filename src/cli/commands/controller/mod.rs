@@ -9,6 +9,7 @@ mod directory;
 mod esign;
 mod http;
 mod keeper;
+mod messenger;
 mod page;
 mod planned;
 mod printing;
@@ -32,6 +33,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::locations::Locations;
 use crate::cli::not_bound::not_bound;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::options::{address, duration};
@@ -50,6 +52,7 @@ use behind::Order;
 use directory::Watch;
 use esign::Esign;
 use keeper::Fenced;
+use messenger::Place;
 use pulse::beat;
 use receipts::Receipts;
 use round::Round;
@@ -177,8 +180,8 @@ fn heal_within(text: &str) -> Result<HealWithin, String> {
     duration.map(|it| HealWithin(Some(it))).map_err(or_never)
 }
 
-pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let locations = settings.locations()?;
+/// What can't work, whatever the files say.
+fn check(locations: &Locations, args: &Args) -> Result<(), Failure> {
     if locations.config == std::path::Path::new("-") {
         return Err(Failure::usage(
             "the controller reads its configuration again and again, which standard input can't be",
@@ -190,17 +193,18 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
             "--heal-within is shorter than --interval: a round heals at most once",
         ));
     }
+    Ok(())
+}
+
+pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let locations = settings.locations()?;
+    check(locations, &args)?;
     let access = Access::read(args.token_file.as_deref())?;
     let esign = Esign::read(
         args.esign_key_from.as_deref(),
         args.esign_token_from.as_deref(),
     )?;
-    let teller = Teller::start(
-        &args.notify,
-        &args.lang,
-        args.status_url.as_deref(),
-        locations,
-    )?;
+    let notifier = teller::notifier(&args, locations)?;
     let store = lock::store(locations, ui)?;
     let board = Board::new(env!("CARGO_PKG_VERSION"), locations.state.to_string());
     let bound = serving::bind(&args.listen, access.has_token()).await;
@@ -210,6 +214,12 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         .map_err(|error| Failure::error(error.to_string()))?;
     let approving = Approving::new(args.status_url.as_deref(), address, access.has_token());
     let log = ui.detach();
+    let place = Place {
+        store: store.clone(),
+        command: settings.command.clone(),
+        log: log.clone(),
+    };
+    let teller = Teller::new(notifier, &args.lang, place);
     let mut stop = signals::listen(ui.open_changes());
     ui.say(format_args!(
         "Keeping {} as declared in {}",

@@ -34,6 +34,13 @@ impl Served {
                 configuration: &self.configuration,
                 knows_environment: status.environment.is_some(),
                 last_round: status.last_round,
+                behind: status.behind.filter(|_| {
+                    // Once it is a problem, that says it.
+                    status
+                        .problems
+                        .iter()
+                        .all(|problem| problem.key != "behind")
+                }),
                 next: next(&status),
             }),
             problems: &problems,

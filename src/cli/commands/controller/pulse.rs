@@ -31,6 +31,9 @@ fn line(status: &Status) -> String {
     if let Some(suspended) = &status.suspended {
         return format!("Suspended until {}: {}", suspended.until, suspended.reason);
     }
+    if let Some(since) = status.behind {
+        return format!("Waiting for newer files: others are in force since {since}");
+    }
     match status.phase {
         Phase::Starting => "Starting".to_owned(),
         Phase::Working => "Planning or applying".to_owned(),
@@ -56,6 +59,9 @@ mod tests {
         assert_eq!(now(), "Starting");
         board.update(|status| status.phase = Phase::Idle);
         assert_eq!(now(), "0 callbacks recorded, nothing to do");
+        board.update(|status| status.behind = Some(Timestamp(0)));
+        let behind = "Waiting for newer files: others are in force since 1970-01-01T00:00:00Z";
+        assert_eq!(now(), behind);
         let suspension = Suspension {
             reason: "eSign moves".to_owned(),
             until: Timestamp(0),

@@ -120,14 +120,12 @@ impl Rounds<'_> {
                 return Err(failure);
             }
         };
+        self.teller.hear(&recorded);
         if self
             .order
             .is_behind(&checkout, &recorded, (problems, &self.log))
         {
-            self.board.update(|status| {
-                // It was made of these files.
-                status.waiting = None;
-            });
+            self.show_behind(recorded);
             return Ok(Round::Done);
         }
         // What can't be read is no version that others could have.
@@ -222,6 +220,32 @@ impl Rounds<'_> {
         Ok(recorded)
     }
 
+    /// The suspension that was read, or one that was asked for during this round, which is newer.
+    fn suspended(&self, read: Option<Suspension>) -> Option<Suspension> {
+        read.or_else(|| {
+            let asked_for = self.board.status().suspended;
+            asked_for.filter(|_| self.board.is_halted())
+        })
+    }
+
+    /// Puts on the board what is recorded. What was planned was made of files that are not in force.
+    fn show_behind(&self, recorded: Recorded) {
+        let suspended = self.suspended(recorded.suspended(SystemClock.now()).cloned());
+        self.note_suspension(suspended.as_ref());
+        self.board.update(|status| {
+            status.ready = true;
+            status.lineage = recorded.lineage;
+            status.serial = recorded.serial;
+            status.callbacks = Holdings::of(&recorded);
+            status.behind = recorded.checkout.as_ref().map(|applied| applied.since);
+            status.pending = None;
+            status.waiting = None;
+            status.suspended = suspended;
+            status.organizations = Vec::new();
+        });
+        self.board.saw(Arc::new(recorded), None);
+    }
+
     /// Puts on the board what was read and planned.
     fn show(
         &self,
@@ -234,11 +258,7 @@ impl Rounds<'_> {
             Decision::Wait(waiting) => Some(WaitingPlan::of(&waiting, &plan)),
             Decision::Nothing | Decision::Apply { .. } => None,
         };
-        // One that was asked for during this round is newer than what it read.
-        let suspended = suspended.or_else(|| {
-            let asked_for = self.board.status().suspended;
-            asked_for.filter(|_| self.board.is_halted())
-        });
+        let suspended = self.suspended(suspended);
         let desired = &planner.loaded.desired;
         let condition = match (&waiting, &suspended) {
             (Some(_), _) => Condition::Stalled,
@@ -261,6 +281,7 @@ impl Rounds<'_> {
             status.pending = Some(Pending::of(&plan));
             status.waiting = waiting;
             status.suspended = suspended;
+            status.behind = None;
             status.organizations = organizations;
         });
         // One that says no more than the state is not worth its memory.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Args;
 use super::advice::in_chinese;
+use super::messenger::{Messenger, Place};
 use super::words::moment;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -13,7 +15,7 @@ use crate::cli::random::random;
 use crate::cli::secrets::given::read;
 use crate::cli::terminal::log::Log;
 use crate::controller::{Board, Problem, WhyWaits};
-use crate::model::{Address, Timestamp};
+use crate::model::{Address, Recorded, Timestamp};
 use crate::notify::{
     Condition, Deliveries, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target,
     Wording,
@@ -29,64 +31,68 @@ const NAMED: usize = 10;
 #[derive(Debug)]
 pub(super) struct Teller {
     memory: Memory,
-    notifier: Option<Notifier>,
+    notifier: Option<(Notifier, Messenger)>,
     lang: Lang,
     /// Callbacks that were not as recorded in the last run that made calls.
     drifted: Vec<Address>,
 }
 
-impl Teller {
-    /// Reads the targets of `--notify`.
-    pub(super) fn start(
-        texts: &[String],
-        lang: &str,
-        status_url: Option<&str>,
-        locations: &Locations,
-    ) -> Result<Self, Failure> {
-        let flag = "--notify";
-        let link = status_url.map(|url| {
-            Link::parse(url).ok_or_else(|| {
-                Failure::usage(
-                    "--status-url: not an https or http URL, without user, password and credentials",
-                )
-                .advice("Give the address at which people open the status page.")
-            })
-        });
-        let link = link.transpose()?;
-        let mut targets = Vec::new();
-        for text in texts {
-            let Given {
-                service,
-                url,
-                secret,
-            } = Given::parse(text).map_err(|why| Failure::usage(format!("{flag}: {why}")))?;
-            let url = read(flag, &url)?;
-            let secret = secret.map(|secret| read(flag, &secret)).transpose()?;
-            let target = Target::parse(service, &url, secret.as_ref());
-            targets.push(target.map_err(|why| Failure::error(format!("{flag}: {why}")))?);
-        }
-        let notifier = if targets.is_empty() {
-            None
-        } else {
-            let options = Options {
-                wording: Wording {
-                    lang: Lang::of(lang),
-                    name: Some(locations.config.display().to_string()),
-                    link,
-                },
-                clock: Arc::new(|| SystemClock.now()),
-                seed: u64::from_be_bytes(random()?),
-                extra_roots: locations.extra_roots()?,
-            };
-            let started = Notifier::start(targets, &options);
-            Some(started.map_err(|error| Failure::error(format!("{flag}: {error}")))?)
-        };
-        Ok(Self {
-            memory: Memory::default(),
-            lang: Lang::of(lang),
-            notifier,
-            drifted: Vec::new(),
+/// Reads the targets of `--notify`, if there are any.
+pub(super) fn notifier(args: &Args, locations: &Locations) -> Result<Option<Notifier>, Failure> {
+    let flag = "--notify";
+    let link = args.status_url.as_deref().map(|url| {
+        Link::parse(url).ok_or_else(|| {
+            Failure::usage(
+                "--status-url: not an https or http URL, without user, password and credentials",
+            )
+            .advice("Give the address at which people open the status page.")
         })
+    });
+    let link = link.transpose()?;
+    let mut targets = Vec::new();
+    for text in &args.notify {
+        let Given {
+            service,
+            url,
+            secret,
+        } = Given::parse(text).map_err(|why| Failure::usage(format!("{flag}: {why}")))?;
+        let url = read(flag, &url)?;
+        let secret = secret.map(|secret| read(flag, &secret)).transpose()?;
+        let target = Target::parse(service, &url, secret.as_ref());
+        targets.push(target.map_err(|why| Failure::error(format!("{flag}: {why}")))?);
+    }
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    let options = Options {
+        wording: Wording {
+            lang: Lang::of(&args.lang),
+            name: Some(locations.config.display().to_string()),
+            link,
+        },
+        clock: Arc::new(|| SystemClock.now()),
+        seed: u64::from_be_bytes(random()?),
+        extra_roots: locations.extra_roots()?,
+    };
+    let started = Notifier::start(targets, &options);
+    started
+        .map(Some)
+        .map_err(|error| Failure::error(format!("{flag}: {error}")))
+}
+
+impl Teller {
+    /// Tells through these targets what no other replica tells.
+    pub(super) fn new(notifier: Option<Notifier>, lang: &str, place: Place) -> Self {
+        let notifier = notifier.map(|notifier| {
+            let messenger = Messenger::start(place, notifier.outlet());
+            (notifier, messenger)
+        });
+        Self {
+            memory: Memory::default(),
+            notifier,
+            lang: Lang::of(lang),
+            drifted: Vec::new(),
+        }
     }
 
     /// A run made calls, and found these callbacks otherwise than recorded.
@@ -94,9 +100,14 @@ impl Teller {
         self.drifted = drifted;
     }
 
+    /// A round has read the state, which says what others have told.
+    pub(super) fn hear(&mut self, recorded: &Recorded) {
+        self.memory.hear(&recorded.told);
+    }
+
     /// Tells what is new, and the board what became of the messages. Never waits.
     pub(super) fn tell(&mut self, board: &Board, log: &Log) {
-        let Some(notifier) = &self.notifier else {
+        let Some((notifier, messenger)) = &self.notifier else {
             return;
         };
         let status = board.status();
@@ -140,7 +151,7 @@ impl Teller {
                 *line = in_chinese(line);
             }
         }
-        notifier.tell(&self.memory.observe(&conditions, SystemClock.now()));
+        messenger.tell(self.memory.observe(&conditions, SystemClock.now()));
         let deliveries = notifier.deliveries();
         let now = SystemClock.now();
         for (number, target) in deliveries.iter().enumerate() {
@@ -153,7 +164,8 @@ impl Teller {
 
     /// Waits a little for messages that are under way.
     pub(super) async fn finish(self) {
-        if let Some(notifier) = self.notifier {
+        if let Some((notifier, messenger)) = self.notifier {
+            messenger.finish().await;
             notifier.finish(GRACE).await;
         }
     }
