@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use crate::state::followed;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readers {
     /// The user who wrote it.
@@ -12,8 +14,8 @@ pub(crate) enum Readers {
     All,
 }
 
-/// Writes a file completely or not at all. A device, a pipe or an open stream can't be replaced and is written
-/// to.
+/// Writes a file completely or not at all, at the end of symbolic links. A device, a pipe or an open stream can't be
+/// replaced and is written to.
 pub(crate) fn write(
     path: &Path,
     readers: Readers,
@@ -22,6 +24,7 @@ pub(crate) fn write(
     if let Some(stream) = stream(path) {
         return write_all(&stream?, write);
     }
+    let path = &followed(path);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
@@ -148,5 +151,17 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("/dev/stdout", &link).unwrap();
         assert_eq!(descriptor(&link), Some(1));
+    }
+
+    #[test]
+    fn a_link_stays_one_and_leads_to_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, target) = (folder.path().join("link"), folder.path().join("new"));
+        std::os::unix::fs::symlink("new", &link).unwrap();
+        for text in ["one", "two"] {
+            write(&link, Readers::All, |out| out.write_all(text.as_bytes())).unwrap();
+            assert_eq!(std::fs::read_to_string(&target).unwrap(), text);
+            assert!(link.is_symlink() && !target.is_symlink());
+        }
     }
 }
