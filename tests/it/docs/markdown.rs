@@ -5,6 +5,7 @@
 //! | mark | meaning |
 //! |---|---|
 //! | `<!-- file: NAME -->` | the block is a file that the reader writes |
+//! | `<!-- edit: NAME -->` | the block is a diff whose lines the reader replaces in a file |
 //! | `<!-- prints -->` | the block is what the commands before it print |
 //! | `<!-- not run: REASON -->` | the commands can't be run here; their flags are checked |
 
@@ -15,6 +16,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     File(String),
+    Edit(String),
     Prints,
     NotRun(String),
 }
@@ -128,6 +130,7 @@ fn read_mark(line: &str) -> Option<Mark> {
     let (name, value) = mark.split_once(": ")?;
     match name {
         "file" => Some(Mark::File(value.to_owned())),
+        "edit" => Some(Mark::Edit(value.to_owned())),
         "not run" => Some(Mark::NotRun(value.to_owned())),
         _ => None,
     }

@@ -61,13 +61,18 @@ impl Session {
         served
     }
 
-    /// Follows the page and gives what is wrong with it, with each block as it would have to be.
-    pub(super) fn follow(&mut self, page: &Page) -> Vec<(usize, String)> {
+    /// Follows blocks of the page and gives what is wrong with them, with each as it would have to be.
+    pub(super) fn follow<'p>(
+        &mut self,
+        page: &Page,
+        blocks: impl IntoIterator<Item = &'p Block>,
+    ) -> Vec<(usize, String)> {
         let mut wrong = Vec::new();
-        for block in &page.blocks {
+        for block in blocks {
             match (&block.mark, block.language.as_str()) {
                 (Some(Mark::NotRun(_)), _) => {}
                 (Some(Mark::File(name)), _) => self.env.write(name, &block.text),
+                (Some(Mark::Edit(name)), _) => self.edit(name, &block.text),
                 (Some(Mark::Prints), _) => {
                     if !self.alike(&block.text, &self.printed) {
                         wrong.push((block.line, self.printed.clone()));
@@ -85,6 +90,18 @@ impl Session {
             }
         }
         wrong
+    }
+
+    /// Replaces lines of a file: each that the diff removes by the one that it adds next.
+    fn edit(&self, name: &str, diff: &str) {
+        let mut text = fs::read_to_string(self.env.path(name)).expect("a file");
+        let lines = |sign| diff.lines().filter_map(move |line| line.strip_prefix(sign));
+        assert_eq!(lines('-').count(), lines('+').count(), "{diff}");
+        for (old, new) in lines('-').zip(lines('+')) {
+            assert_eq!(text.lines().filter(|line| *line == old).count(), 1, "{old}");
+            text = text.replacen(old, new, 1);
+        }
+        self.env.write(name, text);
     }
 
     /// Runs a `sh` block, which has to succeed.
