@@ -34,7 +34,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    ui.show_every_problem();
     let locations = settings.locations()?;
     let resolve = args.secrets.then_some(Resolve {
         commands: args.commands,

@@ -152,11 +152,6 @@ impl Ui {
         self.document = true;
     }
 
-    /// Draws every problem from now on, however many of a kind there are.
-    pub(crate) const fn show_every_problem(&mut self) {
-        self.in_full = true;
-    }
-
     /// Whether questions can be asked.
     pub(crate) fn interactive(&self) -> bool {
         !self.json && self.err.terminal && io::stdin().is_terminal()
