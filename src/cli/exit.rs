@@ -1,6 +1,7 @@
 //! How a command ends: its exit code, and its error.
 
 use std::fmt;
+use std::iter;
 use std::process::ExitCode;
 
 use crate::diag::Diagnostic;
@@ -104,6 +105,9 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     /// One sentence without a full stop.
     pub(crate) message: String,
+    /// The message for people, if one line is too long for it: a headline and the lines below it, in which spaces at
+    /// the beginning are an indentation.
+    pub(crate) lines: Vec<String>,
     /// What to do next, in whole sentences.
     pub(crate) advice: Option<String>,
     /// The problems in the configuration, if it is invalid.
@@ -115,6 +119,7 @@ impl Failure {
         Self {
             exit,
             message: message.into(),
+            lines: Vec::new(),
             advice: None,
             diagnostics: Vec::new(),
         }
@@ -126,6 +131,11 @@ impl Failure {
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, message)
+    }
+
+    #[must_use]
+    pub(crate) fn lines(self, lines: Vec<String>) -> Self {
+        Self { lines, ..self }
     }
 
     #[must_use]
@@ -193,7 +203,16 @@ impl From<StateError> for Failure {
             | ErrorKind::Unlock
             | ErrorKind::Internal => Exit::Error,
         };
-        Self::new(exit, with_causes(&error)).advice(error.advice())
+        let failure = Self::new(exit, with_causes(&error)).advice(error.advice());
+        let StateError::NoCredentials { place, reasons, .. } = &error else {
+            return failure;
+        };
+        let headline = format!("there are no credentials for `{place}`");
+        failure.lines(
+            iter::once(headline)
+                .chain(reasons.iter().cloned())
+                .collect(),
+        )
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Lookup {
     /// None can be used.
     Missing {
         why: String,
+        /// The same in lines.
+        lines: Vec<String>,
         advice: String,
     },
     /// They are those of another account, which is one with it for eSign; and what the two share.
@@ -40,7 +42,10 @@ pub fn credentials(lookup: &Lookup) -> Finding {
             provider,
             passed_over,
         }) => Finding::ok(format!("from {provider}{}", before(passed_over))),
-        Lookup::Missing { why, advice } => Finding::failed(why, sentence(advice)),
+        Lookup::Missing { why, lines, advice } => Finding {
+            lines: lines.clone(),
+            ..Finding::failed(why, sentence(advice))
+        },
         Lookup::SameAs(other, what) => Finding::failed(
             format!(
                 "the account `{other}` has the same {what}, so the two are one account to eSign"
@@ -142,6 +147,7 @@ mod tests {
         insta::assert_snapshot!(found.reason, @"from the CVM role `ci`; before it: environment: TENCENTCLOUD_SECRET_ID is not set");
         let missing = credentials(&Lookup::Missing {
             why: "there are none".to_owned(),
+            lines: Vec::new(),
             advice: "set them".to_owned(),
         });
         assert_eq!(missing.result, CheckResult::Failed);

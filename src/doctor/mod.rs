@@ -107,6 +107,8 @@ impl CheckResult {
 pub struct Finding {
     pub result: CheckResult,
     pub reason: String,
+    /// The reason for people, if one line is too long for it.
+    pub lines: Vec<String>,
     /// What to do next.
     pub remedy: Option<String>,
 }
@@ -116,6 +118,7 @@ impl Finding {
         Self {
             result: CheckResult::Ok,
             reason: reason.into(),
+            lines: Vec::new(),
             remedy: None,
         }
     }
@@ -124,6 +127,7 @@ impl Finding {
         Self {
             result: CheckResult::Warning,
             reason: reason.into(),
+            lines: Vec::new(),
             remedy: Some(remedy.into()),
         }
     }
@@ -132,6 +136,7 @@ impl Finding {
         Self {
             result: CheckResult::Failed,
             reason: reason.into(),
+            lines: Vec::new(),
             remedy: Some(remedy.into()),
         }
     }
@@ -140,6 +145,7 @@ impl Finding {
         Self {
             result: CheckResult::Skipped,
             reason: reason.into(),
+            lines: Vec::new(),
             remedy: None,
         }
     }

@@ -51,12 +51,18 @@ fn write_check(check: &Check, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
         name,
         account: _,
         organization,
-        finding: Finding {
-            result,
-            reason,
-            remedy,
-        },
+        finding:
+            Finding {
+                result,
+                reason,
+                lines: reasons,
+                remedy,
+            },
     } = check;
+    let (reason, below) = match reasons.split_first() {
+        Some((first, below)) => (first, below),
+        None => (reason, [].as_slice()),
+    };
     let (word, tone) = (result.word(), tone(*result));
     let (of_result, of_name) = COLUMNS;
     let mut text = String::new();
@@ -80,6 +86,15 @@ fn write_check(check: &Check, style: &Style, out: &mut dyn fmt::Write) -> fmt::R
     };
     let mut lines = String::new();
     write_wrapped(&mut lines, (&rest, &rest), &text, style.width)?;
+    for line in below {
+        let (first, rest) = (format!("{rest}  "), format!("{rest}    "));
+        write_wrapped(
+            &mut lines,
+            (&first, &rest),
+            &Clean(line).to_string(),
+            style.width,
+        )?;
+    }
     if let Some(remedy) = remedy {
         let below = format!("{rest}   ");
         let first = format!("{rest}-> ");
@@ -191,6 +206,18 @@ mod tests {
                 None,
                 Finding::skipped("the check `credentials` failed"),
             ),
+            of(
+                CheckName::Credentials,
+                Some("third"),
+                None,
+                Finding {
+                    lines: vec![
+                        "no provider has any".to_owned(),
+                        "tsign: no\nfile".to_owned(),
+                    ],
+                    ..Finding::failed("no provider has any (tsign: no\nfile)", "Set one up.")
+                },
+            ),
         ]
     }
 
@@ -221,7 +248,12 @@ mod tests {
         Account partner
         skipped  account      the check `credentials` failed
 
-        2 ok, 1 warning, 1 failed, 1 skipped.
+        Account third
+        failed   credentials  no provider has any
+                                tsign: no\u{a}file
+                              -> Set one up.
+
+        2 ok, 1 warning, 2 failed, 1 skipped.
         ");
     }
 

@@ -10,9 +10,13 @@ use super::style::{Style, Tone};
 use super::wrap::write_wrapped;
 use crate::model::Timestamp;
 
-/// Writes `error: …` and, below it, what to do next.
+/// Advice that is longer than this has each sentence on its own line.
+const LONG: usize = 200;
+
+/// Writes `error: …` and, below it, the lines that say more, and what to do next.
 pub fn error_text(
     message: &str,
+    below: &[String],
     advice: Option<&str>,
     style: &Style,
     out: &mut dyn fmt::Write,
@@ -20,10 +24,34 @@ pub fn error_text(
     let label = style.paint(Tone::Error, "error:").to_string();
     let text = format!("{label} {}", Clean(message));
     write_wrapped(out, ("", "  "), &text, style.width)?;
-    if let Some(advice) = advice {
-        write_wrapped(out, ("  ", "  "), &Clean(advice).to_string(), style.width)?;
+    for line in below {
+        let indented = line.len() - line.trim_start_matches(' ').len();
+        let first = " ".repeat(4 + indented);
+        let rest = " ".repeat(6 + indented);
+        write_wrapped(out, (&first, &rest), &Clean(line).to_string(), style.width)?;
+    }
+    for sentence in advice.map(sentences).unwrap_or_default() {
+        write_wrapped(out, ("  ", "  "), &Clean(sentence).to_string(), style.width)?;
     }
     Ok(())
+}
+
+/// The lines of advice: all of it, or its sentences when it is long. What is set as code is not taken apart.
+pub(super) fn sentences(advice: &str) -> Vec<&str> {
+    if advice.chars().count() <= LONG {
+        return vec![advice];
+    }
+    let mut found = Vec::new();
+    let mut from = 0;
+    for (at, _) in advice.match_indices(". ") {
+        let in_code = advice[..at].matches('`').count() % 2 == 1;
+        if !in_code {
+            found.push(&advice[from..=at]);
+            from = at + 2;
+        }
+    }
+    found.push(&advice[from..]);
+    found
 }
 
 /// Like [`error_text`], as one JSON line with the exit code.
@@ -79,6 +107,7 @@ mod tests {
         let style = Style::plain(Timestamp(0));
         error_text(
             "the file \x1b[31m is gone",
+            &["  a\nb".to_owned()],
             Some("Make it."),
             &style,
             &mut text,
@@ -86,8 +115,12 @@ mod tests {
         .unwrap();
         insta::assert_snapshot!(text, @r"
         error: the file \u{1b}[31m is gone
+              a\u{a}b
           Make it.
         ");
+        let advice = format!("Do `a. b`. Then {}. End.", "wait".repeat(50));
+        assert_eq!(sentences(&advice).len(), 3, "{advice}");
+        assert_eq!(sentences("One. Two."), ["One. Two."]);
         let json = error_json("gone", None, 1, Timestamp(0));
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(

@@ -110,7 +110,7 @@ proptest! {
         let mut outputs = all_outputs(&plan, &style);
         outputs.push(error_json(name, Some(name), 1, now));
         let mut error = String::new();
-        error_text(name, Some(name), &style, &mut error).unwrap();
+        error_text(name, &[name.to_owned()], Some(name), &style, &mut error).unwrap();
         outputs.push(error);
         for line in outputs.iter().flat_map(|output| output.lines()) {
             prop_assert!(!line.trim_start().starts_with("::"), "{line}");

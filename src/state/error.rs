@@ -140,6 +140,15 @@ pub enum StateError {
         /// Whether it may pass by itself, so that asking again makes sense.
         passing: bool,
     },
+    /// No source has credentials for a store.
+    #[error("there are no credentials for `{place}` ({})", .reasons.join("; "))]
+    NoCredentials {
+        place: Place,
+        /// Why each source does not serve.
+        reasons: Vec<String>,
+        /// What to do next, as sentences.
+        advice: String,
+    },
     /// A log has a record that is not whole, or lacks one.
     #[error("the state `{place}` is damaged: {problem}")]
     Damaged { place: Place, problem: String },
@@ -199,6 +208,7 @@ impl StateError {
             | Self::Foreign { .. }
             | Self::Fixed { .. }
             | Self::Remote { .. }
+            | Self::NoCredentials { .. }
             | Self::Unfenced { .. }
             | Self::Occupied { .. }
             | Self::Moved { .. } => ErrorKind::Io,
@@ -319,7 +329,7 @@ impl StateError {
                 "Wait for it or end process {}: the lock is free when it has ended.",
                 owner.pid
             ),
-            Self::Remote { advice, .. } => advice.clone(),
+            Self::Remote { advice, .. } | Self::NoCredentials { advice, .. } => advice.clone(),
             Self::Damaged { .. } => advice::DAMAGED.into(),
             Self::Unfenced { .. } => advice::UNFENCED.into(),
             Self::Occupied { .. } => advice::OCCUPIED.into(),

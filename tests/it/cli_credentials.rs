@@ -29,9 +29,32 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
        |
        = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
-    error: invalid or missing credentials: account `default`: no provider has any (environment: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY are not set; web identity: neither TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN nor TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN_FILE is set; credentials file: there is no file `[DIR]/home/.tencentcloud/credentials` or `/etc/tencentcloud/credentials`; tccli profile: there is no profile `[DIR]/home/.tccli/default.credential`; tsign: there is no file `[DIR]/home/.tsign/config.yaml`; TKE pod: TKE_ROLE_ARN is not set; CVM role: no answer from 127.0.0.1:[PORT]: client error (Connect): tcp connect error: Connection refused (os error 111)); account `partner`: there is no profile `[DIR]/home/.tccli/partner.credential`
-      Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or set up another provider of docs/credentials.md. Write the profile `partner` with `tccli configure --profile partner`. `--sandbox` needs none. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+    error: invalid or missing credentials
+        account `default`: no provider has any
+          environment: TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY are not set
+          web identity: neither TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN nor TENCENTCLOUD_ASSUME_ROLE_WEB_IDENTITY_TOKEN_FILE is set
+          credentials file: there is no file `[DIR]/home/.tencentcloud/credentials` or `/etc/tencentcloud/credentials`
+          tccli profile: there is no profile `[DIR]/home/.tccli/default.credential`
+          tsign: there is no file `[DIR]/home/.tsign/config.yaml`
+          TKE pod: TKE_ROLE_ARN is not set
+          CVM role: no answer from 127.0.0.1:[PORT]: client error (Connect): tcp connect error: Connection refused (os error 111)
+        account `partner`: there is no profile `[DIR]/home/.tccli/partner.credential`
+      Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or set up another provider of docs/credentials.md.
+      Write the profile `partner` with `tccli configure --profile partner`.
+      `--sandbox` needs none.
+      The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
     "#);
+    let events = env.run(&["--json", "apply", "--auto-approve"]);
+    let events = events.exits(1).events();
+    let message = events
+        .last()
+        .and_then(|it| it["diagnostic"]["message"].as_str());
+    let sentence = message.unwrap_or_default();
+    assert!(
+        sentence.contains("no provider has any (environment: "),
+        "{sentence}"
+    );
+    assert!(!sentence.contains('\n'), "{sentence}");
     assert!(!env.exists("callbacks.state.json"), "nothing was begun");
 }
 

@@ -29,7 +29,9 @@ fn a_state_that_is_gone_is_not_an_empty_one() {
     exit 1
     --- stderr
     error: the state file `callbacks.state.json` is missing, but its backup `callbacks.state.json.backup` is there
-      Without it everything would be planned as if nothing were recorded, and added again. Restore it from version control, or copy the backup, which is the state before the last run that changed it: `cp callbacks.state.json.backup callbacks.state.json`. To begin again with nothing recorded, move the backup away.
+      Without it everything would be planned as if nothing were recorded, and added again.
+      Restore it from version control, or copy the backup, which is the state before the last run that changed it: `cp callbacks.state.json.backup callbacks.state.json`.
+      To begin again with nothing recorded, move the backup away.
     ");
     env.write("good.json", env.read(BACKUP));
     for arguments in [

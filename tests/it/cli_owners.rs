@@ -42,7 +42,10 @@ fn an_account_with_a_new_name_loses_nothing() {
     --- stderr
     error: this plan may delete callbacks that another account still declares, and will not be applied
       acme: 2 callbacks would be deleted for the account `default`, and kept for `main`
-    If these accounts belong to one enterprise, the callbacks are the same at eSign, and deleting them for one account erases them for the other. After a change of name, write `formerly: OLD` under the new account. If the enterprises are different, write `expect_account_id` under both accounts. No flag overrides this.
+    If these accounts belong to one enterprise, the callbacks are the same at eSign, and deleting them for one account erases them for the other.
+    After a change of name, write `formerly: OLD` under the new account.
+    If the enterprises are different, write `expect_account_id` under both accounts.
+    No flag overrides this.
     "#);
     assert_eq!(served.urls(), URLS);
 
@@ -205,12 +208,21 @@ fn the_credentials_must_belong_to_the_account_that_is_expected() {
     let served = env.serve(&[]);
     let error = |env: &TestEnv| {
         let refused = env.run(&["apply", "--auto-approve"]).exits(1).err();
-        let error = refused.lines().find(|line| line.starts_with("error:"));
-        error.unwrap_or_default().to_owned()
+        let lines = refused
+            .lines()
+            .skip_while(|line| !line.starts_with("error:"));
+        lines.collect::<Vec<_>>().join("\n")
     };
-    assert_snapshot!(error(&env), @"error: the credentials of the account `default` belong to the Tencent Cloud account 100000000001, but `expect_account_id` says 200000000002; nothing was called");
+    assert_snapshot!(error(&env), @"
+    error: the credentials of the account `default` belong to the Tencent Cloud account 100000000001, but `expect_account_id` says 200000000002; nothing was called
+      Use the credentials of that account, or correct `expect_account_id`.
+    ");
     env.set("TENCENTCLOUD_SECRET_KEY", "wrong");
-    assert_snapshot!(error(&env), @"error: can't check that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says: AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 (the answer of the token service 127.0.0.1:[PORT] to GetCallerIdentity) [request id [UUID]]; nothing was called");
+    assert_snapshot!(error(&env), @"
+    error: can't check that the credentials of the account `default` belong to the Tencent Cloud account 200000000002, as `expect_account_id` says; nothing was called
+        AuthFailure.SignatureFailure: 请求签名验证失败，请检查您的签名计算是否正确。 (the answer of the token service 127.0.0.1:[PORT] to GetCallerIdentity) [request id [UUID]]
+      Try again. If it persists, check that sts.tencentcloudapi.com can be reached, or remove `expect_account_id`.
+    ");
     assert!(served.urls().is_empty());
 
     env.set("TENCENTCLOUD_SECRET_KEY", &served.secret_key);
@@ -398,7 +410,7 @@ fn credentials_whose_owner_is_not_known_are_refused() {
             .set("TENCENTCLOUD_SECRET_KEY", key);
         let refused = env.run(&["apply", "--auto-approve"]).exits(1);
         let what = "error: can't check that the credentials of the account `default` belong to the Tencent Cloud account \
-                    100000000001, with which its callbacks were recorded: ";
+                    100000000001, with which its callbacks were recorded; nothing was called\n";
         assert!(refused.stderr.starts_with(what), "{refused}");
         assert!(
             refused.stderr.contains("sts.tencentcloudapi.com"),
@@ -426,7 +438,7 @@ fn accounts_that_share_urls_must_have_known_owners() {
     env.set(NO_STS.0, NO_STS.1);
     let refused = env.run(&["apply", "--auto-approve"]).exits(1);
     let what = "error: can't check that the credentials of the accounts `default` and `second`, which share URLs, belong \
-                to different Tencent Cloud accounts: ";
+                to different Tencent Cloud accounts; nothing was called\n";
     assert!(refused.stderr.contains(what), "{refused}");
     assert!(served.urls().is_empty());
 

@@ -71,7 +71,8 @@ fn another_address_is_another_place_and_the_advice_says_how_to_agree() {
     env.set("ESS_CALLBACKS_ENDPOINT", "https://proxy.example/");
     assert_snapshot!(refused(&env, &["plan"]).err(), @r#"
     error: the state records calls to eSign, and these calls would go to https://proxy.example/; nothing was called
-      Give the state that belongs to https://proxy.example/ with --state; a new file begins with nothing recorded. If both are the same eSign, remove the line `"destination"` from the state file; the next apply writes it again.
+      Give the state that belongs to https://proxy.example/ with --state; a new file begins with nothing recorded.
+      If both are the same eSign, remove the line `"destination"` from the state file; the next apply writes it again.
     "#);
     make_it_old(&env);
     env.run(&["plan"]).exits(0);

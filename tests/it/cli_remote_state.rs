@@ -295,7 +295,11 @@ fn a_store_that_is_lost_loses_no_outcome() {
 
     The journal could not be written, so no further call was made: writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no. It has every call that was made, but perhaps not every outcome. If an error follows, do what it says. Otherwise fix the cause, and run apply again.
     error: the calls were made, but writing `http://127.0.0.1:[PORT]/state/prod` failed: the server answers 403 Forbidden: no
-      The user may not do this. On GitLab reading needs the role Developer, writing Maintainer. Every call is recorded, but not every outcome: `callbacks.emergency-4.json` has the others, and no secrets. Next: 1) make sure that no other apply runs; 2) run `ess-callbacks state push callbacks.emergency-4.json`, which records 1 outcome; 3) run `ess-callbacks apply`. Without the second step nothing goes wrong, but apply takes those calls for lost and repeats them.
+      The user may not do this.
+      On GitLab reading needs the role Developer, writing Maintainer.
+      Every call is recorded, but not every outcome: `callbacks.emergency-4.json` has the others, and no secrets.
+      Next: 1) make sure that no other apply runs; 2) run `ess-callbacks state push callbacks.emergency-4.json`, which records 1 outcome; 3) run `ess-callbacks apply`.
+      Without the second step nothing goes wrong, but apply takes those calls for lost and repeats them.
     ");
     let files = world.env.files();
     let names = files.iter().map(|(path, _)| path.to_string_lossy());

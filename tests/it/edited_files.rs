@@ -209,7 +209,10 @@ fn a_journal_edited_in_the_middle() {
     exit 1
     --- stderr
     error: `callbacks.state.journal` line 2: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
-      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+      The file was left as it is.
+      If it was edited, undo that: its sums are there so that no edit goes unnoticed.
+      If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`.
+      What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
     ");
 }
 
@@ -220,7 +223,10 @@ fn a_journal_edited_in_its_last_line() {
     exit 1
     --- stderr
     error: `callbacks.state.journal` line 3: the line is whole but its sum does not fit: it was changed after it was written, or lines before it are missing
-      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+      The file was left as it is.
+      If it was edited, undo that: its sums are there so that no edit goes unnoticed.
+      If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`.
+      What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
     ");
 }
 
@@ -233,7 +239,10 @@ fn a_journal_of_which_a_line_was_removed() {
     exit 1
     --- stderr
     error: `callbacks.state.journal` line 2: the line is whole but its sum does not fit: it was changed after it was written, or lines before it are missing
-      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+      The file was left as it is.
+      If it was edited, undo that: its sums are there so that no edit goes unnoticed.
+      If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`.
+      What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
     ");
 }
 
@@ -244,7 +253,10 @@ fn a_journal_with_a_line_twice() {
     exit 1
     --- stderr
     error: `callbacks.state.journal` line 3: the line is damaged, or lines before it are missing; and it is not the last, which a crash may damage
-      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+      The file was left as it is.
+      If it was edited, undo that: its sums are there so that no edit goes unnoticed.
+      If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`.
+      What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
     ");
 }
 
@@ -265,7 +277,10 @@ fn an_empty_journal() {
     exit 1
     --- stderr
     error: `callbacks.state.journal` line 1: the first line is not a journal's header
-      The file was left as it is. If it was edited, undo that: its sums are there so that no edit goes unnoticed. If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`. What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
+      The file was left as it is.
+      If it was edited, undo that: its sums are there so that no edit goes unnoticed.
+      If it can't be fixed, wait until six minutes have passed since the last apply, move the journal away and run `plan`.
+      What only the journal knew is forgotten then: what is declared is planned again, which does no harm; list under `absent:` what was added and is not declared any more.
     ");
 }
 

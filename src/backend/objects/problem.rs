@@ -275,6 +275,13 @@ fn network(reason: &str) -> String {
 
 pub(super) fn no_credentials(address: &Address, error: &CredentialError) -> StateError {
     let (problem, advice) = match error {
+        CredentialError::NoneServes(_) => {
+            return StateError::NoCredentials {
+                place: address.place(),
+                reasons: error.lines().1,
+                advice: sentence(&error.advice()),
+            };
+        }
         CredentialError::Unchanged => (
             "the store refused the credentials as expired, and there are no others".to_owned(),
             "Get new temporary credentials. Access key, secret key and token must come from the same set.".to_owned(),

@@ -74,9 +74,13 @@ pub(super) async fn each<'a>(
 
 fn unusable(problems: &[(&AccountName, CredentialError)], locations: &Locations) -> Failure {
     let mut messages = Vec::new();
+    let mut lines = vec!["invalid or missing credentials".to_owned()];
     let mut advice = Vec::new();
     for (name, error) in problems {
         messages.push(format!("account `{name}`: {error}"));
+        let (headline, reasons) = error.lines();
+        lines.push(format!("account `{name}`: {headline}"));
+        lines.extend(reasons.iter().map(|reason| format!("  {reason}")));
         let next = sentence(&error.advice());
         if !advice.contains(&next) {
             advice.push(next);
@@ -87,7 +91,11 @@ fn unusable(problems: &[(&AccountName, CredentialError)], locations: &Locations)
         advice.push("`--sandbox` needs none.".to_owned());
     }
     let advice = advice.join(" ");
-    Failure::error(message).advice(format!(
+    // One account's belongs to the headline.
+    if problems.len() == 1 {
+        lines.splice(..2, [format!("{}: {}", lines[0], lines[1])]);
+    }
+    Failure::error(message).lines(lines).advice(format!(
         "{advice} The Tencent Cloud console shows them under access management (CAM); production and test have \
          different ones."
     ))

@@ -2,6 +2,7 @@
 //! without credentials is a finding and not an error.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -145,10 +146,14 @@ async fn look_up(
     let mut lookups = BTreeMap::new();
     for (name, found) in credentials::each(accounts, machine).await {
         let lookup = match found {
-            Err(error) => Lookup::Missing {
-                why: error.to_string(),
-                advice: error.advice().into_owned(),
-            },
+            Err(error) => {
+                let (headline, reasons) = error.lines();
+                Lookup::Missing {
+                    why: error.to_string(),
+                    lines: iter::once(headline).chain(reasons).collect(),
+                    advice: error.advice().into_owned(),
+                }
+            }
             Ok(found) => {
                 let lookup = match credentials::twin(&found, &all) {
                     Some((other, what)) => Lookup::SameAs(other.clone(), what),

@@ -41,6 +41,7 @@ impl Ui {
         let Failure {
             exit,
             message,
+            lines: _,
             advice,
             diagnostics: _,
         } = failure;
@@ -76,22 +77,12 @@ impl Ui {
             text.push_str(&problem);
             text.push('\n');
         }
-        let (message, advice) = (&failure.message, failure.advice.as_deref());
-        let style = Style::plain(SystemClock.now());
-        // Writing to a String does not fail.
-        let _ = render::error_text(message, advice, &style, &mut text);
+        text.push_str(&error_text(failure, &Style::plain(SystemClock.now())));
         text
     }
 
     fn error_text(&mut self, failure: &Failure) {
-        let (style, mut text) = (self.err.style, String::new());
-        // Writing to a String does not fail.
-        let _ = render::error_text(
-            &failure.message,
-            failure.advice.as_deref(),
-            &style,
-            &mut text,
-        );
+        let text = error_text(failure, &self.err.style);
         self.err.write(format_args!("{text}"));
         self.err.flush();
     }
@@ -121,4 +112,15 @@ impl Ui {
         }
         !all.is_empty()
     }
+}
+
+fn error_text(failure: &Failure, style: &Style) -> String {
+    let (message, below) = match failure.lines.split_first() {
+        Some((headline, below)) => (headline, below),
+        None => (&failure.message, [].as_slice()),
+    };
+    let mut text = String::new();
+    // Writing to a String does not fail.
+    let _ = render::error_text(message, below, failure.advice.as_deref(), style, &mut text);
+    text
 }

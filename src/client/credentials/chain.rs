@@ -7,7 +7,8 @@ use super::candidate::{Candidate, Looked, broken};
 use super::found::{Found, Origin, PassedOver};
 use super::machine::{Machine, Variable};
 use super::{
-    CredentialCache, CredentialError, environment, ini, metadata, sts, tccli, tsign, web_identity,
+    CredentialCache, CredentialError, NoneServes, environment, ini, metadata, sts, tccli, tsign,
+    web_identity,
 };
 use crate::model::AccountSource;
 
@@ -167,14 +168,10 @@ async fn chain(machine: &Machine) -> Result<(Candidate, Vec<PassedOver>), Creden
             }
         }
     }
-    let reasons: Vec<_> = passed_over
-        .iter()
-        .map(|PassedOver { provider, why }| format!("{provider}: {why}"))
-        .collect();
-    Err(broken(
-        format!("no provider has any ({})", reasons.join("; ")),
-        "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or set up another provider of docs/credentials.md",
-    ))
+    Err(CredentialError::NoneServes(NoneServes {
+        asked: passed_over,
+        advice: "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or set up another provider of docs/credentials.md",
+    }))
 }
 
 /// Refuses the machine's role where the environment was meant to name other credentials: a CI system sets the

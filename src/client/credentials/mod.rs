@@ -101,6 +101,9 @@ pub enum CredentialError {
         /// What to do next.
         advice: Cow<'static, str>,
     },
+    /// No provider that was asked is set up.
+    #[error("no provider has any ({})", NoneServes::reasons(.0).join("; "))]
+    NoneServes(NoneServes),
     /// It can't sign anything.
     #[error("{0}")]
     Unusable(CredentialProblem),
@@ -121,7 +124,38 @@ pub enum CredentialError {
     Pending,
 }
 
+/// What was asked for credentials, and what to do when nothing has any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoneServes {
+    /// In the order of the search.
+    pub asked: Vec<PassedOver>,
+    /// What to do next.
+    pub advice: &'static str,
+}
+
+impl NoneServes {
+    /// Why each does not serve.
+    fn reasons(&self) -> Vec<String> {
+        let reason = |PassedOver { provider, why }: &PassedOver| format!("{provider}: {why}");
+        self.asked.iter().map(reason).collect()
+    }
+}
+
 impl CredentialError {
+    /// The message in lines: what is wrong, and why no provider serves, if that is it.
+    pub fn lines(&self) -> (String, Vec<String>) {
+        match self {
+            Self::NoneServes(none) => ("no provider has any".to_owned(), none.reasons()),
+            Self::Provider { .. }
+            | Self::Unusable(_)
+            | Self::Expired
+            | Self::Unchanged
+            | Self::TimedOut
+            | Self::Aborted
+            | Self::Pending => (self.to_string(), Vec::new()),
+        }
+    }
+
     /// The same of a credential that was the answer to what was tried.
     fn of_answer(self, tried: &str) -> Self {
         let (what, advice) = match &self {
@@ -135,6 +169,7 @@ impl CredentialError {
                  the role are valid",
             ),
             Self::Provider { .. }
+            | Self::NoneServes(_)
             | Self::Unchanged
             | Self::TimedOut
             | Self::Aborted
@@ -152,7 +187,7 @@ impl CredentialError {
                 message: format!("{name}: {self}"),
                 advice: self.advice(),
             },
-            Self::Provider { .. } | Self::Unchanged | Self::Pending => self,
+            Self::Provider { .. } | Self::NoneServes(_) | Self::Unchanged | Self::Pending => self,
         }
     }
 
@@ -160,6 +195,7 @@ impl CredentialError {
     pub fn advice(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Provider { advice, .. } => return advice.clone(),
+            Self::NoneServes(none) => none.advice,
             Self::Unusable(_) => "copy the credential again, whole and without anything around it",
             Self::Expired => {
                 "set this machine's clock (NTP), and check how long the credential is valid"

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::model::{Handle, Timestamp};
 use crate::plan::{Change, OrganizationPlan, Plan, Reason, Tripped};
 use crate::render::escape::Clean;
-use crate::render::failure::error_json;
+use crate::render::failure::{error_json, sentences};
 use crate::render::style::{Style, Tone};
 use crate::render::words::counted;
 use crate::render::wrap::{write_sentence, write_wrapped};
@@ -134,7 +134,9 @@ pub fn guards_text(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt:
             write_wrapped(out, ("  ", "    "), &row, style.width)?;
         }
         out.write_char('\n')?;
-        write_wrapped(out, ("", ""), &refusal.remedy, style.width)?;
+        for sentence in sentences(&refusal.remedy) {
+            write_wrapped(out, ("", ""), sentence, style.width)?;
+        }
     }
     Ok(())
 }

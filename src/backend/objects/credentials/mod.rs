@@ -22,6 +22,7 @@ use tokio::sync::OnceCell;
 
 use super::address::Dialect;
 use crate::client::credentials::{Found, Machine, find};
+use crate::client::credentials::{NoneServes, PassedOver};
 use crate::client::{CredentialCache, CredentialError, CredentialProvider, ExtraRoots, Issued};
 use crate::model::AccountSource;
 use crate::secret::Secret;
@@ -121,7 +122,7 @@ pub(super) fn settings(
 
 impl Aws {
     async fn look(&self) -> Result<Issued, CredentialError> {
-        let mut reasons = Vec::new();
+        let mut asked = Vec::new();
         for source in 0..5 {
             let (name, looked) = match source {
                 0 => ("the environment", of_environment(&self.machine)),
@@ -132,7 +133,10 @@ impl Aws {
             };
             match looked {
                 Ok(Looked::Serves(issued)) => return Ok(issued),
-                Ok(Looked::NotHere(why)) => reasons.push(format!("{name}: {why}")),
+                Ok(Looked::NotHere(why)) => asked.push(PassedOver {
+                    provider: name.to_owned(),
+                    why,
+                }),
                 Err(message) => {
                     return Err(broken(
                         message,
@@ -141,10 +145,10 @@ impl Aws {
                 }
             }
         }
-        Err(broken(
-            format!("no source has any ({})", reasons.join("; ")),
-            ADVICE,
-        ))
+        Err(CredentialError::NoneServes(NoneServes {
+            asked,
+            advice: ADVICE,
+        }))
     }
 }
 

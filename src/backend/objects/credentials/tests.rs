@@ -147,7 +147,7 @@ async fn nothing_is_found_where_nothing_is_set() {
     let error = found(&home, &[]).await.unwrap_err();
     assert_eq!(
         error,
-        "no source has any (the environment: AWS_ACCESS_KEY_ID is not set; profile: the files of AWS have no profile \
+        "no provider has any (the environment: AWS_ACCESS_KEY_ID is not set; profile: the files of AWS have no profile \
          `default`; web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set; container: neither \
          AWS_CONTAINER_CREDENTIALS_FULL_URI nor AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is set; instance: \
          AWS_EC2_METADATA_DISABLED is true). set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this \

@@ -257,11 +257,13 @@ fn unexpected_owner(account: &AccountName, expected: &AccountId, owner: &Account
 
 /// The error when an owner is expected, and the real one can't be found out.
 fn owner_unknown(account: &AccountName, expected: &AccountId, why: ApiError) -> Failure {
-    Failure::error(format!(
-        "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {expected}, \
-         as `expect_account_id` says: {}; nothing was called",
-        answer(why)
-    ))
+    unanswered(
+        &format!(
+            "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {expected}, \
+             as `expect_account_id` says"
+        ),
+        why,
+    )
     .advice(
         "Try again. If it persists, check that sts.tencentcloudapi.com can be reached, or remove `expect_account_id`.",
     )
@@ -269,11 +271,13 @@ fn owner_unknown(account: &AccountName, expected: &AccountId, why: ApiError) -> 
 
 /// The error when the recorded callbacks belong to a known owner, and that of new credentials can't be found out.
 fn recorded_owner_unknown(account: &AccountName, before: &AccountId, why: ApiError) -> Failure {
-    Failure::error(format!(
-        "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {before}, with \
-         which its callbacks were recorded: {}; nothing was called",
-        answer(why)
-    ))
+    unanswered(
+        &format!(
+            "can't check that the credentials of the account `{account}` belong to the Tencent Cloud account {before}, \
+             with which its callbacks were recorded"
+        ),
+        why,
+    )
     .advice(
         "They are not known to be the credentials of the last apply, and those of another enterprise would make every \
          recorded callback look deleted. Try again. If it persists, check that sts.tencentcloudapi.com can be reached, \
@@ -283,11 +287,13 @@ fn recorded_owner_unknown(account: &AccountName, before: &AccountId, why: ApiErr
 
 /// The error when two accounts share URLs, and may belong to one owner.
 fn perhaps_same_owner(one: &AccountName, other: &AccountName, why: ApiError) -> Failure {
-    Failure::error(format!(
-        "can't check that the credentials of the accounts `{one}` and `{other}`, which share URLs, belong to different \
-         Tencent Cloud accounts: {}; nothing was called",
-        answer(why)
-    ))
+    unanswered(
+        &format!(
+            "can't check that the credentials of the accounts `{one}` and `{other}`, which share URLs, belong to \
+             different Tencent Cloud accounts"
+        ),
+        why,
+    )
     .advice(format!(
         "If both belong to one, a callback that is deleted or replaced for one account is so for the other. Try again. If \
          it persists, check that sts.tencentcloudapi.com can be reached, also through HTTPS_PROXY. If `{one}` is the new \
@@ -295,8 +301,8 @@ fn perhaps_same_owner(one: &AccountName, other: &AccountName, why: ApiError) -> 
     ))
 }
 
-/// What the security token service answered instead of an owner.
-fn answer(why: ApiError) -> String {
+/// The error of a question that the security token service did not answer.
+fn unanswered(question: &str, why: ApiError) -> Failure {
     let ApiError {
         code,
         message,
@@ -307,7 +313,9 @@ fn answer(why: ApiError) -> String {
     let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
     let id = request_id.map(|id| format!(" [request id {id}]"));
     let id = id.unwrap_or_default();
-    format!("{code}{message}{id}")
+    let answer = format!("{code}{message}{id}");
+    Failure::error(format!("{question}: {answer}; nothing was called"))
+        .lines(vec![format!("{question}; nothing was called"), answer])
 }
 
 /// The error when two accounts have credentials of one owner.

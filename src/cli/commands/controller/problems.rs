@@ -112,6 +112,7 @@ pub(super) fn problem(key: &str, failure: &Failure) -> Found {
     let Failure {
         exit: _,
         message,
+        lines: _,
         advice,
         diagnostics,
     } = failure;
