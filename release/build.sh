@@ -9,6 +9,10 @@
 # (RELEASE_RUNS) to print completions and the manual page. A program with glibc is for tests only: what is given
 # away has musl, whose licence asks for no more than a notice. The image has the root certificates of
 # RELEASE_CERTIFICATES, by default those of this machine.
+#
+# RELEASE_REPOSITORY is the address of the repository, such as https://github.com/acme/ess-callbacks: the README of the
+# archive links to its files (in RELEASE_BLOB, by default `blob`), and the package names it. Without, the README has no
+# such links. RELEASE_MAINTAINER is the Maintainer of the package, `NAME <ADDRESS>`.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd -P)
 

@@ -16,12 +16,18 @@ import tarfile
 import tomllib
 import zipfile
 
+import links
+
 NAME = "ess-callbacks"
 TIME = int(os.environ["SOURCE_DATE_EPOCH"])
 # Who runs in the container: a number, as Kubernetes can't tell whether a name is root.
 USER = 65532
 DAY = datetime.datetime.fromtimestamp(TIME, datetime.UTC)
-MAINTAINER = f"the authors of {NAME} <noreply@{NAME}.invalid>"
+REPOSITORY = os.environ.get("RELEASE_REPOSITORY")
+# Debian's tools need an address. This one says that there is none: the domain can't exist.
+MAINTAINER = os.environ.get("RELEASE_MAINTAINER") or f"{NAME} maintainers <noreply@{NAME}.invalid>"
+# The pages of archives.
+PAGES = ("README.md", "README.zh-CN.md")
 
 
 def compressed(data):
@@ -61,11 +67,16 @@ def zipped(files):
     return written.getvalue()
 
 
-def archive(folder, program, made, text):
+def archive(folder, version, program, made, text):
     suffix = program.suffix
+    # GitLab has files at another path than the others.
+    blob = os.environ.get("RELEASE_BLOB") or "blob"
+    files = f"{REPOSITORY}/{blob}/v{version}/" if REPOSITORY else None
+    page = lambda name: links.elsewhere(text(name).decode(), (*PAGES, "LICENSE"), files).encode()
     return [
         (f"{folder}/{NAME}{suffix}", program.read_bytes(), 0o755),
-        *[(f"{folder}/{name}", text(name), 0o644) for name in ("LICENSE", "README.md", "README.zh-CN.md")],
+        (f"{folder}/LICENSE", text("LICENSE"), 0o644),
+        *[(f"{folder}/{name}", page(name), 0o644) for name in PAGES],
         (f"{folder}/THIRD-PARTY.txt", made("THIRD-PARTY.txt"), 0o644),
         *[(f"{folder}/completions/{NAME}.{shell}", made(f"{NAME}.{shell}"), 0o644) for shell in ("bash", "zsh", "fish")],
         (f"{folder}/man/{NAME}.1", made(f"{NAME}.1"), 0o644),
@@ -98,9 +109,11 @@ def debian(version, processor, program, made, text):
         (f"{doc}/THIRD-PARTY.txt.gz", compressed(made("THIRD-PARTY.txt")), 0o644),
     ]
     size = sum(len(data) for _, data, _ in files) // 1024
+    homepage = f"Homepage: {REPOSITORY}\n" if REPOSITORY else ""
     control = (
         f"Package: {NAME}\nVersion: {version}\nArchitecture: {processor}\nSection: net\nPriority: optional\n"
         f"Maintainer: {MAINTAINER}\nInstalled-Size: {size}\n"
+        f"{homepage}"
         "Recommends: ca-certificates\n"
         "Description: declarative callback URLs for Tencent eSign\n"
         " Plans and applies the callback URLs of an enterprise at Tencent eSign, whose\n"
@@ -183,7 +196,7 @@ def main(target, program, made_in, out):
     text = lambda name: pathlib.Path(name).read_bytes().replace(b"\r\n", b"\n")
     version = tomllib.loads(text("Cargo.toml").decode())["package"]["version"]
     folder = f"{NAME}-{version}-{target}"
-    files = archive(folder, program, made, text)
+    files = archive(folder, version, program, made, text)
     written = {f"{folder}.cdx.json": made("sbom.cdx.json")}
     if "windows" in target:
         written[f"{folder}.zip"] = zipped(files)

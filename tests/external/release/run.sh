@@ -38,6 +38,7 @@ ln -s "$home/registry" "$folder/home/registry"
 git clone --quiet . "$folder/one"
 git clone --quiet . "$folder/in/another/folder/two"
 cargo fetch --locked --quiet
+export RELEASE_REPOSITORY=https://git.example/acme/ess-callbacks
 RELEASE_TOOLS=$(find "$PWD/target/external" -maxdepth 1 -name 'release-[0-9].*' | sort -V | tail -1)
 export RELEASE_TOOLS
 (
@@ -64,6 +65,7 @@ tar -xzf "$archive" -C "$folder"
 program=$folder/$name/ess-callbacks
 (cd "$folder/$name" && find . -type f | LC_ALL=C sort) | diff - "$repository/tests/external/release/archive.txt"
 version=$("$program" --version)
+python3 "$repository/tests/external/release/links.py" "$folder/$name" "$RELEASE_REPOSITORY/blob/v${version#* }/"
 [[ $name == "${version/ /-}"-* ]] || fail "$name holds $version"
 [ "$(stat -c %s "$program")" -lt 16000000 ] || fail "the program is larger than 16 MB"
 ! readelf -lW "$program" | grep INTERP || fail "the program is not static"
