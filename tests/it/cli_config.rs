@@ -282,6 +282,44 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
+fn many_equal_warnings_are_one_with_the_places_of_the_rest() {
+    let urls: Vec<_> = (0..300)
+        .map(|number| format!("      - https://hooks.example/{number}\n"))
+        .collect();
+    let urls = urls.concat();
+    let env = TestEnv::new(&format!(
+        "version: 1\nenvironment: test\ndefaults: {{ operator: {OPERATOR} }}\norganizations:\n  acme:\n    callbacks:\n{urls}"
+    ));
+    assert_snapshot!(env.run(&["validate"]).exits(0), @"
+    exit 0
+    --- stdout
+    Success! The configuration is valid: 1 organization, 300 callbacks, 600 warnings.
+    --- stderr
+    warning[W002]: this callback has no key: eSign sends its messages unencrypted
+     --> callbacks.yaml:7:9
+      |
+    7 |       - https://hooks.example/0
+      |         ^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: add `key: { env: NAME }`; `ess-callbacks secret new` generates a key
+      = note: also at callbacks.yaml:8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27 and 279 more (-v shows each in full)
+    warning[W003]: this callback has no token: the receiver can't tell eSign's messages from forged ones
+     --> callbacks.yaml:7:9
+      |
+    7 |       - https://hooks.example/0
+      |         ^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: add `token: { env: NAME }`; `ess-callbacks secret new` generates a token
+      = note: also at callbacks.yaml:8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27 and 279 more (-v shows each in full)
+    ");
+    let warnings = |said: &str| said.matches("warning[W002]").count();
+    assert_eq!(warnings(&env.run(&["-v", "validate"]).exits(0).stderr), 300);
+    let events = env.run(&["--json", "validate"]).exits(0).events();
+    let codes = events.iter().map(|event| &event["diagnostic"]["code"]);
+    assert_eq!(codes.filter(|code| **code == "W002").count(), 300);
+}
+
+#[test]
 fn a_bad_value_is_named_without_being_shown() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
     env.set("KEY", "too-short").set("TOKEN", "changeme");
