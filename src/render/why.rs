@@ -70,7 +70,8 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
         ),
         NotAttempted::Interrupted => (
             "the run was interrupted".to_owned(),
-            "run apply again to continue",
+            // The end of the report says it once for all of them.
+            "",
         ),
         NotAttempted::Fenced(until) if *until <= now => (
             "an earlier call that got no answer could still arrive when this change was due".to_owned(),

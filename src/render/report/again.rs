@@ -15,7 +15,7 @@ pub enum Again {
 }
 
 /// What is said for `apply`, `rotate` and the controller. The longer ones are first.
-const WORDS: [[&str; 3]; 17] = [
+const WORDS: [[&str; 3]; 16] = [
     [
         "run `apply --heal` again, which adds it again",
         "run `apply --heal`, which adds it again",
@@ -55,11 +55,6 @@ const WORDS: [[&str; 3]; 17] = [
         "run apply again; it can't finish before then",
         "run the same command; it can't finish before then",
         "a round after that time makes this change",
-    ],
-    [
-        "run apply again to continue",
-        "run the same command to continue",
-        "the next round continues",
     ],
     [
         "Run apply again to continue.",

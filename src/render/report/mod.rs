@@ -243,6 +243,9 @@ fn how_text(
         HowUnfinished::NotAttempted(why) => {
             let (why, advice) = not_attempted(why, style.now);
             row("why:", &why)?;
+            if advice.is_empty() {
+                return Ok(());
+            }
             row("what to do:", advice)
         }
     }

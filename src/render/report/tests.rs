@@ -115,7 +115,6 @@ fn what_is_not_done_says_why_and_what_to_do() {
 
       acme/https://hooks.acme.example/7 (delete): not attempted
           why:        the run was interrupted
-          what to do: run apply again to continue
 
       acme/https://hooks.acme.example/8 (delete): not attempted
           why:        the journal can't be written, and no call is sent without it
@@ -181,7 +180,6 @@ fn what_many_were_left_out_for_is_told_once() {
       1919 changes: not attempted
           which:      acme/https://hooks.acme.example/10, acme/https://hooks.acme.example/11, acme/https://hooks.acme.example/12 and 1916 more, which `plan` shows
           why:        the run was interrupted
-          what to do: run apply again to continue
 
       acme/https://hooks.acme.example/20 (delete): not attempted
           why:        an add of its organization did not succeed, and deletes begin only after all adds have
