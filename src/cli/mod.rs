@@ -104,7 +104,7 @@ fn run(settings: &Settings, command: Command, ui: &mut Ui) -> Result<Exit, Failu
         Command::Init => init::run(settings, ui),
         Command::Validate(args) => runtime(1)?.block_on(validate::run(settings, &args, ui)),
         Command::Plan(args) => runtime(1)?.block_on(plan::run(settings, args, ui)),
-        Command::Apply(args) => runtime(2)?.block_on(apply::run(settings, args, ui)),
+        Command::Apply(args) => apply_plan(settings, args, ui),
         Command::Rotate(args) => rotate_callbacks(settings, args, ui),
         Command::Report(args) => runtime(1)?.block_on(report::run(settings, &args, ui)),
         Command::Show(args) => runtime(1)?.block_on(show::run(settings, args, ui)),
@@ -137,7 +137,15 @@ fn verify_receivers(settings: &Settings, args: verify::Args, ui: &mut Ui) -> Res
     ended
 }
 
-/// It verifies receivers, as above.
+/// It verifies receivers, as above, and a signal ends what it waits for.
+fn apply_plan(settings: &Settings, args: apply::Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    let runtime = runtime(2)?;
+    let ended = runtime.block_on(apply::run(settings, args, ui));
+    runtime.shutdown_background();
+    ended
+}
+
+/// As above.
 fn rotate_callbacks(settings: &Settings, args: rotate::Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let runtime = runtime(2)?;
     let ended = runtime.block_on(rotate::run(settings, args, ui));

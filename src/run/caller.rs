@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::sync::watch;
-
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
 use crate::model::{
@@ -15,7 +13,8 @@ use crate::run::{Ended, Owners, Signers};
 use crate::secret::Secret;
 use crate::state::{LockOwner, StateError};
 
-/// Who starts a run. The methods are in the order in which a run calls them.
+/// Who starts a run. The methods are in the order in which a run calls them. A run that is to stop before its first call
+/// drops what they return.
 pub trait Caller: Sink {
     /// The way to eSign.
     type Api: Api;
@@ -69,7 +68,11 @@ pub trait Caller: Sink {
 
     /// Whether the calls of this plan may be made. The accounts in `unproven` have another `SecretId` than that of
     /// their recorded callbacks, which may be another enterprise's.
-    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Self::Error>;
+    fn approve(
+        &mut self,
+        plan: &Plan,
+        unproven: &[AccountName],
+    ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
     /// The files that the plan was made of, if who comes later has to know them.
     fn checkout(&self) -> Option<Checkout> {
@@ -108,8 +111,6 @@ pub struct Connection<A> {
 #[derive(Debug)]
 pub struct Start {
     pub settings: Settings,
-    /// Becomes true when the user asks to stop.
-    pub stop: watch::Receiver<bool>,
     /// For a state that has none yet.
     pub lineage: Lineage,
 }

@@ -10,6 +10,8 @@
 //!   there too.
 //! * The lock is released however the run ends, unless its future is dropped; then it is freed as that of a
 //!   dead owner.
+//! * Who asks to stop ends every wait before the first call, and then the lock is released at once. Only a store that
+//!   does not answer for [`MOMENT`] keeps it, like that of a dead owner. [`apply`] knows what to do in the middle of calls.
 //! * Rate limiters and server clocks are the caller's ([`Lanes`]), so a second run in one process knows the
 //!   calls of the first.
 
@@ -17,19 +19,30 @@ mod accounts;
 mod caller;
 mod owners;
 
+use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
-use crate::apply::{Lanes, Tools, WallClock as _, accounts, apply, keep_books, move_records};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::apply::{
+    Lanes, Settings, Tools, WallClock as _, accounts, apply, keep_books, move_records,
+};
 use crate::client::Rate;
 use crate::model::{
-    AccountId, AccountName, ApiError, Checkout, Destination, Environment, Handle, Recorded, Report,
+    AccountId, AccountName, Address, ApiError, Checkout, Destination, Environment, Handle,
+    Recorded, Report,
 };
 use crate::plan::{Plan, Stale, calls_digest};
-use crate::state::{LockOwner, Locked, Rescue, StateError, Store};
+use crate::state::{LockOwner, Locked, Patience, Rescue, StateError, Store, asked};
 
 pub use self::accounts::{Signers, signers};
 pub use self::caller::{Caller, Connection, Start, Testimonies};
 pub use self::owners::Owners;
+
+/// How long the store may take to release the lock of a run that is to stop.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// What a run is given.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +61,8 @@ pub struct Request<'a, W> {
     pub rate: Rate,
     /// Our time of day.
     pub wall: &'a W,
+    /// Becomes true when the run is to stop.
+    pub stop: &'a watch::Receiver<bool>,
 }
 
 /// How a run ended.
@@ -55,6 +70,8 @@ pub struct Request<'a, W> {
 pub enum Ended {
     /// Nothing was planned: what is recorded is of calls to this place, and not to that of the request.
     Elsewhere(Destination),
+    /// It was asked to stop before the first call.
+    Interrupted,
     /// Nothing was called, for this reason.
     Refused(Plan, Refusal),
     /// There was nothing to call. What the record had to learn is saved.
@@ -149,22 +166,53 @@ pub async fn run<C: Caller>(
         environment,
         owner,
         lock_timeout,
+        stop,
         ..
     } = *request;
+    if *stop.borrow() {
+        return Ok(Ended::Interrupted);
+    }
     let waiting = |holder: Option<&LockOwner>| caller.waiting(holder);
-    let state = store
-        .lock(environment, owner, lock_timeout, waiting)
-        .await?;
+    let patience = Patience {
+        timeout: lock_timeout,
+        stop: Some(stop.clone()),
+    };
+    // It is not dropped at once: a lock that was just taken would be left behind.
+    let taking = store.lock(environment, owner, patience, waiting);
+    let state = match soon(taking, stop).await {
+        None => return Ok(Ended::Interrupted),
+        Some(Err(StateError::Locked { .. })) if *stop.borrow() => return Ok(Ended::Interrupted),
+        Some(state) => state?,
+    };
     caller.locked(state.taken_over());
     let ended = with_state(&state, request, lanes, caller).await;
     state.read(|recorded| caller.ended(ended.as_ref().ok(), recorded));
-    let released = state.release().await;
+    let is_called = matches!(ended, Ok(Ended::Called { .. }));
+    let released = if is_called {
+        state.release().await
+    } else {
+        soon(state.release(), stop).await.unwrap_or(Ok(()))
+    };
     let ended = ended?;
-    // That the calls are not saved matters more than the lock.
-    if !matches!(ended, Ended::Called { saved: Err(_), .. }) {
+    // That the calls are not saved matters more than the lock, and that it was interrupted, too.
+    if !matches!(
+        ended,
+        Ended::Interrupted | Ended::Called { saved: Err(_), .. }
+    ) {
         released?;
     }
     Ok(ended)
+}
+
+/// Does this to its end, but once the run is to stop only for [`MOMENT`].
+async fn soon<T>(work: impl Future<Output = T>, stop: &watch::Receiver<bool>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut stop = stop.clone();
+    tokio::select! {
+        biased;
+        done = &mut work => Some(done),
+        () = asked(&mut stop) => timeout(MOMENT, work).await.ok(),
+    }
 }
 
 /// Records that these files are in force. Whether there are any.
@@ -185,79 +233,28 @@ async fn with_state<C: Caller>(
     lanes: &mut Lanes,
     caller: &mut C,
 ) -> Result<Ended, C::Error> {
-    let elsewhere = |recorded: &Recorded| recorded.elsewhere(request.destination).cloned();
-    if let Some(there) = state.read(elsewhere) {
-        return Ok(Ended::Elsewhere(there));
-    }
-    // A plan that was reviewed is of what was recorded then.
-    if request.expected_digest.is_none() {
-        settle(state, caller).await?;
-    }
-    let plan = state.read(|recorded| caller.plan(recorded))?;
-    if plan.destination != *request.destination {
-        return Ok(Ended::Refused(plan, Refusal::OtherDestination));
-    }
-    if let Some(stale) = state.read(|recorded| plan.stale(recorded)) {
-        return Ok(Ended::Refused(plan, Refusal::Stale(stale)));
-    }
-    let plan = caller.resolve(plan).await?;
-    if let Some(refusal) = refusal(&plan, request.expected_digest) {
-        return Ok(Ended::Refused(plan, refusal));
-    }
-    if plan.is_empty() {
-        state.aim(&plan.destination);
-        state.edit(|recorded| keep_books(&plan, recorded));
-        follow(state, caller.checkout());
-        state.save().await?;
-        return Ok(Ended::NothingToCall(plan));
-    }
-    // Before the question, so that whoever answers it has seen the findings.
-    let unverified = caller.verify(&plan).await?;
-    let Connection {
-        api,
-        signers,
-        unidentified,
-        secrets,
-    } = caller.connect(&plan).await?;
-    let known = state.read(|recorded| accounts::known(&plan, recorded));
-    let owners = if owners::asks(&plan, &signers, &unidentified, &known) {
-        caller.owners(&plan).await
-    } else {
-        Owners::new()
+    let mut stop = request.stop.clone();
+    let prepared = tokio::select! {
+        biased;
+        () = asked(&mut stop) => return Ok(Ended::Interrupted),
+        prepared = prepare(state, request, caller) => prepared?,
     };
-    if let Some(refusal) = owners::refusal(&plan, &signers, &unidentified, &owners, &known) {
-        return Ok(Ended::Refused(plan, refusal));
-    }
-    let unproven = owners::unproven(&signers, &owners, &known);
-    let owners = owners::known_owners(owners);
-    if let Some((name, other)) =
-        state.read(|recorded| accounts::same(&plan, &signers, &owners, recorded))
-    {
-        return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)));
-    }
-    if !caller.approve(&plan, &unproven)? {
-        return Ok(Ended::Refused(plan, Refusal::NotApproved));
-    }
-    let Start {
+    let Ready {
+        plan,
+        connection,
+        unverified,
         settings,
-        stop,
-        lineage,
-    } = caller.start(&plan)?;
-    state.aim(&plan.destination);
-    state.edit(|recorded| move_records(&plan, recorded));
-    let follows = follow(state, caller.checkout());
-    state.sign_with(state.read(|recorded| accounts(&plan, &signers, &owners, recorded)));
-    state.initialize(lineage, plan.salt).await?;
-    if follows || !plan.moves.is_empty() {
-        state.save().await?;
-    }
+    } = match prepared {
+        Prepared::Ready(ready) => *ready,
+        Prepared::Ended(ended) => return Ok(ended),
+    };
     let now = request.wall.now();
     state.read(|recorded| lanes.open(&plan, recorded, request.rate, now));
     let tools = Tools {
-        api: &api,
+        api: &connection.api,
         state,
         wall: request.wall,
-        secrets: &secrets,
+        secrets: &connection.secrets,
         unverified: &unverified,
         lanes,
         stop,
@@ -272,6 +269,98 @@ async fn with_state<C: Caller>(
         report,
         saved,
     })
+}
+
+/// What comes before the first call.
+enum Prepared<A> {
+    Ended(Ended),
+    Ready(Box<Ready<A>>),
+}
+
+/// Everything that the calls need.
+struct Ready<A> {
+    plan: Plan,
+    connection: Connection<A>,
+    unverified: BTreeSet<Address>,
+    settings: Settings,
+}
+
+impl<A> From<Ended> for Prepared<A> {
+    fn from(ended: Ended) -> Self {
+        Self::Ended(ended)
+    }
+}
+
+/// Comes to the first call, or to the reason why there is none. May be dropped at any point.
+async fn prepare<C: Caller>(
+    state: &Locked,
+    request: &Request<'_, C::Wall>,
+    caller: &mut C,
+) -> Result<Prepared<C::Api>, C::Error> {
+    let elsewhere = |recorded: &Recorded| recorded.elsewhere(request.destination).cloned();
+    if let Some(there) = state.read(elsewhere) {
+        return Ok(Ended::Elsewhere(there).into());
+    }
+    // A plan that was reviewed is of what was recorded then.
+    if request.expected_digest.is_none() {
+        settle(state, caller).await?;
+    }
+    let plan = state.read(|recorded| caller.plan(recorded))?;
+    if plan.destination != *request.destination {
+        return Ok(Ended::Refused(plan, Refusal::OtherDestination).into());
+    }
+    if let Some(stale) = state.read(|recorded| plan.stale(recorded)) {
+        return Ok(Ended::Refused(plan, Refusal::Stale(stale)).into());
+    }
+    let plan = caller.resolve(plan).await?;
+    if let Some(refusal) = refusal(&plan, request.expected_digest) {
+        return Ok(Ended::Refused(plan, refusal).into());
+    }
+    if plan.is_empty() {
+        state.aim(&plan.destination);
+        state.edit(|recorded| keep_books(&plan, recorded));
+        follow(state, caller.checkout());
+        state.save().await?;
+        return Ok(Ended::NothingToCall(plan).into());
+    }
+    // Before the question, so that whoever answers it has seen the findings.
+    let unverified = caller.verify(&plan).await?;
+    let connection = caller.connect(&plan).await?;
+    let (signers, unidentified) = (&connection.signers, &connection.unidentified);
+    let known = state.read(|recorded| accounts::known(&plan, recorded));
+    let owners = if owners::asks(&plan, signers, unidentified, &known) {
+        caller.owners(&plan).await
+    } else {
+        Owners::new()
+    };
+    if let Some(refusal) = owners::refusal(&plan, signers, unidentified, &owners, &known) {
+        return Ok(Ended::Refused(plan, refusal).into());
+    }
+    let unproven = owners::unproven(signers, &owners, &known);
+    let owners = owners::known_owners(owners);
+    if let Some((name, other)) =
+        state.read(|recorded| accounts::same(&plan, signers, &owners, recorded))
+    {
+        return Ok(Ended::Refused(plan, Refusal::SameAccount(name, other)).into());
+    }
+    if !caller.approve(&plan, &unproven).await? {
+        return Ok(Ended::Refused(plan, Refusal::NotApproved).into());
+    }
+    let Start { settings, lineage } = caller.start(&plan)?;
+    state.aim(&plan.destination);
+    state.edit(|recorded| move_records(&plan, recorded));
+    let follows = follow(state, caller.checkout());
+    state.sign_with(state.read(|recorded| accounts(&plan, signers, &owners, recorded)));
+    state.initialize(lineage, plan.salt).await?;
+    if follows || !plan.moves.is_empty() {
+        state.save().await?;
+    }
+    Ok(Prepared::Ready(Box::new(Ready {
+        plan,
+        connection,
+        unverified,
+        settings,
+    })))
 }
 
 /// Records what a witness says of lost calls, before anything is planned for them.

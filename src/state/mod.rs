@@ -52,4 +52,5 @@ pub use locked::Locked;
 pub use owner::LockOwner;
 pub use place::Place;
 pub use rescue::{EndedCall, Homecoming, Rescue};
-pub use store::Store;
+pub(crate) use store::asked;
+pub use store::{Patience, Store};

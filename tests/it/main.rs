@@ -23,6 +23,7 @@ mod cli_foreign;
 mod cli_forms;
 mod cli_hostile;
 mod cli_init;
+mod cli_interrupt;
 mod cli_listen;
 mod cli_lost;
 mod cli_masking;

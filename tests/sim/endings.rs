@@ -28,6 +28,7 @@ pub(crate) fn after(world: &Shared, place: &Place, spec: &Spec, ended: &Ended, f
                 world.breaks("h", &format!("run {number}: {error}"));
             }
         }
+        Ended::Interrupted => world.tell(|| format!("run {number}: interrupted")),
         Ended::Guarded(_) => world.tell(|| format!("run {number}: guarded")),
         Ended::Done(report) => {
             if let Some(error) = &report.journal_error

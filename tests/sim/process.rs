@@ -95,6 +95,8 @@ pub(crate) struct Files {
 pub(crate) enum Ended {
     Died,
     Stuck,
+    /// Before the first call.
+    Interrupted,
     State(StateError),
     /// Protected callbacks would be deleted, or the guards were not lifted.
     Guarded(BTreeSet<Id>),
@@ -105,7 +107,6 @@ pub(crate) enum Ended {
 struct Starter<'s> {
     world: &'s Shared,
     spec: &'s Spec,
-    stop: watch::Sender<bool>,
     /// The accounts whose owner is recorded.
     owned: BTreeSet<AccountName>,
     /// Whether another replica has applied other files since its own were read.
@@ -197,7 +198,7 @@ impl Caller for Starter<'_> {
     }
 
     /// Nobody renews credentials here, so that others than before are a mistake.
-    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, StateError> {
+    async fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, StateError> {
         if self.is_outdated {
             return Ok(false);
         }
@@ -223,7 +224,6 @@ impl Caller for Starter<'_> {
     fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
         Ok(Start {
             settings: self.spec.settings.clone(),
-            stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(1)),
         })
     }
@@ -244,6 +244,7 @@ impl Caller for Starter<'_> {
             }
             Some(
                 run::Ended::Called { saved: Err(_), .. }
+                | run::Ended::Interrupted
                 | run::Ended::Refused(..)
                 | run::Ended::Elsewhere(_),
             )
@@ -293,6 +294,7 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         job_url: None,
     };
     let store = place.store().checkpoint_above(spec.checkpoint);
+    let stop = watch::Sender::new(false);
     let request = Request {
         environment: ENVIRONMENT,
         destination: &Destination::Esign,
@@ -301,15 +303,14 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         expected_digest: None,
         rate: Rate::per_second(f64::from(spec.rate)).expect("a rate from the schedule"),
         wall: &spec.wall,
+        stop: &stop.subscribe(),
     };
     let mut starter = Starter {
         world,
         spec,
-        stop: watch::channel(false).0,
         owned: BTreeSet::new(),
         is_outdated: false,
     };
-    let stop = starter.stop.clone();
     let mut lanes = Lanes::default();
     let running = run::run(&store, &request, &mut lanes, &mut starter);
     match interrupted(running, spec.stop, &stop).await {
@@ -322,6 +323,12 @@ async fn program(world: &Shared, place: &Place, spec: &Spec) -> Ended {
         Ok(run::Ended::Elsewhere(there)) => {
             world.now().breaks("a", &format!("the state is of {there}"));
             Ended::Guarded(BTreeSet::new())
+        }
+        Ok(run::Ended::Interrupted) => {
+            if !*stop.borrow() {
+                world.now().breaks("a", "interrupted without a signal");
+            }
+            Ended::Interrupted
         }
         Ok(run::Ended::NothingToCall(_)) => Ended::Done(Report::default()),
         Ok(run::Ended::Called {

@@ -265,9 +265,12 @@ impl Replica<'_> {
             if report.unfinished.iter().any(|one| one.how == clockless));
         match ended {
             Ended::Done(report) if report.unfinished.is_empty() => Verdict::Rests,
-            Ended::Done(_) | Ended::Died | Ended::Stuck | Ended::State(_) | Ended::Guarded(_) => {
-                Verdict::Busy
-            }
+            Ended::Done(_)
+            | Ended::Died
+            | Ended::Stuck
+            | Ended::Interrupted
+            | Ended::State(_)
+            | Ended::Guarded(_) => Verdict::Busy,
         }
     }
 

@@ -425,6 +425,7 @@ impl Schedule {
                 }
                 other @ (Ended::Died
                 | Ended::Stuck
+                | Ended::Interrupted
                 | Ended::State(_)
                 | Ended::Guarded(_)
                 | Ended::Done(_)) => {

@@ -24,7 +24,10 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::thread;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -65,6 +68,8 @@ pub(crate) struct Ui {
     unwritten: Vec<(String, io::Error)>,
     /// Whether text is left out.
     quiet: bool,
+    /// Whether a question has no answer yet.
+    asking: bool,
     /// Whether every problem is drawn, however many of a kind there are.
     in_full: bool,
     progress: Option<Progress>,
@@ -96,6 +101,7 @@ impl Ui {
             into: None,
             unwritten: Vec::new(),
             quiet: false,
+            asking: false,
             in_full: global.verbose > 0,
             progress: None,
             fold: Fold::default(),
@@ -292,16 +298,35 @@ impl Ui {
         }
     }
 
-    /// Asks a question on the terminal and returns the answer.
-    pub(crate) fn ask(
+    /// Asks a question on the terminal and returns the answer. May be dropped: nothing waits for the thread that reads.
+    pub(crate) async fn ask(
         &mut self,
         question: impl FnOnce(&Style, &mut dyn fmt::Write) -> fmt::Result,
     ) -> io::Result<String> {
         self.flush();
         self.complain(question);
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        Ok(answer.trim().to_owned())
+        self.asking = true;
+        let (read, answer) = oneshot::channel();
+        let _detached = thread::Builder::new()
+            .name("answer".to_owned())
+            .spawn(move || {
+                let mut answer = String::new();
+                let answer = io::stdin().read_line(&mut answer).map(|_| answer);
+                // Perhaps no one waits for it any more.
+                drop(read.send(answer));
+            })?;
+        let answer = answer
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+        self.asking = false;
+        Ok(answer?.trim().to_owned())
+    }
+
+    /// Ends the line of a question that was not answered.
+    pub(crate) fn leave_question(&mut self) {
+        if std::mem::take(&mut self.asking) {
+            self.note(format_args!(""));
+        }
     }
 
     /// Remembers an output that could not be written, for the end of the command.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::model::{Environment, Recorded};
@@ -28,6 +29,50 @@ enum Want {
     State,
     /// Nothing, or a note that the state has moved away.
     Vacancy,
+}
+
+/// How long to wait for the lock.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// At most.
+    pub timeout: Duration,
+    /// When this becomes true, the time is over.
+    pub stop: Option<watch::Receiver<bool>>,
+}
+
+impl From<Duration> for Patience {
+    fn from(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            stop: None,
+        }
+    }
+}
+
+impl Patience {
+    fn is_over(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| *stop.borrow())
+    }
+
+    /// Waits for so long, or until the time is over.
+    async fn sleep(&mut self, time: Duration) {
+        let sleep = tokio::time::sleep(time);
+        match &mut self.stop {
+            None => sleep.await,
+            Some(stop) => tokio::select! {
+                () = sleep => {}
+                () = asked(stop) => {}
+            },
+        }
+    }
+}
+
+/// Completes when it becomes true.
+pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
+    // After an error it never will.
+    if stop.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// One state in one medium.
@@ -117,7 +162,7 @@ impl Store {
         self.of_environment(recorded, environment)
     }
 
-    /// Takes the lock and reads what is recorded, waiting for the lock up to `timeout`. Where an owner may have
+    /// Takes the lock and reads what is recorded, waiting for the lock with this patience. Where an owner may have
     /// died without a trace, it waits until that is known, however short the timeout. `waiting` gets the owner,
     /// whenever it changes.
     ///
@@ -128,10 +173,10 @@ impl Store {
         &self,
         environment: Environment,
         owner: &LockOwner,
-        timeout: Duration,
+        patience: impl Into<Patience>,
         waiting: impl FnMut(Option<&LockOwner>) + Send,
     ) -> Result<Locked, StateError> {
-        self.take((environment, Want::State), owner, timeout, waiting)
+        self.take((environment, Want::State), owner, patience.into(), waiting)
             .await
     }
 
@@ -147,7 +192,7 @@ impl Store {
         timeout: Duration,
         waiting: impl FnMut(Option<&LockOwner>) + Send,
     ) -> Result<Locked, StateError> {
-        self.take((environment, Want::Vacancy), owner, timeout, waiting)
+        self.take((environment, Want::Vacancy), owner, timeout.into(), waiting)
             .await
     }
 
@@ -155,10 +200,10 @@ impl Store {
         &self,
         (environment, want): (Environment, Want),
         owner: &LockOwner,
-        timeout: Duration,
+        patience: Patience,
         waiting: impl FnMut(Option<&LockOwner>) + Send,
     ) -> Result<Locked, StateError> {
-        let (mut hold, left) = self.acquire(owner, timeout, waiting).await?;
+        let (mut hold, left) = self.acquire(owner, patience, waiting).await?;
         match self.find(environment, want, hold.as_mut()).await {
             Ok((recorded, snapshot, has_journal)) => Ok(Locked::new(
                 (hold, left),
@@ -174,15 +219,15 @@ impl Store {
         }
     }
 
-    /// Takes the lock, waiting for it up to `timeout`, and until it is known whether its owner is alive. Reports
+    /// Takes the lock, waiting for it with this patience, and until it is known whether its owner is alive. Reports
     /// each owner that it waits for once.
     async fn acquire(
         &self,
         owner: &LockOwner,
-        timeout: Duration,
+        mut patience: Patience,
         mut waiting: impl FnMut(Option<&LockOwner>) + Send,
     ) -> Result<(Box<dyn Hold>, Option<LockOwner>), StateError> {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Instant::now().checked_add(patience.timeout);
         let mut reported = None;
         loop {
             let (theirs, known_in) = match self.medium.hold(owner).await? {
@@ -191,7 +236,7 @@ impl Store {
             };
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.map(|left| left.max(known_in.unwrap_or_default()));
-            if left.is_some_and(|left| left.is_zero()) {
+            if patience.is_over() || left.is_some_and(|left| left.is_zero()) {
                 return Err(StateError::Locked {
                     place: self.medium.place(),
                     owner: theirs.map(Box::new),
@@ -202,7 +247,9 @@ impl Store {
                 reported = Some(theirs);
             }
             let poll = self.medium.poll();
-            tokio::time::sleep(left.map_or(poll, |left| left.min(poll))).await;
+            patience
+                .sleep(left.map_or(poll, |left| left.min(poll)))
+                .await;
         }
     }
 

@@ -59,7 +59,6 @@ struct Replacing<A> {
     api: A,
     desired: Desired,
     parallelism: usize,
-    stop: watch::Sender<bool>,
     seen: Vec<Event>,
 }
 
@@ -99,7 +98,11 @@ impl<A: Api + Clone> Caller for Replacing<A> {
         Owners::new()
     }
 
-    fn approve(&mut self, _plan: &Plan, _unproven: &[AccountName]) -> Result<bool, StateError> {
+    async fn approve(
+        &mut self,
+        _plan: &Plan,
+        _unproven: &[AccountName],
+    ) -> Result<bool, StateError> {
         Ok(true)
     }
 
@@ -109,7 +112,6 @@ impl<A: Api + Clone> Caller for Replacing<A> {
                 parallelism: self.parallelism,
                 ..Settings::default()
             },
-            stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(1)),
         })
     }
@@ -191,12 +193,12 @@ async fn replace_in(
         expected_digest: None,
         rate: Rate::ESIGN,
         wall: &WrongClock(Instant::now()),
+        stop: &watch::Sender::new(false).subscribe(),
     };
     let mut replacing = Replacing {
         api: api.clone(),
         desired: desired(urls),
         parallelism,
-        stop: watch::channel(false).0,
         seen: Vec::new(),
     };
     let ended = run(&store, &request, &mut Lanes::default(), &mut replacing).await;

@@ -79,14 +79,17 @@ impl Caller for Scenario<'_> {
         Owners::new()
     }
 
-    fn approve(&mut self, _plan: &Plan, _unproven: &[AccountName]) -> Result<bool, StateError> {
+    async fn approve(
+        &mut self,
+        _plan: &Plan,
+        _unproven: &[AccountName],
+    ) -> Result<bool, StateError> {
         Ok(true)
     }
 
     fn start(&mut self, _plan: &Plan) -> Result<Start, StateError> {
         Ok(Start {
             settings: self.world.settings.clone(),
-            stop: self.stop.subscribe(),
             lineage: Lineage(uuid::Uuid::from_u128(7)),
         })
     }
@@ -172,6 +175,7 @@ impl World {
             since: START,
             job_url: None,
         };
+        let stop = watch::Sender::new(false);
         let request = Request {
             environment: Environment::Test,
             destination: &Destination::Esign,
@@ -180,13 +184,14 @@ impl World {
             expected_digest: None,
             rate: self.rate,
             wall: &self.wall,
+            stop: &stop.subscribe(),
         };
         let mut scenario = Scenario {
             world: self,
             desired,
             options,
             seen: Vec::new(),
-            stop: watch::channel(false).0,
+            stop: stop.clone(),
             stop_at,
         };
         let ended = run(&self.store(), &request, lanes, &mut scenario).await;
@@ -195,6 +200,7 @@ impl World {
             Ended::Called { report, .. } => report,
             Ended::NothingToCall(_) => Report::default(),
             Ended::Refused(plan, why) => panic!("{why:?}: {:?}", plan.tripped),
+            Ended::Interrupted => panic!("it was asked to stop too early"),
             Ended::Elsewhere(there) => panic!("the state is of {there}"),
         }
     }

@@ -5,14 +5,18 @@
 //! in one place, [`redact`].
 
 mod poll;
+mod postgres;
 mod redact;
 mod running;
 mod served;
+mod terminal;
 
 pub(crate) use poll::eventually;
+pub(crate) use postgres::Postgres;
 pub(crate) use redact::redact;
 pub(crate) use running::Running;
 pub(crate) use served::Served;
+pub(crate) use terminal::{at_a_terminal, plain};
 
 use std::collections::BTreeMap;
 use std::fmt;

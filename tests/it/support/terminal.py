@@ -3,7 +3,7 @@
 Usage: terminal.py COLUMNS WAIT-FOR ANSWER PROGRAM ARGUMENT...
 
 Types ANSWER once the program has printed WAIT-FOR, prints everything that appeared on the screen, and
-exits as the program did.
+exits as the program did. Without a line end after ^C, which needs none.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ while True:
     seen += chunk
     if not answered and wait_for.encode() in seen:
         answered = True
-        os.write(screen, answer.encode() + b"\n")
+        os.write(screen, answer.encode() + (b"" if answer == "\x03" else b"\n"))
 
 _, status = os.waitpid(pid, 0)
 sys.stdout.buffer.write(seen)

@@ -32,6 +32,7 @@ pub(super) fn exit(
 ) -> Result<Exit, Failure> {
     match ended {
         Ended::Elsewhere(there) => Err(elsewhere(&there, here)),
+        Ended::Interrupted => Err(interrupted()),
         Ended::NothingToCall(_) => Ok(Exit::Done),
         Ended::Called { report, saved, .. } => match saved {
             Ok(()) => Ok(exit_of(&report)),
@@ -88,6 +89,11 @@ pub(in crate::cli::commands) fn refusal(
         } => other_owner(&account, &before, &owner),
         Refusal::NotApproved => Failure::error("apply was not approved; nothing was called"),
     })
+}
+
+/// The error when a signal came before the first call.
+pub(in crate::cli::commands) fn interrupted() -> Failure {
+    Failure::new(Exit::Interrupted, "interrupted; nothing was called")
 }
 
 /// The exit code of a finished run. An interruption takes precedence, then an unknown outcome.

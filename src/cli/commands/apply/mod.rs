@@ -13,7 +13,7 @@ pub(crate) use args::Args;
 use crate::apply::Lanes;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::process::owner;
+use crate::cli::process::{owner, signals};
 use crate::cli::remote::cloudaudit;
 use crate::cli::settings::Settings;
 use crate::cli::sources;
@@ -105,6 +105,7 @@ async fn apply(
     }
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
+    let stop = signals::listen(ui.open_changes());
     let request = Request {
         environment: wish.environment(),
         destination: &destination,
@@ -113,6 +114,7 @@ async fn apply(
         expected_digest: args.expect_digest.as_deref(),
         rate: args.calling.limit()?,
         wall: &SystemClock,
+        stop: &stop,
     };
     let mut starter = Starter::new(
         settings,

@@ -13,7 +13,6 @@ use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
-use crate::cli::process::signals;
 use crate::cli::random::random;
 use crate::cli::remote::{Remote, cloudaudit};
 use crate::cli::settings::Settings;
@@ -189,11 +188,11 @@ impl Caller for Starter<'_> {
         }
     }
 
-    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
+    async fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
         for account in unproven {
             self.ui.warn(format_args!("{}", unlike(account)));
         }
-        Ok(approved(self.args) || approve(plan, self.ui)?)
+        Ok(approved(self.args) || approve(plan, self.ui).await?)
     }
 
     fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
@@ -210,7 +209,6 @@ impl Caller for Starter<'_> {
                 wait: !self.args.calling.no_wait,
                 seed: u64::from_be_bytes(random()?),
             },
-            stop: signals::listen(self.ui.open_changes()),
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
         };
         self.ui.start_progress(plan.changes().count());
@@ -219,6 +217,7 @@ impl Caller for Starter<'_> {
 
     fn ended(&mut self, ended: Option<&Ended>, recorded: &Recorded) {
         self.ui.finish_progress();
+        self.ui.leave_question();
         self.told.recorded = Some(Holdings::of(recorded));
         match ended {
             Some(Ended::NothingToCall(plan)) => {
@@ -229,7 +228,7 @@ impl Caller for Starter<'_> {
                 conclude(report, render::Again::Apply, self.ui);
                 self.told.report(plan, report.clone());
             }
-            Some(Ended::Elsewhere(_) | Ended::Refused(..)) | None => {}
+            Some(Ended::Interrupted | Ended::Elsewhere(_) | Ended::Refused(..)) | None => {}
         }
     }
 }
@@ -275,10 +274,10 @@ pub(in crate::cli::commands) fn parallelism(
 }
 
 /// Asks whether the plan is to be applied.
-pub(in crate::cli::commands) fn approve(plan: &Plan, ui: &mut Ui) -> Result<bool, Failure> {
+pub(in crate::cli::commands) async fn approve(plan: &Plan, ui: &mut Ui) -> Result<bool, Failure> {
     let question =
         |style: &Style, out: &mut dyn fmt::Write| render::question_text(plan, style, out);
-    let answer = ui.ask(question).map_err(|error| {
+    let answer = ui.ask(question).await.map_err(|error| {
         Failure::error(format!(
             "the answer can't be read: {error}; nothing was called"
         ))

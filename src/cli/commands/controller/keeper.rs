@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::directory::Signature;
 use super::planned::Planner;
 use crate::apply::{self, Sink, WallClock as _};
@@ -58,7 +56,6 @@ pub(super) struct Keeper<'a> {
     /// The digest of the plan that was approved.
     pub(super) approved: Option<&'a str>,
     pub(super) board: &'a Board,
-    pub(super) stop: watch::Receiver<bool>,
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
     pub(super) fenced: Fenced,
@@ -145,8 +142,8 @@ impl Caller for Keeper<'_> {
     }
 
     /// The state may be another one than that of the plan that was decided on.
-    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
-        if self.is_suspended || *self.stop.borrow() {
+    async fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
+        if self.is_suspended || self.board.is_halted() {
             return Ok(false);
         }
         let deletes = plan.changes().any(|change| change.action == Action::Delete);
@@ -186,7 +183,6 @@ impl Caller for Keeper<'_> {
                 wait: self.fenced == Fenced::Wait,
                 seed: u64::from_be_bytes(random()?),
             },
-            stop: self.stop.clone(),
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
         })
     }

@@ -306,6 +306,7 @@ impl Rounds<'_> {
         let loaded = planner.loaded;
         let owner = owner::this_process(&self.settings.command)?;
         let rate = Rate::per_second(f64::from(self.args.rate)).unwrap_or(Rate::ESIGN);
+        let stop = self.board.halting();
         let request = Request {
             environment: loaded.desired.environment,
             destination: &loaded.destination,
@@ -314,6 +315,7 @@ impl Rounds<'_> {
             expected_digest: None,
             rate,
             wall: &SystemClock,
+            stop: &stop,
         };
         let accounts = loaded.desired.accounts.clone().into_iter().collect();
         if self.lanes.1 != accounts {
@@ -324,7 +326,6 @@ impl Rounds<'_> {
             planner,
             approved,
             board: &self.board,
-            stop: self.board.halting(),
             ui: self.ui,
             remote: None,
             // What was approved is done whole: the rest of it would need another approval.
@@ -394,7 +395,8 @@ impl Rounds<'_> {
             }
             Ended::NothingToCall(_) => Round::Done,
             // Whoever changed the state or the approval in between is heard in the next round.
-            Ended::Refused(_, run::Refusal::NotApproved | run::Refusal::Guards) => {
+            Ended::Interrupted
+            | Ended::Refused(_, run::Refusal::NotApproved | run::Refusal::Guards) => {
                 // A suspension that is being recorded needs the lock.
                 if !self.board.is_halted() {
                     self.board.poke();

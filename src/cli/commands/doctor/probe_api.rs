@@ -65,7 +65,7 @@ pub(super) async fn run(
         return Err(failure.advice(finding.remedy.unwrap_or_default()));
     }
     check_owner(&inspection, organization, desired, recorded).await?;
-    approve(args, organization, &trial, &inspection, ui)?;
+    approve(args, organization, &trial, &inspection, ui).await?;
     // Messages that eSign sends meanwhile can't be read: no one has this key.
     let secrets = Secrets {
         key: Secret::new(hex::encode_upper(random::<16>()?)),
@@ -155,7 +155,7 @@ async fn check_owner(
     Err(Failure::error(message).advice(finding.remedy.unwrap_or_default()))
 }
 
-fn approve(
+async fn approve(
     args: &Args,
     organization: &Organization,
     trial: &Trial,
@@ -180,6 +180,7 @@ fn approve(
     );
     let answer = ui
         .ask(|_, out| out.write_str(&text))
+        .await
         .map_err(|error| Failure::error(format!("the answer can't be read: {error}")))?;
     if answer == "yes" {
         Ok(())

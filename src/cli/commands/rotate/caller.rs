@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::Args;
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
@@ -13,7 +11,6 @@ use crate::cli::commands::apply::receivers;
 use crate::cli::commands::apply::starter::{approve, parallelism, unlike};
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
-use crate::cli::process::signals;
 use crate::cli::random::random;
 use crate::cli::remote::Remote;
 use crate::cli::settings::Settings;
@@ -50,8 +47,6 @@ pub(super) struct Rotator<'a> {
     /// Whether the next run is the first.
     first: bool,
     approved: bool,
-    /// The signals since the first call, also between the two runs.
-    stop: Option<watch::Receiver<bool>>,
     remote: Option<Remote>,
 }
 
@@ -75,7 +70,6 @@ impl<'a> Rotator<'a> {
             without_twin: BTreeSet::new(),
             first: true,
             approved: args.auto_approve,
-            stop: None,
             remote: None,
         }
     }
@@ -248,11 +242,11 @@ impl Caller for Rotator<'_> {
     }
 
     /// Both runs are one question.
-    fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
+    async fn approve(&mut self, plan: &Plan, unproven: &[AccountName]) -> Result<bool, Failure> {
         for account in unproven {
             self.ui.warn(format_args!("{}", unlike(account)));
         }
-        self.approved = self.approved || approve(plan, self.ui)?;
+        self.approved = self.approved || approve(plan, self.ui).await?;
         Ok(self.approved)
     }
 
@@ -260,9 +254,6 @@ impl Caller for Rotator<'_> {
         let calling = &self.args.calling;
         let connections = self.remote.as_ref().and_then(|remote| remote.connections);
         let asked = (calling.parallelism, calling.rate);
-        let last = self.ui.open_changes();
-        let stop = self.stop.get_or_insert_with(|| signals::listen(last));
-        let stop = stop.clone();
         let start = Start {
             settings: apply::Settings {
                 parallelism: parallelism(asked, plan, connections, self.ui),
@@ -270,7 +261,6 @@ impl Caller for Rotator<'_> {
                 wait: !calling.no_wait,
                 seed: u64::from_be_bytes(random()?),
             },
-            stop,
             lineage: Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid()),
         };
         self.ui.start_progress(plan.changes().count());
@@ -279,6 +269,7 @@ impl Caller for Rotator<'_> {
 
     fn ended(&mut self, _ended: Option<&Ended>, _recorded: &Recorded) {
         self.ui.finish_progress();
+        self.ui.leave_question();
     }
 }
 

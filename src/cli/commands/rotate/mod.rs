@@ -12,9 +12,9 @@ pub(crate) use args::Args;
 
 use crate::apply::Lanes;
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::apply::ended::{conclude, exit_of, refusal, unsaved};
+use crate::cli::commands::apply::ended::{conclude, exit_of, interrupted, refusal, unsaved};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::process::owner;
+use crate::cli::process::{owner, signals};
 use crate::cli::settings::Settings;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
@@ -46,6 +46,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let twins = twins::twins(&loaded, &patterns, &args)?;
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
+    let stop = signals::listen(ui.open_changes());
     let request = Request {
         environment: loaded.desired.environment,
         destination: &loaded.destination,
@@ -54,6 +55,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         expected_digest: None,
         rate: args.calling.limit()?,
         wall: &SystemClock,
+        stop: &stop,
     };
     let place = (locations, store.lease());
     let mut rotator = Rotator::new(settings, place, &args, (&loaded, twins), ui);
@@ -95,6 +97,14 @@ async fn rotate(
                 made = second;
                 Some(Ok(report.as_ref().map_or(Exit::Done, exit_of)))
             }
+            Ok(Ended::Interrupted) => Some(match &mut report {
+                // The second run made no call.
+                Some(report) => {
+                    report.interrupted = true;
+                    Ok(Exit::Interrupted)
+                }
+                None => Err(interrupted()),
+            }),
             Ok(Ended::Elsewhere(there)) => Some(Err(elsewhere(&there, request.destination))),
             Ok(Ended::Refused(_, Refusal::NotApproved)) => Some(Err(Failure::error(
                 "rotate was not approved; nothing was called",
