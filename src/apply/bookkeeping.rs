@@ -57,7 +57,7 @@ pub fn keep_books(plan: &Plan, recorded: &mut Recorded) -> bool {
             }
         }
     }
-    changed
+    recorded.forget_twins() || changed
 }
 
 /// Forgets what is proven absent and what no lost call can bring back.

@@ -116,6 +116,8 @@ pub struct Recorded {
     pub checkout: Option<Checkout>,
     /// What controllers told people, by condition. It is here so that one of them tells it.
     pub told: BTreeMap<String, Told>,
+    /// The twins of rotations whose URLs do not show whose they are, with the URLs of their callbacks.
+    pub twins: BTreeMap<Identity, CallbackUrl>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
     pub salt: Option<Salt>,
     pub scopes: BTreeMap<Arc<Scope>, BTreeMap<CallbackUrl, Entry>>,
@@ -135,6 +137,7 @@ impl Recorded {
             suspension: None,
             checkout: None,
             told: BTreeMap::new(),
+            twins: BTreeMap::new(),
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),
@@ -207,7 +210,43 @@ impl Recorded {
             };
             self.insert(identity, merged);
         }
+        let twins = self.twins.iter();
+        let moved: Vec<_> = twins
+            .map(|(twin, _)| twin)
+            .filter(|twin| *twin.scope == *from)
+            .cloned()
+            .collect();
+        for twin in moved {
+            let of = self.twins.remove(&twin);
+            let identity = Identity {
+                scope: Arc::clone(to),
+                url: twin.url,
+            };
+            self.twins.extend(of.map(|of| (identity, of)));
+        }
         true
+    }
+
+    /// Whose twin this is, if its URL does not show it.
+    pub fn twin_of(&self, scope: &Arc<Scope>, url: &CallbackUrl) -> Option<&CallbackUrl> {
+        if self.twins.is_empty() {
+            return None;
+        }
+        self.twins.get(&Identity {
+            scope: Arc::clone(scope),
+            url: url.clone(),
+        })
+    }
+
+    /// Forgets the twins that nothing is recorded of. Whether there were any.
+    pub fn forget_twins(&mut self) -> bool {
+        let before = self.twins.len();
+        let scopes = &self.scopes;
+        self.twins.retain(|twin, _| {
+            let urls = scopes.get(&twin.scope);
+            urls.is_some_and(|urls| urls.contains_key(&twin.url))
+        });
+        self.twins.len() < before
     }
 
     /// Keeps what is known of an account under its new name, unless something is known under that already.

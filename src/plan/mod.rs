@@ -55,7 +55,7 @@ pub use document::{
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use reason::Reason;
-pub use rotation::{Rotation, Rotations, Stage, rotate, twin};
+pub use rotation::{Rotation, Rotations, Stage, begun, rotate, twin};
 pub use same::{FingerprintTable, Unlike};
 pub use stale::Stale;
 pub use updates::{Details, Update, Updated};

@@ -5,9 +5,9 @@
 //! declared key and token, the callback is replaced, and the twin is deleted.
 //!
 //! [`rotate`] gives the next plan of that, from what is declared and what is recorded. Which one is next follows from
-//! the record alone, so a rotation goes on after a crash where it was, and nothing is kept of it beside the callbacks.
-//! A URL of the form that [`twin`] gives is recognized in every plan as the twin of the callback that it is made of, so
-//! a rotation that is not continued is finished by the next apply.
+//! the record alone, so a rotation goes on after a crash where it was. A URL of the form that [`twin`] gives is recognized
+//! in every plan as the twin of the callback that it is made of, and another one is recorded as such before it is added
+//! ([`Recorded::twins`]). So a rotation that is not continued is finished by the next apply.
 //!
 //! # Invariants
 //!
@@ -26,7 +26,8 @@ use super::decide::{Wanted, decide};
 use super::moves::moved;
 use super::{Change, Deletion, Options, Plan, Reason, Secrets, plan};
 use crate::model::{
-    Address, Callback, CallbackUrl, Calls, Desired, Handle, Organization, Presence, Recorded, Scope,
+    Address, Callback, CallbackUrl, Calls, Desired, Handle, Identity, Organization, Presence,
+    Recorded, Scope,
 };
 use crate::secret::Check;
 
@@ -95,6 +96,16 @@ pub enum Stage {
 }
 
 impl Rotation {
+    /// The twin as it has to be recorded, if its URL does not show whose it is.
+    pub fn given(&self) -> Option<(Identity, CallbackUrl)> {
+        let is_shown = original(&self.twin).as_ref() == Some(&self.address.url);
+        let identity = || Identity {
+            scope: Arc::clone(&self.scope),
+            url: self.twin.clone(),
+        };
+        (!is_shown).then(|| (identity(), self.address.url.clone()))
+    }
+
     /// How many calls are left.
     pub fn count(&self) -> usize {
         match self.stage {
@@ -104,6 +115,29 @@ impl Rotation {
             }
         }
     }
+}
+
+/// The same twins, but of a rotation that began with another URL that one.
+pub fn begun(
+    desired: &Desired,
+    recorded: &Recorded,
+    twins: BTreeMap<Address, CallbackUrl>,
+) -> BTreeMap<Address, CallbackUrl> {
+    let of = |address: &Address| {
+        let mut organizations = desired.organizations.iter();
+        let organization = organizations.find(|one| one.handle == address.handle)?;
+        let mut begun = recorded.twins.iter();
+        begun.find_map(|(twin, of)| {
+            let is_of = *of == address.url && twin.scope == organization.scope;
+            let entry = recorded.get(&twin.scope, &twin.url).filter(|_| is_of)?;
+            (entry.belief.presence() != Presence::Absent).then(|| twin.url.clone())
+        })
+    };
+    let twins = twins.into_iter();
+    twins
+        .map(|(address, twin)| (of(&address).unwrap_or(twin), address))
+        .map(|(twin, address)| (address, twin))
+        .collect()
 }
 
 /// Plans what comes next in the rotation of each of these declared callbacks, which have these twins.
@@ -237,13 +271,15 @@ fn left(
     address: &Address,
     twin: &CallbackUrl,
 ) -> BTreeSet<CallbackUrl> {
-    let recorded = recorded.scopes.get(&organization.scope);
+    let entries = recorded.scopes.get(&organization.scope);
     let is_left = |url: &CallbackUrl| {
         let declared = organization.callbacks.iter().any(|other| other.url == *url);
-        let is_twin = url == twin || original(url).as_ref() == Some(&address.url);
+        let is_twin = url == twin
+            || original(url).as_ref() == Some(&address.url)
+            || recorded.twin_of(&organization.scope, url) == Some(&address.url);
         is_twin && !declared && !organization.absent.contains(url)
     };
-    let entries = recorded.into_iter().flatten();
+    let entries = entries.into_iter().flatten();
     entries
         .filter(|(url, entry)| entry.belief.presence() != Presence::Absent && is_left(url))
         .map(|(url, _)| url.clone())
@@ -336,7 +372,11 @@ impl Builder<'_> {
                 handle,
                 url: url.clone(),
             };
-            (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())))?
+            let given =
+                (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())));
+            given
+                .flatten()
+                .or_else(|| self.recorded.twin_of(&organization.scope, url))
         };
         let original = of_form.as_ref().or_else(given)?;
         let callbacks = &organization.callbacks;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::apply::{Settings, Sink, WallClock};
 use crate::client::Api;
 use crate::model::{
-    AccountName, Address, Checkout, Lineage, Nonce, Recorded, SecretIndex, Sought, Testimony,
-    Timestamp, Witnessed,
+    AccountName, Address, CallbackUrl, Checkout, Identity, Lineage, Nonce, Recorded, SecretIndex,
+    Sought, Testimony, Timestamp, Witnessed,
 };
 use crate::plan::Plan;
 use crate::run::{Ended, Owners, Signers};
@@ -77,6 +77,12 @@ pub trait Caller: Sink {
     /// The files that the plan was made of, if who comes later has to know them.
     fn checkout(&self) -> Option<Checkout> {
         None
+    }
+
+    /// Twins that the plan adds and whose URLs do not show it. They are recorded before their calls, so that each later plan
+    /// knows them.
+    fn twins(&self) -> BTreeMap<Identity, CallbackUrl> {
+        BTreeMap::new()
     }
 
     /// The calls begin now.

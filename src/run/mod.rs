@@ -350,9 +350,15 @@ async fn prepare<C: Caller>(
     state.aim(&plan.destination);
     state.edit(|recorded| move_records(&plan, recorded));
     let follows = follow(state, caller.checkout());
+    let twins = caller.twins();
+    let has_twins = !twins.is_empty();
+    state.edit(|recorded| {
+        recorded.twins.extend(twins);
+        has_twins
+    });
     state.sign_with(state.read(|recorded| accounts(&plan, signers, &owners, recorded)));
     state.initialize(lineage, plan.salt).await?;
-    if follows || !plan.moves.is_empty() {
+    if follows || has_twins || !plan.moves.is_empty() {
         state.save().await?;
     }
     Ok(Prepared::Ready(Box::new(Ready {

@@ -1,6 +1,7 @@
 //! `rotate` as a user sees it: another key without a lost message, whatever comes in between.
 
 use insta::assert_snapshot;
+use rstest::rstest;
 
 use crate::support::{KEY, OTHER_KEY, Served, TestEnv, configuration, eventually};
 
@@ -33,11 +34,17 @@ fn digests(served: &Served) -> Vec<String> {
 /// At no time was the callback or the twin deleted while the other was missing.
 #[track_caller]
 fn one_was_always_there(served: &Served, url: &str) {
+    one_was_always_there_with(served, url, url);
+}
+
+#[track_caller]
+fn one_was_always_there_with(served: &Served, url: &str, twin: &str) {
     let mut present = std::collections::BTreeSet::new();
     let mut begun = false;
     for call in served.log() {
         let of = call["url"].as_str().unwrap_or_default();
-        if !of.starts_with(url) || call["operation"].is_null() {
+        let is_either = of.starts_with(url) || of.starts_with(twin);
+        if !is_either || call["operation"].is_null() {
             continue;
         }
         match call["operation"].as_str() {
@@ -260,9 +267,13 @@ fn an_unknown_outcome_leaves_the_callback_and_the_next_rotation_goes_on() {
 
 /// Between two answers of a rotation.
 fn killed(env: &TestEnv, served: &Served, calls: usize) {
+    killed_in(&ROTATE, env, served, calls);
+}
+
+fn killed_in(rotate: &[&str], env: &TestEnv, served: &Served, calls: usize) {
     served.faults("slow=30ms", "");
     let before = served.arrived();
-    let mut run = env.start(&ROTATE);
+    let mut run = env.start(rotate);
     eventually("a moment to strike", || {
         (run.has_ended() || served.arrived() >= before + calls).then_some(())
     });
@@ -296,6 +307,33 @@ fn killed_at_each_call_an_apply_finishes_the_rotation() {
         assert_eq!(digests(&served), [KEY_DIGEST]);
         one_was_always_there(&served, ONE);
         env.run(&["plan", "--detailed-exitcode"]).exits(0);
+    }
+}
+
+/// The state knows the twin, whatever its URL is: no guard counts it, and no other URL is added for it.
+#[rstest]
+#[case::rotate(&ROTATE)]
+#[case::apply(&["apply", "--auto-approve"])]
+fn a_twin_of_another_url_is_known_after_a_crash(#[case] next: &[&str]) {
+    let twin = "https://hooks.example/twin";
+    let with_twin = [
+        "rotate",
+        "acme",
+        "--auto-approve",
+        "--no-verify",
+        "--twin",
+        twin,
+    ];
+    for calls in 2..=4 {
+        let (env, served) = changed(&[ONE]);
+        killed_in(&with_twin, &env, &served, calls);
+        env.run(next).exits(0);
+        assert_eq!(served.urls(), [ONE], "{calls}");
+        assert_eq!(digests(&served), [KEY_DIGEST]);
+        assert_eq!(served.operations(twin).first().unwrap(), "add");
+        one_was_always_there_with(&served, ONE, twin);
+        env.run(&["plan", "--detailed-exitcode"]).exits(0);
+        assert!(!env.read("callbacks.state.json").contains("twins"));
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Head {
     pub(super) suspension: Option<Suspension>,
     pub(super) checkout: Option<Checkout>,
     pub(super) told: BTreeMap<String, Told>,
+    pub(super) twins: BTreeMap<Identity, CallbackUrl>,
     pub(super) salt: Salt,
     pub(super) ended: Vec<EndedCall>,
 }
@@ -49,6 +50,7 @@ impl Builder {
         recorded.suspension = head.suspension;
         recorded.checkout = head.checkout;
         recorded.told = head.told;
+        recorded.twins = head.twins;
         recorded.salt = Some(head.salt);
         Ok(Self {
             recorded,

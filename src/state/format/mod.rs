@@ -30,7 +30,9 @@
 //!   many calls may have reached eSign in the second before that, and what part of the differences of
 //!   round trips was the way there. `suspended`, left out when it is not: until when controllers make no calls, and
 //!   why. `checkout`, left out before a controller applied anything: a digest of the files that it applied last, and since
-//!   when they were so. `told`, left out when empty: what controllers told people of each condition last, and when. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
+//!   when they were so. `told`, left out when empty: what controllers told people of each condition last, and when.
+//!   `twins`, left out without one: second URLs of a rotation that do not show it, each with the URL `of`
+//!   its callback. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
 //!   `missing`, since when and how many messages went to others and not to it; of its open calls the `nonce` of one on its
 //!   way and, as `traces`, the `nonces` of lost ones with what was believed `before` them. `ended_calls`, in an emergency
 //!   copy only: calls that have ended, though the store
@@ -41,6 +43,7 @@
 mod build;
 mod line;
 mod read;
+mod twin;
 mod write;
 
 pub(super) use line::{CallRecord, Text, check_ids, check_names, check_number, check_room, scope};

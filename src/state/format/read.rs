@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::VERSION;
 use super::build::{Builder, Head};
 use super::line::{CallbackLine, EndedLine};
+use super::twin::TwinLine;
 use crate::model::{
     AccountName, Checkout, Destination, Environment, Lineage, Recorded, RecordedAccount, Salt,
     Suspension, Told,
@@ -45,6 +46,8 @@ struct Document<'a> {
     checkout: Option<Checkout>,
     #[serde(default)]
     told: BTreeMap<String, Told>,
+    #[serde(borrow, default)]
+    twins: Vec<TwinLine<'a>>,
     fingerprint_salt: Salt,
     #[serde(borrow, default)]
     ended_calls: Vec<EndedLine<'a>>,
@@ -191,6 +194,8 @@ impl Document<'_> {
     fn head(&self) -> Result<Head, String> {
         let ended = self.ended_calls.iter();
         let ended = ended.map(|line| line.call(self.environment));
+        let twins = self.twins.iter();
+        let twins = twins.map(|line| line.twin(self.environment));
         Ok(Head {
             lineage: self.lineage,
             serial: self.serial,
@@ -200,6 +205,7 @@ impl Document<'_> {
             suspension: self.suspended.clone(),
             checkout: self.checkout.clone(),
             told: self.told.clone(),
+            twins: twins.collect::<Result<_, _>>()?,
             salt: self.fingerprint_salt,
             ended: ended.collect::<Result<_, _>>()?,
         })

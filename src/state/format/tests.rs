@@ -1,11 +1,14 @@
 //! Tests of the state file.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::{read, read_copy, write, write_copy};
 use crate::model::{
-    AccountName, AccountSource, Belief, Checkout, Destination, Environment, Fingerprint, LastCalls,
-    Nonce, Recorded, RecordedAccount, SignedWrite, Suspension, Told, ToldAs, Traces, Write,
+    AccountName, AccountSource, Belief, CallbackUrl, Checkout, Destination, Environment,
+    Fingerprint, LastCalls, Nonce, Recorded, RecordedAccount, SignedWrite, Suspension, Told,
+    ToldAs, Traces, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -62,6 +65,8 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
         at: NOW,
     };
     recorded.told.insert("run-failed calls".to_owned(), told);
+    let of = |number| (identity(number), CallbackUrl::new("https://h.example/of"));
+    recorded.twins = BTreeMap::from([of(4), of(5)]);
     let ended = [(1, ADD), (2, Write::Delete)].map(|(number, write)| EndedCall {
         identity: identity(number),
         lost: SignedWrite {
@@ -91,6 +96,10 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
       "told": {
         "run-failed calls": {"is":"present","content":"0707","at":"2026-09-21T14:13:20Z"}
       },
+      "twins": [
+        {"account":"default","url":"https://h.example/4","of":"https://h.example/of"},
+        {"account":"default","url":"https://h.example/5","of":"https://h.example/of"}
+      ],
       "fingerprint_salt": "07070707070707070707070707070707",
       "ended_calls": [
         {"account":"default","url":"https://h.example/1","lost":{"call":"add","key":"01010101010101010101010101010101","signed_at":"2026-09-21T14:13:20Z"}},
@@ -285,7 +294,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `told`, `fingerprint_salt`, `ended_calls`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `told`, `twins`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `seen_at`, `missing`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization

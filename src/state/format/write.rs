@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::VERSION;
 use super::line::{CallbackLine, EndedLine};
+use super::twin::TwinLine;
 use crate::harmless::Json;
 use crate::model::{Lineage, Recorded, Salt};
 use crate::state::{EndedCall, Rescue};
@@ -122,6 +123,18 @@ fn write_head(
         None => String::new(),
     };
     let told = by_name("told", &recorded.told)?;
+    let mut twins = String::new();
+    for (twin, of) in &recorded.twins {
+        twins.push_str(if twins.is_empty() {
+            "\n  \"twins\": [\n    "
+        } else {
+            ",\n    "
+        });
+        twins.push_str(&text(&TwinLine::of(twin, of))?);
+    }
+    if !twins.is_empty() {
+        twins.push_str("\n  ],");
+    }
     let salt = text(&salt)?;
     write!(
         out,
@@ -129,7 +142,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",{destination}{accounts}{suspended}{checkout}{told}
+  "environment": "{}",{destination}{accounts}{suspended}{checkout}{told}{twins}
   "fingerprint_salt": {salt},"#,
         recorded.serial, recorded.environment
     )

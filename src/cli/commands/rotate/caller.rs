@@ -20,9 +20,10 @@ use crate::cli::verification::Subject;
 use crate::cli::workspace::{Loaded, lock};
 use crate::client::HttpApi;
 use crate::model::{
-    AccountName, Address, CallbackUrl, Event, Lineage, Recorded, Report, Salt, SecretIndex,
+    AccountName, Address, CallbackUrl, Event, Identity, Lineage, Recorded, Report, Salt,
+    SecretIndex,
 };
-use crate::plan::{Plan, Rotation, Rotations, Stage};
+use crate::plan::{Plan, Rotation, Rotations, Stage, begun};
 use crate::render;
 use crate::run::{Caller, Connection, Ended, Owners, Start};
 use crate::secret::Secret;
@@ -160,6 +161,10 @@ impl Caller for Rotator<'_> {
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
         let salt = Salt(random()?);
+        if self.args.twin.is_none() {
+            let twins = std::mem::take(&mut self.twins);
+            self.twins = begun(&self.loaded.desired, recorded, twins);
+        }
         let rotations = self
             .loaded
             .rotate(recorded, salt, &self.twins, self.first)?;
@@ -248,6 +253,17 @@ impl Caller for Rotator<'_> {
         }
         self.approved = self.approved || approve(plan, self.ui).await?;
         Ok(self.approved)
+    }
+
+    fn twins(&self) -> BTreeMap<Identity, CallbackUrl> {
+        let begun = self
+            .rotations
+            .iter()
+            .filter(|one| one.stage == Stage::Begin);
+        begun
+            .filter(|_| self.first)
+            .filter_map(Rotation::given)
+            .collect()
     }
 
     fn start(&mut self, plan: &Plan) -> Result<Start, Failure> {
