@@ -39,6 +39,7 @@ pub(crate) fn run(data: &[u8]) {
         targets: Vec::new(),
         only: None,
         twins: std::collections::BTreeMap::new(),
+        rotates: choice & 32 != 0,
         replace: Vec::new(),
         allow_deletes: (choice & 16 != 0).then_some(1),
     };

@@ -224,7 +224,7 @@ fn secrets(entry: &Entry) -> String {
 const fn is_held(change: &Change) -> bool {
     matches!(
         change.reason,
-        Reason::Suspended | Reason::Disabled | Reason::RotationKept
+        Reason::Suspended | Reason::Disabled | Reason::RotationKept | Reason::RotationWaits
     )
 }
 

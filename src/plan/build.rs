@@ -33,6 +33,8 @@ pub struct Options {
     pub only: Option<BTreeSet<Address>>,
     /// Twins whose URL does not show it, with the URL of their callback.
     pub twins: BTreeMap<Address, CallbackUrl>,
+    /// Whether the plan is one of a rotation, which knows what its twins are for.
+    pub rotates: bool,
     /// Delete and add these, whatever is recorded.
     pub replace: Vec<Pattern>,
     /// Lifts the guards when exactly so many are deleted by omission.
@@ -144,6 +146,12 @@ const KEPT: Verdict = Verdict {
     ..SUSPENDED
 };
 
+/// Nor, in this plan, for a callback whose twin is not certain to be there.
+const WAITS: Verdict = Verdict {
+    reason: Reason::RotationWaits,
+    ..SUSPENDED
+};
+
 /// What the file says about one URL of an organization.
 pub(super) enum Declaration<'a> {
     Callback(&'a Callback),
@@ -219,6 +227,10 @@ impl<'a> Builder<'a> {
             Some(DISABLED)
         } else if self.keeps(organization, url, &wanted) {
             Some(KEPT)
+        } else if let Declaration::Callback(callback) = declaration
+            && self.waits_for_twin(organization, callback, wanted)
+        {
+            Some(WAITS)
         } else {
             self.note(organization, url, declaration, entry);
             None
@@ -305,10 +317,12 @@ impl<'a> Builder<'a> {
                 )
             }
             Declaration::Absent => (Wanted::Gone(Deletion::Listed, Reason::ListedAbsent), None),
-            Declaration::Nothing if self.original(organization, &address.url).is_some() => {
-                (Wanted::Gone(Deletion::Twin, Reason::RotationEnds), None)
-            }
-            Declaration::Nothing => (Wanted::Gone(Deletion::Omitted, Reason::NotDeclared), None),
+            Declaration::Nothing => match self.original(organization, &address.url) {
+                Some(callback) => self
+                    .awaited(organization, callback, &address.url)
+                    .unwrap_or((Wanted::Gone(Deletion::Twin, Reason::RotationEnds), None)),
+                None => (Wanted::Gone(Deletion::Omitted, Reason::NotDeclared), None),
+            },
         }
     }
 

@@ -33,6 +33,7 @@ mod sound;
 mod stale;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod updates;
 mod waits;
 
@@ -55,9 +56,10 @@ pub use document::{
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use reason::Reason;
-pub use rotation::{Rotation, Rotations, Stage, begun, rotate, twin};
+pub use rotation::{Rotation, Rotations, Stage, begun, rotate};
 pub use same::{FingerprintTable, Unlike};
 pub use stale::Stale;
+pub use twins::twin;
 pub use updates::{Details, Update, Updated};
 
 /// What will be done, in the order it will be done.
@@ -235,6 +237,13 @@ impl Plan {
     /// Whether there is nothing to call.
     pub fn is_empty(&self) -> bool {
         self.summary.calls == 0
+    }
+
+    /// The callbacks that a later plan replaces, because the twin of their rotation is not certain to be there.
+    pub fn waiting(&self) -> impl Iterator<Item = &Address> {
+        let all = self.organizations.iter().flat_map(|one| &one.changes);
+        let waits = |change: &&Change| change.reason == Reason::RotationWaits;
+        all.filter(waits).map(|change| &change.address)
     }
 
     /// Accounts that recorded callbacks belong to but the file no longer declares: their calls can't

@@ -51,6 +51,10 @@ impl Summary {
             self.disabled += 1;
             return;
         }
+        // It is changed, by a later plan.
+        if change.reason == Reason::RotationWaits {
+            return;
+        }
         self.unchanged += 1;
         self.not_checked += usize::from(change.reason == Reason::NotChecked);
         if let Some(before) = &change.before {

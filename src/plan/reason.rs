@@ -53,6 +53,8 @@ pub enum Reason {
     RotationEnds,
     /// It is the twin of a callback that is not certain to be present when the plan is done.
     RotationKept,
+    /// A rotation of it was interrupted, and its twin is not certain to be there. A later plan replaces it.
+    RotationWaits,
 }
 
 impl fmt::Display for Reason {
@@ -98,6 +100,7 @@ impl fmt::Display for Reason {
             Self::Disabled => "it has `enabled: false`",
             Self::RotationEnds => "the rotation that it was added for ends",
             Self::RotationKept => "the callback that it was added for may be missing",
+            Self::RotationWaits => "the twin of its rotation is added first",
         })
     }
 }

@@ -21,39 +21,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::build::{Builder, Declaration};
-use super::decide::{Wanted, decide};
 use super::moves::moved;
-use super::{Change, Deletion, Options, Plan, Reason, Secrets, plan};
+use super::twins::original;
+use super::{Change, Options, Plan, Reason, Secrets, plan};
 use crate::model::{
     Address, Callback, CallbackUrl, Calls, Desired, Handle, Identity, Organization, Presence,
     Recorded, Scope,
 };
-use crate::secret::Check;
-
-/// The query parameter of a twin.
-const PARAMETER: &str = "esign-rotation=";
-
-/// The URL of the twin that a rotation to this key adds.
-///
-/// Its value makes the twins of different keys different URLs, and reveals no more of the key than a saved plan does.
-/// Two keys with one value do no harm: the twin is recorded with its fingerprints, and replaced where these differ.
-pub fn twin(url: &CallbackUrl, key: Option<Check>) -> CallbackUrl {
-    let url = url.as_str();
-    let separator = if url.contains('?') { '&' } else { '?' };
-    let Check(value) = key.unwrap_or(Check(0));
-    CallbackUrl::new(format!("{url}{separator}{PARAMETER}{value:02x}"))
-}
-
-/// The URL whose twin this would be.
-fn original(twin: &CallbackUrl) -> Option<CallbackUrl> {
-    let (start, value) = twin.as_str().rsplit_once(PARAMETER)?;
-    let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
-    let url = start.strip_suffix(['?', '&'])?;
-    let separator = if url.contains('?') { '&' } else { '?' };
-    (start.ends_with(separator) && !value.is_empty() && value.chars().all(hexadecimal))
-        .then(|| CallbackUrl::new(url))
-}
 
 /// The next plan of some rotations.
 #[derive(Clone, Debug)]
@@ -153,6 +127,7 @@ pub fn rotate(
     let only = |addresses: BTreeSet<Address>| Options {
         only: Some(addresses),
         twins: custom(twins),
+        rotates: true,
         ..Options::default()
     };
     let plain = plan(
@@ -356,62 +331,4 @@ fn with_twins(
         }
     }
     desired
-}
-
-impl Builder<'_> {
-    /// The declared callback of this organization whose twin this URL is.
-    pub(super) fn original<'o>(
-        &self,
-        organization: &'o Organization,
-        url: &CallbackUrl,
-    ) -> Option<&'o Callback> {
-        let of_form = original(url);
-        let given = || {
-            let twins = &self.options.twins;
-            let address = |handle| Address {
-                handle,
-                url: url.clone(),
-            };
-            let given =
-                (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())));
-            given
-                .flatten()
-                .or_else(|| self.recorded.twin_of(&organization.scope, url))
-        };
-        let original = of_form.as_ref().or_else(given)?;
-        let callbacks = &organization.callbacks;
-        let at = callbacks
-            .binary_search_by(|callback| callback.url.cmp(original))
-            .ok()?;
-        Some(&callbacks[at])
-    }
-
-    /// Whether it is a twin that stays: its callback may be missing, and is not added by this plan.
-    pub(super) fn keeps(
-        &self,
-        organization: &Organization,
-        url: &CallbackUrl,
-        wanted: &Wanted,
-    ) -> bool {
-        let Wanted::Gone(Deletion::Twin, _) = wanted else {
-            return false;
-        };
-        let Some(callback) = self.original(organization, url) else {
-            return false;
-        };
-        let entry = self.recorded.get(&organization.scope, &callback.url);
-        if entry.is_some_and(|entry| entry.belief.presence() == Presence::Present) {
-            return false;
-        }
-        let address = Address {
-            handle: organization.handle.clone(),
-            url: callback.url.clone(),
-        };
-        let added = || {
-            let declaration = Declaration::Callback(callback);
-            let (wanted, _) = self.wanted(organization, &address, &declaration);
-            decide(entry, wanted).calls.adds()
-        };
-        !(callback.enabled && self.targeted(&address) && added())
-    }
 }

@@ -123,7 +123,8 @@ const fn deletes(reason: Reason) -> bool {
         | Reason::NotChecked
         | Reason::Suspended
         | Reason::Disabled
-        | Reason::RotationKept => false,
+        | Reason::RotationKept
+        | Reason::RotationWaits => false,
     }
 }
 

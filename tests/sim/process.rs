@@ -7,7 +7,7 @@ use ess_callbacks::apply::{Lanes, Settings, Sink};
 use ess_callbacks::client::Rate;
 use ess_callbacks::model::{
     AccountId, AccountName, Address, Calls, Checkout, Destination, Event, Lineage, NotAttempted,
-    Recorded, Report, Timestamp, Unfinished,
+    Recorded, Report, Timestamp,
 };
 use ess_callbacks::plan::{self, Options, Plan, Secrets};
 use ess_callbacks::run::{self, Caller, Connection, Owners, Request, Start, Unsaved};
@@ -230,9 +230,9 @@ impl Caller for Starter<'_> {
 
     fn ended(&mut self, ended: Option<&run::Ended>, recorded: &Recorded) {
         match ended {
-            Some(run::Ended::NothingToCall(_)) => {
+            Some(run::Ended::NothingToCall(plan)) => {
                 let mut world = self.world.now();
-                world.note_end(self.spec.number, &BTreeSet::new(), recorded);
+                world.note_end(self.spec.number, &waiting(plan), recorded);
             }
             Some(run::Ended::Called {
                 plan,
@@ -374,7 +374,7 @@ fn conclude(world: &Shared, recorded: &Recorded, plan: &Plan, spec: &Spec, repor
     let unfinished: BTreeSet<Id> = report
         .unfinished
         .iter()
-        .filter_map(|unfinished| id_of(plan, unfinished))
+        .filter_map(|unfinished| id_of(plan, &unfinished.address))
         .collect();
     let mut world = world.now();
     let account_stopped = report.unfinished.iter().any(|unfinished| {
@@ -386,16 +386,23 @@ fn conclude(world: &Shared, recorded: &Recorded, plan: &Plan, spec: &Spec, repor
     if report.journal_error.is_none() && !account_stopped && unfinished.is_empty() {
         world.check_no_gap_left(spec.number);
     }
-    world.note_end(spec.number, &unfinished, recorded);
+    let left = unfinished.union(&waiting(plan)).copied().collect();
+    world.note_end(spec.number, &left, recorded);
     world.tell(|| format!("run {}: {report:?}", spec.number));
 }
 
-fn id_of(plan: &Plan, unfinished: &Unfinished) -> Option<Id> {
+/// What a later run replaces.
+fn waiting(plan: &Plan) -> BTreeSet<Id> {
+    let waiting = plan.waiting();
+    waiting.filter_map(|address| id_of(plan, address)).collect()
+}
+
+fn id_of(plan: &Plan, address: &Address) -> Option<Id> {
     let organization = plan
         .organizations
         .iter()
-        .find(|organization| organization.handle == unfinished.address.handle)?;
-    Id::of(&organization.scope, &unfinished.address.url)
+        .find(|organization| organization.handle == address.handle)?;
+    Id::of(&organization.scope, &address.url)
 }
 
 fn protected_deletes(plan: &Plan) -> BTreeSet<Id> {

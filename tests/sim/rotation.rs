@@ -156,6 +156,15 @@ impl RunFacts {
     }
 }
 
+impl RunFacts {
+    /// What a run that is not one of a rotation adds a twin with, to settle the add of one.
+    pub(crate) fn settled(&self, id: Id) -> Option<Value> {
+        let original = id.original()?;
+        let value = self.config.value(original)?;
+        (original.twin(value) == id).then_some(value)
+    }
+}
+
 impl World {
     /// (i) A rotation deletes a callback only while its twin is there, and no run deletes a twin while its callback
     /// is missing: of what is declared throughout.

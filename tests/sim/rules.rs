@@ -132,7 +132,10 @@ impl World {
         let facts = &self.runs[run];
         let what = format!("run {run}: {write:?} {id:?}");
         let wanted = match write {
-            Write::Add(_) => facts.written(id),
+            Write::Add(_) => {
+                let settled = || facts.settled(id).filter(|_| self.managed.contains(&id));
+                facts.written(id).or_else(settled)
+            }
             Write::Delete => facts.config.value(id),
         };
         let wanted = wanted.filter(|_| !facts.destroy);

@@ -413,9 +413,16 @@ impl Schedule {
             self.world
                 .now()
                 .tell(|| format!("final run {}: {:?}", spec.number, self.config));
+            let Some(recorded) = self.check_state("before the last run").await else {
+                return false;
+            };
+            let plan = process::planned(&self.world, &recorded, &spec);
             let ended = process::run(&self.world, &self.place, &spec).await;
             self.after(&spec, &ended, false);
             match ended {
+                // The rest of a rotation takes one more.
+                Ended::Done(report)
+                    if report.unfinished.is_empty() && plan.waiting().next().is_some() => {}
                 Ended::Guarded(protected) if !protected.is_empty() => {
                     // As it should be. People declare them again.
                     self.redeclare(&protected);

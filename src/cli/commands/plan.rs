@@ -92,7 +92,8 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
             shell::apply(&path, &settings.flags, planning.commands)
         ));
     }
-    let pending = detailed_exitcode && (!plan.is_empty() || plan.records_something());
+    let waits = plan.waiting().next().is_some();
+    let pending = detailed_exitcode && (waits || !plan.is_empty() || plan.records_something());
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 

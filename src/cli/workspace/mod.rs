@@ -331,6 +331,7 @@ impl Loaded {
             targets,
             only: None,
             twins: BTreeMap::new(),
+            rotates: false,
             replace,
             allow_deletes: planning.allow_deletes,
         })

@@ -151,6 +151,7 @@ fn reason() -> impl Strategy<Value = Reason> {
             Reason::Disabled,
             Reason::RotationEnds,
             Reason::RotationKept,
+            Reason::RotationWaits,
         ]),
     ]
 }

@@ -116,6 +116,63 @@ fn any_plan_finishes_a_rotation() {
     );
 }
 
+/// Nothing is certain to take the messages, so the twin comes first, and a later plan does the rest.
+#[test]
+fn a_plan_replaces_nothing_while_the_twin_may_be_missing() {
+    let open = |value| {
+        Belief::unknown(Presumed {
+            fingerprints: value,
+            exact: false,
+        })
+    };
+    let (desired, mut recorded) = changed(Some(open(value(2))));
+    let plain = planned(&desired, &recorded, &Options::default());
+    assert_eq!(calls(&plain), [of(TWIN, Calls::Add)]);
+    let waiting = plain.waiting().map(|address| address.url.as_str());
+    assert_eq!(waiting.collect::<Vec<_>>(), [ORIGINAL]);
+
+    let asked = |options: Options| calls(&planned(&desired, &recorded, &options));
+    let both = [of(ORIGINAL, Calls::Replace), of(TWIN, Calls::Delete)];
+    let replaced = Options {
+        replace: vec![Pattern::parse("acme/*").unwrap()],
+        ..Options::default()
+    };
+    assert_eq!(asked(replaced), both);
+    let destroyed = Options {
+        destroy: true,
+        ..Options::default()
+    };
+    assert_eq!(asked(destroyed).len(), 2);
+
+    // The twin of another key is there, and takes the messages.
+    let other = twin(&url(1), Some(Check(1)));
+    record(&mut recorded, "acme", other, Belief::proven(value(3)));
+    let covered = planned(&desired, &recorded, &Options::default());
+    assert_eq!(calls(&covered)[0], of(ORIGINAL, Calls::Replace));
+    assert_eq!(covered.waiting().count(), 0);
+}
+
+/// The same for a twin whose URL does not show it.
+#[test]
+fn a_plan_waits_for_a_recorded_twin() {
+    let (desired, mut recorded) = changed(None);
+    let open = Belief::unknown(Presumed {
+        fingerprints: value(2),
+        exact: false,
+    });
+    record(&mut recorded, "acme", url(9), open);
+    let plain = |recorded: &Recorded| planned(&desired, recorded, &Options::default());
+    let unknown = plain(&recorded);
+    assert_eq!(calls(&unknown)[0], of(ORIGINAL, Calls::Replace));
+    assert_eq!(unknown.summary.deletes_by_omission, 1);
+    let twin = Identity {
+        scope: scope("acme"),
+        url: url(9),
+    };
+    recorded.twins.insert(twin, url(1));
+    assert_eq!(calls(&plain(&recorded)), [of(url(9).as_str(), Calls::Add)]);
+}
+
 /// A twin that another key was to be rotated with is deleted at the end too.
 #[test]
 fn the_twin_of_an_abandoned_rotation_goes_last() {

@@ -55,7 +55,9 @@ pub(in crate::render) fn no_changes(
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let (headline, rest) = if plan.records_something() {
+    let (headline, rest) = if plan.waiting().next().is_some() {
+        ("No calls.", "The rest of a rotation comes first.")
+    } else if plan.records_something() {
         ("No calls.", "Only the record is updated.")
     } else {
         (
@@ -145,6 +147,7 @@ fn unchanged(plan: &Plan) -> Option<String> {
         (summary.not_checked, "not checked"),
         (summary.suspended, "suspended"),
         (summary.disabled, "disabled"),
+        (plan.waiting().count(), "waiting for its twin"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -162,6 +165,7 @@ fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
         not_checked(plan),
         suspended(plan),
         disabled(plan),
+        waiting(plan),
         heals(plan),
         deferred(plan),
         forgotten(plan),
@@ -198,6 +202,33 @@ fn missing(plan: &Plan) -> Option<String> {
         "Perhaps missing: {messages} that went to others since {since} did not arrive at {}{more}. `apply --heal` adds it \
          again, and `verify` says whether its receiver answers.",
         Clean(address)
+    ))
+}
+
+fn waiting(plan: &Plan) -> Option<String> {
+    let mut waiting = plan.waiting();
+    let first = waiting.next()?;
+    let more = match waiting.count() {
+        0 => String::new(),
+        more => format!(" ({more} more like it)"),
+    };
+    Some(format!(
+        "Waiting: a rotation of {first}{more} was interrupted, and its twin is not certain to be there. It keeps its key and \
+         token in this plan; the next apply or `ess-callbacks rotate {first}` replaces it without a gap.",
+        first = Clean(first)
+    ))
+}
+
+/// What is left of rotations after this plan was applied.
+pub fn waiting_text(plan: &Plan) -> Option<String> {
+    let mut waiting = plan.waiting();
+    let first = waiting.next()?;
+    let count = waiting.count() + 1;
+    Some(format!(
+        "Not finished: {} the old key and token. Run apply again, or `ess-callbacks rotate {first}`: once the twin is \
+         there, the callback is replaced without a gap.",
+        counted(count, "callback still has", "callbacks still have"),
+        first = Clean(first)
     ))
 }
 

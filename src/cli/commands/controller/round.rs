@@ -449,7 +449,13 @@ impl Rounds<'_> {
                     return Round::Failed;
                 }
                 match (unfinished, fenced) {
-                    (None, _) => Round::Done,
+                    (None, _) => {
+                        // The rest of a rotation is the next round's.
+                        if plan.waiting().next().is_some() {
+                            self.board.poke();
+                        }
+                        Round::Done
+                    }
                     (Some(_), Some(until)) => Round::Later(until),
                     (Some(unfinished), None) => {
                         problems.push(unfinished);

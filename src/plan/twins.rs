@@ -1,0 +1,194 @@
+//! Twins: the URLs that take the messages of a callback while a rotation replaces it, and what every plan does with them.
+
+use std::ops::Bound;
+
+use super::build::{Builder, Declaration};
+use super::decide::{Wanted, decide};
+use super::{After, Deletion, Options, Reason};
+use crate::model::{Address, Callback, CallbackUrl, Calls, Entry, Organization, Presence};
+use crate::secret::Check;
+
+/// The query parameter of a twin.
+const PARAMETER: &str = "esign-rotation=";
+
+/// The URL of the twin that a rotation to this key adds.
+///
+/// Its value makes the twins of different keys different URLs, and reveals no more of the key than a saved plan does.
+/// Two keys with one value do no harm: the twin is recorded with its fingerprints, and replaced where these differ.
+pub fn twin(url: &CallbackUrl, key: Option<Check>) -> CallbackUrl {
+    let Check(value) = key.unwrap_or(Check(0));
+    CallbackUrl::new(format!("{}{value:02x}", stem(url)))
+}
+
+/// What the URLs of its twins begin with.
+fn stem(url: &CallbackUrl) -> String {
+    let url = url.as_str();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{PARAMETER}")
+}
+
+/// The URL whose twin this would be.
+pub(super) fn original(twin: &CallbackUrl) -> Option<CallbackUrl> {
+    let (start, value) = twin.as_str().rsplit_once(PARAMETER)?;
+    let hexadecimal = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let url = start.strip_suffix(['?', '&'])?;
+    let separator = if url.contains('?') { '&' } else { '?' };
+    (start.ends_with(separator) && !value.is_empty() && value.chars().all(hexadecimal))
+        .then(|| CallbackUrl::new(url))
+}
+
+impl Builder<'_> {
+    /// The declared callback of this organization whose twin this URL is.
+    pub(super) fn original<'o>(
+        &self,
+        organization: &'o Organization,
+        url: &CallbackUrl,
+    ) -> Option<&'o Callback> {
+        let of_form = original(url);
+        let given = || {
+            let twins = &self.options.twins;
+            let address = |handle| Address {
+                handle,
+                url: url.clone(),
+            };
+            let given =
+                (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())));
+            given
+                .flatten()
+                .or_else(|| self.recorded.twin_of(&organization.scope, url))
+        };
+        let original = of_form.as_ref().or_else(given)?;
+        let callbacks = &organization.callbacks;
+        let at = callbacks
+            .binary_search_by(|callback| callback.url.cmp(original))
+            .ok()?;
+        Some(&callbacks[at])
+    }
+
+    /// Whether it is a twin that stays: its callback may be missing, and is not added by this plan.
+    pub(super) fn keeps(
+        &self,
+        organization: &Organization,
+        url: &CallbackUrl,
+        wanted: &Wanted,
+    ) -> bool {
+        let Wanted::Gone(Deletion::Twin, _) = wanted else {
+            return false;
+        };
+        let Some(callback) = self.original(organization, url) else {
+            return false;
+        };
+        let entry = self.recorded.get(&organization.scope, &callback.url);
+        if entry.is_some_and(|entry| entry.belief.presence() == Presence::Present) {
+            return false;
+        }
+        let address = Address {
+            handle: organization.handle.clone(),
+            url: callback.url.clone(),
+        };
+        let added = || {
+            let declaration = Declaration::Callback(callback);
+            let (wanted, _) = self.wanted(organization, &address, &declaration);
+            decide(entry, wanted).calls.adds()
+        };
+        !(callback.enabled && self.targeted(&address) && added())
+    }
+
+    /// Whether a rotation to what is wanted of this callback was interrupted while its twin was added. Then nothing is
+    /// certain to take the messages while the callback is replaced, so this plan settles the twin, and a later one does the
+    /// rest.
+    pub(super) fn waits_for_twin(
+        &self,
+        organization: &Organization,
+        callback: &Callback,
+        wanted: Wanted,
+    ) -> bool {
+        let Options {
+            destroy, rotates, ..
+        } = self.options;
+        let Some(entry) = self.recorded.get(&organization.scope, &callback.url) else {
+            return false;
+        };
+        // What may be missing must not wait, and who asks for a replace gets it.
+        let verdict = decide(Some(entry), wanted);
+        let is_replaced = verdict.calls == Calls::Replace && verdict.reason != Reason::Requested;
+        if *destroy || *rotates || !is_replaced || entry.belief.may_be_absent() {
+            return false;
+        }
+        let mut is_added = false;
+        for twin in self.twins(organization, &callback.url) {
+            if twin.belief.presence() == Presence::Present {
+                return false;
+            }
+            is_added |= adds_again(twin, wanted);
+        }
+        is_added
+    }
+
+    /// What is wanted of the twin with this URL while its callback waits for it.
+    pub(super) fn awaited(
+        &self,
+        organization: &Organization,
+        callback: &Callback,
+        url: &CallbackUrl,
+    ) -> Option<(Wanted, Option<After>)> {
+        let twin = self.recorded.get(&organization.scope, url)?;
+        if organization.suspend || !callback.enabled || twin.belief.presence() != Presence::Unknown
+        {
+            return None;
+        }
+        let address = |url: &CallbackUrl| Address {
+            handle: organization.handle.clone(),
+            url: url.clone(),
+        };
+        let of = |callback: &Callback| {
+            let declaration = Declaration::Callback(callback);
+            self.wanted(organization, &address(&callback.url), &declaration)
+        };
+        let (wanted, _) = of(callback);
+        let is_awaited =
+            adds_again(twin, wanted) && self.waits_for_twin(organization, callback, wanted);
+        is_awaited.then(|| {
+            of(&Callback {
+                url: url.clone(),
+                protect: false,
+                ..callback.clone()
+            })
+        })
+    }
+
+    /// What is recorded of the twins of this callback. Those that are declared are callbacks themselves.
+    fn twins(
+        &self,
+        organization: &Organization,
+        url: &CallbackUrl,
+    ) -> impl Iterator<Item = &Entry> {
+        let urls = self.recorded.scopes.get(&organization.scope);
+        let start = stem(url);
+        let from = (Bound::Included(CallbackUrl::new(&*start)), Bound::Unbounded);
+        let of_form = urls
+            .into_iter()
+            .flat_map(move |urls| urls.range(from.clone()));
+        let of_form = of_form
+            .take_while(move |(twin, _)| twin.as_str().starts_with(&start))
+            .filter(|(twin, _)| original(twin).as_ref() == Some(url));
+        let given = self.recorded.twins.iter();
+        let given = given.filter(move |(twin, of)| *of == url && twin.scope == organization.scope);
+        let given = given.filter_map(move |(twin, _)| urls?.get_key_value(&twin.url));
+        let is_declared = |twin: &CallbackUrl| {
+            let callbacks = &organization.callbacks;
+            let declared = callbacks.binary_search_by(|callback| callback.url.cmp(twin));
+            declared.is_ok() || organization.absent.contains(twin)
+        };
+        let twins = of_form.chain(given);
+        twins
+            .filter(move |(twin, _)| !is_declared(twin))
+            .map(|(_, entry)| entry)
+    }
+}
+
+/// Whether its open call is an add of what is wanted.
+fn adds_again(twin: &Entry, wanted: Wanted) -> bool {
+    let verdict = decide(Some(twin), wanted);
+    (verdict.calls, verdict.reason) == (Calls::Add, Reason::OpenAdd)
+}
