@@ -38,6 +38,7 @@ mod cli_remote_state;
 mod cli_report;
 mod cli_reviewed;
 mod cli_rotate;
+mod cli_rotate_runs;
 mod cli_saved_plan;
 mod cli_secret_sources;
 mod cli_secrets;

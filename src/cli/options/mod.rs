@@ -6,6 +6,7 @@ pub(super) mod duration;
 pub(super) mod form;
 pub(super) mod global;
 pub(super) mod lock;
+pub(super) mod outputs;
 pub(super) mod planning;
 pub(super) mod receivers;
 pub(super) mod secret_commands;

@@ -200,7 +200,7 @@ impl Ui {
         if self.takes_json() {
             self.json_line(&render::log_json(&text.to_string(), SystemClock.now()));
         }
-        if !self.json {
+        if !self.json && !self.quiet {
             self.out.write(format_args!("{text}\n"));
         }
     }

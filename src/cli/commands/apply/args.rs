@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::options::calling::Calling;
 use crate::cli::options::form::Brief;
+use crate::cli::options::outputs::Outputs;
 use crate::cli::options::planning::Planning;
 use crate::cli::options::receivers::Verifying;
 use crate::cli::options::{duration, switch};
@@ -36,15 +37,8 @@ pub(crate) struct Args {
     /// Start after a random delay of up to this, so that many cron jobs don't call at once.
     #[arg(long, env = "ESS_CALLBACKS_JITTER", value_name = "DURATION", value_parser = duration::parse)]
     pub(super) jitter: Option<Duration>,
-    /// Also write JSON events to this file.
-    #[arg(long, env = "ESS_CALLBACKS_JSON_INTO", value_name = "FILE")]
-    pub(super) json_into: Option<PathBuf>,
-    /// Write metrics to this file at the end, for the textfile collector of Prometheus' node exporter.
-    #[arg(long, env = "ESS_CALLBACKS_METRICS_FILE", value_name = "FILE")]
-    pub(super) metrics_file: Option<PathBuf>,
-    /// Print nothing unless a change was not made, drift was found or a guard refused. For cron.
-    #[arg(long, env = "ESS_CALLBACKS_QUIET", value_parser = switch::parse)]
-    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
 }
 
 /// Refuses what `calls_digest` can't return, which would be reported as a stale plan otherwise.

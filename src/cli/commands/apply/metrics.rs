@@ -1,4 +1,4 @@
-//! `apply --metrics-file`: the result of a run, for Prometheus.
+//! `--metrics-file`: the result of a run, for Prometheus.
 
 use std::io;
 use std::path::Path;
@@ -31,6 +31,11 @@ impl Told {
             healed: 0,
             recorded: None,
         }
+    }
+
+    /// Adds the result of plans that heal nothing.
+    pub(crate) fn made(&mut self, report: Report) {
+        self.report = Some(report);
     }
 
     /// Adds the result of a plan.

@@ -3,16 +3,20 @@
 mod args;
 pub(super) mod ended;
 mod jitter;
-mod metrics;
+pub(super) mod metrics;
 pub(super) mod receivers;
 mod saved;
 pub(super) mod starter;
 
 pub(crate) use args::Args;
 
+use std::path::Path;
+
 use crate::apply::Lanes;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::locations::Locations;
+use crate::cli::options::outputs::Outputs;
 use crate::cli::process::{owner, signals};
 use crate::cli::remote::cloudaudit;
 use crate::cli::settings::Settings;
@@ -43,28 +47,55 @@ impl Wish {
 }
 
 pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
-    let files = [
-        ("--json-into", args.json_into.as_deref()),
-        ("--metrics-file", args.metrics_file.as_deref()),
-    ];
-    outputs::check(settings.locations()?, args.plan.as_deref(), &files)?;
-    if let Some(path) = &args.json_into {
-        ui.json_into(path)?;
-    }
-    if args.quiet {
-        ui.hush();
-    }
+    begin(
+        &args.outputs,
+        settings.locations()?,
+        args.plan.as_deref(),
+        ui,
+    )?;
     let mut told = Told::begin();
     let ended = apply(settings, &args, &mut told, ui).await;
-    if let Some(path) = &args.metrics_file {
-        let exit = ended
-            .as_ref()
-            .map_or_else(|failure| failure.exit, |exit| *exit);
-        if let Err(error) = told.write(path, exit) {
-            ui.unwritten(format!("the metrics `{}`", path.display()), error);
-        }
-    }
+    finish(&args.outputs, told, &ended, ui);
     ended
+}
+
+/// Checks where else a run writes, and begins to write events and to print nothing. `input` must not be written over.
+pub(super) fn begin(
+    outputs: &Outputs,
+    locations: &Locations,
+    input: Option<&Path>,
+    ui: &mut Ui,
+) -> Result<(), Failure> {
+    let Outputs {
+        json_into,
+        metrics_file,
+        quiet,
+    } = outputs;
+    let files = [
+        ("--json-into", json_into.as_deref()),
+        ("--metrics-file", metrics_file.as_deref()),
+    ];
+    outputs::check(locations, input, &files)?;
+    if let Some(path) = json_into {
+        ui.json_into(path)?;
+    }
+    if *quiet {
+        ui.hush();
+    }
+    Ok(())
+}
+
+/// Writes the metrics of a run.
+pub(super) fn finish(outputs: &Outputs, told: Told, ended: &Result<Exit, Failure>, ui: &mut Ui) {
+    let Some(path) = &outputs.metrics_file else {
+        return;
+    };
+    let exit = ended
+        .as_ref()
+        .map_or_else(|failure| failure.exit, |exit| *exit);
+    if let Err(error) = told.write(path, exit) {
+        ui.unwritten(format!("the metrics `{}`", path.display()), error);
+    }
 }
 
 /// Whether the plan is applied without a question.

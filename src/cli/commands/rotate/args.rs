@@ -1,6 +1,7 @@
 //! The arguments of `rotate`.
 
 use crate::cli::options::calling::Calling;
+use crate::cli::options::outputs::Outputs;
 use crate::cli::options::receivers::Receivers;
 use crate::cli::options::secret_commands::Commands;
 use crate::cli::options::switch;
@@ -26,4 +27,6 @@ pub(crate) struct Args {
     pub(super) calling: Calling,
     #[command(flatten)]
     pub(super) commands: Commands,
+    #[command(flatten)]
+    pub(super) outputs: Outputs,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Args;
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
+use crate::cli::commands::apply::metrics::Told;
 use crate::cli::commands::apply::receivers;
 use crate::cli::commands::apply::starter::{approve, parallelism, unlike};
 use crate::cli::exit::Failure;
@@ -20,7 +21,7 @@ use crate::cli::verification::Subject;
 use crate::cli::workspace::{Loaded, lock};
 use crate::client::HttpApi;
 use crate::model::{
-    AccountName, Address, CallbackUrl, Event, Identity, Lineage, Recorded, Report, Salt,
+    AccountName, Address, CallbackUrl, Event, Holdings, Identity, Lineage, Recorded, Report, Salt,
     SecretIndex,
 };
 use crate::plan::{Plan, Rotation, Rotations, Stage, begun};
@@ -38,6 +39,7 @@ pub(super) struct Rotator<'a> {
     lease: Option<Duration>,
     args: &'a Args,
     loaded: &'a Loaded,
+    pub(super) told: &'a mut Told,
     pub(super) ui: &'a mut Ui,
     /// What is rotated in the next run.
     twins: BTreeMap<Address, CallbackUrl>,
@@ -57,7 +59,7 @@ impl<'a> Rotator<'a> {
         (locations, lease): (&'a Locations, Option<Duration>),
         args: &'a Args,
         (loaded, twins): (&'a Loaded, BTreeMap<Address, CallbackUrl>),
-        ui: &'a mut Ui,
+        (told, ui): (&'a mut Told, &'a mut Ui),
     ) -> Self {
         Self {
             settings,
@@ -65,6 +67,7 @@ impl<'a> Rotator<'a> {
             lease,
             args,
             loaded,
+            told,
             ui,
             twins,
             rotations: Vec::new(),
@@ -113,6 +116,9 @@ impl<'a> Rotator<'a> {
     }
 
     fn show(&mut self, rotations: &Rotations) {
+        if !rotations.plan.tripped.is_empty() {
+            self.ui.speak();
+        }
         for line in rotations_lines(rotations, self.ui.takes_json()) {
             self.ui
                 .json_line(&render::log_json(&line, SystemClock.now()));
@@ -283,7 +289,8 @@ impl Caller for Rotator<'_> {
         Ok(start)
     }
 
-    fn ended(&mut self, _ended: Option<&Ended>, _recorded: &Recorded) {
+    fn ended(&mut self, _ended: Option<&Ended>, recorded: &Recorded) {
+        self.told.recorded = Some(Holdings::of(recorded));
         self.ui.finish_progress();
         self.ui.leave_question();
     }

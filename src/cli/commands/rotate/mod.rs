@@ -13,6 +13,8 @@ pub(crate) use args::Args;
 use crate::apply::Lanes;
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::ended::{conclude, exit_of, interrupted, refusal, unsaved};
+use crate::cli::commands::apply::metrics::Told;
+use crate::cli::commands::apply::{begin, finish};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::{owner, signals};
 use crate::cli::settings::Settings;
@@ -28,6 +30,19 @@ use crate::state::Store;
 use caller::Rotator;
 
 pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<Exit, Failure> {
+    begin(&args.outputs, settings.locations()?, None, ui)?;
+    let mut told = Told::begin();
+    let ended = prepared(settings, &args, &mut told, ui).await;
+    finish(&args.outputs, told, &ended, ui);
+    ended
+}
+
+async fn prepared(
+    settings: &Settings,
+    args: &Args,
+    told: &mut Told,
+    ui: &mut Ui,
+) -> Result<Exit, Failure> {
     if !args.auto_approve && !ui.interactive() {
         let message = "rotate asks before the first call, but there is no terminal";
         return Err(Failure::usage(message).advice("Give --auto-approve."));
@@ -43,7 +58,8 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         only: patterns.clone(),
     };
     let loaded = Loaded::read(locations, Some(resolve), ui).await?;
-    let twins = twins::twins(&loaded, &patterns, &args)?;
+    told.environment = Some(loaded.desired.environment);
+    let twins = twins::twins(&loaded, &patterns, args)?;
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
     let stop = signals::listen(ui.open_changes());
@@ -58,7 +74,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         stop: &stop,
     };
     let place = (locations, store.lease());
-    let mut rotator = Rotator::new(settings, place, &args, (&loaded, twins), ui);
+    let mut rotator = Rotator::new(settings, place, args, (&loaded, twins), (told, ui));
     let folder = sources::folder(&locations.config);
     let ended = rotate(&store, &request, &folder, &mut rotator).await;
     rotator.disconnect().await;
@@ -121,8 +137,12 @@ async fn rotate(
         second = true;
     };
     let Some(report) = report else {
+        if ended.is_ok() {
+            rotator.told.made(Report::default());
+        }
         return ended;
     };
+    rotator.told.made(report.clone());
     conclude(&report, render::Again::Rotate, rotator.ui);
     let (complete, of) = rotator.complete(&report, made);
     let text = render::rotated_text(complete, of);
