@@ -61,16 +61,21 @@ impl<'a> AuditLog<'a> {
         }
     }
 
-    /// The calls that change callbacks, from `start` to `end`. A longer time than [`SPAN`] is asked for in pieces.
+    /// The calls that change callbacks, from `start` to `end`. A longer time than [`SPAN`] is asked for in pieces. `seen` gets
+    /// the number of events after each page.
     ///
     /// # Errors
     /// What CloudAudit said, or that it did not answer.
-    pub async fn writes(&self, start: Timestamp, end: Timestamp) -> Result<Logged, ApiError> {
+    pub async fn writes(
+        &self,
+        (start, end): (Timestamp, Timestamp),
+        mut seen: impl FnMut(usize) + Send,
+    ) -> Result<Logged, ApiError> {
         let mut logged = Logged::default();
         let mut from = start;
         while from < end {
             let to = end.min(from.plus(SPAN));
-            self.span((from, to), &mut logged).await?;
+            self.span((from, to), &mut logged, &mut seen).await?;
             from = to;
         }
         Ok(logged)
@@ -80,6 +85,7 @@ impl<'a> AuditLog<'a> {
         &self,
         (start, end): (Timestamp, Timestamp),
         logged: &mut Logged,
+        seen: &mut (impl FnMut(usize) + Send),
     ) -> Result<(), ApiError> {
         let mut request = EventsRequest {
             start_time: start.0,
@@ -103,6 +109,7 @@ impl<'a> AuditLog<'a> {
             let events = events.unwrap_or_default();
             empty = if events.is_empty() { empty + 1 } else { 0 };
             logged.events.extend(events);
+            seen(logged.events.len());
             logged.server_time = server_time.or(logged.server_time);
             // A token that comes again would never end.
             let next = next_token.filter(|token| !list_over && tokens.insert(*token));

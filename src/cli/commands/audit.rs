@@ -14,7 +14,7 @@ use crate::cli::sources;
 use crate::cli::terminal::Ui;
 use crate::doctor::{Lookup, credentials};
 use crate::model::{AccountName, Audited, Desired, Recorded};
-use crate::render::{self, AuditedWrites};
+use crate::render::{self, AuditedWrites, counted};
 
 /// The oldest that CloudAudit keeps.
 const LONGEST: Duration = Duration::from_secs(90 * 86_400);
@@ -62,13 +62,24 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     let mut signals = Signals::new();
     let mut events: Vec<Audited> = Vec::new();
     for account in logs.lookups().keys() {
+        let line = ui.waiting_line();
+        let show = |events| {
+            if let Some(line) = &line {
+                let events = counted(events, "event", "events");
+                line.show(&format!(
+                    "Reading CloudAudit: account `{account}`, {events} so far …"
+                ));
+            }
+        };
+        show(0);
         let logged = tokio::select! {
-            logged = logs.read(account, since) => logged,
+            logged = logs.read(account, since, show) => logged,
             () = signals.next() => {
                 let message = "interrupted; nothing was changed";
                 return Err(Failure::new(Exit::Interrupted, message));
             }
         };
+        drop(line);
         let logged = logged.map_err(|error| {
             let message = format!("CloudAudit can't be read: {}", words(account, &error));
             Failure::error(message)

@@ -96,16 +96,17 @@ impl Logs {
         &self.inspection.lookups
     }
 
-    /// The events of an account from `since` until now.
+    /// The events of an account from `since` until now. `seen` gets their number as they come.
     pub(crate) async fn read(
         &self,
         account: &AccountName,
         since: Timestamp,
+        seen: impl FnMut(usize) + Send,
     ) -> Result<Logged, ApiError> {
         let now = SystemClock.now();
         let (api, pace) = (&self.inspection.api, self.pace.clone());
         let log = AuditLog::new(api, (&self.endpoint, account), pace, || SystemClock.now());
-        log.writes(reachable(since, now), now).await
+        log.writes((reachable(since, now), now), seen).await
     }
 }
 
@@ -160,7 +161,7 @@ async fn every_account(
         }
         let oldest = calls.iter().map(|call| call.signed_at).min();
         let since = oldest.unwrap_or(Timestamp(0)).plus(-MARGIN);
-        match logs.read(account, since).await {
+        match logs.read(account, since, |_| {}).await {
             Ok(logged) => {
                 let events: Vec<Audited> = logged.events.iter().map(read).collect();
                 tracing::info!(%account, events = events.len(), "CloudAudit answered");

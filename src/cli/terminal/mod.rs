@@ -43,7 +43,7 @@ use fold::Fold;
 use log::Log;
 use one_line::CLEARED;
 use outlet::{Detached, Outlet};
-use progress::Progress;
+use progress::{Progress, WaitingLine};
 use stream::Stream;
 
 fn version_line() -> String {
@@ -327,6 +327,11 @@ impl Ui {
         if std::mem::take(&mut self.asking) {
             self.note(format_args!(""));
         }
+    }
+
+    /// A line for what is waited for; `None` where no one watches.
+    pub(crate) fn waiting_line(&self) -> Option<WaitingLine> {
+        (self.err.terminal && !self.json && !self.quiet).then(WaitingLine::new)
     }
 
     /// Remembers an output that could not be written, for the end of the command.

@@ -21,6 +21,29 @@ const DRAWN: u8 = 20;
 /// On a terminal with fewer columns, only numbers and words are shown.
 const ROOM_FOR_A_BAR: usize = 80;
 
+/// A line that shows what is waited for, until it is dropped.
+pub(crate) struct WaitingLine(ProgressBar);
+
+impl WaitingLine {
+    pub(super) fn new() -> Self {
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(OneLine::on_stderr()), DRAWN);
+        let style = ProgressStyle::with_template("{msg}");
+        let bar = ProgressBar::with_draw_target(None, target);
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    pub(crate) fn show(&self, text: &str) {
+        self.0.set_message(neutral(text));
+        self.0.tick();
+    }
+}
+
+impl Drop for WaitingLine {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A bar that counts changes. The lines of events scroll above it.
 pub(crate) struct Progress {
     bar: ProgressBar,
