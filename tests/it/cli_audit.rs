@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ess_callbacks::model::Timestamp;
 use insta::assert_snapshot;
 
-use crate::support::{KEY, Said, Served, TOKEN, TestEnv, configuration};
+use crate::support::{
+    KEY, OTHER_KEY, Said, Served, TOKEN, TestEnv, at_a_terminal, configuration, eventually,
+};
 
 const ONE: &str = "https://hooks.example/one";
 const APPLY: [&str; 5] = [
@@ -80,6 +82,45 @@ fn a_lost_answer_is_settled_without_another_call() {
         !state.contains("nonce") && !state.contains("lost"),
         "{state}"
     );
+}
+
+#[test]
+fn a_rotation_settles_its_lost_call() {
+    let (mut env, served) = served(&["--script", "ok,lost-after"]);
+    env.run(&APPLY).exits(0);
+    env.set("KEY", OTHER_KEY);
+    let rotate = [&["rotate", "acme", "--no-verify"], &APPLY[1..]].concat();
+    env.run(&rotate).exits(4);
+    age(&env, &served);
+    let said = env.run(&rotate).exits(0);
+    assert!(of_witness(&said).contains("was applied"), "{said}");
+    // The twin was not added again.
+    assert_eq!(served.arrived(), 5);
+    assert_eq!(served.urls(), [ONE]);
+}
+
+#[test]
+fn the_controller_settles_lost_calls() {
+    let (env, served) = served(&["--script", "lost-after"]);
+    env.run(&APPLY).exits(4);
+    age(&env, &served);
+    let flag = "--experimental-cloudaudit";
+    let keeping = env.start(&["controller", "--listen", "127.0.0.1:0", flag]);
+    keeping.wait_until_it_says("Settled by CloudAudit");
+    eventually("it is recorded", || {
+        (!env.read("callbacks.state.json").contains("lost")).then_some(())
+    });
+    assert_eq!(served.arrived(), 1);
+}
+
+#[test]
+fn audit_shows_on_a_terminal_that_it_reads() {
+    let (env, _served) = served(&[]);
+    let said = at_a_terminal(&env, 100, "", &["audit"]).exits(0);
+    let line = "Reading CloudAudit: account `default`, 0 events so far …";
+    assert!(said.stdout.contains(line), "{said}");
+    let said = env.run(&["audit"]).exits(0);
+    assert!(!said.stderr.contains("Reading CloudAudit"), "{said}");
 }
 
 #[test]

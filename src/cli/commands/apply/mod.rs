@@ -7,6 +7,7 @@ pub(super) mod metrics;
 pub(super) mod receivers;
 mod saved;
 pub(super) mod starter;
+pub(super) mod witness;
 
 pub(crate) use args::Args;
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::ended::conclude;
 use super::metrics::Told;
-use super::{Args, Wish, approved, receivers, saved};
+use super::{Args, Wish, approved, receivers, saved, witness};
 use crate::apply::{self, Sink};
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::process::descriptors::Bound;
 use crate::cli::random::random;
-use crate::cli::remote::{Remote, cloudaudit};
+use crate::cli::remote::Remote;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
@@ -99,28 +99,11 @@ impl Caller for Starter<'_> {
         if !self.args.experimental_cloudaudit {
             return None;
         }
-        let mut hindered = Vec::new();
-        let (settings, desired) = (self.settings, &loaded.desired);
-        let said = cloudaudit::ask(settings, desired, &sought, |why| hindered.push(why)).await;
-        for why in hindered {
-            self.ui.warn(format_args!(
-                "Warning: CloudAudit (experimental) was not read, and the run goes on without it: {why}"
-            ));
-        }
-        said
+        witness::ask(self.settings, &loaded.desired, &sought, self.ui).await
     }
 
     fn witnessed(&mut self, settled: &[(Address, Witnessed)]) {
-        if settled.is_empty() {
-            self.ui.note(format_args!(
-                "Note: CloudAudit (experimental) settles no lost call now, which proves nothing: events come minutes late \
-                 or not at all, and a call is settled only when it can't arrive any more."
-            ));
-        }
-        for (address, witnessed) in settled {
-            let line = render::witnessed_line(address, witnessed);
-            self.ui.say(format_args!("{line}"));
-        }
+        witness::report(settled, self.ui);
     }
 
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
@@ -173,8 +156,7 @@ impl Caller for Starter<'_> {
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
         let remote = Remote::connect(self.settings, plan, self.args.calling.rate).await?;
         if self.args.experimental_cloudaudit {
-            let seeds = [random()?, random()?];
-            remote.api.mark_calls(seeds.map(u64::from_be_bytes));
+            witness::mark(&remote)?;
         }
         let connection = remote.connection(std::mem::take(&mut self.secrets));
         self.remote = Some(remote);

@@ -8,6 +8,7 @@ use super::planned::Planner;
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::starter::{parallelism, unlike};
+use crate::cli::commands::apply::witness;
 use crate::cli::exit::Failure;
 use crate::cli::options::form::{Brevity, Form};
 use crate::cli::random::random;
@@ -18,10 +19,13 @@ use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide, digest};
-use crate::model::{AccountName, Action, Checkout, Event, Lineage, Recorded, SecretIndex};
+use crate::model::{
+    AccountName, Action, Address, Checkout, Event, Lineage, Recorded, SecretIndex, Sought,
+    Witnessed,
+};
 use crate::plan::Plan;
 use crate::render::counted;
-use crate::run::{Caller, Connection, Ended, Owners, Start};
+use crate::run::{Caller, Connection, Ended, Owners, Start, Testimonies};
 use crate::secret::Secret;
 use crate::state::LockOwner;
 
@@ -59,6 +63,8 @@ pub(super) struct Keeper<'a> {
     pub(super) ui: &'a mut Ui,
     pub(super) remote: Option<Remote>,
     pub(super) fenced: Fenced,
+    /// Whether CloudAudit settles lost calls.
+    pub(super) asks_cloudaudit: bool,
     /// The files that the plan is made of.
     pub(super) files: &'a Files,
     /// Whether they have changed since, perhaps while another run was waited for.
@@ -114,6 +120,26 @@ impl Caller for Keeper<'_> {
         }
     }
 
+    async fn witness(&mut self, sought: Vec<Sought>) -> Option<Testimonies> {
+        if !self.asks_cloudaudit {
+            return None;
+        }
+        witness::ask(
+            self.settings,
+            &self.planner.loaded.desired,
+            &sought,
+            self.ui,
+        )
+        .await
+    }
+
+    fn witnessed(&mut self, settled: &[(Address, Witnessed)]) {
+        // Round after round, that it settles nothing says nothing.
+        if !settled.is_empty() {
+            witness::report(settled, self.ui);
+        }
+    }
+
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
         let locations = self.settings.locations()?;
         // Whoever had the lock may have applied newer files.
@@ -129,6 +155,9 @@ impl Caller for Keeper<'_> {
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
         let remote = Remote::connect(self.settings, plan, self.planner.rate).await?;
+        if self.asks_cloudaudit {
+            witness::mark(&remote)?;
+        }
         let connection = remote.connection(self.secrets());
         self.remote = Some(remote);
         Ok(connection)

@@ -36,7 +36,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::locations::Locations;
 use crate::cli::not_bound::not_bound;
 use crate::cli::options::secret_commands::Commands;
-use crate::cli::options::{address, duration};
+use crate::cli::options::{address, duration, switch};
 use crate::cli::process::{signals, systemd::Service};
 use crate::cli::random::random;
 use crate::cli::settings::Settings;
@@ -140,6 +140,10 @@ pub(crate) struct Args {
     #[arg(long, env = "ESS_CALLBACKS_STATUS_URL", value_name = "URL")]
     #[arg(hide_env_values = true)]
     status_url: Option<String>,
+    /// Mark calls, and ask CloudAudit what became of those without an answer. Experimental: only ever tried against
+    /// the sandbox.
+    #[arg(long, env = "ESS_CALLBACKS_EXPERIMENTAL_CLOUDAUDIT", value_parser = switch::parse)]
+    experimental_cloudaudit: bool,
     #[command(flatten)]
     commands: Commands,
 }

@@ -13,6 +13,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::ended;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::owner;
+use crate::cli::remote::cloudaudit;
 use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
@@ -109,6 +110,10 @@ impl Rounds<'_> {
         else {
             return Ok(Round::Failed);
         };
+        if self.args.experimental_cloudaudit {
+            let environment = loaded.desired.environment;
+            cloudaudit::check("--experimental-cloudaudit", environment, self.locations)?;
+        }
         self.board.update(|status| {
             status.environment = Some(loaded.desired.environment);
             status.files = in_use(&loaded.configuration.sources, &broken);
@@ -330,6 +335,7 @@ impl Rounds<'_> {
             remote: None,
             // What was approved is done whole: the rest of it would need another approval.
             fenced: approved.map_or(self.fenced, |_| Fenced::Wait),
+            asks_cloudaudit: self.args.experimental_cloudaudit,
             files,
             is_outdated: false,
             is_suspended: false,

@@ -25,6 +25,10 @@ pub(crate) struct Args {
     pub(super) auto_approve: bool,
     #[command(flatten)]
     pub(super) calling: Calling,
+    /// Mark calls, and ask CloudAudit what became of those without an answer. Experimental: only ever tried against
+    /// the sandbox.
+    #[arg(long, env = "ESS_CALLBACKS_EXPERIMENTAL_CLOUDAUDIT", value_parser = switch::parse)]
+    pub(super) experimental_cloudaudit: bool,
     #[command(flatten)]
     pub(super) commands: Commands,
     #[command(flatten)]

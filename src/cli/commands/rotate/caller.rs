@@ -10,6 +10,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::metrics::Told;
 use crate::cli::commands::apply::receivers;
 use crate::cli::commands::apply::starter::{approve, parallelism, unlike};
+use crate::cli::commands::apply::witness;
 use crate::cli::exit::Failure;
 use crate::cli::locations::Locations;
 use crate::cli::random::random;
@@ -22,11 +23,11 @@ use crate::cli::workspace::{Loaded, lock};
 use crate::client::HttpApi;
 use crate::model::{
     AccountName, Address, CallbackUrl, Event, Holdings, Identity, Lineage, Recorded, Report, Salt,
-    SecretIndex,
+    SecretIndex, Sought, Witnessed,
 };
 use crate::plan::{Plan, Rotation, Rotations, Stage, begun};
 use crate::render;
-use crate::run::{Caller, Connection, Ended, Owners, Start};
+use crate::run::{Caller, Connection, Ended, Owners, Start, Testimonies};
 use crate::secret::Secret;
 use crate::state::LockOwner;
 
@@ -165,6 +166,17 @@ impl Caller for Rotator<'_> {
         lock::report_taken(self.locations, taken_over, self.ui);
     }
 
+    async fn witness(&mut self, sought: Vec<Sought>) -> Option<Testimonies> {
+        if !self.args.experimental_cloudaudit {
+            return None;
+        }
+        witness::ask(self.settings, &self.loaded.desired, &sought, self.ui).await
+    }
+
+    fn witnessed(&mut self, settled: &[(Address, Witnessed)]) {
+        witness::report(settled, self.ui);
+    }
+
     fn plan(&mut self, recorded: &Recorded) -> Result<Plan, Failure> {
         let salt = Salt(random()?);
         if self.args.twin.is_none() {
@@ -238,7 +250,13 @@ impl Caller for Rotator<'_> {
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
         let remote = match self.remote.take() {
             Some(remote) => remote,
-            None => Remote::connect(self.settings, plan, self.args.calling.rate).await?,
+            None => {
+                let remote = Remote::connect(self.settings, plan, self.args.calling.rate).await?;
+                if self.args.experimental_cloudaudit {
+                    witness::mark(&remote)?;
+                }
+                remote
+            }
         };
         let connection = remote.connection(self.values());
         self.remote = Some(remote);

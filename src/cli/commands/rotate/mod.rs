@@ -17,6 +17,7 @@ use crate::cli::commands::apply::metrics::Told;
 use crate::cli::commands::apply::{begin, finish};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::process::{owner, signals};
+use crate::cli::remote::cloudaudit;
 use crate::cli::settings::Settings;
 use crate::cli::sources;
 use crate::cli::terminal::Ui;
@@ -59,6 +60,10 @@ async fn prepared(
     };
     let loaded = Loaded::read(locations, Some(resolve), ui).await?;
     told.environment = Some(loaded.desired.environment);
+    if args.experimental_cloudaudit {
+        let environment = loaded.desired.environment;
+        cloudaudit::check("--experimental-cloudaudit", environment, locations)?;
+    }
     let twins = twins::twins(&loaded, &patterns, args)?;
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
