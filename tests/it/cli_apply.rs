@@ -278,7 +278,7 @@ fn a_protected_callback_stays_even_when_its_block_is_gone() {
     --- stderr
     error: this plan deletes what is protected and will not be applied
       acme/https://hooks.example/one
-    No flag overrides this. To delete them, declare them with `protect: false`, apply that, then delete them.
+    No flag overrides this. To delete them, put each into callbacks.yaml with `protect: false`, apply that, then remove it.
     ");
     assert_eq!(served.urls().len(), 3);
 }

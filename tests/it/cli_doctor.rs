@@ -69,7 +69,7 @@ fn all_is_well_and_nothing_was_changed() {
     let before = env.files();
     let said = env.run(&["doctor"]).exits(0);
     assert_snapshot!(redact(&said.stdout, &env.path("")), @"
-    ok       endpoint     http://127.0.0.1:[PORT]/, given by --endpoint, for environment production
+    ok       endpoint     http://127.0.0.1:[PORT]/, given by --endpoint or ESS_CALLBACKS_ENDPOINT, for environment production
     ok       proxy        none
     skipped  dns          the endpoint is an address
     ok       connection   127.0.0.1:[PORT] answers

@@ -96,8 +96,8 @@ fn unusable(problems: &[(&AccountName, CredentialError)], locations: &Locations)
         lines.splice(..2, [format!("{}: {}", lines[0], lines[1])]);
     }
     Failure::error(message).lines(lines).advice(format!(
-        "{advice} The Tencent Cloud console shows them under access management (CAM); production and test have \
-         different ones."
+        "{advice} Production and test have different ones: the Tencent Cloud console shows those of production under access \
+         management (CAM), and the console of the test environment its own."
     ))
 }
 

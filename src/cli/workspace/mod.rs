@@ -398,6 +398,9 @@ pub(crate) fn elsewhere(there: &Destination, here: &Destination) -> Failure {
     let mut advice = format!(
         "Give the state that belongs to {here} with --state; a new file begins with nothing recorded."
     );
+    if there.is_rehearsal() && !here.is_rehearsal() {
+        advice += " After a rehearsal, move its state file away, with the journal and the copy beside it.";
+    }
     if !there.is_rehearsal() && !here.is_rehearsal() {
         advice += " If both are the same eSign, remove the line `\"destination\"` from the state file; the next \
                    apply writes it again.";

@@ -139,7 +139,7 @@ fn every_event_as_text() {
     acme/https://hooks.acme.example/cb: Drift: it was recorded as absent, but eSign already had it: it was added outside ess-callbacks, and it keeps the key and token that were set there (--replace ADDRESS sets yours)
     Clock off. Account default: this machine's clock is 1 min 15 s ahead of eSign's; calls are signed with eSign's time. Set the clock (NTP).
     Stopped. Account default: no more calls in this run: OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]. It means: the operator may not change callbacks. What to do: give the employee the role of an application administrator, or name another `operator`.
-    Interrupted. No new calls; waiting for 3 calls in flight. Press Ctrl-C again to quit now: the journal keeps the rest.
+    Interrupted. No new calls; waiting for 3 calls in flight. Press Ctrl-C again to quit now: the next apply settles these calls.
     ");
 }
 
@@ -166,7 +166,7 @@ fn every_event_as_json() {
     {"@level":"warn","@message":"acme/https://hooks.acme.example/cb: Drift: it was recorded as absent, but eSign already had it: it was added outside ess-callbacks, and it keeps the key and token that were set there (--replace ADDRESS sets yours)","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"drift","hook":{"resource":{"addr":"acme/https://hooks.acme.example/cb","organization":"acme","url":"https://hooks.acme.example/cb"},"drift":"was_there"}}
     {"@level":"warn","@message":"Clock off. Account default: this machine's clock is 1 min 15 s ahead of eSign's; calls are signed with eSign's time. Set the clock (NTP).","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"clock_offset","hook":{"account":"default","seconds":-75}}
     {"@level":"error","@message":"Stopped. Account default: no more calls in this run: OperationDenied.OperatorHasNoPermission: 操作人无权限 [request id s1775c-0001]. It means: the operator may not change callbacks. What to do: give the employee the role of an application administrator, or name another `operator`.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"account_stopped","hook":{"account":"default","error":{"code":"OperationDenied.OperatorHasNoPermission","message":"操作人无权限","request_id":"s1775c-0001","meaning":"the operator may not change callbacks","advice":"give the employee the role of an application administrator, or name another `operator`"}}}
-    {"@level":"warn","@message":"Interrupted. No new calls; waiting for 3 calls in flight. Press Ctrl-C again to quit now: the journal keeps the rest.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"interrupted","hook":{"in_flight":3}}
+    {"@level":"warn","@message":"Interrupted. No new calls; waiting for 3 calls in flight. Press Ctrl-C again to quit now: the next apply settles these calls.","@module":"ess-callbacks","@timestamp":"2026-11-23T12:00:00Z","type":"interrupted","hook":{"in_flight":3}}
     "#);
 }
 

@@ -110,7 +110,7 @@ fn interrupted(in_flight: usize, style: &Style) -> String {
     match in_flight {
         0 => format!("{interrupted} No calls are in flight, and no new ones are sent."),
         some => format!(
-            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C again to quit now: the journal keeps the rest.",
+            "{interrupted} No new calls; waiting for {} in flight. Press Ctrl-C again to quit now: the next apply settles these calls.",
             counted(some, "call", "calls")
         ),
     }

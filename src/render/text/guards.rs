@@ -108,8 +108,8 @@ pub(crate) fn refusals(plan: &Plan, remedies: Remedies<'_>) -> Vec<Refusal> {
         Refusal {
             title: "this plan deletes what is protected and will not be applied",
             remedy: format!(
-                "No {overrides} overrides this. To delete them, declare them with `protect: false`, \
-                 {once_applied}, then delete them."
+                "No {overrides} overrides this. To delete them, put each into callbacks.yaml with `protect: false`, \
+                 {once_applied}, then remove it."
             ),
             row: protected,
         },

@@ -398,7 +398,7 @@ fn guards_name_what_tripped_and_what_to_write() {
 
       acme/https://a.example/cb
 
-    No flag overrides this. To delete them, declare them with `protect: false`, apply that, then delete them.
+    No flag overrides this. To delete them, put each into callbacks.yaml with `protect: false`, apply that, then remove it.
     ");
 }
 

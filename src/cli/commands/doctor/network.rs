@@ -38,7 +38,7 @@ pub(super) async fn look(
     } else if esigns {
         format!("eSign's, environment {environment}")
     } else {
-        format!("given by --endpoint, for environment {environment}")
+        format!("given by --endpoint or ESS_CALLBACKS_ENDPOINT, for environment {environment}")
     };
     Connection {
         endpoint: endpoint.to_string(),
