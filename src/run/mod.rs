@@ -246,7 +246,7 @@ async fn with_state<C: Caller>(
         settings,
     } = match prepared {
         Prepared::Ready(ready) => *ready,
-        Prepared::Ended(ended) => return Ok(ended),
+        Prepared::Ended(ended) => return Ok(*ended),
     };
     let now = request.wall.now();
     state.read(|recorded| lanes.open(&plan, recorded, request.rate, now));
@@ -273,7 +273,7 @@ async fn with_state<C: Caller>(
 
 /// What comes before the first call.
 enum Prepared<A> {
-    Ended(Ended),
+    Ended(Box<Ended>),
     Ready(Box<Ready<A>>),
 }
 
@@ -287,7 +287,7 @@ struct Ready<A> {
 
 impl<A> From<Ended> for Prepared<A> {
     fn from(ended: Ended) -> Self {
-        Self::Ended(ended)
+        Self::Ended(Box::new(ended))
     }
 }
 

@@ -42,6 +42,7 @@ SIGNED = "src/model/entry/signed.rs"
 RECORDED = "src/model/recorded.rs"
 BUILD = "src/plan/build.rs"
 ROTATION = "src/plan/rotation.rs"
+TWINS = "src/plan/twins.rs"
 DECIDE = "src/plan/decide/mod.rs"
 GUARDS = "src/plan/guards.rs"
 MOVES = "src/plan/moves.rs"
@@ -434,7 +435,7 @@ MUTATIONS = [
     Mutation(
         "twin-is-not-kept",
         "a twin stays while its callback may be missing",
-        Edit(ROTATION, "Builder::keeps", "&& added())", "&& added()) && address.handle.as_str().is_empty()"),
+        Edit(TWINS, "Builder::keeps", "&& added())", "&& added()) && address.handle.as_str().is_empty()"),
     ),
     Mutation(
         "replaced-beside-a-twin-that-may-be-missing",

@@ -50,6 +50,27 @@ fn record(recorded: &mut Recorded, handle: &str, url: CallbackUrl, belief: Belie
     recorded.insert(identity, entry(handle, belief));
 }
 
+/// Its add with the declared key got no answer.
+fn record_open(recorded: &mut Recorded, url: CallbackUrl) {
+    let open = Presumed {
+        fingerprints: value(2),
+        exact: true,
+    };
+    let lost = SignedWrite {
+        write: Write::Add(value(2)),
+        signed_at: Timestamp(0),
+    };
+    let identity = Identity {
+        scope: scope("acme"),
+        url,
+    };
+    let entry = Entry {
+        lost: Some(lost),
+        ..entry("acme", Belief::unknown(open))
+    };
+    recorded.insert(identity, entry);
+}
+
 fn calls(plan: &Plan) -> Vec<(String, Calls)> {
     let change = |change: &Change| (change.address.url.as_str().to_owned(), change.calls());
     plan.changes().map(change).collect()
@@ -119,13 +140,8 @@ fn any_plan_finishes_a_rotation() {
 /// Nothing is certain to take the messages, so the twin comes first, and a later plan does the rest.
 #[test]
 fn a_plan_replaces_nothing_while_the_twin_may_be_missing() {
-    let open = |value| {
-        Belief::unknown(Presumed {
-            fingerprints: value,
-            exact: false,
-        })
-    };
-    let (desired, mut recorded) = changed(Some(open(value(2))));
+    let (desired, mut recorded) = changed(None);
+    record_open(&mut recorded, twin(&url(1), CHECK));
     let plain = planned(&desired, &recorded, &Options::default());
     assert_eq!(calls(&plain), [of(TWIN, Calls::Add)]);
     let waiting = plain.waiting().map(|address| address.url.as_str());
@@ -156,11 +172,7 @@ fn a_plan_replaces_nothing_while_the_twin_may_be_missing() {
 #[test]
 fn a_plan_waits_for_a_recorded_twin() {
     let (desired, mut recorded) = changed(None);
-    let open = Belief::unknown(Presumed {
-        fingerprints: value(2),
-        exact: false,
-    });
-    record(&mut recorded, "acme", url(9), open);
+    record_open(&mut recorded, url(9));
     let plain = |recorded: &Recorded| planned(&desired, recorded, &Options::default());
     let unknown = plain(&recorded);
     assert_eq!(calls(&unknown)[0], of(ORIGINAL, Calls::Replace));

@@ -54,6 +54,7 @@ pub(super) struct Files {
     pub(super) others: Option<Checkout>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 pub(super) struct Keeper<'a> {
     pub(super) settings: &'a Settings,
     pub(super) planner: Planner<'a>,

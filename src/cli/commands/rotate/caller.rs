@@ -248,15 +248,14 @@ impl Caller for Rotator<'_> {
     }
 
     async fn connect(&mut self, plan: &Plan) -> Result<Connection<Self::Api>, Failure> {
-        let remote = match self.remote.take() {
-            Some(remote) => remote,
-            None => {
-                let remote = Remote::connect(self.settings, plan, self.args.calling.rate).await?;
-                if self.args.experimental_cloudaudit {
-                    witness::mark(&remote)?;
-                }
-                remote
+        let remote = if let Some(remote) = self.remote.take() {
+            remote
+        } else {
+            let remote = Remote::connect(self.settings, plan, self.args.calling.rate).await?;
+            if self.args.experimental_cloudaudit {
+                witness::mark(&remote)?;
             }
+            remote
         };
         let connection = remote.connection(self.values());
         self.remote = Some(remote);
