@@ -226,7 +226,7 @@ fn the_second_signal_leaves_at_once() {
     run.signal("INT");
     let said = run.wait().exits(130);
     assert_snapshot!(said.err(), @"
-    Interrupted. No new calls; waiting for 1 call in flight. Press Ctrl-C again to quit now: the journal keeps the rest.
+    Interrupted. No new calls; waiting for 1 call in flight. Press Ctrl-C again to quit now: the next apply settles these calls.
     Interrupted again; ending at once. 1 change was under way. The state records a call without an answer as open, and the next apply settles it.
     ");
     assert!(env.exists("callbacks.state.journal"), "it has the rest");

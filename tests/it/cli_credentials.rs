@@ -42,7 +42,7 @@ fn planning_needs_none_and_applying_lists_all_that_are_missing() {
       Set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or set up another provider of docs/credentials.md.
       Write the profile `partner` with `tccli configure --profile partner`.
       `--sandbox` needs none.
-      The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Production and test have different ones: the Tencent Cloud console shows those of production under access management (CAM), and the console of the test environment its own.
     "#);
     let events = env.run(&["--json", "apply", "--auto-approve"]);
     let events = events.exits(1).events();
@@ -76,7 +76,8 @@ fn white_space_around_them_is_found_before_esign_finds_a_wrong_signature() {
     env.set("TENCENTCLOUD_SECRET_KEY", "");
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(1).err(), @"
     error: invalid or missing credentials: account `default`: the environment variable TENCENTCLOUD_SECRET_KEY is empty
-      Correct the variables in the environment of this command. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Correct the variables in the environment of this command.
+      Production and test have different ones: the Tencent Cloud console shows those of production under access management (CAM), and the console of the test environment its own.
     ");
     assert_eq!(served.log().len(), 0);
 }
@@ -136,7 +137,8 @@ fn a_profile_of_the_vendor_s_command_line_is_read() {
        = help: give each organization its own secrets, so that a leak affects only one; if this is intended, add `accept: { W007: REASON }`
        = note: also at callbacks.yaml:14 (-v shows each in full)
     error: invalid or missing credentials: account `partner`: the profile `[DIR]/home/.tccli/partner.credential` is not JSON with secretId and secretKey
-      Write the profile `partner` with `tccli configure --profile partner`. The Tencent Cloud console shows them under access management (CAM); production and test have different ones.
+      Write the profile `partner` with `tccli configure --profile partner`.
+      Production and test have different ones: the Tencent Cloud console shows those of production under access management (CAM), and the console of the test environment its own.
     "#);
     let (id, key) = (&served.secret_id, &served.secret_key);
     env.write(

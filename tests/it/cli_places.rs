@@ -46,7 +46,7 @@ fn the_state_of_a_rehearsal_is_not_used_against_esign() {
     exit 7
     --- stderr
     error: the state records calls to http://127.0.0.1:[PORT]/, and these calls would go to eSign; nothing was called
-      Give the state that belongs to eSign with --state; a new file begins with nothing recorded.
+      Give the state that belongs to eSign with --state; a new file begins with nothing recorded. After a rehearsal, move its state file away, with the journal and the copy beside it.
     ");
     let uses: [&[&str]; 4] = [
         &["plan", "--no-secrets", "--format", "json"],
@@ -99,7 +99,7 @@ fn the_sandbox_inside_the_command_is_recorded_too() {
     env.write(STATE, state);
     assert_snapshot!(refused(&env, &["plan"]).err(), @"
     error: the state records calls to the sandbox, and these calls would go to eSign; nothing was called
-      Give the state that belongs to eSign with --state; a new file begins with nothing recorded.
+      Give the state that belongs to eSign with --state; a new file begins with nothing recorded. After a rehearsal, move its state file away, with the journal and the copy beside it.
     ");
 }
 

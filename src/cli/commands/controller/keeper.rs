@@ -20,8 +20,8 @@ use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, decide, digest};
 use crate::model::{
-    AccountName, Action, Address, Checkout, Event, Lineage, Recorded, SecretIndex, Sought,
-    Witnessed,
+    AccountName, Action, Address, Checkout, Event, HowUnfinished, Lineage, NotAttempted, Recorded,
+    Report, SecretIndex, Sought, Timestamp, Witnessed,
 };
 use crate::plan::Plan;
 use crate::render::counted;
@@ -220,4 +220,31 @@ impl Caller for Keeper<'_> {
     fn ended(&mut self, _ended: Option<&Ended>, recorded: &Recorded) {
         self.recorded = Some(recorded.clone());
     }
+}
+
+/// Until when what is left has to wait, if all of it waits for lost calls, or for what does.
+pub(super) fn fenced_until(report: &Report) -> Option<Timestamp> {
+    let mut first = None;
+    for one in &report.unfinished {
+        match &one.how {
+            HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => {
+                first = Some(first.map_or(*until, |first: Timestamp| first.min(*until)));
+            }
+            // A delete waits for the adds of its organization.
+            HowUnfinished::NotAttempted(NotAttempted::AddsFailed) => {}
+            HowUnfinished::Failed(_)
+            | HowUnfinished::Unknown(_)
+            | HowUnfinished::NotAttempted(
+                NotAttempted::AccountStopped(_)
+                | NotAttempted::AccountUnreachable(..)
+                | NotAttempted::AccountUnsigned(..)
+                | NotAttempted::OrganizationStopped
+                | NotAttempted::Unverified
+                | NotAttempted::Interrupted
+                | NotAttempted::FencedWithoutClock
+                | NotAttempted::JournalFailed,
+            ) => return None,
+        }
+    }
+    first
 }

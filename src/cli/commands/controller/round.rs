@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::keeper::{Fenced, Files, Keeper};
+use super::keeper::{Fenced, Files, Keeper, fenced_until};
 use super::planned::Planner;
 use super::problems::{Found, in_use, missing, problem, unfinished, waiting};
 use super::reading::Read;
@@ -471,31 +471,4 @@ impl Rounds<'_> {
             }
         }
     }
-}
-
-/// Until when what is left has to wait, if all of it waits for lost calls, or for what does.
-fn fenced_until(report: &Report) -> Option<Timestamp> {
-    let mut first = None;
-    for one in &report.unfinished {
-        match &one.how {
-            HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => {
-                first = Some(first.map_or(*until, |first: Timestamp| first.min(*until)));
-            }
-            // A delete waits for the adds of its organization.
-            HowUnfinished::NotAttempted(NotAttempted::AddsFailed) => {}
-            HowUnfinished::Failed(_)
-            | HowUnfinished::Unknown(_)
-            | HowUnfinished::NotAttempted(
-                NotAttempted::AccountStopped(_)
-                | NotAttempted::AccountUnreachable(..)
-                | NotAttempted::AccountUnsigned(..)
-                | NotAttempted::OrganizationStopped
-                | NotAttempted::Unverified
-                | NotAttempted::Interrupted
-                | NotAttempted::FencedWithoutClock
-                | NotAttempted::JournalFailed,
-            ) => return None,
-        }
-    }
-    first
 }
