@@ -12,6 +12,8 @@ pub struct Told {
     pub is: ToldAs,
     /// A digest of what was told of it.
     pub content: String,
+    /// Since when it was there, by the same clock.
+    pub since: Timestamp,
     /// When, by the clock of who told it.
     pub at: Timestamp,
 }

@@ -94,6 +94,32 @@ pub struct Key {
     pub about: String,
 }
 
+impl Severity {
+    /// A name for programs.
+    pub(super) const fn id(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    pub(super) fn parse(id: &str) -> Option<Self> {
+        let all = [Self::Notice, Self::Warning, Self::Error];
+        all.into_iter().find(|one| one.id() == id)
+    }
+}
+
+impl Key {
+    /// What [`Key::to_string`] gave.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (id, about) = text.split_once(' ').unwrap_or((text, ""));
+        let kind = Kind::ALL.into_iter().find(|kind| kind.id() == id)?;
+        let about = about.to_owned();
+        Some(Self { kind, about })
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, about } = self;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -102,8 +103,18 @@ struct Lane {
     deliveries: Mutex<Deliveries>,
     /// Something was put into the queue.
     filled: Notify,
-    /// Whether anything waits or is being sent.
-    busy: watch::Sender<bool>,
+    activity: watch::Sender<Activity>,
+}
+
+/// What a lane is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    /// Nothing waits.
+    Idle,
+    /// Something waits, or is being sent.
+    Busy,
+    /// The last attempt failed, and the message is repeated.
+    Repeats,
 }
 
 /// Where notices are handed over.
@@ -141,7 +152,7 @@ impl Notifier {
                 queue: Mutex::default(),
                 deliveries: Mutex::new(deliveries),
                 filled: Notify::new(),
-                busy: watch::Sender::new(false),
+                activity: watch::Sender::new(Activity::Idle),
             });
             let worker = Worker {
                 lane: Arc::clone(&lane),
@@ -199,24 +210,35 @@ impl Outlet {
         }
     }
 
-    /// Hands notices over, and waits until no target has anything to send any more. Whether that was within this time, and
-    /// one of them took something. Otherwise all of it is sent later, or again.
-    pub async fn deliver(&self, notices: &[Notice], within: Duration) -> bool {
-        let sent = || -> u64 {
-            self.lanes
-                .iter()
-                .map(|lane| lock(&lane.deliveries).sent)
-                .sum()
-        };
-        let before = sent();
-        self.tell(notices);
-        let all = async {
-            for lane in &self.lanes {
+    /// How many messages each target has taken so far.
+    pub fn sent(&self) -> Vec<u64> {
+        let lanes = self.lanes.iter();
+        lanes.map(|lane| lock(&lane.deliveries).sent).collect()
+    }
+
+    /// Waits until a target has taken something since then, and has nothing more to send. Whether one did: otherwise all
+    /// of them have given up or, without patience, have failed at the first attempt.
+    pub async fn taken(&self, before: Vec<u64>, is_patient: bool) -> bool {
+        let lanes = self.lanes.iter().zip(before);
+        let mut lanes: FuturesUnordered<_> = lanes
+            .map(|(lane, before)| async move {
                 // The lane keeps the sender.
-                drop(lane.busy.subscribe().wait_for(|busy| !busy).await);
+                let mut activity = lane.activity.subscribe();
+                let ends = |now: &Activity| match now {
+                    Activity::Idle => true,
+                    Activity::Busy => false,
+                    Activity::Repeats => !is_patient,
+                };
+                let ended = activity.wait_for(ends).await.map(|now| *now);
+                ended.is_ok_and(|now| now == Activity::Idle) && lock(&lane.deliveries).sent > before
+            })
+            .collect();
+        while let Some(is_taken) = lanes.next().await {
+            if is_taken {
+                return true;
             }
-        };
-        timeout(within, all).await.is_ok() && sent() > before
+        }
+        false
     }
 }
 
@@ -232,7 +254,13 @@ impl Lane {
             }
             queue.push_back(notice.clone());
         }
-        self.busy.send_replace(true);
+        self.activity.send_if_modified(|now| {
+            let is_idle = *now == Activity::Idle;
+            if is_idle {
+                *now = Activity::Busy;
+            }
+            is_idle
+        });
         drop(queue);
         lock(&self.deliveries).dropped += dropped;
         self.filled.notify_one();
@@ -247,7 +275,11 @@ impl Lane {
     /// A message has ended.
     fn rests(&self) {
         let queue = lock(&self.queue);
-        self.busy.send_replace(!queue.is_empty());
+        self.activity.send_replace(if queue.is_empty() {
+            Activity::Idle
+        } else {
+            Activity::Busy
+        });
     }
 }
 
@@ -327,6 +359,7 @@ impl<P: Post> Worker<P> {
                 return;
             }
             tracing::info!(%target, attempt, ?wait, "a notification is repeated: {problem}");
+            self.lane.activity.send_replace(Activity::Repeats);
             self.rest(wait).await;
         }
     }

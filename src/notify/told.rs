@@ -10,11 +10,9 @@
 
 use std::collections::BTreeMap;
 
-use super::memory::{DAY, News, Notice};
+use super::memory::{DAY, News, Notice, SKEW};
 use crate::model::{Timestamp, Told, ToldAs};
 
-/// In seconds: clocks do not differ by more. What was told later than that from now was told by a wrong clock.
-const SKEW: i64 = 3_600;
 /// In seconds: how long it is kept what was told. Longer than anything is compared with.
 const KEPT: i64 = 2 * DAY;
 /// How many are kept at most. Beyond that the oldest are forgotten, and may be told twice.
@@ -49,6 +47,7 @@ impl Notice {
                 News::Resolved => ToldAs::Resolved,
             },
             content: self.content(),
+            since: self.since,
             at: now,
         };
         told.insert(self.condition.key.to_string(), one);
@@ -64,12 +63,11 @@ impl Notice {
 
     /// Of the content, and of how severe it is.
     fn content(&self) -> String {
-        let severity = match self.condition.severity {
-            super::Severity::Notice => "notice",
-            super::Severity::Warning => "warning",
-            super::Severity::Error => "error",
-        };
-        format!("{severity} {}", self.condition.content().0)
+        format!(
+            "{} {}",
+            self.condition.severity.id(),
+            self.condition.content().0
+        )
     }
 }
 
@@ -115,7 +113,7 @@ mod tests {
                     let skew = if number == 0 { 0 } else { 600 };
                     let now = START.plus(hour * HOUR + skew);
                     let memory = &mut self.memories[number];
-                    memory.hear(&self.told);
+                    memory.hear(&self.told, now);
                     let seen: Vec<_> = sees(number, hour).into_iter().collect();
                     for notice in memory.observe(&seen, now) {
                         if !notice.is_told(&self.told, now) {
@@ -185,7 +183,43 @@ mod tests {
         replicas.memories = [Memory::default(), Memory::default()];
         assert_eq!(replicas.pass(1..20, sees), []);
         replicas.memories = [Memory::default(), Memory::default()];
-        assert_eq!(replicas.pass(24..30, sees), [(24, 0, News::Appeared)]);
+        assert_eq!(replicas.pass(24..30, sees), [(24, 0, News::Lasting)]);
+    }
+
+    #[test]
+    fn what_ends_or_comes_back_after_a_restart_is_told() {
+        let mut replicas = Replicas::new();
+        let at = |hours: std::ops::Range<i64>| {
+            move |_: usize, hour: i64| hours.contains(&hour).then(|| condition("a"))
+        };
+        assert_eq!(replicas.pass(0..2, at(0..9)), [(0, 0, News::Appeared)]);
+        replicas.memories = [Memory::default(), Memory::default()];
+        let told = replicas.pass(2..9, at(6..9));
+        assert_eq!(told, [(3, 0, News::Resolved), (6, 0, News::Appeared)]);
+        // One that has not restarted does not take over what it never saw.
+        let told = replicas.pass(9..12, |number, _| (number == 0).then(|| condition("b")));
+        assert_eq!(
+            told,
+            [
+                (9, 0, News::Changed),
+                (10, 1, News::Resolved),
+                (11, 0, News::Appeared)
+            ]
+        );
+    }
+
+    #[test]
+    fn keys_and_severities_are_read_again() {
+        for kind in Kind::ALL {
+            for about in ["", "conf/a b.yaml"] {
+                let key = Condition::new(kind, about, Severity::Error).key;
+                assert_eq!(crate::notify::Key::parse(&key.to_string()), Some(key));
+            }
+        }
+        for severity in [Severity::Notice, Severity::Warning, Severity::Error] {
+            assert_eq!(Severity::parse(severity.id()), Some(severity));
+        }
+        assert_eq!(Severity::parse("worse"), None);
     }
 
     #[test]

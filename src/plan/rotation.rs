@@ -5,7 +5,7 @@
 //! declared key and token, the callback is replaced, and the twin is deleted.
 //!
 //! [`rotate`] gives the next plan of that, from what is declared and what is recorded. Which one is next follows from
-//! the record alone, so a rotation goes on after a crash where it was. A URL of the form that [`twin`] gives is recognized
+//! the record alone, so a rotation goes on after a crash where it was. A URL of the form that [`twin`](super::twins::twin) gives is recognized
 //! in every plan as the twin of the callback that it is made of, and another one is recorded as such before it is added
 //! ([`Recorded::twins`]). So a rotation that is not continued is finished by the next apply.
 //!
@@ -284,7 +284,7 @@ fn beside(address: &Address, url: &CallbackUrl) -> Address {
     }
 }
 
-/// The twins with a URL of another form than that of [`twin`].
+/// The twins with a URL of another form than that of [`twin`](super::twins::twin).
 fn custom(twins: &BTreeMap<Address, CallbackUrl>) -> BTreeMap<Address, CallbackUrl> {
     let twins = twins.iter();
     twins

@@ -24,6 +24,8 @@ use crate::model::{Timestamp, Told, ToldAs};
 
 /// In seconds: how long the first resolution and the first change wait.
 pub const SETTLES: i64 = 600;
+/// Clocks do not differ by more: what was told later than that from now was told by a wrong one.
+pub(super) const SKEW: i64 = 3_600;
 /// Between two messages about a condition that lasts.
 pub const DAY: i64 = 86_400;
 /// The longest that a resolution waits.
@@ -55,6 +57,8 @@ pub struct Notice {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     conditions: BTreeMap<Key, Known>,
+    /// Whether what was told before this process began was taken over.
+    has_heard: bool,
 }
 
 /// One condition, since it appeared.
@@ -103,9 +107,21 @@ impl Memory {
         notices
     }
 
-    /// Hears what was told by others too. A condition that they call resolved is not, if it is still here now: it is told
-    /// again. To be called after what is here was looked at anew.
-    pub fn hear(&mut self, told: &BTreeMap<String, Told>) {
+    /// Hears what was told by others too, and before a restart. A condition that they call resolved is not, if it is still here
+    /// now: it is told again. To be called after what is here was looked at anew.
+    ///
+    /// At the first time, what is said to be there is taken over: so it is told when it is over, and when it comes back.
+    pub fn hear(&mut self, told: &BTreeMap<String, Told>, now: Timestamp) {
+        if !std::mem::replace(&mut self.has_heard, true) {
+            for (key, last) in told {
+                let is_possible = now.seconds_since(last.at) >= -SKEW;
+                if let (Some(key), Some(known), true) =
+                    (Key::parse(key), Known::taken_over(last), is_possible)
+                {
+                    self.conditions.entry(key).or_insert(known);
+                }
+            }
+        }
         for (key, known) in &mut self.conditions {
             let last = told.get(&key.to_string());
             known.resolved |= known.absent.is_none()
@@ -144,6 +160,25 @@ impl Memory {
 }
 
 impl Known {
+    /// What another process has told, if it is said to be there.
+    fn taken_over(last: &Told) -> Option<Self> {
+        let (severity, content) = last.content.split_once(' ')?;
+        let is_present = match last.is {
+            ToldAs::Present => true,
+            ToldAs::Resolved => false,
+        };
+        is_present.then_some(Self {
+            since: last.since,
+            reported: last.at,
+            severity: Severity::parse(severity)?,
+            content: Content(content.to_owned()),
+            absent: None,
+            resolved: false,
+            returns: 0,
+            changes: 0,
+        })
+    }
+
     /// A clock that was set back must not silence a condition until it has caught up.
     fn not_after(&mut self, now: Timestamp) {
         let Self {

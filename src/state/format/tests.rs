@@ -62,6 +62,7 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
     let told = Told {
         is: ToldAs::Present,
         content: "0707".to_owned(),
+        since: NOW,
         at: NOW,
     };
     recorded.told.insert("run-failed calls".to_owned(), told);
@@ -94,7 +95,7 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
       "suspended": {"reason":"eSign moves","until":"2026-09-21T14:13:20Z"},
       "checkout": {"digest":"sha256:07","since":"2026-09-21T14:13:20Z"},
       "told": {
-        "run-failed calls": {"is":"present","content":"0707","at":"2026-09-21T14:13:20Z"}
+        "run-failed calls": {"is":"present","content":"0707","since":"2026-09-21T14:13:20Z","at":"2026-09-21T14:13:20Z"}
       },
       "twins": [
         {"account":"default","url":"https://h.example/4","of":"https://h.example/of"},

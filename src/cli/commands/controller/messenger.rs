@@ -1,15 +1,16 @@
 //! Hands notices over to be sent, each of them once however many replicas notice the same.
 //!
 //! The state records what was told. The lock of the state is held from looking there until it is recorded that a chat took
-//! the message, so that no other replica tells it meanwhile. Bad news never waits for long: without the lock, or without
-//! the state, it is told all the same, and another replica may tell it too.
+//! the message, so that no other replica tells it meanwhile. Bad news never waits for long, and neither does who needs the
+//! lock: without the lock, without the state and when no chat takes the message at once, it is told all the same, recorded
+//! later, and another replica may tell it too.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -24,8 +25,10 @@ const READ_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// The same, and what the state itself takes.
 const PATIENCE: Duration = Duration::from_secs(75);
-/// How long the lock is held while messages are sent.
-const SENDING: Duration = Duration::from_secs(10);
+/// How long the lock is held while messages are sent. Longer than the pause between two messages to a chat.
+const SENDING: Duration = Duration::from_secs(7);
+/// When the state is tried again, to record what was told.
+const AGAIN: Duration = Duration::from_secs(30);
 /// How long freeing the lock may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -54,6 +57,7 @@ impl Messenger {
             outlet,
             closed,
             unrecorded: BTreeSet::new(),
+            late: None,
         };
         Self {
             notices,
@@ -82,30 +86,54 @@ struct Task {
     place: Place,
     outlet: Outlet,
     closed: watch::Receiver<bool>,
-    /// What was told last about these could not be recorded: the state says nothing of them.
+    /// What was told last about these is not recorded: the state says nothing of them.
     unrecorded: BTreeSet<Key>,
+    late: Option<Late>,
+}
+
+/// What is recorded once a target takes it.
+struct Late {
+    notices: Vec<Notice>,
+    /// What the targets had taken before.
+    before: Vec<u64>,
+    /// When the state is worth a try.
+    from: Instant,
 }
 
 impl Task {
     async fn run(mut self, mut given: mpsc::UnboundedReceiver<Vec<Notice>>) {
-        while let Some(mut notices) = given.recv().await {
-            while let Ok(more) = given.try_recv() {
-                notices.extend(more);
+        loop {
+            let (outlet, late) = (self.outlet.clone(), self.late.as_ref());
+            let late = late.map(|late| (late.before.clone(), late.from));
+            let is_late = late.is_some();
+            let taken = async move {
+                let (before, from) = late.unwrap_or_else(|| (Vec::new(), Instant::now()));
+                sleep_until(from).await;
+                outlet.taken(before, true).await
+            };
+            tokio::select! {
+                notices = given.recv() => match notices {
+                    None => return,
+                    Some(mut notices) => {
+                        while let Ok(more) = given.try_recv() {
+                            notices.extend(more);
+                        }
+                        self.tell(notices).await;
+                    }
+                },
+                is_taken = taken, if is_late => match self.late.take() {
+                    Some(late) if is_taken => self.record_late(late).await,
+                    Some(_) | None => {}
+                },
             }
-            self.tell(notices).await;
         }
     }
 
     async fn tell(&mut self, notices: Vec<Notice>) {
-        let mut closed = self.closed.clone();
-        let locked = tokio::select! {
-            locked = timeout(PATIENCE, self.lock()) => locked.ok().flatten(),
-            _ = closed.wait_for(|closed| *closed) => None,
-        };
-        let Some(state) = locked else {
+        let Some(state) = self.lock_in_time().await else {
+            let before = self.outlet.sent();
             self.outlet.tell(&notices);
-            self.unrecorded
-                .extend(notices.into_iter().map(|one| one.condition.key));
+            self.late(notices, before);
             return;
         };
         let now = SystemClock.now();
@@ -123,42 +151,65 @@ impl Task {
                 !is_told
             })
             .collect();
-        let is_recorded = new.is_empty() || self.deliver(&new, &state).await;
-        for Notice { condition, .. } in new {
-            if is_recorded {
-                self.unrecorded.remove(&condition.key);
+        if !new.is_empty() {
+            let before = self.outlet.sent();
+            self.outlet.tell(&new);
+            let mut closed = self.closed.clone();
+            let is_taken = tokio::select! {
+                is_taken = timeout(SENDING, self.outlet.taken(before.clone(), false)) => is_taken.unwrap_or(false),
+                _ = closed.wait_for(|closed| *closed) => false,
+            };
+            if is_taken && record(&new, &state).await {
+                self.recorded(&new);
             } else {
-                self.unrecorded.insert(condition.key);
+                self.late(new, before);
             }
         }
-        if let Err(error) = state.release().await {
-            tracing::info!("the lock was not freed after a notification: {error}");
+        release(state).await;
+    }
+
+    /// What the targets have is recorded later.
+    fn late(&mut self, mut notices: Vec<Notice>, before: Vec<u64>) {
+        let keys: BTreeSet<_> = notices
+            .iter()
+            .map(|one| one.condition.key.clone())
+            .collect();
+        // The newest says what is true.
+        let earlier = self.late.take().into_iter().flat_map(|late| late.notices);
+        notices.extend(earlier.filter(|one| !keys.contains(&one.condition.key)));
+        self.unrecorded.extend(keys);
+        self.late = Some(Late {
+            notices,
+            before,
+            from: Instant::now(),
+        });
+    }
+
+    /// A target has taken it now.
+    async fn record_late(&mut self, late: Late) {
+        let Some(state) = self.lock_in_time().await else {
+            let from = Instant::now() + AGAIN;
+            self.late = Some(Late { from, ..late });
+            return;
+        };
+        if record(&late.notices, &state).await {
+            self.recorded(&late.notices);
+        }
+        release(state).await;
+    }
+
+    fn recorded(&mut self, notices: &[Notice]) {
+        for notice in notices {
+            self.unrecorded.remove(&notice.condition.key);
         }
     }
 
-    /// Whether they are told, and that is recorded.
-    async fn deliver(&self, new: &[Notice], state: &Locked) -> bool {
+    /// The lock of the state, if it can be had before this ends.
+    async fn lock_in_time(&self) -> Option<Locked> {
         let mut closed = self.closed.clone();
-        let is_told = tokio::select! {
-            is_told = self.outlet.deliver(new, SENDING) => is_told,
-            _ = closed.wait_for(|closed| *closed) => false,
-        };
-        if !is_told {
-            return false;
-        }
-        let now = SystemClock.now();
-        state.edit(|recorded| {
-            for notice in new {
-                notice.record(&mut recorded.told, now);
-            }
-            true
-        });
-        match state.save().await {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::info!("a notification was not recorded: {error}");
-                false
-            }
+        tokio::select! {
+            locked = timeout(PATIENCE, self.lock()) => locked.ok().flatten(),
+            _ = closed.wait_for(|closed| *closed) => None,
         }
     }
 
@@ -182,5 +233,33 @@ impl Task {
             ));
         }
         Some(locked)
+    }
+}
+
+/// Records that these were told, unless another replica has recorded it. Whether it is recorded.
+async fn record(notices: &[Notice], state: &Locked) -> bool {
+    let now = SystemClock.now();
+    state.edit(|recorded| {
+        let mut changes = false;
+        for notice in notices {
+            if !notice.is_told(&recorded.told, now) {
+                notice.record(&mut recorded.told, now);
+                changes = true;
+            }
+        }
+        changes
+    });
+    match state.save().await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::info!("a notification was not recorded: {error}");
+            false
+        }
+    }
+}
+
+async fn release(state: Locked) {
+    if let Err(error) = state.release().await {
+        tracing::info!("the lock was not freed after a notification: {error}");
     }
 }

@@ -102,7 +102,7 @@ impl Teller {
 
     /// A round has read the state, which says what others have told.
     pub(super) fn hear(&mut self, recorded: &Recorded) {
-        self.memory.hear(&recorded.told);
+        self.memory.hear(&recorded.told, SystemClock.now());
     }
 
     /// Tells what is new, and the board what became of the messages. Never waits.
