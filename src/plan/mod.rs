@@ -56,7 +56,8 @@ pub use document::{
 pub use moves::Move;
 pub use pattern::{Pattern, PatternError};
 pub use reason::Reason;
-pub use rotation::{Rotation, Rotations, Stage, begun, rotate};
+pub(crate) use rotation::begun;
+pub use rotation::{Rotation, Rotations, Stage, rotate};
 pub use same::{FingerprintTable, Unlike};
 pub use stale::Stale;
 pub use twins::twin;

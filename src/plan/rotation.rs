@@ -92,7 +92,7 @@ impl Rotation {
 }
 
 /// The same twins, but of a rotation that began with another URL that one.
-pub fn begun(
+pub(crate) fn begun(
     desired: &Desired,
     recorded: &Recorded,
     twins: BTreeMap<Address, CallbackUrl>,
