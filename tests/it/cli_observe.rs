@@ -156,6 +156,7 @@ fn a_callback_that_messages_do_not_reach_is_shown_and_healed_first() {
     eSign can't be read back: changes made in its console do not show here. The oldest was last confirmed [AGO].
     2 unchanged, 1 perhaps missing.
     Environment: test (sandbox)
+    Perhaps missing: 6 messages that went to others since [TIME] did not arrive at acme/https://b.acme.example/cb. `apply --heal` adds it again, and `verify` says whether its receiver answers.
     ");
     let heal = ["plan", "--heal", "--older-than", "30d"];
     let plan = env.run(&heal).exits(0);

@@ -188,7 +188,9 @@ fn unproven(plan: &Plan) -> Option<String> {
 }
 
 fn missing(plan: &Plan) -> Option<String> {
-    let mut missing = plan.changes().filter_map(|change| {
+    let organizations = plan.organizations.iter();
+    let all = organizations.flat_map(|organization| &organization.changes);
+    let mut missing = all.filter_map(|change| {
         let missing = change.before.as_ref()?.missing?;
         (change.action == Action::NoOp).then_some((&change.address, missing))
     });
