@@ -55,6 +55,9 @@ fn an_approval_is_not_kept_until_a_suspension_ends() {
     let world = World::new(&[("acme", 4)]);
     let (one, other) = (world.start(&[]), world.start(&[]));
     world.has(4);
+    // Who has never seen the files in force is careful with others.
+    other.reconcile();
+    one.reconcile();
     world.declare("acme", 1);
     let digest = one.waiting();
     assert_eq!(other.waiting(), digest);
@@ -242,6 +245,8 @@ fn what_both_replicas_notice_is_told_once_also_after_a_restart() {
     let arguments = ["--notify", "slack=env:BOT slack=env:BUSY", "-v"];
     let (one, other) = (world.start(&arguments), world.start(&arguments));
     world.has(4);
+    other.reconcile();
+    one.reconcile();
     let left_to_the_other = |what: &str| {
         let left = format!("`{what}` was told already");
         eventually("one of them leaves it to the other", || {
