@@ -52,6 +52,15 @@ pub struct Status {
 }
 
 impl Status {
+    /// Takes over what a round has read.
+    pub fn read(&mut self, recorded: &Recorded, suspended: Option<Suspension>) {
+        self.ready = true;
+        self.lineage = recorded.lineage;
+        self.serial = recorded.serial;
+        self.callbacks = Holdings::of(recorded);
+        self.suspended = suspended;
+    }
+
     /// Whether something is wrong. A plan that waits by policy is not.
     pub fn has_failures(&self) -> bool {
         let by_policy = self.waiting.as_ref().map(|waiting| waiting.why) == Some(WhyWaits::Policy);

@@ -5,8 +5,8 @@
 //! declared key and token, the callback is replaced, and the twin is deleted.
 //!
 //! [`rotate`] gives the next plan of that, from what is declared and what is recorded. Which one is next follows from
-//! the record alone, so a rotation goes on after a crash where it was. A URL of the form that [`twin`](super::twins::twin) gives is recognized
-//! in every plan as the twin of the callback that it is made of, and another one is recorded as such before it is added
+//! the record alone, so a rotation goes on after a crash where it was. Every plan recognizes a URL that
+//! [`twin`](super::twins::twin) gives as the twin of its callback. A twin with another URL is recorded before it is added
 //! ([`Recorded::twins`]). So a rotation that is not continued is finished by the next apply.
 //!
 //! # Invariants

@@ -336,8 +336,8 @@ fn an_apply_replaces_nothing_while_the_twin_is_not_certain_to_be_there() {
         .stdout
         .lines()
         .find(|line| line.starts_with("Waiting: "));
-    assert_snapshot!(waiting.unwrap(), @"Waiting: a rotation of acme/https://hooks.example/one was interrupted, and its twin is not certain to be there. It keeps its key and token in this plan; the next apply or `ess-callbacks rotate acme/https://hooks.example/one` replaces it without a gap.");
-    assert_snapshot!(said.err(), @"Not finished: 1 callback still has the old key and token. Run apply again, or `ess-callbacks rotate acme/https://hooks.example/one`: once the twin is there, the callback is replaced without a gap.");
+    assert_snapshot!(waiting.unwrap(), @"Waiting: a rotation of acme/https://hooks.example/one was interrupted, and its twin is not certain to be there. It keeps its key and token in this plan; the next apply, or `rotate` with its address, replaces it without a gap.");
+    assert_snapshot!(said.err(), @"Not finished: acme/https://hooks.example/one still has the old key and token. Run apply again, or `rotate` with its address: when its twin is there, it is replaced without a gap.");
     assert_eq!(served.operations(ONE), ["add"]);
     env.run(&["plan", "--detailed-exitcode"]).exits(2);
     env.run(&["apply", "--auto-approve"]).exits(0);

@@ -329,7 +329,7 @@ impl Ui {
         }
     }
 
-    /// A line for what is waited for; `None` where no one watches.
+    /// A line that shows progress; `None` without a terminal.
     pub(crate) fn waiting_line(&self) -> Option<WaitingLine> {
         (self.err.terminal && !self.json && !self.quiet).then(WaitingLine::new)
     }

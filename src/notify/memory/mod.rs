@@ -107,10 +107,11 @@ impl Memory {
         notices
     }
 
-    /// Hears what was told by others too, and before a restart. A condition that they call resolved is not, if it is still here
-    /// now: it is told again. To be called after what is here was looked at anew.
+    /// Compares with the messages of other replicas and of the time before a restart. A condition that they call resolved
+    /// and that still exists here is told again. To be called after each check of the conditions.
     ///
-    /// At the first time, what is said to be there is taken over: so it is told when it is over, and when it comes back.
+    /// The first call takes over the conditions that these messages call present, so that their end and their return are
+    /// told.
     pub fn hear(&mut self, told: &BTreeMap<String, Told>, now: Timestamp) {
         if !std::mem::replace(&mut self.has_heard, true) {
             for (key, last) in told {

@@ -196,10 +196,7 @@ fn missing(plan: &Plan) -> Option<String> {
     });
     let (address, Missing { since, messages }) = missing.next()?;
     let messages = counted(messages.get() as usize, "message", "messages");
-    let more = match missing.count() {
-        0 => String::new(),
-        more => format!(" ({more} more like it)"),
-    };
+    let more = more_like_it(missing.count());
     Some(format!(
         "Perhaps missing: {messages} that went to others since {since} did not arrive at {}{more}. `apply --heal` adds it \
          again, and `verify` says whether its receiver answers.",
@@ -207,16 +204,20 @@ fn missing(plan: &Plan) -> Option<String> {
     ))
 }
 
+fn more_like_it(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        more => format!(" ({more} more like it)"),
+    }
+}
+
 fn waiting(plan: &Plan) -> Option<String> {
     let mut waiting = plan.waiting();
     let first = waiting.next()?;
-    let more = match waiting.count() {
-        0 => String::new(),
-        more => format!(" ({more} more like it)"),
-    };
+    let more = more_like_it(waiting.count());
     Some(format!(
         "Waiting: a rotation of {first}{more} was interrupted, and its twin is not certain to be there. It keeps its key and \
-         token in this plan; the next apply or `ess-callbacks rotate {first}` replaces it without a gap.",
+         token in this plan; the next apply, or `rotate` with its address, replaces it without a gap.",
         first = Clean(first)
     ))
 }
@@ -225,12 +226,11 @@ fn waiting(plan: &Plan) -> Option<String> {
 pub fn waiting_text(plan: &Plan) -> Option<String> {
     let mut waiting = plan.waiting();
     let first = waiting.next()?;
-    let count = waiting.count() + 1;
+    let more = more_like_it(waiting.count());
     Some(format!(
-        "Not finished: {} the old key and token. Run apply again, or `ess-callbacks rotate {first}`: once the twin is \
-         there, the callback is replaced without a gap.",
-        counted(count, "callback still has", "callbacks still have"),
-        first = Clean(first)
+        "Not finished: {}{more} still has the old key and token. Run apply again, or `rotate` with its address: when its twin is \
+         there, it is replaced without a gap.",
+        Clean(first)
     ))
 }
 

@@ -1,9 +1,9 @@
 //! Hands notices over to be sent, each of them once however many replicas notice the same.
 //!
 //! The state records what was told. The lock of the state is held from looking there until it is recorded that a chat took
-//! the message, so that no other replica tells it meanwhile. Bad news never waits for long, and neither does who needs the
-//! lock: without the lock, without the state and when no chat takes the message at once, it is told all the same, recorded
-//! later, and another replica may tell it too.
+//! the message, so that no other replica tells it meanwhile. Neither bad news nor another run waits for long: without the
+//! lock or the state, or when every chat fails, the message is sent without this, and recorded later. Then another replica
+//! may send it too.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -21,9 +21,7 @@ use crate::controller::{
     Condition, Decision, News, Pending, Phase, RunRecord, WaitingPlan, decide, in_force,
     on_any_state, organizations,
 };
-use crate::model::{
-    Holdings, HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp,
-};
+use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp};
 use crate::plan::Plan;
 use crate::render;
 use crate::run::{self, Ended, Request};
@@ -238,14 +236,10 @@ impl Rounds<'_> {
         let suspended = self.suspended(recorded.suspended(SystemClock.now()).cloned());
         self.note_suspension(suspended.as_ref());
         self.board.update(|status| {
-            status.ready = true;
-            status.lineage = recorded.lineage;
-            status.serial = recorded.serial;
-            status.callbacks = Holdings::of(&recorded);
+            status.read(&recorded, suspended);
             status.behind = recorded.checkout.as_ref().map(|applied| applied.since);
             status.pending = None;
             status.waiting = None;
-            status.suspended = suspended;
             status.organizations = Vec::new();
         });
         self.board.saw(Arc::new(recorded), None);
@@ -279,13 +273,9 @@ impl Rounds<'_> {
         }
         self.note_suspension(suspended.as_ref());
         self.board.update(|status| {
-            status.ready = true;
-            status.lineage = recorded.lineage;
-            status.serial = recorded.serial;
-            status.callbacks = Holdings::of(&recorded);
+            status.read(&recorded, suspended);
             status.pending = Some(Pending::of(&plan));
             status.waiting = waiting;
-            status.suspended = suspended;
             status.behind = None;
             status.organizations = organizations;
         });
