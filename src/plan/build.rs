@@ -221,21 +221,23 @@ impl<'a> Builder<'a> {
             return None;
         }
         let (wanted, after) = self.wanted(organization, &address, declaration);
+        let decided = decide(entry, wanted);
         let held = if organization.suspend {
             Some(SUSPENDED)
         } else if let Declaration::Callback(Callback { enabled: false, .. }) = declaration {
             Some(DISABLED)
         } else if self.keeps(organization, url, &wanted) {
             Some(KEPT)
-        } else if let Declaration::Callback(callback) = declaration
-            && self.waits_for_twin(organization, callback, wanted)
+        } else if decided.calls == Calls::Replace
+            && let Declaration::Callback(callback) = declaration
+            && self.waits_for_twin(organization, callback, (entry, wanted, decided))
         {
             Some(WAITS)
         } else {
             self.note(organization, url, declaration, entry);
             None
         };
-        let verdict = held.unwrap_or_else(|| decide(entry, wanted));
+        let verdict = held.unwrap_or(decided);
         if matches!(wanted, Wanted::Gone(..)) && held.is_none() && verdict.calls == Calls::Nothing {
             return None;
         }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::build::{Builder, Declaration};
-use super::decide::{Wanted, decide};
+use super::decide::{Verdict, Wanted, decide};
 use super::{After, Deletion, Options, Reason};
 use crate::model::{Address, Callback, CallbackUrl, Calls, Entry, Organization, Presence};
 use crate::secret::Check;
@@ -101,18 +101,18 @@ impl Builder<'_> {
         &self,
         organization: &Organization,
         callback: &Callback,
-        wanted: Wanted,
+        (entry, wanted, decided): (Option<&Entry>, Wanted, Verdict),
     ) -> bool {
         let Options {
             destroy, rotates, ..
         } = self.options;
-        let Some(entry) = self.recorded.get(&organization.scope, &callback.url) else {
-            return false;
-        };
         // What may be missing must not wait, and who asks for a replace gets it.
-        let verdict = decide(Some(entry), wanted);
-        let is_replaced = verdict.calls == Calls::Replace && verdict.reason != Reason::Requested;
-        if *destroy || *rotates || !is_replaced || entry.belief.may_be_absent() {
+        if decided.calls != Calls::Replace
+            || decided.reason == Reason::Requested
+            || *destroy
+            || *rotates
+            || entry.is_none_or(|entry| entry.belief.may_be_absent())
+        {
             return false;
         }
         let mut is_added = false;
@@ -146,8 +146,10 @@ impl Builder<'_> {
             self.wanted(organization, &address(&callback.url), &declaration)
         };
         let (wanted, _) = of(callback);
+        let entry = self.recorded.get(&organization.scope, &callback.url);
+        let all = (entry, wanted, decide(entry, wanted));
         let is_awaited =
-            adds_again(twin, wanted) && self.waits_for_twin(organization, callback, wanted);
+            adds_again(twin, wanted) && self.waits_for_twin(organization, callback, all);
         is_awaited.then(|| {
             of(&Callback {
                 url: url.clone(),
