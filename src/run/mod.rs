@@ -11,7 +11,7 @@
 //! * The lock is released however the run ends, unless its future is dropped; then it is freed as that of a
 //!   dead owner.
 //! * Who asks to stop ends every wait before the first call, and then the lock is released at once. Only a store that
-//!   does not answer for [`MOMENT`] keeps it, like that of a dead owner. [`apply`] knows what to do in the middle of calls.
+//!   does not answer [`soon`] keeps it, like that of a dead owner. [`apply`] knows what to do in the middle of calls.
 //! * Rate limiters and server clocks are the caller's ([`Lanes`]), so a second run in one process knows the
 //!   calls of the first.
 
@@ -20,11 +20,9 @@ mod caller;
 mod owners;
 
 use std::collections::BTreeSet;
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use crate::apply::{
     Lanes, Settings, Tools, WallClock as _, accounts, apply, keep_books, move_records,
@@ -35,14 +33,11 @@ use crate::model::{
     Recorded, Report,
 };
 use crate::plan::{Plan, Stale, calls_digest};
-use crate::state::{LockOwner, Locked, Patience, Rescue, StateError, Store, asked};
+use crate::state::{LockOwner, Locked, Patience, Rescue, StateError, Store, asked, soon};
 
 pub use self::accounts::{Signers, signers};
 pub use self::caller::{Caller, Connection, Start, Testimonies};
 pub use self::owners::Owners;
-
-/// How long the store may take to release the lock of a run that is to stop.
-const MOMENT: Duration = Duration::from_secs(2);
 
 /// What a run is given.
 #[derive(Clone, Copy, Debug)]
@@ -202,17 +197,6 @@ pub async fn run<C: Caller>(
         released?;
     }
     Ok(ended)
-}
-
-/// Does this to its end, but once the run is to stop only for [`MOMENT`].
-async fn soon<T>(work: impl Future<Output = T>, stop: &watch::Receiver<bool>) -> Option<T> {
-    let mut work = pin!(work);
-    let mut stop = stop.clone();
-    tokio::select! {
-        biased;
-        done = &mut work => Some(done),
-        () = asked(&mut stop) => timeout(MOMENT, work).await.ok(),
-    }
 }
 
 /// Records that these files are in force. Whether there are any.

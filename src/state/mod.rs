@@ -52,5 +52,5 @@ pub use locked::Locked;
 pub use owner::LockOwner;
 pub use place::Place;
 pub use rescue::{EndedCall, Homecoming, Rescue};
-pub(crate) use store::asked;
+pub(crate) use store::patience::{asked, soon};
 pub use store::{Patience, Store};

@@ -12,6 +12,7 @@ use crate::support::{
 };
 
 const ONE: &str = "https://hooks.example/one";
+const TWO: &str = "https://hooks.example/two";
 
 const APPLY: [&str; 2] = ["apply", "--auto-approve"];
 
@@ -151,6 +152,83 @@ fn while_the_lock_is_waited_for() {
         "{said}"
     );
     drop(holder);
+}
+
+/// So do the commands that only edit the state.
+#[rstest]
+#[case::import(&["import", "acme"])]
+#[case::rm(&["state", "rm", "acme"])]
+#[case::migrate(&["state", "migrate", "moved.json"])]
+fn while_the_lock_is_waited_for_to_edit(#[case] words: &[&str]) {
+    let Some((env, served, _postgres)) = shared() else {
+        return;
+    };
+    env.run(&APPLY).exits(0);
+    served.faults("slow=60s", "");
+    env.write("callbacks.yaml", configuration(&[("acme", &[ONE, TWO])]));
+    let before = served.arrived();
+    let holder = env.start(&APPLY);
+    served.wait_for(before + 1);
+    let run = env.start(&[words, &["--lock-timeout", "10m"]].concat());
+    run.wait_until_it_says("Waiting for the state's lock");
+    run.signal("INT");
+    let said = run.wait().exits(130);
+    let end = "error: interrupted; nothing was changed\n";
+    assert!(said.stderr.ends_with(end), "{said}");
+    drop(holder);
+}
+
+/// A server that writes no snapshot of a state before it is told to.
+fn hesitating() -> Option<(TestEnv, Served, Postgres)> {
+    let (env, served, postgres) = shared()?;
+    env.run(&APPLY).exits(0);
+    postgres.sql(
+        "CREATE TABLE told (); \
+         CREATE FUNCTION hesitate() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN \
+         WHILE NEW.snapshot AND NOT EXISTS (SELECT FROM public.told) LOOP PERFORM pg_sleep(0.01); END LOOP; \
+         RETURN NEW; END'; \
+         CREATE TRIGGER hesitate BEFORE INSERT ON ess_callbacks.records FOR EACH ROW EXECUTE FUNCTION hesitate()",
+    );
+    Some((env, served, postgres))
+}
+
+fn wait_until_it_hesitates(postgres: &Postgres) {
+    let begun = Instant::now();
+    while postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0"
+    {
+        assert!(begun.elapsed() < AT_ONCE);
+    }
+}
+
+const FORGET: [&str; 3] = ["state", "rm", "acme"];
+
+/// What is being written is written to its end, and then the lock is free.
+#[test]
+fn while_the_state_is_edited() {
+    let Some((env, served, postgres)) = hesitating() else {
+        return;
+    };
+    let run = env.start(&FORGET);
+    wait_until_it_hesitates(&postgres);
+    run.signal("INT");
+    postgres.sql("INSERT INTO told DEFAULT VALUES");
+    run.wait().exits(0);
+    the_next_run_goes_on(&env, &served);
+}
+
+#[test]
+fn while_the_state_can_t_be_written() {
+    let Some((env, _served, postgres)) = hesitating() else {
+        return;
+    };
+    let run = env.start(&FORGET);
+    wait_until_it_hesitates(&postgres);
+    run.signal("INT");
+    let said = run.wait().exits(130);
+    assert_snapshot!(said.err(), @"
+    error: interrupted while the store of the state did not answer; whether the change is in it is unknown
+      Run the same command again.
+    ");
 }
 
 /// A store that does not answer keeps the lock, and not the program.

@@ -2,7 +2,7 @@
 //!
 //! A separate thread listens for the whole run, so that signals work while another thread waits for a file or an
 //! answer, and in process 1, for which the system has no default. A signal ends the program at once, except after
-//! [`listen`], for calls, and while there are [`Signals`], for the command of a secret.
+//! [`listen`], for calls, and while there are [`Signals`], for the command of a secret and for the state's lock.
 
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -83,7 +83,7 @@ pub(crate) async fn first(asked: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Passes signals on while a command is waited for. After it is dropped, a signal does what it did before.
+/// Passes signals on while a command is waited for, or the state's lock is held. After it is dropped, a signal does what it did before.
 pub(crate) struct Signals {
     asked: watch::Receiver<bool>,
     before: Mode,
@@ -93,6 +93,11 @@ impl Signals {
     pub(crate) fn new() -> Self {
         let (asked, before) = ask(|| "Nothing was called.".to_owned());
         Self { asked, before }
+    }
+
+    /// Becomes true at the first signal.
+    pub(crate) const fn asked(&self) -> &watch::Receiver<bool> {
+        &self.asked
     }
 
     /// Waits for the first signal.

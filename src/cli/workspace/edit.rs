@@ -1,14 +1,16 @@
 //! Edits the state under its lock, without calls.
 
-use super::lock::lock;
+use super::lock::{done, lock};
 use crate::cli::exit::Failure;
 use crate::cli::options::lock::Lock;
+use crate::cli::process::signals::Signals;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::model::{Environment, Recorded};
 use crate::state::Locked;
 
-/// Locks the state, does `work`, and releases the lock whether the work succeeded or not.
+/// Locks the state, does `work`, and releases the lock whether the work succeeded or not. A signal ends the waiting for
+/// the lock, and nothing later.
 pub(crate) async fn locked<T>(
     settings: &Settings,
     environment: Environment,
@@ -16,12 +18,13 @@ pub(crate) async fn locked<T>(
     ui: &mut Ui,
     work: impl AsyncFnOnce(&Locked) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let state = lock(settings, environment, wait.lock_timeout, ui).await?;
-    let done = work(&state).await;
-    let released = state.release().await;
-    let done = done?;
+    let signals = Signals::new();
+    let state = lock(settings, environment, wait.lock_timeout, &signals, ui).await?;
+    let worked = done(work(&state), &signals).await;
+    let released = done(state.release(), &signals).await;
+    let worked = worked?;
     released?;
-    Ok(done)
+    Ok(worked)
 }
 
 /// Locks the state, edits it with `change`, saves it and releases the lock. `change` returns whether it changed

@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::locations::{Locations, StateAt};
 use crate::cli::process::owner;
+use crate::cli::process::signals::Signals;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::model::{Environment, Lineage};
-use crate::state::{LockOwner, Locked, Store, conflict_copies, followed};
+use crate::state::{
+    LockOwner, Locked, Patience, StateError, Store, conflict_copies, followed, soon,
+};
 
 /// Warns of copies that a synchronized folder makes when two machines write the state at once.
 pub(crate) fn warn_of_copies(locations: &Locations, ui: &mut Ui) {
@@ -77,11 +80,12 @@ pub(crate) fn report_new(state: &StateAt, lineage: Option<Lineage>, ui: &mut Ui)
     }
 }
 
-/// Takes the state's lock for a command that writes.
+/// Takes the state's lock for a command that writes. A signal ends the waiting.
 pub(crate) async fn lock(
     settings: &Settings,
     environment: Environment,
     timeout: Option<Duration>,
+    signals: &Signals,
     ui: &mut Ui,
 ) -> Result<Locked, Failure> {
     let locations = settings.locations()?;
@@ -89,9 +93,47 @@ pub(crate) async fn lock(
     let store = store(locations, ui)?;
     let lease = store.lease();
     let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
-    let state = store
-        .lock(environment, &owner, timeout.unwrap_or_default(), waiting)
-        .await?;
+    let taking = store.lock(environment, &owner, patience(timeout, signals), waiting);
+    let state = taken(taking, signals).await??;
     report_taken(locations, state.taken_over(), ui);
     Ok(state)
+}
+
+/// For the lock of a command without calls.
+pub(crate) fn patience(timeout: Option<Duration>, signals: &Signals) -> Patience {
+    Patience {
+        timeout: timeout.unwrap_or_default(),
+        stop: Some(signals.asked().clone()),
+    }
+}
+
+/// What waiting for a lock came to. A lock that is taken in spite of a signal is released.
+pub(crate) async fn taken(
+    taking: impl Future<Output = Result<Locked, StateError>>,
+    signals: &Signals,
+) -> Result<Result<Locked, StateError>, Failure> {
+    let stop = signals.asked();
+    match soon(taking, stop).await {
+        Some(taken) if !*stop.borrow() => return Ok(taken),
+        // If it can't be released, it is taken over like that of a dead owner.
+        Some(Ok(state)) => drop(soon(state.release(), stop).await),
+        Some(Err(_)) | None => {}
+    }
+    let message = "interrupted; nothing was changed";
+    Err(Failure::new(Exit::Interrupted, message))
+}
+
+/// Does this under the lock to its end, in spite of a signal: it is short, unless the store does not answer.
+pub(crate) async fn done<T, E: Into<Failure>>(
+    work: impl Future<Output = Result<T, E>>,
+    signals: &Signals,
+) -> Result<T, Failure> {
+    match soon(work, signals.asked()).await {
+        Some(done) => done.map_err(Into::into),
+        None => Err(Failure::new(
+            Exit::Interrupted,
+            "interrupted while the store of the state did not answer; whether the change is in it is unknown",
+        )
+        .advice("Run the same command again.")),
+    }
 }

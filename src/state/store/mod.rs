@@ -1,5 +1,6 @@
 //! Where a state is kept: reading it, and becoming its only writer.
 
+pub(crate) mod patience;
 #[cfg(test)]
 mod tests;
 
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::model::{Environment, Recorded};
@@ -18,6 +18,8 @@ use crate::state::locked::Locked;
 use crate::state::log::{Log, Logged};
 use crate::state::medium::{Attempt, Hold, Medium};
 use crate::state::{LockOwner, StateError, Version, format};
+
+pub use self::patience::Patience;
 
 /// A journal smaller than this is not folded into the snapshot while an apply runs.
 const CHECKPOINT_FLOOR: u64 = 16 << 20;
@@ -29,50 +31,6 @@ enum Want {
     State,
     /// Nothing, or a note that the state has moved away.
     Vacancy,
-}
-
-/// How long to wait for the lock.
-#[derive(Clone, Debug)]
-pub struct Patience {
-    /// At most.
-    pub timeout: Duration,
-    /// When this becomes true, the time is over.
-    pub stop: Option<watch::Receiver<bool>>,
-}
-
-impl From<Duration> for Patience {
-    fn from(timeout: Duration) -> Self {
-        Self {
-            timeout,
-            stop: None,
-        }
-    }
-}
-
-impl Patience {
-    fn is_over(&self) -> bool {
-        self.stop.as_ref().is_some_and(|stop| *stop.borrow())
-    }
-
-    /// Waits for so long, or until the time is over.
-    async fn sleep(&mut self, time: Duration) {
-        let sleep = tokio::time::sleep(time);
-        match &mut self.stop {
-            None => sleep.await,
-            Some(stop) => tokio::select! {
-                () = sleep => {}
-                () = asked(stop) => {}
-            },
-        }
-    }
-}
-
-/// Completes when it becomes true.
-pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
-    // After an error it never will.
-    if stop.wait_for(|asked| *asked).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// One state in one medium.
@@ -189,11 +147,16 @@ impl Store {
         &self,
         environment: Environment,
         owner: &LockOwner,
-        timeout: Duration,
+        patience: impl Into<Patience>,
         waiting: impl FnMut(Option<&LockOwner>) + Send,
     ) -> Result<Locked, StateError> {
-        self.take((environment, Want::Vacancy), owner, timeout.into(), waiting)
-            .await
+        self.take(
+            (environment, Want::Vacancy),
+            owner,
+            patience.into(),
+            waiting,
+        )
+        .await
     }
 
     async fn take(

@@ -15,6 +15,7 @@ const PROGRAMS: &str = "ESS_CALLBACKS_POSTGRES";
 
 /// A server in a temporary folder. Killed when it is dropped.
 pub(crate) struct Postgres {
+    programs: PathBuf,
     folder: TempDir,
     port: u16,
     process: Child,
@@ -75,6 +76,7 @@ impl Postgres {
             })
             .expect("it starts");
         Some(Self {
+            programs,
             folder,
             port,
             process,
@@ -88,6 +90,20 @@ impl Postgres {
             self.folder.path().display(),
             self.port
         )
+    }
+
+    /// What `psql` prints of these statements, without a table around it.
+    pub(crate) fn sql(&self, statements: &str) -> String {
+        let said = Command::new(self.programs.join("psql"))
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--username=boss", "--host"])
+            .arg(self.folder.path())
+            .args(["--port", &self.port.to_string(), "--command", statements])
+            .arg("postgres")
+            .output()
+            .unwrap();
+        assert!(said.status.success(), "{said:?}");
+        String::from_utf8(said.stdout).unwrap().trim().to_owned()
     }
 
     /// Sends a signal to the server and to what it has started.

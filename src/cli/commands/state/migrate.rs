@@ -6,9 +6,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::locations::StateAt;
 use crate::cli::options::lock::Lock;
 use crate::cli::process::owner;
+use crate::cli::process::signals::Signals;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::lock::{lock, report_waiting};
+use crate::cli::workspace::lock::{done, lock, patience, report_waiting, taken};
 use crate::model::Recorded;
 use crate::render::counted;
 use crate::state::{LockOwner, Paths, StateError, followed};
@@ -50,37 +51,41 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     }
     let target_store = locations.store_at(&target)?;
     let environment = locations.recorded().await?.environment;
-    let state = lock(settings, environment, wait.lock_timeout, ui).await?;
+    let signals = Signals::new();
+    let state = lock(settings, environment, wait.lock_timeout, &signals, ui).await?;
     let recorded = state.read(Recorded::clone);
+    let read_back = |environment| done(target_store.read(environment), &signals);
     let copied = async {
         let owner = owner::this_process(&settings.command)?;
         // The lock there is the one that was just taken here.
-        let holder = target_store.holder().await;
+        let holder = done(
+            async { Ok::<_, Failure>(target_store.holder().await) },
+            &signals,
+        )
+        .await?;
         if holder.is_some_and(|holder| holder.host == owner.host && holder.pid == owner.pid) {
             return Err(Failure::usage(format!(
                 "`{target}` and `{}` are one state, with two addresses",
                 locations.state
             )));
         }
-        let timeout = wait.lock_timeout.unwrap_or_default();
+        let patience = patience(wait.lock_timeout, &signals);
         let lease = target_store.lease();
         let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
-        let new = target_store
-            .lock_vacant(environment, &owner, timeout, waiting)
-            .await;
-        match new {
+        let new = target_store.lock_vacant(environment, &owner, patience, waiting);
+        match taken(new, &signals).await? {
             Ok(new) => {
-                let written = new.replace(recorded.clone()).await;
-                let released = new.release().await;
+                let written = done(new.replace(recorded.clone()), &signals).await;
+                let released = done(new.release(), &signals).await;
                 written?;
                 released?;
             }
             // A migration that was killed before its end has left the same state there.
             Err(StateError::Occupied { .. })
-                if is_copy(&target_store.read(environment).await?, &recorded) => {}
+                if is_copy(&read_back(environment).await?, &recorded) => {}
             Err(error) => return Err(error.into()),
         }
-        let read = target_store.read(environment).await?;
+        let read = read_back(environment).await?;
         if !is_copy(&read, &recorded) {
             let message = format!("what was written to `{target}` is not what is read from it");
             return Err(Failure::error(message)
@@ -92,21 +97,19 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let read = match copied {
         Ok(read) => read,
         Err(failure) => {
-            drop(state.release().await);
+            drop(done(state.release(), &signals).await);
             return Err(failure);
         }
     };
-    state
-        .leave_for(&target.to_string())
+    done(state.leave_for(&target.to_string()), &signals)
         .await
-        .map_err(|error| {
-            let failure = Failure::from(error);
+        .map_err(|failure| {
             let advice = failure.advice.unwrap_or_default();
             let message = format!(
                 "the state is in `{target}` now, but `{}` does not say so: {}",
                 locations.state, failure.message
             );
-            Failure::error(message).advice(format!(
+            Failure::new(failure.exit, message).advice(format!(
                 "Run the same command again, before anything uses either of them: it goes on from here. {advice}"
             ))
         })?;
