@@ -19,9 +19,10 @@ pub(crate) async fn locked<T>(
     work: impl AsyncFnOnce(&Locked) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let signals = Signals::new();
-    let state = lock(settings, environment, wait.lock_timeout, &signals, ui).await?;
-    let worked = done(work(&state), &signals).await;
-    let released = done(state.release(), &signals).await;
+    let stop = signals.asked();
+    let state = lock(settings, environment, wait.lock_timeout, stop, ui).await?;
+    let worked = done(work(&state), stop).await;
+    let released = done(state.release(), stop).await;
     let worked = worked?;
     released?;
     Ok(worked)

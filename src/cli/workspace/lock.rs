@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::locations::{Locations, StateAt};
 use crate::cli::process::owner;
-use crate::cli::process::signals::Signals;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
 use crate::model::{Environment, Lineage};
@@ -85,7 +86,7 @@ pub(crate) async fn lock(
     settings: &Settings,
     environment: Environment,
     timeout: Option<Duration>,
-    signals: &Signals,
+    stop: &watch::Receiver<bool>,
     ui: &mut Ui,
 ) -> Result<Locked, Failure> {
     let locations = settings.locations()?;
@@ -93,26 +94,25 @@ pub(crate) async fn lock(
     let store = store(locations, ui)?;
     let lease = store.lease();
     let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
-    let taking = store.lock(environment, &owner, patience(timeout, signals), waiting);
-    let state = taken(taking, signals).await??;
+    let taking = store.lock(environment, &owner, patience(timeout, stop), waiting);
+    let state = taken(taking, stop).await??;
     report_taken(locations, state.taken_over(), ui);
     Ok(state)
 }
 
 /// For the lock of a command without calls.
-pub(crate) fn patience(timeout: Option<Duration>, signals: &Signals) -> Patience {
+pub(crate) fn patience(timeout: Option<Duration>, stop: &watch::Receiver<bool>) -> Patience {
     Patience {
         timeout: timeout.unwrap_or_default(),
-        stop: Some(signals.asked().clone()),
+        stop: Some(stop.clone()),
     }
 }
 
 /// What waiting for a lock came to. A lock that is taken in spite of a signal is released.
 pub(crate) async fn taken(
     taking: impl Future<Output = Result<Locked, StateError>>,
-    signals: &Signals,
+    stop: &watch::Receiver<bool>,
 ) -> Result<Result<Locked, StateError>, Failure> {
-    let stop = signals.asked();
     match soon(taking, stop).await {
         Some(taken) if !*stop.borrow() => return Ok(taken),
         // If it can't be released, it is taken over like that of a dead owner.
@@ -126,9 +126,9 @@ pub(crate) async fn taken(
 /// Does this under the lock to its end, in spite of a signal: it is short, unless the store does not answer.
 pub(crate) async fn done<T, E: Into<Failure>>(
     work: impl Future<Output = Result<T, E>>,
-    signals: &Signals,
+    stop: &watch::Receiver<bool>,
 ) -> Result<T, Failure> {
-    match soon(work, signals.asked()).await {
+    match soon(work, stop).await {
         Some(done) => done.map_err(Into::into),
         None => Err(Failure::new(
             Exit::Interrupted,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::locations::StateAt;
+use crate::cli::locations::{Locations, StateAt};
 use crate::cli::options::lock::Lock;
 use crate::cli::process::owner;
 use crate::cli::process::signals::Signals;
@@ -28,39 +28,20 @@ pub(crate) struct Args {
 pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Exit, Failure> {
     let Args { to, lock: wait } = args;
     let locations = settings.locations()?;
-    // The note is read in other folders, too.
-    let target = match StateAt::parse("state migrate", to)? {
-        StateAt::File(path) => StateAt::File(std::path::absolute(&path).unwrap_or(path)),
-        remote @ StateAt::Remote(_) => remote,
-    };
-    if locations.cloud.is_some() {
-        return Err(Failure::usage(
-            "the sandbox keeps its own state, which can't be moved",
-        ));
-    }
-    if same(&locations.state, &target) {
-        return Err(Failure::usage(format!(
-            "the state is in `{target}` already"
-        )));
-    }
-    if let Some(what) = beside(&locations.state, &target) {
-        return Err(Failure::usage(format!(
-            "`{target}` is {what} of the state in `{}`: give another file",
-            locations.state
-        )));
-    }
+    let target = target(locations, to)?;
     let target_store = locations.store_at(&target)?;
     let environment = locations.recorded().await?.environment;
     let signals = Signals::new();
-    let state = lock(settings, environment, wait.lock_timeout, &signals, ui).await?;
+    let stop = signals.asked();
+    let state = lock(settings, environment, wait.lock_timeout, stop, ui).await?;
     let recorded = state.read(Recorded::clone);
-    let read_back = |environment| done(target_store.read(environment), &signals);
+    let read_back = |environment| done(target_store.read(environment), stop);
     let copied = async {
         let owner = owner::this_process(&settings.command)?;
         // The lock there is the one that was just taken here.
         let holder = done(
             async { Ok::<_, Failure>(target_store.holder().await) },
-            &signals,
+            stop,
         )
         .await?;
         if holder.is_some_and(|holder| holder.host == owner.host && holder.pid == owner.pid) {
@@ -69,14 +50,14 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
                 locations.state
             )));
         }
-        let patience = patience(wait.lock_timeout, &signals);
+        let patience = patience(wait.lock_timeout, stop);
         let lease = target_store.lease();
         let waiting = |holder: Option<&LockOwner>| report_waiting(lease, holder, ui);
         let new = target_store.lock_vacant(environment, &owner, patience, waiting);
-        match taken(new, &signals).await? {
+        match taken(new, stop).await? {
             Ok(new) => {
-                let written = done(new.replace(recorded.clone()), &signals).await;
-                let released = done(new.release(), &signals).await;
+                let written = done(new.replace(recorded.clone()), stop).await;
+                let released = done(new.release(), stop).await;
                 written?;
                 released?;
             }
@@ -97,11 +78,11 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let read = match copied {
         Ok(read) => read,
         Err(failure) => {
-            drop(done(state.release(), &signals).await);
+            drop(done(state.release(), stop).await);
             return Err(failure);
         }
     };
-    done(state.leave_for(&target.to_string()), &signals)
+    done(state.leave_for(&target.to_string()), stop)
         .await
         .map_err(|failure| {
             let advice = failure.advice.unwrap_or_default();
@@ -127,6 +108,32 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
         read.serial
     ));
     Ok(Exit::Done)
+}
+
+/// The new place, which must not be in the way of the old one.
+fn target(locations: &Locations, to: &Path) -> Result<StateAt, Failure> {
+    // The note is read in other folders, too.
+    let target = match StateAt::parse("state migrate", to)? {
+        StateAt::File(path) => StateAt::File(std::path::absolute(&path).unwrap_or(path)),
+        remote @ StateAt::Remote(_) => remote,
+    };
+    if locations.cloud.is_some() {
+        return Err(Failure::usage(
+            "the sandbox keeps its own state, which can't be moved",
+        ));
+    }
+    if same(&locations.state, &target) {
+        return Err(Failure::usage(format!(
+            "the state is in `{target}` already"
+        )));
+    }
+    if let Some(what) = beside(&locations.state, &target) {
+        return Err(Failure::usage(format!(
+            "`{target}` is {what} of the state in `{}`: give another file",
+            locations.state
+        )));
+    }
+    Ok(target)
 }
 
 /// Whether this is the state that was written, with the next serial.
