@@ -442,6 +442,16 @@ MUTATIONS = [
         "a rotation replaces a callback only beside its twin",
         Edit(ROTATION, "rotation", "!adds.is_none_or(may_be_missing)", "adds.is_some_and(may_be_missing)"),
     ),
+    Mutation(
+        "interrupted-rotation-does-not-wait",
+        "after an interrupted rotation a callback is replaced only beside its twin",
+        Edit(TWINS, "Builder::waits_for_twin", "is_added |= adds_again(twin, wanted)", "is_added |= false"),
+    ),
+    Mutation(
+        "interrupted-rotation-waits-for-ever",
+        "an interrupted rotation is finished by applies",
+        Edit(TWINS, "Builder::awaited", "is_awaited.then(", "(is_awaited && false).then("),
+    ),
     # The rate.
     Mutation(
         "silence-goes-on",
