@@ -56,7 +56,7 @@ fn a_saved_plan_is_applied_once_and_without_the_configuration() {
     assert_snapshot!(env.run(&["apply", "plan.json"]), @"
         exit 7
         --- stderr
-        error: the plan was made before there was a state, which exists now: this plan or another one was applied since
+        error: the plan was made before there was a state, which exists now: another run has written it since
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 1);
@@ -129,7 +129,7 @@ fn another_apply_makes_it_stale() {
     assert_snapshot!(env.run(&["apply", "plan.json"]), @"
         exit 7
         --- stderr
-        error: the plan is stale: it was made from serial 4 of the state, which is now at 7; this plan or another one was applied since
+        error: the plan is stale: it was made from serial 4 of the state, which is now at 7: an apply, a controller or another command has written it since
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 2);

@@ -232,7 +232,7 @@ MUTATIONS = [
     Mutation(
         "snapshot-in-place",
         "a snapshot takes its place at once",
-        Edit(HOLD, "Work::try_replace", "let mut file =", "let new = state.as_path(); let mut file ="),
+        Edit(HOLD, "Work::try_replace", "let mut file =", "let in_place = state.clone(); let new = in_place.as_path(); let mut file ="),
     ),
     Mutation(
         "journal-removed-first",

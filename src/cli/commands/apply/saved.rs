@@ -56,16 +56,15 @@ pub(super) fn elsewhere(plan: &Plan, here: &Destination) -> Failure {
 pub(super) fn stale(why: Stale) -> Failure {
     let message = match why {
         Stale::Begun => {
-            "the plan was made before there was a state, which exists now: this plan or another one was applied since"
-                .to_owned()
+            "the plan was made before there was a state, which exists now: another run has written it since".to_owned()
         }
         Stale::OtherState { planned, found } => {
             let found = found.map_or_else(|| "no state yet".to_owned(), |id| id.to_string());
             format!("the plan was made for another state (lineage {planned}, but this one has {found})")
         }
         Stale::OtherSerial { planned, found } => format!(
-            "the plan is stale: it was made from serial {planned} of the state, which is now at {found}; this plan or \
-             another one was applied since"
+            "the plan is stale: it was made from serial {planned} of the state, which is now at {found}: an apply, a \
+             controller or another command has written it since"
         ),
     };
     Failure::new(Exit::Stale, message)
