@@ -281,7 +281,7 @@ MUTATIONS = [
     Mutation(
         "lost-delete-repeated-in-replace",
         "a lost delete of a replace is waited for, not repeated",
-        Edit(REPLACE, "delete", "sender.fence(None)", "sender.fence(Some(Write::Delete))"),
+        Edit(REPLACE, "delete", "sender.fence(None)", "sender.fence(Some(crate::model::Write::Delete))"),
     ),
     Mutation(
         "replace-loses-its-permit",

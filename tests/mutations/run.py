@@ -91,6 +91,10 @@ def cargo(arguments, seeds=None):
         return None, ""
 
 
+class DoesNotCompile(Exception):
+    """A mutation that shows nothing. The others are run nevertheless, because all of them take long."""
+
+
 def outcome(ended, pattern):
     code, said = ended
     if code == 0:
@@ -98,7 +102,7 @@ def outcome(ended, pattern):
     if code is None:
         return "does not end"
     if "could not compile" in said:
-        sys.exit("the mutation does not compile:\n" + said[-4000:])
+        raise DoesNotCompile(said[-4000:])
     found = re.search(pattern, said, re.MULTILINE)
     if not found:
         sys.exit("it failed for an unknown reason:\n" + said[-4000:])
@@ -184,7 +188,7 @@ def main():
         for name, caught in (("simulation", simulation(500)), ("model", model()), ("unit tests", unit_tests())):
             if caught:
                 sys.exit(f"the {name} fails without a mutation: {caught}")
-    rows, survived = [], []
+    rows, survived, failed = [], [], []
     for mutation in MUTATIONS:
         name, rule = mutation.name, mutation.rule
         if arguments.only and not any(part in name for part in arguments.only):
@@ -199,6 +203,10 @@ def main():
                 caught[2] = unit_tests(mutation.edit.path)
             if not any(caught):
                 caught[0] = simulation(arguments.seeds)
+        except DoesNotCompile as said:
+            print(f"{name} does not compile:\n{said}", flush=True)
+            failed.append(name)
+            continue
         finally:
             write_files(before)
         if not any(caught):
@@ -206,8 +214,8 @@ def main():
         cells = ["–" if found is None else found.replace("|", "\\|") for found in caught]
         rows.append(f"| {name} | {rule} | " + " | ".join(cells) + " |")
         print(rows[-1], f"{time.monotonic() - begun:.0f} s", flush=True)
-    if survived:
-        sys.exit("caught by nothing: " + ", ".join(survived))
+    if survived or failed:
+        sys.exit(f"caught by nothing: {', '.join(survived) or 'none'}; does not compile: {', '.join(failed) or 'none'}")
     if arguments.write and not arguments.only:
         write_table(rows, arguments.seeds)
 
