@@ -17,6 +17,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How often at least is looked for a record that is said to be there, however much time has passed: a process that was
+/// stopped in between, or a machine that slept, has not waited.
+const LOOKS: u32 = 5;
+
 /// The right to create the next record.
 pub(super) struct Held {
     end: Arc<Mutex<End>>,
@@ -195,6 +199,7 @@ impl End {
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut may_arrive = false;
+        let mut looks = 0;
         loop {
             let error = match self.log.create(record).await {
                 Ok(Created::Now) if record.header.kind != Kind::Snapshot => {
@@ -221,6 +226,8 @@ impl End {
                     Some(error)
                 }
             };
+            looks += 1;
+            let is_unseen = error.is_none();
             // Never again before it is known who has the number.
             let error = match (self.log.head().await, error) {
                 (Ok(Some(head)), _) if head.number >= record.header.number => {
@@ -240,7 +247,10 @@ impl End {
                 },
                 (Ok(_) | Err(_), Some(error)) | (Err(error), None) => error,
             };
-            if self.is_gone || begun.elapsed() + pause > self.log.timing().patience {
+            // Whoever was stopped for a while has not waited.
+            let waits = is_unseen && looks < LOOKS;
+            let is_over = begun.elapsed() + pause > self.log.timing().patience;
+            if self.is_gone || (is_over && !waits) {
                 self.is_gone = true;
                 return Err(error);
             }
