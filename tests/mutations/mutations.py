@@ -289,9 +289,8 @@ MUTATIONS = [
         Edit(
             REPLACE,
             "run",
-            "let committed = Sender {",
-            "drop(in_flight); drop(reservation); let reservation = "
-            "sender.account.pace.acquire_pair().await.start().await.1; let committed = Sender {",
+            "is_done(&outcome).then_some(",
+            "(is_done(&outcome) && false).then_some(",
         ),
     ),
     Mutation(
@@ -445,7 +444,7 @@ MUTATIONS = [
     Mutation(
         "interrupted-rotation-does-not-wait",
         "after an interrupted rotation a callback is replaced only beside its twin",
-        Edit(TWINS, "Builder::waits_for_twin", "is_added |= adds_again(twin, wanted)", "is_added |= false"),
+        Edit(TWINS, "Builder::waits_for_twin", "is_added |= opens_add(twin)", "is_added |= false"),
     ),
     Mutation(
         "interrupted-rotation-waits-for-ever",

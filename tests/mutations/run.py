@@ -33,7 +33,7 @@ COPY = ROOT / "target" / "mutations" / "source"
 TARGET = ROOT / "target" / "mutations" / "target"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
-LAYERS = "apply client diag facts harmless model plan random run secret sign state testing wire".split()
+LAYERS = "apply client config diag facts harmless model plan random run secret sign state testing wire".split()
 # What the controller decides, without what it shows.
 DECISIONS = "checkout decision portion schedule".split()
 SECTIONS = ("package", "features", "target", "dependencies", "dev-dependencies", "profile")
@@ -49,7 +49,7 @@ LONGEST = 900
 def copy_source():
     shutil.rmtree(COPY, ignore_errors=True)
     (COPY / "src").mkdir(parents=True)
-    for part in [f"src/{name}" for name in LAYERS] + ["tests/sim", "tests/model"]:
+    for part in [f"src/{name}" for name in LAYERS] + ["tests/sim", "tests/model", "tests/it/apply"]:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, COPY / part)
         else:
@@ -64,7 +64,8 @@ def copy_source():
     sections = re.split(r"^(?=\[)", (ROOT / "Cargo.toml").read_text(), flags=re.MULTILINE)
     kept = [text for text in sections if re.match(r"\[(\w[\w-]*)", text) and text[1:].startswith(SECTIONS)]
     package = re.sub(r"^(default-run|readme) = .*\n", "", "".join(kept), flags=re.MULTILINE)
-    tests = "".join(f'[[test]]\nname = "{name}"\npath = "tests/{name}/main.rs"\n' for name in ("sim", "model"))
+    paths = {"sim": "sim/main", "model": "model/main", "apply": "it/apply/mod"}
+    tests = "".join(f'[[test]]\nname = "{name}"\npath = "tests/{path}.rs"\n' for name, path in paths.items())
     (COPY / "Cargo.toml").write_text(package + tests + QUICK_BUILDS + "[workspace]\n")
 
 
@@ -120,10 +121,10 @@ def model():
 
 
 def unit_tests(path=None):
-    """Of the layer that this file is in, and of the applier, which uses them all."""
+    """Of the layer that this file is in, and of the applier, which uses them all; and its scenarios."""
     layers = ["--", f"{path.split('/')[1]}::", "apply::"] if path else []
-    ended = cargo(["--lib", *layers])
-    return outcome(ended, r"^    ([\w:]+)$")
+    name = r"^    ([\w:]+)$"
+    return outcome(cargo(["--lib", *layers]), name) or outcome(cargo(["--test", "apply"]), name)
 
 
 def mutated(mutation, root):
