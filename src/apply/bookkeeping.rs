@@ -1,7 +1,7 @@
 //! What the record has to learn or forget without a call: moves, what the file says now, and what is
 //! gone for good.
 
-use crate::model::{Belief, CallbackUrl, Recorded, Scope};
+use crate::model::{Belief, CallbackUrl, Calls, Recorded, Scope};
 use crate::plan::{Bookkeeping, Details, Move, Plan};
 
 /// Records under its account of now what was recorded under another. Whether anything changed.
@@ -54,6 +54,10 @@ pub fn keep_books(plan: &Plan, recorded: &mut Recorded) -> bool {
         for change in &organization.changes {
             if change.forgets() {
                 changed |= forget(recorded, &organization.scope, &change.address.url);
+            }
+            // A twin that the file declares now: a rotation and an apply that waits for one have calls for theirs.
+            if change.calls() == Calls::Nothing && change.after().is_some() {
+                changed |= recorded.keep_twin(&organization.scope, &change.address.url);
             }
         }
     }

@@ -12,15 +12,15 @@ use super::awaited::Awaited;
 use super::bookkeeping::keep_books;
 use super::clock::{ServerClock, WallClock, is_credible};
 use super::lanes::{Lane, remember};
-use super::ledger::Ledger;
+use super::ledger::{End, Ledger};
 use super::reach::Reach;
 use super::{Sink, Tools};
 use crate::client::{Api, Pace, Random, Reply};
 use crate::model::{
-    AccountName, Address, ApiError, Call, CallId, Event, Intent, NotAttempted, Outcome, Report,
-    SecretIndex, Settled, SignedWrite, Timestamp,
+    AccountName, Action, Address, ApiError, Call, CallId, Event, Intent, NotAttempted, Outcome,
+    Report, SecretIndex, Settled, SignedWrite, Timestamp,
 };
-use crate::plan::{Change, OrganizationPlan, Plan};
+use crate::plan::{Change, OrganizationPlan, Plan, Reason};
 use crate::secret::Secret;
 use crate::state::StateError;
 
@@ -352,6 +352,29 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
     /// The values of the secrets that adds send.
     pub(super) const fn secrets(&self) -> &BTreeMap<SecretIndex, Secret> {
         self.tools.secrets
+    }
+
+    /// Reports the callbacks that a later plan replaces, when their twins are there.
+    pub(super) fn wait_for_twins(&self, plan: &Plan) {
+        for (number, organization) in plan.organizations.iter().enumerate() {
+            for (at, change) in organization.changes.iter().enumerate() {
+                if change.reason != Reason::RotationWaits {
+                    continue;
+                }
+                let change = Change {
+                    action: Action::Replace,
+                    ..change.clone()
+                };
+                let why = NotAttempted::WaitsForTwin;
+                self.tell(Event::NotAttempted {
+                    address: change.address.clone(),
+                    action: change.action,
+                    why: why.clone(),
+                });
+                self.ledger
+                    .end((number, at), &change, End::NotAttempted(why));
+            }
+        }
     }
 
     /// The end of the run: the record's bookkeeping, and the report.

@@ -87,6 +87,7 @@ pub async fn apply<A: Api, W: WallClock>(
             () = context.watch_for_stop() => {}
         }
     }
+    context.wait_for_twins(plan);
     context.close(plan)
 }
 

@@ -129,6 +129,7 @@ fn missing(why: &NotAttempted) -> ApiError {
         | NotAttempted::AccountUnsigned(..)
         | NotAttempted::OrganizationStopped
         | NotAttempted::AddsFailed
+        | NotAttempted::WaitsForTwin
         | NotAttempted::Unverified
         | NotAttempted::Interrupted
         | NotAttempted::Fenced(_)

@@ -85,6 +85,8 @@ pub enum NotAttempted {
     OrganizationStopped,
     /// A delete waits for all adds of its organization, and one failed.
     AddsFailed,
+    /// The twin of its rotation was not certain to be there when the apply began.
+    WaitsForTwin,
     /// The receiver of an add failed its verification.
     Unverified,
     /// The user pressed Ctrl-C.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::entry::Drift;
 use super::{
     AccountId, AccountName, AccountSource, Address, CallId, CallbackUrl, Destination, Entry,
-    Environment, Fingerprint, Handle, Nonce, OperatorId, Outcome, Salt, Scope, SignedWrite,
-    Testimony, Timestamp, Told, Witnessed, Write,
+    Environment, Fingerprint, Handle, Nonce, OperatorId, Outcome, Presence, Salt, Scope,
+    SignedWrite, Testimony, Timestamp, Told, Witnessed, Write,
 };
 
 /// A callback's identity: scope and URL.
@@ -238,13 +238,25 @@ impl Recorded {
         })
     }
 
-    /// Forgets the twins that nothing is recorded of. Whether there were any.
+    /// This URL is a callback of its own from now on. Whether it was a twin.
+    pub fn keep_twin(&mut self, scope: &Arc<Scope>, url: &CallbackUrl) -> bool {
+        let twin = || Identity {
+            scope: Arc::clone(scope),
+            url: url.clone(),
+        };
+        !self.twins.is_empty() && self.twins.remove(&twin()).is_some()
+    }
+
+    /// Forgets the twins that are gone. Whether there were any.
     pub fn forget_twins(&mut self) -> bool {
         let before = self.twins.len();
         let scopes = &self.scopes;
         self.twins.retain(|twin, _| {
             let urls = scopes.get(&twin.scope);
-            urls.is_some_and(|urls| urls.contains_key(&twin.url))
+            let entry = urls.and_then(|urls| urls.get(&twin.url));
+            entry.is_some_and(|entry| {
+                entry.belief.presence() != Presence::Absent || entry.lost.is_some()
+            })
         });
         self.twins.len() < before
     }

@@ -207,13 +207,16 @@ impl<'a> Builder<'a> {
             handle: organization.handle.clone(),
             url: url.clone(),
         };
-        if let Some(entry) = entry {
-            census.recorded += usize::from(guards::counts(entry.belief.presence()));
-            self.summary.unknown += usize::from(entry.is_open());
-        }
-        if !self.targeted(&address) {
-            census.remaining +=
-                usize::from(entry.is_some_and(|entry| guards::counts(entry.belief.presence())));
+        let is_undeclared = matches!(declaration, Declaration::Nothing);
+        let is_twin = is_undeclared && self.is_twin(&organization.scope, url);
+        let counted = |entry: &Entry| !is_twin && guards::counts(entry.belief.presence());
+        let counted = usize::from(entry.is_some_and(counted));
+        census.recorded += counted;
+        self.summary.unknown += usize::from(entry.is_some_and(Entry::is_open));
+        let is_targeted =
+            self.targeted(&address) || (is_undeclared && self.targeted_as_twin(organization, url));
+        if !is_targeted {
+            census.remaining += counted;
             return None;
         }
         if self.options.destroy && entry.is_none() {
@@ -230,13 +233,16 @@ impl<'a> Builder<'a> {
             Some(KEPT)
         } else if decided.calls == Calls::Replace
             && let Declaration::Callback(callback) = declaration
-            && self.waits_for_twin(organization, callback, (entry, wanted, decided))
+            && self.waits_for_twin(organization, callback, (entry, decided))
         {
             Some(WAITS)
         } else {
-            self.note(organization, url, declaration, entry);
             None
         };
+        // What waits for its twin is as it is declared, but for its key and token.
+        if held.is_none_or(|held| held.reason == Reason::RotationWaits) {
+            self.note(organization, url, declaration, entry);
+        }
         let verdict = held.unwrap_or(decided);
         if matches!(wanted, Wanted::Gone(..)) && held.is_none() && verdict.calls == Calls::Nothing {
             return None;
@@ -260,8 +266,8 @@ impl<'a> Builder<'a> {
             self.unchanged.push(position);
         }
         census.omitted += usize::from(change.is_by_omission());
-        census.remaining +=
-            usize::from(change.after().is_some() || change.calls() != Calls::Delete);
+        let remains = change.after().is_some() || change.calls() != Calls::Delete;
+        census.remaining += usize::from(remains && !is_twin);
         Some(change)
     }
 
@@ -323,6 +329,9 @@ impl<'a> Builder<'a> {
                 Some(callback) => self
                     .awaited(organization, callback, &address.url)
                     .unwrap_or((Wanted::Gone(Deletion::Twin, Reason::RotationEnds), None)),
+                None if self.is_twin(&organization.scope, &address.url) => {
+                    (Wanted::Gone(Deletion::Twin, Reason::NotDeclared), None)
+                }
                 None => (Wanted::Gone(Deletion::Omitted, Reason::NotDeclared), None),
             },
         }

@@ -63,15 +63,16 @@ impl<'a> Builder<'a> {
         (reason, held): (Reason, Option<Verdict>),
         census: &mut Census,
     ) -> Option<Change> {
+        let is_twin = self.is_twin(scope, url);
         let counted = guards::counts(entry.belief.presence());
-        census.recorded += usize::from(counted);
+        census.recorded += usize::from(counted && !is_twin);
         self.summary.unknown += usize::from(entry.is_open());
         let address = Address {
             handle: entry.handle.clone(),
             url: url.clone(),
         };
         if !self.targeted(&address) {
-            census.remaining += usize::from(counted);
+            census.remaining += usize::from(counted && !is_twin);
             return None;
         }
         if !counted {
@@ -84,12 +85,17 @@ impl<'a> Builder<'a> {
             }
             return None;
         }
-        let wanted = Wanted::Gone(Deletion::Omitted, reason);
+        let deletion = if is_twin {
+            Deletion::Twin
+        } else {
+            Deletion::Omitted
+        };
+        let wanted = Wanted::Gone(deletion, reason);
         let verdict = held.unwrap_or_else(|| decide(Some(entry), wanted));
         let operator = entry.operator.clone();
         let change = assemble(address, operator, verdict, Some(entry), (wanted, None));
         census.omitted += usize::from(change.is_by_omission());
-        census.remaining += usize::from(held.is_some());
+        census.remaining += usize::from(held.is_some() && !is_twin);
         Some(change)
     }
 

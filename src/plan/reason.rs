@@ -51,7 +51,7 @@ pub enum Reason {
     Disabled,
     /// It is the twin of a rotation that ends with this plan.
     RotationEnds,
-    /// It is the twin of a callback that is not certain to be present when the plan is done.
+    /// It is the twin of a callback that is not certain to be present when the plan is done, or is not enabled.
     RotationKept,
     /// A rotation of it was interrupted, and its twin is not certain to be there. A later plan replaces it.
     RotationWaits,
@@ -99,7 +99,7 @@ impl fmt::Display for Reason {
             Self::Suspended => "its organization is suspended",
             Self::Disabled => "it has `enabled: false`",
             Self::RotationEnds => "the rotation that it was added for ends",
-            Self::RotationKept => "the callback that it was added for may be missing",
+            Self::RotationKept => "it waits for the callback that it was added for",
             Self::RotationWaits => "the twin of its rotation is added first",
         })
     }

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::moves::moved;
-use super::twins::original;
+use super::twins::{original, whose};
 use super::{Change, Options, Plan, Reason, Secrets, plan};
 use crate::model::{
     Address, Callback, CallbackUrl, Calls, Desired, Handle, Identity, Organization, Presence,
@@ -67,6 +67,8 @@ pub enum Stage {
     Finish,
     /// The URL of the twin is declared or listed under `absent`, so it can't be added and deleted.
     TwinDeclared,
+    /// The URL of the twin is that of another callback.
+    TwinOfAnother,
 }
 
 impl Rotation {
@@ -83,7 +85,7 @@ impl Rotation {
     /// How many calls are left.
     pub fn count(&self) -> usize {
         match self.stage {
-            Stage::Nothing | Stage::TwinDeclared => 0,
+            Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother => 0,
             Stage::Begin | Stage::Finish => {
                 self.adds.count() + self.calls.count() + self.deletes.len()
             }
@@ -157,7 +159,8 @@ pub fn rotate(
             };
             let adds = of(&added)(twin);
             let left = left(organization, &now, &address, twin);
-            rotations.push(rotation(organization, own, (twin, adds), left));
+            let is_taken = serves_another(organization, &now, &address.url, twin);
+            rotations.push(rotation(organization, own, (twin, adds, is_taken), left));
         }
     }
     rotations.sort_by(|one, two| one.address.cmp(&two.address));
@@ -174,7 +177,7 @@ pub fn rotate(
                 chosen.extend(twins.map(|twin| beside(&rotation.address, twin)));
                 chosen.insert(rotation.address.clone());
             }
-            Stage::Begin | Stage::Nothing | Stage::TwinDeclared => {}
+            Stage::Begin | Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother => {}
         }
     }
     let desired = with_twins(desired, twins, &begun);
@@ -192,7 +195,7 @@ pub fn rotate(
 fn rotation(
     organization: &Organization,
     own: &Change,
-    (twin, adds): (&CallbackUrl, Option<&Change>),
+    (twin, adds, is_taken): (&CallbackUrl, Option<&Change>, bool),
     left: BTreeSet<CallbackUrl>,
 ) -> Rotation {
     let is_declared = organization.absent.contains(twin)
@@ -204,6 +207,7 @@ fn rotation(
         _ if is_held(own) => Stage::Nothing,
         Calls::Replace if own.before.is_none() => Stage::Nothing,
         Calls::Replace if is_declared => Stage::TwinDeclared,
+        Calls::Replace if is_taken => Stage::TwinOfAnother,
         Calls::Replace if adds.is_some_and(|adds| adds.calls() == Calls::Nothing) => Stage::Finish,
         // Its twin has another key, and takes the messages all the same. Perhaps nothing else does.
         Calls::Replace if may_be_missing(own) && !adds.is_none_or(may_be_missing) => Stage::Finish,
@@ -229,6 +233,23 @@ fn rotation(
     }
 }
 
+/// Whether this URL is the twin of another callback, or would be.
+fn serves_another(
+    organization: &Organization,
+    recorded: &Recorded,
+    url: &CallbackUrl,
+    twin: &CallbackUrl,
+) -> bool {
+    let scope = &organization.scope;
+    let of = whose(recorded, scope, twin).filter(|of| of != url);
+    of.is_some_and(|of| {
+        let entry = recorded.get(scope, twin);
+        let callbacks = &organization.callbacks;
+        callbacks.iter().any(|callback| callback.url == of)
+            || entry.is_some_and(|entry| entry.belief.presence() != Presence::Absent)
+    })
+}
+
 /// Whether the file says that nothing is called for it.
 fn is_held(change: &Change) -> bool {
     matches!(change.reason, Reason::Suspended | Reason::Disabled)
@@ -249,9 +270,8 @@ fn left(
     let entries = recorded.scopes.get(&organization.scope);
     let is_left = |url: &CallbackUrl| {
         let declared = organization.callbacks.iter().any(|other| other.url == *url);
-        let is_twin = url == twin
-            || original(url).as_ref() == Some(&address.url)
-            || recorded.twin_of(&organization.scope, url) == Some(&address.url);
+        let is_twin =
+            url == twin || whose(recorded, &organization.scope, url).as_ref() == Some(&address.url);
         is_twin && !declared && !organization.absent.contains(url)
     };
     let entries = entries.into_iter().flatten();

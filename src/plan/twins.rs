@@ -1,11 +1,14 @@
 //! Twins: the URLs that take the messages of a callback while a rotation replaces it, and what every plan does with them.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use super::build::{Builder, Declaration};
 use super::decide::{Verdict, Wanted, decide};
 use super::{After, Deletion, Options, Reason};
-use crate::model::{Address, Callback, CallbackUrl, Calls, Entry, Organization, Presence};
+use crate::model::{
+    Address, Callback, CallbackUrl, Calls, Entry, Organization, Presence, Recorded, Scope, Write,
+};
 use crate::secret::Check;
 
 /// The query parameter of a twin.
@@ -37,27 +40,53 @@ pub(super) fn original(twin: &CallbackUrl) -> Option<CallbackUrl> {
         .then(|| CallbackUrl::new(url))
 }
 
+/// The URL that this one was or would be added for, as its twin. What is recorded comes before the form of the URL.
+pub(super) fn whose(
+    recorded: &Recorded,
+    scope: &Arc<Scope>,
+    url: &CallbackUrl,
+) -> Option<CallbackUrl> {
+    recorded
+        .twin_of(scope, url)
+        .cloned()
+        .or_else(|| original(url))
+}
+
 impl Builder<'_> {
+    /// Whether this URL was added as the twin of a recorded callback, whatever the file says of that now. It comes and
+    /// goes with a rotation, so it is none of the callbacks that the guards count.
+    pub(super) fn is_twin(&self, scope: &Arc<Scope>, url: &CallbackUrl) -> bool {
+        self.recorded.twin_of(scope, url).is_some()
+            || original(url).is_some_and(|of| self.recorded.get(scope, &of).is_some())
+    }
+
+    /// Whether it is a twin whose callback is a target: what becomes of one is done with the other.
+    pub(super) fn targeted_as_twin(&self, organization: &Organization, url: &CallbackUrl) -> bool {
+        let of = || self.original(organization, url);
+        self.options.only.is_none()
+            && of().is_some_and(|callback| {
+                self.targeted(&Address {
+                    handle: organization.handle.clone(),
+                    url: callback.url.clone(),
+                })
+            })
+    }
+
     /// The declared callback of this organization whose twin this URL is.
     pub(super) fn original<'o>(
         &self,
         organization: &'o Organization,
         url: &CallbackUrl,
     ) -> Option<&'o Callback> {
-        let of_form = original(url);
-        let given = || {
-            let twins = &self.options.twins;
-            let address = |handle| Address {
-                handle,
-                url: url.clone(),
-            };
-            let given =
-                (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())));
-            given
-                .flatten()
-                .or_else(|| self.recorded.twin_of(&organization.scope, url))
+        let twins = &self.options.twins;
+        let address = |handle| Address {
+            handle,
+            url: url.clone(),
         };
-        let original = of_form.as_ref().or_else(given)?;
+        let given = (!twins.is_empty()).then(|| twins.get(&address(organization.handle.clone())));
+        let given = given.flatten();
+        let of = whose(self.recorded, &organization.scope, url);
+        let original = given.or(of.as_ref())?;
         let callbacks = &organization.callbacks;
         let at = callbacks
             .binary_search_by(|callback| callback.url.cmp(original))
@@ -78,6 +107,10 @@ impl Builder<'_> {
         let Some(callback) = self.original(organization, url) else {
             return false;
         };
+        // What it was added for is left as it is, and so is the twin.
+        if !callback.enabled {
+            return true;
+        }
         let entry = self.recorded.get(&organization.scope, &callback.url);
         if entry.is_some_and(|entry| entry.belief.presence() == Presence::Present) {
             return false;
@@ -91,7 +124,7 @@ impl Builder<'_> {
             let (wanted, _) = self.wanted(organization, &address, &declaration);
             decide(entry, wanted).calls.adds()
         };
-        !(callback.enabled && self.targeted(&address) && added())
+        !(self.targeted(&address) && added())
     }
 
     /// Whether a rotation to what is wanted of this callback was interrupted while its twin was added. Then nothing is
@@ -101,7 +134,7 @@ impl Builder<'_> {
         &self,
         organization: &Organization,
         callback: &Callback,
-        (entry, wanted, decided): (Option<&Entry>, Wanted, Verdict),
+        (entry, decided): (Option<&Entry>, Verdict),
     ) -> bool {
         let Options {
             destroy, rotates, ..
@@ -120,7 +153,7 @@ impl Builder<'_> {
             if twin.belief.presence() == Presence::Present {
                 return false;
             }
-            is_added |= adds_again(twin, wanted);
+            is_added |= opens_add(twin);
         }
         is_added
     }
@@ -147,9 +180,8 @@ impl Builder<'_> {
         };
         let (wanted, _) = of(callback);
         let entry = self.recorded.get(&organization.scope, &callback.url);
-        let all = (entry, wanted, decide(entry, wanted));
-        let is_awaited =
-            adds_again(twin, wanted) && self.waits_for_twin(organization, callback, all);
+        let known = (entry, decide(entry, wanted));
+        let is_awaited = opens_add(twin) && self.waits_for_twin(organization, callback, known);
         is_awaited.then(|| {
             of(&Callback {
                 url: url.clone(),
@@ -173,9 +205,13 @@ impl Builder<'_> {
             .flat_map(move |urls| urls.range(from.clone()));
         let of_form = of_form
             .take_while(move |(twin, _)| twin.as_str().starts_with(&start))
-            .filter(|(twin, _)| original(twin).as_ref() == Some(url));
+            .filter(|(twin, _)| {
+                whose(self.recorded, &organization.scope, twin).as_ref() == Some(url)
+            });
         let given = self.recorded.twins.iter();
         let given = given.filter(move |(twin, of)| *of == url && twin.scope == organization.scope);
+        // Those of the form came above.
+        let given = given.filter(move |(twin, of)| original(&twin.url).as_ref() != Some(*of));
         let given = given.filter_map(move |(twin, _)| urls?.get_key_value(&twin.url));
         let is_declared = |twin: &CallbackUrl| {
             let callbacks = &organization.callbacks;
@@ -189,8 +225,8 @@ impl Builder<'_> {
     }
 }
 
-/// Whether its open call is an add of what is wanted.
-fn adds_again(twin: &Entry, wanted: Wanted) -> bool {
-    let verdict = decide(Some(twin), wanted);
-    (verdict.calls, verdict.reason) == (Calls::Add, Reason::OpenAdd)
+/// Whether the outcome of an add of it is open: of what is wanted now, or of another key or token.
+fn opens_add(twin: &Entry) -> bool {
+    let lost = twin.lost.map(|lost| lost.write);
+    twin.is_open() && matches!(lost, Some(Write::Add(_)))
 }

@@ -68,7 +68,7 @@ pub use state::{entry_json, entry_text, state_json, state_text};
 pub use style::{Style, Tone};
 pub use text::{
     Context, Symbol, change_text, guards_json, guards_text, plan_summary, plan_text, question_text,
-    refusal_sentences, waiting_text,
+    refusal_sentences,
 };
 pub(crate) use text::{Refusal, Remedies, refusals, shortened, update_words};
 pub use trial::{Setting, trial_markdown};

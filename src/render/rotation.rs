@@ -120,6 +120,7 @@ const fn is_unchanged(reason: Reason) -> bool {
 fn left_out(rotation: &Rotation) -> String {
     let apply = match (rotation.stage, rotation.calls) {
         (Stage::TwinDeclared, _) => "; its twin is declared",
+        (Stage::TwinOfAnother, _) => "; its twin is that of another callback",
         (Stage::Nothing | Stage::Begin | Stage::Finish, Calls::Nothing) => "",
         (Stage::Nothing | Stage::Begin | Stage::Finish, _) => "; `ess-callbacks apply` adds it",
     };
@@ -198,7 +199,9 @@ mod tests {
         let url = format!("https://hooks.acme.example/{number}");
         let twin = CallbackUrl::new(format!("{url}?esign-rotation=3f"));
         let (adds, deletes) = match stage {
-            Stage::Nothing | Stage::TwinDeclared => (Calls::Nothing, BTreeSet::new()),
+            Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother => {
+                (Calls::Nothing, BTreeSet::new())
+            }
             Stage::Begin => (Calls::Add, BTreeSet::from([twin.clone()])),
             Stage::Finish => (Calls::Nothing, BTreeSet::from([twin.clone()])),
         };

@@ -64,6 +64,11 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
                 .to_owned(),
             "fix the cause reported for that add, then run apply again",
         ),
+        NotAttempted::WaitsForTwin => (
+            "a rotation of it was interrupted, and its twin was not certain to be there when this apply began"
+                .to_owned(),
+            "run apply again: when its twin is there, it is replaced without a gap",
+        ),
         NotAttempted::Unverified => (
             "its receiver failed the verification".to_owned(),
             "correct the receiver as its finding says, then run the same command again; `verify` shows the findings",

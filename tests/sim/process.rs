@@ -21,6 +21,7 @@ use crate::endings::may_refuse;
 use crate::lifetime::{interrupted, mortal, stalling};
 use crate::place::Place;
 use crate::rotation::{self, Rotating};
+use crate::schedule::WAITS;
 use crate::weather::silence;
 use crate::world::Shared;
 
@@ -147,6 +148,11 @@ impl Caller for Starter<'_> {
         self.is_outdated = files.is_some_and(|files| files.others != recorded.checkout);
         let mut world = self.world.now();
         world.tell(|| format!("run {}: {}", self.spec.number, outline(&plan)));
+        let replaced = plan
+            .changes()
+            .filter(|change| change.calls() == Calls::Replace);
+        let replaced = replaced.filter_map(|change| id_of(&plan, &change.address));
+        world.runs[self.spec.number].replaced = replaced.collect();
         // Nothing tells whose credentials an account has that is neither recorded nor described.
         let in_use = plan.accounts_in_use(recorded);
         let mut accounts = plan.accounts.iter();
@@ -230,9 +236,9 @@ impl Caller for Starter<'_> {
 
     fn ended(&mut self, ended: Option<&run::Ended>, recorded: &Recorded) {
         match ended {
-            Some(run::Ended::NothingToCall(plan)) => {
+            Some(run::Ended::NothingToCall(_)) => {
                 let mut world = self.world.now();
-                world.note_end(self.spec.number, &waiting(plan), recorded);
+                world.note_end(self.spec.number, &BTreeSet::new(), recorded);
             }
             Some(run::Ended::Called {
                 plan,
@@ -383,18 +389,14 @@ fn conclude(world: &Shared, recorded: &Recorded, plan: &Plan, spec: &Spec, repor
             ess_callbacks::model::HowUnfinished::NotAttempted(NotAttempted::AccountStopped(_))
         )
     });
-    if report.journal_error.is_none() && !account_stopped && unfinished.is_empty() {
+    // What waits for its twin was not called.
+    let mut left = report.unfinished.iter();
+    let is_done = left.all(|one| one.how == WAITS);
+    if report.journal_error.is_none() && !account_stopped && is_done {
         world.check_no_gap_left(spec.number);
     }
-    let left = unfinished.union(&waiting(plan)).copied().collect();
-    world.note_end(spec.number, &left, recorded);
+    world.note_end(spec.number, &unfinished, recorded);
     world.tell(|| format!("run {}: {report:?}", spec.number));
-}
-
-/// What a later run replaces.
-fn waiting(plan: &Plan) -> BTreeSet<Id> {
-    let waiting = plan.waiting();
-    waiting.filter_map(|address| id_of(plan, address)).collect()
 }
 
 fn id_of(plan: &Plan, address: &Address) -> Option<Id> {

@@ -26,6 +26,8 @@ pub(crate) struct RunFacts {
     pub(crate) targets: Option<BTreeSet<Id>>,
     /// Replaced whatever is recorded.
     pub(crate) forced: BTreeSet<Id>,
+    /// Replaced by its plan.
+    pub(crate) replaced: BTreeSet<Id>,
     pub(crate) place: Place,
     /// Calls a second that it may make.
     pub(crate) rate: usize,
@@ -61,6 +63,7 @@ impl RunFacts {
             rotates: false,
             targets: None,
             forced: BTreeSet::new(),
+            replaced: BTreeSet::new(),
             place,
             rate: 20,
             max_retries: 5,
@@ -79,10 +82,13 @@ impl RunFacts {
         }
     }
 
+    /// Who targets a callback targets its twin.
     fn is_targeted(&self, id: Id) -> bool {
-        self.targets
-            .as_ref()
-            .is_none_or(|targets| targets.contains(&id))
+        let of = |targets: &BTreeSet<Id>| {
+            let of_twin = || !self.rotates && targets.contains(&id.declared());
+            targets.contains(&id) || of_twin()
+        };
+        self.targets.as_ref().is_none_or(of)
     }
 
     /// Whether the file wants this callback to be there.
@@ -110,9 +116,9 @@ impl World {
         self.check_retries(run, id);
         self.check_silence(run, sent.enterprise);
         self.check_gap(run, id, write);
-        // What a rotation replaces has a rule of its own.
+        // What is replaced is no old address.
         let facts = &self.runs[run];
-        if write == Write::Delete && !facts.wants(id) && facts.written(id).is_none() {
+        if write == Write::Delete && !facts.wants(id) && !facts.replaced.contains(&id) {
             self.check_order(run, id);
         }
         let declared = self.runs[run].config.declared();

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use ess_callbacks::apply::Settings;
-use ess_callbacks::model::Recorded;
+use ess_callbacks::model::{HowUnfinished, NotAttempted, Recorded};
 use ess_callbacks::plan::{Heal, Options, Pattern};
 use ess_callbacks::state::StateError;
 use ess_callbacks::testing::{MemoryFiles, MemoryLog};
@@ -25,6 +25,9 @@ use crate::rotation::any_rotation;
 use crate::rules::RunFacts;
 use crate::weather::Weather;
 use crate::world::{Shared, World};
+
+/// What a run says of a callback whose rotation the next one finishes.
+pub(crate) const WAITS: HowUnfinished = HowUnfinished::NotAttempted(NotAttempted::WaitsForTwin);
 
 /// A schedule that broke a rule.
 #[derive(Debug)]
@@ -422,7 +425,8 @@ impl Schedule {
             match ended {
                 // The rest of a rotation takes one more.
                 Ended::Done(report)
-                    if report.unfinished.is_empty() && plan.waiting().next().is_some() => {}
+                    if plan.waiting().next().is_some()
+                        && report.unfinished.iter().all(|one| one.how == WAITS) => {}
                 Ended::Guarded(protected) if !protected.is_empty() => {
                     // As it should be. People declare them again.
                     self.redeclare(&protected);

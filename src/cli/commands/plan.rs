@@ -92,8 +92,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
             shell::apply(&path, &settings.flags, planning.commands)
         ));
     }
-    let waits = plan.waiting().next().is_some();
-    let pending = detailed_exitcode && (waits || !plan.is_empty() || plan.records_something());
+    let pending = detailed_exitcode && (!plan.is_empty() || plan.records_something());
     Ok(if pending { Exit::Pending } else { Exit::Done })
 }
 

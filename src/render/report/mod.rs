@@ -364,6 +364,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
             | NotAttempted::AccountUnsigned(..)
             | NotAttempted::OrganizationStopped
             | NotAttempted::AddsFailed
+            | NotAttempted::WaitsForTwin
             | NotAttempted::Unverified
             | NotAttempted::Interrupted
             | NotAttempted::FencedWithoutClock

@@ -21,7 +21,6 @@ pub use guards::{guards_json, guards_text, refusal_sentences};
 pub(super) use scope::{
     Ambiguous, differences, fields as scope_fields, move_text, words as scope_words,
 };
-pub use summary::waiting_text;
 pub(super) use summary::{footer, no_changes, summary_line};
 pub(super) use updates::HEADING as UPDATES;
 pub(crate) use updates::update_words;

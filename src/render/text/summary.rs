@@ -8,7 +8,7 @@ use crate::model::{
     AccountName, AccountSource, Action, AssumeRole, Calls, CredentialVariables, Missing,
     WebIdentity,
 };
-use crate::plan::{Bookkeeping, Change, Plan};
+use crate::plan::{Bookkeeping, Change, Plan, Reason};
 use crate::render::escape::Clean;
 use crate::render::place;
 use crate::render::style::{Style, Tone};
@@ -55,9 +55,7 @@ pub(in crate::render) fn no_changes(
     style: &Style,
     out: &mut dyn fmt::Write,
 ) -> fmt::Result {
-    let (headline, rest) = if plan.waiting().next().is_some() {
-        ("No calls.", "The rest of a rotation comes first.")
-    } else if plan.records_something() {
+    let (headline, rest) = if plan.records_something() {
         ("No calls.", "Only the record is updated.")
     } else {
         (
@@ -222,18 +220,6 @@ fn waiting(plan: &Plan) -> Option<String> {
     ))
 }
 
-/// What is left of rotations after this plan was applied.
-pub fn waiting_text(plan: &Plan) -> Option<String> {
-    let mut waiting = plan.waiting();
-    let first = waiting.next()?;
-    let more = more_like_it(waiting.count());
-    Some(format!(
-        "Not finished: {}{more} still has the old key and token. Run apply again, or `rotate` with its address: when its twin is \
-         there, it is replaced without a gap.",
-        Clean(first)
-    ))
-}
-
 fn unknown(plan: &Plan) -> Option<String> {
     (plan.is_empty() && plan.summary.unknown > 0).then(|| {
         "Unknown: the outcome of a call was lost, so the callback may or may not be there."
@@ -248,10 +234,17 @@ fn not_checked(plan: &Plan) -> Option<String> {
             after.same.is_none() && (after.key.is_some() || after.token.is_some())
         })
     };
+    let ends = |change: &Change| change.reason == Reason::RotationEnds;
     (plan.summary.not_checked > 0 || plan.changes().any(unread)).then(|| {
-        "Not checked: the secrets were not read, so a missing, invalid or changed one is not detected. \
-         Adds and deletes are exact."
-            .to_owned()
+        let except = if plan.changes().any(ends) {
+            ", except of twins: with the secrets, a rotation may not be finished yet"
+        } else {
+            ""
+        };
+        format!(
+            "Not checked: the secrets were not read, so a missing, invalid or changed one is not detected. Adds and \
+             deletes are exact{except}."
+        )
     })
 }
 

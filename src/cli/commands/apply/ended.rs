@@ -33,30 +33,19 @@ pub(super) fn exit(
     match ended {
         Ended::Elsewhere(there) => Err(elsewhere(&there, here)),
         Ended::Interrupted => Err(interrupted()),
-        Ended::NothingToCall(plan) => Ok(or_waiting(Exit::Done, &plan, ui)),
+        Ended::NothingToCall(_) => Ok(Exit::Done),
         Ended::Called {
-            plan,
+            plan: _,
             report,
             saved,
         } => match saved {
-            Ok(()) => Ok(or_waiting(exit_of(&report), &plan, ui)),
+            Ok(()) => Ok(exit_of(&report)),
             Err(error) => Err(unsaved(*error, folder)),
         },
         Ended::Refused(plan, why) => {
             let expected = args.expect_digest.as_deref();
             refusal(&plan, why, here, expected).map_or_else(|| Ok(refused(&plan, ui)), Err)
         }
-    }
-}
-
-/// The same exit code, unless everything was done but what waits for the twin of a rotation.
-fn or_waiting(exit: Exit, plan: &Plan, ui: &mut Ui) -> Exit {
-    match render::waiting_text(plan) {
-        Some(text) if exit == Exit::Done => {
-            ui.warn(format_args!("{text}"));
-            Exit::Incomplete
-        }
-        Some(_) | None => exit,
     }
 }
 

@@ -230,8 +230,8 @@ pub(super) fn fenced_until(report: &Report) -> Option<Timestamp> {
             HowUnfinished::NotAttempted(NotAttempted::Fenced(until)) => {
                 first = Some(first.map_or(*until, |first: Timestamp| first.min(*until)));
             }
-            // A delete waits for the adds of its organization.
-            HowUnfinished::NotAttempted(NotAttempted::AddsFailed) => {}
+            // A delete waits for the adds of its organization, and the end of a rotation for its twin.
+            HowUnfinished::NotAttempted(NotAttempted::AddsFailed | NotAttempted::WaitsForTwin) => {}
             HowUnfinished::Failed(_)
             | HowUnfinished::Unknown(_)
             | HowUnfinished::NotAttempted(

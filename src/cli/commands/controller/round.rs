@@ -415,7 +415,11 @@ impl Rounds<'_> {
                     self.board
                         .ran(RunRecord::of(&report, at, elapsed, complete));
                 }
-                let unfinished = (!complete).then(|| unfinished(&report));
+                // The rest of a rotation is the next round's.
+                let waits = HowUnfinished::NotAttempted(NotAttempted::WaitsForTwin);
+                let is_next = report.journal_error.is_none()
+                    && report.unfinished.iter().all(|one| one.how == waits);
+                let unfinished = (!complete && !is_next).then(|| unfinished(&report));
                 let fenced = fenced_until(&report);
                 let clockless = HowUnfinished::NotAttempted(NotAttempted::FencedWithoutClock);
                 // eSign does not tell its clock, so only waiting shows that they can't arrive any more.
@@ -446,7 +450,6 @@ impl Rounds<'_> {
                 }
                 match (unfinished, fenced) {
                     (None, _) => {
-                        // The rest of a rotation is the next round's.
                         if plan.waiting().next().is_some() {
                             self.board.poke();
                         }

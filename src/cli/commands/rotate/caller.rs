@@ -22,8 +22,8 @@ use crate::cli::verification::Subject;
 use crate::cli::workspace::{Loaded, lock};
 use crate::client::HttpApi;
 use crate::model::{
-    AccountName, Address, CallbackUrl, Event, Holdings, Identity, Lineage, Recorded, Report, Salt,
-    SecretIndex, Sought, Witnessed,
+    AccountName, Action, Address, CallbackUrl, Event, Holdings, HowUnfinished, Identity, Lineage,
+    NotAttempted, Recorded, Report, Salt, SecretIndex, Sought, Unfinished, Witnessed,
 };
 use crate::plan::{Plan, Rotation, Rotations, Stage, begun};
 use crate::render;
@@ -88,6 +88,23 @@ impl<'a> Rotator<'a> {
         let ready: BTreeSet<&Address> = ready.map(|one| &one.address).collect();
         self.twins.retain(|address, _| ready.contains(address));
         !self.twins.is_empty()
+    }
+
+    /// Adds to the report of an interrupted rotation what its second run would have done.
+    pub(super) fn leave_out(&self, report: &mut Report) {
+        for one in &self.rotations {
+            let is_left = one.stage == Stage::Begin
+                && !is_unfinished(report, &one.address, &one.twin)
+                && !is_unfinished(report, &one.address, &one.address.url);
+            if is_left {
+                report.tally.not_attempted += 1;
+                report.unfinished.push(Unfinished {
+                    address: one.address.clone(),
+                    action: Action::Replace,
+                    how: HowUnfinished::NotAttempted(NotAttempted::Interrupted),
+                });
+            }
+        }
     }
 
     /// How many rotations are complete by the report of all runs, `all` of them or only the first; and of how many.
@@ -189,6 +206,10 @@ impl Caller for Rotator<'_> {
         let declared = |one: &&Rotation| one.stage == Stage::TwinDeclared;
         if let Some(one) = rotations.rotations.iter().find(declared) {
             return Err(twin_declared(one));
+        }
+        let taken = |one: &&Rotation| one.stage == Stage::TwinOfAnother;
+        if let Some(one) = rotations.rotations.iter().find(taken) {
+            return Err(twin_taken(one));
         }
         if self.first {
             lock::report_new(&self.locations.state, recorded.lineage, self.ui);
@@ -314,6 +335,14 @@ impl Caller for Rotator<'_> {
 }
 
 /// The error when the twin must stay by the file.
+fn twin_taken(rotation: &Rotation) -> Failure {
+    let Rotation { address, twin, .. } = rotation;
+    Failure::error(format!(
+        "the twin of `{address}`, {twin}, is that of another callback, which may need it; nothing was called"
+    ))
+    .advice("Finish the rotation of the other callback first, or give another URL with --twin.")
+}
+
 fn twin_declared(rotation: &Rotation) -> Failure {
     let Rotation { address, twin, .. } = rotation;
     Failure::error(format!(

@@ -141,12 +141,15 @@ async fn rotate(
         }
         second = true;
     };
-    let Some(report) = report else {
+    let Some(mut report) = report else {
         if ended.is_ok() {
             rotator.told.made(Report::default());
         }
         return ended;
     };
+    if report.interrupted && !made {
+        rotator.leave_out(&mut report);
+    }
     rotator.told.made(report.clone());
     conclude(&report, render::Again::Rotate, rotator.ui);
     let (complete, of) = rotator.complete(&report, made);
