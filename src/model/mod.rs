@@ -61,7 +61,7 @@ pub use scope::{Environment, Scope};
 pub(crate) use sighting::any_sighting;
 pub use sighting::{Learned, Missing, Sighting};
 pub use time::Timestamp;
-pub use told::{Told, ToldAs};
+pub use told::{News, Owed, Told, ToldAs};
 pub use verified::{Finding, Gravity, Verdict, Verified};
 
 pub use crate::secret::{Fingerprint, Fingerprints, Salt};

@@ -4,12 +4,12 @@
 //! what waits is sent as one message. A failure that may pass is repeated with a growing delay, at most for
 //! [`GIVES_UP`]; any other ends the message. Both are logged and counted, and end nothing else.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use super::memory::Notice;
 use super::send::{Http, Message, Post, request};
 use super::service::Service;
 use super::target::Target;
+use super::ticket::{End, Ticket};
 use super::words::Wording;
 use crate::client::retry::delay;
 use crate::client::{ExtraRoots, HttpError, Random};
@@ -28,6 +29,8 @@ use crate::model::Timestamp;
 const MOST_WAITING: usize = 200;
 /// How long a message is repeated.
 const GIVES_UP: Duration = Duration::from_secs(3_600);
+/// How long the other targets are waited for, once one has taken a message.
+const OTHERS: Duration = Duration::from_secs(1);
 /// The delays of [`delay`], times this: 5 s, 10 s … 5 min.
 const SLOWER: u32 = 10;
 
@@ -95,32 +98,35 @@ pub struct Notifier {
     lanes: Vec<Arc<Lane>>,
     tasks: JoinSet<()>,
     closing: watch::Sender<bool>,
+    /// Counts what becomes of messages.
+    changes: Arc<watch::Sender<u64>>,
 }
 
 struct Lane {
+    /// The service, with a number if it is not the first target of it.
+    name: String,
     target: Target,
-    queue: Mutex<VecDeque<Notice>>,
+    queue: Mutex<VecDeque<Waiting>>,
     deliveries: Mutex<Deliveries>,
     /// Something was put into the queue.
     filled: Notify,
-    activity: watch::Sender<Activity>,
+    /// Whether the last attempt failed, and the message is repeated.
+    repeats: AtomicBool,
+    changes: Arc<watch::Sender<u64>>,
 }
 
-/// What a lane is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Activity {
-    /// Nothing waits.
-    Idle,
-    /// Something waits, or is being sent.
-    Busy,
-    /// The last attempt failed, and the message is repeated.
-    Repeats,
+/// A notice on its way to one target.
+#[derive(Clone)]
+struct Waiting {
+    notice: Notice,
+    ticket: Ticket,
 }
 
 /// Where notices are handed over.
 #[derive(Clone, Debug)]
 pub struct Outlet {
     lanes: Vec<Arc<Lane>>,
+    changes: Arc<watch::Sender<u64>>,
 }
 
 impl Notifier {
@@ -144,15 +150,25 @@ impl Notifier {
             lanes: Vec::new(),
             tasks: JoinSet::new(),
             closing,
+            changes: Arc::new(watch::Sender::new(0)),
         };
         for (target, post) in targets {
+            let service = target.service();
+            let lanes = notifier.lanes.iter();
+            let before = lanes.filter(|lane| lane.target.service() == service);
+            let name = match before.count() {
+                0 => service.to_string(),
+                count => format!("{service} {}", count + 1),
+            };
             let deliveries = Deliveries::none(&target);
             let lane = Arc::new(Lane {
+                name,
                 target,
                 queue: Mutex::default(),
                 deliveries: Mutex::new(deliveries),
                 filled: Notify::new(),
-                activity: watch::Sender::new(Activity::Idle),
+                repeats: AtomicBool::new(false),
+                changes: Arc::clone(&notifier.changes),
             });
             let worker = Worker {
                 lane: Arc::clone(&lane),
@@ -170,13 +186,14 @@ impl Notifier {
 
     /// Hands notices over and returns at once.
     pub fn tell(&self, notices: &[Notice]) {
-        self.outlet().tell(notices);
+        self.outlet().tell(notices, None);
     }
 
     /// For who tells from another task.
     pub fn outlet(&self) -> Outlet {
         Outlet {
             lanes: self.lanes.clone(),
+            changes: Arc::clone(&self.changes),
         }
     }
 
@@ -200,86 +217,103 @@ impl Notifier {
 }
 
 impl Outlet {
-    /// Hands notices over and returns at once.
-    pub fn tell(&self, notices: &[Notice]) {
-        if notices.is_empty() {
-            return;
-        }
-        for lane in &self.lanes {
-            lane.put(notices);
-        }
-    }
-
-    /// How many messages each target has taken so far.
-    pub fn sent(&self) -> Vec<u64> {
+    /// Hands notices over and returns at once: to all targets, or to those with these names.
+    pub fn tell(&self, notices: &[Notice], to: Option<&BTreeSet<String>>) -> Vec<Ticket> {
         let lanes = self.lanes.iter();
-        lanes.map(|lane| lock(&lane.deliveries).sent).collect()
+        let is_meant = |lane: &&Arc<Lane>| to.is_none_or(|to| to.contains(&lane.name));
+        let lanes: Vec<_> = lanes.filter(is_meant).collect();
+        let names: BTreeSet<_> = lanes.iter().map(|lane| lane.name.clone()).collect();
+        let waiting = notices.iter().map(|notice| Waiting {
+            notice: notice.clone(),
+            ticket: Ticket::new(names.clone()),
+        });
+        let waiting: Vec<_> = waiting.collect();
+        for lane in lanes {
+            lane.put(&waiting);
+        }
+        waiting.into_iter().map(|one| one.ticket).collect()
     }
 
-    /// Waits until a target has taken something since then, and has nothing more to send. Whether one did: otherwise all
-    /// of them have given up or, without patience, have failed at the first attempt.
-    pub async fn taken(&self, before: Vec<u64>, is_patient: bool) -> bool {
-        let lanes = self.lanes.iter().zip(before);
-        let mut lanes: FuturesUnordered<_> = lanes
-            .map(|(lane, before)| async move {
-                // The lane keeps the sender.
-                let mut activity = lane.activity.subscribe();
-                let ends = |now: &Activity| match now {
-                    Activity::Idle => true,
-                    Activity::Busy => false,
-                    Activity::Repeats => !is_patient,
-                };
-                let ended = activity.wait_for(ends).await.map(|now| *now);
-                ended.is_ok_and(|now| now == Activity::Idle) && lock(&lane.deliveries).sent > before
-            })
-            .collect();
-        while let Some(is_taken) = lanes.next().await {
-            if is_taken {
-                return true;
+    /// The names of all targets: the service, and its number if it is not the first one, like `wecom 2`.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.lanes.iter().map(|lane| lane.name.clone()).collect()
+    }
+
+    /// Counts whenever something has become of a message.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Waits until a target has taken each of them, and a moment for the other targets; or until none will do so soon.
+    pub async fn taken(&self, tickets: &[Ticket]) {
+        // The first look is after this.
+        let mut changes = self.changes();
+        while !tickets.iter().all(Ticket::is_taken) {
+            if self.have_ended(tickets) || changes.changed().await.is_err() {
+                return;
             }
         }
-        false
+        let others =
+            async { while !self.have_ended(tickets) && changes.changed().await.is_ok() {} };
+        // What is left then takes longer.
+        drop(timeout(OTHERS, others).await);
+    }
+
+    /// Whether each target has taken them, has given them up, or is repeating something.
+    fn have_ended(&self, tickets: &[Ticket]) -> bool {
+        self.lanes.iter().all(|lane| {
+            lane.repeats.load(Ordering::SeqCst)
+                || !tickets.iter().any(|ticket| ticket.is_open(&lane.name))
+        })
     }
 }
 
 impl Lane {
-    fn put(&self, notices: &[Notice]) {
+    fn put(&self, waiting: &[Waiting]) {
         let mut dropped = 0;
         let mut queue = lock(&self.queue);
-        for notice in notices {
-            queue.retain(|waiting| waiting.condition.key != notice.condition.key);
-            if queue.len() == MOST_WAITING {
-                queue.pop_front();
+        for one in waiting {
+            let key = &one.notice.condition.key;
+            queue.retain(|before| {
+                let is_other = before.notice.condition.key != *key;
+                if !is_other {
+                    before.ticket.end(&self.name, End::GivenUp);
+                }
+                is_other
+            });
+            if queue.len() == MOST_WAITING
+                && let Some(oldest) = queue.pop_front()
+            {
+                oldest.ticket.end(&self.name, End::GivenUp);
                 dropped += 1;
             }
-            queue.push_back(notice.clone());
+            queue.push_back(one.clone());
         }
-        self.activity.send_if_modified(|now| {
-            let is_idle = *now == Activity::Idle;
-            if is_idle {
-                *now = Activity::Busy;
-            }
-            is_idle
-        });
         drop(queue);
         lock(&self.deliveries).dropped += dropped;
         self.filled.notify_one();
     }
 
-    fn take(&self) -> Vec<Notice> {
+    fn take(&self) -> Vec<Waiting> {
         let mut queue = lock(&self.queue);
         let count = queue.len().min(self.target.service().batch());
         queue.drain(..count).collect()
     }
 
-    /// A message has ended.
-    fn rests(&self) {
-        let queue = lock(&self.queue);
-        self.activity.send_replace(if queue.is_empty() {
-            Activity::Idle
-        } else {
-            Activity::Busy
-        });
+    fn repeats(&self, repeats: bool) {
+        self.repeats.store(repeats, Ordering::SeqCst);
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// A message has ended for this target. `None` if it would be repeated, if the program went on.
+    fn ended(&self, waiting: &[Waiting], how: Option<End>) {
+        if let Some(how) = how {
+            for one in waiting {
+                one.ticket.end(&self.name, how);
+            }
+        }
+        self.repeats(false);
     }
 }
 
@@ -302,10 +336,11 @@ impl<P: Post> Worker<P> {
     async fn run(mut self) {
         let spacing = self.lane.target.service().spacing();
         loop {
-            let notices = self.lane.take();
-            if !notices.is_empty() {
-                self.deliver(&notices).await;
-                self.lane.rests();
+            let waiting = self.lane.take();
+            if !waiting.is_empty() {
+                let notices: Vec<_> = waiting.iter().map(|one| one.notice.clone()).collect();
+                let how = self.deliver(&notices).await;
+                self.lane.ended(&waiting, how);
                 self.rest(spacing).await;
             } else if self.is_closed() {
                 return;
@@ -318,8 +353,8 @@ impl<P: Post> Worker<P> {
         }
     }
 
-    /// Sends one message until it is taken, refused or too old.
-    async fn deliver(&mut self, notices: &[Notice]) {
+    /// Sends one message until it is taken, refused or too old. `None` if it ends because the program does.
+    async fn deliver(&mut self, notices: &[Notice]) -> Option<End> {
         let target = self.lane.target.clone();
         let message = Message {
             id: format!("msg_{:016x}{:016x}", self.random.next(), self.random.next()),
@@ -331,7 +366,7 @@ impl<P: Post> Worker<P> {
         loop {
             let was_closed = self.is_closed();
             let Some(request) = request(&target, &message, (self.clock)()) else {
-                return;
+                return Some(End::GivenUp);
             };
             let answer = self.post.post(request).await;
             let judged = answer.and_then(|answer| target.service().judge(&answer));
@@ -341,13 +376,14 @@ impl<P: Post> Worker<P> {
                 deliveries.last_sent = Some((self.clock)());
                 deliveries.problem = None;
                 deliveries.repeated_until = None;
-                return;
+                return Some(End::Taken);
             };
             attempt += 1;
             let problem = failure.sentence(target.redactor());
             let wait = delay(attempt, self.random.fraction()) * SLOWER;
             let wait = wait.max(failure.after.unwrap_or_default());
-            let gives_up = !failure.passing || was_closed || Instant::now() + wait > ends;
+            let is_over = !failure.passing || Instant::now() + wait > ends;
+            let gives_up = is_over || was_closed;
             {
                 let mut deliveries = lock(&self.lane.deliveries);
                 deliveries.failed += u64::from(gives_up);
@@ -356,10 +392,10 @@ impl<P: Post> Worker<P> {
             }
             if gives_up {
                 tracing::info!(%target, attempt, "a notification was not delivered: {problem}");
-                return;
+                return is_over.then_some(End::GivenUp);
             }
             tracing::info!(%target, attempt, ?wait, "a notification is repeated: {problem}");
-            self.lane.activity.send_replace(Activity::Repeats);
+            self.lane.repeats(true);
             self.rest(wait).await;
         }
     }

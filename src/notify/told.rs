@@ -8,7 +8,7 @@
     reason = "time is an argument"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::memory::{DAY, News, Notice, SKEW};
 use crate::model::{Timestamp, Told, ToldAs};
@@ -39,8 +39,8 @@ impl Notice {
         }
     }
 
-    /// Records that it was told.
-    pub fn record(&self, told: &mut BTreeMap<String, Told>, now: Timestamp) {
+    /// Records that it was told, and to which targets it is still owed. This process sends it to them for a while.
+    pub fn record(&self, told: &mut BTreeMap<String, Told>, to: BTreeSet<String>, now: Timestamp) {
         let one = Told {
             is: match self.news {
                 News::Appeared | News::Changed | News::Lasting => ToldAs::Present,
@@ -49,6 +49,7 @@ impl Notice {
             content: self.content(),
             since: self.since,
             at: now,
+            owed: self.owed(to, now),
         };
         told.insert(self.condition.key.to_string(), one);
         told.retain(|_, one| now.seconds_since(one.at) < KEPT);
@@ -62,7 +63,7 @@ impl Notice {
     }
 
     /// Of the content, and of how severe it is.
-    fn content(&self) -> String {
+    pub(super) fn content(&self) -> String {
         format!(
             "{} {}",
             self.condition.severity.id(),
@@ -117,7 +118,7 @@ mod tests {
                     let seen: Vec<_> = sees(number, hour).into_iter().collect();
                     for notice in memory.observe(&seen, now) {
                         if !notice.is_told(&self.told, now) {
-                            notice.record(&mut self.told, now);
+                            notice.record(&mut self.told, BTreeSet::new(), now);
                             messages.push((hour, number, notice.news));
                         }
                     }
@@ -226,7 +227,7 @@ mod tests {
     fn a_clock_that_was_wrong_silences_nobody() {
         let mut replicas = Replicas::new();
         let notice = &Memory::default().observe(&[condition("a")], START)[0];
-        notice.record(&mut replicas.told, START.plus(100 * DAY));
+        notice.record(&mut replicas.told, BTreeSet::new(), START.plus(100 * DAY));
         let told = replicas.pass(0..2, |_, _| Some(condition("a")));
         assert_eq!(told, [(0, 0, News::Appeared)]);
     }
@@ -239,11 +240,12 @@ mod tests {
             Memory::default().observe(&[one], START).remove(0)
         };
         for about in 0..1_100 {
-            notice(about).record(&mut told, START.plus(about.try_into().unwrap()));
+            let now = START.plus(about.try_into().unwrap());
+            notice(about).record(&mut told, BTreeSet::new(), now);
         }
         assert_eq!(told.len(), MOST);
         assert!(!told.contains_key("run-failed 99") && told.contains_key("run-failed 100"));
-        notice(0).record(&mut told, START.plus(3 * DAY));
+        notice(0).record(&mut told, BTreeSet::new(), START.plus(3 * DAY));
         assert_eq!(told.len(), 1);
     }
 }

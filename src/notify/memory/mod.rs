@@ -20,6 +20,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Condition, Content, Key, Severity};
+pub use crate::model::News;
 use crate::model::{Timestamp, Told, ToldAs};
 
 /// In seconds: how long the first resolution and the first change wait.
@@ -30,16 +31,6 @@ pub(super) const SKEW: i64 = 3_600;
 pub const DAY: i64 = 86_400;
 /// The longest that a resolution waits.
 const LONGEST_SETTLES: i64 = DAY / 2;
-
-/// Why there is a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
-    Appeared,
-    Changed,
-    /// It lasts for another day.
-    Lasting,
-    Resolved,
-}
 
 /// One message to people.
 #[derive(Clone, Debug, PartialEq, Eq)]

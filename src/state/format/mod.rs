@@ -30,7 +30,8 @@
 //!   many calls may have reached eSign in the second before that, and what part of the differences of
 //!   round trips was the way there. `suspended`, left out when it is not: until when controllers make no calls, and
 //!   why. `checkout`, left out before a controller applied anything: a digest of the files that it applied last, and since
-//!   when they were so. `told`, left out when empty: what controllers told people of each condition last, and when.
+//!   when they were so. `told`, left out when empty: what controllers told people of each condition last, and when;
+//!   in it `owed`, left out when all have it, with the message and the names of the targets that have not taken it.
 //!   `twins`, left out without one: second URLs of a rotation that do not show it, each with the URL `of`
 //!   its callback. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
 //!   `missing`, since when and how many messages went to others and not to it; of its open calls the `nonce` of one on its

@@ -1,14 +1,14 @@
 //! Tests of the state file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::{read, read_copy, write, write_copy};
 use crate::model::{
     AccountName, AccountSource, Belief, CallbackUrl, Checkout, Destination, Environment,
-    Fingerprint, LastCalls, Nonce, Recorded, RecordedAccount, SignedWrite, Suspension, Told,
-    ToldAs, Traces, Write,
+    Fingerprint, LastCalls, News, Nonce, Owed, Recorded, RecordedAccount, SignedWrite, Suspension,
+    Told, ToldAs, Traces, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -64,7 +64,21 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
         content: "0707".to_owned(),
         since: NOW,
         at: NOW,
+        owed: None,
     };
+    let owed = Owed {
+        to: BTreeSet::from(["slack".to_owned(), "wecom 2".to_owned()]),
+        until: NOW,
+        news: News::Resolved,
+        at: NOW,
+        lines: vec!["it \"failed\"".to_owned()],
+    };
+    let resolved = Told {
+        is: ToldAs::Resolved,
+        owed: Some(owed),
+        ..told.clone()
+    };
+    recorded.told.insert("drift-found".to_owned(), resolved);
     recorded.told.insert("run-failed calls".to_owned(), told);
     let of = |number| (identity(number), CallbackUrl::new("https://h.example/of"));
     recorded.twins = BTreeMap::from([of(4), of(5)]);
@@ -95,6 +109,7 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
       "suspended": {"reason":"eSign moves","until":"2026-09-21T14:13:20Z"},
       "checkout": {"digest":"sha256:07","since":"2026-09-21T14:13:20Z"},
       "told": {
+        "drift-found": {"is":"resolved","content":"0707","since":"2026-09-21T14:13:20Z","at":"2026-09-21T14:13:20Z","owed":{"to":["slack","wecom 2"],"until":"2026-09-21T14:13:20Z","news":"resolved","at":"2026-09-21T14:13:20Z","lines":["it \"failed\""]}},
         "run-failed calls": {"is":"present","content":"0707","since":"2026-09-21T14:13:20Z","at":"2026-09-21T14:13:20Z"}
       },
       "twins": [

@@ -1,6 +1,7 @@
 //! `controller` from end to end: a directory, the served sandbox, and what its server is asked.
 
 mod others;
+mod owed;
 mod receipts;
 mod server;
 

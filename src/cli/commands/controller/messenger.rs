@@ -4,8 +4,11 @@
 //! the message, so that no other replica tells it meanwhile. Neither bad news nor another run waits for long: without the
 //! lock or the state, or when every chat fails, the message is sent without this, and recorded later. Then another replica
 //! may send it too.
+//!
+//! The state also keeps which targets have not taken it, and the replica that told it says until when it sends it to them.
+//! When that time has passed, because it is gone, another one or its successor takes this over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -16,7 +19,8 @@ use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::process::owner;
 use crate::cli::terminal::log::Log;
-use crate::notify::{Key, Notice, Outlet};
+use crate::model::{Recorded, Timestamp};
+use crate::notify::{Key, LATER, Notice, Notifier, Outlet, Ticket, have_lapsed, lapses, take_over};
 use crate::state::{Locked, Store};
 
 /// How long the state is read before it is taken to be out of reach.
@@ -29,10 +33,19 @@ const PATIENCE: Duration = Duration::from_secs(75);
 const SENDING: Duration = Duration::from_secs(7);
 /// When the state is tried again, to record what was told.
 const AGAIN: Duration = Duration::from_secs(30);
+/// What other targets take meanwhile is recorded at once.
+const TOGETHER: Duration = Duration::from_secs(2);
+/// When it is recorded that a message that was just told is still being sent. Sooner than others may take it over.
+const RENEWED_FIRST: Duration = Duration::from_secs(15);
+/// The same, when it was recorded once.
+const RENEWED_LATER: Duration = Duration::from_secs(600);
 /// How long freeing the lock may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long messages may take at the end.
+const LAST: Duration = Duration::from_secs(2);
 
 /// What it needs to know.
+#[derive(Debug)]
 pub(super) struct Place {
     pub(super) store: Store,
     pub(super) command: String,
@@ -42,25 +55,33 @@ pub(super) struct Place {
 /// The other end of the task.
 #[derive(Debug)]
 pub(super) struct Messenger {
-    notices: mpsc::UnboundedSender<Vec<Notice>>,
+    orders: mpsc::UnboundedSender<Order>,
     closing: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Task>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Tell(Vec<Notice>),
+    /// What another process owes may be taken over then.
+    Look(Timestamp),
 }
 
 impl Messenger {
     /// Starts the task.
     pub(super) fn start(place: Place, outlet: Outlet) -> Self {
-        let (notices, given) = mpsc::unbounded_channel();
+        let (orders, given) = mpsc::unbounded_channel();
         let (closing, closed) = watch::channel(false);
         let task = Task {
             place,
             outlet,
             closed,
-            unrecorded: BTreeSet::new(),
-            late: None,
+            debts: BTreeMap::new(),
+            settles: None,
+            looks: None,
         };
         Self {
-            notices,
+            orders,
             closing,
             task: tokio::spawn(task.run(given)),
         }
@@ -70,70 +91,134 @@ impl Messenger {
     pub(super) fn tell(&self, notices: Vec<Notice>) {
         if !notices.is_empty() {
             // The task lives as long as this.
-            drop(self.notices.send(notices));
+            drop(self.orders.send(Order::Tell(notices)));
         }
     }
 
-    /// Hands over what is left, whoever else tells it, and frees the lock.
-    pub(super) async fn finish(self) {
+    /// The state was read: what others owe in it may be for this process to send.
+    pub(super) fn hear(&self, recorded: &Recorded) {
+        if let Some(lapses) = lapses(&recorded.told, &BTreeSet::new()) {
+            drop(self.orders.send(Order::Look(lapses)));
+        }
+    }
+
+    /// Hands over what is left, whoever else tells it; sends it once more; and records who still has not taken it.
+    pub(super) async fn finish(self, notifier: Notifier) {
         self.closing.send_replace(true);
-        drop(self.notices);
-        drop(timeout(GRACE, self.task).await);
+        drop(self.orders);
+        let task = timeout(GRACE, self.task).await;
+        notifier.finish(LAST).await;
+        if let Ok(Ok(task)) = task {
+            task.end().await;
+        }
     }
 }
 
+#[derive(Debug)]
 struct Task {
     place: Place,
     outlet: Outlet,
     closed: watch::Receiver<bool>,
-    /// What was told last about these is not recorded: the state says nothing of them.
-    unrecorded: BTreeSet<Key>,
-    late: Option<Late>,
+    /// What was told, as long as the state does not say all of it.
+    debts: BTreeMap<Key, Debt>,
+    /// When the state is changed, if there is something to be changed.
+    settles: Option<Instant>,
+    /// When it is looked at, for what others owe.
+    looks: Option<Instant>,
 }
 
-/// What is recorded once a target takes it.
-struct Late {
-    notices: Vec<Notice>,
-    /// What the targets had taken before.
-    before: Vec<u64>,
-    /// When the state is worth a try.
-    from: Instant,
+/// A message that a target has not taken, or that is not recorded.
+#[derive(Debug)]
+struct Debt {
+    notice: Notice,
+    ticket: Ticket,
+    /// Which targets have not taken it, as recorded. `None` when the state says nothing of the message.
+    recorded: Option<BTreeSet<String>>,
+    /// When it is recorded again that it is being sent.
+    renewed: Instant,
+}
+
+impl Debt {
+    fn new(notice: Notice, ticket: Ticket, recorded: Option<BTreeSet<String>>) -> Self {
+        Self {
+            notice,
+            ticket,
+            recorded,
+            renewed: Instant::now() + RENEWED_FIRST,
+        }
+    }
+
+    /// Whether the state has to say something else.
+    fn has_changed(&self) -> bool {
+        match &self.recorded {
+            Some(recorded) => *recorded != self.ticket.open(),
+            None => self.ticket.is_taken(),
+        }
+    }
+
+    /// Whether it is recorded that others are not to send it.
+    fn holds(&self) -> bool {
+        self.recorded.as_ref().is_some_and(|open| !open.is_empty())
+    }
 }
 
 impl Task {
-    async fn run(mut self, mut given: mpsc::UnboundedReceiver<Vec<Notice>>) {
+    async fn run(mut self, mut given: mpsc::UnboundedReceiver<Order>) -> Self {
+        let mut changes = self.outlet.changes();
+        let mut is_listening = true;
         loop {
-            let (outlet, late) = (self.outlet.clone(), self.late.as_ref());
-            let late = late.map(|late| (late.before.clone(), late.from));
-            let is_late = late.is_some();
-            let taken = async move {
-                let (before, from) = late.unwrap_or_else(|| (Vec::new(), Instant::now()));
-                sleep_until(from).await;
-                outlet.taken(before, true).await
-            };
+            let renews = self.debts.values().filter(|debt| debt.holds());
+            let renews = renews.map(|debt| debt.renewed);
+            let settles = self.settles.into_iter().chain(renews).min();
+            let due = settles.into_iter().chain(self.looks).min();
             tokio::select! {
-                notices = given.recv() => match notices {
-                    None => return,
-                    Some(mut notices) => {
+                order = given.recv() => match order {
+                    None => return self,
+                    Some(Order::Look(at)) => self.look_at(at),
+                    Some(Order::Tell(mut notices)) => {
                         while let Ok(more) = given.try_recv() {
-                            notices.extend(more);
+                            match more {
+                                Order::Tell(more) => notices.extend(more),
+                                Order::Look(at) => self.look_at(at),
+                            }
                         }
                         self.tell(notices).await;
+                        self.note_changes();
                     }
                 },
-                is_taken = taken, if is_late => match self.late.take() {
-                    Some(late) if is_taken => self.record_late(late).await,
-                    Some(_) | None => {}
-                },
+                changed = changes.changed(), if is_listening => {
+                    is_listening = changed.is_ok();
+                    self.note_changes();
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    let now = Instant::now();
+                    if settles.is_some_and(|at| at <= now) {
+                        self.settle().await;
+                    }
+                    if self.looks.is_some_and(|at| at <= now) {
+                        self.look().await;
+                    }
+                }
             }
         }
     }
 
+    fn note_changes(&mut self) {
+        if self.debts.values().any(Debt::has_changed) {
+            self.settles.get_or_insert(Instant::now() + TOGETHER);
+        }
+    }
+
+    fn look_at(&mut self, at: Timestamp) {
+        let left = at.seconds_since(SystemClock.now()).clamp(0, LATER);
+        let at = Instant::now() + Duration::from_secs(left.unsigned_abs());
+        self.looks = Some(self.looks.map_or(at, |before| before.min(at)));
+    }
+
     async fn tell(&mut self, notices: Vec<Notice>) {
         let Some(state) = self.lock_in_time().await else {
-            let before = self.outlet.sent();
-            self.outlet.tell(&notices);
-            self.late(notices, before);
+            let tickets = self.outlet.tell(&notices, None);
+            self.owe(notices, tickets);
             return;
         };
         let now = SystemClock.now();
@@ -141,8 +226,12 @@ impl Task {
             .into_iter()
             .filter(|one| {
                 let key = &one.condition.key;
-                let is_told = !self.unrecorded.contains(key)
-                    && state.read(|recorded| one.is_told(&recorded.told, now));
+                let is_unrecorded = self
+                    .debts
+                    .get(key)
+                    .is_some_and(|debt| debt.recorded.is_none());
+                let is_told =
+                    !is_unrecorded && state.read(|recorded| one.is_told(&recorded.told, now));
                 if is_told {
                     tracing::info!(
                         "`{key}` was told already, by another replica or before a restart"
@@ -152,55 +241,181 @@ impl Task {
             })
             .collect();
         if !new.is_empty() {
-            let before = self.outlet.sent();
-            self.outlet.tell(&new);
+            let tickets = self.outlet.tell(&new, None);
             let mut closed = self.closed.clone();
-            let is_taken = tokio::select! {
-                is_taken = timeout(SENDING, self.outlet.taken(before.clone(), false)) => is_taken.unwrap_or(false),
-                _ = closed.wait_for(|closed| *closed) => false,
-            };
-            if is_taken && record(&new, &state).await {
-                self.recorded(&new);
-            } else {
-                self.late(new, before);
+            tokio::select! {
+                // What takes longer is recorded later.
+                _ = timeout(SENDING, self.outlet.taken(&tickets)) => {}
+                _ = closed.wait_for(|closed| *closed) => {}
             }
+            let keys = self.owe(new, tickets);
+            self.record(&keys, &state, false).await;
         }
         release(state).await;
     }
 
-    /// What the targets have is recorded later.
-    fn late(&mut self, mut notices: Vec<Notice>, before: Vec<u64>) {
-        let keys: BTreeSet<_> = notices
-            .iter()
-            .map(|one| one.condition.key.clone())
-            .collect();
-        // The newest says what is true.
-        let earlier = self.late.take().into_iter().flat_map(|late| late.notices);
-        notices.extend(earlier.filter(|one| !keys.contains(&one.condition.key)));
-        self.unrecorded.extend(keys);
-        self.late = Some(Late {
-            notices,
-            before,
-            from: Instant::now(),
+    /// Remembers what was handed over.
+    fn owe(&mut self, notices: Vec<Notice>, tickets: Vec<Ticket>) -> BTreeSet<Key> {
+        let told = notices.into_iter().zip(tickets);
+        let told = told.map(|(notice, ticket)| {
+            let key = notice.condition.key.clone();
+            // The newest says what is true.
+            let debt = Debt::new(notice, ticket, None);
+            self.debts.insert(key.clone(), debt);
+            key
         });
+        told.collect()
     }
 
-    /// A target has taken it now.
-    async fn record_late(&mut self, late: Late) {
+    /// Records what has become of the messages since, and that those that are left are still being sent.
+    async fn settle(&mut self) {
+        self.settles = None;
+        let now = Instant::now();
+        let keys = self.debts.iter();
+        let keys: BTreeSet<_> = keys
+            .filter(|(_, debt)| debt.has_changed() || (debt.holds() && debt.renewed <= now))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
         let Some(state) = self.lock_in_time().await else {
-            let from = Instant::now() + AGAIN;
-            self.late = Some(Late { from, ..late });
+            self.tries_again();
             return;
         };
-        if record(&late.notices, &state).await {
-            self.recorded(&late.notices);
-        }
+        // The same write tells of all.
+        let all = self.debts.keys().cloned().collect();
+        self.record(&all, &state, false).await;
         release(state).await;
     }
 
-    fn recorded(&mut self, notices: &[Notice]) {
-        for notice in notices {
-            self.unrecorded.remove(&notice.condition.key);
+    fn tries_again(&mut self) {
+        let again = Instant::now() + AGAIN;
+        self.settles = Some(again);
+        for debt in self.debts.values_mut() {
+            debt.renewed = debt.renewed.max(again);
+        }
+    }
+
+    /// What is left when the process ends is for others from now on.
+    async fn end(mut self) {
+        let is_left = |debt: &Debt| debt.has_changed() || debt.holds();
+        if !self.debts.values().any(is_left) {
+            return;
+        }
+        let lock = timeout(GRACE, self.lock(GRACE)).await;
+        if let Some(state) = lock.ok().flatten() {
+            let all = self.debts.keys().cloned().collect();
+            self.record(&all, &state, true).await;
+            release(state).await;
+        }
+    }
+
+    /// Records what targets took of these, and which of them have not yet, unless another replica has told it since.
+    async fn record(&mut self, keys: &BTreeSet<Key>, state: &Locked, ends: bool) {
+        let now = SystemClock.now();
+        let until = now.plus(if ends { 0 } else { LATER });
+        let debts = self.debts.iter().filter(|(key, _)| keys.contains(*key));
+        let open: BTreeMap<_, _> = debts
+            .filter(|(_, debt)| debt.recorded.is_some() || debt.ticket.is_taken())
+            .map(|(key, debt)| (key.clone(), debt.ticket.open()))
+            .collect();
+        if open.is_empty() {
+            return;
+        }
+        let mut over = BTreeSet::new();
+        state.edit(|recorded| {
+            let told = &mut recorded.told;
+            let mut changes = false;
+            for (key, open) in &open {
+                let Some(Debt {
+                    notice, recorded, ..
+                }) = self.debts.get(key)
+                else {
+                    continue;
+                };
+                let is_own = match recorded {
+                    Some(_) => notice.owes(told, open, until),
+                    None if notice.is_told(told, now) => false,
+                    None => {
+                        notice.record(told, open.clone(), now);
+                        if ends {
+                            notice.owes(told, open, until);
+                        }
+                        true
+                    }
+                };
+                changes |= is_own;
+                if !is_own || open.is_empty() {
+                    over.insert(key.clone());
+                }
+            }
+            changes
+        });
+        if let Err(error) = state.save().await {
+            tracing::info!("a notification was not recorded: {error}");
+            self.tries_again();
+            return;
+        }
+        let renewed = Instant::now();
+        for (key, open) in open {
+            if let Some(debt) = self.debts.get_mut(&key) {
+                let pause = match debt.recorded.replace(open) {
+                    Some(_) => RENEWED_LATER,
+                    None => RENEWED_FIRST,
+                };
+                debt.renewed = renewed + pause;
+            }
+        }
+        self.debts.retain(|key, _| !over.contains(key));
+    }
+
+    /// Takes over what is owed by a process that is gone.
+    async fn look(&mut self) {
+        self.looks = None;
+        let again = Some(Instant::now() + AGAIN);
+        let peeked = timeout(READ_PATIENCE, self.place.store.peek()).await;
+        let Some(recorded) = peeked.ok().and_then(Result::ok).flatten() else {
+            self.looks = again;
+            return;
+        };
+        let own = self.debts.keys().map(Key::to_string).collect();
+        if have_lapsed(&recorded.told, &own, SystemClock.now()) {
+            let Some(state) = self.lock_in_time().await else {
+                self.looks = again;
+                return;
+            };
+            let known = self.outlet.names();
+            let mut taken = Vec::new();
+            state.edit(|recorded| {
+                let now = SystemClock.now();
+                let changes = have_lapsed(&recorded.told, &own, now);
+                taken = take_over(&mut recorded.told, (&own, &known), now);
+                changes
+            });
+            match state.save().await {
+                Ok(_) => self.send(taken),
+                Err(error) => {
+                    tracing::info!("a notification was not taken over: {error}");
+                    self.looks = again;
+                }
+            }
+            let next = state.read(|recorded| lapses(&recorded.told, &own));
+            next.into_iter().for_each(|at| self.look_at(at));
+            release(state).await;
+        } else if let Some(at) = lapses(&recorded.told, &own) {
+            self.look_at(at);
+        }
+    }
+
+    fn send(&mut self, taken: Vec<(Notice, BTreeSet<String>)>) {
+        for (notice, to) in taken {
+            let key = notice.condition.key.clone();
+            tracing::info!("`{key}` was not taken by all before its process ended");
+            for ticket in self.outlet.tell(std::slice::from_ref(&notice), Some(&to)) {
+                let debt = Debt::new(notice.clone(), ticket, Some(to.clone()));
+                self.debts.insert(key.clone(), debt);
+            }
         }
     }
 
@@ -208,13 +423,13 @@ impl Task {
     async fn lock_in_time(&self) -> Option<Locked> {
         let mut closed = self.closed.clone();
         tokio::select! {
-            locked = timeout(PATIENCE, self.lock()) => locked.ok().flatten(),
+            locked = timeout(PATIENCE, self.lock(LOCK_PATIENCE)) => locked.ok().flatten(),
             _ = closed.wait_for(|closed| *closed) => None,
         }
     }
 
     /// Takes the lock of a state that there is.
-    async fn lock(&self) -> Option<Locked> {
+    async fn lock(&self, patience: Duration) -> Option<Locked> {
         let Place {
             store,
             command,
@@ -224,7 +439,7 @@ impl Task {
         known.lineage?;
         let owner = owner::this_process(command).ok()?;
         let locked = store
-            .lock(known.environment, &owner, LOCK_PATIENCE, |_| {})
+            .lock(known.environment, &owner, patience, |_| {})
             .await;
         let locked = locked.ok()?;
         if let Some(gone) = locked.taken_over() {
@@ -233,28 +448,6 @@ impl Task {
             ));
         }
         Some(locked)
-    }
-}
-
-/// Records that these were told, unless another replica has recorded it. Whether it is recorded.
-async fn record(notices: &[Notice], state: &Locked) -> bool {
-    let now = SystemClock.now();
-    state.edit(|recorded| {
-        let mut changes = false;
-        for notice in notices {
-            if !notice.is_told(&recorded.told, now) {
-                notice.record(&mut recorded.told, now);
-                changes = true;
-            }
-        }
-        changes
-    });
-    match state.save().await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::info!("a notification was not recorded: {error}");
-            false
-        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Tells people, in chats, what the board says.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Args;
 use super::advice::in_chinese;
@@ -22,8 +21,6 @@ use crate::notify::{
 };
 use crate::render::counted;
 
-/// How long messages may take at the end.
-const GRACE: Duration = Duration::from_secs(2);
 /// How many callbacks that had drifted are named.
 const NAMED: usize = 10;
 
@@ -103,6 +100,9 @@ impl Teller {
     /// A round has read the state, which says what others have told.
     pub(super) fn hear(&mut self, recorded: &Recorded) {
         self.memory.hear(&recorded.told, SystemClock.now());
+        if let Some((_, messenger)) = &self.notifier {
+            messenger.hear(recorded);
+        }
     }
 
     /// Tells what is new, and the board what became of the messages. Never waits.
@@ -165,8 +165,7 @@ impl Teller {
     /// Waits a little for messages that are under way.
     pub(super) async fn finish(self) {
         if let Some((notifier, messenger)) = self.notifier {
-            messenger.finish().await;
-            notifier.finish(GRACE).await;
+            messenger.finish(notifier).await;
         }
     }
 }
