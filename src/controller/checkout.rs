@@ -7,6 +7,7 @@
 //! * Who had exactly the files that are in force, and has others now, has newer ones.
 //! * Who never had them may be on the way to them. Its files count as newer when they have not changed for a while, and
 //!   their time is later; or when they changed after this replica saw those in force, as clocks differ.
+//! * What files that once counted as newer are changed to is newer, too, also when a guard keeps them from being applied.
 
 use crate::model::{Checkout, Timestamp};
 
@@ -19,8 +20,17 @@ pub struct Seen {
     /// What the state had last, and when this replica saw it first, by its own clock. With its time: after a revert the
     /// digest is the same as before.
     first: Option<(Checkout, Timestamp)>,
-    /// Whether its own files were these since.
+    /// Whether its own files were these since, or counted as newer.
     matched: bool,
+}
+
+/// Why the files of a replica may not replace those that were applied last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// They are older. Since when this replica has known that others are in force.
+    Older(Timestamp),
+    /// They are newer, but have just changed, and may be a version on the way to those in force.
+    Unsettled,
 }
 
 impl Seen {
@@ -33,14 +43,19 @@ impl Seen {
         self.matched |= recorded.is_some_and(|recorded| recorded.digest == own.digest);
     }
 
-    /// Since when this replica has known that others' files are in force, which its own may not replace. `None` if they
-    /// may.
-    pub fn behind_since(
+    /// Notes that the files count as newer than those in force, now that [`Seen::behind`] said so. Only for files that can all
+    /// be used.
+    pub const fn admit(&mut self) {
+        self.matched = true;
+    }
+
+    /// Why its own files may not replace those in force. `None` if they may.
+    pub fn behind(
         &self,
         own: &Checkout,
         recorded: Option<&Checkout>,
         now: Timestamp,
-    ) -> Option<Timestamp> {
+    ) -> Option<Behind> {
         let recorded = recorded?;
         let (seen, first) = self.first.as_ref()?;
         let is_known = seen == recorded;
@@ -49,7 +64,11 @@ impl Seen {
         }
         let is_later = own.since > recorded.since || (is_known && own.since >= *first);
         let is_settled = now.seconds_since(own.since) >= SETTLED;
-        (!is_later || !is_settled).then_some(*first)
+        match (is_later, is_settled) {
+            (false, _) => Some(Behind::Older(*first)),
+            (true, false) => Some(Behind::Unsettled),
+            (true, true) => None,
+        }
     }
 }
 
@@ -86,21 +105,22 @@ mod tests {
         let old = checkout("one", 40);
         seen.note(&old, Some(&recorded), Timestamp(105));
         seen.note(&old, Some(&recorded), Timestamp(150));
-        let behind = |own, now| seen.behind_since(&own, Some(&recorded), Timestamp(now));
-        assert_eq!(behind(checkout("one", 40), 9_000), Some(Timestamp(105)));
+        let older = Some(Behind::Older(Timestamp(105)));
+        let behind = |own, now| seen.behind(&own, Some(&recorded), Timestamp(now));
+        assert_eq!(behind(checkout("one", 40), 9_000), older);
         assert_eq!(behind(checkout("two", 40), 150), None);
         // It may be a version before that in the state, which came late.
-        assert_eq!(behind(checkout("three", 160), 170), Some(Timestamp(105)));
+        assert_eq!(behind(checkout("three", 160), 170), Some(Behind::Unsettled));
         assert_eq!(behind(checkout("three", 160), 160 + SETTLED), None);
         // By the clock of the other replica the change was later, but this one had seen its files before.
         let ahead = checkout("two", 1000);
         seen.note(&old, Some(&ahead), Timestamp(105));
-        let behind = |own, now| seen.behind_since(&own, Some(&ahead), Timestamp(now));
+        let behind = |own, now| seen.behind(&own, Some(&ahead), Timestamp(now));
         assert_eq!(behind(checkout("three", 160), 300), None);
-        assert_eq!(behind(checkout("one", 40), 300), Some(Timestamp(105)));
+        assert_eq!(behind(checkout("one", 40), 300), older);
         let next = in_force(&checkout("three", 160), Some(&ahead)).unwrap();
         assert_eq!(next, checkout("three", 1001));
-        assert_eq!(seen.behind_since(&old, None, Timestamp(300)), None);
+        assert_eq!(seen.behind(&old, None, Timestamp(300)), None);
     }
 
     #[test]
@@ -112,7 +132,7 @@ mod tests {
         let reverted = checkout("one", 10);
         seen.note(&reverted, Some(&recorded), Timestamp(110));
         assert_eq!(
-            seen.behind_since(&reverted, Some(&recorded), Timestamp(110)),
+            seen.behind(&reverted, Some(&recorded), Timestamp(110)),
             None
         );
     }
@@ -126,8 +146,33 @@ mod tests {
         let reverted = checkout("one", 200);
         let own = checkout("two", 100);
         seen.note(&own, Some(&reverted), Timestamp(205));
-        let behind = seen.behind_since(&own, Some(&reverted), Timestamp(900));
-        assert_eq!(behind, Some(Timestamp(205)));
+        let behind = seen.behind(&own, Some(&reverted), Timestamp(900));
+        assert_eq!(behind, Some(Behind::Older(Timestamp(205))));
+    }
+
+    /// As when a guard refuses the plan before and after a restart.
+    #[test]
+    fn what_was_newer_once_is_changed_at_once_until_another_version_is_in_force() {
+        let mut seen = Seen::default();
+        let recorded = checkout("one", 10);
+        let refused = checkout("two", 500);
+        let mut look = |own: &Checkout, recorded: &Checkout, now| {
+            seen.note(own, Some(recorded), Timestamp(now));
+            let behind = seen.behind(own, Some(recorded), Timestamp(now));
+            if behind.is_none() {
+                seen.admit();
+            }
+            behind
+        };
+        assert_eq!(look(&refused, &recorded, 530), Some(Behind::Unsettled));
+        assert_eq!(look(&refused, &recorded, 500 + SETTLED), None);
+        assert_eq!(look(&checkout("three", 1000), &recorded, 1001), None);
+        // What another replica has applied since is not undone.
+        let others = checkout("four", 1100);
+        let older = Some(Behind::Older(Timestamp(1110)));
+        assert_eq!(look(&checkout("three", 1000), &others, 1110), older);
+        let unsettled = Some(Behind::Unsettled);
+        assert_eq!(look(&checkout("five", 1200), &others, 1210), unsettled);
     }
 
     /// Version `n` is committed at `n * PERIOD`, long enough after the last one for all to have seen that.
@@ -182,6 +227,7 @@ mod tests {
         fn no_replica_undoes_what_another_has_applied(
             replicas in proptest::collection::vec(replica(4), 2..4),
             contents in proptest::collection::vec(0..3_u8, 4),
+            refused in proptest::collection::vec(any::<bool>(), 3),
         ) {
             let mut rounds: Vec<_> = replicas.iter().enumerate()
                 .flat_map(|(number, one)| one.rounds.iter().map(move |at| (*at, number)))
@@ -199,9 +245,14 @@ mod tests {
                 let own = checkout(&contents[version].to_string(), since);
                 let now = Timestamp(at + replica.skew);
                 seen[number].note(&own, recorded.as_ref(), now);
-                if seen[number].behind_since(&own, recorded.as_ref(), now).is_some() {
+                if seen[number].behind(&own, recorded.as_ref(), now).is_some() {
                     let unsettled = now.seconds_since(own.since) < SETTLED;
                     prop_assert!(unsettled || version < applied, "{version} of {number} waits at {at}, {applied} was applied");
+                    continue;
+                }
+                seen[number].admit();
+                // A guard keeps some versions from being applied, though not the last one.
+                if at < end && refused.get(version) == Some(&true) {
                     continue;
                 }
                 if let Some(checkout) = in_force(&own, recorded.as_ref()) {

@@ -27,7 +27,7 @@ mod schedule;
 mod status;
 
 pub use board::{Board, EsignEvent, LastRun, News, Refused, Totals};
-pub use checkout::{Seen, in_force};
+pub use checkout::{Behind, Seen, in_force};
 pub use decision::{Decision, Policy, Waiting, Why, decide, digest, on_any_state};
 pub use files::{Broken, Checked, LastGood};
 pub use metrics::metrics_text;

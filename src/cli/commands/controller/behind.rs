@@ -12,7 +12,7 @@ use crate::cli::clock::SystemClock;
 use crate::cli::sources::Unreadable;
 use crate::cli::terminal::log::Log;
 use crate::config::Source;
-use crate::controller::Seen;
+use crate::controller::{Behind, Seen};
 use crate::model::{Checkout, Recorded, Timestamp};
 
 /// How long a checkout may be late before somebody has to look after it, in seconds.
@@ -26,8 +26,8 @@ pub(super) struct Order {
     last: Option<Checkout>,
     /// Since when the files were so that all of them could be used, the last time they could.
     whole_since: Option<Timestamp>,
-    /// Whether the last round found its files behind.
-    was_behind: bool,
+    /// Since when each round has found its files behind.
+    behind: Option<Timestamp>,
 }
 
 impl Order {
@@ -61,22 +61,25 @@ impl Order {
     /// Whether the files may not replace those that were applied last. When that lasts, it is a problem.
     pub(super) fn is_behind(
         &mut self,
-        own: &Checkout,
+        (own, is_whole): (&Checkout, bool),
         recorded: &Recorded,
         (problems, log): (&mut Vec<Found>, &Log),
     ) -> bool {
         let now = SystemClock.now();
         let applied = recorded.checkout.as_ref();
         self.seen.note(own, applied, now);
-        let since = self.seen.behind_since(own, applied, now);
-        let was = std::mem::replace(&mut self.was_behind, since.is_some());
-        match (was, since, applied) {
-            (_, Some(since), Some(applied)) => {
-                // Also by what they say themselves, so that a restart does not begin anew.
-                let is_late = now.seconds_since(since.min(applied.since)) > USUAL_DELAY;
-                if is_late {
+        let why = self.seen.behind(own, applied, now);
+        if why.is_none() && is_whole {
+            self.seen.admit();
+        }
+        let before = self.behind;
+        let began = before.unwrap_or(now);
+        self.behind = why.map(|_| began);
+        match (before, why, applied) {
+            (_, Some(why), Some(applied)) => {
+                if is_late(why, began, applied, now) {
                     problems.push(behind(applied.since));
-                } else if !was {
+                } else if before.is_none() {
                     log.say(format_args!(
                         "Other files than these were applied, by another replica or before a restart, and these are older or \
                          have just changed. {}",
@@ -85,13 +88,24 @@ impl Order {
                 }
                 true
             }
-            (true, None, _) => {
+            (Some(_), None, _) => {
                 log.say(format_args!("The files are no longer behind"));
                 false
             }
-            (_, None, _) | (_, _, None) => false,
+            (None, None, _) | (_, Some(_), None) => false,
         }
     }
+}
+
+/// Whether this lasts too long to be a checkout's usual delay.
+fn is_late(why: Behind, began: Timestamp, applied: &Checkout, now: Timestamp) -> bool {
+    let since = match why {
+        // Also by what the files in force say themselves, so that a restart does not begin anew.
+        Behind::Older(seen) => seen.min(applied.since),
+        // These wait for a moment only, unless they change again and again.
+        Behind::Unsettled => began,
+    };
+    now.seconds_since(since) > USUAL_DELAY
 }
 
 /// The files as they are, also those that can't be used. Their names don't matter: another replica may have them elsewhere.
@@ -111,5 +125,24 @@ pub(super) fn checkout(path: &Path, sources: &[Source], unreadable: &[Unreadable
     Checkout {
         digest: format!("sha256:{}", hex::encode(digest.finalize())),
         since: directory::since(path).unwrap_or(Timestamp(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_have_just_changed_are_no_problem_however_old_those_in_force_are() {
+        let applied = Checkout {
+            digest: "one".to_owned(),
+            since: Timestamp(1_000),
+        };
+        let began = Timestamp(9_000);
+        let late = |why, now| is_late(why, began, &applied, Timestamp(now));
+        assert!(!late(Behind::Unsettled, 9_000));
+        assert!(!late(Behind::Unsettled, 9_000 + USUAL_DELAY));
+        assert!(late(Behind::Unsettled, 9_001 + USUAL_DELAY));
+        assert!(late(Behind::Older(Timestamp(9_000)), 9_000));
     }
 }

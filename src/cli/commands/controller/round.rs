@@ -124,9 +124,10 @@ impl Rounds<'_> {
             }
         };
         self.teller.hear(&recorded);
+        let is_whole = is_readable && broken.is_empty();
         if self
             .order
-            .is_behind(&checkout, &recorded, (problems, &self.log))
+            .is_behind((&checkout, is_whole), &recorded, (problems, &self.log))
         {
             self.show_behind(recorded);
             return Ok(Round::Done);
