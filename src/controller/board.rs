@@ -31,6 +31,8 @@ struct Shared {
 #[derive(Debug)]
 struct Kept {
     status: Status,
+    /// The keys of problems that the round under way has found already.
+    early: Vec<String>,
     /// The state and the plan of the last round, for the page.
     seen: Option<(Arc<Recorded>, Option<Arc<Plan>>)>,
     approved: Option<String>,
@@ -107,6 +109,7 @@ impl Board {
             format_version: "1.0",
             version,
             phase: Phase::Starting,
+            lock_holder: None,
             ready: false,
             environment: None,
             state,
@@ -128,6 +131,7 @@ impl Board {
         };
         let kept = Kept {
             status,
+            early: Vec::new(),
             seen: None,
             approved: None,
             totals: Totals::default(),
@@ -234,9 +238,26 @@ impl Board {
         self.kept().totals.rounds += 1;
     }
 
+    /// Shows what a round has found so far, which waits for another run now. What is new of it is said at its end.
+    pub fn found(&self, now: Timestamp, found: &[Problem]) {
+        let kept = &mut *self.kept();
+        for problem in found {
+            let problems = &mut kept.status.problems;
+            if problems.iter().all(|known| known.key != problem.key) {
+                kept.early.push(problem.key.clone());
+                problems.push(Problem {
+                    since: now,
+                    ..problem.clone()
+                });
+            }
+        }
+    }
+
     /// Replaces the problems. One that was there keeps its beginning.
     pub fn problems(&self, now: Timestamp, found: Vec<Problem>) -> News {
-        let problems = &mut self.kept().status.problems;
+        let kept = &mut *self.kept();
+        let early = std::mem::take(&mut kept.early);
+        let problems = &mut kept.status.problems;
         let mut before = std::mem::take(problems);
         let mut news = News::default();
         for problem in found {
@@ -246,11 +267,12 @@ impl Board {
                 since: known.as_ref().map_or(now, |known| known.since),
                 ..problem
             };
-            if known.is_none_or(|known| known != problem) {
+            if early.contains(&problem.key) || known.is_none_or(|known| known != problem) {
                 news.new.push(problem.key.clone());
             }
             problems.push(problem);
         }
+        before.retain(|known| !early.contains(&known.key));
         news.over = before;
         news
     }
@@ -385,6 +407,24 @@ mod tests {
         );
         assert!(is_new(at(50, "access denied")));
         assert_eq!(board.status().problems[0].since, Timestamp(50));
+    }
+
+    #[test]
+    fn what_is_found_before_a_wait_is_shown_and_said_at_the_end() {
+        let board = board();
+        board.found(Timestamp(10), &[problem("no answer")]);
+        board.found(Timestamp(20), &[problem("no answer")]);
+        assert_eq!(board.status().problems[0].since, Timestamp(10));
+        let news = board.problems(Timestamp(30), vec![problem("no answer")]);
+        assert_eq!(news.new, ["state"]);
+        assert_eq!(board.status().problems[0].since, Timestamp(10));
+        let other = Problem {
+            key: "other".to_owned(),
+            ..problem("gone")
+        };
+        board.found(Timestamp(40), &[other]);
+        let news = board.problems(Timestamp(50), vec![problem("no answer")]);
+        assert_eq!(news, News::default());
     }
 
     #[test]

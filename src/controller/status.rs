@@ -21,6 +21,8 @@ pub struct Status {
     /// Of the program.
     pub version: &'static str,
     pub phase: Phase,
+    /// Who holds the state's lock, while this replica waits for it.
+    pub lock_holder: Option<String>,
     /// Whether a plan was made since the start, and the state could be read in the last round.
     pub ready: bool,
     pub environment: Option<Environment>,

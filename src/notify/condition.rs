@@ -18,6 +18,10 @@ pub enum Kind {
     /// The policy wants an approval of each plan.
     PlanWaiting,
     RunFailed,
+    /// The state can't be read, so nothing is done.
+    StateUnreadable,
+    /// The files are older than those that were applied: this replica does nothing until it has newer ones.
+    ReplicaBehind,
     /// Answers showed that eSign was not as recorded.
     DriftFound,
     /// Messages do not reach a callback that others got.
@@ -33,10 +37,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::PlanRefused,
         Self::PlanWaiting,
         Self::RunFailed,
+        Self::StateUnreadable,
+        Self::ReplicaBehind,
         Self::DriftFound,
         Self::CallbackMissing,
         Self::ConfigurationBroken,
@@ -51,6 +57,8 @@ impl Kind {
             Self::PlanRefused => "plan-refused",
             Self::PlanWaiting => "plan-waiting",
             Self::RunFailed => "run-failed",
+            Self::StateUnreadable => "state-unreadable",
+            Self::ReplicaBehind => "replica-behind",
             Self::DriftFound => "drift-found",
             Self::CallbackMissing => "callback-missing",
             Self::ConfigurationBroken => "configuration-broken",
@@ -67,6 +75,8 @@ impl Kind {
             Self::PlanRefused
             | Self::PlanWaiting
             | Self::RunFailed
+            | Self::StateUnreadable
+            | Self::ReplicaBehind
             | Self::DriftFound
             | Self::CallbackMissing
             | Self::ConfigurationBroken

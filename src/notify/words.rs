@@ -50,6 +50,8 @@ pub(super) const fn title(kind: Kind, lang: Lang) -> &'static str {
         Kind::PlanRefused => ("plan refused", "计划被拒绝"),
         Kind::PlanWaiting => ("plan waits for approval", "计划等待批准"),
         Kind::RunFailed => ("run failed", "运行失败"),
+        Kind::StateUnreadable => ("the state can't be read", "状态无法读取"),
+        Kind::ReplicaBehind => ("a replica waits for newer files", "副本等待更新的文件"),
         Kind::DriftFound => ("drift found", "发现漂移"),
         Kind::CallbackMissing => ("callbacks missing", "回调缺失"),
         Kind::ConfigurationBroken => ("configuration invalid", "配置无效"),

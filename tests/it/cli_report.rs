@@ -105,9 +105,11 @@ fn an_invalid_configuration_is_on_the_page_and_an_error() {
     );
     let said = env.run(&REPORT).exits(1);
     assert!(
-        said.stderr.contains("the configuration has errors"),
+        said.stderr
+            .contains("the configuration has errors, so the page does not show what is pending"),
         "{said}"
     );
+    assert!(!said.stderr.contains("nothing was done"), "{said}");
     let page = env.read("status.html");
     assert!(headline(&page).contains("problem"));
     assert!(page.contains("https://hooks.example/two"));

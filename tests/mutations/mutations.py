@@ -150,12 +150,12 @@ MUTATIONS = [
     Mutation(
         "older-files-are-applied",
         "who has older files than those that were applied waits",
-        Edit("src/controller/checkout.rs", "Seen::behind_since", "!is_later || !is_settled", "false"),
+        Edit("src/controller/checkout.rs", "Seen::behind", "match (is_later, is_settled)", "match (is_later || true, true)"),
     ),
     Mutation(
         "late-version-is-newest",
         "what has just changed may be a version on the way",
-        Edit("src/controller/checkout.rs", "Seen::behind_since", "!is_later || !is_settled", "!is_later"),
+        Edit("src/controller/checkout.rs", "Seen::behind", "match (is_later, is_settled)", "match (is_later, is_settled || true)"),
     ),
     Mutation(
         "revert-was-seen-before",

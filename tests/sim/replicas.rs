@@ -232,10 +232,11 @@ impl Replica<'_> {
         let applied = recorded.checkout.as_ref();
         let now = self.wall.now();
         self.seen.note(&own, applied, now);
-        if self.seen.behind_since(&own, applied, now).is_some() {
+        if self.seen.behind(&own, applied, now).is_some() {
             self.world.now().facts.behind += 1;
             return Verdict::Behind;
         }
+        self.seen.admit();
         let files = Files {
             in_force: in_force(&own, applied),
             others: recorded.checkout.clone(),

@@ -71,7 +71,7 @@ pub(crate) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let place = locations.state.to_string();
     let (declared, ended) = match declared {
         Ok(declared) => (declared, Ok(Exit::Done)),
-        Err(failure) => (None, Err(failure)),
+        Err(failure) => (None, Err(shown(failure, out.is_some()))),
     };
     let html = page::html(&Page {
         plan: declared.as_ref().map(|declared| &declared.plan),
@@ -121,6 +121,20 @@ fn descriptions(desired: &Desired) -> BTreeMap<Identity, Arc<str>> {
         })
     });
     all.collect()
+}
+
+/// The page shows what is wrong, and what is recorded.
+fn shown(failure: Failure, is_file: bool) -> Failure {
+    if failure.diagnostics.is_empty() {
+        return failure;
+    }
+    let page = if is_file {
+        "the page"
+    } else {
+        "the page above"
+    };
+    let message = format!("the configuration has errors, so {page} does not show what is pending");
+    Failure { message, ..failure }
 }
 
 /// The problems of a configuration that gives no plan.

@@ -131,7 +131,7 @@ fn a_message_to_wecom() {
     insta::assert_snapshot!(pretty(Service::Wecom, &linking()), @r#"
     {
       "markdown": {
-        "content": "<font color=\"warning\">ess-callbacks: error: plan refused: acme</font>\nerror: this plan deletes more than the guards allow: acme: https://hooks.example/＜b＞?a=1&token=＊＊＊\n  say how many: --allow-deletes 1\n＠all ＜＠all＞ ＜!channel＞ ＜at user_id=\"all\"＞x＜/at＞ ［x］(https://evil.example) ＊＊b＊＊ ｀c｀\n[Details](https://status.example/?a=1&b=2)"
+        "content": "<font color=\"warning\">ess-callbacks: error: plan refused: acme</font>\nerror: this plan deletes more than the guards allow: acme: https://hooks.example/＜b＞?a=1&token=＊＊＊\n  say how many: --allow-deletes 1\n＠all ＜＠all＞ ＜!channel＞ ＜at user_id=\"all\"＞x＜/at＞ ［x］(https://evil.example) ＊＊b＊＊ c\n[Details](https://status.example/?a=1&b=2)"
       },
       "msgtype": "markdown"
     }

@@ -36,7 +36,9 @@ pub(super) fn message(notices: &[Notice], wording: &Wording) -> Value {
 /// Its Markdown has no escapes: titles, bold, links, code, quotes, colours and mentions begin with these.
 fn escape(c: char, text: &mut String) {
     match c {
-        '<' | '>' | '[' | ']' | '*' | '`' | '#' | '@' | '\\' | '~' | '|' => {
+        // Who copies a command would copy what stands around it, too.
+        '`' => {}
+        '<' | '>' | '[' | ']' | '*' | '#' | '@' | '\\' | '~' | '|' => {
             text::full_width(c, text);
         }
         c => text.push(c),

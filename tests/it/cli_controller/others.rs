@@ -120,7 +120,9 @@ fn what_was_planned_before_another_run_is_not_made_when_the_files_have_changed()
     world.served.wait_for(2);
     world.declare("acme", 2);
     keeping.until("it waits for the lock", |status| {
-        (status["phase"] == "waiting_for_lock").then_some(())
+        let holder = status["lock_holder"].as_str();
+        let names = holder.is_some_and(|holder| holder.contains("apply"));
+        (status["phase"] == "waiting_for_lock" && names).then_some(())
     });
     world.declare("acme", 1);
     apply.wait().exits(0);

@@ -48,7 +48,15 @@ fn receipts_are_recorded_and_a_callback_that_gets_none_is_healed_first() {
         (200, &json!({ "receipts": 15, "unreadable": 1 }))
     );
     assert_eq!(keeping.send("POST /receipts", &[], &lines[0]).0, 401);
-    assert_eq!(keeping.send("POST /receipts", &token, "no receipt").0, 400);
+    for none in ["no receipt", "", "\n"] {
+        let (code, answer) = keeping.send("POST /receipts", &token, none);
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(
+            (code, &answer["error"]),
+            (400, &json!("no line is a receipt"))
+        );
+        assert_eq!(answer["receipts"], 0);
+    }
     keeping.ask("POST /reconcile", &Value::Null);
     eventually("what misses messages is added again", || {
         (world.served.operations(silent) == ["add"]).then_some(())

@@ -18,7 +18,7 @@ use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
-use crate::controller::{Board, Decision, Phase, decide, digest};
+use crate::controller::{Board, Decision, Phase, Problem, decide, digest};
 use crate::model::{
     AccountName, Action, Address, Checkout, Event, HowUnfinished, Lineage, NotAttempted, Recorded,
     Report, SecretIndex, Sought, Timestamp, Witnessed,
@@ -68,6 +68,8 @@ pub(super) struct Keeper<'a> {
     pub(super) asks_cloudaudit: bool,
     /// The files that the plan is made of.
     pub(super) files: &'a Files,
+    /// What is wrong, as far as it is known.
+    pub(super) found: Vec<Problem>,
     /// Whether they have changed since, perhaps while another run was waited for.
     pub(super) is_outdated: bool,
     /// Whether the state says that no calls are to be made.
@@ -106,14 +108,20 @@ impl Caller for Keeper<'_> {
     type Wall = SystemClock;
     type Error = Failure;
 
-    fn waiting(&mut self, _holder: Option<&LockOwner>) {
-        self.board
-            .update(|status| status.phase = Phase::WaitingForLock);
+    fn waiting(&mut self, holder: Option<&LockOwner>) {
+        self.board.update(|status| {
+            status.phase = Phase::WaitingForLock;
+            status.lock_holder = holder.map(ToString::to_string);
+        });
+        self.board.found(SystemClock.now(), &self.found);
     }
 
     fn locked(&mut self, taken_over: Option<&LockOwner>) {
         self.board.locked(true);
-        self.board.update(|status| status.phase = Phase::Working);
+        self.board.update(|status| {
+            status.phase = Phase::Working;
+            status.lock_holder = None;
+        });
         if let Some(gone) = taken_over {
             self.ui.note(format_args!(
                 "Note: the last owner of the lock ended without releasing it: {gone}"

@@ -328,7 +328,7 @@ async fn keep(
         };
         let (failed, fenced) = match ended {
             None | Some(Round::Interrupted) => return Ok(()),
-            Some(Round::Failed) => (true, None),
+            Some(Round::Failed | Round::Unread) => (true, None),
             Some(Round::Later(until)) => (false, Some(until)),
             Some(Round::Done | Round::Outdated) => (false, None),
         };

@@ -13,14 +13,15 @@ use crate::model::Suspension;
 use crate::render::Clean;
 
 impl Rounds<'_> {
-    /// Prints what is new.
-    pub(super) fn print(&mut self, found: &[Found], news: &News) {
+    /// Prints what is new. Without a plan nothing is known of those that wait.
+    pub(super) fn print(&mut self, found: &[Found], news: &News, is_planned: bool) {
         for one in found {
             if news.new.contains(&one.problem.key) {
                 self.print_problem(one);
             }
         }
-        for problem in &news.over {
+        let over_now = |problem: &&Problem| is_planned || problem.key != "waiting";
+        for problem in news.over.iter().filter(over_now) {
             self.ui.say(format_args!("{}", over(problem)));
         }
     }

@@ -14,6 +14,9 @@ use crate::render::{self, counted};
 /// How many problems of files are named in messages, and how many changes that wait.
 const NAMED: usize = 10;
 
+/// The key of the problem that the state can't be read.
+pub(super) const UNREADABLE: &str = "unreadable";
+
 /// A problem, and what the log shows of it.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -102,7 +105,8 @@ fn changes(waiting: &WaitingPlan) -> Vec<String> {
 /// The problem that the files of this replica are old, and others, of `since`, are applied.
 pub(super) fn behind(since: Timestamp) -> Found {
     let message = format!(
-        "the files of this replica are older than those that another replica has applied, which are of {since}"
+        "this replica waits: its files are older than those that another replica, or this one before a restart, has applied, \
+         which are of {since}"
     );
     Found::new("behind", message, Some(BEHIND.0.to_owned()))
 }

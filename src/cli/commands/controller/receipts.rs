@@ -120,13 +120,15 @@ impl Receipts {
             kept.feed(name, body)
         };
         kept.is_new |= receipts > 0;
-        let counts = json!({ "receipts": receipts, "unreadable": unreadable });
-        let code = if receipts == 0 && unreadable > 0 {
+        let mut answer = json!({ "receipts": receipts, "unreadable": unreadable });
+        let code = if receipts == 0 {
+            answer["error"] = "no line is a receipt".into();
+            answer["advice"] = "Send receipts, one a line, as receivers write them.".into();
             StatusCode::BAD_REQUEST
         } else {
             StatusCode::OK
         };
-        (Answer::json(code, &counts), is_early)
+        (Answer::json(code, &answer), is_early)
     }
 
     /// A message came to this controller itself. It proves its callback.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::keeper::{Fenced, Files, Keeper, fenced_until};
 use super::planned::Planner;
-use super::problems::{Found, in_use, missing, problem, unfinished, waiting};
+use super::problems::{Found, UNREADABLE, in_use, missing, problem, unfinished, waiting};
 use super::reading::Read;
 use super::rounds::Rounds;
 use crate::apply::{Lanes, WallClock as _};
@@ -40,6 +40,8 @@ pub(super) enum Round {
     Outdated,
     /// It is worth another try soon.
     Failed,
+    /// So it is: the state can't be read.
+    Unread,
     /// A signal ended a command that prints a secret.
     Interrupted,
 }
@@ -72,8 +74,9 @@ impl Rounds<'_> {
         self.board.round();
         self.board.update(|status| {
             status.phase = Phase::Idle;
+            status.lock_holder = None;
             status.last_round = Some(now);
-            if ended.is_err() {
+            if ended.is_err() || round == Round::Unread {
                 // What was planned before may be outdated, so it can't be approved.
                 status.waiting = None;
             }
@@ -83,7 +86,11 @@ impl Rounds<'_> {
         });
         // Who stops it knows why not everything is done.
         if !self.board.is_halted() {
-            self.print(&problems, &news);
+            let is_planned = match round {
+                Round::Done | Round::Later(_) => self.board.status().behind.is_none(),
+                Round::Outdated | Round::Failed | Round::Unread | Round::Interrupted => false,
+            };
+            self.print(&problems, &news, is_planned);
         }
         if let Some(digest) = self.approval.take() {
             self.log.say(format_args!(
@@ -116,10 +123,17 @@ impl Rounds<'_> {
             status.environment = Some(loaded.desired.environment);
             status.files = in_use(&loaded.configuration.sources, &broken);
         });
-        let recorded = match self.recorded(&loaded).await {
+        let peeked = self.store.peek().await;
+        let unread = peeked.is_err();
+        let recorded = peeked.map_err(Failure::from);
+        let recorded = match recorded.and_then(|recorded| self.recorded(recorded, &loaded)) {
             Ok(recorded) => recorded,
             Err(failure) => {
                 self.board.update(|status| status.ready = false);
+                if unread {
+                    problems.push(problem(UNREADABLE, &failure));
+                    return Ok(Round::Unread);
+                }
                 return Err(failure);
             }
         };
@@ -215,8 +229,7 @@ impl Rounds<'_> {
         ));
     }
 
-    async fn recorded(&self, loaded: &Loaded) -> Result<Recorded, Failure> {
-        let recorded = self.store.peek().await?;
+    fn recorded(&self, recorded: Option<Recorded>, loaded: &Loaded) -> Result<Recorded, Failure> {
         let recorded = self
             .store
             .of_environment(recorded, loaded.desired.environment)?;
@@ -328,6 +341,7 @@ impl Rounds<'_> {
             fenced: approved.map_or(self.fenced, |_| Fenced::Wait),
             asks_cloudaudit: self.args.experimental_cloudaudit,
             files,
+            found: problems.iter().map(|one| one.problem.clone()).collect(),
             is_outdated: false,
             is_suspended: false,
             has_begun: false,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Args;
 use super::advice::in_chinese;
 use super::messenger::{Messenger, Place};
+use super::problems::UNREADABLE;
 use super::words::moment;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -208,6 +209,10 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
             (Kind::PlanWaiting, "", Severity::Notice)
         }
         _ if key == "waiting" => (Kind::PlanRefused, "", Severity::Error),
+        _ if key == UNREADABLE => (Kind::StateUnreadable, "", Severity::Error),
+        _ if key == "behind" => (Kind::ReplicaBehind, "", Severity::Error),
+        // What failed is in its words.
+        _ if key == "round" => (Kind::RunFailed, "", Severity::Error),
         _ if key == "missing" => (Kind::CallbackMissing, "", Severity::Warning),
         _ => (Kind::RunFailed, key.as_str(), Severity::Error),
     };
@@ -220,4 +225,31 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
         condition.version = Some(key.clone());
     }
     condition
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_says_what_is_wrong_and_not_only_where() {
+        let of = |key: &str| {
+            let problem = Problem {
+                key: key.to_owned(),
+                since: Timestamp(0),
+                message: "no answer".to_owned(),
+                details: Vec::new(),
+                advice: None,
+            };
+            condition(&problem, None).key.to_string()
+        };
+        for (key, expected) in [
+            ("behind", "replica-behind"),
+            (UNREADABLE, "state-unreadable"),
+            ("round", "run-failed"),
+            ("calls", "run-failed calls"),
+        ] {
+            assert_eq!(of(key), expected);
+        }
+    }
 }
