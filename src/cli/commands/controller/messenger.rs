@@ -401,7 +401,9 @@ impl Task {
                 }
             }
             let next = state.read(|recorded| lapses(&recorded.told, &own));
-            next.into_iter().for_each(|at| self.look_at(at));
+            if let Some(at) = next {
+                self.look_at(at);
+            }
             release(state).await;
         } else if let Some(at) = lapses(&recorded.told, &own) {
             self.look_at(at);

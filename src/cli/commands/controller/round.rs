@@ -123,19 +123,8 @@ impl Rounds<'_> {
             status.environment = Some(loaded.desired.environment);
             status.files = in_use(&loaded.configuration.sources, &broken);
         });
-        let peeked = self.store.peek().await;
-        let unread = peeked.is_err();
-        let recorded = peeked.map_err(Failure::from);
-        let recorded = match recorded.and_then(|recorded| self.recorded(recorded, &loaded)) {
-            Ok(recorded) => recorded,
-            Err(failure) => {
-                self.board.update(|status| status.ready = false);
-                if unread {
-                    problems.push(problem(UNREADABLE, &failure));
-                    return Ok(Round::Unread);
-                }
-                return Err(failure);
-            }
+        let Some(recorded) = self.recorded(&loaded, problems).await? else {
+            return Ok(Round::Unread);
         };
         self.teller.hear(&recorded);
         let is_whole = is_readable && broken.is_empty();
@@ -229,12 +218,28 @@ impl Rounds<'_> {
         ));
     }
 
-    fn recorded(&self, recorded: Option<Recorded>, loaded: &Loaded) -> Result<Recorded, Failure> {
-        let recorded = self
-            .store
-            .of_environment(recorded, loaded.desired.environment)?;
-        check_aim(&recorded, &loaded.destination)?;
-        Ok(recorded)
+    /// What is recorded. `None` when the state can't be read, which is among the problems then.
+    async fn recorded(
+        &self,
+        loaded: &Loaded,
+        problems: &mut Vec<Found>,
+    ) -> Result<Option<Recorded>, Failure> {
+        let unready = || self.board.update(|status| status.ready = false);
+        let recorded = match self.store.peek().await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                unready();
+                problems.push(problem(UNREADABLE, &error.into()));
+                return Ok(None);
+            }
+        };
+        let environment = loaded.desired.environment;
+        let recorded = self.store.of_environment(recorded, environment);
+        let recorded = recorded.map_err(Failure::from).and_then(|recorded| {
+            check_aim(&recorded, &loaded.destination)?;
+            Ok(recorded)
+        });
+        recorded.map(Some).inspect_err(|_| unready())
     }
 
     /// The suspension that was read, or one that was asked for during this round, which is newer.
