@@ -109,7 +109,7 @@ impl Messenger {
         let task = timeout(GRACE, self.task).await;
         notifier.finish(LAST).await;
         if let Ok(Ok(task)) = task {
-            task.end().await;
+            drop(timeout(LAST, task.end()).await);
         }
     }
 }
