@@ -37,7 +37,7 @@ mod twins;
 mod updates;
 mod waits;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{
@@ -238,6 +238,23 @@ impl Plan {
     /// Whether there is nothing to call.
     pub fn is_empty(&self) -> bool {
         self.summary.calls == 0
+    }
+
+    /// The callbacks that are replaced beside their twins, which take the messages meanwhile and are deleted at the end: as
+    /// far as their URLs show whose they are.
+    pub fn covered(&self) -> BTreeSet<Address> {
+        let twins = self.changes().filter(|change| {
+            let before = change.before.as_ref();
+            matches!(change.steps, Steps::Delete(Deletion::Twin))
+                && before.is_some_and(|before| !before.belief.may_be_absent())
+        });
+        let of = twins.filter_map(|twin| {
+            Some(Address {
+                handle: twin.address.handle.clone(),
+                url: twins::original(&twin.address.url)?,
+            })
+        });
+        of.collect()
     }
 
     /// The callbacks that a later plan replaces, because the twin of their rotation is not certain to be there.

@@ -309,6 +309,13 @@ fn killed_at_each_call_an_apply_finishes_the_rotation() {
                 "{said}"
             );
             env.run(&["apply", "--auto-approve"]).exits(0);
+        } else if calls == 2 {
+            // The twin is there, and the callback not replaced yet.
+            assert!(
+                said.exits(0)
+                    .stdout
+                    .contains("1 replace beside its twin, without a gap")
+            );
         } else {
             said.exits(0);
         }

@@ -1,7 +1,5 @@
 //! Rotations: what is planned next, and that one of the two URLs is present at every moment.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -131,6 +129,9 @@ fn any_plan_finishes_a_rotation() {
     assert_eq!(calls(&plain), rest);
     let delete = plain.changes().last().unwrap();
     assert_eq!(delete.reason, Reason::RotationEnds);
+    let covered = plain.covered();
+    let covered: Vec<_> = covered.iter().map(|one| one.url.as_str()).collect();
+    assert_eq!(covered, [ORIGINAL]);
     assert_eq!(
         (plain.summary.deletes_by_omission, &plain.tripped[..]),
         (0, &[][..])

@@ -210,7 +210,7 @@ fn ordered(plan: &Plan) -> impl Iterator<Item = (&OrganizationPlan, &Change)> {
 }
 
 /// One line of the overview. Its first character decides its colour in a `diff` block.
-fn overview_line(change: &Change, context: Context<'_>) -> String {
+fn overview_line(change: &Change, is_covered: bool, context: Context<'_>) -> String {
     let sign = match (change.action, change.calls()) {
         (_, Calls::Delete) => '-',
         (Action::Add, Calls::Add) => '+',
@@ -224,6 +224,7 @@ fn overview_line(change: &Change, context: Context<'_>) -> String {
         _ => "",
     };
     let gap = match change.calls() {
+        Calls::Replace if is_covered => " beside its twin, without a gap",
         Calls::Replace => " with a gap of about 1 round trip",
         Calls::Nothing | Calls::Add | Calls::Delete => "",
     };
@@ -370,8 +371,11 @@ impl Page {
         // Two thirds of the room, so that the counts and some of the details fit as well.
         let room = self.room() / 3 * 2;
         let ambiguous = Ambiguous::of(plan);
-        let line =
-            |(organization, change)| overview_line(change, Context::of(&ambiguous, organization));
+        let covered = plan.covered();
+        let line = |(organization, change): (&OrganizationPlan, &Change)| {
+            let is_covered = covered.contains(&change.address);
+            overview_line(change, is_covered, Context::of(&ambiguous, organization))
+        };
         let left = self.block("diff", ordered(plan), line, room);
         let deletes = plan
             .changes()

@@ -97,10 +97,18 @@ fn estimate(plan: &Plan, style: &Style) -> String {
     if let Some(seconds) = wait {
         parts.push(format!("up to {} of waiting for lost calls", span(seconds)));
     }
-    let gaps = plan
+    let covered = plan.covered();
+    let replaces = plan
         .changes()
-        .filter(|change| change.calls() == Calls::Replace)
-        .count();
+        .filter(|change| change.calls() == Calls::Replace);
+    let (beside, gaps): (Vec<_>, Vec<_>) =
+        replaces.partition(|change| covered.contains(&change.address));
+    if !beside.is_empty() {
+        let replaces = counted(beside.len(), "replace", "replaces");
+        let twin = plural(beside.len(), "its twin", "their twins");
+        parts.push(format!("{replaces} beside {twin}, without a gap"));
+    }
+    let gaps = gaps.len();
     if gaps > 0 {
         parts.push(format!(
             "{} with a gap of about 1 round trip{}",
