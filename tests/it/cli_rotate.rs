@@ -5,17 +5,18 @@ use rstest::rstest;
 
 use crate::support::{KEY, OTHER_KEY, Served, TestEnv, configuration, eventually};
 
-const ONE: &str = "https://hooks.example/one";
-const TWO: &str = "https://hooks.example/two";
+pub(crate) const ONE: &str = "https://hooks.example/one";
+pub(crate) const TWO: &str = "https://hooks.example/two";
 
 /// What sha256sum says of the two keys.
-const KEY_DIGEST: &str = "cd6c1f7d1dc6717d6371d2647910ca71ba3bf0b611083d322466b8843b4285b6";
+pub(crate) const KEY_DIGEST: &str =
+    "cd6c1f7d1dc6717d6371d2647910ca71ba3bf0b611083d322466b8843b4285b6";
 
 /// Seconds after which a lost call is dead for sure.
-const DEAD: i64 = 336;
+pub(crate) const DEAD: i64 = 336;
 
 /// Every callback is there with the other key; then the key changes.
-fn changed(urls: &[&str]) -> (TestEnv, Served) {
+pub(crate) fn changed(urls: &[&str]) -> (TestEnv, Served) {
     let mut env = TestEnv::new(&configuration(&[("acme", urls)]));
     let served = env.serve(&[]);
     env.set("KEY", OTHER_KEY);
@@ -24,16 +25,16 @@ fn changed(urls: &[&str]) -> (TestEnv, Served) {
     (env, served)
 }
 
-const ROTATE: [&str; 4] = ["rotate", "acme", "--auto-approve", "--no-verify"];
+pub(crate) const ROTATE: [&str; 4] = ["rotate", "acme", "--auto-approve", "--no-verify"];
 
-fn digests(served: &Served) -> Vec<String> {
+pub(crate) fn digests(served: &Served) -> Vec<String> {
     let digest = |one: &serde_json::Value| one["key_sha256"].as_str().unwrap().to_owned();
     served.callbacks().iter().map(digest).collect()
 }
 
 /// At no time was the callback or the twin deleted while the other was missing.
 #[track_caller]
-fn one_was_always_there(served: &Served, url: &str) {
+pub(crate) fn one_was_always_there(served: &Served, url: &str) {
     one_was_always_there_with(served, url, url);
 }
 
@@ -270,7 +271,7 @@ fn killed(env: &TestEnv, served: &Served, calls: usize) {
     killed_in(&ROTATE, env, served, calls);
 }
 
-fn killed_in(rotate: &[&str], env: &TestEnv, served: &Served, calls: usize) {
+pub(crate) fn killed_in(rotate: &[&str], env: &TestEnv, served: &Served, calls: usize) {
     served.faults("slow=30ms", "");
     let before = served.arrived();
     let mut run = env.start(rotate);
@@ -324,136 +325,6 @@ fn killed_at_each_call_an_apply_finishes_the_rotation() {
         one_was_always_there(&served, ONE);
         env.run(&["plan", "--detailed-exitcode"]).exits(0);
     }
-}
-
-/// The answer to the add of the twin is lost.
-fn with_an_open_twin() -> (TestEnv, Served) {
-    let (env, served) = changed(&[ONE]);
-    served.faults("lost-before=1", "");
-    let rotate = [&ROTATE[..], &["--max-retries", "0"]].concat();
-    env.run(&rotate).exits(4);
-    served.faults("", "");
-    // So that nothing waits for it.
-    served.skew(DEAD);
-    (env, served)
-}
-
-#[test]
-fn an_apply_replaces_nothing_while_the_twin_is_not_certain_to_be_there() {
-    let (env, served) = with_an_open_twin();
-    let said = env.run(&["apply", "--auto-approve"]).exits(3);
-    let waiting = said
-        .stdout
-        .lines()
-        .find(|line| line.starts_with("Waiting: "));
-    assert_snapshot!(waiting.unwrap(), @"Waiting: a rotation of acme/https://hooks.example/one was interrupted, and its twin is not certain to be there. It keeps its key and token in this plan; the next apply, or `rotate` with its address, replaces it without a gap.");
-    assert_snapshot!(said.err(), @"
-    Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 not attempted.
-
-      acme/https://hooks.example/one (replace): not attempted
-          why:        a rotation of it was interrupted, and its twin was not certain to be there when this apply began
-          what to do: run apply again: when its twin is there, it is replaced without a gap
-    ");
-    assert_eq!(served.operations(ONE), ["add"]);
-    env.run(&["plan", "--detailed-exitcode"]).exits(2);
-    env.run(&["apply", "--auto-approve"]).exits(0);
-    one_was_always_there(&served, ONE);
-    assert_eq!(served.urls(), [ONE]);
-    assert_eq!(digests(&served), [KEY_DIGEST]);
-    env.run(&["plan", "--detailed-exitcode"]).exits(0);
-}
-
-/// Who asks for the callback alone, or for a replace, is understood.
-#[test]
-fn a_waiting_callback_can_be_targeted_and_replaced() {
-    let (env, served) = with_an_open_twin();
-    let one = format!("acme/{ONE}");
-    let targeted = ["apply", "--auto-approve", "--target", &one];
-    env.run(&targeted).exits(3);
-    assert_eq!(served.operations(ONE), ["add"]);
-    env.run(&targeted).exits(0);
-    one_was_always_there(&served, ONE);
-    assert_eq!(served.urls(), [ONE]);
-    assert_eq!(digests(&served), [KEY_DIGEST]);
-
-    let (env, served) = with_an_open_twin();
-    env.run(&["apply", "--auto-approve", "--replace", &one])
-        .exits(0);
-    assert_eq!(digests(&served), [KEY_DIGEST]);
-}
-
-/// Machines see in the report, which comes last, what waits.
-#[test]
-fn a_waiting_callback_is_reported_as_not_attempted() {
-    let (env, _served) = with_an_open_twin();
-    let said = env.run(&["apply", "--auto-approve", "--json"]).exits(3);
-    let events: Vec<serde_json::Value> = said
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let waits = |event: &&serde_json::Value| event["type"] == "not_attempted";
-    let waiting = events.iter().find(waits).unwrap();
-    assert_eq!(waiting["hook"]["why"]["because"], "waits_for_twin");
-    assert_eq!(waiting["hook"]["resource"]["url"], ONE);
-    let last = events.last().unwrap();
-    assert_eq!(last["type"], "apply_report");
-    assert_eq!(last["report"]["complete"], false);
-    assert_eq!(last["report"]["unfinished"][0]["resource"]["url"], ONE);
-}
-
-/// As long as another callback needs it.
-#[test]
-fn the_twin_of_another_callback_can_t_be_taken() {
-    let (env, served) = changed(&[ONE, TWO]);
-    let twin = "https://hooks.example/twin";
-    let rotate = |url: &str| {
-        let address = format!("acme/{url}");
-        let words = [
-            "rotate",
-            &address,
-            "--auto-approve",
-            "--no-verify",
-            "--twin",
-            twin,
-        ];
-        words.map(str::to_owned)
-    };
-    let words = rotate(ONE);
-    killed_in(&words.each_ref().map(String::as_str), &env, &served, 3);
-    let words = rotate(TWO);
-    let said = env.run(&words.each_ref().map(String::as_str)).exits(1);
-    let error = said.stderr.lines().skip(1).collect::<Vec<_>>().join("\n");
-    assert_snapshot!(error, @"
-    error: the twin of `acme/https://hooks.example/two`, https://hooks.example/twin, is that of another callback, which may need it; nothing was called
-      Finish the rotation of the other callback first, or give another URL with --twin.
-    ");
-    env.run(&["apply", "--auto-approve"]).exits(0);
-    assert_eq!(served.urls(), [ONE, TWO]);
-}
-
-/// It is a callback as any other from then on.
-#[test]
-fn a_twin_that_is_declared_is_none_any_more() {
-    let (env, served) = changed(&[ONE]);
-    let twin = "https://hooks.example/twin";
-    let words = [
-        "rotate",
-        "acme",
-        "--auto-approve",
-        "--no-verify",
-        "--twin",
-        twin,
-    ];
-    killed_in(&words, &env, &served, 2);
-    assert!(env.read("callbacks.state.json").contains("twins"));
-    env.write("callbacks.yaml", configuration(&[("acme", &[ONE, twin])]));
-    env.run(&["apply", "--auto-approve"]).exits(0);
-    assert!(!env.read("callbacks.state.json").contains("twins"));
-    env.write("callbacks.yaml", configuration(&[("acme", &[ONE])]));
-    let said = env.run(&["plan"]);
-    assert!(said.stdout.contains("1 to destroy"), "{said}");
-    assert!(said.stdout.contains("not in callbacks.yaml"), "{said}");
 }
 
 /// The state knows the twin, whatever its URL is: no guard counts it, and no other URL is added for it.
@@ -513,16 +384,4 @@ fn machines_get_both_plans_and_one_report() {
             "log",
         ]
     );
-}
-
-/// The controller does the rest in its next round, without a gap.
-#[test]
-fn a_controller_finishes_a_rotation() {
-    let (env, served) = with_an_open_twin();
-    let mut running = env.start(&["controller", "--listen", "127.0.0.1:0", "--interval", "1h"]);
-    eventually("the key is new", || {
-        (served.urls() == [ONE] && digests(&served) == [KEY_DIGEST]).then_some(())
-    });
-    assert!(!running.has_ended());
-    one_was_always_there(&served, ONE);
 }

@@ -46,6 +46,7 @@ mod cli_slips;
 mod cli_state;
 mod cli_terminal;
 mod cli_transfer;
+mod cli_twins;
 mod cli_usage;
 mod client;
 mod codes;

@@ -4,6 +4,7 @@ mod laws;
 mod owners;
 mod rotation;
 mod saved;
+mod twins;
 mod updates;
 
 use super::*;

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CHECK: Option<Check> = Some(Check(0x3f));
+pub(super) const CHECK: Option<Check> = Some(Check(0x3f));
 
-fn next(desired: &Desired, recorded: &Recorded, begin: bool) -> Rotations {
+pub(super) fn next(desired: &Desired, recorded: &Recorded, begin: bool) -> Rotations {
     let table = table();
     let secrets = Secrets {
         salt: SALT,
@@ -31,7 +31,7 @@ fn twins(desired: &Desired) -> BTreeMap<Address, CallbackUrl> {
 }
 
 /// The first callback of acme with another key than is recorded, and its twin as recorded.
-fn changed(twin_belief: Option<Belief>) -> (Desired, Recorded) {
+pub(super) fn changed(twin_belief: Option<Belief>) -> (Desired, Recorded) {
     let desired = desired(vec![organization("acme", vec![callback(1, 2)], vec![])]);
     let mut recorded = recorded([("acme", 1, entry("acme", Belief::proven(value(1))))]);
     if let Some(belief) = twin_belief {
@@ -40,7 +40,7 @@ fn changed(twin_belief: Option<Belief>) -> (Desired, Recorded) {
     (desired, recorded)
 }
 
-fn record(recorded: &mut Recorded, handle: &str, url: CallbackUrl, belief: Belief) {
+pub(super) fn record(recorded: &mut Recorded, handle: &str, url: CallbackUrl, belief: Belief) {
     let identity = Identity {
         scope: scope(handle),
         url,
@@ -49,7 +49,7 @@ fn record(recorded: &mut Recorded, handle: &str, url: CallbackUrl, belief: Belie
 }
 
 /// Its add with the declared key got no answer.
-fn record_open(recorded: &mut Recorded, url: CallbackUrl) {
+pub(super) fn record_open(recorded: &mut Recorded, url: CallbackUrl) {
     let open = Presumed {
         fingerprints: value(2),
         exact: true,
@@ -69,19 +69,19 @@ fn record_open(recorded: &mut Recorded, url: CallbackUrl) {
     recorded.insert(identity, entry);
 }
 
-fn calls(plan: &Plan) -> Vec<(String, Calls)> {
+pub(super) fn calls(plan: &Plan) -> Vec<(String, Calls)> {
     let change = |change: &Change| (change.address.url.as_str().to_owned(), change.calls());
     plan.changes().map(change).collect()
 }
 
-fn of(url: &str, calls: Calls) -> (String, Calls) {
+pub(super) fn of(url: &str, calls: Calls) -> (String, Calls) {
     (url.to_owned(), calls)
 }
 
-const ORIGINAL: &str = "https://hooks.example/1";
-const TWIN: &str = "https://hooks.example/1?esign-rotation=3f";
+pub(super) const ORIGINAL: &str = "https://hooks.example/1";
+pub(super) const TWIN: &str = "https://hooks.example/1?esign-rotation=3f";
 
-fn stage(rotations: &Rotations) -> Stage {
+pub(super) fn stage(rotations: &Rotations) -> Stage {
     let [Rotation { stage, .. }] = rotations.rotations[..] else {
         panic!("{rotations:?}");
     };
@@ -138,54 +138,6 @@ fn any_plan_finishes_a_rotation() {
     );
 }
 
-/// Nothing is certain to take the messages, so the twin comes first, and a later plan does the rest.
-#[test]
-fn a_plan_replaces_nothing_while_the_twin_may_be_missing() {
-    let (desired, mut recorded) = changed(None);
-    record_open(&mut recorded, twin(&url(1), CHECK));
-    let plain = planned(&desired, &recorded, &Options::default());
-    assert_eq!(calls(&plain), [of(TWIN, Calls::Add)]);
-    let waiting = plain.waiting().map(|address| address.url.as_str());
-    assert_eq!(waiting.collect::<Vec<_>>(), [ORIGINAL]);
-
-    let asked = |options: Options| calls(&planned(&desired, &recorded, &options));
-    let both = [of(ORIGINAL, Calls::Replace), of(TWIN, Calls::Delete)];
-    let replaced = Options {
-        replace: vec![Pattern::parse("acme/*").unwrap()],
-        ..Options::default()
-    };
-    assert_eq!(asked(replaced), both);
-    let destroyed = Options {
-        destroy: true,
-        ..Options::default()
-    };
-    assert_eq!(asked(destroyed).len(), 2);
-
-    // The twin of another key is there, and takes the messages.
-    let other = twin(&url(1), Some(Check(1)));
-    record(&mut recorded, "acme", other, Belief::proven(value(3)));
-    let covered = planned(&desired, &recorded, &Options::default());
-    assert_eq!(calls(&covered)[0], of(ORIGINAL, Calls::Replace));
-    assert_eq!(covered.waiting().count(), 0);
-}
-
-/// The same for a twin whose URL does not show it.
-#[test]
-fn a_plan_waits_for_a_recorded_twin() {
-    let (desired, mut recorded) = changed(None);
-    record_open(&mut recorded, url(9));
-    let plain = |recorded: &Recorded| planned(&desired, recorded, &Options::default());
-    let unknown = plain(&recorded);
-    assert_eq!(calls(&unknown)[0], of(ORIGINAL, Calls::Replace));
-    assert_eq!(unknown.summary.deletes_by_omission, 1);
-    let twin = Identity {
-        scope: scope("acme"),
-        url: url(9),
-    };
-    recorded.twins.insert(twin, url(1));
-    assert_eq!(calls(&plain(&recorded)), [of(url(9).as_str(), Calls::Add)]);
-}
-
 /// A twin that another key was to be rotated with is deleted at the end too.
 #[test]
 fn the_twin_of_an_abandoned_rotation_goes_last() {
@@ -234,139 +186,6 @@ fn a_callback_that_may_be_missing_is_not_left_alone() {
     recorded.remove(&identity.scope, &identity.url);
     let first = next(&desired, &recorded, true);
     assert_eq!(calls(&first.plan), [of(TWIN, Calls::Replace)]);
-}
-
-/// Between the delete and the add of the callback, nothing but its add can come before the delete of the twin.
-#[test]
-fn a_twin_is_kept_while_its_callback_may_be_missing() {
-    let (mut desired, mut recorded) = changed(Some(Belief::proven(value(2))));
-    record(&mut recorded, "acme", url(1), Belief::ABSENT);
-    let rest = [of(ORIGINAL, Calls::Add), of(TWIN, Calls::Delete)];
-    assert_eq!(
-        calls(&planned(&desired, &recorded, &Options::default())),
-        rest
-    );
-    assert_eq!(calls(&next(&desired, &recorded, true).plan), rest);
-
-    let only_twin = Options {
-        targets: vec![Pattern::parse(&format!("acme/{TWIN}")).unwrap()],
-        ..Options::default()
-    };
-    let kept = planned(&desired, &recorded, &only_twin);
-    assert!(kept.is_empty());
-    assert_eq!(
-        kept.organizations[0].changes[0].reason,
-        Reason::RotationKept
-    );
-
-    desired.organizations[0].callbacks[0].enabled = false;
-    assert!(planned(&desired, &recorded, &Options::default()).is_empty());
-    record(&mut recorded, "acme", url(1), Belief::assumed(value(1)));
-    assert!(planned(&desired, &recorded, &Options::default()).is_empty());
-}
-
-/// What becomes of a callback is done with its twin, too.
-#[test]
-fn who_targets_a_callback_targets_its_twin() {
-    let (desired, mut recorded) = changed(None);
-    record_open(&mut recorded, twin(&url(1), CHECK));
-    let targeted = Options {
-        targets: vec![Pattern::parse(&format!("acme/{ORIGINAL}")).unwrap()],
-        ..Options::default()
-    };
-    assert_eq!(
-        calls(&planned(&desired, &recorded, &targeted)),
-        [of(TWIN, Calls::Add)]
-    );
-    record(
-        &mut recorded,
-        "acme",
-        twin(&url(1), CHECK),
-        Belief::proven(value(2)),
-    );
-    let rest = [of(ORIGINAL, Calls::Replace), of(TWIN, Calls::Delete)];
-    assert_eq!(calls(&planned(&desired, &recorded, &targeted)), rest);
-}
-
-/// Whichever key it was to have: the twin gets the one of now.
-#[test]
-fn a_plan_waits_for_a_twin_with_another_key() {
-    let (mut desired, mut recorded) = changed(None);
-    record_open(&mut recorded, twin(&url(1), CHECK));
-    desired.organizations[0].callbacks = vec![callback(1, 3)];
-    let plain = planned(&desired, &recorded, &Options::default());
-    assert_eq!(calls(&plain), [of(TWIN, Calls::Replace)]);
-    assert_eq!(plain.waiting().count(), 1);
-}
-
-/// Deleting both is deleting one callback.
-#[test]
-fn no_guard_counts_the_twin_of_a_callback_that_is_not_declared() {
-    let (mut desired, mut recorded) = changed(None);
-    let other = entry("acme", Belief::proven(value(1)));
-    let identity = |url| Identity {
-        scope: scope("acme"),
-        url,
-    };
-    recorded.insert(identity(url(2)), other);
-    for given in [false, true] {
-        let twin = if given { url(9) } else { twin(&url(1), CHECK) };
-        let mut recorded = recorded.clone();
-        record(
-            &mut recorded,
-            "acme",
-            twin.clone(),
-            Belief::proven(value(2)),
-        );
-        if given {
-            recorded.twins.insert(identity(twin), url(1));
-        }
-        desired.organizations[0].callbacks = vec![callback(2, 1)];
-        let plain = planned(&desired, &recorded, &Options::default());
-        assert_eq!(plain.summary.calls, 2);
-        assert_eq!(
-            (plain.summary.deletes_by_omission, &plain.tripped[..]),
-            (1, &[][..])
-        );
-        desired.organizations = Vec::new();
-        let left = planned(&desired, &recorded, &Options::default());
-        assert_eq!(left.summary.deletes_by_omission, 2);
-        desired = self::desired(vec![organization("acme", Vec::new(), Vec::new())]);
-    }
-}
-
-#[test]
-fn the_twin_of_another_callback_is_left_alone() {
-    let (mut desired, mut recorded) = changed(None);
-    desired.organizations[0].callbacks = vec![callback(1, 2), callback(2, 2)];
-    let other = entry("acme", Belief::proven(value(1)));
-    let identity = |url| Identity {
-        scope: scope("acme"),
-        url,
-    };
-    recorded.insert(identity(url(2)), other);
-    record(&mut recorded, "acme", url(9), Belief::proven(value(2)));
-    recorded.twins.insert(identity(url(9)), url(1));
-    let table = table();
-    let secrets = Secrets {
-        salt: SALT,
-        fingerprints: Some(&table),
-    };
-    let of_form = twin(&url(1), Some(Check(1)));
-    for (number, twin, expected) in [
-        (1, url(9), Stage::Finish),
-        (2, url(9), Stage::TwinOfAnother),
-        (2, of_form, Stage::TwinOfAnother),
-        (2, url(8), Stage::Begin),
-    ] {
-        let address = Address {
-            handle: Handle::new("acme"),
-            url: url(number),
-        };
-        let twins = BTreeMap::from([(address, twin)]);
-        let next = rotate(&desired, &recorded, secrets, &twins, true);
-        assert_eq!(stage(&next), expected, "{twins:?}");
-    }
 }
 
 /// With the old key in the file again, the callback stays and the twin goes.
