@@ -238,7 +238,7 @@ impl Recorded {
         })
     }
 
-    /// This URL is a callback of its own from now on. Whether it was a twin.
+    /// Makes a twin a callback of its own. Whether it was a twin.
     pub fn keep_twin(&mut self, scope: &Arc<Scope>, url: &CallbackUrl) -> bool {
         let twin = || Identity {
             scope: Arc::clone(scope),

@@ -18,7 +18,7 @@ pub struct Told {
     pub since: Timestamp,
     /// When, by the clock of who told it.
     pub at: Timestamp,
-    /// Who has not taken the message yet. `None` when nobody is left.
+    /// Who has not taken the message yet. `None` when all have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owed: Option<Owed>,
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::build::{Builder, DISABLED, SUSPENDED, assemble};
+use super::assemble::assemble;
+use super::build::{Builder, DISABLED, SUSPENDED};
 use super::decide::{Verdict, Wanted, decide};
 use super::guards::{self, Census};
 use super::{Bookkeeping, Change, Deletion, OrganizationPlan, Reason};

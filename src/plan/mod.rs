@@ -14,6 +14,7 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod assemble;
 mod build;
 mod change;
 mod decide;
@@ -243,9 +244,10 @@ impl Plan {
     /// The callbacks that are replaced beside their twins, which take the messages meanwhile and are deleted at the end: as
     /// far as their URLs show whose they are.
     pub fn covered(&self) -> BTreeSet<Address> {
+        // In the scope that the file gives the organization: in one that it has left, nothing is replaced.
         let twins = self.changes().filter(|change| {
             let before = change.before.as_ref();
-            matches!(change.steps, Steps::Delete(Deletion::Twin))
+            change.reason == Reason::RotationEnds
                 && before.is_some_and(|before| !before.belief.may_be_absent())
         });
         let of = twins.filter_map(|twin| {

@@ -68,11 +68,7 @@ fn a_waiting_callback_can_be_targeted_and_replaced() {
 fn a_waiting_callback_is_reported_as_not_attempted() {
     let (env, _served) = with_an_open_twin();
     let said = env.run(&["apply", "--auto-approve", "--json"]).exits(3);
-    let events: Vec<serde_json::Value> = said
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let events = said.events();
     let waits = |event: &&serde_json::Value| event["type"] == "not_attempted";
     let waiting = events.iter().find(waits).unwrap();
     assert_eq!(waiting["hook"]["why"]["because"], "waits_for_twin");
@@ -146,5 +142,28 @@ fn a_controller_finishes_a_rotation() {
         (served.urls() == [ONE] && digests(&served) == [KEY_DIGEST]).then_some(())
     });
     assert!(!running.has_ended());
+    one_was_always_there(&served, ONE);
+}
+
+/// What the second run of a rotation would have done is not done.
+#[test]
+fn an_interrupted_rotation_is_not_complete_for_machines() {
+    let (env, served) = changed(&[ONE]);
+    served.faults("slow=1s", "");
+    let before = served.arrived();
+    let run = env.start(&[&ROTATE[..], &["--json"]].concat());
+    served.wait_for(before + 1);
+    run.signal("INT");
+    let said = run.wait().exits(130);
+    let events = said.events();
+    let report = events.iter().find(|event| event["type"] == "apply_report");
+    let report = &report.unwrap()["report"];
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["interrupted"], true);
+    let left = &report["unfinished"][0];
+    assert_eq!(left["resource"]["url"], ONE);
+    assert_eq!(left["why"]["because"], "interrupted");
+    served.faults("", "");
+    env.run(&ROTATE).exits(0);
     one_was_always_there(&served, ONE);
 }

@@ -83,7 +83,8 @@ pub(crate) async fn first(asked: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Passes signals on while a command is waited for, or the state's lock is held. After it is dropped, a signal does what it did before.
+/// Passes signals on while a command is waited for, or the state's lock is held. After it is dropped, a signal does what
+/// it did before.
 pub(crate) struct Signals {
     asked: watch::Receiver<bool>,
     before: Mode,

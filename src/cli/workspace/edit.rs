@@ -1,6 +1,6 @@
 //! Edits the state under its lock, without calls.
 
-use super::lock::{done, lock};
+use super::lock::{done, freed, lock};
 use crate::cli::exit::Failure;
 use crate::cli::options::lock::Lock;
 use crate::cli::process::signals::Signals;
@@ -22,7 +22,7 @@ pub(crate) async fn locked<T>(
     let stop = signals.asked();
     let state = lock(settings, environment, wait.lock_timeout, stop, ui).await?;
     let worked = done(work(&state), stop).await;
-    let released = done(state.release(), stop).await;
+    let released = freed(state, stop).await;
     let worked = worked?;
     released?;
     Ok(worked)

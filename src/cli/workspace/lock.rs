@@ -115,12 +115,16 @@ pub(crate) async fn taken(
 ) -> Result<Result<Locked, StateError>, Failure> {
     match soon(taking, stop).await {
         Some(taken) if !*stop.borrow() => return Ok(taken),
-        // If it can't be released, it is taken over like that of a dead owner.
-        Some(Ok(state)) => drop(soon(state.release(), stop).await),
+        Some(Ok(state)) => drop(freed(state, stop).await),
         Some(Err(_)) | None => {}
     }
     let message = "interrupted; nothing was changed";
     Err(Failure::new(Exit::Interrupted, message))
+}
+
+/// Releases the lock. One that is not released soon after a signal is taken over, like that of a dead owner.
+pub(crate) async fn freed(state: Locked, stop: &watch::Receiver<bool>) -> Result<(), StateError> {
+    soon(state.release(), stop).await.unwrap_or(Ok(()))
 }
 
 /// Does this under the lock to its end, in spite of a signal: it is short, unless the store does not answer.

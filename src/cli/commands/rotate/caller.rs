@@ -334,7 +334,7 @@ impl Caller for Rotator<'_> {
     }
 }
 
-/// The error when the twin must stay by the file.
+/// The error when the URL of the twin takes the messages of another callback.
 fn twin_taken(rotation: &Rotation) -> Failure {
     let Rotation { address, twin, .. } = rotation;
     Failure::error(format!(
@@ -343,6 +343,7 @@ fn twin_taken(rotation: &Rotation) -> Failure {
     .advice("Finish the rotation of the other callback first, or give another URL with --twin.")
 }
 
+/// The error when the twin must stay by the file.
 fn twin_declared(rotation: &Rotation) -> Failure {
     let Rotation { address, twin, .. } = rotation;
     Failure::error(format!(

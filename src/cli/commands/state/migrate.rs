@@ -9,7 +9,7 @@ use crate::cli::process::owner;
 use crate::cli::process::signals::Signals;
 use crate::cli::settings::Settings;
 use crate::cli::terminal::Ui;
-use crate::cli::workspace::lock::{done, lock, patience, report_waiting, taken};
+use crate::cli::workspace::lock::{done, freed, lock, patience, report_waiting, taken};
 use crate::model::Recorded;
 use crate::render::counted;
 use crate::state::{LockOwner, Paths, StateError, followed};
@@ -57,7 +57,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
         match taken(new, stop).await? {
             Ok(new) => {
                 let written = done(new.replace(recorded.clone()), stop).await;
-                let released = done(new.release(), stop).await;
+                let released = freed(new, stop).await;
                 written?;
                 released?;
             }
@@ -78,7 +78,7 @@ pub(super) async fn run(settings: &Settings, args: &Args, ui: &mut Ui) -> Result
     let read = match copied {
         Ok(read) => read,
         Err(failure) => {
-            drop(done(state.release(), stop).await);
+            drop(freed(state, stop).await);
             return Err(failure);
         }
     };
