@@ -249,6 +249,8 @@ enum Trouble {
     Doubled,
     Unreadable,
     Refused,
+    /// The machine sleeps for an hour, and then what is there does not show yet.
+    Slept,
 }
 
 impl Copied {
@@ -284,6 +286,10 @@ impl Log for Copied {
     fn head(&self) -> BoxFuture<'_, Result<Option<Header>, StateError>> {
         if self.next(Trouble::Unreadable) {
             return ready(Err(self.away())).boxed();
+        }
+        if self.next(Trouble::Slept) {
+            let hour = Duration::from_secs(3_600);
+            return sleep(hour).map(|()| Ok(None)).boxed();
         }
         self.log.head()
     }
@@ -337,6 +343,25 @@ async fn a_copy_of_our_own_request_is_not_taken_for_another_writer() {
     assert!(copied.trouble.lock().unwrap().is_empty());
     hold.replace(b"another\n".to_vec()).await.unwrap();
     assert_eq!(kinds(&log), "hold snapshot first snapshot");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_slept_looks_again_for_a_record_that_is_said_to_be_there() {
+    let log = MemoryLog::new(1);
+    let copied = Arc::new(Copied {
+        log: log.clone(),
+        trouble: Mutex::default(),
+    });
+    let medium = Logged::new(Arc::clone(&copied) as Arc<dyn Log>);
+    let Attempt::Ours(mut hold, _) = medium.hold(&owner("1")).await.unwrap() else {
+        panic!("nobody else is there");
+    };
+    hold.replace(b"a snapshot\n".to_vec()).await.unwrap();
+    *copied.trouble.lock().unwrap() = [Trouble::Doubled, Trouble::Slept].into();
+    hold.append(Line::First(b"a line\n".to_vec()))
+        .await
+        .unwrap();
+    assert_eq!(kinds(&log), "hold snapshot first");
 }
 
 /// Stands still for a while, now and then, when it is polled: a process that is stopped, or swapped out.
