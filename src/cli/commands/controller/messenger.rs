@@ -102,14 +102,16 @@ impl Messenger {
         }
     }
 
-    /// Hands over what is left, whoever else tells it; sends it once more; and records who still has not taken it.
-    pub(super) async fn finish(self, notifier: Notifier) {
+    /// Hands over what is left, whoever else tells it; sends it once more; and records who still has not taken it. Each
+    /// of these gets a fair part of the time until then.
+    pub(super) async fn finish(self, notifier: Notifier, until: Instant) {
         self.closing.send_replace(true);
         drop(self.orders);
-        let task = timeout(GRACE, self.task).await;
-        notifier.finish(LAST).await;
+        let left = || until.saturating_duration_since(Instant::now());
+        let task = timeout(GRACE.min(left() / 3), self.task).await;
+        notifier.finish(LAST.min(left() / 2)).await;
         if let Ok(Ok(task)) = task {
-            drop(timeout(LAST, task.end()).await);
+            drop(timeout(LAST.min(left()), task.end()).await);
         }
     }
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
 
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
@@ -68,8 +68,10 @@ const RISK: (&str, &str) = (
 );
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a run that has the lock may take to end after a signal.
-const GRACE: Duration = Duration::from_secs(8);
+/// How long everything but the output may take to end after a signal.
+const END: Duration = Duration::from_secs(9);
+/// The same of a run that has the lock.
+const GRACE: Duration = Duration::from_secs(7);
 /// How long the output may take at the end.
 const UNREAD: Duration = Duration::from_millis(500);
 /// Shorter intervals would only make load.
@@ -284,27 +286,32 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
     board.update(|status| status.phase = Phase::Stopping);
     // A signal that ended the command of a secret has not reached the server.
     over.send_replace(true);
-    rounds.teller.finish().await;
+    let until = kept
+        .as_ref()
+        .map_or_else(|_| Instant::now(), |began| *began)
+        + END;
+    rounds.teller.finish(until).await;
     // An error means that it has ended.
-    drop(server.await);
+    drop(timeout_at(until, server).await);
     if kept.is_ok() {
         rounds.ui.say(format_args!("Stopped."));
     }
     rounds.ui.attach(UNREAD);
-    kept.map(|()| Exit::Done)
+    kept.map(|_| Exit::Done)
 }
 
-/// Round after round, until a signal comes.
+/// Round after round, until a signal comes; returns when it came.
 async fn keep(
     rounds: &mut Rounds<'_>,
     args: &Args,
     (stop, service): (&mut watch::Receiver<bool>, &mut Service),
-) -> Result<(), Failure> {
+) -> Result<Instant, Failure> {
     let board = rounds.board.clone();
     let mut files = Watch::new(&rounds.locations.config);
     let mut schedule = Schedule::new(args.interval);
     loop {
         files.begin();
+        let mut signalled = None;
         let ended = {
             let mut round = pin!(rounds.round());
             let beating = async {
@@ -317,6 +324,7 @@ async fn keep(
                 ended = &mut round => Some(ended),
                 () = beating => None,
                 () = signals::first(stop) => {
+                    signalled = Some(Instant::now());
                     board.halt();
                     // Without the lock there is nothing to finish.
                     if board.has_lock() {
@@ -327,7 +335,7 @@ async fn keep(
             }
         };
         let (failed, fenced) = match ended {
-            None | Some(Round::Interrupted) => return Ok(()),
+            None | Some(Round::Interrupted) => return Ok(signalled.unwrap_or_else(Instant::now)),
             Some(Round::Failed | Round::Unread) => (true, None),
             Some(Round::Later(until)) => (false, Some(until)),
             Some(Round::Done | Round::Outdated) => (false, None),
@@ -343,7 +351,7 @@ async fn keep(
         let (store, log) = (rounds.store.clone(), rounds.log.clone());
         tokio::select! {
             () = rest(&board, (&store, &log, &mut files, &mut rounds.teller, service), pause) => {}
-            () = signals::first(stop) => return Ok(()),
+            () = signals::first(stop) => return Ok(Instant::now()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::Args;
 use super::advice::in_chinese;
 use super::messenger::{Messenger, Place};
@@ -163,10 +165,10 @@ impl Teller {
         board.update(|status| status.notifications = deliveries);
     }
 
-    /// Waits a little for messages that are under way.
-    pub(super) async fn finish(self) {
+    /// Waits for messages that are under way, at most until then.
+    pub(super) async fn finish(self, until: Instant) {
         if let Some((notifier, messenger)) = self.notifier {
-            messenger.finish(notifier).await;
+            messenger.finish(notifier, until).await;
         }
     }
 }
