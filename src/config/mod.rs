@@ -79,6 +79,11 @@ pub fn url_error(url: &str) -> Option<String> {
     })
 }
 
+/// Whether others can read and change the messages to this URL on their way: it is not https.
+pub fn is_http(url: &str) -> bool {
+    url::is_http(url)
+}
+
 /// Reads a configuration: one file, or all files of a directory merged.
 ///
 /// Of several files, each may set any field, but what two of them set must be equal; an organization

@@ -177,6 +177,23 @@ fn a_twin_of_another_url() {
     assert_eq!(served.urls(), [ONE, TWO]);
 }
 
+#[test]
+fn a_twin_without_tls_is_warned_of() {
+    let (env, served) = changed(&[ONE]);
+    let twin = "http://hooks.example/twin";
+    let said = env.run(&[
+        "rotate",
+        "acme",
+        "--twin",
+        twin,
+        "--no-verify",
+        "--auto-approve",
+    ]);
+    let warning = "Warning: --twin is http, and the callback is https: others can read and change the messages on the way";
+    assert!(said.stderr.contains(warning), "{said}");
+    assert_eq!(served.urls(), [ONE]);
+}
+
 /// Nothing is known of the receiver, so nothing is called.
 #[test]
 fn a_receiver_that_fails_its_verification_stops_the_rotation() {

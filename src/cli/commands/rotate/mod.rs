@@ -64,7 +64,7 @@ async fn prepared(
         let environment = loaded.desired.environment;
         cloudaudit::check("--experimental-cloudaudit", environment, locations)?;
     }
-    let twins = twins::twins(&loaded, &patterns, args)?;
+    let twins = twins::twins(&loaded, &patterns, args, ui)?;
     let owner = owner::this_process(&settings.command)?;
     let store = lock::store(locations, ui)?;
     let stop = signals::listen(ui.open_changes());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Args;
 use crate::cli::exit::Failure;
+use crate::cli::terminal::Ui;
 use crate::cli::workspace::Loaded;
 use crate::config;
 use crate::model::{Address, Callback, CallbackUrl};
@@ -15,10 +16,21 @@ pub(super) fn twins(
     loaded: &Loaded,
     patterns: &[Pattern],
     args: &Args,
+    ui: &mut Ui,
 ) -> Result<BTreeMap<Address, CallbackUrl>, Failure> {
     let chosen = loaded.chosen(patterns)?;
     if let Some(url) = &args.twin {
-        return given(url, chosen.into_iter().map(|(_, _, address)| address));
+        let twins = given(url, chosen.into_iter().map(|(_, _, address)| address))?;
+        if config::is_http(url)
+            && !twins
+                .keys()
+                .any(|address| config::is_http(address.url.as_str()))
+        {
+            ui.warn(format_args!(
+                "Warning: --twin is http, and the callback is https: others can read and change the messages on the way"
+            ));
+        }
+        return Ok(twins);
     }
     let values = loaded.values.as_ref().map(|values| &values.known);
     let made = |callback: &Callback| {
