@@ -56,3 +56,15 @@ pub enum News {
     Lasting,
     Resolved,
 }
+
+impl News {
+    /// As the state and messages to programs have it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Appeared => "appeared",
+            Self::Changed => "changed",
+            Self::Lasting => "lasting",
+            Self::Resolved => "resolved",
+        }
+    }
+}

@@ -41,7 +41,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Options {
     pub wording: Wording,
     pub clock: Clock,
-    /// For the ids of messages and for delays. Ids of two programs must differ.
+    /// For delays.
     pub seed: u64,
     /// Certificates to trust beside those of the system.
     pub extra_roots: Option<ExtraRoots>,
@@ -356,8 +356,9 @@ impl<P: Post> Worker<P> {
     /// Sends one message until it is taken, refused or too old. `None` if it ends because the program does.
     async fn deliver(&mut self, notices: &[Notice]) -> Option<End> {
         let target = self.lane.target.clone();
+        let name = self.wording.name.as_deref();
         let message = Message {
-            id: format!("msg_{:016x}{:016x}", self.random.next(), self.random.next()),
+            id: notices.first().map(|one| one.id(name)).unwrap_or_default(),
             body: target.service().message(notices, &self.wording),
         };
         let ends = Instant::now() + GIVES_UP;

@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest as _, Sha256};
+
 use super::condition::{Condition, Key, Severity};
 use super::memory::{DAY, Notice, SKEW};
 use super::text::clean;
@@ -25,6 +27,17 @@ const LONGEST: usize = 8_000;
 impl Notice {
     /// What is kept of it for these targets.
     pub(super) fn owed(&self, to: BTreeSet<String>, now: Timestamp) -> Option<Owed> {
+        (!to.is_empty()).then(|| Owed {
+            to,
+            until: now.plus(FIRST),
+            news: self.news,
+            at: self.at,
+            lines: self.kept(),
+        })
+    }
+
+    /// The lines that are kept. Of what was kept once, all.
+    fn kept(&self) -> Vec<String> {
         let mut room = LONGEST;
         let mut lines = Vec::new();
         for line in self.condition.lines.iter().map(|line| clean(line)) {
@@ -35,13 +48,32 @@ impl Notice {
             room = left;
             lines.push(line);
         }
-        (!to.is_empty()).then(|| Owed {
-            to,
-            until: now.plus(FIRST),
-            news: self.news,
-            at: self.at,
-            lines,
-        })
+        lines
+    }
+
+    /// Names the message to a receiver of the program with this name. Who takes a message over gives it the same id, so
+    /// that a receiver that has it already can tell.
+    pub(super) fn id(&self, name: Option<&str>) -> String {
+        let Self {
+            news,
+            condition,
+            since,
+            at,
+        } = self;
+        let (key, severity) = (condition.key.to_string(), condition.severity);
+        let mut digest = Sha256::new();
+        let mut add = |part: &str| {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        };
+        add(name.unwrap_or_default());
+        add(&format!(
+            "{} {since} {at} {} {key}",
+            news.id(),
+            severity.id()
+        ));
+        self.kept().iter().for_each(|line| add(line));
+        format!("msg_{}", hex::encode(&digest.finalize()[..16]))
     }
 
     /// Records which targets have still not taken it, and until when this process sends it. Nothing if something newer was
@@ -136,7 +168,7 @@ fn has_lapsed(owed: &Owed, now: Timestamp) -> bool {
 mod tests {
     use super::*;
     use crate::notify::condition::Kind;
-    use crate::notify::memory::{Memory, SETTLES};
+    use crate::notify::memory::{Memory, News, SETTLES};
 
     const START: Timestamp = Timestamp(1_790_000_000);
 
@@ -177,6 +209,8 @@ mod tests {
         assert_eq!(to, &names(&["slack"]));
         assert_eq!(again.condition.lines, notice.condition.lines);
         assert_eq!((again.news, again.since), (notice.news, notice.since));
+        assert_eq!(again.id(Some("conf")), notice.id(Some("conf")));
+        assert_ne!(again.id(None), notice.id(Some("conf")));
         // A third one finds that it is being sent.
         assert_eq!(take_over(&mut told, (&none, &known), late), []);
         assert!(again.owes(&mut told, &none, late));
@@ -239,5 +273,27 @@ mod tests {
         assert_eq!(owed.lines.last().map(String::as_str), Some("…"));
         assert!(owed.lines.concat().len() < LONGEST + 10);
         assert!(!owed.lines.concat().contains("0123456789"));
+        let (mut told, late) = (BTreeMap::new(), START.plus(FIRST));
+        notice.record(&mut told, names(&["slack"]), START);
+        let taken = take_over(&mut told, (&names(&[]), &names(&["slack"])), late);
+        assert_eq!(taken[0].0.id(None), notice.id(None));
+    }
+
+    #[test]
+    fn other_messages_have_other_ids() {
+        let (notice, _) = told();
+        let mut others = vec![notice.clone(); 6];
+        others[0].news = News::Changed;
+        others[1].at = START.plus(1);
+        others[2].since = START.plus(-1);
+        others[3].condition.lines.swap(0, 1);
+        others[4].condition.key.about = "beta".to_owned();
+        others[5].condition.severity = Severity::Warning;
+        let ids: BTreeSet<_> = others
+            .iter()
+            .chain([&notice])
+            .map(|one| one.id(None))
+            .collect();
+        assert_eq!(ids.len(), 7);
     }
 }

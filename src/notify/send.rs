@@ -24,7 +24,7 @@ const LONGEST_RETRY: u64 = 3_600;
 /// A message to one target. It is the same in each attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    /// Different for each message.
+    /// Different for each message, and the same from each replica that sends it.
     pub(super) id: String,
     pub(super) body: Value,
 }

@@ -41,13 +41,8 @@ fn event(notice: &Notice, wording: &Wording) -> Value {
         room -= size;
         lines.push(line);
     }
-    let name = match news {
-        News::Appeared if key.kind.is_momentary() => "happened",
-        News::Appeared => "appeared",
-        News::Changed => "changed",
-        News::Lasting => "lasting",
-        News::Resolved => "resolved",
-    };
+    let happened = *news == News::Appeared && key.kind.is_momentary();
+    let name = if happened { "happened" } else { news.id() };
     json!({
         "type": format!("condition.{name}"),
         "timestamp": at,
