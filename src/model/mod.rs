@@ -53,8 +53,8 @@ pub use nonce::Nonce;
 pub use outcome::{ApiError, Blast, Outcome};
 pub use reading::{Reached, ReadError, ReadFailure, Stage, TlsProblem};
 pub use recorded::{
-    Checkout, Identity, Intent, LastCalls, Lineage, Recorded, RecordedAccount, Settled, Sought,
-    Suspension,
+    Checkout, Identity, Intent, LastCalls, Lineage, Notes, Recorded, RecordedAccount, Settled,
+    Sought, Suspension,
 };
 pub use scope::{Environment, Scope};
 #[cfg(test)]

@@ -81,6 +81,15 @@ pub struct Checkout {
     pub since: Timestamp,
 }
 
+/// The last saved changes, when all of them were of what no plan is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notes {
+    /// The serial before the first of them.
+    pub after: u64,
+    /// The serial of the last of them. When the state has another one, something else was changed since.
+    pub until: u64,
+}
+
 /// A call that is about to leave, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -116,6 +125,8 @@ pub struct Recorded {
     pub checkout: Option<Checkout>,
     /// What controllers told people, by condition. It is here so that one of them tells it.
     pub told: BTreeMap<String, Told>,
+    /// Which of the last changes no plan has to know.
+    pub notes: Option<Notes>,
     /// The twins of rotations whose URLs do not show whose they are, with the URLs of their callbacks.
     pub twins: BTreeMap<Identity, CallbackUrl>,
     /// Makes this state's fingerprints useless elsewhere. `None` until the first apply.
@@ -137,12 +148,32 @@ impl Recorded {
             suspension: None,
             checkout: None,
             told: BTreeMap::new(),
+            notes: None,
             twins: BTreeMap::new(),
             salt: None,
             scopes: BTreeMap::new(),
             pending: BTreeMap::new(),
             next_call: CallId(1),
         }
+    }
+
+    /// Whether a plan that was made from the state with this serial would be made again.
+    pub fn has_plans_of(&self, serial: u64) -> bool {
+        let notes = self.notes.filter(|notes| notes.until == self.serial);
+        let first = notes.map_or(self.serial, |notes| notes.after);
+        (first..=self.serial).contains(&serial)
+    }
+
+    /// The serial grows by a change that no plan has to know.
+    pub fn count_note(&mut self) {
+        let before = self.serial;
+        let notes = self.notes.filter(|notes| notes.until == before);
+        let after = notes.map_or(before, |notes| notes.after);
+        self.serial = before + 1;
+        self.notes = Some(Notes {
+            after,
+            until: self.serial,
+        });
     }
 
     /// Where its calls went, if that is another place than `here`, which does not hold what is recorded.

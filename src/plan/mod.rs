@@ -72,7 +72,7 @@ pub struct Plan {
     pub destination: Destination,
     /// The state it was made from; `None` when there was none yet.
     pub lineage: Option<Lineage>,
-    /// The state's serial. A plan is stale when the state has another one.
+    /// The state's serial. A plan is stale when something that it was made from has changed since.
     pub serial: u64,
     /// What its fingerprints were made with.
     pub salt: Salt,

@@ -13,7 +13,7 @@ pub enum Stale {
         planned: Lineage,
         found: Option<Lineage>,
     },
-    /// It has another serial, so something was recorded since.
+    /// It has another serial, so something was recorded since, and not only notes.
     OtherSerial { planned: u64, found: u64 },
 }
 
@@ -28,6 +28,6 @@ impl Plan {
             (None, None) | (Some(_), _) => {}
         }
         let (planned, found) = (self.serial, recorded.serial);
-        (planned != found).then_some(Stale::OtherSerial { planned, found })
+        (!recorded.has_plans_of(planned)).then_some(Stale::OtherSerial { planned, found })
     }
 }

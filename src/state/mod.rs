@@ -48,7 +48,7 @@ pub use history::Version;
 pub use local::{
     DurableFile, Files, Kind, Paths, RealFiles, check_folder, conflict_copies, followed,
 };
-pub use locked::Locked;
+pub use locked::{Locked, Noted};
 pub use owner::LockOwner;
 pub use place::Place;
 pub use rescue::{EndedCall, Homecoming, Rescue};

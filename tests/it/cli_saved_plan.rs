@@ -129,7 +129,7 @@ fn another_apply_makes_it_stale() {
     assert_snapshot!(env.run(&["apply", "plan.json"]), @"
         exit 7
         --- stderr
-        error: the plan is stale: it was made from serial 4 of the state, which is now at 7: an apply, a controller or another command has written it since
+        error: the plan is stale: it was made from serial 4 of the state, which is now at 7: an apply, a controller or another command has changed what it was made from
           Make a new plan with `plan --out`, and review it again.
         ");
     assert_eq!(served.arrived(), 2);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::line::{CallbackLine, OpenCalls, Text, check_number, scope};
 use crate::model::{
     AccountName, AppId, CallId, CallbackUrl, Checkout, Destination, Entry, Environment, Handle,
-    Identity, Lineage, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt, Scope,
-    Suspension, Told,
+    Identity, Lineage, Notes, OperatorId, OrganizationId, Pending, Recorded, RecordedAccount, Salt,
+    Scope, Suspension, Told,
 };
 use crate::state::{EndedCall, Rescue};
 
@@ -22,6 +22,7 @@ pub(super) struct Head {
     pub(super) suspension: Option<Suspension>,
     pub(super) checkout: Option<Checkout>,
     pub(super) told: BTreeMap<String, Told>,
+    pub(super) notes_after: Option<u64>,
     pub(super) twins: BTreeMap<Identity, CallbackUrl>,
     pub(super) salt: Salt,
     pub(super) ended: Vec<EndedCall>,
@@ -50,6 +51,13 @@ impl Builder {
         recorded.suspension = head.suspension;
         recorded.checkout = head.checkout;
         recorded.told = head.told;
+        let until = head.serial;
+        recorded.notes = match head.notes_after {
+            Some(after) if after >= until => {
+                return Err(format!("`notes_after` is {after}, and not before `serial`"));
+            }
+            after => after.map(|after| Notes { after, until }),
+        };
         recorded.twins = head.twins;
         recorded.salt = Some(head.salt);
         Ok(Self {

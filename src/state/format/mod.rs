@@ -32,7 +32,8 @@
 //!   why. `checkout`, left out before a controller applied anything: a digest of the files that it applied last, and since
 //!   when they were so. `told`, left out when empty: what controllers told people of each condition last, and when;
 //!   in it `owed`, left out when all have it, with the message and the names of the targets that have not taken it.
-//!   `twins`, left out without one: second URLs of a rotation that do not show it, each with the URL `of`
+//!   `notes_after`, left out unless the last changes were only of `told` and `suspended`, which no plan is made from: the
+//!   serial before them. `twins`, left out without one: second URLs of a rotation that do not show it, each with the URL `of`
 //!   its callback. Of a callback `seen_at`, when the newest message arrived that was made with the recorded secrets, and
 //!   `missing`, since when and how many messages went to others and not to it; of its open calls the `nonce` of one on its
 //!   way and, as `traces`, the `nonces` of lost ones with what was believed `before` them. `ended_calls`, in an emergency

@@ -46,6 +46,8 @@ struct Document<'a> {
     checkout: Option<Checkout>,
     #[serde(default)]
     told: BTreeMap<String, Told>,
+    #[serde(default)]
+    notes_after: Option<u64>,
     #[serde(borrow, default)]
     twins: Vec<TwinLine<'a>>,
     fingerprint_salt: Salt,
@@ -205,6 +207,7 @@ impl Document<'_> {
             suspension: self.suspended.clone(),
             checkout: self.checkout.clone(),
             told: self.told.clone(),
+            notes_after: self.notes_after,
             twins: twins.collect::<Result<_, _>>()?,
             salt: self.fingerprint_salt,
             ended: ended.collect::<Result<_, _>>()?,

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::{read, read_copy, write, write_copy};
 use crate::model::{
     AccountName, AccountSource, Belief, CallbackUrl, Checkout, Destination, Environment,
-    Fingerprint, LastCalls, News, Nonce, Owed, Recorded, RecordedAccount, SignedWrite, Suspension,
-    Told, ToldAs, Traces, Write,
+    Fingerprint, LastCalls, News, Nonce, Notes, Owed, Recorded, RecordedAccount, SignedWrite,
+    Suspension, Told, ToldAs, Traces, Write,
 };
 use crate::state::testing::{
     ADD, NOW, SALT, applied, identity, intent, lineage, some_record, unknown,
@@ -80,6 +80,10 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
     };
     recorded.told.insert("drift-found".to_owned(), resolved);
     recorded.told.insert("run-failed calls".to_owned(), told);
+    recorded.notes = Some(Notes {
+        after: 9,
+        until: 12,
+    });
     let of = |number| (identity(number), CallbackUrl::new("https://h.example/of"));
     recorded.twins = BTreeMap::from([of(4), of(5)]);
     let ended = [(1, ADD), (2, Write::Delete)].map(|(number, write)| EndedCall {
@@ -112,6 +116,7 @@ fn an_emergency_copy_is_a_state_with_the_calls_that_ended() {
         "drift-found": {"is":"resolved","content":"0707","since":"2026-09-21T14:13:20Z","at":"2026-09-21T14:13:20Z","owed":{"to":["slack","wecom 2"],"until":"2026-09-21T14:13:20Z","news":"resolved","at":"2026-09-21T14:13:20Z","lines":["it \"failed\""]}},
         "run-failed calls": {"is":"present","content":"0707","since":"2026-09-21T14:13:20Z","at":"2026-09-21T14:13:20Z"}
       },
+      "notes_after": 9,
       "twins": [
         {"account":"default","url":"https://h.example/4","of":"https://h.example/of"},
         {"account":"default","url":"https://h.example/5","of":"https://h.example/of"}
@@ -298,6 +303,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
         ("  ]\n}\n", "  ]\n"),
         ("  ]\n}\n", ""),
         ("  ]\n}\n", "  ]\n}\n{}\n"),
+        ("\"serial\": 12,", "\"serial\": 12, \"notes_after\": 12,"),
     ];
     let said: Vec<String> = cases
         .into_iter()
@@ -310,7 +316,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     insta::assert_snapshot!(said.join("\n"), @"
     `s.json`: `version` is 0
     `s.json` line 6: invalid type: map, expected a string
-    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `told`, `twins`, `fingerprint_salt`, `ended_calls`, `callbacks`
+    `s.json` line 4: unknown field `cereal`, expected one of `version`, `lineage`, `serial`, `environment`, `destination`, `accounts`, `suspended`, `checkout`, `told`, `notes_after`, `twins`, `fingerprint_salt`, `ended_calls`, `callbacks`
     `s.json`: `serial` is too large
     `s.json` line 9: unknown field `extra`, expected one of `handle`, `account`, `proxy_organization_id`, `app_id`, `url`, `operator`, `protect`, `status`, `evidence`, `exact`, `key`, `token`, `proved_at`, `request_id`, `seen_at`, `missing`, `open`
     `s.json` line 11: duplicate callback `https://h.example/2` in the same organization
@@ -327,6 +333,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     `s.json` line 13: the file ends before its last brace
     `s.json` line 12: the file ends in the middle
     `s.json` line 14: unexpected text after the callbacks
+    `s.json`: `notes_after` is 12, and not before `serial`
     ");
 }
 

@@ -9,7 +9,7 @@ use super::VERSION;
 use super::line::{CallbackLine, EndedLine};
 use super::twin::TwinLine;
 use crate::harmless::Json;
-use crate::model::{Lineage, Recorded, Salt};
+use crate::model::{Lineage, Notes, Recorded, Salt};
 use crate::state::{EndedCall, Rescue};
 
 /// Writes everything recorded, but what is not worth remembering. Streams: needs no memory of its
@@ -123,6 +123,12 @@ fn write_head(
         None => String::new(),
     };
     let told = by_name("told", &recorded.told)?;
+    let notes = match recorded.notes {
+        Some(Notes { after, until }) if until == recorded.serial => {
+            format!("\n  \"notes_after\": {after},")
+        }
+        Some(_) | None => String::new(),
+    };
     let mut twins = String::new();
     for (twin, of) in &recorded.twins {
         twins.push_str(if twins.is_empty() {
@@ -142,7 +148,7 @@ fn write_head(
   "version": {VERSION},
   "lineage": "{lineage}",
   "serial": {},
-  "environment": "{}",{destination}{accounts}{suspended}{checkout}{told}{twins}
+  "environment": "{}",{destination}{accounts}{suspended}{checkout}{told}{notes}{twins}
   "fingerprint_salt": {salt},"#,
         recorded.serial, recorded.environment
     )

@@ -17,7 +17,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::model::{
     AccountName, ApiError, CallId, Destination, Identity, Intent, Lineage, Outcome, Recorded,
-    RecordedAccount, Salt, Settled, Timestamp,
+    RecordedAccount, Salt, Settled, Suspension, Timestamp, Told,
 };
 use crate::state::commit::{Inner, Written};
 use crate::state::format::{self, Text};
@@ -30,6 +30,15 @@ use crate::state::{LockOwner, Place, Rescue, StateError, pointer};
 pub struct Locked {
     inner: Arc<Inner>,
     taken_over: Option<LockOwner>,
+}
+
+/// What no plan is made from.
+#[derive(Debug)]
+pub struct Noted<'a> {
+    /// What controllers told people, by condition.
+    pub told: &'a mut BTreeMap<String, Told>,
+    /// Until when controllers make no calls.
+    pub suspension: &'a mut Option<Suspension>,
 }
 
 impl Locked {
@@ -151,6 +160,20 @@ impl Locked {
         recorded.salt = salt;
         recorded.environment = environment;
         recorded.serial = serial + u64::from(changed);
+    }
+
+    /// Changes what no plan is made from, so that none becomes stale. `change` returns whether it changed anything.
+    /// Durable with [`Locked::save`].
+    pub fn note(&self, change: impl FnOnce(Noted<'_>) -> bool) {
+        let mut memory = self.inner.memory();
+        let recorded = &mut memory.recorded;
+        let noted = Noted {
+            told: &mut recorded.told,
+            suspension: &mut recorded.suspension,
+        };
+        if change(noted) {
+            recorded.count_note();
+        }
     }
 
     /// Puts another record in the place of this one, durably, with a serial higher than both had.

@@ -3,12 +3,12 @@
 use futures_util::future::join_all;
 
 use crate::model::Environment::{Production, Test};
-use crate::model::{Lineage, Presence, Recorded, Write};
-use crate::state::ErrorKind;
+use crate::model::{Lineage, Presence, Recorded, Suspension, Write};
 use crate::state::testing::{
     ADD, BACKUP, JOURNAL, NOW, SALT, STATE, applied, begin, identity, intent, interrupted, lineage,
     lock, locked, store, unknown,
 };
+use crate::state::{ErrorKind, Locked};
 use crate::testing::MemoryFiles;
 
 async fn found(files: &MemoryFiles) -> Recorded {
@@ -103,6 +103,44 @@ async fn the_serial_counts_changes_and_tells_contents_apart() {
     });
     locked.save().await.unwrap();
     assert_eq!(found(&files).await.serial, 4);
+}
+
+#[tokio::test]
+async fn plans_stay_good_until_more_than_notes_is_written() {
+    let files = MemoryFiles::new(0);
+    let first = locked(&files).await;
+    begin(&first, 1).await.unwrap();
+    first.save().await.unwrap();
+    let planned = found(&files).await.serial;
+    let note = |locked: &Locked| {
+        locked.note(|noted| {
+            let until = NOW.plus(noted.suspension.as_ref().map_or(0, |_| 1));
+            let reason = "eSign moves".to_owned();
+            *noted.suspension = Some(Suspension { reason, until });
+            true
+        });
+    };
+    note(&first);
+    first.note(|_| false);
+    first.save().await.unwrap();
+    first.release().await.unwrap();
+    // Another process goes on with it.
+    let second = locked(&files).await;
+    note(&second);
+    second.save().await.unwrap();
+    let noted = found(&files).await;
+    assert_eq!(noted.serial, planned + 2);
+    let good: Vec<_> = (0..10)
+        .filter(|serial| noted.has_plans_of(*serial))
+        .collect();
+    assert_eq!(good, [planned, planned + 1, planned + 2]);
+    begin(&second, 2).await.unwrap();
+    note(&second);
+    second.save().await.unwrap();
+    let changed = found(&files).await;
+    assert!(!changed.has_plans_of(planned + 2));
+    assert!(changed.has_plans_of(planned + 3));
+    assert!(changed.has_plans_of(planned + 4));
 }
 
 #[tokio::test]

@@ -51,6 +51,28 @@ fn a_suspension_is_in_the_state_and_holds_for_all_replicas() {
 }
 
 #[test]
+fn what_is_only_noted_makes_no_saved_plan_stale() {
+    let world = World::new(&[("acme", 1)]);
+    let keeping = world.start(&[]);
+    world.has(1);
+    keeping.reconcile();
+    let suspend = |reason: &str| {
+        let (code, answer) =
+            keeping.ask("POST /suspend", &json!({ "reason": reason, "for": "2h" }));
+        assert_eq!(code, 200, "{answer}");
+    };
+    suspend("eSign moves");
+    world.declare("acme", 2);
+    world.env.run(&["plan", "--out", "plan.json"]).exits(0);
+    suspend("eSign still moves");
+    assert!(world.env.read("state.json").contains("\"notes_after\""));
+    world.env.run(&["apply", "plan.json"]).exits(0);
+    world.has(2);
+    world.env.run(&["apply", "plan.json"]).exits(7);
+    keeping.stop();
+}
+
+#[test]
 fn an_approval_is_not_kept_until_a_suspension_ends() {
     let world = World::new(&[("acme", 4)]);
     let (one, other) = (world.start(&[]), world.start(&[]));

@@ -64,7 +64,7 @@ pub(super) fn stale(why: Stale) -> Failure {
         }
         Stale::OtherSerial { planned, found } => format!(
             "the plan is stale: it was made from serial {planned} of the state, which is now at {found}: an apply, a \
-             controller or another command has written it since"
+             controller or another command has changed what it was made from"
         ),
     };
     Failure::new(Exit::Stale, message)

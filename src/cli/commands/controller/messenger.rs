@@ -21,7 +21,7 @@ use crate::cli::process::owner;
 use crate::cli::terminal::log::Log;
 use crate::model::{Recorded, Timestamp};
 use crate::notify::{Key, LATER, Notice, Notifier, Outlet, Ticket, have_lapsed, lapses, take_over};
-use crate::state::{Locked, Store};
+use crate::state::{Locked, Noted, Store};
 
 /// How long the state is read before it is taken to be out of reach.
 const READ_PATIENCE: Duration = Duration::from_secs(5);
@@ -326,8 +326,7 @@ impl Task {
             return;
         }
         let mut over = BTreeSet::new();
-        state.edit(|recorded| {
-            let told = &mut recorded.told;
+        state.note(|Noted { told, .. }| {
             let mut changes = false;
             for (key, open) in &open {
                 let Some(Debt {
@@ -389,10 +388,10 @@ impl Task {
             };
             let known = self.outlet.names();
             let mut taken = Vec::new();
-            state.edit(|recorded| {
+            state.note(|Noted { told, .. }| {
                 let now = SystemClock.now();
-                let changes = have_lapsed(&recorded.told, &own, now);
-                taken = take_over(&mut recorded.told, (&own, &known), now);
+                let changes = have_lapsed(told, &own, now);
+                taken = take_over(told, (&own, &known), now);
                 changes
             });
             match state.save().await {

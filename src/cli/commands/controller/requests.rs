@@ -196,9 +196,9 @@ impl Served {
         let written = async {
             let lineage = Lineage(uuid::Builder::from_random_bytes(random()?).into_uuid());
             state.initialize(lineage, Salt(random()?)).await?;
-            state.edit(|recorded| {
-                let changes = recorded.suspension != suspension;
-                recorded.suspension = suspension;
+            state.note(|noted| {
+                let changes = *noted.suspension != suspension;
+                *noted.suspension = suspension;
                 changes
             });
             state.save().await?;
