@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::envelope::is_marked;
 use crate::model::{Address, CallbackUrl, Scope, Timestamp};
 use crate::receiver::{
     Content, DedupeKey, Message, Novelty, Opened, Receipt, Rejection, Secrets, Seen, Signature, V2,
@@ -162,22 +163,23 @@ impl Observer {
         observed.first = Some(observed.first.map_or(at, |first| first.min(at)));
         observed.last = observed.last.max(Some(at));
         self.gaps.alive(source, at);
-        let Some(place) = self.places.get(&receipt.url) else {
-            self.undeclared(receipt, at);
-            return;
-        };
-        match place.open(receipt) {
-            Ok(Opened {
+        let place = self.places.get(&receipt.url);
+        let opened = place.map(|place| place.open(receipt));
+        match opened {
+            Some(Ok(Opened {
                 content: Content::Probe | Content::VendorCheck,
                 ..
-            }) => observed.probes += 1,
-            Ok(
+            })) => observed.probes += 1,
+            // A probe of other secrets looks like another key at eSign. Few other messages have the mark.
+            None | Some(Err(_)) if is_marked(receipt.body.as_bytes()) => observed.probes += 1,
+            Some(Ok(
                 opened @ Opened {
                     content: Content::Message(_),
                     ..
                 },
-            ) => self.opened(&opened, receipt, (source, at)),
-            Err(rejection) => self.rejected(rejection, receipt, (source, at)),
+            )) => self.opened(&opened, receipt, (source, at)),
+            Some(Err(rejection)) => self.rejected(rejection, receipt, (source, at)),
+            None => self.undeclared(receipt, at),
         }
     }
 

@@ -1,7 +1,8 @@
 //! What is sent to a receiver.
 //!
 //! A message has a type that eSign does not have, unless another is asked for, and ids that begin with
-//! `ess-callbacks-verify-`, so that a receiver and whoever reads its log can tell it from a real one.
+//! `ess-callbacks-verify-`, so that a receiver and whoever reads its log can tell it from a real one. So that who has
+//! another key can tell it too, each body has a [mark](is_marked), for which the ids are varied.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -13,7 +14,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Receiver;
-use crate::envelope::{EnvelopeError, content_signature, encrypt};
+use crate::envelope::{EnvelopeError, content_signature, encrypt, is_marked};
 use crate::secret::Secret;
 
 /// What every id of a probe begins with.
@@ -113,11 +114,21 @@ pub fn probes(
     Marks(marks): Marks,
 ) -> Result<Vec<Probe>, EnvelopeError> {
     let Receiver { url: _, key, token } = receiver;
-    let message =
-        |purpose: &str| Message::new(&format!("{marks:016x}-{number}-{purpose}"), msg_type);
-    let sealed = |key: Option<&Secret>, text: &str| match key {
-        Some(key) => encrypt(key, text),
-        None => Ok(text.to_owned()),
+    let key = key.as_ref();
+    let marked = |purpose: &str, made: &dyn Fn(Message<'_>) -> Result<String, EnvelopeError>| {
+        let mut attempt = 0_u32;
+        loop {
+            let id = format!("{marks:016x}-{number}-{purpose}-{attempt}");
+            let body = made(Message::new(&id, msg_type))?;
+            if is_marked(body.as_bytes()) {
+                return Ok(body);
+            }
+            attempt += 1;
+        }
+    };
+    let plain = |message: Message<'_>| match key {
+        Some(key) => encrypt(key, &message.plain()),
+        None => Ok(message.plain()),
     };
     let mut probes = Vec::new();
     let mut send = |kind, body: String, token: Option<&Secret>| {
@@ -132,23 +143,26 @@ pub fn probes(
     if token.is_some() {
         send(ProbeKind::EmptySigned, "{}".to_owned(), token.as_ref());
     }
-    let body = sealed(key.as_ref(), &message("message").plain())?;
+    let body = marked("message", &plain)?;
     send(ProbeKind::Message, body.clone(), token.as_ref());
     send(ProbeKind::Again, body, token.as_ref());
     if let Some(token) = token {
-        let text = message("unusual").unusual();
-        let body = match key {
-            Some(key) => unusual_envelope(&encrypt(key, &text)?),
-            None => text,
+        let unusual = |message: Message<'_>| match key {
+            Some(key) => Ok(unusual_envelope(&encrypt(key, &message.unusual())?)),
+            None => Ok(message.unusual()),
         };
-        send(ProbeKind::Unusual, body, Some(token));
-        let body = sealed(key.as_ref(), &message("forged").plain())?;
+        send(
+            ProbeKind::Unusual,
+            marked("unusual", &unusual)?,
+            Some(token),
+        );
+        let body = marked("forged", &plain)?;
         send(ProbeKind::Forged, body, Some(&other(token)));
-        let body = sealed(key.as_ref(), &message("unsigned").plain())?;
-        send(ProbeKind::Unsigned, body, None);
+        send(ProbeKind::Unsigned, marked("unsigned", &plain)?, None);
     }
     if let Some(key) = key {
-        let body = encrypt(&other(key), &message("wrong-key").plain())?;
+        let other = other(key);
+        let body = marked("wrong-key", &|message| encrypt(&other, &message.plain()))?;
         send(ProbeKind::WrongKey, body, token.as_ref());
     }
     send(ProbeKind::VendorsCheck, VENDORS_BODY.to_owned(), None);
@@ -327,6 +341,25 @@ mod tests {
                     assert_eq!(message["MsgType"], "EssCallbacksVerify");
                     assert_eq!(message["MsgData"]["FlowId"], id);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn each_message_is_marked() {
+        for (key, token) in [
+            (Some(KEY), Some(TOKEN)),
+            (None, Some(TOKEN)),
+            (Some(KEY), None),
+        ] {
+            let probes = sent(key, token);
+            let others = [
+                ProbeKind::Empty,
+                ProbeKind::EmptySigned,
+                ProbeKind::VendorsCheck,
+            ];
+            for probe in probes.iter().filter(|probe| !others.contains(&probe.kind)) {
+                assert!(is_marked(probe.body.as_bytes()), "{probe:?}");
             }
         }
     }

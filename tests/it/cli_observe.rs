@@ -4,6 +4,7 @@ use ess_callbacks::envelope::{content_signature, encrypt};
 use ess_callbacks::model::{CallbackUrl, Timestamp};
 use ess_callbacks::receiver::Receipt;
 use ess_callbacks::secret::Secret;
+use ess_callbacks::verify::{Marks, MsgType, Receiver as Verified, probes};
 use serde_json::{Value, json};
 
 use crate::support::{KEY, OTHER_KEY, TOKEN, TestEnv, configuration};
@@ -126,6 +127,43 @@ fn each_cause_is_told_and_the_next_apply_mends_it() {
         plan.stdout.contains("2 to add, 0 to change, 2 to destroy"),
         "{plan}"
     );
+}
+
+/// Whoever verifies from a branch has another key, and receivers write receipts of that, too.
+#[test]
+fn what_verify_sends_proves_nothing_whoever_s_key_it_has() {
+    let env = world();
+    env.run(&["import", "--all"]).exits(0);
+    let mut lines = Vec::new();
+    for (run, url, key, token) in [
+        (1, A, KEY, TOKEN),
+        (2, A, OTHER_KEY, TOKEN),
+        (3, A, OTHER_KEY, "the token of a branch"),
+        (4, "https://c.acme.example/cb", KEY, TOKEN),
+    ] {
+        let receiver = Verified {
+            url: CallbackUrl::new(url),
+            key: Some(Secret::new(key)),
+            token: Some(Secret::new(token)),
+        };
+        let sent = probes(0, &receiver, &MsgType::harmless(), Marks(run)).unwrap();
+        lines.extend(
+            sent.iter()
+                .map(|probe| line(url, 30, &probe.body, probe.signature.as_deref())),
+        );
+    }
+    let count = lines.len();
+    env.write("receipts.jsonl", lines.concat());
+    let said = env.run(&["observe", "receipts.jsonl", "--json"]).exits(0);
+    let events = said.events();
+    let told = events.last().unwrap();
+    for nothing in ["proven", "wrong_key", "clear_text", "unproven"] {
+        assert_eq!(told[nothing], 0, "{nothing} {told}");
+    }
+    // Bodies that can't be marked: `{}` under another token, and what is sent to an address that is not declared.
+    assert_eq!(told["wrong_signature"], 1, "{told}");
+    assert_eq!(told["undeclared"], 3, "{told}");
+    assert_eq!(told["probes"], count - 4, "{told}");
 }
 
 #[test]
