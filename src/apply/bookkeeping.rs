@@ -2,7 +2,21 @@
 //! gone for good.
 
 use crate::model::{Belief, CallbackUrl, Calls, Recorded, Scope};
-use crate::plan::{Bookkeeping, Details, Move, Plan};
+use crate::plan::{Bookkeeping, Change, Details, Move, OrganizationPlan, Plan, Reason};
+
+/// Whether the file declares this callback, and it is not only the twin of a rotation: that has calls for it, in a plan
+/// without the callback itself or in one in which that waits.
+fn is_declared(organization: &OrganizationPlan, change: &Change, recorded: &Recorded) -> bool {
+    if change.calls() == Calls::Nothing {
+        return true;
+    }
+    let of = recorded.twin_of(&organization.scope, &change.address.url);
+    of.is_some_and(|of| {
+        let mut changes = organization.changes.iter();
+        let found = changes.find(|other| other.address.url == *of);
+        found.is_some_and(|found| found.reason != Reason::RotationWaits)
+    })
+}
 
 /// Records under its account of now what was recorded under another. Whether anything changed.
 pub fn move_records(plan: &Plan, recorded: &mut Recorded) -> bool {
@@ -55,8 +69,7 @@ pub fn keep_books(plan: &Plan, recorded: &mut Recorded) -> bool {
             if change.forgets() {
                 changed |= forget(recorded, &organization.scope, &change.address.url);
             }
-            // A twin that the file declares now: a rotation and an apply that waits for one have calls for theirs.
-            if change.calls() == Calls::Nothing && change.after().is_some() {
+            if change.after().is_some() && is_declared(organization, change, recorded) {
                 changed |= recorded.keep_twin(&organization.scope, &change.address.url);
             }
         }

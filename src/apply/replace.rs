@@ -131,6 +131,7 @@ fn missing(why: &NotAttempted) -> ApiError {
         | NotAttempted::AddsFailed
         | NotAttempted::WaitsForTwin
         | NotAttempted::Unverified
+        | NotAttempted::Refused
         | NotAttempted::Interrupted
         | NotAttempted::Fenced(_)
         | NotAttempted::FencedWithoutClock => "it could not be sent",

@@ -58,7 +58,7 @@ pub use variables::Overrides;
 pub use yaml::same_meaning;
 
 use crate::diag::{Diagnostic, Severity};
-use crate::model::Desired;
+use crate::model::{CallbackUrl, Desired};
 use merge::Merge;
 use other_environment::OtherConfiguration;
 
@@ -79,9 +79,20 @@ pub fn url_error(url: &str) -> Option<String> {
     })
 }
 
-/// Whether others can read and change the messages to this URL on their way: it is not https.
-pub fn is_http(url: &str) -> bool {
-    url::is_http(url)
+/// What there is to say against a URL that is not in a file and has no error, though not against that of the callback
+/// beside it.
+pub fn url_warnings(url: &CallbackUrl, beside: &CallbackUrl) -> Vec<String> {
+    let known: Vec<_> = warn::of_url(beside).map(|(code, ..)| code).collect();
+    warn::of_url(url)
+        .filter(|(code, ..)| !known.contains(code))
+        .map(|(_, message, help)| format!("{message}; {help}"))
+        .collect()
+}
+
+/// Whether two URLs differ only in what a server or eSign may overlook: case, the default port, slashes, needless escapes,
+/// or http and https.
+pub fn are_similar(one: &CallbackUrl, other: &CallbackUrl) -> bool {
+    similar_urls::normalized(one.as_str()) == similar_urls::normalized(other.as_str())
 }
 
 /// Reads a configuration: one file, or all files of a directory merged.

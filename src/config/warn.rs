@@ -2,18 +2,15 @@
 
 use super::report::Report;
 use super::{code, placeholder, similar_urls, url};
-use crate::model::{self, Callback, Desired, Organization};
+use crate::diag::Code;
+use crate::model::{self, Callback, CallbackUrl, Desired, Organization};
 
-/// In the order of their codes.
 const CHECKS: &[fn(&Desired, &mut Report)] = &[
-    http,
+    urls,
     without_key,
     without_token,
     near_duplicates,
-    private_hosts,
     shared_secrets,
-    placeholders,
-    credentials,
 ];
 
 pub(super) fn check(desired: &Desired, report: &mut Report) {
@@ -33,15 +30,48 @@ fn length(callback: &Callback) -> usize {
     callback.url.as_str().len()
 }
 
-fn http(desired: &Desired, report: &mut Report) {
-    for callback in callbacks(desired).filter(|callback| url::is_http(callback.url.as_str())) {
-        report.warning(
-            callback.place,
-            length(callback),
+/// Warnings that need no more than the URL: the code, the message and the help.
+pub(super) fn of_url(url: &CallbackUrl) -> impl Iterator<Item = (Code, String, &'static str)> {
+    let text = url.as_str();
+    let http = url::is_http(text).then(|| {
+        (
             code::HTTP,
-            "this URL is http: others can read and change the messages on the way",
+            "this URL is http: others can read and change the messages on the way".to_owned(),
             "use https; a redirect from http to https is not enough, because it turns the POST into a GET",
-        );
+        )
+    });
+    let private = url::is_private(text).then(|| {
+        (
+            code::PRIVATE_HOST,
+            "this host is private to a machine or network, so eSign can't reach it".to_owned(),
+            "use a host name or address that is reachable from the internet",
+        )
+    });
+    let placeholder = placeholder::in_url(text).map(|found| {
+        (
+            code::PLACEHOLDER,
+            format!("this URL contains a placeholder (`{}`)", found.written()),
+            "it is sent unchanged; only `${name}`, `{handle}` and `{proxy_organization_id}` are replaced",
+        )
+    });
+    let has_credential = !model::credentials(text).is_empty();
+    let credential = has_credential.then(|| {
+        (
+            code::URL_CREDENTIAL,
+            format!("this URL contains what looks like a credential: {url}"),
+            "output shows it as `***`, but it is readable in this file and in the state; let the receiver check `token` instead",
+        )
+    });
+    [http, private, placeholder, credential]
+        .into_iter()
+        .flatten()
+}
+
+fn urls(desired: &Desired, report: &mut Report) {
+    for callback in callbacks(desired) {
+        for (code, message, help) in of_url(&callback.url) {
+            report.warning(callback.place, length(callback), code, message, help);
+        }
     }
 }
 
@@ -103,48 +133,6 @@ fn near_duplicates(desired: &Desired, report: &mut Report) {
                 );
             }
         }
-    }
-}
-
-fn private_hosts(desired: &Desired, report: &mut Report) {
-    for callback in callbacks(desired).filter(|callback| url::is_private(callback.url.as_str())) {
-        report.warning(
-            callback.place,
-            length(callback),
-            code::PRIVATE_HOST,
-            "this host is private to a machine or network, so eSign can't reach it",
-            "use a host name or address that is reachable from the internet",
-        );
-    }
-}
-
-fn placeholders(desired: &Desired, report: &mut Report) {
-    for callback in callbacks(desired) {
-        let Some(found) = placeholder::in_url(callback.url.as_str()) else {
-            continue;
-        };
-        report.warning(
-            callback.place,
-            length(callback),
-            code::PLACEHOLDER,
-            format!("this URL contains a placeholder (`{}`)", found.written()),
-            "it is sent unchanged; only `${name}`, `{handle}` and `{proxy_organization_id}` are replaced",
-        );
-    }
-}
-
-fn credentials(desired: &Desired, report: &mut Report) {
-    for callback in callbacks(desired) {
-        if model::credentials(callback.url.as_str()).is_empty() {
-            continue;
-        }
-        report.warning(
-            callback.place,
-            length(callback),
-            code::URL_CREDENTIAL,
-            format!("this URL contains what looks like a credential: {}", callback.url),
-            "output shows it as `***`, but it is readable in this file and in the state; let the receiver check `token` instead",
-        );
     }
 }
 

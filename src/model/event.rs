@@ -89,6 +89,8 @@ pub enum NotAttempted {
     WaitsForTwin,
     /// The receiver of an add failed its verification.
     Unverified,
+    /// The second run of its rotation was refused.
+    Refused,
     /// The user pressed Ctrl-C.
     Interrupted,
     /// A lost call may still take effect until then, by our clock, and `--no-wait` was given.

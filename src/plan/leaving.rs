@@ -21,6 +21,10 @@ impl<'a> Builder<'a> {
         let Some(handle) = entries.values().next().map(|entry| &entry.handle) else {
             return;
         };
+        // A rotation is of what the file declares, where it declares it.
+        if self.options.rotates {
+            return;
+        }
         let successor = self.declared_as(handle);
         let reason = if self.options.destroy {
             Reason::Destroy

@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::moves::moved;
+use super::moves::{moved, moves};
 use super::twins::{original, whose};
 use super::{Change, Options, Plan, Reason, Secrets, plan};
 use crate::model::{
@@ -67,8 +67,10 @@ pub enum Stage {
     Finish,
     /// The URL of the twin is declared or listed under `absent`, so it can't be added and deleted.
     TwinDeclared,
-    /// The URL of the twin is that of another callback.
+    /// The URL of the twin is that of the twin of another callback.
     TwinOfAnother,
+    /// The URL of the twin is recorded, and not as a twin: a callback that the file does not declare any more.
+    TwinRecorded,
 }
 
 impl Rotation {
@@ -85,7 +87,7 @@ impl Rotation {
     /// How many calls are left.
     pub fn count(&self) -> usize {
         match self.stage {
-            Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother => 0,
+            Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother | Stage::TwinRecorded => 0,
             Stage::Begin | Stage::Finish => {
                 self.adds.count() + self.calls.count() + self.deletes.len()
             }
@@ -99,12 +101,16 @@ pub(crate) fn begun(
     recorded: &Recorded,
     twins: BTreeMap<Address, CallbackUrl>,
 ) -> BTreeMap<Address, CallbackUrl> {
+    let moves = moves(desired, recorded);
+    let recorded = &*moved(recorded, &moves);
     let of = |address: &Address| {
         let mut organizations = desired.organizations.iter();
         let organization = organizations.find(|one| one.handle == address.handle)?;
         let mut begun = recorded.twins.iter();
         begun.find_map(|(twin, of)| {
-            let is_of = *of == address.url && twin.scope == organization.scope;
+            let is_of = *of == address.url
+                && twin.scope == organization.scope
+                && !is_in_file(organization, &twin.url);
             let entry = recorded.get(&twin.scope, &twin.url).filter(|_| is_of)?;
             (entry.belief.presence() != Presence::Absent).then(|| twin.url.clone())
         })
@@ -158,9 +164,9 @@ pub fn rotate(
                 continue;
             };
             let adds = of(&added)(twin);
-            let left = left(organization, &now, &address, twin);
-            let is_taken = serves_another(organization, &now, &address.url, twin);
-            rotations.push(rotation(organization, own, (twin, adds, is_taken), left));
+            let left = left(organization, &now, &address);
+            let obstacle = obstacle(desired, (organization, &address.url), &now, twin);
+            rotations.push(rotation(organization, own, (twin, adds, obstacle), left));
         }
     }
     rotations.sort_by(|one, two| one.address.cmp(&two.address));
@@ -177,13 +183,18 @@ pub fn rotate(
                 chosen.extend(twins.map(|twin| beside(&rotation.address, twin)));
                 chosen.insert(rotation.address.clone());
             }
-            Stage::Begin | Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother => {}
+            Stage::Begin
+            | Stage::Nothing
+            | Stage::TwinDeclared
+            | Stage::TwinOfAnother
+            | Stage::TwinRecorded => {}
         }
     }
     let desired = with_twins(desired, twins, &begun);
     let mut next = plan(&desired, recorded, secrets, &only(chosen));
     // What refuses the replace refuses the rotation, before its twin is added.
-    if next.tripped.is_empty() {
+    let is_any = rotations.iter().any(|rotation| rotation.count() > 0);
+    if next.tripped.is_empty() && is_any {
         next.tripped = plain.tripped;
     }
     Rotations {
@@ -195,23 +206,23 @@ pub fn rotate(
 fn rotation(
     organization: &Organization,
     own: &Change,
-    (twin, adds, is_taken): (&CallbackUrl, Option<&Change>, bool),
+    (twin, adds, obstacle): (&CallbackUrl, Option<&Change>, Option<Stage>),
     left: BTreeSet<CallbackUrl>,
 ) -> Rotation {
-    let is_declared = organization.absent.contains(twin)
-        || organization
-            .callbacks
-            .iter()
-            .any(|other| other.url == *twin);
     let stage = match own.calls() {
         _ if is_held(own) => Stage::Nothing,
-        Calls::Replace if own.before.is_none() => Stage::Nothing,
-        Calls::Replace if is_declared => Stage::TwinDeclared,
-        Calls::Replace if is_taken => Stage::TwinOfAnother,
-        Calls::Replace if adds.is_some_and(|adds| adds.calls() == Calls::Nothing) => Stage::Finish,
-        // Its twin has another key, and takes the messages all the same. Perhaps nothing else does.
-        Calls::Replace if may_be_missing(own) && !adds.is_none_or(may_be_missing) => Stage::Finish,
-        Calls::Replace => Stage::Begin,
+        // What is not recorded is added, whatever eSign has there: that is no rotation.
+        Calls::Replace | Calls::Add if own.before.is_none() => Stage::Nothing,
+        Calls::Replace => obstacle.unwrap_or_else(|| {
+            if adds.is_some_and(|adds| adds.calls() == Calls::Nothing) {
+                Stage::Finish
+            } else if may_be_missing(own) && !adds.is_none_or(may_be_missing) {
+                // Its twin has another key, and takes the messages all the same. Perhaps nothing else does.
+                Stage::Finish
+            } else {
+                Stage::Begin
+            }
+        }),
         Calls::Nothing | Calls::Add | Calls::Delete if left.is_empty() => Stage::Nothing,
         Calls::Nothing | Calls::Add | Calls::Delete => Stage::Finish,
     };
@@ -233,21 +244,50 @@ fn rotation(
     }
 }
 
-/// Whether this URL is the twin of another callback, or would be.
-fn serves_another(
-    organization: &Organization,
+/// Why this URL can't be the twin of a callback, if it can't.
+fn obstacle(
+    desired: &Desired,
+    (organization, url): (&Organization, &CallbackUrl),
     recorded: &Recorded,
-    url: &CallbackUrl,
     twin: &CallbackUrl,
-) -> bool {
+) -> Option<Stage> {
+    // A URL that two organizations have gives each of them this twin.
+    let shows_whose = original(twin).as_ref() == Some(url);
+    // Another one may be one of two organizations that are the same at eSign.
+    let is_in_another = || {
+        let mut organizations = desired.organizations.iter();
+        !shows_whose && organizations.any(|other| is_in_file(other, twin))
+    };
+    if is_in_file(organization, twin) || is_in_another() {
+        return Some(Stage::TwinDeclared);
+    }
     let scope = &organization.scope;
-    let of = whose(recorded, scope, twin).filter(|of| of != url);
-    of.is_some_and(|of| {
+    let may_be_there = |scope: &Arc<Scope>| {
         let entry = recorded.get(scope, twin);
-        let callbacks = &organization.callbacks;
-        callbacks.iter().any(|callback| callback.url == of)
-            || entry.is_some_and(|entry| entry.belief.presence() != Presence::Absent)
-    })
+        entry.is_some_and(|entry| entry.belief.presence() != Presence::Absent)
+    };
+    match whose(recorded, scope, twin) {
+        Some(of) if of == *url => {}
+        Some(of) => {
+            let callbacks = &organization.callbacks;
+            let is_needed = callbacks.iter().any(|callback| callback.url == of);
+            if is_needed || may_be_there(scope) {
+                return Some(Stage::TwinOfAnother);
+            }
+        }
+        None if may_be_there(scope) => return Some(Stage::TwinRecorded),
+        None => {}
+    }
+    let is_recorded =
+        |scope: &Arc<Scope>| may_be_there(scope) && whose(recorded, scope, twin).is_none();
+    let mut scopes = recorded.scopes.keys();
+    (!shows_whose && scopes.any(is_recorded)).then_some(Stage::TwinRecorded)
+}
+
+/// Whether the file says what becomes of this URL.
+fn is_in_file(organization: &Organization, url: &CallbackUrl) -> bool {
+    let mut callbacks = organization.callbacks.iter();
+    organization.absent.contains(url) || callbacks.any(|callback| callback.url == *url)
 }
 
 /// Whether the file says that nothing is called for it.
@@ -265,14 +305,11 @@ fn left(
     organization: &Organization,
     recorded: &Recorded,
     address: &Address,
-    twin: &CallbackUrl,
 ) -> BTreeSet<CallbackUrl> {
     let entries = recorded.scopes.get(&organization.scope);
     let is_left = |url: &CallbackUrl| {
-        let declared = organization.callbacks.iter().any(|other| other.url == *url);
-        let is_twin =
-            url == twin || whose(recorded, &organization.scope, url).as_ref() == Some(&address.url);
-        is_twin && !declared && !organization.absent.contains(url)
+        whose(recorded, &organization.scope, url).as_ref() == Some(&address.url)
+            && !is_in_file(organization, url)
     };
     let entries = entries.into_iter().flatten();
     entries

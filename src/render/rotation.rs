@@ -88,7 +88,7 @@ pub fn rotations_lines(all: &Rotations) -> impl Iterator<Item = String> {
 pub fn rotated_text(complete: usize, of: usize) -> String {
     if complete == of {
         return format!(
-            "Rotation complete! {} the new key and token, and no twin is left.",
+            "Rotation complete! {} the declared key and token, and no twin is left.",
             counted(complete, "callback has", "callbacks have")
         );
     }
@@ -121,6 +121,7 @@ fn left_out(rotation: &Rotation) -> String {
     let apply = match (rotation.stage, rotation.calls) {
         (Stage::TwinDeclared, _) => "; its twin is declared",
         (Stage::TwinOfAnother, _) => "; its twin is that of another callback",
+        (Stage::TwinRecorded, _) => "; its twin is recorded as a callback",
         (Stage::Nothing | Stage::Begin | Stage::Finish, Calls::Nothing) => "",
         (Stage::Nothing | Stage::Begin | Stage::Finish, _) => "; `ess-callbacks apply` adds it",
     };
@@ -199,7 +200,7 @@ mod tests {
         let url = format!("https://hooks.acme.example/{number}");
         let twin = CallbackUrl::new(format!("{url}?esign-rotation=3f"));
         let (adds, deletes) = match stage {
-            Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother => {
+            Stage::Nothing | Stage::TwinDeclared | Stage::TwinOfAnother | Stage::TwinRecorded => {
                 (Calls::Nothing, BTreeSet::new())
             }
             Stage::Begin => (Calls::Add, BTreeSet::from([twin.clone()])),
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn how_it_ended() {
-        assert_snapshot!(rotated_text(2, 2), @"Rotation complete! 2 callbacks have the new key and token, and no twin is left.");
+        assert_snapshot!(rotated_text(2, 2), @"Rotation complete! 2 callbacks have the declared key and token, and no twin is left.");
         assert_snapshot!(rotated_text(0, 1), @"Rotation incomplete! 0 of 1 rotation is complete. Run the same command again: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.");
     }
 }

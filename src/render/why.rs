@@ -73,6 +73,10 @@ pub(super) fn not_attempted(why: &NotAttempted, now: Timestamp) -> (String, &'st
             "its receiver failed the verification".to_owned(),
             "correct the receiver as its finding says, then run the same command again; `verify` shows the findings",
         ),
+        NotAttempted::Refused => (
+            "its twin was added, and then the rest of the rotation was refused".to_owned(),
+            "follow the error below, then run the same command again",
+        ),
         NotAttempted::Interrupted => (
             "the run was interrupted".to_owned(),
             // The end of the report says it once for all of them.

@@ -87,7 +87,7 @@ fn a_rotation_on_the_embedded_sandbox() {
     acme/https://hooks.example/one?esign-rotation=09: Deleting...
     acme/https://hooks.example/one?esign-rotation=09: Deleted after [ELAPSED] [request id [UUID]]
     Apply complete! Resources: 2 added, 0 changed, 2 destroyed.
-    Rotation complete! 1 callback has the new key and token, and no twin is left.
+    Rotation complete! 1 callback has the declared key and token, and no twin is left.
     ");
     let again = env.run(&["--sandbox", "rotate", &one, "--auto-approve"]);
     assert_snapshot!(again, @"
@@ -189,7 +189,8 @@ fn a_twin_without_tls_is_warned_of() {
         "--no-verify",
         "--auto-approve",
     ]);
-    let warning = "Warning: --twin is http, and the callback is https: others can read and change the messages on the way";
+    let warning =
+        "Warning: --twin: this URL is http: others can read and change the messages on the way";
     assert!(said.stderr.contains(warning), "{said}");
     assert_eq!(served.urls(), [ONE]);
 }

@@ -1,6 +1,7 @@
 //! What `apply` and `rotate` do with the twins of interrupted rotations.
 
 use insta::assert_snapshot;
+use rstest::rstest;
 
 use crate::cli_rotate::{
     DEAD, KEY_DIGEST, ONE, ROTATE, TWO, changed, digests, killed_in, one_was_always_there,
@@ -103,15 +104,65 @@ fn the_twin_of_another_callback_can_t_be_taken() {
     let error = said.stderr.lines().skip(1).collect::<Vec<_>>().join("\n");
     assert_snapshot!(error, @"
     error: the twin of `acme/https://hooks.example/two`, https://hooks.example/twin, is that of another callback, which may need it; nothing was called
-      Finish the rotation of the other callback first, or give another URL with --twin.
+      Finish the rotation of the other callback first, with `rotate` or, if the file does not declare it any more, with `ess-callbacks apply`. Or give another URL with --twin.
     ");
     env.run(&["apply", "--auto-approve"]).exits(0);
     assert_eq!(served.urls(), [ONE, TWO]);
 }
 
-/// It is a callback as any other from then on.
+/// A rotation ends with the delete of its twin.
 #[test]
-fn a_twin_that_is_declared_is_none_any_more() {
+fn what_is_configured_already_can_t_be_a_twin() {
+    let (env, served) = changed(&[ONE, TWO]);
+    let file = env.read("callbacks.yaml");
+    let rotate = |twin: &str| {
+        env.run(&[
+            "rotate",
+            &format!("acme/{ONE}"),
+            "--auto-approve",
+            "--no-verify",
+            "--twin",
+            twin,
+        ])
+    };
+    let error = |twin: &str| {
+        let said = rotate(twin).exits(1);
+        let lines = said
+            .stderr
+            .lines()
+            .skip_while(|line| !line.starts_with("error"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    // The other one has left the file.
+    env.write("callbacks.yaml", configuration(&[("acme", &[ONE])]));
+    assert_snapshot!(error(TWO), @"
+    error: the twin of `acme/https://hooks.example/one`, https://hooks.example/two, is recorded as a callback that callbacks.yaml does not declare, and would be deleted at the end; nothing was called
+      Give another URL with --twin, one that is not configured at eSign; or run `ess-callbacks apply` first, which deletes the callback.
+    ");
+    // Another organization has it.
+    env.write(
+        "callbacks.yaml",
+        configuration(&[("acme", &[ONE]), ("beta", &[TWO])]),
+    );
+    assert_snapshot!(error(TWO), @"
+    error: the twin of `acme/https://hooks.example/one`, https://hooks.example/two, is in callbacks.yaml for `beta`; nothing was called
+      Give another URL with --twin, one that is not configured at eSign.
+    ");
+    env.write("callbacks.yaml", file);
+    assert_snapshot!(rotate("https://Hooks.example:443/one/").exits(64).err(), @"
+    error: --twin is nearly the URL of `acme/https://hooks.example/one`: eSign or the receiver may take both for one
+      Give another URL that reaches the same receiver. It takes the messages while the callback is replaced.
+    ");
+    assert_eq!(served.urls(), [ONE, TWO]);
+    assert_eq!(served.operations(TWO), ["add"]);
+}
+
+/// It is a callback as any other from then on, also if the apply that finds it in the file has calls for it.
+#[rstest]
+#[case::as_it_is(&["apply", "--auto-approve"])]
+#[case::replaced(&["apply", "--auto-approve", "--replace", "acme/https://hooks.example/twin"])]
+#[case::healed(&["apply", "--auto-approve", "--heal", "--older-than", "0s"])]
+fn a_twin_that_is_declared_is_none_any_more(#[case] apply: &[&str]) {
     let (env, served) = changed(&[ONE]);
     let twin = "https://hooks.example/twin";
     let words = [
@@ -125,7 +176,7 @@ fn a_twin_that_is_declared_is_none_any_more() {
     killed_in(&words, &env, &served, 2);
     assert!(env.read("callbacks.state.json").contains("twins"));
     env.write("callbacks.yaml", configuration(&[("acme", &[ONE, twin])]));
-    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.run(apply).exits(0);
     assert!(!env.read("callbacks.state.json").contains("twins"));
     env.write("callbacks.yaml", configuration(&[("acme", &[ONE])]));
     let said = env.run(&["plan"]);

@@ -366,6 +366,7 @@ const fn fenced_until(unfinished: &Unfinished) -> Option<Timestamp> {
             | NotAttempted::AddsFailed
             | NotAttempted::WaitsForTwin
             | NotAttempted::Unverified
+            | NotAttempted::Refused
             | NotAttempted::Interrupted
             | NotAttempted::FencedWithoutClock
             | NotAttempted::JournalFailed,

@@ -248,6 +248,7 @@ pub(super) fn fenced_until(report: &Report) -> Option<Timestamp> {
                 | NotAttempted::AccountUnsigned(..)
                 | NotAttempted::OrganizationStopped
                 | NotAttempted::Unverified
+                | NotAttempted::Refused
                 | NotAttempted::Interrupted
                 | NotAttempted::FencedWithoutClock
                 | NotAttempted::JournalFailed,

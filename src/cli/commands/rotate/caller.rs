@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Args;
+use super::{Args, twins};
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::metrics::Told;
@@ -90,8 +90,8 @@ impl<'a> Rotator<'a> {
         !self.twins.is_empty()
     }
 
-    /// Adds to the report of an interrupted rotation what its second run would have done.
-    pub(super) fn leave_out(&self, report: &mut Report) {
+    /// Adds to the report of a rotation that ended after its first run what the second one would have done.
+    pub(super) fn leave_out(&self, report: &mut Report, why: &NotAttempted) {
         for one in &self.rotations {
             let is_left = one.stage == Stage::Begin
                 && !is_unfinished(report, &one.address, &one.twin)
@@ -101,7 +101,7 @@ impl<'a> Rotator<'a> {
                 report.unfinished.push(Unfinished {
                     address: one.address.clone(),
                     action: Action::Replace,
-                    how: HowUnfinished::NotAttempted(NotAttempted::Interrupted),
+                    how: HowUnfinished::NotAttempted(why.clone()),
                 });
             }
         }
@@ -134,9 +134,6 @@ impl<'a> Rotator<'a> {
     }
 
     fn show(&mut self, rotations: &Rotations) {
-        if !rotations.plan.tripped.is_empty() {
-            self.ui.speak();
-        }
         for line in rotations_lines(rotations, self.ui.takes_json()) {
             self.ui
                 .json_line(&render::log_json(&line, SystemClock.now()));
@@ -146,10 +143,20 @@ impl<'a> Rotator<'a> {
             let style = self.ui.style(self.args.calling.rate);
             self.ui
                 .stream(|out| render::rotations_text(rotations, verifies, &style, out));
-            self.ui
-                .complain(|style, out| render::guards_text(&rotations.plan, style, out));
         }
+        self.complain(&rotations.plan);
         self.ui.flush();
+    }
+
+    /// Says what refuses the plan, if anything does.
+    fn complain(&mut self, plan: &Plan) {
+        if !plan.tripped.is_empty() {
+            self.ui.speak();
+        }
+        if !self.ui.json() {
+            self.ui
+                .complain(|style, out| render::guards_text(plan, style, out));
+        }
     }
 }
 
@@ -203,13 +210,10 @@ impl Caller for Rotator<'_> {
         let rotations = self
             .loaded
             .rotate(recorded, salt, &self.twins, self.first)?;
-        let declared = |one: &&Rotation| one.stage == Stage::TwinDeclared;
-        if let Some(one) = rotations.rotations.iter().find(declared) {
-            return Err(twin_declared(one));
-        }
-        let taken = |one: &&Rotation| one.stage == Stage::TwinOfAnother;
-        if let Some(one) = rotations.rotations.iter().find(taken) {
-            return Err(twin_taken(one));
+        for one in &rotations.rotations {
+            if let Some(failure) = twins::refusal(one, &self.loaded.desired) {
+                return Err(failure);
+            }
         }
         if self.first {
             lock::report_new(&self.locations.state, recorded.lineage, self.ui);
@@ -219,6 +223,7 @@ impl Caller for Rotator<'_> {
             let left = rotations.rotations.iter();
             let left = left.filter(|one| one.stage == Stage::Begin);
             self.without_twin = left.map(|one| one.address.clone()).collect();
+            self.complain(&rotations.plan);
         }
         print_events(&rotations.plan, self.ui);
         Ok(rotations.plan)
@@ -332,26 +337,4 @@ impl Caller for Rotator<'_> {
         self.ui.finish_progress();
         self.ui.leave_question();
     }
-}
-
-/// The error when the URL of the twin takes the messages of another callback.
-fn twin_taken(rotation: &Rotation) -> Failure {
-    let Rotation { address, twin, .. } = rotation;
-    Failure::error(format!(
-        "the twin of `{address}`, {twin}, is that of another callback, which may need it; nothing was called"
-    ))
-    .advice("Finish the rotation of the other callback first, or give another URL with --twin.")
-}
-
-/// The error when the twin must stay by the file.
-fn twin_declared(rotation: &Rotation) -> Failure {
-    let Rotation { address, twin, .. } = rotation;
-    Failure::error(format!(
-        "the twin of `{address}`, {twin}, is in callbacks.yaml itself, so it can't be deleted at the end; nothing was \
-         called"
-    ))
-    .advice(
-        "If you rotate with the file, run `ess-callbacks apply` and remove the twin from the file afterwards. \
-         Otherwise remove it first, or give another URL with --twin.",
-    )
 }

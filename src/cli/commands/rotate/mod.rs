@@ -23,7 +23,7 @@ use crate::cli::sources;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::refused;
 use crate::cli::workspace::{Loaded, Resolve, elsewhere, lock};
-use crate::model::Report;
+use crate::model::{NotAttempted, Report};
 use crate::plan::Pattern;
 use crate::render;
 use crate::run::{self, Ended, Refusal, Request};
@@ -147,8 +147,11 @@ async fn rotate(
         }
         return ended;
     };
+    // What the second run would have done.
     if report.interrupted && !made {
-        rotator.leave_out(&mut report);
+        rotator.leave_out(&mut report, &NotAttempted::Interrupted);
+    } else if second && !made && matches!(ended, Err(_) | Ok(Exit::Guarded)) {
+        rotator.leave_out(&mut report, &NotAttempted::Refused);
     }
     rotator.told.made(report.clone());
     conclude(&report, render::Again::Rotate, rotator.ui);
