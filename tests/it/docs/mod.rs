@@ -4,6 +4,7 @@
 //! pages, to be reviewed and committed.
 
 mod commands;
+mod emphasis;
 mod languages;
 mod markdown;
 mod session;
