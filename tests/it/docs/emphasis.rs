@@ -1,7 +1,7 @@
 //! What a page sets in bold or italics is rendered so.
 //!
-//! CommonMark does not close emphasis after punctuation when a letter follows: `**a。**b` stays as it is. Chinese has no spaces, so
-//! it happens easily there.
+//! Markdown does not close emphasis after punctuation when a letter follows: `**a。**b` stays as it is. Chinese has no
+//! spaces, so it happens easily there.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
@@ -14,19 +14,20 @@ fn unrendered(text: &str) -> Vec<String> {
     let mut inside = false;
     let parser = Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter();
     for (event, range) in parser {
-        match event {
-            Event::Start(Tag::CodeBlock(_)) => inside = true,
-            Event::End(TagEnd::CodeBlock) => inside = false,
+        if let Event::Start(Tag::CodeBlock(_)) = event {
+            inside = true;
+        } else if let Event::End(TagEnd::CodeBlock) = event {
+            inside = false;
+        } else if let Event::Text(_) = event
+            && !inside
+        {
             // An escaped one is meant to be seen: the range of its text begins behind the backslash.
-            Event::Text(_) if !inside => {
-                let is_escaped = text[..range.start].ends_with('\\');
-                if text[range.clone()].contains('*') && !is_escaped {
-                    let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
-                    let line = text[start..].lines().next().unwrap_or_default();
-                    found.push(line.to_owned());
-                }
+            let is_escaped = text[..range.start].ends_with('\\');
+            if text[range.clone()].contains('*') && !is_escaped {
+                let start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
+                let line = text[start..].lines().next().unwrap_or_default();
+                found.push(line.to_owned());
             }
-            _ => {}
         }
     }
     found.dedup();
