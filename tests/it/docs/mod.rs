@@ -4,6 +4,7 @@
 //! pages, to be reviewed and committed.
 
 mod commands;
+mod emphasis;
 mod languages;
 mod markdown;
 mod session;
@@ -94,9 +95,6 @@ fn what_is_not_run_is_known() {
     }
     insta::assert_snapshot!(found.join("\n"), @"
     README.md: installs the program
-    README.md: needs the pipeline's secrets
-    README.md: needs an account
-    README.md: needs an account
     docs/controller.md: runs until it is stopped
     docs/controller.md: needs a controller
     docs/controller.md: runs until it is stopped
@@ -201,6 +199,19 @@ fn links_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_readme_ignores_what_init_does() {
+    let mut session = Session::new();
+    let env = session.env();
+    env.run(&["init"]).exits(0);
+    let written = fs::read_to_string(env.path(".gitignore")).expect("a file");
+    let readme = Page::read(root(), ENGLISH);
+    let is_ignored = |block: &&Block| block.language == "gitignore";
+    let block = readme.blocks.iter().find(is_ignored).expect("a block");
+    let more = block.text.strip_prefix(&written);
+    assert_eq!(more, Some("callbacks.emergency-*.json\n"), "{written}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) fn project(urls: &[&str]) -> Option<TestEnv> {
     let remote = env.path("remote.git").display().to_string();
     let known = [
         "https://callbacks:t0ken@gitlab.example/acme/esign.git",
+        "http://callbacks:t0ken@gitlab.example:8080/git/acme/esign.git",
         "https://gitlab.example/acme/esign.git",
     ];
     let git = known.map(|url| format!("[url \"file://{remote}\"]\n    insteadOf = {url}\n"));
@@ -113,8 +114,11 @@ fn on_gitlab_a_fork_plans_and_the_default_branch_applies() {
     let served = env.serve(&[]);
     let jobs = pipeline("gitlab/state-branch.gitlab-ci.yml");
     let of_system = [
-        ("CI_SERVER_HOST", "gitlab.example"),
-        ("CI_PROJECT_PATH", "acme/esign"),
+        // A GitLab below a path, at another port.
+        (
+            "CI_PROJECT_URL",
+            "http://gitlab.example:8080/git/acme/esign",
+        ),
         ("CALLBACKS_PUSH_TOKEN", "t0ken"),
         ("CI_PIPELINE_SOURCE", "push"),
     ];

@@ -148,6 +148,26 @@ fn pipelines_say_what_the_program_understands() {
     assert!(calls >= 7, "{calls}");
 }
 
+/// The image for pipelines takes the program from where the other images have it, and the jobs name it.
+#[test]
+fn the_image_of_jobs_has_the_program() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
+    let program = "usr/local/bin/ess-callbacks";
+    assert!(
+        read("examples/container/ci.Dockerfile")
+            .contains(&format!("\nCOPY --from=program /{program} /{program}\n"))
+    );
+    assert!(
+        read("examples/container/Dockerfile")
+            .contains(&format!("/release/ess-callbacks /{program}\n"))
+    );
+    assert!(read("release/pack.py").contains("(f\"usr/local/bin/{NAME}\", program.read_bytes()"));
+    for name in ["gitlab/.gitlab-ci.yml", "gitlab/state-branch.gitlab-ci.yml"] {
+        let image = &jobs::pipeline(name)["default"]["image"];
+        assert_eq!(image, "registry.example/ess-callbacks-ci:0.2.0", "{name}");
+    }
+}
+
 /// The image is not built here, but what goes into it is all there, and cargo accepts it.
 #[test]
 fn the_image_is_made_of_what_there_is() {

@@ -201,8 +201,7 @@ fn a_state_moves_from_its_branch_to_gitlab() {
     let address = format!("{}/projects/42/terraform/state/{STATE}", world.states.api());
     let branch = pipeline("gitlab/state-branch.gitlab-ci.yml");
     let of_system = [
-        ("CI_SERVER_HOST", "gitlab.example"),
-        ("CI_PROJECT_PATH", "acme/esign"),
+        ("CI_PROJECT_URL", "https://gitlab.example/acme/esign"),
         ("CALLBACKS_PUSH_TOKEN", "t0ken"),
     ];
     let variables = &branch[".state"]["variables"];
