@@ -1,5 +1,6 @@
 //! Guards, targets, heals and order by example; the laws are in `laws`.
 
+mod given_twins;
 mod laws;
 mod owners;
 mod rotation;
