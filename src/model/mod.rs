@@ -29,6 +29,7 @@ mod scope;
 mod sighting;
 mod time;
 mod told;
+pub(crate) mod twin;
 mod verified;
 
 pub use account::{

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::envelope::is_marked;
+use crate::model::twin::original;
 use crate::model::{Address, CallbackUrl, Scope, Timestamp};
 use crate::receiver::{
     Content, DedupeKey, Message, Novelty, Opened, Receipt, Rejection, Secrets, Seen, Signature, V2,
@@ -96,6 +97,8 @@ pub enum Known {
     Leaving,
     /// It is declared, and suspended or not enabled.
     Idle,
+    /// It was the twin of a rotation of a declared callback, which ended since.
+    Twin,
 }
 
 impl Observer {
@@ -335,7 +338,9 @@ impl Observer {
             return;
         }
         let url = receipt.url.clone();
+        let is_twin = self.was_a_twin(&url, at);
         let known = self.known.get(&url).copied();
+        let known = known.or(is_twin.then_some(Known::Twin));
         let found = self
             .observed
             .undeclared
@@ -347,6 +352,20 @@ impl Observer {
             });
         found.secrets_of = opened;
         found.count.add(at);
+        // Since then it is there again.
+        if found.known == Some(Known::Twin) && !is_twin {
+            found.known = None;
+        }
+    }
+
+    /// Whether this may have been the twin of a rotation that ended with the last call for its callback.
+    fn was_a_twin(&self, url: &CallbackUrl, at: Timestamp) -> bool {
+        let of = original(url);
+        let place = of.and_then(|of| self.places.get(&of));
+        place.is_some_and(|place| {
+            let mut owners = place.current_owners();
+            owners.any(|owner| self.is_before_the_last_change(owner, at))
+        })
     }
 }
 

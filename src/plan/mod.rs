@@ -48,6 +48,7 @@ use crate::model::{
 use crate::secret::{Check, SecretReference};
 
 pub use crate::model::Destination;
+pub use crate::model::twin::twin;
 pub use build::{Heal, Options, Secrets, plan};
 pub use change::{After, Before, Change, Deletion, Same, Steps};
 pub use document::{
@@ -61,7 +62,6 @@ pub(crate) use rotation::begun;
 pub use rotation::{Rotation, Rotations, Stage, rotate};
 pub use same::{FingerprintTable, Unlike};
 pub use stale::Stale;
-pub use twins::twin;
 pub use updates::{Details, Update, Updated};
 
 /// What will be done, in the order it will be done.
@@ -253,7 +253,7 @@ impl Plan {
         let of = twins.filter_map(|twin| {
             Some(Address {
                 handle: twin.address.handle.clone(),
-                url: twins::original(&twin.address.url)?,
+                url: crate::model::twin::original(&twin.address.url)?,
             })
         });
         of.collect()

@@ -6,7 +6,7 @@
 //!
 //! [`rotate`] gives the next plan of that, from what is declared and what is recorded. Which one is next follows from
 //! the record alone, so a rotation goes on after a crash where it was. Every plan recognizes a URL that
-//! [`twin`](super::twins::twin) gives as the twin of its callback. A twin with another URL is recorded before it is added
+//! [`twin`](crate::model::twin::twin) gives as the twin of its callback. A twin with another URL is recorded before it is added
 //! ([`Recorded::twins`]). So a rotation that is not continued is finished by the next apply.
 //!
 //! # Invariants
@@ -22,8 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::moves::{moved, moves};
-use super::twins::{original, whose};
+use super::twins::whose;
 use super::{Change, Options, Plan, Reason, Secrets, plan};
+use crate::model::twin::original;
 use crate::model::{
     Address, Callback, CallbackUrl, Calls, Desired, Handle, Identity, Organization, Presence,
     Recorded, Scope,
@@ -341,7 +342,7 @@ fn beside(address: &Address, url: &CallbackUrl) -> Address {
     }
 }
 
-/// The twins with a URL of another form than that of [`twin`](super::twins::twin).
+/// The twins with a URL of another form than that of [`twin`](crate::model::twin::twin).
 fn custom(twins: &BTreeMap<Address, CallbackUrl>) -> BTreeMap<Address, CallbackUrl> {
     let twins = twins.iter();
     twins

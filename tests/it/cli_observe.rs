@@ -129,6 +129,40 @@ fn each_cause_is_told_and_the_next_apply_mends_it() {
     );
 }
 
+/// It took messages until the last call for its callback.
+#[test]
+fn the_twin_of_a_rotation_is_no_stranger_until_it_is_there_again() {
+    let env = world();
+    env.run(&["import", "--all"]).exits(0);
+    let twin = format!("{A}?esign-rotation=3f");
+    env.write("receipts.jsonl", receipt(&twin, 90, "1", OWN));
+    env.run(&["apply", "--replace", &format!("acme/{A}"), "--auto-approve"])
+        .exits(0);
+    let said = env
+        .run(&["observe", "receipts.jsonl", "--no-record"])
+        .exits(0);
+    assert!(
+        said.stdout
+            .contains("It was the twin of a rotation that ended since"),
+        "{said}"
+    );
+    // Of other callbacks there was no rotation.
+    let other = receipt("https://x.example/cb?esign-rotation=3f", 90, "1", OWN);
+    env.write("receipts.jsonl", other);
+    env.run(&["observe", "receipts.jsonl", "--no-record"])
+        .exits(8);
+    // More than six hours after the last call for it.
+    let state = env.read(".ess-callbacks/sandbox.state.json");
+    let days_ago = |text: &str| {
+        let (before, after) = text.split_once("\"proved_at\":\"20").unwrap();
+        format!("{before}\"proved_at\":\"19{after}")
+    };
+    env.write(".ess-callbacks/sandbox.state.json", days_ago(&state));
+    env.write("receipts.jsonl", receipt(&twin, 90, "1", OWN));
+    env.run(&["observe", "receipts.jsonl", "--no-record"])
+        .exits(8);
+}
+
 /// Whoever verifies from a branch has another key, and receivers write receipts of that, too.
 #[test]
 fn what_verify_sends_proves_nothing_whoever_s_key_it_has() {

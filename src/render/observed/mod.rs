@@ -251,6 +251,7 @@ fn undeclared(observed: &Observed, style: &Style, out: &mut dyn fmt::Write) -> f
             ),
             None => match found.known {
                 Some(Known::Leaving) => ". It is recorded, and `apply` deletes it".to_owned(),
+                Some(Known::Twin) => ". It was the twin of a rotation that ended since".to_owned(),
                 Some(Known::Idle) => ". It is declared, and suspended or not enabled".to_owned(),
                 None => ". Nothing shows that eSign sent them".to_owned(),
             },

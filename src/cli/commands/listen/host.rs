@@ -206,7 +206,7 @@ async fn take(
         });
     };
     reception.path = places::shown(path);
-    reception.url.clone_from(&place.url);
+    reception.url = place.url_of(path);
     let mut noted = None;
     match opened {
         Err(rejection) => {
@@ -247,7 +247,9 @@ async fn take(
     if listening.receipts.is_none() {
         return Ok(());
     }
-    let Some(url) = &place.url else { return Ok(()) };
+    let Some(url) = reception.url.clone() else {
+        return Ok(());
+    };
     let signature = text(SIGNATURE_HEADER);
     let kept = keep(listening, url, body, signature, reception).await;
     // eSign sends again what does not get a 200.
@@ -265,12 +267,12 @@ async fn take(
 /// Writes the receipt of a request. The error is one of the file; a request that has no receipt gets a note.
 async fn keep(
     listening: &Arc<Listening>,
-    url: &CallbackUrl,
+    url: CallbackUrl,
     body: &[u8],
     signature: Option<&str>,
     reception: &mut Reception,
 ) -> Result<(), String> {
-    let receipt = match Receipt::new(reception.at, url.clone(), body, signature) {
+    let receipt = match Receipt::new(reception.at, url, body, signature) {
         Ok(receipt) => receipt,
         Err(error) => {
             reception.note = Some(format!("no receipt is written: {error}"));

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::twin::original;
 use crate::model::{Address, CallbackUrl, MASK, SecretIndex, masked};
 use crate::receiver::{Content, Opened, Receiver, Rejection, Secrets};
 
@@ -71,13 +72,35 @@ impl Place {
         (here && port != listened).then_some(port)
     }
 
-    fn takes(&self, path: &str) -> bool {
-        self.any_path
-            || self
-                .url
-                .as_ref()
-                .is_some_and(|url| path_of(url.as_str()) == path)
+    /// The URL that a request to this path was sent to, as far as is known: its own, or that of a twin.
+    pub(super) fn url_of(&self, path: &str) -> Option<CallbackUrl> {
+        let url = self.url.as_ref()?;
+        let own = path_of(url.as_str());
+        let added = path.strip_prefix(own.as_str()).unwrap_or_default();
+        Some(if is_twin(path, &own) {
+            CallbackUrl::new(format!("{url}{added}", url = url.as_str()))
+        } else {
+            url.clone()
+        })
     }
+
+    fn takes(&self, path: &str) -> bool {
+        self.any_path || self.own_path().is_some_and(|own| own == path)
+    }
+
+    /// Whether a rotation adds a twin with this path.
+    fn takes_as_twin(&self, path: &str) -> bool {
+        self.own_path().is_some_and(|own| is_twin(path, &own))
+    }
+
+    fn own_path(&self) -> Option<String> {
+        self.url.as_ref().map(|url| path_of(url.as_str()))
+    }
+}
+
+/// Whether a path is that of the twin that a rotation adds beside a URL with this path.
+fn is_twin(path: &str, own: &str) -> bool {
+    original(&CallbackUrl::new(path)).is_some_and(|of| of.as_str() == own)
 }
 
 /// The path and query of a URL, byte for byte as a client sends them.
@@ -107,6 +130,10 @@ pub(super) fn open<'p>(
         .iter()
         .filter(|place| place.takes(target.path))
         .collect();
+    if candidates.is_empty() {
+        let twins = places.iter();
+        candidates.extend(twins.filter(|place| place.takes_as_twin(target.path)));
+    }
     for (scheme, host) in [(None, target.host), (target.scheme, None)] {
         let here = |place: &&&Place| {
             place
@@ -270,6 +297,27 @@ mod tests {
         assert_eq!(found(&places, "/", None, None), b);
         assert_eq!(found(&places, "/x", None, None), "");
         assert_eq!(path_of("https://b.example?z"), "/?z");
+    }
+
+    #[test]
+    fn the_twin_of_a_rotation_belongs_to_its_callback_unless_it_is_declared() {
+        let (a, b) = ("https://a.example/x?y=1", "https://b.example/x");
+        let twin = "https://b.example/x?esign-rotation=3f";
+        let places = [place(a, "t"), place(b, "t"), place(twin, "u")];
+        assert_eq!(
+            found(&places[..2], "/x?y=1&esign-rotation=3f", None, None),
+            a
+        );
+        assert_eq!(found(&places[..2], "/x?esign-rotation=3f", None, None), b);
+        let declared = format!("{twin} rejected");
+        assert_eq!(found(&places, "/x?esign-rotation=3f", None, None), declared);
+        assert_eq!(found(&places, "/x?esign-rotation=3g", None, None), "");
+        let url = |place: &Place, path| place.url_of(path).unwrap().as_str().to_owned();
+        assert_eq!(url(&places[1], "/x?esign-rotation=3f"), twin);
+        assert_eq!(url(&places[1], "/x"), b);
+        let root = place("https://c.example", "t");
+        let of_root = "https://c.example?esign-rotation=3f";
+        assert_eq!(url(&root, "/?esign-rotation=3f"), of_root);
     }
 
     #[test]
