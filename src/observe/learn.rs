@@ -1,6 +1,6 @@
 //! Puts what receipts said into the record.
 
-use crate::model::{Address, Fingerprints, Learned, Recorded, Timestamp};
+use crate::model::{Address, Evidence, Fingerprints, Learned, Recorded, Timestamp};
 
 use super::{Confidence, Declared, Observed, Tally};
 
@@ -11,6 +11,8 @@ pub struct Lessons {
     pub lessons: Vec<(Address, Lesson)>,
     /// Callbacks that were seen again, and nothing else.
     pub seen: usize,
+    /// Callbacks that stay assumed, because their messages may be older than the last call for them.
+    pub early: usize,
     /// Callbacks that messages show and that are not recorded. Nothing says whether a call of another state, or one that is
     /// forgotten, has deleted them since, so they stay so.
     pub unrecorded: Vec<Address>,
@@ -22,10 +24,12 @@ impl Lessons {
         let Self {
             lessons,
             seen,
+            early,
             unrecorded,
         } = other;
         self.lessons.extend(lessons);
         self.seen += seen;
+        self.early += early;
         self.unrecorded.extend(unrecorded);
     }
 }
@@ -74,6 +78,10 @@ pub fn learn(
                 None => Learned::Nothing,
             },
         };
+        let is_assumed = entry.belief.evidence() == Evidence::Assumed;
+        if tally.proven.messages > 0 && is_assumed && learned != Learned::Changed {
+            lessons.early += 1;
+        }
         let lesson = match learned {
             Learned::Nothing => continue,
             Learned::Seen => {

@@ -129,6 +129,18 @@ fn each_cause_is_told_and_the_next_apply_mends_it() {
     );
 }
 
+/// It may be older than the add.
+#[test]
+fn a_message_soon_after_a_call_proves_nothing_yet_and_that_is_said() {
+    let env = world();
+    env.run(&["apply", "--auto-approve"]).exits(0);
+    env.write("receipts.jsonl", receipt(A, 0, "1", OWN));
+    let said = env.run(&["observe", "receipts.jsonl"]).exits(0);
+    let early = "1 callback stays recorded as assumed: a message may be six hours old";
+    assert!(said.stdout.contains(early), "{said}");
+    assert_eq!(state_of(&env, A)["evidence"], "assumed");
+}
+
 /// It took messages until the last call for its callback.
 #[test]
 fn the_twin_of_a_rotation_is_no_stranger_until_it_is_there_again() {

@@ -336,8 +336,16 @@ pub fn observed_summary(observed: &Observed, lessons: Option<&Lessons>) -> Strin
             more.len()
         ),
     };
+    let early = match lessons.early {
+        0 => String::new(),
+        count => format!(
+            " {} recorded as assumed: a message may be six hours old, and so older than the last call. One that \
+             comes later than that proves it.",
+            counted(count, "callback stays", "callbacks stay")
+        ),
+    };
     if lessons.is_empty() {
-        return format!("{text}. Nothing new to record.{unrecorded}");
+        return format!("{text}. Nothing new to record.{early}{unrecorded}");
     }
     let of = |which: Lesson| {
         lessons
@@ -356,5 +364,5 @@ pub fn observed_summary(observed: &Observed, lessons: Option<&Lessons>) -> Strin
     let parts: Vec<_> = parts
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    format!("{text}. Recorded: {}.{unrecorded}", parts.join(", "))
+    format!("{text}. Recorded: {}.{early}{unrecorded}", parts.join(", "))
 }
