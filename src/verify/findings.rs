@@ -208,7 +208,7 @@ pub(super) fn refused(kind: ProbeKind, status: u16) -> Finding {
         ),
     };
     let remedy = match status {
-        404 => "serve the receiver at the path of the URL".to_owned(),
+        404 => "serve the receiver at the path and query of the URL".to_owned(),
         405 => "accept POST at the path of the URL".to_owned(),
         500..=599 => format!("look for the error in the log of the receiver; {remedy}"),
         _ => remedy.to_owned(),

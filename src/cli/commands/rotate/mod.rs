@@ -23,7 +23,7 @@ use crate::cli::sources;
 use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::refused;
 use crate::cli::workspace::{Loaded, Resolve, elsewhere, lock};
-use crate::model::{NotAttempted, Report};
+use crate::model::{NotAttempted, Report, Tally};
 use crate::plan::Pattern;
 use crate::render;
 use crate::run::{self, Ended, Refusal, Request};
@@ -156,7 +156,7 @@ async fn rotate(
     rotator.told.made(report.clone());
     conclude(&report, render::Again::Rotate, rotator.ui);
     let (complete, of) = rotator.complete(&report, made);
-    let text = render::rotated_text(complete, of);
+    let text = render::rotated_text(complete, of, was_called(&report));
     if complete == of {
         rotator.ui.say(format_args!("{text}"));
         return ended;
@@ -170,4 +170,17 @@ async fn rotate(
             exit
         }
     })
+}
+
+/// Whether any call may have left.
+const fn was_called(report: &Report) -> bool {
+    let Tally {
+        added,
+        changed,
+        destroyed,
+        failed,
+        unknown,
+        not_attempted: _,
+    } = report.tally;
+    added + changed + destroyed + failed + unknown > 0
 }
