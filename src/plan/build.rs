@@ -279,7 +279,16 @@ impl<'a> Builder<'a> {
         declaration: &Declaration<'_>,
     ) -> (Wanted, Option<After>) {
         match declaration {
-            _ if self.options.destroy => (Wanted::Gone(Deletion::Omitted, Reason::Destroy), None),
+            _ if self.options.destroy => {
+                let undeclared = matches!(declaration, Declaration::Nothing);
+                let is_twin = undeclared && self.is_twin(&organization.scope, &address.url);
+                let deletion = if is_twin {
+                    Deletion::Twin
+                } else {
+                    Deletion::Omitted
+                };
+                (Wanted::Gone(deletion, Reason::Destroy), None)
+            }
             Declaration::Callback(callback) => {
                 let Callback {
                     url: _,

@@ -33,14 +33,16 @@ impl Builder<'_> {
 
     /// Whether it is a twin whose callback is a target: what becomes of one is done with the other.
     pub(super) fn targeted_as_twin(&self, organization: &Organization, url: &CallbackUrl) -> bool {
-        let of = || self.original(organization, url);
+        let scope = &organization.scope;
+        let is_twin = || self.original(organization, url).is_some() || self.is_twin(scope, url);
         self.options.only.is_none()
-            && of().is_some_and(|callback| {
+            && whose(self.recorded, scope, url).is_some_and(|of| {
                 self.targeted(&Address {
                     handle: organization.handle.clone(),
-                    url: callback.url.clone(),
+                    url: of,
                 })
             })
+            && is_twin()
     }
 
     /// The declared callback of this organization whose twin this URL is.
@@ -72,9 +74,12 @@ impl Builder<'_> {
         url: &CallbackUrl,
         wanted: &Wanted,
     ) -> bool {
-        let Wanted::Gone(Deletion::Twin, _) = wanted else {
+        let Wanted::Gone(Deletion::Twin, reason) = wanted else {
             return false;
         };
+        if *reason == Reason::Destroy {
+            return false;
+        }
         let Some(callback) = self.original(organization, url) else {
             return false;
         };

@@ -145,6 +145,25 @@ fn no_guard_counts_the_twin_of_a_callback_that_is_not_declared() {
             (plain.summary.deletes_by_omission, &plain.tripped[..]),
             (1, &[][..])
         );
+        // What becomes of a callback is done with its twin, and `--destroy` counts it no more than others do.
+        let asked = |destroy, targets: &[&str]| Options {
+            destroy,
+            targets: targets
+                .iter()
+                .map(|it| Pattern::parse(it).unwrap())
+                .collect(),
+            ..Options::default()
+        };
+        let target = format!("acme/{}", url(1).as_str());
+        for (options, calls, deletes) in [
+            (asked(false, &[&target]), 2, 1),
+            (asked(true, &[&target]), 2, 1),
+            (asked(true, &[]), 3, 2),
+        ] {
+            let plan = planned(&desired, &recorded, &options);
+            let numbers = (plan.summary.calls, plan.summary.deletes_by_omission);
+            assert_eq!(numbers, (calls, deletes));
+        }
         desired.organizations = Vec::new();
         let left = planned(&desired, &recorded, &Options::default());
         assert_eq!(left.summary.deletes_by_omission, 2);
