@@ -35,6 +35,7 @@ pub(crate) fn run(data: &[u8]) {
             proved_before: (choice & 4 != 0).then_some(Timestamp(1_790_000_000)),
             proved_by: None,
             max_calls: (choice & 8 != 0).then_some(1),
+            only: choice & 64 != 0,
         }),
         targets: Vec::new(),
         only: None,

@@ -51,6 +51,8 @@ pub struct Heal {
     pub proved_by: Option<Timestamp>,
     /// At most so many calls for the whole plan; heals beyond that are left for a later run.
     pub max_calls: Option<usize>,
+    /// Whether all other changes of the file are left for another apply.
+    pub only: bool,
 }
 
 impl Heal {
@@ -240,6 +242,10 @@ impl<'a> Builder<'a> {
         } else {
             None
         };
+        if held.is_none() && self.is_left_for_apply(entry, decided) {
+            census.remaining += counted;
+            return None;
+        }
         // What waits for its twin is as it is declared, but for its key and token.
         if held.is_none_or(|held| held.reason == Reason::RotationWaits) {
             self.note(organization, url, declaration, entry);
@@ -347,6 +353,22 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Whether `--heal-only` leaves this for another apply: it neither adds again what was there, nor settles a call that
+    /// was made before.
+    pub(super) fn is_left_for_apply(&mut self, entry: Option<&Entry>, decided: Verdict) -> bool {
+        let heals = decided.calls == Calls::Add && entry.is_some();
+        let is_left = self.heals_only()
+            && decided.calls != Calls::Nothing
+            && decided.action != Action::Finish
+            && !heals;
+        self.summary.left_for_apply += usize::from(is_left);
+        is_left
+    }
+
+    fn heals_only(&self) -> bool {
+        self.options.heal.is_some_and(|heal| heal.only)
+    }
+
     /// What the record alone has to learn.
     fn note(
         &mut self,
@@ -373,6 +395,9 @@ impl<'a> Builder<'a> {
                 return;
             }
         };
+        if self.heals_only() {
+            return;
+        }
         let before = Details {
             handle: entry.handle.clone(),
             operator: entry.operator.clone(),

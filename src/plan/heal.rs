@@ -12,6 +12,7 @@ impl Builder<'_> {
             proved_before,
             proved_by,
             max_calls,
+            only: _,
         }) = self.options.heal
         else {
             return;

@@ -96,7 +96,12 @@ impl<'a> Builder<'a> {
             Deletion::Omitted
         };
         let wanted = Wanted::Gone(deletion, reason);
-        let verdict = held.unwrap_or_else(|| decide(Some(entry), wanted));
+        let decided = decide(Some(entry), wanted);
+        if held.is_none() && self.is_left_for_apply(Some(entry), decided) {
+            census.remaining += usize::from(!is_twin);
+            return None;
+        }
+        let verdict = held.unwrap_or(decided);
         let operator = entry.operator.clone();
         let change = assemble(address, operator, verdict, Some(entry), (wanted, None));
         census.omitted += usize::from(change.is_by_omission());

@@ -163,6 +163,9 @@ pub struct Summary {
     pub disabled: usize,
     /// Due for `--heal` but left for a later run by `--max-calls`.
     pub heal_deferred: usize,
+    /// Changes that `--heal-only` leaves for another apply.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_for_apply: usize,
     /// The earliest last proof of the unchanged ones.
     pub oldest_proof: Option<Timestamp>,
     /// How many calls that makes when nothing has to be repeated.
@@ -173,6 +176,14 @@ pub struct Summary {
     pub to_destroy: usize,
     /// How many are deleted because they are not declared: what the guards count.
     pub deletes_by_omission: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A guard that refuses the plan.

@@ -39,6 +39,27 @@ fn a_run_says_how_long_it_waits_and_ctrl_c_ends_the_wait() {
     assert_eq!(served.urls(), [ONE]);
 }
 
+/// A job that nobody approves does not make changes that somebody has to approve.
+#[test]
+fn a_job_can_heal_and_leave_everything_else() {
+    let mut env = TestEnv::new(&configuration(&[("acme", &[ONE])]));
+    let served = env.serve(&[]);
+    env.run(&QUIET).exits(0);
+    env.write("callbacks.yaml", configuration(&[("acme", &[ONE, TWO])]));
+    let said = env
+        .run(&["apply", "--auto-approve", "--heal-only"])
+        .exits(0);
+    let left = "1 other change is left for an apply without --heal-only.";
+    assert!(said.stdout.contains(left), "{said}");
+    assert_eq!(served.operations(ONE), ["add", "add"]);
+    assert_eq!(served.urls(), [ONE]);
+    for other in ["--replace=acme", "--destroy", "--allow-deletes=1"] {
+        env.run(&["plan", "--heal-only", other]).exits(64);
+    }
+    env.run(&QUIET).exits(0);
+    assert_eq!(served.urls(), [ONE, TWO]);
+}
+
 #[test]
 fn drift_is_reported_once() {
     let mut env = TestEnv::new(&configuration(&[("acme", &[ONE, TWO])]));
@@ -149,6 +170,7 @@ fn what_was_proven_at_once_is_healed_a_part_at_a_time() {
                 proved_before: Some(now.plus(-24 * HOUR)),
                 proved_by: None,
                 max_calls: Some(20),
+                only: false,
             }),
             ..Options::default()
         };

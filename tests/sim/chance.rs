@@ -32,6 +32,7 @@ pub(crate) fn any_options(dice: &mut Dice, facts: &mut RunFacts) -> Options {
             proved_before: dice.percent(50).then_some(Timestamp(1_800_000_200)),
             proved_by: None,
             max_calls: dice.percent(30).then(|| dice.below(4)),
+            only: false,
         });
     }
     if dice.percent(10) {

@@ -291,6 +291,7 @@ impl Replica<'_> {
             proved_before: Some(now.plus(-age)),
             proved_by: Some(now.plus(Heal::CLOCKS)),
             max_calls: Some(portion.calls),
+            only: false,
         });
         let heal = process::planned(self.world, recorded, spec);
         if !heal.is_empty() {

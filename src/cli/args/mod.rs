@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a commented callbacks.yaml, its schema and lines for .gitignore.
+    /// Write a commented callbacks.yaml, its schema and .gitignore entries.
     Init,
     /// Check the configuration and report every problem.
     Validate(validate::Args),
@@ -81,7 +81,7 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// List the group's member organizations beside the configuration.
     Orgs(orgs::Args),
-    /// List writes of others that CloudAudit has. Experimental.
+    /// List changes made by others, from CloudAudit. Experimental.
     ///
     /// CloudAudit is Tencent Cloud's log of calls. This was only ever tried against the sandbox's imitation of it, and
     /// whether CloudAudit logs the calls that change callbacks is not known. It needs the permission

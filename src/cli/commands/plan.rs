@@ -31,13 +31,14 @@ pub(crate) struct Args {
     /// Save the plan to this file, for `apply FILE`.
     #[arg(
         long,
+        help_heading = "Output options",
         env = "ESS_CALLBACKS_OUT",
         value_name = "FILE",
         conflicts_with = "no_secrets"
     )]
     out: Option<PathBuf>,
     /// Exit with 2 if there are changes.
-    #[arg(long, env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = switch::parse)]
+    #[arg(long, help_heading = "Output options", env = "ESS_CALLBACKS_DETAILED_EXITCODE", value_parser = switch::parse)]
     detailed_exitcode: bool,
     #[command(flatten)]
     forms: Forms,
@@ -106,7 +107,7 @@ struct Made {
 async fn make(settings: &Settings, args: &Args, ui: &mut Ui) -> Result<Made, Failure> {
     let locations = settings.locations()?;
     outputs::check(locations, None, &[("--out", args.out.as_deref())])?;
-    if args.no_secrets && args.planning.heal {
+    if args.no_secrets && (args.planning.heal || args.planning.heal_only) {
         let message =
             "--heal needs the keys and tokens of callbacks, so it can't be used with --no-secrets";
         return Err(Failure::usage(message).advice("Leave one of the two out."));

@@ -10,6 +10,7 @@ use crate::client::Rate;
 
 /// How calls are made.
 #[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Calling options")]
 pub(crate) struct Calling {
     /// Requests per second for each set of credentials; 0 is no limit, for a sandbox.
     #[arg(

@@ -21,6 +21,7 @@ pub(crate) enum Format {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output options")]
 pub(crate) struct Forms {
     /// The output format.
     #[arg(
@@ -44,6 +45,7 @@ pub(crate) struct Forms {
 
 /// The option of the commands that print a plan as text.
 #[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output options")]
 pub(crate) struct Brief {
     /// Print one line for each change, with only its address.
     #[arg(long, env = "ESS_CALLBACKS_SUMMARY", value_parser = switch::parse)]

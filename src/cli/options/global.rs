@@ -10,7 +10,7 @@ use super::{switch, variables};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The configuration: a file, a directory of *.yaml files, or - for standard input.
+    /// The configuration: a file, a directory of YAML files, or - for standard input.
     #[arg(
         short = 'f',
         long,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::options::switch;
 
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output options")]
 pub(crate) struct Outputs {
     /// Also write JSON events to this file.
     #[arg(long, env = "ESS_CALLBACKS_JSON_INTO", value_name = "FILE")]

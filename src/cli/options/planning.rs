@@ -29,15 +29,19 @@ pub(crate) struct Planning {
     /// Add recorded callbacks again, in case something else deleted them.
     #[arg(long, env = "ESS_CALLBACKS_HEAL", value_parser = switch::parse)]
     pub(crate) heal: bool,
+    /// The same and nothing else: other changes of callbacks.yaml are left for another apply.
+    #[arg(long, env = "ESS_CALLBACKS_HEAL_ONLY", value_parser = switch::parse)]
+    #[arg(conflicts_with_all = ["replace", "allow_deletes"])]
+    pub(crate) heal_only: bool,
     /// With --heal: only callbacks last confirmed longer ago than this, such as 90m, 24h or 7d.
     #[arg(long, env = "ESS_CALLBACKS_OLDER_THAN", value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) older_than: Option<Duration>,
-    /// With --heal: at most this many calls, for the callbacks confirmed longest ago.
+    /// With --heal: heal only as many as make this many calls with the other changes, those confirmed longest ago first.
     #[arg(long, env = "ESS_CALLBACKS_MAX_CALLS", value_name = "N")]
     pub(crate) max_calls: Option<usize>,
     /// Delete every recorded callback.
     #[arg(long, env = "ESS_CALLBACKS_DESTROY", value_parser = switch::parse)]
-    #[arg(conflicts_with_all = ["heal", "replace"])]
+    #[arg(conflicts_with_all = ["heal", "heal_only", "replace"])]
     pub(crate) destroy: bool,
     /// Allow exactly this many deletes of undeclared callbacks, where a guard refuses them.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_DELETES", value_name = "N")]

@@ -14,6 +14,7 @@ pub(crate) struct Receivers {
 
 /// Whether receivers are verified before they are added.
 #[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Calling options")]
 pub(crate) struct Verifying {
     /// Verify the receivers of adds and replaces first, and leave out those that fail (exit code 8).
     #[arg(long, env = "ESS_CALLBACKS_VERIFY", value_parser = switch::parse)]

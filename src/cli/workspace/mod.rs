@@ -300,10 +300,13 @@ impl Loaded {
     }
 
     fn options(&self, recorded: &Recorded, planning: &Planning) -> Result<Options, Failure> {
-        if !planning.heal && (planning.older_than.is_some() || planning.max_calls.is_some()) {
-            return Err(Failure::usage("--older-than and --max-calls need --heal"));
+        let heals = planning.heal || planning.heal_only;
+        if !heals && (planning.older_than.is_some() || planning.max_calls.is_some()) {
+            return Err(Failure::usage(
+                "--older-than and --max-calls need --heal or --heal-only",
+            ));
         }
-        let heal = planning.heal.then(|| Heal {
+        let heal = heals.then(|| Heal {
             proved_before: planning.older_than.map(|age| {
                 SystemClock
                     .now()
@@ -311,6 +314,7 @@ impl Loaded {
             }),
             proved_by: Some(SystemClock.now().plus(Heal::CLOCKS)),
             max_calls: planning.max_calls,
+            only: planning.heal_only,
         });
         let targets = self.patterns("--target", &planning.target, recorded)?;
         let replace = self.patterns("--replace", &planning.replace, recorded)?;

@@ -320,6 +320,7 @@ fn summary() -> impl Strategy<Value = Summary> {
             not_checked: n[8],
             suspended: n[9],
             heal_deferred: n[10],
+            left_for_apply: 0,
             oldest_proof,
             missing: n[17],
             calls: n[11],

@@ -1,6 +1,7 @@
 //! Guards, targets, heals and order by example; the laws are in `laws`.
 
 mod given_twins;
+mod heal_only;
 mod laws;
 mod owners;
 mod rotation;
@@ -391,6 +392,7 @@ fn heals_are_oldest_first_and_bounded() {
         proved_before: Some(Timestamp(500)),
         proved_by: None,
         max_calls: Some(2),
+        only: false,
     };
     let options = Options {
         heal: Some(heal),

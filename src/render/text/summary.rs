@@ -174,6 +174,7 @@ fn notes(plan: &Plan, style: &Style, out: &mut dyn fmt::Write) -> fmt::Result {
         waiting(plan),
         heals(plan),
         deferred(plan),
+        left_for_apply(plan),
         forgotten(plan),
         sources(plan),
     ]
@@ -305,6 +306,16 @@ fn deferred(plan: &Plan) -> Option<String> {
         format!(
             "{} left for a later run by --max-calls.",
             counted(count, "heal is", "heals are")
+        )
+    })
+}
+
+fn left_for_apply(plan: &Plan) -> Option<String> {
+    let count = plan.summary.left_for_apply;
+    (count > 0).then(|| {
+        format!(
+            "{} left for an apply without --heal-only.",
+            counted(count, "other change is", "other changes are")
         )
     })
 }

@@ -13,14 +13,14 @@ use crate::cli::options::{duration, switch};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A plan saved by `plan --out`; without it, apply makes a new plan and asks.
-    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "replace", "heal", "older_than", "max_calls", "destroy", "allow_deletes"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "replace", "heal", "heal_only", "older_than", "max_calls", "destroy", "allow_deletes"])]
     pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) planning: Planning,
     #[command(flatten)]
     pub(super) brief: Brief,
     /// Apply without asking.
-    #[arg(long, env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = switch::parse)]
+    #[arg(long, help_heading = "Calling options", env = "ESS_CALLBACKS_AUTO_APPROVE", value_parser = switch::parse)]
     pub(super) auto_approve: bool,
     #[command(flatten)]
     pub(super) verifying: Verifying,
@@ -28,14 +28,14 @@ pub(crate) struct Args {
     pub(super) calling: Calling,
     /// Call nothing unless the plan has this digest (exit code 7). `plan --json`, `plan --format json`
     /// and comments show the digest.
-    #[arg(long, env = "ESS_CALLBACKS_EXPECT_DIGEST", value_name = "DIGEST", value_parser = digest)]
+    #[arg(long, help_heading = "Calling options", env = "ESS_CALLBACKS_EXPECT_DIGEST", value_name = "DIGEST", value_parser = digest)]
     pub(super) expect_digest: Option<String>,
     /// Mark calls, and ask CloudAudit what became of those without an answer. Experimental: only ever tried against
     /// the sandbox.
-    #[arg(long, env = "ESS_CALLBACKS_EXPERIMENTAL_CLOUDAUDIT", value_parser = switch::parse)]
+    #[arg(long, help_heading = "Calling options", env = "ESS_CALLBACKS_EXPERIMENTAL_CLOUDAUDIT", value_parser = switch::parse)]
     pub(super) experimental_cloudaudit: bool,
     /// Start after a random delay of up to this, so that many cron jobs don't call at once.
-    #[arg(long, env = "ESS_CALLBACKS_JITTER", value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, help_heading = "Calling options", env = "ESS_CALLBACKS_JITTER", value_name = "DURATION", value_parser = duration::parse)]
     pub(super) jitter: Option<Duration>,
     #[command(flatten)]
     pub(super) outputs: Outputs,

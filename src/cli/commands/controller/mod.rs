@@ -95,7 +95,7 @@ pub(crate) struct Args {
         default_value = "auto"
     )]
     policy: PolicyName,
-    /// The address to serve on. With another machine's reach it needs a token.
+    /// The address to serve on. One that other machines can reach needs a token.
     #[arg(long, env = "ESS_CALLBACKS_LISTEN", value_name = "ADDRESS", default_value = ADDRESS)]
     #[arg(value_parser = address::parse)]
     listen: String,

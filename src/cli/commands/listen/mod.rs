@@ -72,7 +72,7 @@ pub(crate) struct Args {
     )]
     #[arg(hide_env_values = true)]
     key_from: Vec<String>,
-    /// Where a callback token is, like --key-from. One token is for every key, several are for one key each.
+    /// Where a callback token is, like --key-from. One token for all keys, or one per key in the same order.
     #[arg(
         long,
         env = "ESS_CALLBACKS_TOKEN_FROM",

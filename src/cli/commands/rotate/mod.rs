@@ -162,7 +162,9 @@ async fn rotate(
         return ended;
     }
     rotator.ui.note(format_args!(""));
-    rotator.ui.warn(format_args!("{text}"));
+    // Machines have the report, which is the last line.
+    rotator.ui.speak();
+    rotator.ui.note(format_args!("{text}"));
     ended.map(|exit| {
         if exit == Exit::Done {
             Exit::Incomplete
