@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -248,7 +249,7 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
             return;
         };
         account.clock.learn(server, left.elapsed());
-        let seconds = server.seconds_since(ours);
+        let seconds = offset(server, ours, left.elapsed());
         let mut reported = account.reported_offset.lock().expect("no panic while held");
         if seconds.abs() > WORTH_REPORTING && !*reported {
             *reported = true;
@@ -408,5 +409,37 @@ impl<'a, A: Api, W: WallClock> Context<'a, A, W> {
             journal_error,
             ..self.ledger.report()
         }
+    }
+}
+
+/// How far the server's clock is ahead of ours, at least: it was read at some time during the round trip.
+fn offset(server: Timestamp, ours: Timestamp, round_trip: Duration) -> i64 {
+    let ahead = server.seconds_since(ours);
+    let round_trip = i64::try_from(round_trip.as_secs()).unwrap_or(i64::MAX);
+    if ahead >= 0 {
+        ahead
+    } else {
+        ahead.saturating_add(round_trip).min(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_no_wrong_clock() {
+        let of = |server: i64, ours, seconds| {
+            offset(
+                Timestamp(server),
+                Timestamp(ours),
+                Duration::from_secs(seconds),
+            )
+        };
+        assert_eq!(of(100, 108, 8), 0);
+        assert_eq!(of(100, 108, 20), 0);
+        assert_eq!(of(100, 170, 8), -62);
+        assert_eq!(of(170, 100, 8), 70);
+        assert_eq!(of(100, 100, 0), 0);
     }
 }

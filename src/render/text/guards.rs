@@ -217,11 +217,21 @@ fn too_many(tripped: &Tripped, plan: &Plan) -> Option<String> {
     }
 }
 
-fn wrong_allowance(tripped: &Tripped, _: &Plan) -> Option<String> {
+fn wrong_allowance(tripped: &Tripped, plan: &Plan) -> Option<String> {
     match tripped {
-        Tripped::WrongAllowance { allowed, deletes } => Some(format!(
-            "--allow-deletes {allowed}, but the plan deletes {deletes}"
-        )),
+        Tripped::WrongAllowance { allowed, deletes } => {
+            let others = plan.summary.delete.saturating_sub(*deletes);
+            let others = match others {
+                0 => String::new(),
+                count => format!(
+                    ", not counting {} listed under `absent` or added by a rotation",
+                    counted(count, "callback that is", "callbacks that are")
+                ),
+            };
+            Some(format!(
+                "--allow-deletes {allowed}, but the plan deletes {deletes}{others}"
+            ))
+        }
         Tripped::MostOfOrganization { .. }
         | Tripped::LastOfOrganization { .. }
         | Tripped::MostOfAll { .. }

@@ -26,6 +26,8 @@ const LONGEST_HEAD: usize = 1 << 20;
 #[derive(Deserialize)]
 struct Versioned {
     version: u64,
+    #[serde(default)]
+    terraform_version: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -256,9 +258,17 @@ fn whole(place: &Place, mut text: Vec<u8>, mut rest: impl Read) -> Result<Rescue
 
 /// Refuses a newer format before its unknown parts are complained about.
 fn check_version(place: &Place, text: &[u8]) -> Result<(), StateError> {
-    let Ok(Versioned { version }) = serde_json::from_slice(text) else {
+    let Ok(Versioned {
+        version,
+        terraform_version,
+    }) = serde_json::from_slice(text)
+    else {
         return Ok(());
     };
+    if terraform_version.is_some() {
+        let problem = "it is a state of Terraform, not of ess-callbacks".to_owned();
+        return Err(corrupt(place, None, problem));
+    }
     if version > VERSION {
         return Err(StateError::NewerVersion {
             place: place.clone(),

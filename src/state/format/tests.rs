@@ -304,6 +304,10 @@ fn whatever_is_wrong_is_said_with_its_line() {
         ("  ]\n}\n", ""),
         ("  ]\n}\n", "  ]\n}\n{}\n"),
         ("\"serial\": 12,", "\"serial\": 12, \"notes_after\": 12,"),
+        (
+            "\"version\": 2,",
+            "\"version\": 4, \"terraform_version\": \"1.9.0\",",
+        ),
     ];
     let said: Vec<String> = cases
         .into_iter()
@@ -334,6 +338,7 @@ fn whatever_is_wrong_is_said_with_its_line() {
     `s.json` line 12: the file ends in the middle
     `s.json` line 14: unexpected text after the callbacks
     `s.json`: `notes_after` is 12, and not before `serial`
+    `s.json`: it is a state of Terraform, not of ess-callbacks
     ");
 }
 

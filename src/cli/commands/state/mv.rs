@@ -100,11 +100,13 @@ fn relocate(
         .collect::<Result<Vec<_>, Failure>>()?;
     for (identity, entry) in moved {
         recorded.remove(&identity.scope, &identity.url);
+        let of = recorded.twins.remove(identity);
         let identity = Identity {
             scope: Arc::clone(&organization.scope),
             url: identity.url.clone(),
         };
-        recorded.insert(identity, entry);
+        recorded.insert(identity.clone(), entry);
+        recorded.twins.extend(of.map(|of| (identity, of)));
     }
     Ok(())
 }
