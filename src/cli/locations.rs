@@ -95,9 +95,17 @@ impl Locations {
         if global.sandbox && (global.state.is_some() || global.endpoint.is_some()) {
             let message = "--sandbox has a separate state and makes no calls to eSign, so it can't be used with --state or \
                            --endpoint";
-            return Err(Failure::usage(message).advice(
-                "Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.",
-            ));
+            let given = [
+                (global.state.is_some(), "ESS_CALLBACKS_STATE"),
+                (global.endpoint.is_some(), "ESS_CALLBACKS_ENDPOINT"),
+            ];
+            let given = given.iter().filter(|(is_given, _)| *is_given);
+            let given: Vec<_> = given.map(|(_, name)| *name).collect();
+            let advice = format!(
+                "Leave it out; where it is set in the environment, unset {}.",
+                given.join(" and ")
+            );
+            return Err(Failure::usage(message).advice(advice));
         }
         // Before anything is read, so that an invalid option is reported as one.
         let endpoint = global.endpoint.as_deref().map(Endpoint::parse).transpose();

@@ -306,12 +306,12 @@ impl StateError {
             }
             Self::Locked { place, owner } => match owner {
                 Some(owner) => format!(
-                    "Wait for it, or give --lock-timeout a longer time. A lock frees itself when \
+                    "Wait for it, or let the command wait longer, such as with `--lock-timeout 5m`. A lock frees itself when \
                      its owner dies; if it does not, run `ess-callbacks unlock {}`.",
                     owner.id
                 ),
                 None => format!(
-                    "Wait for its owner, or give --lock-timeout a longer time. The lock of `{place}` does \
+                    "Wait for its owner, or let the command wait longer, such as with `--lock-timeout 5m`. The lock of `{place}` does \
                      not say whose it is."
                 ),
             },

@@ -28,7 +28,7 @@ fn what_it_writes_can_be_applied_once_its_placeholders_are_replaced() {
     --- stdout
     Wrote callbacks.yaml
     Wrote callbacks.schema.json
-    Added 8 lines to .gitignore
+    Added 9 lines to .gitignore
 
     Next: in callbacks.yaml, replace <UserId> (line 18) and <host> (line 24) with your own values
     and declare your organizations and URLs. Then run
@@ -47,6 +47,7 @@ fn what_it_writes_can_be_applied_once_its_placeholders_are_replaced() {
     secrets/
     *.key
     *.token
+    callbacks.emergency-*.json
     ");
     assert_snapshot!(env.run(&["validate"]), @"
     exit 1
@@ -195,7 +196,7 @@ fn what_a_gitignore_has_stays_byte_by_byte() {
     let added = after.strip_prefix(before.as_slice()).expect("the old part");
     assert_eq!(
         String::from_utf8_lossy(added),
-        "\r\n*.state.lock\r\n*.state.json.backup\r\nplan.json\r\n.ess-callbacks/\r\n.state/\r\n*.key\r\n*.token\r\n"
+        "\r\n*.state.lock\r\n*.state.json.backup\r\nplan.json\r\n.ess-callbacks/\r\n.state/\r\n*.key\r\n*.token\r\ncallbacks.emergency-*.json\r\n"
     );
     fs::remove_file(env.path("callbacks.yaml")).unwrap();
     env.run(&["init"]).exits(0);

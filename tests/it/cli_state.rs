@@ -327,7 +327,7 @@ fn one_apply_a_state() {
     served.wait_for(1);
     assert_snapshot!(env.run(&["apply", "--auto-approve"]).exits(6).err(), @r"
         error: the state is locked by tester@[HOST], process [PID] (`apply`), since [TIME], lock id [LOCK]
-          Wait for it, or give --lock-timeout a longer time. A lock frees itself when its owner dies; if it does not, run `ess-callbacks unlock [LOCK]`.
+          Wait for it, or let the command wait longer, such as with `--lock-timeout 5m`. A lock frees itself when its owner dies; if it does not, run `ess-callbacks unlock [LOCK]`.
         ");
     env.run(&["import", "--all"]).exits(6);
     env.run(&["state", "rm", "acme/*"]).exits(6);

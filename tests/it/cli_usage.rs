@@ -57,7 +57,7 @@ fn an_invalid_command_line_exits_with_64() {
         exit 64
         --- stderr
         error: --sandbox has a separate state and makes no calls to eSign, so it can't be used with --state or --endpoint
-          Leave them out, or unset ESS_CALLBACKS_STATE and ESS_CALLBACKS_ENDPOINT.
+          Leave it out; where it is set in the environment, unset ESS_CALLBACKS_STATE.
         ");
 }
 

@@ -24,7 +24,7 @@ const SCHEMA: &str = "callbacks.schema.json";
 
 /// Files of one machine, and secrets. The state and its journal are not among them, as they are shared. `.state/` is a
 /// checkout of the branch that has them.
-const IGNORED: [&str; 8] = [
+const IGNORED: [&str; 9] = [
     "*.state.lock",
     "*.state.json.backup",
     "plan.json",
@@ -33,6 +33,7 @@ const IGNORED: [&str; 8] = [
     "secrets/",
     "*.key",
     "*.token",
+    "callbacks.emergency-*.json",
 ];
 
 pub(crate) fn run(settings: &Settings, ui: &mut Ui) -> Result<Exit, Failure> {
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(missing_lines(all.as_bytes()), (String::new(), 0));
         let ends_without = b"\xff\n*.state.lock\n# secrets/\n.state/";
         let (more, added) = missing_lines(ends_without);
-        assert_eq!(added, 6);
+        assert_eq!(added, 7);
         assert!(more.starts_with("\n*.state.json.backup\n"), "{more}");
         assert!(more.contains("\nsecrets/\n"), "{more}");
     }
@@ -208,8 +209,8 @@ mod tests {
         assert_eq!(
             missing_lines(crlf),
             (
-                "\r\n*.state.json.backup\r\nplan.json\r\n.ess-callbacks/\r\n".to_owned(),
-                3
+                "\r\n*.state.json.backup\r\nplan.json\r\n.ess-callbacks/\r\ncallbacks.emergency-*.json\r\n".to_owned(),
+                4
             )
         );
     }
