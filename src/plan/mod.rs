@@ -166,6 +166,9 @@ pub struct Summary {
     /// Changes that `--heal-only` leaves for another apply.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_for_apply: usize,
+    /// Replaced by a later plan, when the twin of their rotation is certain to be there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waiting: usize,
     /// The earliest last proof of the unchanged ones.
     pub oldest_proof: Option<Timestamp>,
     /// How many calls that makes when nothing has to be repeated.

@@ -53,6 +53,7 @@ impl Summary {
         }
         // It is changed, by a later plan.
         if change.reason == Reason::RotationWaits {
+            self.waiting += 1;
             return;
         }
         self.unchanged += 1;

@@ -73,6 +73,8 @@ fn a_waiting_callback_is_reported_as_not_attempted() {
     let waits = |event: &&serde_json::Value| event["type"] == "not_attempted";
     let waiting = events.iter().find(waits).unwrap();
     assert_eq!(waiting["hook"]["why"]["because"], "waits_for_twin");
+    let summary = events.iter().find(|one| one["type"] == "change_summary");
+    assert_eq!(summary.unwrap()["summary"]["waiting"], 1);
     assert_eq!(waiting["hook"]["resource"]["url"], ONE);
     let last = events.last().unwrap();
     assert_eq!(last["type"], "apply_report");

@@ -321,6 +321,7 @@ fn summary() -> impl Strategy<Value = Summary> {
             suspended: n[9],
             heal_deferred: n[10],
             left_for_apply: 0,
+            waiting: 0,
             oldest_proof,
             missing: n[17],
             calls: n[11],

@@ -153,7 +153,7 @@ fn unchanged(plan: &Plan) -> Option<String> {
         (summary.not_checked, "not checked"),
         (summary.suspended, "suspended"),
         (summary.disabled, "disabled"),
-        (plan.waiting().count(), "waiting for its twin"),
+        (summary.waiting, "waiting for its twin"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
