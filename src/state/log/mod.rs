@@ -83,6 +83,16 @@ const PAUSES: [Duration; 3] = [
     Duration::from_secs(3),
 ];
 
+/// Between looks at a store that shows an older view than before. That passes; what is really lost stays so.
+const VIEWS: [Duration; 6] = [
+    PAUSES[0],
+    PAUSES[1],
+    PAUSES[2],
+    Duration::from_secs(4),
+    Duration::from_secs(4),
+    Duration::from_secs(4),
+];
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Created {
@@ -179,7 +189,7 @@ impl Logged {
 
     /// Everything up to the newest record that is known.
     async fn read(&self) -> Result<Option<Contents>, StateError> {
-        let mut pauses = PAUSES.into_iter();
+        let mut pauses = VIEWS.into_iter();
         loop {
             let contents = self.asked(|log| log.read()).await?;
             let found = contents.as_ref().map_or(0, |contents| contents.head.number);
