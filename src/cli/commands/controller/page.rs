@@ -81,10 +81,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
         };
         Some(page::Problem {
             severity: Severity::Warning,
-            headline: format!(
-                "a notification {how} to {} at {}",
-                target.service, target.host
-            ),
+            headline: format!("a notification {how} to {}", target.place()),
             details: Vec::new(),
             remedy: Some(target.problem.clone()?),
         })

@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use super::Args;
 use super::advice::in_chinese;
+use super::delivered;
 use super::messenger::{Messenger, Place};
 use super::problems::UNREADABLE;
-use super::words::moment;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -17,10 +17,10 @@ use crate::cli::random::random;
 use crate::cli::secrets::given::read;
 use crate::cli::terminal::log::Log;
 use crate::controller::{Board, Problem, WhyWaits};
-use crate::model::{Address, Recorded, Timestamp};
+use crate::model::{Address, Recorded};
 use crate::notify::{
-    Condition, Deliveries, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target,
-    Wording,
+    Condition, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target, Wording,
+    with_the_same_url,
 };
 use crate::render::counted;
 
@@ -63,6 +63,12 @@ pub(super) fn notifier(args: &Args, locations: &Locations) -> Result<Option<Noti
     }
     if targets.is_empty() {
         return Ok(None);
+    }
+    if let Some((one, other)) = with_the_same_url(&targets) {
+        return Err(Failure::usage(format!(
+            "{flag}: `{one}` and `{other}` have the same URL, so each message would be sent there twice"
+        ))
+        .advice("Leave one of them out."));
     }
     let options = Options {
         wording: Wording {
@@ -158,8 +164,8 @@ impl Teller {
         let deliveries = notifier.deliveries();
         let now = SystemClock.now();
         for (number, target) in deliveries.iter().enumerate() {
-            if let Some(news) = delivery(status.notifications.get(number), target, now) {
-                log.say(format_args!("{news}"));
+            for line in delivered::news(status.notifications.get(number), target, now) {
+                log.say(format_args!("{line}"));
             }
         }
         board.update(|status| status.notifications = deliveries);
@@ -170,28 +176,6 @@ impl Teller {
         if let Some((notifier, messenger)) = self.notifier {
             messenger.finish(notifier, until).await;
         }
-    }
-}
-
-/// What is new of the deliveries to a target.
-fn delivery(before: Option<&Deliveries>, now: &Deliveries, time: Timestamp) -> Option<String> {
-    let place = format!("{} at {}", now.service, now.host);
-    let failed = before.is_some_and(|before| before.problem.is_some());
-    let repeated = before.is_some_and(|before| before.repeated_until.is_some());
-    let given_up = before.map_or(0, |before| before.failed);
-    match (&now.problem, now.repeated_until) {
-        (Some(why), Some(until)) if !repeated => Some(format!(
-            "A notification was not delivered to {place}: {why}; it is repeated until {}",
-            moment(until, time)
-        )),
-        (Some(why), None) if now.failed > given_up && repeated => {
-            Some(format!("A notification to {place} is given up: {why}"))
-        }
-        (Some(why), None) if now.failed > given_up => Some(format!(
-            "A notification was not delivered to {place}: {why}"
-        )),
-        (None, _) if failed => Some(format!("Notifications to {place} are delivered again")),
-        (Some(_) | None, _) => None,
     }
 }
 
@@ -232,6 +216,7 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     #[test]
     fn a_title_says_what_is_wrong_and_not_only_where() {
