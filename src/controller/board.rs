@@ -388,6 +388,7 @@ mod tests {
             message: message.to_owned(),
             details: Vec::new(),
             advice: None,
+            version: None,
         }
     }
 

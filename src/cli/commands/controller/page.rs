@@ -95,6 +95,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
                 message,
                 details,
                 advice,
+                version: _,
             } = problem;
             page::Problem {
                 severity: if key == "waiting" {

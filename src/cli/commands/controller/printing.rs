@@ -33,6 +33,7 @@ impl Rounds<'_> {
             message,
             details,
             advice,
+            version: _,
         } = &found.problem;
         if let Shown::Diagnostics(diagnostics, message) = &found.shown {
             self.ui.failure(&Failure {

@@ -186,6 +186,7 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
         message,
         details,
         advice,
+        version,
     } = problem;
     let (kind, about, severity) = match key.split_once(' ') {
         Some(("file", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
@@ -206,10 +207,7 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
     condition.lines.push(message.clone());
     let more = details.iter().chain(advice);
     condition.lines.extend(more.map(|line| format!("  {line}")));
-    // Its words may hold counts and request ids.
-    if key == "calls" || key == "missing" {
-        condition.version = Some(key.clone());
-    }
+    condition.version.clone_from(version);
     condition
 }
 
@@ -227,6 +225,7 @@ mod tests {
                 message: "no answer".to_owned(),
                 details: Vec::new(),
                 advice: None,
+                version: None,
             };
             condition(&problem, None).key.to_string()
         };
