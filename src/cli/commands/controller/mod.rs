@@ -7,6 +7,7 @@ mod approving;
 mod behind;
 mod delivered;
 mod directory;
+mod drifted;
 mod esign;
 mod http;
 mod keeper;
@@ -291,7 +292,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         .as_ref()
         .map_or_else(|_| Instant::now(), |began| *began)
         + END;
-    rounds.teller.finish(until).await;
+    rounds.teller.finish((&board, &rounds.log), until).await;
     // An error means that it has ended.
     drop(timeout_at(until, server).await);
     if kept.is_ok() {

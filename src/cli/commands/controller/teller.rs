@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Args;
 use super::advice::in_chinese;
 use super::delivered;
+use super::drifted::Drifted;
 use super::messenger::{Messenger, Place};
 use super::problems::UNREADABLE;
 use crate::apply::WallClock as _;
@@ -22,10 +23,6 @@ use crate::notify::{
     Condition, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target, Wording,
     with_the_same_url,
 };
-use crate::render::counted;
-
-/// How many callbacks that had drifted are named.
-const NAMED: usize = 10;
 
 /// Where notices go, and what was told.
 #[derive(Debug)]
@@ -33,8 +30,7 @@ pub(super) struct Teller {
     memory: Memory,
     notifier: Option<(Notifier, Messenger)>,
     lang: Lang,
-    /// Callbacks that were not as recorded in the last run that made calls.
-    drifted: Vec<Address>,
+    drifted: Drifted,
 }
 
 /// Reads the targets of `--notify`, if there are any.
@@ -97,13 +93,13 @@ impl Teller {
             memory: Memory::default(),
             notifier,
             lang: Lang::of(lang),
-            drifted: Vec::new(),
+            drifted: Drifted::default(),
         }
     }
 
     /// A run made calls, and found these callbacks otherwise than recorded.
     pub(super) fn ran(&mut self, drifted: Vec<Address>) {
-        self.drifted = drifted;
+        self.drifted.found(drifted, SystemClock.now());
     }
 
     /// A round has read the state, which says what others have told.
@@ -116,6 +112,10 @@ impl Teller {
 
     /// Tells what is new, and the board what became of the messages. Never waits.
     pub(super) fn tell(&mut self, board: &Board, log: &Log) {
+        self.tell_all(board, log, false);
+    }
+
+    fn tell_all(&mut self, board: &Board, log: &Log, ends: bool) {
         let Some((notifier, messenger)) = &self.notifier else {
             return;
         };
@@ -144,17 +144,7 @@ impl Teller {
             one.lines = vec![format!("until {}: {}", suspension.until, suspension.reason)];
             conditions.push(one);
         }
-        if !self.drifted.is_empty() {
-            let mut one = Condition::new(Kind::DriftFound, "", Severity::Warning);
-            one.lines.push(format!(
-                "{} not as recorded",
-                counted(self.drifted.len(), "callback was", "callbacks were")
-            ));
-            let named = self.drifted.iter().take(NAMED);
-            one.lines
-                .extend(named.map(|address| format!("  {address}")));
-            conditions.push(one);
-        }
+        conditions.extend(self.drifted.due(SystemClock.now(), ends));
         if self.lang == Lang::Zh {
             for line in conditions.iter_mut().flat_map(|one| &mut one.lines) {
                 *line = in_chinese(line);
@@ -171,8 +161,11 @@ impl Teller {
         board.update(|status| status.notifications = deliveries);
     }
 
-    /// Waits for messages that are under way, at most until then.
-    pub(super) async fn finish(self, until: Instant) {
+    /// Tells what has happened since, and waits for messages that are under way, at most until then.
+    pub(super) async fn finish(mut self, (board, log): (&Board, &Log), until: Instant) {
+        // What is taken from eSign after this could not be told.
+        board.close();
+        self.tell_all(board, log, true);
         if let Some((notifier, messenger)) = self.notifier {
             messenger.finish(notifier, until).await;
         }
