@@ -120,6 +120,27 @@ impl Severity {
 }
 
 impl Key {
+    /// Whether nothing is known of the other one while this lasts, so that its end can't be told.
+    pub(super) fn hides(&self, other: &Self) -> bool {
+        match self.kind {
+            // The round failed before it could tell. Other failures are named.
+            Kind::RunFailed => self.about.is_empty(),
+            Kind::StateUnreadable | Kind::ReplicaBehind => true,
+            // With an invalid file, the whole is not valid again.
+            Kind::ConfigurationBroken => {
+                let is_whole = other.kind == self.kind && other.about.is_empty();
+                self.about.is_empty() || is_whole
+            }
+            Kind::PlanRefused
+            | Kind::PlanWaiting
+            | Kind::DriftFound
+            | Kind::CallbackMissing
+            | Kind::SecretsUnreadable
+            | Kind::Suspended
+            | Kind::EsignEvent => false,
+        }
+    }
+
     /// What [`Key::to_string`] gave.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (id, about) = text.split_once(' ').unwrap_or((text, ""));
