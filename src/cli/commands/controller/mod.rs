@@ -22,6 +22,7 @@ mod receipts;
 mod requests;
 mod round;
 mod rounds;
+mod shared;
 mod teller;
 mod words;
 
@@ -227,7 +228,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         command: settings.command.clone(),
         log: log.clone(),
     };
-    let teller = Teller::new(notifier, &args.lang, place);
+    let teller = Teller::new(notifier, (&args.lang, &locations.config), place);
     let mut stop = signals::listen(ui.open_changes());
     ui.say(format_args!(
         "Keeping {} as declared in {}",

@@ -1,5 +1,6 @@
 //! Tells people, in chats, what the board says.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -10,6 +11,7 @@ use super::delivered;
 use super::drifted::Drifted;
 use super::messenger::{Messenger, Place};
 use super::problems::UNREADABLE;
+use super::shared;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -30,6 +32,8 @@ pub(super) struct Teller {
     memory: Memory,
     notifier: Option<(Notifier, Messenger)>,
     lang: Lang,
+    /// Where this replica has the configuration.
+    config: PathBuf,
     drifted: Drifted,
 }
 
@@ -84,7 +88,11 @@ pub(super) fn notifier(args: &Args, locations: &Locations) -> Result<Option<Noti
 
 impl Teller {
     /// Tells through these targets what no other replica tells.
-    pub(super) fn new(notifier: Option<Notifier>, lang: &str, place: Place) -> Self {
+    pub(super) fn new(
+        notifier: Option<Notifier>,
+        (lang, config): (&str, &Path),
+        place: Place,
+    ) -> Self {
         let notifier = notifier.map(|notifier| {
             let messenger = Messenger::start(place, notifier.outlet());
             (notifier, messenger)
@@ -93,6 +101,7 @@ impl Teller {
             memory: Memory::default(),
             notifier,
             lang: Lang::of(lang),
+            config: config.to_owned(),
             drifted: Drifted::default(),
         }
     }
@@ -129,7 +138,7 @@ impl Teller {
         let mut conditions: Vec<_> = status
             .problems
             .iter()
-            .map(|problem| condition(problem, waits.map(|waiting| waiting.why)))
+            .map(|problem| condition(problem, waits.map(|waiting| waiting.why), &self.config))
             .chain(events)
             .collect();
         if let Some(waiting) = waits
@@ -172,7 +181,7 @@ impl Teller {
     }
 }
 
-fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
+fn condition(problem: &Problem, waits: Option<WhyWaits>, config: &Path) -> Condition {
     let Problem {
         key,
         since: _,
@@ -182,8 +191,16 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
         version,
     } = problem;
     let (kind, about, severity) = match key.split_once(' ') {
-        Some(("file", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
-        Some(("secrets", file)) => (Kind::SecretsUnreadable, file, Severity::Error),
+        Some(("file", file)) => (
+            Kind::ConfigurationBroken,
+            shared::name(file, config),
+            Severity::Error,
+        ),
+        Some(("secrets", file)) => (
+            Kind::SecretsUnreadable,
+            shared::name(file, config),
+            Severity::Error,
+        ),
         _ if key == "configuration" => (Kind::ConfigurationBroken, "", Severity::Error),
         _ if key == "waiting" && waits == Some(WhyWaits::Policy) => {
             (Kind::PlanWaiting, "", Severity::Notice)
@@ -200,7 +217,10 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
     condition.lines.push(message.clone());
     let more = details.iter().chain(advice);
     condition.lines.extend(more.map(|line| format!("  {line}")));
-    condition.version.clone_from(version);
+    condition.version = match version {
+        Some(version) => Some(version.clone()),
+        None => shared::version(&condition.lines, config),
+    };
     condition
 }
 
@@ -209,24 +229,45 @@ mod tests {
     use super::*;
     use crate::model::Timestamp;
 
+    fn problem(key: &str) -> Problem {
+        Problem {
+            key: key.to_owned(),
+            since: Timestamp(0),
+            message: "no answer from /srv/a/conf/hr.yaml".to_owned(),
+            details: Vec::new(),
+            advice: None,
+            version: None,
+        }
+    }
+
+    #[test]
+    fn it_has_changed_when_its_version_has_whatever_the_folder_is() {
+        let here = Path::new("/srv/a/conf");
+        let of = |problem: &Problem| condition(problem, None, here).version;
+        let version = Some("no answer from conf/hr.yaml".to_owned());
+        assert_eq!(of(&problem("round")), version);
+        let calls = Problem {
+            version: Some("1".to_owned()),
+            ..problem("calls")
+        };
+        assert_eq!(of(&calls).as_deref(), Some("1"));
+    }
+
     #[test]
     fn a_title_says_what_is_wrong_and_not_only_where() {
         let of = |key: &str| {
-            let problem = Problem {
-                key: key.to_owned(),
-                since: Timestamp(0),
-                message: "no answer".to_owned(),
-                details: Vec::new(),
-                advice: None,
-                version: None,
-            };
-            condition(&problem, None).key.to_string()
+            let condition = condition(&problem(key), None, Path::new("/srv/a/conf"));
+            condition.key.to_string()
         };
         for (key, expected) in [
             ("behind", "replica-behind"),
             (UNREADABLE, "state-unreadable"),
             ("round", "run-failed"),
             ("calls", "run-failed calls"),
+            (
+                "file /srv/a/conf/hr.yaml",
+                "configuration-broken conf/hr.yaml",
+            ),
         ] {
             assert_eq!(of(key), expected);
         }
