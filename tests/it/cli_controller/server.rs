@@ -77,6 +77,28 @@ fn only_who_has_the_token_gets_in() {
 }
 
 #[test]
+fn a_token_file_that_is_replaced_is_read_again() {
+    let world = World::new(&[("acme", 1)]);
+    world.env.write("token", format!("{TOKEN}\n"));
+    let keeping = world.start(&["--token-file", "token"]);
+    let status = |token: &str| {
+        let bearer = format!("authorization: Bearer {token}");
+        keeping.send("GET /status", &[bearer], "").0
+    };
+    assert_eq!(status(TOKEN), 200);
+    let next = "canary-token-fedcba9876543210";
+    world.env.write("token", next);
+    eventually("the new one counts", || (status(next) == 200).then_some(()));
+    assert_eq!(status(TOKEN), 401);
+    let log = keeping.stop();
+    assert!(
+        log.contains("The token in `token` is another one now"),
+        "{log}"
+    );
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
 fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused_is_shown() {
     let mut world = World::new(&[("acme", 1)]);
     let chat = TcpListener::bind("127.0.0.1:0").unwrap();
