@@ -42,6 +42,8 @@ struct Kept {
     has_lock: bool,
     /// Events of eSign that were not told yet.
     events: Vec<EsignEvent>,
+    /// Whether no more are taken.
+    is_closed: bool,
 }
 
 /// What eSign reported of itself.
@@ -138,6 +140,7 @@ impl Board {
             last_run: None,
             has_lock: false,
             events: Vec::new(),
+            is_closed: false,
         };
         Self(Arc::new(Shared {
             kept: Mutex::new(kept),
@@ -219,13 +222,22 @@ impl Board {
         self.kept().has_lock
     }
 
-    /// eSign reported something after which a plan may be another one: a round begins.
-    pub fn happened(&self, event: EsignEvent) {
-        let events = &mut self.kept().events;
-        if events.len() < EVENTS {
-            events.push(event);
+    /// eSign reported something after which a plan may be another one: a round begins. Whether it was taken.
+    pub fn happened(&self, event: EsignEvent) -> bool {
+        let kept = &mut *self.kept();
+        if kept.is_closed {
+            return false;
+        }
+        if kept.events.len() < EVENTS {
+            kept.events.push(event);
         }
         self.poke();
+        true
+    }
+
+    /// Takes no more events: the program ends, and what comes now is for another process.
+    pub fn close(&self) {
+        self.kept().is_closed = true;
     }
 
     /// The events that were not told yet.
@@ -388,6 +400,7 @@ mod tests {
             message: message.to_owned(),
             details: Vec::new(),
             advice: None,
+            version: None,
         }
     }
 
@@ -425,6 +438,20 @@ mod tests {
         board.found(Timestamp(40), &[other]);
         let news = board.problems(Timestamp(50), vec![problem("no answer")]);
         assert_eq!(news, News::default());
+    }
+
+    #[test]
+    fn an_event_that_comes_too_late_is_not_taken() {
+        let board = board();
+        let event = |id: &str| EsignEvent {
+            id: id.to_owned(),
+            kind: "QuiteJob",
+            meaning: "an employee left",
+        };
+        assert!(board.happened(event("1")));
+        board.close();
+        assert!(!board.happened(event("2")));
+        assert_eq!(board.take_events(), [event("1")]);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! The metrics that only a controller has, in Prometheus' text format. Those of its last run have the names of
 //! `apply --metrics-file`.
 
-use std::collections::BTreeMap;
-
 use super::board::Totals;
 use super::status::{Condition, Status};
 use crate::exposition::{Exposition, Kind};
@@ -150,30 +148,22 @@ fn conditions(out: &mut Exposition, status: &Status) {
     );
 }
 
-/// By service: a host may be one that not everybody should know.
+/// By name: a host may be one that not everybody should know.
 fn notifications(out: &mut Exposition, targets: &[Deliveries]) {
-    let mut services: BTreeMap<_, [u64; 4]> = BTreeMap::new();
-    for target in targets {
-        let sums = services.entry(target.service.id()).or_default();
-        let counts = [
-            target.sent,
-            target.failed,
-            target.dropped,
-            target.waiting as u64,
-        ];
-        for (sum, count) in sums.iter_mut().zip(counts) {
-            *sum += count;
-        }
-    }
-    if services.is_empty() {
+    if targets.is_empty() {
         return;
     }
-    let outcomes = services
-        .iter()
-        .flat_map(|(service, [sent, failed, dropped, _])| {
-            [("sent", sent), ("failed", failed), ("dropped", dropped)]
-                .map(|(outcome, count)| ([("service", *service), ("outcome", outcome)], count))
-        });
+    let outcomes = targets.iter().flat_map(|target| {
+        [
+            ("sent", target.sent),
+            ("failed", target.failed),
+            ("dropped", target.dropped),
+        ]
+        .map(|(outcome, count)| {
+            let [service, name] = labels(target);
+            ([service, name, ("outcome", outcome)], count)
+        })
+    });
     out.family(
         (
             "notifications_total",
@@ -182,13 +172,17 @@ fn notifications(out: &mut Exposition, targets: &[Deliveries]) {
         ),
         outcomes,
     );
-    let waiting = services
+    let waiting = targets
         .iter()
-        .map(|(service, [.., waiting])| ([("service", *service)], waiting));
+        .map(|target| (labels(target), target.waiting));
     out.family(
         ("notifications_waiting", Kind::Gauge, "Notices that wait."),
         waiting,
     );
+}
+
+fn labels(target: &Deliveries) -> [(&'static str, &str); 2] {
+    [("service", target.service.id()), ("target", &target.name)]
 }
 
 #[cfg(test)]
@@ -196,7 +190,24 @@ mod tests {
     use super::*;
     use crate::controller::{Board, Organization};
     use crate::model::{Environment, Handle, Holdings};
+    use crate::notify::Service;
     use insta::assert_snapshot;
+
+    fn target(name: &str) -> Deliveries {
+        Deliveries {
+            name: name.to_owned(),
+            service: Service::Wecom,
+            host: "canary.example".to_owned(),
+            sent: name.len() as u64,
+            failed: 1,
+            dropped: 0,
+            waiting: 2,
+            last_sent: None,
+            problem: None,
+            repeated_until: None,
+            given_up: None,
+        }
+    }
 
     #[test]
     fn they_say_what_the_status_says() {
@@ -237,6 +248,23 @@ mod tests {
         ess_callbacks_organizations{environment="test",condition="reconciling"} 0
         ess_callbacks_organizations{environment="test",condition="stalled"} 1
         ess_callbacks_organization_stalled{environment="test",organization="a\"b\\c\nd"} 1
+        "#);
+        board.update(|status| {
+            status.notifications = ["wecom", "wecom 2"].map(target).to_vec();
+        });
+        let text = metrics_text(&board.status(), &totals);
+        let samples = text
+            .lines()
+            .filter(|line| line.starts_with("ess_callbacks_notif"));
+        assert_snapshot!(samples.collect::<Vec<_>>().join("\n"), @r#"
+        ess_callbacks_notifications_total{environment="test",service="wecom",target="wecom",outcome="sent"} 5
+        ess_callbacks_notifications_total{environment="test",service="wecom",target="wecom",outcome="failed"} 1
+        ess_callbacks_notifications_total{environment="test",service="wecom",target="wecom",outcome="dropped"} 0
+        ess_callbacks_notifications_total{environment="test",service="wecom",target="wecom 2",outcome="sent"} 7
+        ess_callbacks_notifications_total{environment="test",service="wecom",target="wecom 2",outcome="failed"} 1
+        ess_callbacks_notifications_total{environment="test",service="wecom",target="wecom 2",outcome="dropped"} 0
+        ess_callbacks_notifications_waiting{environment="test",service="wecom",target="wecom"} 2
+        ess_callbacks_notifications_waiting{environment="test",service="wecom",target="wecom 2"} 2
         "#);
         // Every family has its two lines, and no name comes twice.
         let names: Vec<_> = text

@@ -210,6 +210,9 @@ pub struct Problem {
     pub details: Vec<String>,
     /// What to do, as sentences.
     pub advice: Option<String>,
+    /// What must differ for people to be told of it again, if the words hold counts, times or request ids.
+    #[serde(skip)]
+    pub version: Option<String>,
 }
 
 /// An organization, declared or recorded.

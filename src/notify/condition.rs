@@ -22,7 +22,7 @@ pub enum Kind {
     StateUnreadable,
     /// The files are older than those that were applied: this replica does nothing until it has newer ones.
     ReplicaBehind,
-    /// Answers showed that eSign was not as recorded.
+    /// Answers showed that eSign was not as recorded, which a run mends. It happens once.
     DriftFound,
     /// Messages do not reach a callback that others got.
     CallbackMissing,
@@ -71,13 +71,12 @@ impl Kind {
     /// Whether it happens at one moment: it is reported once, and never as lasting or resolved.
     pub const fn is_momentary(self) -> bool {
         match self {
-            Self::EsignEvent => true,
+            Self::DriftFound | Self::EsignEvent => true,
             Self::PlanRefused
             | Self::PlanWaiting
             | Self::RunFailed
             | Self::StateUnreadable
             | Self::ReplicaBehind
-            | Self::DriftFound
             | Self::CallbackMissing
             | Self::ConfigurationBroken
             | Self::SecretsUnreadable
@@ -95,8 +94,8 @@ pub enum Severity {
     Error,
 }
 
-/// By what a condition is recognized: its kind, and what it is about, such as an account. Of an event,
-/// what is different for each, such as the id of its message.
+/// By what a condition is recognized: its kind, and what it is about, such as an account. Of what happens once,
+/// what is different for each, such as the id of its message or its time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     pub kind: Kind,
@@ -121,6 +120,27 @@ impl Severity {
 }
 
 impl Key {
+    /// Whether nothing is known of the other one while this lasts, so that its end can't be told.
+    pub(super) fn hides(&self, other: &Self) -> bool {
+        match self.kind {
+            // The round failed before it could tell. Other failures are named.
+            Kind::RunFailed => self.about.is_empty(),
+            Kind::StateUnreadable | Kind::ReplicaBehind => true,
+            // With an invalid file, the whole is not valid again.
+            Kind::ConfigurationBroken => {
+                let is_whole = other.kind == self.kind && other.about.is_empty();
+                self.about.is_empty() || is_whole
+            }
+            Kind::PlanRefused
+            | Kind::PlanWaiting
+            | Kind::DriftFound
+            | Kind::CallbackMissing
+            | Kind::SecretsUnreadable
+            | Kind::Suspended
+            | Kind::EsignEvent => false,
+        }
+    }
+
     /// What [`Key::to_string`] gave.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (id, about) = text.split_once(' ').unwrap_or((text, ""));

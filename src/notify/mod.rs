@@ -11,8 +11,10 @@
 mod condition;
 mod failure;
 mod given;
+mod lane;
 mod link;
 mod memory;
+mod names;
 mod notifier;
 mod owed;
 mod send;
@@ -31,6 +33,7 @@ pub use condition::{Condition, Key, Kind, Severity};
 pub use given::{Given, GivenError};
 pub use link::Link;
 pub use memory::{DAY, Memory, News, Notice, SETTLES};
+pub use names::with_the_same_url;
 pub use notifier::{Clock, Deliveries, Notifier, Options, Outlet};
 pub use owed::{LATER, have_lapsed, lapses, take_over};
 pub use service::Service;

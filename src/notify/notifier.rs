@@ -1,10 +1,10 @@
 //! Delivers notices in the background: a queue and a task for each target.
 //!
-//! [`Notifier::tell`] never waits. A queue is bounded, a newer notice replaces an older one about the same condition, and
-//! what waits is sent as one message. A failure that may pass is repeated with a growing delay, at most for
-//! [`GIVES_UP`]; any other ends the message. Both are logged and counted, and end nothing else.
+//! [`Notifier::tell`] never waits. What waits ([`Queue`]) is sent as one message. A failure that may pass is repeated with a
+//! growing delay, at most for [`GIVES_UP`], when it is tried a last time; any other ends the message. Both are logged and
+//! counted, and end nothing else.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::lane::{Queue, Waiting};
 use super::memory::Notice;
+use super::names::names;
 use super::send::{Http, Message, Post, request};
 use super::service::Service;
 use super::target::Target;
@@ -25,8 +27,6 @@ use crate::client::retry::delay;
 use crate::client::{ExtraRoots, HttpError, Random};
 use crate::model::Timestamp;
 
-/// How many notices wait for a target. Beyond that the oldest are dropped.
-const MOST_WAITING: usize = 200;
 /// How long a message is repeated.
 const GIVES_UP: Duration = Duration::from_secs(3_600);
 /// How long the other targets are waited for, once one has taken a message.
@@ -58,6 +58,8 @@ impl fmt::Debug for Options {
 /// What became of the messages to one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Deliveries {
+    /// The service, with a number if it is not the first target of it, like `wecom 2`.
+    pub name: String,
     pub service: Service,
     pub host: String,
     /// Messages that were taken.
@@ -74,11 +76,15 @@ pub struct Deliveries {
     pub problem: Option<String>,
     /// Until when the message is repeated whose last attempt failed.
     pub repeated_until: Option<Timestamp>,
+    /// Why the last message that was given up was.
+    #[serde(skip)]
+    pub given_up: Option<String>,
 }
 
 impl Deliveries {
-    fn none(target: &Target) -> Self {
+    fn none(name: &str, target: &Target) -> Self {
         Self {
+            name: name.to_owned(),
             service: target.service(),
             host: target.host().to_owned(),
             sent: 0,
@@ -88,7 +94,14 @@ impl Deliveries {
             last_sent: None,
             problem: None,
             repeated_until: None,
+            given_up: None,
         }
+    }
+
+    /// `wecom 2 at qyapi.weixin.qq.com`.
+    pub fn place(&self) -> String {
+        let Self { name, host, .. } = self;
+        format!("{name} at {host}")
     }
 }
 
@@ -103,23 +116,16 @@ pub struct Notifier {
 }
 
 struct Lane {
-    /// The service, with a number if it is not the first target of it.
+    /// See [`names`].
     name: String,
     target: Target,
-    queue: Mutex<VecDeque<Waiting>>,
+    queue: Mutex<Queue>,
     deliveries: Mutex<Deliveries>,
     /// Something was put into the queue.
     filled: Notify,
     /// Whether the last attempt failed, and the message is repeated.
     repeats: AtomicBool,
     changes: Arc<watch::Sender<u64>>,
-}
-
-/// A notice on its way to one target.
-#[derive(Clone)]
-struct Waiting {
-    notice: Notice,
-    ticket: Ticket,
 }
 
 /// Where notices are handed over.
@@ -152,19 +158,15 @@ impl Notifier {
             closing,
             changes: Arc::new(watch::Sender::new(0)),
         };
-        for (target, post) in targets {
-            let service = target.service();
-            let lanes = notifier.lanes.iter();
-            let before = lanes.filter(|lane| lane.target.service() == service);
-            let name = match before.count() {
-                0 => service.to_string(),
-                count => format!("{service} {}", count + 1),
-            };
-            let deliveries = Deliveries::none(&target);
+        let (targets, posts): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        let names = names(&targets);
+        for ((target, post), name) in targets.into_iter().zip(posts).zip(names) {
+            let deliveries = Deliveries::none(&name, &target);
+            let queue = Queue::new(name.clone());
             let lane = Arc::new(Lane {
                 name,
                 target,
-                queue: Mutex::default(),
+                queue: Mutex::new(queue),
                 deliveries: Mutex::new(deliveries),
                 filled: Notify::new(),
                 repeats: AtomicBool::new(false),
@@ -234,7 +236,7 @@ impl Outlet {
         waiting.into_iter().map(|one| one.ticket).collect()
     }
 
-    /// The names of all targets: the service, and its number if it is not the first one, like `wecom 2`.
+    /// The names of all targets, like `wecom 2`.
     pub fn names(&self) -> BTreeSet<String> {
         self.lanes.iter().map(|lane| lane.name.clone()).collect()
     }
@@ -270,34 +272,15 @@ impl Outlet {
 
 impl Lane {
     fn put(&self, waiting: &[Waiting]) {
-        let mut dropped = 0;
         let mut queue = lock(&self.queue);
-        for one in waiting {
-            let key = &one.notice.condition.key;
-            queue.retain(|before| {
-                let is_other = before.notice.condition.key != *key;
-                if !is_other {
-                    before.ticket.end(&self.name, End::GivenUp);
-                }
-                is_other
-            });
-            if queue.len() == MOST_WAITING
-                && let Some(oldest) = queue.pop_front()
-            {
-                oldest.ticket.end(&self.name, End::GivenUp);
-                dropped += 1;
-            }
-            queue.push_back(one.clone());
-        }
+        let dropped: u64 = waiting.iter().map(|one| queue.put(one.clone())).sum();
         drop(queue);
         lock(&self.deliveries).dropped += dropped;
         self.filled.notify_one();
     }
 
     fn take(&self) -> Vec<Waiting> {
-        let mut queue = lock(&self.queue);
-        let count = queue.len().min(self.target.service().batch());
-        queue.drain(..count).collect()
+        lock(&self.queue).take(self.target.service().batch())
     }
 
     fn repeats(&self, repeats: bool) {
@@ -308,11 +291,7 @@ impl Lane {
 
     /// A message has ended for this target. `None` if it would be repeated, if the program went on.
     fn ended(&self, waiting: &[Waiting], how: Option<End>) {
-        if let Some(how) = how {
-            for one in waiting {
-                one.ticket.end(&self.name, how);
-            }
-        }
+        lock(&self.queue).ended(waiting, how);
         self.repeats(false);
     }
 }
@@ -382,20 +361,26 @@ impl<P: Post> Worker<P> {
             attempt += 1;
             let problem = failure.sentence(target.redactor());
             let wait = delay(attempt, self.random.fraction()) * SLOWER;
-            let wait = wait.max(failure.after.unwrap_or_default());
-            let is_over = !failure.passing || Instant::now() + wait > ends;
+            let left = ends.saturating_duration_since(Instant::now());
+            // Whatever the service asks for, the last attempt is made at the end.
+            let wait = wait.max(failure.after.unwrap_or_default()).min(left);
+            let is_over = !failure.passing || left.is_zero();
             let gives_up = is_over || was_closed;
             {
                 let mut deliveries = lock(&self.lane.deliveries);
-                deliveries.failed += u64::from(gives_up);
                 deliveries.problem = Some(problem.clone());
                 deliveries.repeated_until = (!gives_up).then_some(repeated_until);
+                if gives_up {
+                    deliveries.failed += 1;
+                    deliveries.given_up = Some(problem.clone());
+                }
             }
+            let to = &self.lane.name;
             if gives_up {
-                tracing::info!(%target, attempt, "a notification was not delivered: {problem}");
+                tracing::info!(%target, to, attempt, "a notification was not delivered: {problem}");
                 return is_over.then_some(End::GivenUp);
             }
-            tracing::info!(%target, attempt, ?wait, "a notification is repeated: {problem}");
+            tracing::info!(%target, to, attempt, ?wait, "a notification is repeated: {problem}");
             self.lane.repeats(true);
             self.rest(wait).await;
         }

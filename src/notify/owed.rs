@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 
 use super::condition::{Condition, Key, Severity};
-use super::memory::{DAY, Notice, SKEW};
+use super::memory::{DAY, News, Notice, SKEW};
 use super::text::clean;
 use crate::model::{Owed, Timestamp, Told};
 
@@ -100,6 +100,14 @@ impl Notice {
         true
     }
 
+    /// To which targets another process still owes that it appeared, if this says that it is over: they need neither.
+    pub fn unknown_to(&self, told: &BTreeMap<String, Told>) -> BTreeSet<String> {
+        let last = told.get(&self.condition.key.to_string());
+        let owed = last.and_then(|last| last.owed.as_ref());
+        let owed = owed.filter(|owed| (self.news, owed.news) == (News::Resolved, News::Appeared));
+        owed.map(|owed| owed.to.clone()).unwrap_or_default()
+    }
+
     fn of(key: Key, last: &Told, owed: &Owed) -> Option<Self> {
         let (severity, _) = last.content.split_once(' ')?;
         let condition = Condition::new(key.kind, key.about, Severity::parse(severity)?);
@@ -168,7 +176,7 @@ fn has_lapsed(owed: &Owed, now: Timestamp) -> bool {
 mod tests {
     use super::*;
     use crate::notify::condition::Kind;
-    use crate::notify::memory::{Memory, News, SETTLES};
+    use crate::notify::memory::{Memory, SETTLES};
 
     const START: Timestamp = Timestamp(1_790_000_000);
 
@@ -231,6 +239,23 @@ mod tests {
         let late = now.plus(FIRST);
         let taken = take_over(&mut told, (&names(&[]), &names(&["slack"])), late);
         assert_eq!(taken, [(notice, names(&["slack"]))]);
+    }
+
+    #[test]
+    fn who_is_owed_the_beginning_needs_no_end() {
+        let (notice, mut told) = told();
+        let with = |news| Notice {
+            news,
+            at: START.plus(DAY),
+            ..notice.clone()
+        };
+        let over = with(News::Resolved);
+        assert_eq!(over.unknown_to(&told), names(&["slack", "wecom"]));
+        assert_eq!(with(News::Lasting).unknown_to(&told), names(&[]));
+        assert!(notice.owes(&mut told, &names(&[]), START));
+        assert_eq!(over.unknown_to(&told), names(&[]));
+        with(News::Changed).record(&mut told, names(&["slack"]), START);
+        assert_eq!(over.unknown_to(&told), names(&[]));
     }
 
     #[test]

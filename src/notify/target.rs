@@ -128,6 +128,11 @@ impl Target {
         self.endpoint.host()
     }
 
+    /// Whether both are the same place of one service.
+    pub(super) fn has_url_of(&self, other: &Self) -> bool {
+        self.service == other.service && self.url.expose() == other.url.expose()
+    }
+
     pub(super) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

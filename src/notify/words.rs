@@ -87,7 +87,7 @@ pub(super) fn headline(notice: &Notice, wording: &Wording) -> String {
     } else {
         text.extend([colon, class, colon, title(key.kind, *lang)]);
     }
-    // The id of an event's message means nothing to people.
+    // The id of what happened means nothing to people.
     if !key.about.is_empty() && !key.kind.is_momentary() {
         text.extend([colon, &key.about]);
     }

@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer};
 
+use super::escape::Clean;
 use crate::diag::{Diagnostic, Severity, Snippet};
 use crate::harmless::{is_treacherous, neutral};
 
@@ -23,17 +24,18 @@ pub(super) fn with_note(diagnostic: &Diagnostic, note: Option<&str>, colour: boo
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(message.as_str()).id(code.0);
+    // They may name files, too.
+    let title = level.primary_title(Clean(message).to_string()).id(code.0);
     let excerpt = snippet.as_ref().map(Excerpt::new);
     let mut group = match &excerpt {
         Some(excerpt) => title.element(excerpt.draw()),
         None => Group::with_title(title),
     };
     if let Some(help) = help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(Clean(help).to_string()));
     }
     if let Some(note) = note {
-        group = group.element(Level::NOTE.message(note));
+        group = group.element(Level::NOTE.message(Clean(note).to_string()));
     }
     let renderer = if colour {
         Renderer::styled()
@@ -51,6 +53,8 @@ pub(super) fn with_note(diagnostic: &Diagnostic, note: Option<&str>, colour: boo
 /// The line of a snippet and the bytes to mark.
 struct Excerpt<'d> {
     snippet: &'d Snippet,
+    /// On one line: a name may hold a line break.
+    file: String,
     line: String,
     mark: std::ops::Range<usize>,
 }
@@ -58,7 +62,7 @@ struct Excerpt<'d> {
 impl<'d> Excerpt<'d> {
     fn new(snippet: &'d Snippet) -> Self {
         let Snippet {
-            file: _,
+            file,
             line: _,
             column,
             length,
@@ -77,6 +81,7 @@ impl<'d> Excerpt<'d> {
         let mark = byte(before)..byte(before.saturating_add(*length as usize));
         Self {
             snippet,
+            file: Clean(file).to_string(),
             line,
             mark,
         }
@@ -84,8 +89,8 @@ impl<'d> Excerpt<'d> {
 
     /// Corrects the drawn column of a line that was cut, which counts from the cut.
     fn with_column(&self, drawn: String) -> String {
+        let file = &self.file;
         let Snippet {
-            file,
             line,
             column,
             text_column,
@@ -106,7 +111,7 @@ impl<'d> Excerpt<'d> {
     fn draw(&self) -> annotate_snippets::Snippet<'_, annotate_snippets::Annotation<'_>> {
         annotate_snippets::Snippet::source(self.line.as_str())
             .line_start(self.snippet.line as usize)
-            .path(&*self.snippet.file)
+            .path(self.file.as_str())
             .annotation(AnnotationKind::Primary.span(self.mark.clone()))
     }
 }
@@ -220,6 +225,29 @@ mod tests {
          |
          = help: did you mean `key`?
         ");
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_makes_no_line() {
+        for text_column in [1, 1001] {
+            let mut odd = example("kye: x", text_column, 3, text_column);
+            let name = "conf/a`@all\n::error ::x\u{1b}[31m\u{202e}.yaml";
+            odd.snippet.as_mut().unwrap().file = Arc::from(name);
+            odd.message = format!("`acme` is also declared in {name}:3");
+            odd.help = Some(format!("delete {name}"));
+            for drawn in [
+                diagnostic(&odd, false),
+                with_note(&odd, Some(&format!("also at {name}:4")), false),
+            ] {
+                let place = drawn.lines().nth(1).unwrap();
+                assert!(
+                    place.ends_with(&format!("[31m\\u{{202e}}.yaml:12:{text_column}")),
+                    "{drawn}"
+                );
+                let begins = |line: &str| line.trim_start().starts_with("::");
+                assert!(!drawn.lines().any(begins), "{drawn}");
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! * A change is reported when the last message is older than [`SETTLES`], which doubles with each change. What has
 //!   changed back by then is not reported.
 //!
+//! What can't be seen, because the state can't be read or the whole configuration is invalid, has not ended by that.
+//!
 //! So a condition that flaps all day causes a few messages, each further from the last, and the last message is true
 //! or the condition still flaps. After a day without it, everything about it is forgotten.
 #![deny(
@@ -89,6 +91,10 @@ impl Memory {
         }
         self.conditions.retain(|key, known| {
             if seen.contains(key) {
+                return true;
+            }
+            if seen.iter().any(|one| one.hides(key)) {
+                known.absent = None;
                 return true;
             }
             let (kept, notice) = known.is_absent(key, now);

@@ -129,6 +129,41 @@ fn an_event_is_told_once_however_often_it_is_delivered() {
 }
 
 #[test]
+fn what_cannot_be_seen_is_not_resolved() {
+    let broken = |about| Condition::new(Kind::ConfigurationBroken, about, Severity::Error);
+    let unreadable = Condition::new(Kind::StateUnreadable, "", Severity::Error);
+    let mut memory = Memory::default();
+    let mut told = Vec::new();
+    for minute in 0..200 {
+        let current = match minute {
+            // First all of the configuration, then one of its files.
+            0..5 => vec![broken("")],
+            5..60 => vec![broken("conf/hr.yaml")],
+            60..100 => vec![unreadable.clone()],
+            _ => Vec::new(),
+        };
+        for notice in memory.observe(&current, START.plus(minute * MINUTE)) {
+            told.push((minute, notice.news, notice.condition.key.to_string()));
+        }
+    }
+    let (whole, part) = ("configuration-broken", "configuration-broken conf/hr.yaml");
+    let expected = [
+        (0, News::Appeared, whole),
+        (5, News::Appeared, part),
+        (60, News::Appeared, "state-unreadable"),
+        (110, News::Resolved, whole),
+        (110, News::Resolved, part),
+        (110, News::Resolved, "state-unreadable"),
+    ];
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|(minute, news, key)| (*minute, *news, &**key))
+        .collect();
+    told.sort_by_key(|(minute, _, key)| (*minute, *key));
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_clock_that_is_set_back_silences_nothing() {
     let mut memory = Memory::default();
     let future = START.plus(1_000 * DAY);

@@ -16,9 +16,9 @@ use crate::model::Timestamp;
 use crate::secret::Secret;
 
 const NOW: i64 = 1_790_000_000;
-const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(super) const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-fn notice(about: &str) -> Notice {
+pub(super) fn notice(about: &str) -> Notice {
     Notice {
         news: News::Appeared,
         condition: Condition {
@@ -31,7 +31,7 @@ fn notice(about: &str) -> Notice {
 }
 
 /// A target as its service gives it, at another server.
-fn target(service: Service, origin: &str, secret: Option<&str>) -> Target {
+pub(super) fn target(service: Service, origin: &str, secret: Option<&str>) -> Target {
     let path = match service {
         Service::Wecom => "/cgi-bin/webhook/send?key=CANARY-key-1",
         Service::Feishu => "/open-apis/bot/v2/hook/CANARY-hook-1",

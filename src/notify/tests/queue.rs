@@ -62,9 +62,14 @@ impl Post for Double {
             return pending().await;
         }
         let says = self.script.lock().unwrap().pop_front();
+        let (status, seconds) = match says {
+            Some("500") => (500, None),
+            Some("429") => (429, Some(3_600)),
+            Some(_) | None => (200, None),
+        };
         Ok(Answer {
-            status: if says == Some("500") { 500 } else { 200 },
-            retry_after: None,
+            status,
+            retry_after: seconds.map(Duration::from_secs),
             body: says.unwrap_or(r#"{"errcode":0}"#).into(),
         })
     }
@@ -140,7 +145,7 @@ async fn a_passing_failure_is_repeated_more_and_more_slowly_for_an_hour() {
     pass(2 * 3_600).await;
     let times = double.times();
     assert!(
-        (12..25).contains(&times.len()) && *times.last().unwrap() <= 3_600,
+        (12..25).contains(&times.len()) && (3_590..=3_601).contains(times.last().unwrap()),
         "{times:?}"
     );
     let deliveries = notifier.deliveries().remove(0);
@@ -176,6 +181,30 @@ async fn a_bot_that_is_too_busy_is_left_alone() {
     pass(700).await;
     let times = double.times();
     assert!(times.len() == 2 && times[1] >= times[0] + 600, "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_asks_for_an_hour_is_asked_once_more_before_it_is_given_up() {
+    for (before, script) in [(0, &["429"; 9][..]), (2, &["500", "500", "429", "429"])] {
+        let double = Double::new(script);
+        let notifier = notifier(Service::Webhook, &double);
+        notifier.tell(&[notice("a")]);
+        pass(60).await;
+        let deliveries = notifier.deliveries().remove(0);
+        assert_eq!((deliveries.failed, double.times().len()), (0, before + 1));
+        assert!(deliveries.repeated_until.is_some());
+        pass(2 * 3_600).await;
+        let times = double.times();
+        assert_eq!(times.len(), before + 2, "{times:?}");
+        assert!((3_590..=3_601).contains(&times[before + 1]), "{times:?}");
+        let deliveries = notifier.deliveries().remove(0);
+        assert_eq!((deliveries.failed, deliveries.repeated_until), (1, None));
+    }
+    let double = Double::new(&["429"]);
+    let notifier = notifier(Service::Webhook, &double);
+    notifier.tell(&[notice("a")]);
+    pass(3_700).await;
+    assert_eq!(notifier.deliveries()[0].sent, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +264,11 @@ async fn a_newer_notice_replaces_one_that_waits() {
     let notifier = notifier(Service::Wecom, &double);
     notifier.tell(&[notice("first")]);
     pass(1).await;
-    notifier.tell(&[notice("a"), notice("b")]);
+    let changed = crate::notify::Notice {
+        news: News::Changed,
+        ..notice("a")
+    };
+    notifier.tell(&[changed, notice("b")]);
     let resolved = crate::notify::Notice {
         news: News::Resolved,
         ..notice("a")
@@ -248,6 +281,36 @@ async fn a_newer_notice_replaces_one_that_waits() {
         "{last}"
     );
     assert!(last.contains("error: plan refused: b"), "{last}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_condition_that_ended_before_a_target_heard_of_it_is_not_sent_there() {
+    let down = Double::new(&["500"; 100]);
+    let well = Double::new(&[]);
+    let both = [down.clone(), well.clone()];
+    let notifier = Notifier::over(
+        both.map(|double| (target(Service::Wecom, "https://bot.example", None), double)),
+        &options(),
+    );
+    let outlet = notifier.outlet();
+    notifier.tell(&[notice("first")]);
+    pass(1).await;
+    let appeared = outlet.tell(&[notice("a")], None);
+    pass(20).await;
+    assert_eq!(appeared[0].open().len(), 1);
+    let over = crate::notify::Notice {
+        news: News::Resolved,
+        ..notice("a")
+    };
+    let over = outlet.tell(&[over], None);
+    pass(20).await;
+    assert!(appeared[0].open().is_empty() && over[0].open().is_empty());
+    assert!(appeared[0].is_taken() && over[0].is_taken());
+    down.script.lock().unwrap().clear();
+    pass(600).await;
+    assert!(!down.bodies().concat().contains("refused: a"));
+    assert!(well.bodies().concat().contains("resolved: plan refused: a"));
+    assert_eq!(notifier.deliveries()[0].waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]

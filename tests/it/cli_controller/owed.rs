@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ess_callbacks::envelope::content_signature;
+use ess_callbacks::secret::Secret;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{Keeping, World};
 use crate::examples::receiver::{Asked, Receiver};
-use crate::support::eventually;
+use crate::support::{TOKEN as SIGNING, eventually};
 
 const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -15,6 +18,19 @@ const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 fn told(chat: &Receiver, words: &str) -> usize {
     let has = |one: &Asked| one.body.to_string().contains(words);
     chat.asked().into_iter().filter(has).count()
+}
+
+/// A chat that takes nothing until this is true.
+fn sick(works: &Arc<AtomicBool>) -> Receiver {
+    let works = Arc::clone(works);
+    Receiver::start(move |_| {
+        let code = if works.load(Ordering::SeqCst) {
+            200
+        } else {
+            500
+        };
+        (code, "X-Nothing: 1".to_owned(), "ok".to_owned())
+    })
 }
 
 /// Waits until the state says of each message that all have taken it.
@@ -80,15 +96,7 @@ fn what_waits_for_a_chat_when_a_controller_is_killed_is_sent_after_the_restart()
 fn what_a_chat_did_not_take_before_a_stop_is_sent_after_the_restart() {
     let mut world = World::new(&[("acme", 4)]);
     let works = Arc::new(AtomicBool::new(false));
-    let does = Arc::clone(&works);
-    let sick = Receiver::start(move |_| {
-        let code = if does.load(Ordering::SeqCst) {
-            200
-        } else {
-            500
-        };
-        (code, "X-Nothing: 1".to_owned(), "ok".to_owned())
-    });
+    let sick = sick(&works);
     let well = Receiver::saying("ok");
     for (name, receiver) in [("WELL", &well), ("SICK", &sick)] {
         let url = format!("{}/services/T0/B0/x", receiver.url());
@@ -118,5 +126,52 @@ fn what_a_chat_did_not_take_before_a_stop_is_sent_after_the_restart() {
         (told(&well, "refused"), told(&sick, "refused")),
         (1, failed + 1)
     );
+    again.stop();
+}
+
+#[test]
+fn an_event_that_no_chat_took_before_a_stop_is_sent_after_the_restart() {
+    let mut world = World::new(&[("acme", 1)]);
+    let works = Arc::new(AtomicBool::new(false));
+    let chats = [sick(&works), sick(&works)];
+    for (name, chat) in ["ONE", "TWO"].into_iter().zip(&chats) {
+        let url = format!("{}/services/T0/B0/x", chat.url());
+        world.env.set(name, &url);
+    }
+    let arguments = [
+        "--esign-token-from",
+        "env:TOKEN",
+        "--notify",
+        "slack=env:ONE slack=env:TWO",
+    ];
+    let first = world.start(&arguments);
+    world.has(1);
+    eventually("the first round ends", || {
+        (first.rounds() > 0).then_some(())
+    });
+    let message = json!({
+        "MsgId": "m1", "MsgType": "QuiteJob", "MsgVersion": "CustomApp",
+        "MsgData": { "UserName": "张三" },
+    });
+    let body = message.to_string();
+    let signature = content_signature(&Secret::new(SIGNING), body.as_bytes());
+    let signed = format!("Content-Signature: {signature}");
+    assert_eq!(first.send("POST /esign", &[signed], &body).0, 200);
+    // Whether a chat was asked before the end or not, it took nothing.
+    first.stop();
+    let state = std::fs::read_to_string(world.env.path("state.json")).unwrap();
+    assert!(
+        state.contains(r#""owed":{"to":["slack","slack 2"]"#),
+        "{state}"
+    );
+    works.store(true, Ordering::SeqCst);
+    let asked = chats.each_ref().map(|chat| told(chat, "QuiteJob"));
+    let again = world.start(&arguments);
+    for (chat, before) in chats.iter().zip(asked) {
+        eventually("the chat has it", || {
+            (told(chat, "QuiteJob") == before + 1).then_some(())
+        });
+    }
+    is_settled(&world);
     again.stop();
 }

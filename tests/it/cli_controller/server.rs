@@ -77,6 +77,28 @@ fn only_who_has_the_token_gets_in() {
 }
 
 #[test]
+fn a_token_file_that_is_replaced_is_read_again() {
+    let world = World::new(&[("acme", 1)]);
+    world.env.write("token", format!("{TOKEN}\n"));
+    let keeping = world.start(&["--token-file", "token"]);
+    let status = |token: &str| {
+        let bearer = format!("authorization: Bearer {token}");
+        keeping.send("GET /status", &[bearer], "").0
+    };
+    assert_eq!(status(TOKEN), 200);
+    let next = "canary-token-fedcba9876543210";
+    world.env.write("token", next);
+    eventually("the new one counts", || (status(next) == 200).then_some(()));
+    assert_eq!(status(TOKEN), 401);
+    let log = keeping.stop();
+    assert!(
+        log.contains("The token in `token` is another one now"),
+        "{log}"
+    );
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
 fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused_is_shown() {
     let mut world = World::new(&[("acme", 1)]);
     let chat = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -144,7 +166,7 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
     });
     let why = target["problem"].as_str().unwrap();
     assert!(
-        target["service"] == "slack" && target["host"].as_str().unwrap().starts_with("127.0.0.1:"),
+        target["name"] == "slack" && target["host"].as_str().unwrap().starts_with("127.0.0.1:"),
         "{target}"
     );
     assert!(
@@ -152,7 +174,7 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
         "{why}"
     );
     let (_, metrics) = keeping.send("GET /metrics", &[], "");
-    let failed = "notifications_total{environment=\"test\",service=\"slack\",outcome=\"failed\"} 1";
+    let failed = "notifications_total{environment=\"test\",service=\"slack\",target=\"slack\",outcome=\"failed\"} 1";
     assert!(metrics.contains(failed), "{metrics}");
     let token = format!("authorization: Bearer {TOKEN}");
     let (_, page) = keeping.send("GET /", &[token], "");
@@ -165,7 +187,8 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
     }
     let log = keeping.stop();
     assert!(
-        log.contains("A notification was not delivered to slack at 127.0.0.1"),
+        log.contains("A notification was not delivered to slack at 127.0.0.1")
+            && log.contains(" and is given up: "),
         "{log}"
     );
 }
@@ -173,7 +196,15 @@ fn events_of_esign_begin_a_round_and_are_told_once_and_a_message_that_is_refused
 #[test]
 fn what_is_wrong_at_the_start_is_said_at_once() {
     let mut world = World::new(&[("acme", 1)]);
+    for name in ["BOT", "SAME"] {
+        let bot = "https://hooks.slack.com/services/T0/B0/canary";
+        world.env.set(name, bot);
+    }
     for (arguments, what) in [
+        (
+            vec!["--notify", "slack=env:BOT slack=env:SAME"],
+            "`slack` and `slack 2` have the same URL",
+        ),
         (vec!["--interval", "1s"], "must be at least 10s"),
         (vec!["--heal-within", "1s"], "or `never`"),
         (vec!["--listen", ":8990"], "such as 127.0.0.1:8990"),

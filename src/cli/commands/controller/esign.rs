@@ -103,32 +103,43 @@ impl Esign {
             }
         };
         if let Content::Message(message) = opened.content {
-            self.note(&message, board, log);
+            if !self.note(&message, board, log) {
+                return Answer::error(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the controller stops",
+                    Some("Deliver it again, to the one that runs then."),
+                );
+            }
             receipts.heard(body, signature);
         }
         Answer::json(StatusCode::OK, &json!({ "received": true }))
     }
 
-    fn note(&self, message: &Message, board: &Board, log: &Log) {
+    /// Whether it was taken, or needs not be.
+    fn note(&self, message: &Message, board: &Board, log: &Log) -> bool {
         let Message::V2(V2 {
             msg_id, msg_type, ..
         }) = message
         else {
-            return;
+            return true;
         };
         let Some((kind, meaning)) = TYPES.into_iter().find(|(kind, _)| kind == msg_type) else {
-            return;
+            return true;
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let novelty = seen.note(message.dedupe_key(), SystemClock.now(), ());
         drop(seen);
-        if novelty == Novelty::New {
-            log.say(format_args!("eSign reports {kind}: {meaning}"));
-            board.happened(EsignEvent {
-                id: msg_id.clone().unwrap_or_default(),
-                kind,
-                meaning,
-            });
+        if novelty != Novelty::New {
+            return true;
         }
+        let is_taken = board.happened(EsignEvent {
+            id: msg_id.clone().unwrap_or_default(),
+            kind,
+            meaning,
+        });
+        if is_taken {
+            log.say(format_args!("eSign reports {kind}: {meaning}"));
+        }
+        is_taken
     }
 }

@@ -130,6 +130,9 @@ async fn answer(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    if let Some(said) = served.access.look(&parts.headers, Instant::now()) {
+        served.log.say(format_args!("{said}"));
+    }
     // All of it is read in any case, so that the client gets the answer.
     let largest = if parts.uri.path() == "/esign" && served.esign.is_some() {
         LARGEST_MESSAGE

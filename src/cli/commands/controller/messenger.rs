@@ -6,7 +6,8 @@
 //! may send it too.
 //!
 //! The state also keeps which targets have not taken it, and the replica that told it says until when it sends it to them.
-//! When that time has passed, because it is gone, another one or its successor takes this over.
+//! When that time has passed, because it is gone, another one or its successor takes this over. A process that is asked to end
+//! also records what no target has taken.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +21,9 @@ use crate::cli::clock::SystemClock;
 use crate::cli::process::owner;
 use crate::cli::terminal::log::Log;
 use crate::model::{Recorded, Timestamp};
-use crate::notify::{Key, LATER, Notice, Notifier, Outlet, Ticket, have_lapsed, lapses, take_over};
+use crate::notify::{
+    Key, LATER, News, Notice, Notifier, Outlet, Ticket, have_lapsed, lapses, take_over,
+};
 use crate::state::{Locked, Noted, Store};
 
 /// How long the state is read before it is taken to be out of reach.
@@ -41,6 +44,8 @@ const RENEWED_FIRST: Duration = Duration::from_secs(15);
 const RENEWED_LATER: Duration = Duration::from_secs(600);
 /// How long freeing the lock may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long what is being recorded may take at the end.
+const TASK: Duration = Duration::from_secs(3);
 /// How long messages may take at the end.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -108,7 +113,7 @@ impl Messenger {
         self.closing.send_replace(true);
         drop(self.orders);
         let left = || until.saturating_duration_since(Instant::now());
-        let task = timeout(GRACE.min(left() / 3), self.task).await;
+        let task = timeout(TASK.min(left() / 3), self.task).await;
         notifier.finish(LAST.min(left() / 2)).await;
         if let Ok(Ok(task)) = task {
             drop(timeout(LAST.min(left()), task.end()).await);
@@ -154,8 +159,20 @@ impl Debt {
     fn has_changed(&self) -> bool {
         match &self.recorded {
             Some(recorded) => *recorded != self.ticket.open(),
-            None => self.ticket.is_taken(),
+            None => self.ticket.is_taken() || self.is_over(),
         }
+    }
+
+    /// Whether it says the end of something, and waits for no target: what is owed of the beginning must not be sent any
+    /// more.
+    fn is_over(&self) -> bool {
+        self.notice.news == News::Resolved && self.ticket.open().is_empty()
+    }
+
+    /// Whether no target has it and none will get it, so that there is nothing to record.
+    fn is_lost(&self) -> bool {
+        let was_told = self.recorded.is_some() || self.ticket.is_taken();
+        !was_told && self.ticket.open().is_empty() && !self.is_over()
     }
 
     /// Whether it is recorded that others are not to send it.
@@ -206,6 +223,7 @@ impl Task {
     }
 
     fn note_changes(&mut self) {
+        self.debts.retain(|_, debt| !debt.is_lost());
         if self.debts.values().any(Debt::has_changed) {
             self.settles.get_or_insert(Instant::now() + TOGETHER);
         }
@@ -224,26 +242,21 @@ impl Task {
             return;
         };
         let now = SystemClock.now();
-        let new: Vec<_> = notices
-            .into_iter()
-            .filter(|one| {
-                let key = &one.condition.key;
-                let is_unrecorded = self
-                    .debts
-                    .get(key)
-                    .is_some_and(|debt| debt.recorded.is_none());
-                let is_told =
-                    !is_unrecorded && state.read(|recorded| one.is_told(&recorded.told, now));
-                if is_told {
-                    tracing::info!(
-                        "`{key}` was told already, by another replica or before a restart"
-                    );
-                }
-                !is_told
-            })
-            .collect();
+        let (new, known): (Vec<_>, Vec<_>) = notices.into_iter().partition(|one| {
+            let key = &one.condition.key;
+            let is_unrecorded = self
+                .debts
+                .get(key)
+                .is_some_and(|debt| debt.recorded.is_none());
+            let is_told = !is_unrecorded && state.read(|recorded| one.is_told(&recorded.told, now));
+            if is_told {
+                tracing::info!("`{key}` was told already, by another replica or before a restart");
+            }
+            !is_told
+        });
+        self.end_own(known);
         if !new.is_empty() {
-            let tickets = self.outlet.tell(&new, None);
+            let (new, tickets) = self.hand_over(new, &state);
             let mut closed = self.closed.clone();
             tokio::select! {
                 // What takes longer is recorded later.
@@ -254,6 +267,39 @@ impl Task {
             self.record(&keys, &state, false).await;
         }
         release(state).await;
+    }
+
+    /// Hands notices over to the targets that need them.
+    fn hand_over(&self, new: Vec<Notice>, state: &Locked) -> (Vec<Notice>, Vec<Ticket>) {
+        let unaware = |one: &Notice| match self.debts.get(&one.condition.key) {
+            // What waits here is compared with it there.
+            Some(_) => BTreeSet::new(),
+            None => state.read(|recorded| one.unknown_to(&recorded.told)),
+        };
+        let (some, mut all): (Vec<_>, Vec<_>) = new
+            .into_iter()
+            .map(|one| (unaware(&one), one))
+            .partition(|(unaware, _)| !unaware.is_empty());
+        let whole: Vec<_> = all.iter().map(|(_, one)| one.clone()).collect();
+        let mut tickets = self.outlet.tell(&whole, None);
+        for (unaware, one) in &some {
+            let to = self.outlet.names().difference(unaware).cloned().collect();
+            tickets.extend(self.outlet.tell(std::slice::from_ref(one), Some(&to)));
+        }
+        all.extend(some);
+        (all.into_iter().map(|(_, one)| one).collect(), tickets)
+    }
+
+    /// Another replica has told that something is over: those that wait here for its beginning hear it from here, or neither.
+    fn end_own(&mut self, known: Vec<Notice>) {
+        for one in known.into_iter().filter(|one| one.news == News::Resolved) {
+            let waits = self.debts.get(&one.condition.key);
+            let open = waits.map(|debt| debt.ticket.open()).unwrap_or_default();
+            if !open.is_empty() {
+                let tickets = self.outlet.tell(std::slice::from_ref(&one), Some(&open));
+                self.owe(vec![one], tickets);
+            }
+        }
     }
 
     /// Remembers what was handed over.
@@ -299,9 +345,10 @@ impl Task {
         }
     }
 
-    /// What is left when the process ends is for others from now on.
+    /// What is left when the process ends is for others from now on, also what no target has taken.
     async fn end(mut self) {
-        let is_left = |debt: &Debt| debt.has_changed() || debt.holds();
+        self.debts.retain(|_, debt| !debt.is_lost());
+        let is_left = |debt: &Debt| debt.has_changed() || !debt.ticket.open().is_empty();
         if !self.debts.values().any(is_left) {
             return;
         }
@@ -319,7 +366,7 @@ impl Task {
         let until = now.plus(if ends { 0 } else { LATER });
         let debts = self.debts.iter().filter(|(key, _)| keys.contains(*key));
         let open: BTreeMap<_, _> = debts
-            .filter(|(_, debt)| debt.recorded.is_some() || debt.ticket.is_taken())
+            .filter(|(_, debt)| ends || debt.recorded.is_some() || debt.has_changed())
             .map(|(key, debt)| (key.clone(), debt.ticket.open()))
             .collect();
         if open.is_empty() {
@@ -329,15 +376,18 @@ impl Task {
         state.note(|Noted { told, .. }| {
             let mut changes = false;
             for (key, open) in &open {
-                let Some(Debt {
-                    notice, recorded, ..
-                }) = self.debts.get(key)
-                else {
+                let Some(debt) = self.debts.get(key) else {
                     continue;
                 };
+                let Debt {
+                    notice, recorded, ..
+                } = debt;
+                let was_never_told = debt.is_over()
+                    && !debt.ticket.is_taken()
+                    && !told.contains_key(&key.to_string());
                 let is_own = match recorded {
                     Some(_) => notice.owes(told, open, until),
-                    None if notice.is_told(told, now) => false,
+                    None if was_never_told || notice.is_told(told, now) => false,
                     None => {
                         notice.record(told, open.clone(), now);
                         if ends {

@@ -5,7 +5,9 @@ mod advice;
 mod answer;
 mod approving;
 mod behind;
+mod delivered;
 mod directory;
+mod drifted;
 mod esign;
 mod http;
 mod keeper;
@@ -20,6 +22,7 @@ mod receipts;
 mod requests;
 mod round;
 mod rounds;
+mod shared;
 mod teller;
 mod words;
 
@@ -225,7 +228,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         command: settings.command.clone(),
         log: log.clone(),
     };
-    let teller = Teller::new(notifier, &args.lang, place);
+    let teller = Teller::new(notifier, (&args.lang, &locations.config), place);
     let mut stop = signals::listen(ui.open_changes());
     ui.say(format_args!(
         "Keeping {} as declared in {}",
@@ -290,7 +293,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         .as_ref()
         .map_or_else(|_| Instant::now(), |began| *began)
         + END;
-    rounds.teller.finish(until).await;
+    rounds.teller.finish((&board, &rounds.log), until).await;
     // An error means that it has ended.
     drop(timeout_at(until, server).await);
     if kept.is_ok() {

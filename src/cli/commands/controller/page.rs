@@ -81,10 +81,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
         };
         Some(page::Problem {
             severity: Severity::Warning,
-            headline: format!(
-                "a notification {how} to {} at {}",
-                target.service, target.host
-            ),
+            headline: format!("a notification {how} to {}", target.place()),
             details: Vec::new(),
             remedy: Some(target.problem.clone()?),
         })
@@ -98,6 +95,7 @@ fn problems(status: &Status) -> impl Iterator<Item = page::Problem> + '_ {
                 message,
                 details,
                 advice,
+                version: _,
             } = problem;
             page::Problem {
                 severity: if key == "waiting" {

@@ -1,5 +1,7 @@
 //! What keeps eSign from being as declared, in words.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sha2::{Digest as _, Sha256};
 
 use super::advice::{AGAIN, BEHIND, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
@@ -8,7 +10,9 @@ use crate::cli::exit::Failure;
 use crate::config::{SecretProblem, Source};
 use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
 use crate::diag::{Diagnostic, Severity};
-use crate::model::{HowUnfinished, Missing, Recorded, Report, Tally, Timestamp, Unfinished};
+use crate::model::{
+    ApiError, HowUnfinished, Missing, Recorded, Report, Tally, Timestamp, Unfinished,
+};
 use crate::render::{self, counted};
 
 /// How many problems of files are named in messages, and how many changes that wait.
@@ -45,6 +49,7 @@ impl Found {
                 message: message.into(),
                 details: Vec::new(),
                 advice,
+                version: None,
             },
             shown: Shown::Error,
         }
@@ -52,6 +57,17 @@ impl Found {
 
     fn details(mut self, details: Vec<String>) -> Self {
         self.problem.details = details;
+        self
+    }
+
+    /// It counts as another one when this differs.
+    fn of<'t>(mut self, version: impl IntoIterator<Item = &'t String>) -> Self {
+        let mut digest = Sha256::new();
+        for part in version {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        self.problem.version = Some(hex::encode(digest.finalize()));
         self
     }
 
@@ -252,11 +268,14 @@ pub(super) fn unresolved_secrets(failure: &Failure, source: &Source) -> Found {
 
 /// The problem that messages do not reach callbacks.
 pub(super) fn missing(recorded: &Recorded) -> Option<Found> {
-    let mut missing = recorded
-        .iter()
-        .filter_map(|(_, url, entry)| Some((url, entry, entry.sighting.missing?)));
-    let (url, entry, Missing { since, messages }) = missing.next()?;
-    let more = match missing.count() {
+    let missing = recorded.iter().filter_map(|(_, url, entry)| {
+        let address = format!("{}/{url}", entry.handle);
+        Some((address, entry.sighting.missing?))
+    });
+    let missing: BTreeMap<_, _> = missing.collect();
+    let mut all = missing.iter();
+    let (first, Missing { since, messages }) = all.next()?;
+    let more = match all.len() {
         0 => String::new(),
         more => format!(
             " ({} like it)",
@@ -264,13 +283,24 @@ pub(super) fn missing(recorded: &Recorded) -> Option<Found> {
         ),
     };
     let message = format!(
-        "{} that went to others since {since} did not arrive at {}/{url}{more}",
+        "{} that went to others since {since} did not arrive at {first}{more}",
         counted(messages.get() as usize, "message", "messages"),
-        entry.handle,
     );
     let advice = "It is added again in one of the next rounds. If that does not help, something before its receiver \
                   drops them: `verify` says whether it answers.";
-    Some(Found::new("missing", message, Some(advice.to_owned())))
+    let found = Found::new("missing", message, Some(advice.to_owned()));
+    let others = named(all.map(|(address, _)| address.clone()));
+    Some(found.details(others).of(missing.keys()))
+}
+
+/// The first of these lines, and how many more there are.
+fn named(lines: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(NAMED);
+    let mut lines: Vec<_> = lines.take(NAMED).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 /// The problem that not everything was done.
@@ -290,32 +320,41 @@ pub(super) fn unfinished(report: &Report) -> Found {
     let parts: Vec<_> = parts.map(|(count, how)| format!("{count} {how}")).collect();
     let error = |one: &Unfinished| match &one.how {
         HowUnfinished::Failed(error) | HowUnfinished::Unknown(error) => {
-            let code = error.code.as_ref().map(|code| format!("{code}: "));
-            let code = code.unwrap_or_default();
-            Some((
-                format!(", first {}: {code}{}", one.address, error.message),
-                render::Again::Round.words(&error.advice),
-            ))
+            Some((one.address.to_string(), error.clone()))
         }
         HowUnfinished::NotAttempted(_) => None,
     };
-    let first = report.unfinished.iter().find_map(error);
-    let (first, advice) = first.unzip();
-    let what = first.or_else(|| {
-        let error = report.journal_error.as_ref()?;
-        Some(format!(", because the state could not be written: {error}"))
-    });
-    let message = format!(
-        "changes are not done: {}{}",
-        parts.join(", "),
-        what.unwrap_or_default()
-    );
+    let errors: Vec<_> = report.unfinished.iter().filter_map(error).collect();
+    let line = |(address, error): &(String, ApiError)| {
+        let code = error.code.as_ref().map(|code| format!("{code}: "));
+        format!("{address}: {}{}", code.unwrap_or_default(), error.message)
+    };
+    let mut all = errors.iter();
+    let first = all.next();
+    let what = match (first, &report.journal_error) {
+        (Some(first), _) => format!(", first {}", line(first)),
+        (None, Some(error)) => format!(", because the state could not be written: {error}"),
+        (None, None) => String::new(),
+    };
+    let message = format!("changes are not done: {}{what}", parts.join(", "));
+    let advice = first.map(|(_, error)| render::Again::Round.words(&error.advice));
     let again = AGAIN.0;
     let advice = advice.map_or_else(
         || again.to_owned(),
         |advice| format!("{}. {again}", sentence(advice.trim_end_matches('.'))),
     );
+    // Who failed, and of what. Which calls get no answer is chance.
+    let version = errors.iter().map(|(address, error)| {
+        let code = error.code.as_ref();
+        code.map_or_else(
+            || "no answer".to_owned(),
+            |code| format!("{address} {code}"),
+        )
+    });
+    let version: BTreeSet<_> = version.collect();
     Found::new("calls", message, Some(advice))
+        .details(named(all.map(line)))
+        .of(&version)
 }
 
 /// The text with a capital at its beginning.
@@ -338,5 +377,69 @@ pub(super) fn in_use(sources: &[Source], broken: &[Broken]) -> Files {
         count: sources.len(),
         digest: Some(format!("sha256:{}", hex::encode(digest.finalize()))),
         unusable: broken.iter().map(Into::into).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Action, Address, CallbackUrl, Handle, NotAttempted};
+
+    fn failed(at: usize, code: &str, message: &str) -> Unfinished {
+        let how = match code {
+            "" => HowUnfinished::NotAttempted(NotAttempted::OrganizationStopped),
+            _ => HowUnfinished::Failed(ApiError {
+                code: Some(code.to_owned()),
+                message: message.to_owned(),
+                request_id: None,
+                meaning: "".into(),
+                advice: "correct it".into(),
+            }),
+        };
+        Unfinished {
+            address: Address {
+                handle: Handle::new(["acme", "hr"][at % 2]),
+                url: CallbackUrl::new(format!("https://h.example/{at}")),
+            },
+            action: Action::Add,
+            how,
+        }
+    }
+
+    fn found(unfinished: Vec<Unfinished>) -> Problem {
+        let tally = Tally {
+            failed: unfinished.len(),
+            ..Tally::default()
+        };
+        let report = Report {
+            tally,
+            unfinished,
+            ..Report::default()
+        };
+        super::unfinished(&report).problem
+    }
+
+    #[test]
+    fn who_else_failed_is_named_and_makes_another_problem() {
+        let one = found(vec![failed(0, "InvalidUrl", "request 1")]);
+        assert_eq!(one.details, Vec::<String>::new());
+        let again = vec![failed(0, "InvalidUrl", "request 2"), failed(1, "", "")];
+        assert_eq!(found(again).version, one.version);
+        let two = found(vec![
+            failed(0, "InvalidUrl", "no"),
+            failed(1, "OperationDenied", "no"),
+        ]);
+        assert_eq!(
+            two.message,
+            "changes are not done: 2 failed, first acme/https://h.example/0: InvalidUrl: no"
+        );
+        assert_eq!(two.details, ["hr/https://h.example/1: OperationDenied: no"]);
+        let other = found(vec![failed(0, "OperationDenied", "no")]);
+        let rest = found(vec![failed(1, "OperationDenied", "no")]);
+        let versions = [one, two, other, rest].map(|problem| problem.version);
+        assert_eq!(BTreeSet::from(versions).len(), 4);
+        let many = found((0..20).map(|at| failed(at, "InvalidUrl", "no")).collect());
+        assert_eq!(many.details.len(), NAMED + 1);
+        assert_eq!(many.details.last().map(String::as_str), Some("and 9 more"));
     }
 }

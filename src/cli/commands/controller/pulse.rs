@@ -74,6 +74,7 @@ mod tests {
             message: format!("{key} is wrong"),
             details: Vec::new(),
             advice: None,
+            version: None,
         };
         board.problems(Timestamp(0), vec![found("one")]);
         assert_eq!(now(), "one is wrong");

@@ -1,14 +1,17 @@
 //! Tells people, in chats, what the board says.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::Args;
 use super::advice::in_chinese;
+use super::delivered;
+use super::drifted::Drifted;
 use super::messenger::{Messenger, Place};
 use super::problems::UNREADABLE;
-use super::words::moment;
+use super::shared;
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Failure;
@@ -17,15 +20,11 @@ use crate::cli::random::random;
 use crate::cli::secrets::given::read;
 use crate::cli::terminal::log::Log;
 use crate::controller::{Board, Problem, WhyWaits};
-use crate::model::{Address, Recorded, Timestamp};
+use crate::model::{Address, Recorded};
 use crate::notify::{
-    Condition, Deliveries, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target,
-    Wording,
+    Condition, Given, Kind, Lang, Link, Memory, Notifier, Options, Severity, Target, Wording,
+    with_the_same_url,
 };
-use crate::render::counted;
-
-/// How many callbacks that had drifted are named.
-const NAMED: usize = 10;
 
 /// Where notices go, and what was told.
 #[derive(Debug)]
@@ -33,8 +32,9 @@ pub(super) struct Teller {
     memory: Memory,
     notifier: Option<(Notifier, Messenger)>,
     lang: Lang,
-    /// Callbacks that were not as recorded in the last run that made calls.
-    drifted: Vec<Address>,
+    /// Where this replica has the configuration.
+    config: PathBuf,
+    drifted: Drifted,
 }
 
 /// Reads the targets of `--notify`, if there are any.
@@ -64,6 +64,12 @@ pub(super) fn notifier(args: &Args, locations: &Locations) -> Result<Option<Noti
     if targets.is_empty() {
         return Ok(None);
     }
+    if let Some((one, other)) = with_the_same_url(&targets) {
+        return Err(Failure::usage(format!(
+            "{flag}: `{one}` and `{other}` have the same URL, so each message would be sent there twice"
+        ))
+        .advice("Leave one of them out."));
+    }
     let options = Options {
         wording: Wording {
             lang: Lang::of(&args.lang),
@@ -82,7 +88,11 @@ pub(super) fn notifier(args: &Args, locations: &Locations) -> Result<Option<Noti
 
 impl Teller {
     /// Tells through these targets what no other replica tells.
-    pub(super) fn new(notifier: Option<Notifier>, lang: &str, place: Place) -> Self {
+    pub(super) fn new(
+        notifier: Option<Notifier>,
+        (lang, config): (&str, &Path),
+        place: Place,
+    ) -> Self {
         let notifier = notifier.map(|notifier| {
             let messenger = Messenger::start(place, notifier.outlet());
             (notifier, messenger)
@@ -91,13 +101,16 @@ impl Teller {
             memory: Memory::default(),
             notifier,
             lang: Lang::of(lang),
-            drifted: Vec::new(),
+            config: config.to_owned(),
+            drifted: Drifted::default(),
         }
     }
 
     /// A run made calls, and found these callbacks otherwise than recorded.
     pub(super) fn ran(&mut self, drifted: Vec<Address>) {
-        self.drifted = drifted;
+        if self.notifier.is_some() {
+            self.drifted.found(drifted, SystemClock.now());
+        }
     }
 
     /// A round has read the state, which says what others have told.
@@ -110,6 +123,10 @@ impl Teller {
 
     /// Tells what is new, and the board what became of the messages. Never waits.
     pub(super) fn tell(&mut self, board: &Board, log: &Log) {
+        self.tell_all(board, log, false);
+    }
+
+    fn tell_all(&mut self, board: &Board, log: &Log, ends: bool) {
         let Some((notifier, messenger)) = &self.notifier else {
             return;
         };
@@ -123,7 +140,7 @@ impl Teller {
         let mut conditions: Vec<_> = status
             .problems
             .iter()
-            .map(|problem| condition(problem, waits.map(|waiting| waiting.why)))
+            .map(|problem| condition(problem, waits.map(|waiting| waiting.why), &self.config))
             .chain(events)
             .collect();
         if let Some(waiting) = waits
@@ -138,17 +155,7 @@ impl Teller {
             one.lines = vec![format!("until {}: {}", suspension.until, suspension.reason)];
             conditions.push(one);
         }
-        if !self.drifted.is_empty() {
-            let mut one = Condition::new(Kind::DriftFound, "", Severity::Warning);
-            one.lines.push(format!(
-                "{} not as recorded",
-                counted(self.drifted.len(), "callback was", "callbacks were")
-            ));
-            let named = self.drifted.iter().take(NAMED);
-            one.lines
-                .extend(named.map(|address| format!("  {address}")));
-            conditions.push(one);
-        }
+        conditions.extend(self.drifted.due(SystemClock.now(), ends));
         if self.lang == Lang::Zh {
             for line in conditions.iter_mut().flat_map(|one| &mut one.lines) {
                 *line = in_chinese(line);
@@ -158,54 +165,44 @@ impl Teller {
         let deliveries = notifier.deliveries();
         let now = SystemClock.now();
         for (number, target) in deliveries.iter().enumerate() {
-            if let Some(news) = delivery(status.notifications.get(number), target, now) {
-                log.say(format_args!("{news}"));
+            for line in delivered::news(status.notifications.get(number), target, now) {
+                log.say(format_args!("{line}"));
             }
         }
         board.update(|status| status.notifications = deliveries);
     }
 
-    /// Waits for messages that are under way, at most until then.
-    pub(super) async fn finish(self, until: Instant) {
+    /// Tells what has happened since, and waits for messages that are under way, at most until then.
+    pub(super) async fn finish(mut self, (board, log): (&Board, &Log), until: Instant) {
+        // What is taken from eSign after this could not be told.
+        board.close();
+        self.tell_all(board, log, true);
         if let Some((notifier, messenger)) = self.notifier {
             messenger.finish(notifier, until).await;
         }
     }
 }
 
-/// What is new of the deliveries to a target.
-fn delivery(before: Option<&Deliveries>, now: &Deliveries, time: Timestamp) -> Option<String> {
-    let place = format!("{} at {}", now.service, now.host);
-    let failed = before.is_some_and(|before| before.problem.is_some());
-    let repeated = before.is_some_and(|before| before.repeated_until.is_some());
-    let given_up = before.map_or(0, |before| before.failed);
-    match (&now.problem, now.repeated_until) {
-        (Some(why), Some(until)) if !repeated => Some(format!(
-            "A notification was not delivered to {place}: {why}; it is repeated until {}",
-            moment(until, time)
-        )),
-        (Some(why), None) if now.failed > given_up && repeated => {
-            Some(format!("A notification to {place} is given up: {why}"))
-        }
-        (Some(why), None) if now.failed > given_up => Some(format!(
-            "A notification was not delivered to {place}: {why}"
-        )),
-        (None, _) if failed => Some(format!("Notifications to {place} are delivered again")),
-        (Some(_) | None, _) => None,
-    }
-}
-
-fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
+fn condition(problem: &Problem, waits: Option<WhyWaits>, config: &Path) -> Condition {
     let Problem {
         key,
         since: _,
         message,
         details,
         advice,
+        version,
     } = problem;
     let (kind, about, severity) = match key.split_once(' ') {
-        Some(("file", file)) => (Kind::ConfigurationBroken, file, Severity::Error),
-        Some(("secrets", file)) => (Kind::SecretsUnreadable, file, Severity::Error),
+        Some(("file", file)) => (
+            Kind::ConfigurationBroken,
+            shared::name(file, config),
+            Severity::Error,
+        ),
+        Some(("secrets", file)) => (
+            Kind::SecretsUnreadable,
+            shared::name(file, config),
+            Severity::Error,
+        ),
         _ if key == "configuration" => (Kind::ConfigurationBroken, "", Severity::Error),
         _ if key == "waiting" && waits == Some(WhyWaits::Policy) => {
             (Kind::PlanWaiting, "", Severity::Notice)
@@ -222,34 +219,57 @@ fn condition(problem: &Problem, waits: Option<WhyWaits>) -> Condition {
     condition.lines.push(message.clone());
     let more = details.iter().chain(advice);
     condition.lines.extend(more.map(|line| format!("  {line}")));
-    // Its words may hold counts and request ids.
-    if key == "calls" || key == "missing" {
-        condition.version = Some(key.clone());
-    }
+    condition.version = match version {
+        Some(version) => Some(version.clone()),
+        None => shared::version(&condition.lines, config),
+    };
     condition
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
+
+    fn problem(key: &str) -> Problem {
+        Problem {
+            key: key.to_owned(),
+            since: Timestamp(0),
+            message: "no answer from /srv/a/conf/hr.yaml".to_owned(),
+            details: Vec::new(),
+            advice: None,
+            version: None,
+        }
+    }
+
+    #[test]
+    fn it_has_changed_when_its_version_has_whatever_the_folder_is() {
+        let here = Path::new("/srv/a/conf");
+        let of = |problem: &Problem| condition(problem, None, here).version;
+        let version = Some("no answer from conf/hr.yaml".to_owned());
+        assert_eq!(of(&problem("round")), version);
+        let calls = Problem {
+            version: Some("1".to_owned()),
+            ..problem("calls")
+        };
+        assert_eq!(of(&calls).as_deref(), Some("1"));
+    }
 
     #[test]
     fn a_title_says_what_is_wrong_and_not_only_where() {
         let of = |key: &str| {
-            let problem = Problem {
-                key: key.to_owned(),
-                since: Timestamp(0),
-                message: "no answer".to_owned(),
-                details: Vec::new(),
-                advice: None,
-            };
-            condition(&problem, None).key.to_string()
+            let condition = condition(&problem(key), None, Path::new("/srv/a/conf"));
+            condition.key.to_string()
         };
         for (key, expected) in [
             ("behind", "replica-behind"),
             (UNREADABLE, "state-unreadable"),
             ("round", "run-failed"),
             ("calls", "run-failed calls"),
+            (
+                "file /srv/a/conf/hr.yaml",
+                "configuration-broken conf/hr.yaml",
+            ),
         ] {
             assert_eq!(of(key), expected);
         }
