@@ -209,6 +209,7 @@ mod tests {
                 condition: Condition::Stalled,
                 callbacks: Holdings::default(),
                 pending: 1,
+                waits_for: Vec::new(),
             }];
         });
         let totals = Totals {

@@ -97,6 +97,10 @@ impl<'a> Builder<'a> {
         };
         let wanted = Wanted::Gone(deletion, reason);
         let verdict = held.unwrap_or_else(|| decide(Some(entry), wanted));
+        if self.leaves(verdict) {
+            census.remaining += usize::from(!is_twin);
+            return None;
+        }
         let operator = entry.operator.clone();
         let change = assemble(address, operator, verdict, Some(entry), (wanted, None));
         census.omitted += usize::from(change.is_by_omission());

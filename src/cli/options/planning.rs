@@ -42,6 +42,9 @@ pub(crate) struct Planning {
     /// Allow exactly this many deletes of undeclared callbacks, where a guard refuses them.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_DELETES", value_name = "N")]
     pub(crate) allow_deletes: Option<usize>,
+    /// Leave out all deletes but those of replaces.
+    #[arg(skip)]
+    pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) commands: Commands,
 }

@@ -327,6 +327,7 @@ impl Loaded {
         }
         Ok(Options {
             destroy: planning.destroy,
+            keep: planning.keep,
             heal,
             targets,
             only: None,

@@ -27,6 +27,8 @@ pub(super) const NEVER_GOOD: Advice = (
     "Until it is corrected, nothing is called for its organizations, and nothing that is not declared is deleted.",
     "修正之前不处理其中的组织，也不会删除任何未声明的回调。",
 );
+/// The organizations follow, each with how many.
+pub(super) const DELETES_WAIT: Advice = ("Deletes wait for that: ", "等待删除：");
 pub(super) const NO_SECRETS: Advice = (
     "Nothing is called for the organizations of this file until its secrets can be read.",
     "在能读到机密之前，不处理这个文件里的组织。",
@@ -41,8 +43,18 @@ pub(super) const BEHIND: Advice = (
 );
 pub(super) const AGAIN: Advice = ("It is tried again by itself.", "程序会自动重试。");
 
-const ALL: [Advice; 10] = [
-    APPROVE, SUSPENDED, NO_TOKEN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, BEHIND, AGAIN,
+const ALL: [Advice; 11] = [
+    APPROVE,
+    SUSPENDED,
+    NO_TOKEN,
+    FINAL,
+    LAST_GOOD,
+    NEVER_GOOD,
+    DELETES_WAIT,
+    NO_SECRETS,
+    RESTART,
+    BEHIND,
+    AGAIN,
 ];
 
 /// The line with its advice in Chinese. What eSign or a file said stays as it is.

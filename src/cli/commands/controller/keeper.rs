@@ -20,7 +20,7 @@ use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
 use crate::controller::{Board, Decision, Phase, Problem, decide, digest};
 use crate::model::{
-    AccountName, Action, Address, Checkout, Event, HowUnfinished, Lineage, NotAttempted, Recorded,
+    AccountName, Address, Calls, Checkout, Event, HowUnfinished, Lineage, NotAttempted, Recorded,
     Report, SecretIndex, Sought, Timestamp, Witnessed,
 };
 use crate::plan::Plan;
@@ -184,8 +184,8 @@ impl Caller for Keeper<'_> {
         if self.is_suspended || self.board.is_halted() {
             return Ok(false);
         }
-        let deletes = plan.changes().any(|change| change.action == Action::Delete);
-        if deletes && !self.planner.may_delete {
+        let deletes = plan.changes().any(|change| change.calls() == Calls::Delete);
+        if deletes && !self.planner.may_delete() {
             return Ok(false);
         }
         let allowed = match self.planner.allow_deletes {

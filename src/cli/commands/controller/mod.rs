@@ -20,6 +20,7 @@ mod receipts;
 mod requests;
 mod round;
 mod rounds;
+mod showing;
 mod teller;
 mod words;
 

@@ -2,8 +2,11 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::advice::{AGAIN, BEHIND, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
+use super::advice::{
+    AGAIN, BEHIND, DELETES_WAIT, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED,
+};
 use super::approving::Approving;
+use super::planned::Held;
 use crate::cli::exit::Failure;
 use crate::config::{SecretProblem, Source};
 use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
@@ -207,6 +210,28 @@ pub(super) fn unusable(broken: &Broken) -> Found {
             found(format!("{place}{first}{more}"))
                 .details(details)
                 .shown(drawn)
+        }
+    }
+}
+
+/// Adds to the problems of the files that were never good what waits for them.
+pub(super) fn hold(problems: &mut [Found], files: &[String], held: &Held) {
+    if held.is_empty() {
+        return;
+    }
+    let named = held.iter().take(NAMED);
+    let mut waits: Vec<_> = named
+        .map(|(handle, deletes)| format!("{handle} ({deletes})"))
+        .collect();
+    if let Some(more @ 1..) = held.len().checked_sub(NAMED) {
+        waits.push(format!("and {more} more"));
+    }
+    let waits = format!("{}{}.", DELETES_WAIT.0, waits.join(", "));
+    let is_of = |found: &Found, file: &String| found.problem.key == format!("file {file}");
+    for found in problems {
+        if files.iter().any(|file| is_of(found, file)) {
+            let advice = found.problem.advice.get_or_insert_default();
+            *advice = format!("{advice} {waits}");
         }
     }
 }

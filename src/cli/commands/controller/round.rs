@@ -1,11 +1,10 @@
 //! One round: plans, and applies what may be applied.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::keeper::{Fenced, Files, Keeper, fenced_until};
-use super::planned::Planner;
-use super::problems::{Found, UNREADABLE, in_use, missing, problem, unfinished, waiting};
+use super::planned::{Planner, held_up};
+use super::problems::{Found, UNREADABLE, hold, in_use, missing, problem, unfinished, waiting};
 use super::reading::Read;
 use super::rounds::Rounds;
 use crate::apply::{Lanes, WallClock as _};
@@ -17,12 +16,8 @@ use crate::cli::remote::cloudaudit;
 use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
-use crate::controller::{
-    Condition, Decision, News, Pending, Phase, RunRecord, WaitingPlan, decide, in_force,
-    on_any_state, organizations,
-};
-use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp};
-use crate::plan::Plan;
+use crate::controller::{Condition, Decision, News, Phase, RunRecord, decide, in_force};
+use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Timestamp};
 use crate::render;
 use crate::run::{self, Ended, Request};
 
@@ -150,6 +145,8 @@ impl Rounds<'_> {
             .record((&self.store, &self.settings.command), &loaded, recorded)
             .await;
         problems.extend(missing(&recorded));
+        let never_good = broken.iter().filter(|one| !one.has_last_good);
+        let never_good: Vec<_> = never_good.map(|one| one.file.to_string()).collect();
         let approved = self.approval.clone();
         let planner = Planner {
             loaded: &loaded,
@@ -159,7 +156,7 @@ impl Rounds<'_> {
             heal_within: self.args.heal_within.0,
             rate: self.args.rate,
             allow_deletes: None,
-            may_delete: broken.iter().all(|one| one.has_last_good),
+            never_good: &never_good,
         };
         if planner.is_void(&recorded) {
             self.board.update(|status| status.ready = true);
@@ -168,8 +165,8 @@ impl Rounds<'_> {
         let plan = planner.plan(&recorded)?;
         let suspended = recorded.suspended(SystemClock.now()).cloned();
         let decision = decide(&plan, planner.policy, approved.as_deref());
-        let held_up = planner.held_up(&plan, &decision);
-        let rest = planner.without(&held_up, &recorded);
+        let waiting_ones = held_up(&plan, &decision);
+        let rest = planner.without(&waiting_ones, &recorded);
         // What waits, or must not be done yet, holds up no other organization.
         let of_others = rest.as_ref().map(|rest| Planner {
             only: Some(rest),
@@ -177,7 +174,9 @@ impl Rounds<'_> {
         });
         let others = of_others.map(|rest| rest.plan(&recorded)).transpose()?;
         let others = others.map(|plan| decide(&plan, planner.policy, None));
-        self.show(&planner, recorded, plan, suspended.clone());
+        let held = planner.held(&recorded)?;
+        hold(problems, &never_good, &held);
+        self.show(&planner, recorded, (plan, held), suspended.clone());
         if let Decision::Wait(_) = decision {
             problems.extend(waiting(&self.board, &self.approving));
         }
@@ -187,7 +186,7 @@ impl Rounds<'_> {
             (_, Some(_), _) | (Decision::Nothing | Decision::Wait(_), None, _) => {
                 return Ok(Round::Done);
             }
-            (Decision::Apply { allow_deletes }, None, _) if held_up.is_empty() => {
+            (Decision::Apply { allow_deletes }, None, _) if waiting_ones.is_empty() => {
                 (planner, allow_deletes, approved.as_deref())
             }
             (Decision::Apply { .. }, None, _) => return Ok(Round::Done),
@@ -240,74 +239,6 @@ impl Rounds<'_> {
             Ok(recorded)
         });
         recorded.map(Some).inspect_err(|_| unready())
-    }
-
-    /// The suspension that was read, or one that was asked for during this round, which is newer.
-    fn suspended(&self, read: Option<Suspension>) -> Option<Suspension> {
-        read.or_else(|| {
-            let asked_for = self.board.status().suspended;
-            asked_for.filter(|_| self.board.is_halted())
-        })
-    }
-
-    /// Puts on the board what is recorded. What was planned was made of files that are not in force.
-    fn show_behind(&self, recorded: Recorded) {
-        let suspended = self.suspended(recorded.suspended(SystemClock.now()).cloned());
-        self.note_suspension(suspended.as_ref());
-        self.board.update(|status| {
-            status.read(&recorded, suspended);
-            status.behind = recorded.checkout.as_ref().map(|applied| applied.since);
-            status.pending = None;
-            status.waiting = None;
-            status.organizations = Vec::new();
-        });
-        self.board.saw(Arc::new(recorded), None);
-    }
-
-    /// Puts on the board what was read and planned.
-    fn show(
-        &self,
-        planner: &Planner<'_>,
-        recorded: Recorded,
-        plan: Plan,
-        suspended: Option<Suspension>,
-    ) {
-        let waiting = match decide(&plan, planner.policy, None) {
-            Decision::Wait(waiting) => Some(WaitingPlan::of(&waiting, &plan)),
-            Decision::Nothing | Decision::Apply { .. } => None,
-        };
-        let suspended = self.suspended(suspended);
-        let desired = &planner.loaded.desired;
-        let condition = match (&waiting, &suspended) {
-            (Some(_), _) => Condition::Stalled,
-            (None, Some(_)) => Condition::Suspended,
-            (None, None) => Condition::Reconciling,
-        };
-        let mut organizations = organizations(desired, &recorded, &plan, condition);
-        if let Some(known) = planner.only {
-            let unknown = organizations
-                .iter_mut()
-                .filter(|one| !known.contains(&one.handle));
-            unknown.for_each(|one| one.condition = Condition::Stalled);
-        }
-        self.note_suspension(suspended.as_ref());
-        self.board.update(|status| {
-            status.read(&recorded, suspended);
-            status.pending = Some(Pending::of(&plan));
-            status.waiting = waiting;
-            status.behind = None;
-            status.organizations = organizations;
-        });
-        // One that says no more than the state is not worth its memory.
-        let summary = &plan.summary;
-        let says_more = !plan.is_empty()
-            || !plan.tripped.is_empty()
-            || summary.suspended + summary.disabled + summary.unknown > 0;
-        self.board.saw(
-            Arc::new(recorded),
-            // The page shows the digest that waits.
-            says_more.then(|| Arc::new(on_any_state(plan))),
-        );
     }
 
     async fn apply(
@@ -382,8 +313,8 @@ impl Rounds<'_> {
         if let Some(recorded) = recorded {
             self.order.ran(&files.own, &recorded);
             let suspended = recorded.suspended(SystemClock.now()).cloned();
-            let plan = whole.plan(&recorded)?;
-            self.show(&whole, recorded, plan, suspended);
+            let planned = (whole.plan(&recorded)?, whole.held(&recorded)?);
+            self.show(&whole, recorded, planned, suspended);
             if round == Round::Failed {
                 self.board.update(|status| {
                     for one in &mut status.organizations {
