@@ -1,5 +1,6 @@
 //! `controller` from end to end: a directory, the served sandbox, and what its server is asked.
 
+mod held;
 mod others;
 mod owed;
 mod receipts;

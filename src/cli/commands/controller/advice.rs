@@ -41,9 +41,14 @@ pub(super) const BEHIND: Advice = (
     "Nothing is called until this replica has newer files. If it is these that are right, `touch` one of them.",
     "在本副本拿到更新的文件之前，不发起任何调用。如果应以现有文件为准，请对其中一个执行 `touch`。",
 );
+pub(super) const LOCKED: Advice = (
+    "Changes wait until it ends. If it hangs, end it. If its machine is gone, free the lock with `ess-callbacks unlock` and the \
+     lock id.",
+    "变更要等它结束。如果它卡住了，请结束它；如果它所在的机器已不存在，请用 `ess-callbacks unlock` 加锁 ID 释放锁。",
+);
 pub(super) const AGAIN: Advice = ("It is tried again by itself.", "程序会自动重试。");
 
-const ALL: [Advice; 11] = [
+const ALL: [Advice; 12] = [
     APPROVE,
     SUSPENDED,
     NO_TOKEN,
@@ -54,6 +59,7 @@ const ALL: [Advice; 11] = [
     NO_SECRETS,
     RESTART,
     BEHIND,
+    LOCKED,
     AGAIN,
 ];
 

@@ -13,6 +13,7 @@ use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::{HowUnfinished, Missing, Recorded, Report, Tally, Timestamp, Unfinished};
 use crate::render::{self, counted};
+use crate::state::LockOwner;
 
 /// How many problems of files are named in messages, and how many changes that wait.
 const NAMED: usize = 10;
@@ -112,6 +113,25 @@ pub(super) fn behind(since: Timestamp) -> Found {
          which are of {since}"
     );
     Found::new("behind", message, Some(BEHIND.0.to_owned()))
+}
+
+/// The problem that this owner of the lock has recorded nothing since then.
+pub(super) fn locked(owner: Option<&LockOwner>, since: Timestamp, advice: &str) -> Found {
+    let owner = owner.map(|owner| format!(": {owner}"));
+    let message = format!(
+        "another run has the state's lock and has recorded nothing since {since}{}",
+        owner.unwrap_or_default()
+    );
+    Found::new("lock", message, Some(advice.to_owned()))
+}
+
+/// The problem that a plan waits, as the last round that judged one said it.
+pub(super) fn still_waiting(board: &Board) -> Option<Found> {
+    let problems = board.status().problems.into_iter();
+    let mut waiting = problems.filter(|problem| problem.key == "waiting");
+    let problem = waiting.next()?;
+    let shown = Shown::Error;
+    Some(Found { problem, shown })
 }
 
 /// The problem that a round ended with an error.

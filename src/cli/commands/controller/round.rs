@@ -1,12 +1,13 @@
 //! One round: plans, and applies what may be applied.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::keeper::{Fenced, Files, Keeper, fenced_until};
 use super::planned::{Planner, held_up};
 use super::problems::{Found, UNREADABLE, hold, in_use, missing, problem, unfinished, waiting};
 use super::reading::Read;
 use super::rounds::Rounds;
+use super::waiting::PATIENCE;
 use crate::apply::{Lanes, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::ended;
@@ -16,13 +17,10 @@ use crate::cli::remote::cloudaudit;
 use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
-use crate::controller::{Condition, Decision, News, Phase, RunRecord, decide, in_force};
+use crate::controller::{Condition, Decision, News, Phase, RunRecord, decide};
 use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Timestamp};
 use crate::render;
 use crate::run::{self, Ended, Request};
-
-/// How long a round waits for another run.
-const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// How a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +29,8 @@ pub(super) enum Round {
     Done,
     /// What is left waits until then: a lost call may still arrive and undo it.
     Later(Timestamp),
+    /// Another run has the state's lock. The next round begins at once.
+    Held,
     /// It was about older files.
     Outdated,
     /// It is worth another try soon.
@@ -43,11 +43,14 @@ pub(super) enum Round {
 
 impl Rounds<'_> {
     pub(super) async fn round(&mut self) -> Round {
-        self.board.update(|status| status.phase = Phase::Working);
+        if !self.wait.is_on() {
+            self.board.update(|status| status.phase = Phase::Working);
+        }
         self.board.begin();
         let mut problems = Vec::new();
-        // It counts for this round only.
-        self.approval = self.board.take_approval();
+        // It counts for this round only, and for those that follow while another run is waited for.
+        let approved = self.board.take_approval();
+        self.approval = approved.or_else(|| self.approval.take());
         let ended = self.attempt(&mut problems).await;
         let now = SystemClock.now();
         let round = match &ended {
@@ -65,29 +68,40 @@ impl Rounds<'_> {
             let all = problems.iter().map(|found| found.problem.clone());
             self.board.problems(now, all.collect())
         };
+        match round {
+            Round::Done | Round::Later(_) | Round::Outdated => self.waits_no_more(),
+            // Without an answer it is not known whether it still has the lock.
+            Round::Held | Round::Failed | Round::Unread | Round::Interrupted => {}
+        }
         self.board.locked(false);
         self.board.round();
         self.board.update(|status| {
-            status.phase = Phase::Idle;
-            status.lock_holder = None;
+            if round != Round::Held {
+                status.phase = Phase::Idle;
+                status.lock_holder = None;
+            }
             status.last_round = Some(now);
             if ended.is_err() || round == Round::Unread {
                 // What was planned before may be outdated, so it can't be approved.
                 status.waiting = None;
             }
-            if !status.has_failures() && !matches!(round, Round::Later(_) | Round::Outdated) {
+            if !status.has_failures()
+                && !matches!(round, Round::Later(_) | Round::Held | Round::Outdated)
+            {
                 status.last_success = Some(now);
             }
         });
         // Who stops it knows why not everything is done.
         if !self.board.is_halted() {
             let is_planned = match round {
-                Round::Done | Round::Later(_) => self.board.status().behind.is_none(),
+                Round::Done | Round::Later(_) | Round::Held => self.board.status().behind.is_none(),
                 Round::Outdated | Round::Failed | Round::Unread | Round::Interrupted => false,
             };
             self.print(&problems, &news, is_planned);
         }
-        if let Some(digest) = self.approval.take() {
+        if round != Round::Held
+            && let Some(digest) = self.approval.take()
+        {
             self.log.say(format_args!(
                 "Plan {digest} was not applied; approve it again if it waits"
             ));
@@ -130,13 +144,7 @@ impl Rounds<'_> {
             self.show_behind(recorded);
             return Ok(Round::Done);
         }
-        // What can't be read is no version that others could have.
-        let files = Files {
-            signature,
-            in_force: in_force(&checkout, recorded.checkout.as_ref()).filter(|_| is_readable),
-            own: checkout,
-            others: recorded.checkout.clone(),
-        };
+        let files = Files::of(signature, checkout, is_readable, &recorded);
         // Also when they change nothing: who still has older files must know. What is half written only counts for what
         // it changes.
         let follows = files.in_force.is_some() && recorded.lineage.is_some() && broken.is_empty();
@@ -165,6 +173,12 @@ impl Rounds<'_> {
         let plan = planner.plan(&recorded)?;
         let suspended = recorded.suspended(SystemClock.now()).cloned();
         let decision = decide(&plan, planner.policy, approved.as_deref());
+        if self
+            .is_unsettled(&planner, &plan, &recorded, problems)
+            .await?
+        {
+            return Ok(Round::Held);
+        }
         let waiting_ones = held_up(&plan, &decision);
         let rest = planner.without(&waiting_ones, &recorded);
         // What waits, or must not be done yet, holds up no other organization.
@@ -278,6 +292,7 @@ impl Rounds<'_> {
             asks_cloudaudit: self.args.experimental_cloudaudit,
             files,
             found: problems.iter().map(|one| one.problem.clone()).collect(),
+            holder: None,
             is_outdated: false,
             is_suspended: false,
             has_begun: false,
@@ -288,6 +303,7 @@ impl Rounds<'_> {
         let Keeper {
             remote,
             recorded,
+            holder,
             is_outdated,
             has_begun,
             ..
@@ -302,6 +318,14 @@ impl Rounds<'_> {
             self.board.poke();
             return Ok(Round::Outdated);
         }
+        if !self.board.has_lock()
+            && matches!(&ended, Err(failure) if failure.exit == Exit::Locked)
+            && let Some((recorded, _)) = self.board.seen()
+        {
+            self.waits_for(holder.as_ref(), &recorded, problems);
+            return Ok(Round::Held);
+        }
+        self.waits_no_more();
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let round = match ended {
             Ok(ended) => self.conclude(ended, (at, elapsed), &request, problems),
