@@ -22,6 +22,7 @@ mod round;
 mod rounds;
 mod showing;
 mod teller;
+mod unsettled;
 mod waiting;
 mod words;
 
