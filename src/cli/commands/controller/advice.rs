@@ -44,7 +44,7 @@ pub(super) const BEHIND: Advice = (
 pub(super) const LOCKED: Advice = (
     "Changes wait until it ends. If it hangs, end it. If its machine is gone, free the lock with `ess-callbacks unlock` and the \
      lock id.",
-    "变更要等它结束。如果它卡住了，请结束它；如果它所在的机器已不存在，请用 `ess-callbacks unlock` 加锁 ID 释放锁。",
+    "变更要等它结束。如果它卡住了，请结束它；如果它所在的机器已不存在，请用 `ess-callbacks unlock` 和锁的 ID 释放它。",
 );
 pub(super) const AGAIN: Advice = ("It is tried again by itself.", "程序会自动重试。");
 

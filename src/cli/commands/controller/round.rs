@@ -173,6 +173,8 @@ impl Rounds<'_> {
         let plan = planner.plan(&recorded)?;
         let suspended = recorded.suspended(SystemClock.now()).cloned();
         let decision = decide(&plan, planner.policy, approved.as_deref());
+        let held = planner.held(&recorded)?;
+        hold(problems, &never_good, &held);
         if self
             .is_unsettled(&planner, &plan, &recorded, problems)
             .await?
@@ -188,8 +190,6 @@ impl Rounds<'_> {
         });
         let others = of_others.map(|rest| rest.plan(&recorded)).transpose()?;
         let others = others.map(|plan| decide(&plan, planner.policy, None));
-        let held = planner.held(&recorded)?;
-        hold(problems, &never_good, &held);
         self.show(&planner, recorded, (plan, held), suspended.clone());
         if let Decision::Wait(_) = decision {
             problems.extend(waiting(&self.board, &self.approving));
