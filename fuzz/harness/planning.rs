@@ -31,11 +31,12 @@ pub(crate) fn run(data: &[u8]) {
     let recorded = recorded.unwrap_or_else(|| Recorded::nothing(desired.environment));
     let options = Options {
         destroy: choice & 1 != 0,
+        keep: choice & 64 != 0,
         heal: (choice & 2 != 0).then(|| Heal {
             proved_before: (choice & 4 != 0).then_some(Timestamp(1_790_000_000)),
             proved_by: None,
             max_calls: (choice & 8 != 0).then_some(1),
-            only: choice & 64 != 0,
+            only: choice & 128 != 0,
         }),
         targets: Vec::new(),
         only: None,

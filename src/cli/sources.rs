@@ -70,10 +70,20 @@ fn file_of_folder(file: &Path) -> io::Result<Source> {
     source(file)
 }
 
-/// What can be read once, also a pipe.
+/// What can be read once, also a pipe. Of a file that is too large nothing is read.
 fn source(file: &Path) -> io::Result<Source> {
-    limited(&file.display().to_string(), File::open(file)?)
+    let opened = File::open(file)?;
+    let found = opened.metadata()?;
+    if found.is_file() && found.len() > config::MAX_BYTES as u64 {
+        return Err(io::Error::other(TooLarge(found.len())));
+    }
+    limited(&file.display().to_string(), opened)
 }
+
+/// A file has so many bytes, which is too much.
+#[derive(Debug, thiserror::Error)]
+#[error("it has {} MiB; at most {} MiB are allowed", .0.div_ceil(1 << 20), config::MAX_BYTES >> 20)]
+struct TooLarge(u64);
 
 /// The files of the configuration at this path.
 pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -176,6 +186,11 @@ fn limited(name: &str, from: impl Read) -> io::Result<Source> {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
+    let inner = error.get_ref();
+    if let Some(TooLarge(bytes)) = inner.and_then(|inner| inner.downcast_ref()) {
+        let name = path.display().to_string();
+        return Failure::invalid(vec![config::oversized(&name, *bytes)]);
+    }
     let failure = Failure::error(format!(
         "the configuration `{}` can't be read: {error}",
         path.display()

@@ -1,18 +1,23 @@
 //! One file: from bytes to its raw tree.
 
 use super::code;
-use super::raw::{Document, Fields, Kind, Value};
-use super::read::Reader;
+use super::raw::{Described, Key, Kind, Root, Value};
+use super::read::{Reader, SecretTable, UnresolvedOrganization};
 use super::report::{Report, concealed};
 use super::source::{BOM, Source};
 use super::variables::Variables;
 use super::yaml::{Span, Spanned, Tokens, YamlError};
-use crate::diag::Place;
+use crate::diag::{Diagnostic, Place, Severity};
+use crate::model::AccountName;
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 
-type Root<'s> = Spanned<Value<Fields<'s, Document<'s>>>>;
+/// What to do about a larger one.
+const SPLIT: &str = "split it into several files in a directory, and pass the directory with `-f`";
+
+/// With so many errors in a file, the organizations that follow are not checked.
+const MOST_ERRORS: usize = 100;
 
 /// A file, as far as it could be read.
 #[derive(Debug)]
@@ -21,21 +26,96 @@ pub(super) struct File<'s> {
     pub(super) text: &'s str,
     /// `None` when the file is not YAML.
     pub(super) root: Option<Root<'s>>,
+    /// Those without an error in the handle, in the order of the file.
+    pub(super) organizations: Vec<UnresolvedOrganization>,
     pub(super) report: Report,
 }
 
-/// Reads the file with this number.
-pub(super) fn read<'s>(number: u32, source: &'s Source, variables: &'s Variables) -> File<'s> {
+/// Reads the file with this number. All files share the name of the default account, and the secrets.
+pub(super) fn read<'s>(
+    number: u32,
+    source: &'s Source,
+    variables: &'s Variables,
+    (default_account, secrets): (&AccountName, &mut SecretTable),
+) -> File<'s> {
     let mut report = Report::default();
-    let (text, root) = match check_encoding(source) {
-        Ok(text) => (text, parse(number, text, variables, &mut report)),
+    let (text, read) = match check_encoding(source) {
+        Ok(text) => {
+            let mut organizations = Organizations {
+                file: number,
+                text,
+                default_account,
+                secrets,
+                report: Report::default(),
+                read: Vec::new(),
+                unread: 0,
+            };
+            let root = parse(number, text, variables, &mut report, &mut organizations);
+            (text, root.map(|root| (root, organizations)))
+        }
         Err((text, error)) => (text, Err(error)),
     };
-    let root = root.map_err(|error| fail(number, text, *error, &mut report));
+    let (root, organizations) = match read {
+        Ok((root, organizations)) => (Some(root), organizations.finish(&mut report)),
+        Err(error) => {
+            fail(number, text, *error, &mut report);
+            (None, Vec::new())
+        }
+    };
     File {
         text,
-        root: root.ok(),
+        root,
+        organizations,
         report,
+    }
+}
+
+/// The organizations of a file, as far as it was read.
+struct Organizations<'r, 's> {
+    file: u32,
+    text: &'s str,
+    default_account: &'r AccountName,
+    secrets: &'r mut SecretTable,
+    /// Counts only if the whole file is YAML.
+    report: Report,
+    read: Vec<UnresolvedOrganization>,
+    /// How many were not checked.
+    unread: usize,
+}
+
+impl<'s> Organizations<'_, 's> {
+    fn add(&mut self, handle: &Key<'s>, value: Described<'s>) {
+        if self.report.error_count() >= MOST_ERRORS {
+            if self.unread == 0 {
+                // What was not looked at may hold secrets.
+                self.report.hide(self.file, (handle.bytes.0, u32::MAX));
+            }
+            self.unread += 1;
+            return;
+        }
+        let mut reader = Reader {
+            report: &mut self.report,
+            file: self.file,
+            text: self.text,
+        };
+        let read = reader.organization(handle, value, self.default_account, self.secrets);
+        self.read.extend(read);
+    }
+
+    /// What was read. Its problems go to the report.
+    fn finish(mut self, report: &mut Report) -> Vec<UnresolvedOrganization> {
+        if self.unread > 0 {
+            let what = if self.unread == 1 {
+                "one more organization is".to_owned()
+            } else {
+                format!("{} more organizations are", self.unread)
+            };
+            self.report.add_to_last_error(&format!(
+                " (there are so many errors that {what} not checked)"
+            ));
+        }
+        report.append(self.report);
+        self.read
     }
 }
 
@@ -44,6 +124,7 @@ fn parse<'s>(
     text: &'s str,
     variables: &'s Variables,
     report: &mut Report,
+    organizations: &mut Organizations<'_, 's>,
 ) -> Result<Root<'s>, Box<YamlError>> {
     let Some(mut tokens) = Tokens::open(text, variables)? else {
         return Ok(Spanned {
@@ -52,7 +133,9 @@ fn parse<'s>(
             bytes: (0, 0),
         });
     };
-    let root = Root::read(&mut tokens)?;
+    let root = Root::stream(&mut tokens, &mut |handle, value| {
+        organizations.add(&handle, value);
+    })?;
     let hidden = tokens.hidden();
     let errors = tokens.variable_errors();
     tokens.close()?;
@@ -105,19 +188,28 @@ fn check_encoding(source: &Source) -> Result<&str, (&str, Box<YamlError>)> {
 }
 
 fn too_large(source: &Source) -> Option<YamlError> {
+    // Whoever reads it stops there, so how much it is is not known.
     (source.text.len() > MAX_BYTES).then(|| YamlError {
         code: code::TOO_LARGE,
-        message: format!(
-            "this file has {} MiB; at most {} MiB are allowed",
-            source.text.len().div_ceil(1 << 20),
-            MAX_BYTES >> 20
-        ),
-        help: Some(
-            "split it into several files in a directory, and pass the directory with `-f`"
-                .to_owned(),
-        ),
+        message: format!("this file has more than {} MiB", MAX_BYTES >> 20),
+        help: Some(SPLIT.to_owned()),
         span: None,
     })
+}
+
+/// What is wrong with a file of this name that was not read, because it has so many bytes.
+pub(crate) fn oversized(name: &str, bytes: u64) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code: code::TOO_LARGE,
+        message: format!(
+            "`{name}` has {} MiB; at most {} MiB are allowed",
+            bytes.div_ceil(1 << 20),
+            MAX_BYTES >> 20
+        ),
+        snippet: None,
+        help: Some(SPLIT.to_owned()),
+    }
 }
 
 fn utf16(source: &Source) -> Option<YamlError> {

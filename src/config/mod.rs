@@ -50,6 +50,7 @@ mod yaml;
 
 pub use code::{CODES, CodeDoc};
 pub use file::MAX_BYTES;
+pub(crate) use file::oversized;
 pub use report::snippet;
 pub use schema::schema;
 pub use secret::{SecretProblem, SecretRole, check_secret};
@@ -123,7 +124,7 @@ pub fn parse_with(
     let mut merge = Merge::new(sources);
     let mut texts = Vec::with_capacity(sources.len());
     for (number, source) in (0..).zip(sources) {
-        let file = file::read(number, source, &variables);
+        let file = file::read(number, source, &variables, merge.shared());
         texts.push(file.text);
         merge.add(number, file);
     }

@@ -163,6 +163,12 @@ impl Board {
         self.kept().seen.clone()
     }
 
+    /// The digest of the plan that waits, if one does.
+    pub fn waiting_digest(&self) -> Option<String> {
+        let kept = self.kept();
+        kept.status.waiting.as_ref().map(|one| one.digest.clone())
+    }
+
     /// Changes the status.
     pub fn update(&self, change: impl FnOnce(&mut Status)) {
         change(&mut self.kept().status);

@@ -99,6 +99,14 @@ pub fn decide(plan: &Plan, policy: Policy, approved: Option<&str>) -> Decision {
     }
 }
 
+/// The digest of a plan that waits unless it is approved; `None` when nothing waits.
+pub fn digest_that_waits(plan: &Plan, policy: Policy) -> Option<String> {
+    match decide(plan, policy, None) {
+        Decision::Wait(waiting) => Some(waiting.digest),
+        Decision::Nothing | Decision::Apply { .. } => None,
+    }
+}
+
 /// Whether it only asserts again what is recorded, and finishes calls that were lost.
 fn only_heals(plan: &Plan) -> bool {
     let summary = &plan.summary;

@@ -220,6 +220,7 @@ mod tests {
                 condition: Condition::Stalled,
                 callbacks: Holdings::default(),
                 pending: 1,
+                waits_for: Vec::new(),
             }];
         });
         let totals = Totals {

@@ -28,7 +28,9 @@ mod status;
 
 pub use board::{Board, EsignEvent, LastRun, News, Refused, Totals};
 pub use checkout::{Behind, Seen, in_force};
-pub use decision::{Decision, Policy, Waiting, Why, decide, digest, on_any_state};
+pub use decision::{
+    Decision, Policy, Waiting, Why, decide, digest, digest_that_waits, on_any_state,
+};
 pub use files::{Broken, Checked, LastGood};
 pub use metrics::metrics_text;
 pub use portion::{Portion, portion};

@@ -224,6 +224,8 @@ pub struct Organization {
     pub callbacks: Holdings,
     /// Changes of the last plan that are not done.
     pub pending: usize,
+    /// Files that were never good. What it has to delete waits until they are correct.
+    pub waits_for: Vec<String>,
 }
 
 /// How an organization is.
@@ -269,6 +271,7 @@ pub fn organizations(
         },
         callbacks,
         pending,
+        waits_for: Vec::new(),
     };
     found.into_iter().map(organization).collect()
 }

@@ -26,6 +26,8 @@ use crate::model::{
 pub struct Options {
     /// Delete everything recorded instead.
     pub destroy: bool,
+    /// Delete nothing: what would only be deleted is left as it is. What is replaced is added again, so that is made.
+    pub keep: bool,
     /// Assert again what is there.
     pub heal: Option<Heal>,
     /// Only these; empty means all.
@@ -251,6 +253,10 @@ impl<'a> Builder<'a> {
             self.note(organization, url, declaration, entry);
         }
         let verdict = held.unwrap_or(decided);
+        if self.leaves(verdict) {
+            census.remaining += counted;
+            return None;
+        }
         if matches!(wanted, Wanted::Gone(..)) && held.is_none() && verdict.calls == Calls::Nothing {
             return None;
         }
@@ -415,6 +421,11 @@ impl<'a> Builder<'a> {
                 after,
             });
         }
+    }
+
+    /// Whether this is a delete, and none is to be made now.
+    pub(super) fn leaves(&self, verdict: Verdict) -> bool {
+        self.options.keep && verdict.calls == Calls::Delete
     }
 
     pub(super) fn targeted(&self, address: &Address) -> bool {

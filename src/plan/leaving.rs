@@ -102,6 +102,10 @@ impl<'a> Builder<'a> {
             return None;
         }
         let verdict = held.unwrap_or(decided);
+        if self.leaves(verdict) {
+            census.remaining += usize::from(!is_twin);
+            return None;
+        }
         let operator = entry.operator.clone();
         let change = assemble(address, operator, verdict, Some(entry), (wanted, None));
         census.omitted += usize::from(change.is_by_omission());

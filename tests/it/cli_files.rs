@@ -340,3 +340,19 @@ fn connections_leave_room_for_the_state() {
     let plan = env.run(&["plan"]).exits(0);
     assert!(plan.stdout.starts_with("No changes."), "{plan}");
 }
+
+/// Of a sparse file as large as the disk nothing is read either.
+#[test]
+fn a_file_that_is_too_large_is_not_read_and_its_size_is_said() {
+    let env = TestEnv::new("");
+    std::fs::create_dir(env.path("conf")).unwrap();
+    env.write("conf/common.yaml", "version: 1\nenvironment: test\n");
+    let large = std::fs::File::create(env.path("conf/large.yaml")).unwrap();
+    large.set_len(300 << 30).unwrap();
+    for path in ["conf", "conf/large.yaml"] {
+        let said = env.run(&["-f", path, "validate"]).exits(1);
+        let expected = "error[E004]: `conf/large.yaml` has 307200 MiB; at most 64 MiB are allowed";
+        assert!(said.stderr.contains(expected), "{said}");
+        assert!(said.stderr.contains("help: split it"), "{said}");
+    }
+}

@@ -180,18 +180,6 @@ fn files_that_are_no_text_end_in_one_error() {
     assert_eq!(parse(&[]).unwrap_err()[0].code.0, "E007");
 }
 
-#[test]
-fn a_file_with_millions_of_mistakes_is_not_answered_with_millions_of_errors() {
-    let errors = parse(&[source("f", "a: b\n".repeat(200_000))]).unwrap_err();
-    assert!(errors.len() < 200, "{}", errors.len());
-    let organizations: Vec<_> = (0..12_000).map(|n| format!("  a{n}: 1\n")).collect();
-    let organizations = organizations.concat();
-    let text = format!("version: 1\nenvironment: test\norganizations:\n{organizations}");
-    let errors = parse(&[source("f", text)]).unwrap_err();
-    assert_eq!(errors.len(), 10_000);
-    assert!(errors[9_999].message.contains("2000 more errors"));
-}
-
 /// `docs/errors.md`: code, title and the YAML examples of each section about our codes. Those of eSign come after them.
 fn documented() -> Vec<(String, String, Vec<String>)> {
     let page = std::fs::read_to_string(root().join("docs/errors.md")).expect("the page is there");

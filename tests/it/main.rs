@@ -52,6 +52,7 @@ mod client;
 mod codes;
 mod completions;
 mod config;
+mod config_limits;
 mod config_properties;
 mod docs;
 mod edited_files;

@@ -9,6 +9,10 @@ use super::{duration, switch};
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Planning options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub(crate) struct Planning {
     /// Plan only these callbacks: HANDLE or HANDLE/URL, where * matches any text. Repeatable.
     #[arg(
@@ -46,6 +50,9 @@ pub(crate) struct Planning {
     /// Allow exactly this many deletes of undeclared callbacks, where a guard refuses them.
     #[arg(long, env = "ESS_CALLBACKS_ALLOW_DELETES", value_name = "N")]
     pub(crate) allow_deletes: Option<usize>,
+    /// Leave out all deletes but those of replaces.
+    #[arg(skip)]
+    pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) commands: Commands,
 }

@@ -331,6 +331,7 @@ impl Loaded {
         }
         Ok(Options {
             destroy: planning.destroy,
+            keep: planning.keep,
             heal,
             targets,
             only: None,

@@ -77,10 +77,21 @@ impl<'s> Merge<'s> {
         }
     }
 
+    /// What all files share.
+    pub(super) const fn shared(&mut self) -> (&AccountName, &mut SecretTable) {
+        (&self.default_account, &mut self.secrets)
+    }
+
     /// Adds the file with this number.
     pub(super) fn add(&mut self, number: u32, file: File<'s>) {
-        let File { text, root, report } = file;
+        let File {
+            text,
+            root,
+            organizations,
+            report,
+        } = file;
         self.report.append(report);
+        self.organizations.extend(organizations);
         let Some(root) = root else {
             self.is_complete = false;
             return;
@@ -165,15 +176,8 @@ impl<'s> Merge<'s> {
                 account,
             );
         }
-        let organizations = reader.field("organizations", organizations);
-        for (handle, value) in organizations.map(|all| all.value.0).unwrap_or_default() {
-            self.organizations.extend(reader.organization(
-                &handle,
-                value,
-                &self.default_account,
-                &mut self.secrets,
-            ));
-        }
+        // Each of them was read with the file.
+        drop(reader.field("organizations", organizations));
         self.agree("environment", environment, |merge| &mut merge.environment);
         self.defaults(file, text, defaults);
     }

@@ -291,6 +291,13 @@ impl<'t> FromYaml<'t> for Callback<'t> {
     const EXPECTED: &'static str = "a URL or a mapping with `url`";
     const EXPANDS: bool = true;
 
+    fn is_wrong(&self) -> bool {
+        match self {
+            Self::Short(_) => false,
+            Self::Full(fields) => fields.record.url.is_none(),
+        }
+    }
+
     fn text(text: Cow<'t, str>) -> Option<Self> {
         Some(Self::Short(Text(text)))
     }

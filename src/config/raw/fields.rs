@@ -63,6 +63,14 @@ impl<R: Default> Default for Fields<'_, R> {
 impl<'t, R: Record<'t>> Fields<'t, R> {
     /// Reads the fields and the end of a mapping.
     pub(super) fn read(tokens: &mut Tokens<'t>) -> Result<Self, Box<YamlError>> {
+        Self::read_with(tokens, R::read)
+    }
+
+    /// The same, with another way to read the value of the field `NAMES[index]`.
+    pub(super) fn read_with(
+        tokens: &mut Tokens<'t>,
+        mut known: impl FnMut(&mut R, usize, &mut Tokens<'t>) -> Result<(), Box<YamlError>>,
+    ) -> Result<Self, Box<YamlError>> {
         let mut fields = Self::default();
         let mut seen = 0_u32;
         while let Some(name) = tokens.key()? {
@@ -70,7 +78,7 @@ impl<'t, R: Record<'t>> Fields<'t, R> {
             match index {
                 Some(index) if seen & (1 << index) == 0 => {
                     seen |= 1 << index;
-                    fields.record.read(index, tokens)?;
+                    known(&mut fields.record, index, tokens)?;
                 }
                 None if R::IGNORED_PREFIX.is_some_and(|prefix| name.value.starts_with(prefix)) => {
                     Spanned::<Value<AnyValue>>::read(tokens)?;

@@ -8,6 +8,7 @@ mod any;
 mod document;
 mod fields;
 mod scalar;
+mod stream;
 mod value;
 
 pub(super) use any::AnyValue;
@@ -16,4 +17,5 @@ pub(super) use document::{
     EnvironmentVariables, Github, IdentityToken, Organization, Reference, WebIdentity,
 };
 pub(super) use fields::{Fields, MaybeSecret, Record, UnexpectedField};
+pub(super) use stream::{Described, Key, Root};
 pub(super) use value::{Entries, Flag, FromYaml, Kind, List, Number, Text, Value, Verbatim};

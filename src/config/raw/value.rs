@@ -6,6 +6,10 @@ use std::fmt;
 use super::scalar::{Scalar, scalar};
 use crate::config::yaml::{Span, Spanned, Token, Tokens, YamlError};
 
+/// How many wrong items of a list are kept. A hostile file has millions, and each would take many times its text. What
+/// follows is not checked.
+const MOST_WRONG: usize = 1_000;
+
 /// A kind of YAML value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -37,6 +41,11 @@ pub(crate) trait FromYaml<'t>: Sized {
 
     /// Whether `${name}` in its text is replaced by the value of that variable.
     const EXPANDS: bool = false;
+
+    /// Whether it certainly has an error, whatever it belongs to.
+    fn is_wrong(&self) -> bool {
+        false
+    }
 
     fn text(_: Cow<'t, str>) -> Option<Self> {
         None
@@ -129,8 +138,18 @@ impl<'t, T: FromYaml<'t>> FromYaml<'t> for List<T> {
 
     fn list(tokens: &mut Tokens<'t>) -> Result<Value<Self>, Box<YamlError>> {
         let mut items = Vec::new();
-        while let Some(item) = Spanned::item(tokens)? {
-            items.push(item);
+        let mut wrong = 0;
+        while let Some(item) = Spanned::<Value<T>>::item(tokens)? {
+            wrong += usize::from(match &item.value {
+                Value::Valid(value) => value.is_wrong(),
+                Value::WrongType(_) => true,
+            });
+            if wrong <= MOST_WRONG {
+                items.push(item);
+            } else {
+                // It may hold secrets, and what is kept may be shown with what is beside it.
+                tokens.hide_from(item.bytes.0);
+            }
         }
         Ok(Value::Valid(Self(items)))
     }
@@ -151,8 +170,17 @@ impl<'t, T: FromYaml<'t>> FromYaml<'t> for Entries<'t, T> {
 impl<'t, T: FromYaml<'t>> Spanned<Value<T>> {
     /// Reads a value.
     pub(crate) fn read(tokens: &mut Tokens<'t>) -> Result<Self, Box<YamlError>> {
+        let token = tokens.next()?;
+        Self::of(token, tokens)
+    }
+
+    /// Reads the value that begins with this token.
+    pub(super) fn of(
+        token: Spanned<Token<'t>>,
+        tokens: &mut Tokens<'t>,
+    ) -> Result<Self, Box<YamlError>> {
         // The parser gives no end where a value belongs.
-        Ok(Self::item(tokens)?.unwrap_or(Self {
+        Ok(Self::item_of(token, tokens)?.unwrap_or(Self {
             value: Value::WrongType(Kind::Null),
             span: Span::default(),
             bytes: (0, 0),
@@ -161,7 +189,15 @@ impl<'t, T: FromYaml<'t>> Spanned<Value<T>> {
 
     /// Reads an item of a list; `None` at its end.
     pub(super) fn item(tokens: &mut Tokens<'t>) -> Result<Option<Self>, Box<YamlError>> {
-        let Spanned { value, span, bytes } = tokens.next()?;
+        let token = tokens.next()?;
+        Self::item_of(token, tokens)
+    }
+
+    fn item_of(
+        token: Spanned<Token<'t>>,
+        tokens: &mut Tokens<'t>,
+    ) -> Result<Option<Self>, Box<YamlError>> {
+        let Spanned { value, span, bytes } = token;
         let value = match value {
             Token::End => return Ok(None),
             Token::List => T::list(tokens)?,

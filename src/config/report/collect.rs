@@ -10,7 +10,7 @@ use crate::config::source::Source;
 use crate::diag::{Code, Diagnostic, Place, Severity, Snippet};
 
 /// How many errors are kept. The others are counted.
-const MAX_ERRORS: usize = 10_000;
+const MAX_ERRORS: usize = 1_000;
 
 /// A problem without its excerpt.
 #[derive(Clone, Debug)]
@@ -100,6 +100,19 @@ impl Report {
 
     pub(crate) const fn has_errors(&self) -> bool {
         self.error_count > 0
+    }
+
+    /// How many errors there are, kept or not.
+    pub(crate) const fn error_count(&self) -> usize {
+        self.error_count
+    }
+
+    /// Says more in the message of the error that was kept last.
+    pub(crate) fn add_to_last_error(&mut self, text: &str) {
+        let mut errors = self.problems.iter_mut().rev();
+        if let Some(last) = errors.find(|one| one.severity == Severity::Error) {
+            last.message.push_str(text);
+        }
     }
 
     /// The place, code, message and help of each error that is kept.

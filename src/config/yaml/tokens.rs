@@ -59,6 +59,8 @@ pub(crate) struct Tokens<'t> {
     text: &'t str,
     /// See [`Tokens::hidden`].
     hidden: Vec<ByteRange>,
+    /// See [`Tokens::hide_from`].
+    rest: Option<ByteRange>,
     variables: &'t Variables,
     /// References to variables that can't be replaced.
     variable_errors: Vec<(Span, VariableError)>,
@@ -115,6 +117,7 @@ impl<'t> Tokens<'t> {
             copies: 0,
             text,
             hidden: Vec::new(),
+            rest: None,
             variables,
             variable_errors: Vec::new(),
         }))
@@ -181,10 +184,20 @@ impl<'t> Tokens<'t> {
         Ok(())
     }
 
+    /// No excerpt shows what is written from here on.
+    pub(crate) fn hide_from(&mut self, start: u32) {
+        let rest = (start, u32::MAX);
+        if self.rest.is_none_or(|before| before.0 > start) {
+            self.rest = Some(rest);
+        }
+    }
+
     /// The scalars that no excerpt may show: those that were skipped, and those with credentials in a URL that is
     /// written with escapes or over several lines, where an excerpt would not find them.
     pub(crate) fn hidden(&mut self) -> Vec<ByteRange> {
-        std::mem::take(&mut self.hidden)
+        let mut hidden = std::mem::take(&mut self.hidden);
+        hidden.extend(self.rest.take());
+        hidden
     }
 
     /// Hides a scalar with credentials that an excerpt would not find.

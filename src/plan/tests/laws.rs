@@ -176,6 +176,18 @@ proptest! {
     }
 
     #[test]
+    fn what_keeps_everything_is_the_same_plan_without_its_deletes(desired in any_desired(), recorded in any_recorded()) {
+        let whole = planned(&desired, &recorded, &Options::default());
+        let kept = planned(&desired, &recorded, &Options { keep: true, ..Options::default() });
+        let others: Vec<_> = whole.changes().filter(|change| change.calls() != Calls::Delete).collect();
+        prop_assert_eq!(kept.changes().collect::<Vec<_>>(), others);
+        prop_assert_eq!(kept.summary.deletes_by_omission, 0);
+        // What a guard still names is not a delete.
+        let of_deletes = |one: &Tripped| !matches!(one, Tripped::PerhapsShared { .. });
+        prop_assert!(!kept.tripped.iter().any(of_deletes), "{:?}", kept.tripped);
+    }
+
+    #[test]
     fn whatever_is_not_the_lost_call_again_is_fenced(desired in any_desired(), recorded in any_recorded()) {
         for organization in &planned(&desired, &recorded, &Options::default()).organizations {
             for change in &organization.changes {

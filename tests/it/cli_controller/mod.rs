@@ -1,5 +1,6 @@
 //! `controller` from end to end: a directory, the served sandbox, and what its server is asked.
 
+mod held;
 mod others;
 mod owed;
 mod receipts;
@@ -239,6 +240,47 @@ fn a_file_that_never_was_good_deletes_nothing() {
         let all = messages(status);
         all.iter().any(|one| one.contains("NOT_SET")).then_some(())
     });
+    keeping.stop();
+}
+
+#[test]
+fn a_file_that_never_was_good_holds_up_deletes_alone_and_says_so() {
+    let world = World::new(&[("acme", 1), ("beta", 2)]);
+    let keeping = world.start(&[]);
+    world.has(3);
+    world.env.write("conf/new.yaml", "organizations: [");
+    keeping.logs("error: `conf/new.yaml` is not used");
+    // 2 is replaced by 3, and acme has nothing to delete.
+    let other = team("beta", 2).replace("example/2", "example/3");
+    world.env.write("conf/beta.yaml", other);
+    world.declare("acme", 2);
+    world.has(5);
+    let status = keeping.until("its deletes wait", |status| {
+        let beta = &status["organizations"][1];
+        let waits = beta["condition"] == "stalled" && beta["pending"] == 1;
+        (waits && status["pending"]["add"] == 0).then(|| status.clone())
+    });
+    assert_eq!(status["pending"]["delete"], 1);
+    assert_eq!(
+        status["organizations"][1]["waits_for"],
+        json!(["conf/new.yaml"])
+    );
+    assert_eq!(status["organizations"][0]["condition"], "ready");
+    assert_eq!(status["organizations"][0]["waits_for"], json!([]));
+    let waits = "Deletes wait for that: beta (1).";
+    let advice = status["problems"][0]["advice"].as_str().unwrap();
+    assert!(advice.ends_with(waits), "{status}");
+    keeping.logs(waits);
+    let token = format!("authorization: Bearer {TOKEN}");
+    let (_, page) = keeping.send("GET /", &[token], "");
+    assert!(page.contains(waits), "{page}");
+    std::fs::remove_file(world.env.path("conf/new.yaml")).unwrap();
+    world.has(4);
+    keeping.until("nothing waits", |status| {
+        let beta = &status["organizations"][1];
+        (beta["condition"] == "ready" && beta["waits_for"] == json!([])).then_some(())
+    });
+    assert_eq!(world.served.operations(&url("beta", 2)).len(), 2);
     keeping.stop();
 }
 

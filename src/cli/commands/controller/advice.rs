@@ -27,6 +27,8 @@ pub(super) const NEVER_GOOD: Advice = (
     "Until it is corrected, nothing is called for its organizations, and nothing that is not declared is deleted.",
     "修正之前不处理其中的组织，也不会删除任何未声明的回调。",
 );
+/// The organizations follow, each with how many.
+pub(super) const DELETES_WAIT: Advice = ("Deletes wait for that: ", "等待删除：");
 pub(super) const NO_SECRETS: Advice = (
     "Nothing is called for the organizations of this file until its secrets can be read.",
     "在能读到机密之前，不处理这个文件里的组织。",
@@ -39,10 +41,26 @@ pub(super) const BEHIND: Advice = (
     "Nothing is called until this replica has newer files. If it is these that are right, `touch` one of them.",
     "在本副本拿到更新的文件之前，不发起任何调用。如果应以现有文件为准，请对其中一个执行 `touch`。",
 );
+pub(super) const LOCKED: Advice = (
+    "Changes wait until it ends. If it hangs, end it. If its machine is gone, free the lock with `ess-callbacks unlock` and the \
+     lock id.",
+    "变更要等它结束。如果它卡住了，请结束它；如果它所在的机器已不存在，请用 `ess-callbacks unlock` 和锁的 ID 释放它。",
+);
 pub(super) const AGAIN: Advice = ("It is tried again by itself.", "程序会自动重试。");
 
-const ALL: [Advice; 10] = [
-    APPROVE, SUSPENDED, NO_TOKEN, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, BEHIND, AGAIN,
+const ALL: [Advice; 12] = [
+    APPROVE,
+    SUSPENDED,
+    NO_TOKEN,
+    FINAL,
+    LAST_GOOD,
+    NEVER_GOOD,
+    DELETES_WAIT,
+    NO_SECRETS,
+    RESTART,
+    BEHIND,
+    LOCKED,
+    AGAIN,
 ];
 
 /// The line with its advice in Chinese. What eSign or a file said stays as it is.

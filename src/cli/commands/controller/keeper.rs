@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directory::Signature;
 use super::planned::Planner;
+use super::waiting::show_wait;
 use crate::apply::{self, Sink, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::starter::{parallelism, unlike};
@@ -18,9 +19,9 @@ use crate::cli::terminal::Ui;
 use crate::cli::terminal::plan::print;
 use crate::cli::workspace::lock::report_new;
 use crate::client::HttpApi;
-use crate::controller::{Board, Decision, Phase, Problem, decide, digest};
+use crate::controller::{Board, Decision, Phase, Problem, decide, digest, in_force};
 use crate::model::{
-    AccountName, Action, Address, Checkout, Event, HowUnfinished, Lineage, NotAttempted, Recorded,
+    AccountName, Address, Calls, Checkout, Event, HowUnfinished, Lineage, NotAttempted, Recorded,
     Report, SecretIndex, Sought, Timestamp, Witnessed,
 };
 use crate::plan::Plan;
@@ -54,6 +55,24 @@ pub(super) struct Files {
     pub(super) others: Option<Checkout>,
 }
 
+impl Files {
+    /// What can't be read is no version that others could have.
+    pub(super) fn of(
+        signature: Signature,
+        own: Checkout,
+        is_readable: bool,
+        recorded: &Recorded,
+    ) -> Self {
+        let others = recorded.checkout.clone();
+        Self {
+            signature,
+            in_force: in_force(&own, others.as_ref()).filter(|_| is_readable),
+            own,
+            others,
+        }
+    }
+}
+
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 pub(super) struct Keeper<'a> {
     pub(super) settings: &'a Settings,
@@ -70,6 +89,8 @@ pub(super) struct Keeper<'a> {
     pub(super) files: &'a Files,
     /// What is wrong, as far as it is known.
     pub(super) found: Vec<Problem>,
+    /// Who has the lock, while it is waited for.
+    pub(super) holder: Option<LockOwner>,
     /// Whether they have changed since, perhaps while another run was waited for.
     pub(super) is_outdated: bool,
     /// Whether the state says that no calls are to be made.
@@ -109,10 +130,8 @@ impl Caller for Keeper<'_> {
     type Error = Failure;
 
     fn waiting(&mut self, holder: Option<&LockOwner>) {
-        self.board.update(|status| {
-            status.phase = Phase::WaitingForLock;
-            status.lock_holder = holder.map(ToString::to_string);
-        });
+        show_wait(self.board, holder);
+        self.holder = holder.cloned();
         self.board.found(SystemClock.now(), &self.found);
     }
 
@@ -184,8 +203,8 @@ impl Caller for Keeper<'_> {
         if self.is_suspended || self.board.is_halted() {
             return Ok(false);
         }
-        let deletes = plan.changes().any(|change| change.action == Action::Delete);
-        if deletes && !self.planner.may_delete {
+        let deletes = plan.changes().any(|change| change.calls() == Calls::Delete);
+        if deletes && !self.planner.may_delete() {
             return Ok(false);
         }
         let allowed = match self.planner.allow_deletes {

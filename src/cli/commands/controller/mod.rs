@@ -23,7 +23,10 @@ mod requests;
 mod round;
 mod rounds;
 mod shared;
+mod showing;
 mod teller;
+mod unsettled;
+mod waiting;
 mod words;
 
 use std::pin::pin;
@@ -279,6 +282,7 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
         fenced: Fenced::Leave,
         receipts,
         approval: None,
+        wait: waiting::Wait::default(),
         approving,
         log,
         ui,
@@ -338,12 +342,14 @@ async fn keep(
             }
         };
         let (failed, fenced) = match ended {
+            Some(Round::Held) => (None, None),
             None | Some(Round::Interrupted) => return Ok(signalled.unwrap_or_else(Instant::now)),
-            Some(Round::Failed | Round::Unread) => (true, None),
-            Some(Round::Later(until)) => (false, Some(until)),
-            Some(Round::Done | Round::Outdated) => (false, None),
+            Some(Round::Failed | Round::Unread) => (Some(true), None),
+            Some(Round::Later(until)) => (Some(false), Some(until)),
+            Some(Round::Done | Round::Outdated) => (Some(false), None),
         };
-        let pause = schedule.pause(failed, u64::from_be_bytes(random()?));
+        let dice = u64::from_be_bytes(random()?);
+        let pause = failed.map_or(LOOK, |failed| schedule.pause(failed, dice));
         // A suspension ends on time, and what waits goes on.
         let suspended = board.status().suspended.map(|it| it.until);
         let first = suspended.into_iter().chain(fenced).min();

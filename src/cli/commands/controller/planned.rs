@@ -1,6 +1,6 @@
 //! The plan of a round: first what is to change, and only when there is nothing, a portion to heal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::apply::WallClock as _;
@@ -10,7 +10,7 @@ use crate::cli::options::planning::Planning;
 use crate::cli::random::random;
 use crate::cli::workspace::Loaded;
 use crate::controller::{Decision, Policy, Waiting, Why, portion};
-use crate::model::{Action, Handle, Holdings, Recorded, Salt};
+use crate::model::{Action, Calls, Handle, Holdings, Recorded, Salt};
 use crate::plan::{Change, Heal, Plan, Tripped};
 
 /// What a plan is made of, beside what is recorded.
@@ -26,9 +26,12 @@ pub(super) struct Planner<'a> {
     pub(super) rate: u32,
     /// The deletes that were approved.
     pub(super) allow_deletes: Option<usize>,
-    /// Whether what is not declared may be deleted: not as long as a file is not known at all.
-    pub(super) may_delete: bool,
+    /// Files of which nothing is known. As long as there is one, plans have no deletes; what they replace they add again.
+    pub(super) never_good: &'a [String],
 }
+
+/// How many deletes are not made now, by organization.
+pub(super) type Held = BTreeMap<Handle, usize>;
 
 /// The organization that a guard names.
 fn refused(tripped: &Tripped) -> Option<Handle> {
@@ -48,6 +51,7 @@ impl Planner<'_> {
         let mut planning = Planning {
             target: self.targets(recorded),
             allow_deletes: self.allow_deletes,
+            keep: !self.may_delete(),
             ..Planning::default()
         };
         let plan = self.loaded.plan(recorded, salt, &planning)?;
@@ -75,6 +79,31 @@ impl Planner<'_> {
         self.loaded.plan(recorded, salt, &planning)
     }
 
+    /// Whether anything may be deleted.
+    pub(super) const fn may_delete(&self) -> bool {
+        self.never_good.is_empty()
+    }
+
+    /// How many deletes of each organization wait for the files that were never good.
+    pub(super) fn held(&self, recorded: &Recorded) -> Result<Held, Failure> {
+        if self.may_delete() || self.is_void(recorded) {
+            return Ok(Held::new());
+        }
+        let planning = Planning {
+            target: self.targets(recorded),
+            ..Planning::default()
+        };
+        // What only a delete needs, such as an account that is declared no more, keeps nothing else from being done.
+        let whole = self.loaded.plan(recorded, Salt(random()?), &planning);
+        let mut held = Held::new();
+        for change in whole.iter().flat_map(Plan::changes) {
+            if change.calls() == Calls::Delete {
+                *held.entry(change.address.handle.clone()).or_default() += 1;
+            }
+        }
+        Ok(held)
+    }
+
     /// How many callbacks were confirmed since about the last round: another replica has healed the portion then.
     fn confirmed_just_now(&self, recorded: &Recorded) -> usize {
         let interval = i64::try_from(self.interval.as_secs()).unwrap_or(i64::MAX);
@@ -87,40 +116,6 @@ impl Planner<'_> {
         proofs
             .filter(|proof| proof.at > since && proof.at <= now)
             .count()
-    }
-
-    /// The organizations whose changes are not made now.
-    pub(super) fn held_up(&self, plan: &Plan, decision: &Decision) -> BTreeSet<Handle> {
-        let of_changes = |is_held_up: &dyn Fn(&Change) -> bool| -> BTreeSet<Handle> {
-            let organizations = plan.organizations.iter();
-            let held_up = organizations.filter(|one| one.changes.iter().any(is_held_up));
-            held_up.map(|one| one.handle.clone()).collect()
-        };
-        match decision {
-            Decision::Wait(Waiting {
-                why: Why::Policy, ..
-            }) => of_changes(&|change| change.calls().count() > 0),
-            // The guards look at deletes, and at replaces where two accounts may be one.
-            Decision::Wait(Waiting {
-                why: Why::Deletes(_) | Why::Final,
-                ..
-            }) => {
-                let named: Option<BTreeSet<_>> = plan.tripped.iter().map(refused).collect();
-                match named {
-                    Some(named) if self.may_delete => named,
-                    // A guard that counts the deletes of all.
-                    Some(_) | None => {
-                        let mut held_up = of_changes(&|change| change.action == Action::Delete);
-                        held_up.extend(named.unwrap_or_default());
-                        held_up
-                    }
-                }
-            }
-            Decision::Apply { .. } | Decision::Nothing if self.may_delete => BTreeSet::new(),
-            Decision::Apply { .. } | Decision::Nothing => {
-                of_changes(&|change| change.action == Action::Delete)
-            }
-        }
     }
 
     /// The other organizations that have a callback; `None` when none is held up, or all are.
@@ -158,5 +153,29 @@ impl Planner<'_> {
     /// Whether nothing may be planned at all: no organization that is known has a callback.
     pub(super) fn is_void(&self, recorded: &Recorded) -> bool {
         self.only.is_some() && self.targets(recorded).is_empty()
+    }
+}
+
+/// The organizations whose changes are not made now.
+pub(super) fn held_up(plan: &Plan, decision: &Decision) -> BTreeSet<Handle> {
+    let of_changes = |is_held_up: &dyn Fn(&Change) -> bool| -> BTreeSet<Handle> {
+        let organizations = plan.organizations.iter();
+        let held_up = organizations.filter(|one| one.changes.iter().any(is_held_up));
+        held_up.map(|one| one.handle.clone()).collect()
+    };
+    match decision {
+        Decision::Wait(Waiting {
+            why: Why::Policy, ..
+        }) => of_changes(&|change| change.calls().count() > 0),
+        // The guards look at deletes, and at replaces where two accounts may be one.
+        Decision::Wait(Waiting {
+            why: Why::Deletes(_) | Why::Final,
+            ..
+        }) => {
+            let named: Option<BTreeSet<_>> = plan.tripped.iter().map(refused).collect();
+            // Otherwise it is a guard that counts the deletes of all.
+            named.unwrap_or_else(|| of_changes(&|change| change.action == Action::Delete))
+        }
+        Decision::Apply { .. } | Decision::Nothing => BTreeSet::new(),
     }
 }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use super::advice::{AGAIN, BEHIND, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED};
+use super::advice::{
+    AGAIN, BEHIND, DELETES_WAIT, FINAL, LAST_GOOD, NEVER_GOOD, NO_SECRETS, RESTART, SUSPENDED,
+};
 use super::approving::Approving;
+use super::planned::Held;
 use crate::cli::exit::Failure;
 use crate::config::{SecretProblem, Source};
 use crate::controller::{Board, Broken, Files, Problem, WaitingPlan, WhyWaits};
@@ -14,6 +17,7 @@ use crate::model::{
     ApiError, HowUnfinished, Missing, Recorded, Report, Tally, Timestamp, Unfinished,
 };
 use crate::render::{self, counted};
+use crate::state::LockOwner;
 
 /// How many problems of files are named in messages, and how many changes that wait.
 const NAMED: usize = 10;
@@ -127,6 +131,25 @@ pub(super) fn behind(since: Timestamp) -> Found {
     Found::new("behind", message, Some(BEHIND.0.to_owned()))
 }
 
+/// The problem that this owner of the lock has recorded nothing since then.
+pub(super) fn locked(owner: Option<&LockOwner>, since: Timestamp, advice: &str) -> Found {
+    let owner = owner.map(|owner| format!(": {owner}"));
+    let message = format!(
+        "another run has the state's lock and has recorded nothing since {since}{}",
+        owner.unwrap_or_default()
+    );
+    Found::new("lock", message, Some(advice.to_owned()))
+}
+
+/// The problem that a plan waits, as the last round that judged one said it.
+pub(super) fn still_waiting(board: &Board) -> Option<Found> {
+    let problems = board.status().problems.into_iter();
+    let mut waiting = problems.filter(|problem| problem.key == "waiting");
+    let problem = waiting.next()?;
+    let shown = Shown::Error;
+    Some(Found { problem, shown })
+}
+
 /// The problem that a round ended with an error.
 pub(super) fn problem(key: &str, failure: &Failure) -> Found {
     let Failure {
@@ -223,6 +246,28 @@ pub(super) fn unusable(broken: &Broken) -> Found {
             found(format!("{place}{first}{more}"))
                 .details(details)
                 .shown(drawn)
+        }
+    }
+}
+
+/// Adds to the problems of the files that were never good what waits for them.
+pub(super) fn hold(problems: &mut [Found], files: &[String], held: &Held) {
+    if held.is_empty() {
+        return;
+    }
+    let named = held.iter().take(NAMED);
+    let mut waits: Vec<_> = named
+        .map(|(handle, deletes)| format!("{handle} ({deletes})"))
+        .collect();
+    if let Some(more @ 1..) = held.len().checked_sub(NAMED) {
+        waits.push(format!("and {more} more"));
+    }
+    let waits = format!("{}{}.", DELETES_WAIT.0, waits.join(", "));
+    let is_of = |found: &Found, file: &String| found.problem.key == format!("file {file}");
+    for found in problems {
+        if files.iter().any(|file| is_of(found, file)) {
+            let advice = found.problem.advice.get_or_insert_default();
+            *advice = format!("{advice} {waits}");
         }
     }
 }

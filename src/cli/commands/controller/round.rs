@@ -1,13 +1,13 @@
 //! One round: plans, and applies what may be applied.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::keeper::{Fenced, Files, Keeper, fenced_until};
-use super::planned::Planner;
-use super::problems::{Found, UNREADABLE, in_use, missing, problem, unfinished, waiting};
+use super::planned::{Planner, held_up};
+use super::problems::{Found, UNREADABLE, hold, in_use, missing, problem, unfinished, waiting};
 use super::reading::Read;
 use super::rounds::Rounds;
+use super::waiting::PATIENCE;
 use crate::apply::{Lanes, WallClock as _};
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::apply::ended;
@@ -17,17 +17,10 @@ use crate::cli::remote::cloudaudit;
 use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
-use crate::controller::{
-    Condition, Decision, News, Pending, Phase, RunRecord, WaitingPlan, decide, in_force,
-    on_any_state, organizations,
-};
-use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Suspension, Timestamp};
-use crate::plan::Plan;
+use crate::controller::{Condition, Decision, News, Phase, RunRecord, decide};
+use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Timestamp};
 use crate::render;
 use crate::run::{self, Ended, Request};
-
-/// How long a round waits for another run.
-const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// How a round ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +29,8 @@ pub(super) enum Round {
     Done,
     /// What is left waits until then: a lost call may still arrive and undo it.
     Later(Timestamp),
+    /// Another run has the state's lock. The next round begins at once.
+    Held,
     /// It was about older files.
     Outdated,
     /// It is worth another try soon.
@@ -48,11 +43,14 @@ pub(super) enum Round {
 
 impl Rounds<'_> {
     pub(super) async fn round(&mut self) -> Round {
-        self.board.update(|status| status.phase = Phase::Working);
+        if !self.wait.is_on() {
+            self.board.update(|status| status.phase = Phase::Working);
+        }
         self.board.begin();
         let mut problems = Vec::new();
-        // It counts for this round only.
-        self.approval = self.board.take_approval();
+        // It counts for this round only, and for those that follow while another run is waited for.
+        let approved = self.board.take_approval();
+        self.approval = approved.or_else(|| self.approval.take());
         let ended = self.attempt(&mut problems).await;
         let now = SystemClock.now();
         let round = match &ended {
@@ -70,29 +68,40 @@ impl Rounds<'_> {
             let all = problems.iter().map(|found| found.problem.clone());
             self.board.problems(now, all.collect())
         };
+        match round {
+            Round::Done | Round::Later(_) | Round::Outdated => self.waits_no_more(),
+            // Without an answer it is not known whether it still has the lock.
+            Round::Held | Round::Failed | Round::Unread | Round::Interrupted => {}
+        }
         self.board.locked(false);
         self.board.round();
         self.board.update(|status| {
-            status.phase = Phase::Idle;
-            status.lock_holder = None;
+            if round != Round::Held {
+                status.phase = Phase::Idle;
+                status.lock_holder = None;
+            }
             status.last_round = Some(now);
             if ended.is_err() || round == Round::Unread {
                 // What was planned before may be outdated, so it can't be approved.
                 status.waiting = None;
             }
-            if !status.has_failures() && !matches!(round, Round::Later(_) | Round::Outdated) {
+            if !status.has_failures()
+                && !matches!(round, Round::Later(_) | Round::Held | Round::Outdated)
+            {
                 status.last_success = Some(now);
             }
         });
         // Who stops it knows why not everything is done.
         if !self.board.is_halted() {
             let is_planned = match round {
-                Round::Done | Round::Later(_) => self.board.status().behind.is_none(),
+                Round::Done | Round::Later(_) | Round::Held => self.board.status().behind.is_none(),
                 Round::Outdated | Round::Failed | Round::Unread | Round::Interrupted => false,
             };
             self.print(&problems, &news, is_planned);
         }
-        if let Some(digest) = self.approval.take() {
+        if round != Round::Held
+            && let Some(digest) = self.approval.take()
+        {
             self.log.say(format_args!(
                 "Plan {digest} was not applied; approve it again if it waits"
             ));
@@ -135,13 +144,7 @@ impl Rounds<'_> {
             self.show_behind(recorded);
             return Ok(Round::Done);
         }
-        // What can't be read is no version that others could have.
-        let files = Files {
-            signature,
-            in_force: in_force(&checkout, recorded.checkout.as_ref()).filter(|_| is_readable),
-            own: checkout,
-            others: recorded.checkout.clone(),
-        };
+        let files = Files::of(signature, checkout, is_readable, &recorded);
         // Also when they change nothing: who still has older files must know. What is half written only counts for what
         // it changes.
         let follows = files.in_force.is_some() && recorded.lineage.is_some() && broken.is_empty();
@@ -150,6 +153,8 @@ impl Rounds<'_> {
             .record((&self.store, &self.settings.command), &loaded, recorded)
             .await;
         problems.extend(missing(&recorded));
+        let never_good = broken.iter().filter(|one| !one.has_last_good);
+        let never_good: Vec<_> = never_good.map(|one| one.file.to_string()).collect();
         let approved = self.approval.clone();
         let planner = Planner {
             loaded: &loaded,
@@ -159,7 +164,7 @@ impl Rounds<'_> {
             heal_within: self.args.heal_within.0,
             rate: self.args.rate,
             allow_deletes: None,
-            may_delete: broken.iter().all(|one| one.has_last_good),
+            never_good: &never_good,
         };
         if planner.is_void(&recorded) {
             self.board.update(|status| status.ready = true);
@@ -168,8 +173,16 @@ impl Rounds<'_> {
         let plan = planner.plan(&recorded)?;
         let suspended = recorded.suspended(SystemClock.now()).cloned();
         let decision = decide(&plan, planner.policy, approved.as_deref());
-        let held_up = planner.held_up(&plan, &decision);
-        let rest = planner.without(&held_up, &recorded);
+        let held = planner.held(&recorded)?;
+        hold(problems, &never_good, &held);
+        if self
+            .is_unsettled(&planner, &plan, &recorded, problems)
+            .await?
+        {
+            return Ok(Round::Held);
+        }
+        let waiting_ones = held_up(&plan, &decision);
+        let rest = planner.without(&waiting_ones, &recorded);
         // What waits, or must not be done yet, holds up no other organization.
         let of_others = rest.as_ref().map(|rest| Planner {
             only: Some(rest),
@@ -177,7 +190,7 @@ impl Rounds<'_> {
         });
         let others = of_others.map(|rest| rest.plan(&recorded)).transpose()?;
         let others = others.map(|plan| decide(&plan, planner.policy, None));
-        self.show(&planner, recorded, plan, suspended.clone());
+        self.show(&planner, recorded, (plan, held), suspended.clone());
         if let Decision::Wait(_) = decision {
             problems.extend(waiting(&self.board, &self.approving));
         }
@@ -187,7 +200,7 @@ impl Rounds<'_> {
             (_, Some(_), _) | (Decision::Nothing | Decision::Wait(_), None, _) => {
                 return Ok(Round::Done);
             }
-            (Decision::Apply { allow_deletes }, None, _) if held_up.is_empty() => {
+            (Decision::Apply { allow_deletes }, None, _) if waiting_ones.is_empty() => {
                 (planner, allow_deletes, approved.as_deref())
             }
             (Decision::Apply { .. }, None, _) => return Ok(Round::Done),
@@ -242,74 +255,6 @@ impl Rounds<'_> {
         recorded.map(Some).inspect_err(|_| unready())
     }
 
-    /// The suspension that was read, or one that was asked for during this round, which is newer.
-    fn suspended(&self, read: Option<Suspension>) -> Option<Suspension> {
-        read.or_else(|| {
-            let asked_for = self.board.status().suspended;
-            asked_for.filter(|_| self.board.is_halted())
-        })
-    }
-
-    /// Puts on the board what is recorded. What was planned was made of files that are not in force.
-    fn show_behind(&self, recorded: Recorded) {
-        let suspended = self.suspended(recorded.suspended(SystemClock.now()).cloned());
-        self.note_suspension(suspended.as_ref());
-        self.board.update(|status| {
-            status.read(&recorded, suspended);
-            status.behind = recorded.checkout.as_ref().map(|applied| applied.since);
-            status.pending = None;
-            status.waiting = None;
-            status.organizations = Vec::new();
-        });
-        self.board.saw(Arc::new(recorded), None);
-    }
-
-    /// Puts on the board what was read and planned.
-    fn show(
-        &self,
-        planner: &Planner<'_>,
-        recorded: Recorded,
-        plan: Plan,
-        suspended: Option<Suspension>,
-    ) {
-        let waiting = match decide(&plan, planner.policy, None) {
-            Decision::Wait(waiting) => Some(WaitingPlan::of(&waiting, &plan)),
-            Decision::Nothing | Decision::Apply { .. } => None,
-        };
-        let suspended = self.suspended(suspended);
-        let desired = &planner.loaded.desired;
-        let condition = match (&waiting, &suspended) {
-            (Some(_), _) => Condition::Stalled,
-            (None, Some(_)) => Condition::Suspended,
-            (None, None) => Condition::Reconciling,
-        };
-        let mut organizations = organizations(desired, &recorded, &plan, condition);
-        if let Some(known) = planner.only {
-            let unknown = organizations
-                .iter_mut()
-                .filter(|one| !known.contains(&one.handle));
-            unknown.for_each(|one| one.condition = Condition::Stalled);
-        }
-        self.note_suspension(suspended.as_ref());
-        self.board.update(|status| {
-            status.read(&recorded, suspended);
-            status.pending = Some(Pending::of(&plan));
-            status.waiting = waiting;
-            status.behind = None;
-            status.organizations = organizations;
-        });
-        // One that says no more than the state is not worth its memory.
-        let summary = &plan.summary;
-        let says_more = !plan.is_empty()
-            || !plan.tripped.is_empty()
-            || summary.suspended + summary.disabled + summary.unknown > 0;
-        self.board.saw(
-            Arc::new(recorded),
-            // The page shows the digest that waits.
-            says_more.then(|| Arc::new(on_any_state(plan))),
-        );
-    }
-
     async fn apply(
         &mut self,
         (planner, whole): (Planner<'_>, Planner<'_>),
@@ -347,6 +292,7 @@ impl Rounds<'_> {
             asks_cloudaudit: self.args.experimental_cloudaudit,
             files,
             found: problems.iter().map(|one| one.problem.clone()).collect(),
+            holder: None,
             is_outdated: false,
             is_suspended: false,
             has_begun: false,
@@ -357,6 +303,7 @@ impl Rounds<'_> {
         let Keeper {
             remote,
             recorded,
+            holder,
             is_outdated,
             has_begun,
             ..
@@ -371,6 +318,14 @@ impl Rounds<'_> {
             self.board.poke();
             return Ok(Round::Outdated);
         }
+        if !self.board.has_lock()
+            && matches!(&ended, Err(failure) if failure.exit == Exit::Locked)
+            && let Some((recorded, _)) = self.board.seen()
+        {
+            self.waits_for(holder.as_ref(), &recorded, problems);
+            return Ok(Round::Held);
+        }
+        self.waits_no_more();
         let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let round = match ended {
             Ok(ended) => self.conclude(ended, (at, elapsed), &request, problems),
@@ -382,8 +337,8 @@ impl Rounds<'_> {
         if let Some(recorded) = recorded {
             self.order.ran(&files.own, &recorded);
             let suspended = recorded.suspended(SystemClock.now()).cloned();
-            let plan = whole.plan(&recorded)?;
-            self.show(&whole, recorded, plan, suspended);
+            let planned = (whole.plan(&recorded)?, whole.held(&recorded)?);
+            self.show(&whole, recorded, planned, suspended);
             if round == Round::Failed {
                 self.board.update(|status| {
                     for one in &mut status.organizations {

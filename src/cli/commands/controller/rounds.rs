@@ -8,6 +8,7 @@ use super::behind::Order;
 use super::keeper::Fenced;
 use super::receipts::Receipts;
 use super::teller::Teller;
+use super::waiting::Wait;
 use crate::apply::Lanes;
 use crate::cli::locations::Locations;
 use crate::cli::settings::Settings;
@@ -32,8 +33,9 @@ pub(super) struct Rounds<'a> {
     pub(super) last_unfinished: Option<Problem>,
     pub(super) fenced: Fenced,
     pub(super) receipts: Arc<Receipts>,
-    /// The digest that was approved for this round, until calls begin.
+    /// The digest that was approved for this round, or for one before that waited for another run, until calls begin.
     pub(super) approval: Option<String>,
+    pub(super) wait: Wait,
     pub(super) approving: Approving,
     pub(super) log: Log,
     pub(super) ui: &'a mut Ui,
