@@ -66,7 +66,10 @@ impl Notice {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         };
-        add(name.unwrap_or_default());
+        // Replicas may have their checkouts in different folders.
+        add(name
+            .and_then(|name| name.rsplit('/').next())
+            .unwrap_or_default());
         add(&format!(
             "{} {since} {at} {} {key}",
             news.id(),
@@ -218,6 +221,7 @@ mod tests {
         assert_eq!(again.condition.lines, notice.condition.lines);
         assert_eq!((again.news, again.since), (notice.news, notice.since));
         assert_eq!(again.id(Some("conf")), notice.id(Some("conf")));
+        assert_eq!(again.id(Some("/srv/b/conf")), notice.id(Some("conf")));
         assert_ne!(again.id(None), notice.id(Some("conf")));
         // A third one finds that it is being sent.
         assert_eq!(take_over(&mut told, (&none, &known), late), []);
