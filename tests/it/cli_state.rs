@@ -246,6 +246,7 @@ fn there_must_be_a_state_to_look_at() {
         exit 1
         --- stderr
         error: `missing.json` can't be read: No such file or directory (os error 2)
+          Without a file, `show` shows the state.
         ");
 }
 

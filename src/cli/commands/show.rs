@@ -60,8 +60,10 @@ pub(crate) async fn run(settings: &Settings, args: Args, ui: &mut Ui) -> Result<
 
 /// The plan in this file, or `None` for JSON that is no plan and must be a state.
 fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::error(format!("`{}` can't be read: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::error(format!("`{}` can't be read: {error}", path.display()))
+            .advice("Without a file, `show` shows the state.")
+    })?;
     if !text.trim_start().starts_with(['{', '<']) {
         let message = format!("`{}` is neither a saved plan nor a state", path.display());
         return Err(Failure::error(message).advice(
