@@ -359,22 +359,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Whether `--heal-only` leaves this for another apply: it neither adds again what was there, nor settles a call that
-    /// was made before.
-    pub(super) fn is_left_for_apply(&mut self, entry: Option<&Entry>, decided: Verdict) -> bool {
-        let heals = decided.calls == Calls::Add && entry.is_some();
-        let is_left = self.heals_only()
-            && decided.calls != Calls::Nothing
-            && decided.action != Action::Finish
-            && !heals;
-        self.summary.left_for_apply += usize::from(is_left);
-        is_left
-    }
-
-    fn heals_only(&self) -> bool {
-        self.options.heal.is_some_and(|heal| heal.only)
-    }
-
     /// What the record alone has to learn.
     fn note(
         &mut self,

@@ -1,8 +1,10 @@
 //! `--heal`: adds again what is there, in case someone else deleted it; first what messages say is missing.
+//! `--heal-only` leaves everything else for another apply.
 
 use super::build::{Builder, Heal};
+use super::decide::Verdict;
 use super::{Reason, Steps};
-use crate::model::Action;
+use crate::model::{Action, Calls, Entry};
 
 impl Builder<'_> {
     /// Turns unchanged callbacks into heals, as far as the budget of calls goes: first those that messages do not reach,
@@ -55,5 +57,21 @@ impl Builder<'_> {
                 };
             }
         }
+    }
+
+    /// Whether `--heal-only` leaves this for another apply: it neither adds again what was there, nor settles a call that
+    /// was made before.
+    pub(super) fn is_left_for_apply(&mut self, entry: Option<&Entry>, decided: Verdict) -> bool {
+        let heals = decided.calls == Calls::Add && entry.is_some();
+        let is_left = self.heals_only()
+            && decided.calls != Calls::Nothing
+            && decided.action != Action::Finish
+            && !heals;
+        self.summary.left_for_apply += usize::from(is_left);
+        is_left
+    }
+
+    pub(super) fn heals_only(&self) -> bool {
+        self.options.heal.is_some_and(|heal| heal.only)
     }
 }
