@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::debt::{Debt, RENEWED_FIRST};
 use crate::apply::WallClock as _;
 use crate::cli::clock::SystemClock;
 use crate::cli::process::owner;
@@ -38,9 +39,7 @@ const SENDING: Duration = Duration::from_secs(7);
 const AGAIN: Duration = Duration::from_secs(30);
 /// What other targets take meanwhile is recorded at once.
 const TOGETHER: Duration = Duration::from_secs(2);
-/// When it is recorded that a message that was just told is still being sent. Sooner than others may take it over.
-const RENEWED_FIRST: Duration = Duration::from_secs(15);
-/// The same, when it was recorded once.
+/// When it is recorded again that a message is still being sent.
 const RENEWED_LATER: Duration = Duration::from_secs(600);
 /// How long freeing the lock may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
@@ -132,53 +131,6 @@ struct Task {
     settles: Option<Instant>,
     /// When it is looked at, for what others owe.
     looks: Option<Instant>,
-}
-
-/// A message that a target has not taken, or that is not recorded.
-#[derive(Debug)]
-struct Debt {
-    notice: Notice,
-    ticket: Ticket,
-    /// Which targets have not taken it, as recorded. `None` when the state says nothing of the message.
-    recorded: Option<BTreeSet<String>>,
-    /// When it is recorded again that it is being sent.
-    renewed: Instant,
-}
-
-impl Debt {
-    fn new(notice: Notice, ticket: Ticket, recorded: Option<BTreeSet<String>>) -> Self {
-        Self {
-            notice,
-            ticket,
-            recorded,
-            renewed: Instant::now() + RENEWED_FIRST,
-        }
-    }
-
-    /// Whether the state has to say something else.
-    fn has_changed(&self) -> bool {
-        match &self.recorded {
-            Some(recorded) => *recorded != self.ticket.open(),
-            None => self.ticket.is_taken() || self.is_over(),
-        }
-    }
-
-    /// Whether it says the end of something, and waits for no target: what is owed of the beginning must not be sent any
-    /// more.
-    fn is_over(&self) -> bool {
-        self.notice.news == News::Resolved && self.ticket.open().is_empty()
-    }
-
-    /// Whether no target has it and none will get it, so that there is nothing to record.
-    fn is_lost(&self) -> bool {
-        let was_told = self.recorded.is_some() || self.ticket.is_taken();
-        !was_told && self.ticket.open().is_empty() && !self.is_over()
-    }
-
-    /// Whether it is recorded that others are not to send it.
-    fn holds(&self) -> bool {
-        self.recorded.as_ref().is_some_and(|open| !open.is_empty())
-    }
 }
 
 impl Task {

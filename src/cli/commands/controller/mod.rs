@@ -5,6 +5,7 @@ mod advice;
 mod answer;
 mod approving;
 mod behind;
+mod debt;
 mod delivered;
 mod directory;
 mod drifted;
