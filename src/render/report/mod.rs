@@ -317,11 +317,13 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<String> {
         ));
     }
     if report.interrupted {
-        remarks.push(
+        let remark = if is_complete(report) {
+            "Interrupted during the last calls: everything is done, and the state has it."
+        } else {
             "Interrupted: no further calls were made, and the state holds every outcome so far. \
              Run apply again to continue."
-                .to_owned(),
-        );
+        };
+        remarks.push(remark.to_owned());
     }
     if report.fenced {
         let latest = report.unfinished.iter().filter_map(fenced_until).max();

@@ -82,6 +82,18 @@ fn a_complete_apply_is_one_line() {
 }
 
 #[test]
+fn a_signal_during_the_last_call_leaves_nothing_to_continue() {
+    let mut report = Report::default();
+    report.tally.added = 1;
+    report.interrupted = true;
+    assert_snapshot!(text(&report, &plain()), @"
+    Apply complete! Resources: 1 added, 0 changed, 0 destroyed.
+
+    Interrupted during the last calls: everything is done, and the state has it.
+    ");
+}
+
+#[test]
 fn what_is_not_done_says_why_and_what_to_do() {
     assert_snapshot!(text(&incomplete(), &plain()), @"
     Apply incomplete! Resources: 1 added, 0 changed, 0 destroyed. 1 failed, 2 unknown, 6 not attempted.
