@@ -175,6 +175,8 @@ impl Observer {
             })) => observed.probes += 1,
             // A probe of other secrets looks like another key at eSign. Few other messages have the mark.
             None | Some(Err(_)) if is_marked(receipt.body.as_bytes()) => observed.probes += 1,
+            // One of eSign's or of `verify`, of which nothing else can be known.
+            Some(Err(_)) if receipt.body.trim() == "{}" => observed.probes += 1,
             Some(Ok(
                 opened @ Opened {
                     content: Content::Message(_),

@@ -78,7 +78,11 @@ pub fn plan(
     secrets: Secrets<'_>,
     options: &Options,
 ) -> Plan {
-    let moves = moves::moves(desired, recorded);
+    let moves = if options.heal.is_some_and(|heal| heal.only) {
+        Vec::new()
+    } else {
+        moves::moves(desired, recorded)
+    };
     let recorded = &*moves::moved(recorded, &moves);
     let mut builder = Builder {
         desired,
@@ -244,12 +248,13 @@ impl<'a> Builder<'a> {
         } else {
             None
         };
-        if held.is_none() && self.is_left_for_apply(entry, decided) {
+        let is_due = held.is_none_or(|held| held.reason == Reason::RotationWaits);
+        if is_due && self.is_left_for_apply(entry, decided) {
             census.remaining += counted;
             return None;
         }
         // What waits for its twin is as it is declared, but for its key and token.
-        if held.is_none_or(|held| held.reason == Reason::RotationWaits) {
+        if is_due {
             self.note(organization, url, declaration, entry);
         }
         let verdict = held.unwrap_or(decided);
@@ -260,13 +265,13 @@ impl<'a> Builder<'a> {
         if matches!(wanted, Wanted::Gone(..)) && held.is_none() && verdict.calls == Calls::Nothing {
             return None;
         }
-        let mut change = assemble(
-            address,
-            organization.operator.clone(),
-            verdict,
-            entry,
-            (wanted, after),
-        );
+        let recorded = entry.filter(|_| self.heals_only());
+        let operator = recorded.map_or(&organization.operator, |entry| &entry.operator);
+        let after = after.map(|after| After {
+            protect: recorded.map_or(after.protect, |entry| entry.protect),
+            ..after
+        });
+        let mut change = assemble(address, operator.clone(), verdict, entry, (wanted, after));
         // A protection that is declared and not recorded yet holds off `--destroy` too.
         if let (Declaration::Callback(Callback { protect: true, .. }), Some(before)) =
             (declaration, &mut change.before)

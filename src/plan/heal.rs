@@ -4,7 +4,7 @@
 use super::build::{Builder, Heal};
 use super::decide::Verdict;
 use super::{Reason, Steps};
-use crate::model::{Action, Calls, Entry};
+use crate::model::{Action, Calls, Entry, Write};
 
 impl Builder<'_> {
     /// Turns unchanged callbacks into heals, as far as the budget of calls goes: first those that messages do not reach,
@@ -59,14 +59,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether `--heal-only` leaves this for another apply: it neither adds again what was there, nor settles a call that
-    /// was made before.
+    /// Whether `--heal-only` leaves this for another apply: all that is called, but for a lost call that is made again.
     pub(super) fn is_left_for_apply(&mut self, entry: Option<&Entry>, decided: Verdict) -> bool {
-        let heals = decided.calls == Calls::Add && entry.is_some();
-        let is_left = self.heals_only()
-            && decided.calls != Calls::Nothing
-            && decided.action != Action::Finish
-            && !heals;
+        let lost = entry.and_then(|entry| entry.lost);
+        let is_again = match (lost.map(|lost| lost.write), decided.calls) {
+            (Some(Write::Add(_)), Calls::Add) | (Some(Write::Delete), Calls::Delete) => true,
+            (None | Some(_), Calls::Nothing | Calls::Add | Calls::Delete | Calls::Replace) => false,
+        };
+        let is_left = self.heals_only() && decided.calls != Calls::Nothing && !is_again;
         self.summary.left_for_apply += usize::from(is_left);
         is_left
     }

@@ -76,7 +76,7 @@ impl<'a> Builder<'a> {
             handle: entry.handle.clone(),
             url: url.clone(),
         };
-        if !self.targeted(&address) {
+        if !self.targeted(&address) && !self.leaves_as_twin(scope, (url, &entry.handle)) {
             census.remaining += usize::from(counted && !is_twin);
             return None;
         }

@@ -8,7 +8,8 @@ use super::decide::{Verdict, Wanted, decide};
 use super::{After, Deletion, Options, Reason};
 use crate::model::twin::{original, stem};
 use crate::model::{
-    Address, Callback, CallbackUrl, Calls, Entry, Organization, Presence, Recorded, Scope, Write,
+    Address, Callback, CallbackUrl, Calls, Entry, Handle, Organization, Presence, Recorded, Scope,
+    Write,
 };
 
 /// The URL that this one was or would be added for, as its twin. What is recorded comes before the form of the URL.
@@ -43,6 +44,22 @@ impl Builder<'_> {
                 })
             })
             && is_twin()
+    }
+
+    /// The same in a scope that no organization of the file has.
+    pub(super) fn leaves_as_twin(
+        &self,
+        scope: &Arc<Scope>,
+        (url, handle): (&CallbackUrl, &Handle),
+    ) -> bool {
+        self.options.only.is_none()
+            && self.is_twin(scope, url)
+            && whose(self.recorded, scope, url).is_some_and(|of| {
+                self.targeted(&Address {
+                    handle: handle.clone(),
+                    url: of,
+                })
+            })
     }
 
     /// The declared callback of this organization whose twin this URL is.

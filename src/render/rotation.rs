@@ -93,7 +93,7 @@ pub fn rotated_text(complete: usize, of: usize, called: bool) -> String {
         );
     }
     if !called {
-        return "Rotation not begun! Nothing was called, so eSign has what it had. Correct what is reported above, then \
+        return "Rotation stopped before the first call! eSign has what it had. Correct what is reported above, then \
                 run the same command again; if only the twin failed, give another URL of the receiver with --twin."
             .to_owned();
     }
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn how_it_ended() {
         assert_snapshot!(rotated_text(2, 2, true), @"Rotation complete! 2 callbacks have the declared key and token, and no twin is left.");
-        assert_snapshot!(rotated_text(0, 1, false), @"Rotation not begun! Nothing was called, so eSign has what it had. Correct what is reported above, then run the same command again; if only the twin failed, give another URL of the receiver with --twin.");
+        assert_snapshot!(rotated_text(0, 1, false), @"Rotation stopped before the first call! eSign has what it had. Correct what is reported above, then run the same command again; if only the twin failed, give another URL of the receiver with --twin.");
         assert_snapshot!(rotated_text(0, 1, true), @"Rotation incomplete! 0 of 1 rotation is complete. Run the same command again: it goes on from here, while an apply replaces a callback that has no twin yet with a gap. Until then, the receiver must take both pairs of key and token.");
     }
 }

@@ -152,7 +152,7 @@ fn healing_adds_again_what_was_deleted_behind_our_back() {
     assert_snapshot!(env.run(&["plan", "--max-calls", "2"]), @"
     exit 64
     --- stderr
-    error: --older-than and --max-calls need --heal
+    error: --older-than and --max-calls need --heal or --heal-only
     ");
     assert_snapshot!(env.run(&["plan", "--heal", "--older-than", "1"]), @"
         exit 64

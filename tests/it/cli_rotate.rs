@@ -248,7 +248,7 @@ fn a_receiver_that_fails_its_verification_stops_the_rotation() {
           why:        its receiver failed the verification
           what to do: correct the receiver as its finding says, then run the same command again; `verify` shows the findings
 
-    Rotation not begun! Nothing was called, so eSign has what it had. Correct what is reported above, then run the same command again; if only the twin failed, give another URL of the receiver with --twin.
+    Rotation stopped before the first call! eSign has what it had. Correct what is reported above, then run the same command again; if only the twin failed, give another URL of the receiver with --twin.
     "#);
     assert_eq!(served.arrived(), before);
 }

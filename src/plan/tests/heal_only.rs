@@ -11,15 +11,26 @@ fn only_what_is_recorded_is_added_again_and_only_what_was_called_is_settled() {
         write: Write::Delete,
         signed_at: Timestamp(0),
     });
+    let mut added = entry("acme", Belief::proven(value(1)));
+    added.belief = Belief::ABSENT.or_after(Write::Add(value(1)));
+    added.lost = Some(SignedWrite {
+        write: Write::Add(value(1)),
+        signed_at: Timestamp(0),
+    });
+    let mut protected = entry("acme", Belief::proven(value(1)));
+    protected.protect = true;
     let mut removed = entry("acme", Belief::proven(value(1)));
     removed.protect = true;
     let recorded = recorded([
-        // As declared; half of a replace; another key in the file; left the file; a lost delete of what left it.
-        ("acme", 1, entry("acme", Belief::proven(value(1)))),
+        // As declared; absent; another key in the file; left the file; a lost delete of what left it.
+        ("acme", 1, protected),
         ("acme", 2, entry("acme", Belief::ABSENT)),
         ("acme", 3, entry("acme", Belief::proven(value(1)))),
         ("acme", 4, removed),
         ("acme", 5, lost),
+        // Lost adds, of what is declared and of what left the file.
+        ("acme", 7, added.clone()),
+        ("acme", 8, added),
         // Its organization left the file.
         ("beta", 6, entry("beta", Belief::proven(value(1)))),
     ]);
@@ -27,6 +38,7 @@ fn only_what_is_recorded_is_added_again_and_only_what_was_called_is_settled() {
         callback(1, 1),
         callback(2, 1),
         callback(3, 2),
+        callback(7, 1),
         // New.
         callback(9, 1),
     ];
@@ -46,15 +58,17 @@ fn only_what_is_recorded_is_added_again_and_only_what_was_called_is_settled() {
     assert_eq!(
         made,
         [
-            (url(2), Action::Add),
+            (url(7), Action::Finish),
             (url(1), Action::Heal),
             (url(5), Action::Finish),
         ]
     );
+    // Taking protection back is a change of the file.
+    assert!(plan.changes().nth(1).unwrap().after().unwrap().protect);
     assert!(plan.tripped.is_empty() && plan.bookkeeping.is_empty());
-    assert_eq!(plan.summary.left_for_apply, 4);
+    assert_eq!(plan.summary.left_for_apply, 6);
     let all = planned(&desired, &recorded, &options(false));
     assert_eq!(all.summary.left_for_apply, 0);
-    assert_eq!(all.changes().count(), 7);
+    assert_eq!(all.changes().count(), 9);
     assert!(!all.tripped.is_empty());
 }

@@ -165,6 +165,9 @@ fn no_guard_counts_the_twin_of_a_callback_that_is_not_declared() {
             assert_eq!(numbers, (calls, deletes));
         }
         desired.organizations = Vec::new();
+        let gone = planned(&desired, &recorded, &asked(false, &[&target]));
+        let numbers = (gone.summary.calls, gone.summary.deletes_by_omission);
+        assert_eq!(numbers, (2, 1));
         let left = planned(&desired, &recorded, &Options::default());
         assert_eq!(left.summary.deletes_by_omission, 2);
         desired = self::desired(vec![organization("acme", Vec::new(), Vec::new())]);

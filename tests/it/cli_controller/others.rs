@@ -69,7 +69,11 @@ fn what_is_only_noted_makes_no_saved_plan_stale() {
     world.env.run(&["apply", "plan.json"]).exits(0);
     world.has(2);
     world.env.run(&["apply", "plan.json"]).exits(7);
+    suspend("eSign moves again");
     keeping.stop();
+    // The new place knows nothing of plans that were made from the old one.
+    world.env.run(&["state", "migrate", "moved.json"]).exits(0);
+    assert!(!world.env.read("moved.json").contains("\"notes_after\""));
 }
 
 #[test]

@@ -20,7 +20,11 @@ pub(super) fn twins(
 ) -> Result<BTreeMap<Address, CallbackUrl>, Failure> {
     let chosen = loaded.chosen(patterns)?;
     if let Some(url) = &args.twin {
-        let twins = given(url, chosen.into_iter().map(|(_, _, address)| address))?;
+        let twins = given(
+            url,
+            chosen.into_iter().map(|(_, _, address)| address),
+            &loaded.desired,
+        )?;
         for (address, twin) in &twins {
             for warning in config::url_warnings(twin, &address.url) {
                 ui.warn(format_args!("Warning: --twin: {warning}"));
@@ -104,6 +108,7 @@ fn declared(rotation: &Rotation, desired: &Desired, refused: impl Fn(&str) -> Fa
 fn given(
     url: &str,
     mut chosen: impl ExactSizeIterator<Item = Address>,
+    desired: &Desired,
 ) -> Result<BTreeMap<Address, CallbackUrl>, Failure> {
     let count = chosen.len();
     let (1, Some(address)) = (count, chosen.next()) else {
@@ -120,10 +125,24 @@ fn given(
         format!(
             "--twin is nearly the URL of `{address}`: eSign or the receiver may take both for one"
         )
+    } else if let Some(other) = alike(desired, &twin) {
+        format!(
+            "--twin is nearly {other}, which is declared: eSign or the receiver may take both for one"
+        )
     } else {
         return Ok(BTreeMap::from([(address, twin)]));
     };
     Err(Failure::usage(problem).advice(
         "Give another URL that reaches the same receiver. It takes the messages while the callback is replaced.",
     ))
+}
+
+/// A declared URL that is nearly this one. The same one is refused later, with more to say.
+fn alike<'d>(desired: &'d Desired, twin: &CallbackUrl) -> Option<&'d CallbackUrl> {
+    let organizations = desired.organizations.iter();
+    let urls = organizations
+        .flat_map(|one| &one.callbacks)
+        .map(|callback| &callback.url);
+    urls.filter(|url| *url != twin)
+        .find(|url| config::are_similar(url, twin))
 }

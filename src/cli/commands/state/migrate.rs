@@ -136,10 +136,11 @@ fn target(locations: &Locations, to: &Path) -> Result<StateAt, Failure> {
     Ok(target)
 }
 
-/// Whether this is the state that was written, with the next serial.
+/// Whether this is the state that was written, with the next serial. Plans are of the old place.
 fn is_copy(read: &Recorded, recorded: &Recorded) -> bool {
     let mut same = read.clone();
     same.serial = recorded.serial;
+    same.notes = recorded.notes;
     same == *recorded && read.serial > recorded.serial
 }
 
