@@ -481,8 +481,11 @@ impl Log for Database {
 
     fn read(&self) -> BoxFuture<'_, Result<Option<Contents>, StateError>> {
         async {
-            let records = self.records().await?;
-            let contents = Contents::fold(&self.place(), records)?;
+            let mut contents = Contents::fold(&self.place(), self.records().await?)?;
+            if contents.is_none() && self.newest().await?.is_some() {
+                // The first one may just have been created.
+                contents = Contents::fold(&self.place(), self.records().await?)?;
+            }
             if contents.is_none()
                 && let Some(newest) = self.newest().await?
             {

@@ -82,3 +82,34 @@ fn what_happens_while_another_run_hangs_is_noticed_and_the_run_is_named() {
     assert_eq!(log.matches("Waiting for another run").count(), 1, "{log}");
     assert!(log.contains("No other run is waited for any more"), "{log}");
 }
+
+/// What was approved and does not wait any more may wait again, for somebody else's reasons.
+#[test]
+fn an_approval_ends_when_its_plan_waits_no_more() {
+    let world = World::new(&[("acme", 4), ("beta", 0)]);
+    let keeping = world.start(&[]);
+    world.has(4);
+    keeping.reconcile();
+    world.declare("acme", 1);
+    let digest = keeping.waiting();
+    world.served.faults("slow=600s", "");
+    world.declare("beta", 1);
+    let first = world.served.arrived();
+    let arguments = ["apply", "--auto-approve", "--target", "beta"];
+    let apply = world.env.start(&arguments);
+    world.served.wait_for(first + 1);
+    let (code, answer) = keeping.ask("POST /approve", &json!({ "digest": digest }));
+    assert_eq!(code, 202, "{answer}");
+    keeping.logs("Waiting for another run, which has the state's lock: ");
+    world.declare("acme", 4);
+    keeping.logs("was not applied; approve it again if it waits");
+    world.declare("acme", 1);
+    world.served.faults("", "");
+    apply.kill();
+    keeping.until("it waits for an approval again", |status| {
+        let waits = status["waiting"]["digest"].is_string();
+        (waits && status["phase"] == "idle").then_some(())
+    });
+    assert!(world.served.urls().len() >= 4);
+    keeping.stop();
+}

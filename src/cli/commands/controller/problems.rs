@@ -143,9 +143,17 @@ pub(super) fn locked(owner: Option<&LockOwner>, since: Timestamp, advice: &str) 
 
 /// The problem that a plan waits, as the last round that judged one said it.
 pub(super) fn still_waiting(board: &Board) -> Option<Found> {
-    let problems = board.status().problems.into_iter();
-    let mut waiting = problems.filter(|problem| problem.key == "waiting");
-    let problem = waiting.next()?;
+    still(board, "waiting")
+}
+
+/// The problem that calls have failed, as the last round that made some said it.
+pub(super) fn still_unfinished(board: &Board) -> Option<Found> {
+    still(board, "calls")
+}
+
+fn still(board: &Board, key: &str) -> Option<Found> {
+    let mut problems = board.status().problems.into_iter();
+    let problem = problems.find(|problem| problem.key == key)?;
     let shown = Shown::Error;
     Some(Found { problem, shown })
 }

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use super::keeper::{Fenced, Files, Keeper, fenced_until};
 use super::planned::{Planner, held_up};
-use super::problems::{Found, UNREADABLE, hold, in_use, missing, problem, unfinished, waiting};
+use super::problems::{
+    Found, UNREADABLE, hold, in_use, missing, problem, still_unfinished, unfinished, waiting,
+};
 use super::reading::Read;
 use super::rounds::Rounds;
 use super::waiting::PATIENCE;
@@ -17,8 +19,11 @@ use crate::cli::remote::cloudaudit;
 use crate::cli::sources;
 use crate::cli::workspace::{Loaded, check_aim, elsewhere};
 use crate::client::Rate;
-use crate::controller::{Condition, Decision, News, Phase, RunRecord, decide};
+use crate::controller::{
+    Condition, Decision, News, Phase, Policy, RunRecord, decide, digest_that_waits,
+};
 use crate::model::{HowUnfinished, NotAttempted, Recorded, Report, Timestamp};
+use crate::plan::Plan;
 use crate::render;
 use crate::run::{self, Ended, Request};
 
@@ -54,6 +59,10 @@ impl Rounds<'_> {
         let ended = self.attempt(&mut problems).await;
         let now = SystemClock.now();
         let round = match &ended {
+            Ok(Round::Held) => {
+                problems.extend(still_unfinished(&self.board));
+                Round::Held
+            }
             Ok(round) => *round,
             Err(failure) if failure.exit == Exit::Interrupted => Round::Interrupted,
             Err(failure) => {
@@ -102,9 +111,7 @@ impl Rounds<'_> {
         if round != Round::Held
             && let Some(digest) = self.approval.take()
         {
-            self.log.say(format_args!(
-                "Plan {digest} was not applied; approve it again if it waits"
-            ));
+            self.not_applied(&digest);
         }
         self.ui.flush();
         self.teller.tell(&self.board, &self.log);
@@ -136,11 +143,8 @@ impl Rounds<'_> {
             return Ok(Round::Unread);
         };
         self.teller.hear(&recorded);
-        let is_whole = is_readable && broken.is_empty();
-        if self
-            .order
-            .is_behind((&checkout, is_whole), &recorded, (problems, &self.log))
-        {
+        let own = (&checkout, is_readable && broken.is_empty());
+        if self.order.is_behind(own, &recorded, (problems, &self.log)) {
             self.show_behind(recorded);
             return Ok(Round::Done);
         }
@@ -155,7 +159,6 @@ impl Rounds<'_> {
         problems.extend(missing(&recorded));
         let never_good = broken.iter().filter(|one| !one.has_last_good);
         let never_good: Vec<_> = never_good.map(|one| one.file.to_string()).collect();
-        let approved = self.approval.clone();
         let planner = Planner {
             loaded: &loaded,
             only: only.as_ref(),
@@ -171,6 +174,7 @@ impl Rounds<'_> {
             return Ok(Round::Done);
         }
         let plan = planner.plan(&recorded)?;
+        let approved = self.approved(&plan, planner.policy);
         let suspended = recorded.suspended(SystemClock.now()).cloned();
         let decision = decide(&plan, planner.policy, approved.as_deref());
         let held = planner.held(&recorded)?;
@@ -206,6 +210,7 @@ impl Rounds<'_> {
             (Decision::Apply { .. }, None, _) => return Ok(Round::Done),
         };
         if let Some(suspension) = suspended {
+            problems.extend(still_unfinished(&self.board));
             tracing::info!(until = %suspension.until, "suspended: {}", suspension.reason);
             return Ok(Round::Done);
         }
@@ -214,6 +219,22 @@ impl Rounds<'_> {
             ..now
         };
         self.apply((now, planner), &files, approved, problems).await
+    }
+
+    /// The digest that was approved, if it waits now: an approval is not of what may wait again later.
+    fn approved(&mut self, plan: &Plan, policy: Policy) -> Option<String> {
+        let waits = digest_that_waits(plan, policy);
+        let is_other = |digest: &mut String| waits.as_ref() != Some(digest);
+        if let Some(digest) = self.approval.take_if(is_other) {
+            self.not_applied(&digest);
+        }
+        self.approval.clone()
+    }
+
+    fn not_applied(&self, digest: &str) {
+        self.log.say(format_args!(
+            "Plan {digest} was not applied; approve it again if it waits"
+        ));
     }
 
     /// Prints that changes wait for lost calls.
@@ -392,8 +413,11 @@ impl Rounds<'_> {
                 }
                 // The rest of a rotation is the next round's.
                 let waits = HowUnfinished::NotAttempted(NotAttempted::WaitsForTwin);
-                let is_next = report.journal_error.is_none()
-                    && report.unfinished.iter().all(|one| one.how == waits);
+                let is_next = report.unfinished.iter().all(|one| one.how == waits);
+                // Who stopped it knows what is left.
+                let is_stopped =
+                    report.interrupted && report.tally.failed + report.tally.unknown == 0;
+                let is_next = report.journal_error.is_none() && (is_next || is_stopped);
                 let unfinished = (!complete && !is_next).then(|| unfinished(&report));
                 let fenced = fenced_until(&report);
                 let clockless = HowUnfinished::NotAttempted(NotAttempted::FencedWithoutClock);

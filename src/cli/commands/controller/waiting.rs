@@ -19,8 +19,8 @@ use crate::state::LockOwner;
 /// How long a round waits for another run.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the other run may record nothing before somebody has to look after it, in seconds. A call without an answer is
-/// waited for, and repeated, for less.
-const USUAL: i64 = 300;
+/// waited for, and repeated, for less, and so is the time until a lost one can't arrive any more.
+const USUAL: i64 = 420;
 
 /// The run that is waited for, if there is one.
 #[derive(Debug, Default)]
