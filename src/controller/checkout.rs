@@ -43,8 +43,7 @@ impl Seen {
         self.matched |= recorded.is_some_and(|recorded| recorded.digest == own.digest);
     }
 
-    /// Notes that the files count as newer than those in force, now that [`Seen::behind`] said so. Only for files that can all
-    /// be used.
+    /// Notes that the files count as newer than those in force, now that [`Seen::behind`] said so.
     pub const fn admit(&mut self) {
         self.matched = true;
     }

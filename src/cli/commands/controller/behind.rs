@@ -61,7 +61,7 @@ impl Order {
     /// Whether the files may not replace those that were applied last. When that lasts, it is a problem.
     pub(super) fn is_behind(
         &mut self,
-        (own, is_whole): (&Checkout, bool),
+        own: &Checkout,
         recorded: &Recorded,
         (problems, log): (&mut Vec<Found>, &Log),
     ) -> bool {
@@ -69,7 +69,9 @@ impl Order {
         let applied = recorded.checkout.as_ref();
         self.seen.note(own, applied, now);
         let why = self.seen.behind(own, applied, now);
-        if why.is_none() && is_whole {
+        // Also with files that can't be used, or one of them would hold up each change of the others after a restart. What is
+        // half written makes no checkout newer: see `date`.
+        if why.is_none() {
             self.seen.admit();
         }
         let before = self.behind;

@@ -143,8 +143,8 @@ impl Rounds<'_> {
             return Ok(Round::Unread);
         };
         self.teller.hear(&recorded);
-        let own = (&checkout, is_readable && broken.is_empty());
-        if self.order.is_behind(own, &recorded, (problems, &self.log)) {
+        let said = (&mut *problems, &self.log);
+        if self.order.is_behind(&checkout, &recorded, said) {
             self.show_behind(recorded);
             return Ok(Round::Done);
         }

@@ -152,7 +152,7 @@ mod tests {
         assert!(line.is_none());
         assert_eq!(problem.key, "lock");
         assert!(
-            problem.message.contains("1970-01-01T00:21:41Z"),
+            problem.message.contains("1970-01-01T00:23:41Z"),
             "{problem:?}"
         );
         // Another one is another wait.
