@@ -249,7 +249,7 @@ impl<'a> Builder<'a> {
             None
         };
         let is_due = held.is_none_or(|held| held.reason == Reason::RotationWaits);
-        if is_due && self.is_left_for_apply(entry, decided) {
+        if is_due && self.heals_only() && self.is_left_for_apply(entry, decided) {
             census.remaining += counted;
             return None;
         }
@@ -265,13 +265,17 @@ impl<'a> Builder<'a> {
         if matches!(wanted, Wanted::Gone(..)) && held.is_none() && verdict.calls == Calls::Nothing {
             return None;
         }
-        let recorded = entry.filter(|_| self.heals_only());
-        let operator = recorded.map_or(&organization.operator, |entry| &entry.operator);
-        let after = after.map(|after| After {
-            protect: recorded.map_or(after.protect, |entry| entry.protect),
-            ..after
-        });
-        let mut change = assemble(address, operator.clone(), verdict, entry, (wanted, after));
+        let mut operator = organization.operator.clone();
+        let mut after = after;
+        if let Some(entry) = entry
+            && self.heals_only()
+        {
+            operator = entry.operator.clone();
+            if let Some(after) = &mut after {
+                after.protect = entry.protect;
+            }
+        }
+        let mut change = assemble(address, operator, verdict, entry, (wanted, after));
         // A protection that is declared and not recorded yet holds off `--destroy` too.
         if let (Declaration::Callback(Callback { protect: true, .. }), Some(before)) =
             (declaration, &mut change.before)

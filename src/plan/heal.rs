@@ -66,7 +66,7 @@ impl Builder<'_> {
             (Some(Write::Add(_)), Calls::Add) | (Some(Write::Delete), Calls::Delete) => true,
             (None | Some(_), Calls::Nothing | Calls::Add | Calls::Delete | Calls::Replace) => false,
         };
-        let is_left = self.heals_only() && decided.calls != Calls::Nothing && !is_again;
+        let is_left = decided.calls != Calls::Nothing && !is_again;
         self.summary.left_for_apply += usize::from(is_left);
         is_left
     }

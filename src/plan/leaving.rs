@@ -97,7 +97,7 @@ impl<'a> Builder<'a> {
         };
         let wanted = Wanted::Gone(deletion, reason);
         let decided = decide(Some(entry), wanted);
-        if held.is_none() && self.is_left_for_apply(Some(entry), decided) {
+        if held.is_none() && self.heals_only() && self.is_left_for_apply(Some(entry), decided) {
             census.remaining += usize::from(!is_twin);
             return None;
         }
