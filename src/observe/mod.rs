@@ -174,7 +174,7 @@ impl Observer {
                 ..
             })) => observed.probes += 1,
             // A probe of other secrets looks like another key at eSign. Few other messages have the mark.
-            None | Some(Err(_)) if is_marked(receipt.body.as_bytes()) => observed.probes += 1,
+            Some(Err(_)) if is_marked(receipt.body.as_bytes()) => observed.probes += 1,
             // One of eSign's or of `verify`, of which nothing else can be known.
             Some(Err(_)) if receipt.body.trim() == "{}" => observed.probes += 1,
             Some(Ok(
@@ -334,6 +334,10 @@ impl Observer {
             Some(owner) => Some(owner),
             None => self.strangers.opened_by(receipt),
         };
+        if opened.is_none() && is_marked(receipt.body.as_bytes()) {
+            self.observed.probes += 1;
+            return;
+        }
         // What eSign has is listed in any case.
         if !is_known && opened.is_none() && self.observed.undeclared.len() >= MOST_UNDECLARED {
             self.observed.undeclared_more += 1;
